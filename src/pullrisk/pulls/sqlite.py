@@ -1,0 +1,242 @@
+"""The embedded pull store: one SQLite file, many readers beside one writer."""
+
+import sqlite3
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import RLock
+from types import TracebackType
+from typing import Any, Final, Self, TypeAlias
+
+import msgspec
+
+from pullrisk.errors import StoreError
+from pullrisk.pulls import record
+from pullrisk.pulls.record import Pull
+from pullrisk.pulls.sqlite_file import explained, open_reader, open_writer
+from pullrisk.pulls.store import RepositorySummary, Written
+
+_UPSERT: Final = """
+INSERT INTO pulls (repository, number, updated_at, event_at, state, files, fingerprint, payload)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (repository, number) DO UPDATE SET
+    updated_at = excluded.updated_at, event_at = excluded.event_at, state = excluded.state,
+    files = excluded.files, fingerprint = excluded.fingerprint, payload = excluded.payload
+WHERE excluded.updated_at > updated_at
+   OR (excluded.updated_at = updated_at AND excluded.payload <> payload)
+"""
+_SUMMARY: Final = """
+SELECT repository, count(*), sum(state = 'merged'), sum(state = 'open'), sum(files),
+       min(event_at), max(event_at), max(updated_at)
+FROM pulls INDEXED BY pulls_by_event GROUP BY repository ORDER BY repository
+"""
+_FINGERPRINTS: Final = """
+SELECT number, fingerprint FROM pulls INDEXED BY pulls_by_event
+WHERE repository = ? AND event_at IS NOT NULL
+"""
+_EVENTS: Final = """
+SELECT payload, number FROM pulls INDEXED BY pulls_by_event
+WHERE repository = ? AND event_at IS NOT NULL ORDER BY event_at, number
+"""
+_EVENTS_AMONG: Final = """
+SELECT payload, number FROM pulls INDEXED BY pulls_by_event
+WHERE repository = ? AND event_at IS NOT NULL AND number IN (SELECT value FROM json_each(?))
+ORDER BY event_at, number
+"""
+_RECENT: Final = """
+SELECT payload, number FROM pulls INDEXED BY pulls_by_update
+WHERE (?1 IS NULL OR repository = ?1) AND (?2 IS NULL OR state = ?2)
+ORDER BY updated_at DESC, repository, number LIMIT ?3
+"""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+Row: TypeAlias = tuple[str, int, int, int | None, str, int, int, bytes]
+
+
+class SqliteStore:
+    """A `PullStore` in one SQLite file (WAL). Threads may share it; processes each open it.
+
+    Nothing is created before the first write; until then the store is empty. `timeout` is how
+    many seconds to wait for another writer. Every method raises StoreError.
+    """
+
+    def __init__(self, path: Path, *, timeout: float = 30.0) -> None:
+        self.path = path
+        self._timeout = timeout
+        self._lock = RLock()
+        self._writer: sqlite3.Connection | None = None
+        self._idle_readers: deque[sqlite3.Connection] = deque()
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def upsert(
+        self, pulls: Iterable[Pull], *, checkpoint: tuple[str, Mapping[str, object]] | None = None
+    ) -> Written:
+        """Write pulls and checkpoint in one transaction; see `PullStore.upsert`."""
+        seen = 0
+
+        def rows() -> Iterator[Row]:
+            nonlocal seen
+            for seen, pull in enumerate(pulls, 1):  # noqa: B007
+                yield _row(pull)
+
+        with self._writing() as connection:
+            before = _last_id(connection)
+            changed = connection.executemany(_UPSERT, rows()).rowcount
+            # Rows are never deleted, so ids grow by one for each row inserted.
+            inserted = _last_id(connection) - before
+            if checkpoint is not None:
+                key, value = checkpoint
+                connection.execute(
+                    "INSERT OR REPLACE INTO checkpoints VALUES (?, ?)",
+                    (key, msgspec.json.encode(value).decode()),
+                )
+        return Written(inserted, changed - inserted, seen - changed)
+
+    def get(self, repository: str, number: int) -> Pull | None:
+        """One pull, or None."""
+        query = "SELECT payload, number FROM pulls WHERE repository = ? AND number = ?"
+        return next(self._pulls(query, (repository, number)), None)
+
+    def repositories(self) -> list[RepositorySummary]:
+        """A summary of every repository, by name; reads one index and no payload."""
+        return [
+            RepositorySummary(
+                repository=repository,
+                pulls=pulls,
+                merged=merged,
+                open=still_open,
+                files=files,
+                first_event_at=None if first is None else _moment(first),
+                last_event_at=None if last is None else _moment(last),
+                last_updated_at=_moment(updated),
+            )
+            for repository, pulls, merged, still_open, files, first, last, updated in self._rows(
+                _SUMMARY
+            )
+        ]
+
+    def fingerprints(self, repository: str) -> dict[int, int]:
+        """Number → fingerprint of every closed or merged pull; reads one index, no payload."""
+        return dict(self._rows(_FINGERPRINTS, (repository,)))
+
+    def events(self, repository: str, *, numbers: Iterable[int] | None = None) -> Iterator[Pull]:
+        """Closed and merged pulls in event order, as the store was when the first was read."""
+        if numbers is None:
+            return self._pulls(_EVENTS, (repository,))
+        among = msgspec.json.encode(list(numbers)).decode()
+        return self._pulls(_EVENTS_AMONG, (repository, among))
+
+    def recent(
+        self, *, repository: str | None = None, state: str | None = None, limit: int = 100
+    ) -> list[Pull]:
+        """Pulls by last update, newest first."""
+        return list(self._pulls(_RECENT, (repository, state, max(limit, 0))))
+
+    def checkpoint(self, key: str) -> dict[str, object] | None:
+        """The value last saved under the key, or None."""
+        query = "SELECT value FROM checkpoints WHERE key = ?"
+        row = next(self._rows(query, (key,)), None)
+        return None if row is None else msgspec.json.decode(row[0], type=dict[str, object])
+
+    def close(self) -> None:
+        """Close the file; reads still under way end first. Safe to call twice."""
+        with self._lock:
+            self._closed = True
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+        while self._idle_readers:
+            self._idle_readers.pop().close()
+
+    def _pulls(self, query: str, values: tuple[object, ...]) -> Iterator[Pull]:
+        for payload, number in self._rows(query, values):
+            try:
+                yield record.decode(payload)
+            except msgspec.MsgspecError as error:
+                raise StoreError(
+                    f"pull store {self.path}: pull {number} cannot be decoded: {error}",
+                    hint="upgrade pullrisk, or move the store away and fetch again",
+                ) from error
+
+    def _rows(self, query: str, values: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        with explained(self.path), self._reading() as connection:
+            if connection is not None:
+                with closing(connection.execute(query, values)) as cursor:
+                    yield from cursor
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection | None]:
+        """A reader for one query: an idle one or a new one; None where nothing is stored yet."""
+        self._refuse_closed()
+        try:
+            connection: sqlite3.Connection | None = self._idle_readers.pop()
+        except IndexError:
+            connection = open_reader(self.path, self._timeout)
+        try:
+            yield connection
+        finally:
+            if connection is not None:
+                self._idle_readers.append(connection)
+                if self._closed:
+                    self.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """The writer inside a transaction that commits at the end or leaves nothing."""
+        with self._lock, explained(self.path):
+            self._refuse_closed()
+            if self._writer is None:
+                self._writer = open_writer(self.path, self._timeout)
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise StoreError(f"pull store {self.path} is closed")
+
+
+def _row(pull: Pull) -> Row:
+    event_at = pull.event_at
+    return (
+        pull.repository,
+        pull.number,
+        _microseconds(pull.updated_at),
+        None if event_at is None else _microseconds(event_at),
+        pull.state,
+        len(pull.files or ()),
+        record.fingerprint(pull),
+        record.encode(pull),
+    )
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _moment(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _last_id(connection: sqlite3.Connection) -> int:
+    last: int = connection.execute("SELECT coalesce(max(id), 0) FROM pulls").fetchone()[0]
+    return last

@@ -1,0 +1,132 @@
+"""The SQLite file under the pull store: its schema, how it is opened, what its errors mean."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from pullrisk.errors import StoreError
+
+APPLICATION_ID: Final = 0x70756C6C
+"""`pull` in ASCII, in the header of every store: other programs' databases are refused."""
+VERSION: Final = 1
+"""Version of the schema, kept in `PRAGMA user_version`."""
+
+# `payload` stands last so that the columns before it are read without its overflow pages.
+# `pulls_by_event` covers `fingerprints` and `repositories`; `pulls_by_update` covers the
+# filters of `recent`. Times are microseconds since 1970 in UTC.
+_SCHEMA: Final = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS pulls (
+    id INTEGER PRIMARY KEY,
+    repository TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    event_at INTEGER,
+    state TEXT NOT NULL,
+    files INTEGER NOT NULL,
+    fingerprint INTEGER NOT NULL,
+    payload BLOB NOT NULL,
+    UNIQUE (repository, number)
+);
+CREATE INDEX IF NOT EXISTS pulls_by_event
+    ON pulls (repository, event_at, number, fingerprint, state, files, updated_at);
+CREATE INDEX IF NOT EXISTS pulls_by_update
+    ON pulls (updated_at DESC, repository, number, state);
+CREATE TABLE IF NOT EXISTS checkpoints (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {VERSION};
+COMMIT;
+"""
+
+_ADVICE: Final = {
+    "SQLITE_FULL": ("the disk is full", "free some space and run the command again"),
+    "SQLITE_BUSY": ("another process is writing to it", "wait for it to end, or stop it"),
+    "SQLITE_LOCKED": ("another process is writing to it", "wait for it to end, or stop it"),
+    "SQLITE_READONLY": ("it is read-only", "change the permissions of the file and its folder"),
+    "SQLITE_CANTOPEN": ("it cannot be opened", "check the path and the folder's permissions"),
+    "SQLITE_NOTADB": ("it is no SQLite database", "name another file, or move this one away"),
+    "SQLITE_CORRUPT": ("it is damaged", "move it away and fetch again"),
+    "SQLITE_IOERR": ("reading or writing the disk failed", "check the disk's space and health"),
+}
+
+
+def open_writer(path: Path, timeout: float) -> sqlite3.Connection:
+    """A connection that writes; creates the folder, the file and the schema where missing."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot create the folder of the pull store, {path.parent}: {error.strerror}",
+            hint="check the path and the permissions, or set PULLRISK_HOME",
+        ) from error
+    connection = _connect(path, mode="rwc", timeout=timeout)
+    try:
+        if not _is_store(connection, path):
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(_SCHEMA)
+        # NORMAL: a power cut may undo the last commits but never tears one, and since pulls
+        # and checkpoint commit together, the next run fetches exactly what was undone.
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_reader(path: Path, timeout: float) -> sqlite3.Connection | None:
+    """A connection that only reads, or None where nothing was ever stored."""
+    if not path.exists():
+        return None
+    connection = _connect(path, mode="rw", timeout=timeout)
+    try:
+        if _is_store(connection, path):
+            connection.execute("PRAGMA query_only = ON")
+            return connection
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()
+    return None
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into StoreErrors that name the file and what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", None) or ""
+        family = "_".join(name.split("_")[:2])  # SQLITE_READONLY_DIRECTORY → SQLITE_READONLY
+        what, hint = _ADVICE.get(family, (str(error), None))
+        raise StoreError(f"pull store {path}: {what} ({error})", hint=hint) from error
+
+
+def _connect(path: Path, *, mode: str, timeout: float) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=timeout,
+        isolation_level=None,
+        check_same_thread=False,  # the store hands each connection to one thread at a time
+    )
+
+
+def _is_store(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether the schema is there; False for an empty database, StoreError for a foreign one."""
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if application == APPLICATION_ID:
+        if version > VERSION:
+            raise StoreError(
+                f"pull store {path} has schema version {version}, this pullrisk knows {VERSION}",
+                hint="upgrade pullrisk, or name another store",
+            )
+        return True
+    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise StoreError(
+            f"{path} is a database of another program",
+            hint="name another file for the pull store",
+        )
+    return False

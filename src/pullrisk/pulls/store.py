@@ -1,0 +1,106 @@
+"""The port through which everything reads and writes pull requests.
+
+Adapters: `sqlite.SqliteStore` (the embedded default). Any adapter passes
+tests/contract/test_pull_store.py.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, Self
+
+import msgspec
+
+from pullrisk.pulls.record import Pull
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What one `upsert` did: pulls new to the store, replaced by a newer one, left alone.
+
+    `unchanged` counts pulls already there in this or a newer version.
+    """
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: "Written") -> "Written":
+        return Written(
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+        )
+
+
+class RepositorySummary(msgspec.Struct, frozen=True):
+    """Counts of one repository; `files` is how many its pulls list, all together.
+
+    Event times are None where no pull is closed yet.
+    """
+
+    repository: str
+    pulls: int
+    merged: int
+    open: int
+    files: int
+    first_event_at: datetime | None
+    last_event_at: datetime | None
+    last_updated_at: datetime
+
+
+class PullStore(Protocol):
+    """Pull requests by (repository, number), and named checkpoints of those who fetch them.
+
+    Also a context manager that closes itself. Every method raises StoreError when the store
+    refuses: full disk, newer version, unreachable, closed.
+    """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def upsert(
+        self, pulls: Iterable[Pull], *, checkpoint: tuple[str, Mapping[str, object]] | None = None
+    ) -> Written:
+        """Write pulls, then the checkpoint (key, a value that JSON can hold) where one is given.
+
+        Idempotent. A pull never replaces one with a later `updated_at`; at the same
+        `updated_at` the one written last stays. When this raises (also because `pulls` did),
+        the checkpoint is not written and any of the pulls may be: SQLite leaves none. Write
+        batches of a few thousand, since one call may hold the store's only write lock.
+        """
+
+    def get(self, repository: str, number: int) -> Pull | None:
+        """One pull, or None."""
+
+    def repositories(self) -> list[RepositorySummary]:
+        """A summary of every repository, by name."""
+
+    def fingerprints(self, repository: str) -> dict[int, int]:
+        """Number → `record.fingerprint` of every closed or merged pull. Reads no payload."""
+
+    def events(self, repository: str, *, numbers: Iterable[int] | None = None) -> Iterator[Pull]:
+        """Closed and merged pulls in event order: (`event_at`, number). Streams.
+
+        `numbers` restricts the answer to those pulls. A write during the reading does not
+        disturb it: no pull comes twice or is skipped.
+        """
+
+    def recent(
+        self, *, repository: str | None = None, state: str | None = None, limit: int = 100
+    ) -> list[Pull]:
+        """Pulls by last update, newest first; equal times by repository and number.
+
+        `state` is `open`, `closed` or `merged`.
+        """
+
+    def checkpoint(self, key: str) -> dict[str, object] | None:
+        """The value last saved under the key, or None."""
+
+    def close(self) -> None:
+        """Release what the store holds; safe to call twice."""
