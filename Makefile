@@ -1,0 +1,76 @@
+# Every command that a person, a hook or CI uses. `make help` lists them.
+# Each one installs what it needs first, so each works in a fresh clone.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO_HOME := .pullrisk/demo
+SAMPLE := $(wildcard sample/*.jsonl.gz)
+PYTEST_WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types contracts check format docs clean distclean \
+	bench-fetch bench-outcomes bench-preprocess bench-model bench-cli
+
+help: ## List every command
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Create .venv and install the package with all its extras (once)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "error: pullrisk needs Python 3.11 or later; $(PYTHON) is" \
+		"$$($(PYTHON) --version 2>&1). Name another: make setup PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (some minutes, the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP) ## Run the whole pipeline on the bundled sample and show what it found
+	@PULLRISK_HOME=$(DEMO_HOME) $(BIN)/pullrisk run --file $(SAMPLE)
+
+test: $(STAMP) ## Run the tests
+	@$(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS)
+
+lint: $(STAMP) ## Check style and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(STAMP) ## Check types (mypy, strict)
+	@$(BIN)/mypy
+
+contracts: $(STAMP) ## Check which part may import which (import-linter)
+	@$(BIN)/lint-imports
+
+check: lint types contracts test ## Everything that CI checks
+
+format: $(STAMP) ## Format the code and mend what the linter can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+docs: $(STAMP) ## Write docs/cli.md anew from the commands' own help
+	@$(BIN)/python docs/generate_cli.py > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
+
+bench-fetch: $(STAMP) ## Measure: pull requests from files into the store
+	@$(BIN)/python benchmarks/fetch.py
+
+bench-outcomes: $(STAMP) ## Measure: revert links against the labelled data set
+	@$(BIN)/python benchmarks/outcomes.py
+
+bench-preprocess: $(STAMP) ## Measure: the store replayed into the feature table
+	@$(BIN)/python benchmarks/preprocess.py
+
+bench-model: $(STAMP) ## Measure: training time and ranking beside the baselines
+	@$(BIN)/python benchmarks/model.py
+
+bench-cli: $(STAMP) ## Measure: how long `pullrisk --help` takes
+	@$(BIN)/python benchmarks/cli.py
+
+clean: ## Remove caches and the demo's results
+	rm -rf $(DEMO_HOME) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## Remove the environment too
+	rm -rf $(VENV)

@@ -1,0 +1,77 @@
+"""Every error that pullrisk raises on purpose, and the exit code of each kind.
+
+    PullriskError            1
+    ├── SettingsError        3   a setting is unknown, missing or out of range
+    ├── InputError           4   input (file, line, pull request, repository) cannot be read
+    ├── StoreError           5   the pull store refused: full disk, newer version, unreachable
+    ├── LakeError            6   the lake refused, likewise
+    ├── ModelError           7   no model, a corrupt one, or one of another feature schema
+    ├── NotEnoughDataError   8   the command is right, the data does not suffice yet
+    └── MissingExtraError    9   an optional dependency is not installed
+
+Exit code 2 is a wrong command line (as everywhere), 130 an interruption by Ctrl-C.
+A message says what happened, to which thing, and what to do next; it never holds a secret.
+"""
+
+from typing import ClassVar
+
+
+class PullriskError(Exception):
+    """Base of the tree: a message for a person, a hint of what to do, an exit code."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        message = str(self.args[0])
+        return f"{message}\n  {self.hint}" if self.hint else message
+
+
+class SettingsError(PullriskError):
+    """A setting is unknown, missing or not among its possible values."""
+
+    exit_code = 3
+
+
+class InputError(PullriskError):
+    """Input cannot be read; names the file and line, or the thing."""
+
+    exit_code = 4
+
+
+class StoreError(PullriskError):
+    """The pull store cannot be opened, read or written."""
+
+    exit_code = 5
+
+
+class LakeError(PullriskError):
+    """The lake cannot be opened, read or written."""
+
+    exit_code = 6
+
+
+class ModelError(PullriskError):
+    """A model is missing, corrupt, or made for another feature schema."""
+
+    exit_code = 7
+
+
+class NotEnoughDataError(PullriskError):
+    """There is too little data for what was asked."""
+
+    exit_code = 8
+
+
+class MissingExtraError(PullriskError):
+    """An optional dependency is not installed; names the extra that brings it."""
+
+    exit_code = 9
+
+    @classmethod
+    def of(cls, library: str, extra: str) -> "MissingExtraError":
+        """The error for `library`, which the extra `extra` installs."""
+        return cls(f"{library} is not installed", hint=f"run: pip install 'pullrisk[{extra}]'")
