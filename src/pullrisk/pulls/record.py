@@ -9,9 +9,13 @@ what nothing works without: repository, number, created_at, updated_at.
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
+from re import ASCII
+from re import compile as pattern
 from typing import Final
 
 import msgspec
+
+from pullrisk.pulls.rest_shapes import RestBranch, RestFile, RestPull, RestUser
 
 MAX_FILES: Final = 3_000
 """GitHub lists at most this many files of one pull request; more are cut."""
@@ -78,6 +82,8 @@ class Pull(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False)
         return self.merged_at or self.closed_at
 
 
+# Names become parts of paths in the lake, so "." and ".." must not pass.
+_NAME: Final = pattern(r"(?!\.{1,2}/)[\w.-]{1,100}/(?!\.{1,2}$)[\w.-]{1,100}", ASCII)
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(Pull)
 
@@ -111,61 +117,9 @@ def fingerprint(pull: Pull) -> int:
 # --- GitHub's REST object ---------------------------------------------------------------------
 
 
-class _User(msgspec.Struct, gc=False):
-    login: str | None = None
-    type: str | None = None
-
-
-class _Named(msgspec.Struct, gc=False):
-    name: str | None = None
-
-
-class _Repository(msgspec.Struct, gc=False):
-    full_name: str | None = None
-    id: int | None = None
-
-
-class _Branch(msgspec.Struct, gc=False):
-    ref: str | None = None
-    sha: str | None = None
-    repo: _Repository | None = None
-
-
-class _File(msgspec.Struct, gc=False):
-    filename: str
-    status: str | None = None
-    additions: int | None = None
-    deletions: int | None = None
-    previous_filename: str | None = None
-
-
-class _RestPull(msgspec.Struct, gc=False):
-    number: int
-    created_at: datetime
-    updated_at: datetime
-    merged_at: datetime | None = None
-    closed_at: datetime | None = None
-    title: str | None = None
-    body: str | None = None
-    user: _User | None = None
-    author_association: str | None = None
-    draft: bool | None = None
-    head: _Branch | None = None
-    base: _Branch | None = None
-    merge_commit_sha: str | None = None
-    labels: list[_Named | None] | None = None
-    assignees: list[_User | None] | None = None
-    requested_reviewers: list[_User | None] | None = None
-    commits: int | None = None
-    additions: int | None = None
-    deletions: int | None = None
-    changed_files: int | None = None
-    files: list[_File] | None = None
-
-
-_rest_decoder: Final = msgspec.json.Decoder(_RestPull)
-_NO_USER: Final = _User()
-_NO_BRANCH: Final = _Branch()
+_rest_decoder: Final = msgspec.json.Decoder(RestPull)
+_NO_USER: Final = RestUser()
+_NO_BRANCH: Final = RestBranch()
 
 
 def parse_rest(data: bytes | str, *, repository: str | None = None) -> Pull:
@@ -174,21 +128,24 @@ def parse_rest(data: bytes | str, *, repository: str | None = None) -> Pull:
     `repository` is used where the object does not name its own (`base.repo.full_name`).
     Raises ValueError (msgspec's errors are ValueErrors) that names the field at fault.
     """
-    return _from_rest(_rest_decoder.decode(data), repository)
+    try:
+        return _from_rest(_rest_decoder.decode(data), repository)
+    except RecursionError:
+        raise ValueError("JSON is nested too deeply") from None
 
 
 def pull_from_rest(value: object, *, repository: str | None = None) -> Pull:
     """Like `parse_rest`, for an object already decoded from JSON (a webhook's payload)."""
-    return _from_rest(msgspec.convert(value, _RestPull), repository)
+    return _from_rest(msgspec.convert(value, RestPull), repository)
 
 
-def _from_rest(rest: _RestPull, repository: str | None) -> Pull:
+def _from_rest(rest: RestPull, repository: str | None) -> Pull:
     base, head, user = rest.base or _NO_BRANCH, rest.head or _NO_BRANCH, rest.user or _NO_USER
     name = (base.repo.full_name if base.repo else None) or repository
     return Pull(
-        repository=_repository_name(name),
+        repository=repository_name(name),
         repository_id=base.repo.id if base.repo else None,
-        number=_number(rest.number),
+        number=rest.number,
         created_at=utc(rest.created_at),
         updated_at=utc(rest.updated_at),
         merged_at=utc(rest.merged_at) if rest.merged_at else None,
@@ -207,10 +164,13 @@ def _from_rest(rest: _RestPull, repository: str | None) -> Pull:
         labels=tuple(label.name for label in rest.labels or () if label and label.name),
         assignees=_logins(rest.assignees),
         reviewers=_logins(rest.requested_reviewers),
-        commits=_count("commits", rest.commits),
-        additions=_count("additions", rest.additions),
-        deletions=_count("deletions", rest.deletions),
-        changed_files=_count("changed_files", rest.changed_files),
+        commits=rest.commits,
+        additions=rest.additions,
+        deletions=rest.deletions,
+        # A list cut below would otherwise lose how many there were.
+        changed_files=len(rest.files)
+        if rest.changed_files is None and rest.files
+        else rest.changed_files,
         files=None if rest.files is None else tuple(map(_file, rest.files[:MAX_FILES])),
     )
 
@@ -221,7 +181,10 @@ def utc(moment: datetime) -> datetime:
         return moment
     if moment.tzinfo is None:
         raise ValueError(f"time {moment.isoformat()} has no time zone")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"time {moment.isoformat()} is outside the years 1 to 9999") from None
 
 
 def is_bot(login: str | None, kind: str | None = None) -> bool:
@@ -229,34 +192,22 @@ def is_bot(login: str | None, kind: str | None = None) -> bool:
     return kind == "Bot" or (login is not None and login.lower().endswith(("[bot]", "-bot")))
 
 
-def _repository_name(name: str | None) -> str:
-    owner, slash, rest = (name or "").partition("/")
-    if not (owner and slash and rest) or "/" in rest or len(owner) + len(rest) > 255:
+def repository_name(name: str | None) -> str:
+    """`name` if it is `owner/name` in GitHub's alphabet; ValueError otherwise."""
+    if name is None or not _NAME.fullmatch(name):
         raise ValueError(f"repository is {name!r}, expected 'owner/name' at base.repo.full_name")
-    return f"{owner}/{rest}"
+    return name
 
 
-def _number(number: int) -> int:
-    if not 0 < number < 2**53:
-        raise ValueError(f"number is {number}, expected a positive integer")
-    return number
-
-
-def _count(field: str, value: int | None) -> int | None:
-    if value is not None and not 0 <= value < 2**53:
-        raise ValueError(f"{field} is {value}, expected zero or more")
-    return value
-
-
-def _logins(users: Sequence[_User | None] | None) -> tuple[str, ...]:
+def _logins(users: Sequence[RestUser | None] | None) -> tuple[str, ...]:
     return tuple(user.login for user in users or () if user and user.login)
 
 
-def _file(file: _File) -> ChangedFile:
+def _file(file: RestFile) -> ChangedFile:
     return ChangedFile(
         file.filename,
         file.status or "modified",
-        _count("files[].additions", file.additions),
-        _count("files[].deletions", file.deletions),
+        file.additions,
+        file.deletions,
         file.previous_filename,
     )
