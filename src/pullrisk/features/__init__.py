@@ -1,0 +1,11 @@
+"""Features of a pull request as a fold over its repository's history.
+
+history.py   `RepositoryHistory`: `features(pull)` and `observe(pull)`; the schema of a row
+replay.py    one row for every merged pull of a repository's events
+size.py, repository.py, author.py, touched.py, text.py, when.py   one module per family
+"""
+
+from pullrisk.features.history import FEATURES, NAMES, SCHEMA_HASH, RepositoryHistory
+from pullrisk.features.schema import Feature
+
+__all__ = ["FEATURES", "NAMES", "SCHEMA_HASH", "Feature", "RepositoryHistory"]

@@ -1,0 +1,117 @@
+"""Features of the author's record in this repository.
+
+GitHub's `author_association` is left out on purpose: it tells the standing on the day of the
+fetch, not on the day of the merge, so for old pulls it knows the future.
+"""
+
+from math import log1p
+from typing import Final
+
+import msgspec
+
+from pullrisk.features.decay import Spread, days, faded, smoothed
+from pullrisk.features.schema import DAY, NEVER, family
+from pullrisk.features.view import View
+
+FEATURES: Final = family(
+    "author",
+    ("author_merged", "pulls", "log", "pulls of this author merged here before"),
+    ("author_unmerged", "pulls", "log", "pulls of this author closed here without a merge"),
+    ("author_failures", "pulls", "log", "pulls of this author reverted or hot-fixed here"),
+    ("author_failure_rate", "share", "linear",
+     "share of the author's merged pulls that were reverted or hot-fixed (smoothed)"),
+    ("days_since_author_failure", "days", "log",
+     "days since a pull of this author was reverted or hot-fixed"),
+    ("author_tenure", "days", "log", "days since the author's first pull here"),
+    ("days_since_author_seen", "days", "log", "days since the author's last pull here"),
+    ("author_recent", "pulls", "log", "pulls of this author merged in about a month"),
+    ("author_share", "share", "linear", "the author's share of the repository's merged pulls"),
+    ("author_churn_score", "standard deviations", "linear",
+     "size of the change relative to this author's usual (log scale)"),
+    ("author_usual_churn", "log lines", "linear", "the author's usual size of change (log scale)"),
+    ("author_new", "flag", "flag", "the author's first pull here"),
+    ("author_ghost", "flag", "flag", "the author's account is deleted or unknown"),
+    ("author_bot", "flag", "flag", "the author is a bot"),
+    ("from_fork", "flag", "flag", "the branch is in a fork"),
+)  # fmt: skip
+
+_MONTH: Final = 30 * DAY
+
+
+class AuthorRecord(msgspec.Struct, array_like=True, gc=False):
+    """One author; times are epoch seconds, 0 = never."""
+
+    id: int
+    merged: int = 0
+    unmerged: int = 0
+    failures: int = 0
+    first: float = 0.0
+    last: float = 0.0
+    last_failure: float = 0.0
+    month: float = 0.0
+    month_at: float = 0.0
+    churn: Spread = msgspec.field(default_factory=Spread)
+
+
+_UNKNOWN: Final = AuthorRecord(-1)
+
+
+class Authors:
+    """Every author seen, by login; `by_id[n]` is the record numbered n."""
+
+    def __init__(self, records: dict[str, AuthorRecord] | None = None) -> None:
+        self.records = records or {}
+        self.by_id = list(self.records.values())
+
+    def id(self, login: str | None) -> int:
+        """The author's number in this history, or -1 where never seen."""
+        record = self.records.get(login) if login is not None else None
+        return -1 if record is None else record.id
+
+    def features(self, view: View) -> tuple[float, ...]:
+        """The values of FEATURES, in their order."""
+        record = self.records.get(view.pull.author or "", _UNKNOWN)
+        now, pull = view.now, view.pull
+        return (
+            record.merged,
+            record.unmerged,
+            record.failures,
+            smoothed(record.failures, record.merged, view.prior, 20.0),
+            days(now - record.last_failure, NEVER),
+            days(now - record.first, NEVER) if record.first else 0.0,
+            days(now - record.last, NEVER),
+            faded(record.month, now - record.month_at, _MONTH),
+            record.merged / view.merged if view.merged else 0.0,
+            record.churn.score(view.churn),
+            record.churn.mean if record.merged else log1p(view.churn),
+            float(record.merged + record.unmerged == 0),
+            float(pull.author is None),
+            float(pull.bot),
+            float(pull.head_repository not in (None, pull.repository)),
+        )
+
+    def observe(self, view: View, *, merged: bool) -> None:
+        """A pull was merged or closed; sets `view.author` to the author's number."""
+        login, now = view.pull.author, view.now
+        if not login:
+            return
+        record = self.records.get(login)
+        if record is None:
+            record = self.records[login] = AuthorRecord(len(self.records), first=now)
+            self.by_id.append(record)
+        view.author = record.id
+        record.last = now
+        if not merged:
+            record.unmerged += 1
+            return
+        record.merged += 1
+        record.month = faded(record.month, now - record.month_at, _MONTH) + 1.0
+        record.month_at = now
+        record.churn.add(view.churn, memory=50)
+
+    def fail(self, author: int, now: float) -> None:
+        """An earlier pull of the author numbered `author` (-1 = unknown) turned out to be trouble."""
+        if author >= 0:
+            record = self.by_id[author]
+            record.failures += 1
+            record.last_failure = now

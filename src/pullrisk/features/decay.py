@@ -1,0 +1,46 @@
+"""Exponentially forgetting statistics: the same few formulas for every family."""
+
+from math import exp, log, log1p, sqrt
+
+import msgspec
+
+_COOLING = -log(2.0)
+
+
+def faded(value: float, seconds: float, half_life: float) -> float:
+    """`value` after `seconds` of exponential decay; negative waits (clock skew) fade nothing."""
+    return value if seconds <= 0.0 else value * exp(_COOLING * seconds / half_life)
+
+
+def smoothed(failures: float, count: float, prior: float, weight: float) -> float:
+    """A failure rate shrunk towards `prior`, as if `weight` more cases had been seen."""
+    return (failures + weight * prior) / (count + weight)
+
+
+def days(seconds: float, limit: float) -> float:
+    """Seconds as days between 0 and `limit`."""
+    waited = seconds / 86_400.0
+    return 0.0 if waited < 0.0 else min(waited, limit)
+
+
+class Spread(msgspec.Struct, array_like=True, gc=False):
+    """Running mean and variance of log1p of a quantity, forgetting beyond `memory` values."""
+
+    count: int = 0
+    mean: float = 0.0
+    variance: float = 0.0
+
+    def add(self, value: float, memory: int = 500) -> None:
+        """Take in one value ≥ 0."""
+        self.count += 1
+        share = 1.0 / min(self.count, memory)
+        delta = log1p(value) - self.mean
+        self.mean += share * delta
+        self.variance = (1.0 - share) * (self.variance + share * delta * delta)
+
+    def score(self, value: float) -> float:
+        """Standard deviations from the mean, within ±8; 0 while fewer than 5 values are known."""
+        if self.count < 5:
+            return 0.0
+        score = (log1p(value) - self.mean) / sqrt(self.variance + 0.05)
+        return max(-8.0, min(8.0, score))

@@ -1,0 +1,183 @@
+"""A repository's history: what it knew at a moment, and the features of a pull in its light.
+
+    history = RepositoryHistory("owner/name")
+    for pull in events:                                    # merged and closed, in event order
+        row = history.features(pull, as_of=pull.event_at)  # knows nothing that comes later
+        links = history.observe(pull)                      # time moves forward
+
+Serving restores a saved history and calls the very same `features`.
+"""
+
+import zlib
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from pullrisk.features import author, repository, size, text, touched, when
+from pullrisk.features.pulllog import PullLog
+from pullrisk.features.schema import DAY, Feature, schema_hash
+from pullrisk.features.view import View
+from pullrisk.pulls.outcomes import Link, Linker, LinkerState
+from pullrisk.pulls.record import Pull
+
+FEATURES: Final[tuple[Feature, ...]] = (
+    *size.FEATURES,
+    *repository.FEATURES,
+    *author.FEATURES,
+    *touched.FEATURES,
+    *text.FEATURES,
+    *when.FEATURES,
+)
+"""Every feature, in the order of a row."""
+NAMES: Final = tuple(feature.name for feature in FEATURES)
+SCHEMA_HASH: Final = schema_hash(FEATURES, version=1)
+"""Feature tables, histories and models of another hash do not fit this code."""
+
+FAILURE_WINDOW: Final = 90 * DAY
+"""Seconds after its merge within which a revert or hot-fix counts as a pull's failure."""
+_FAILURES: Final = frozenset(("revert", "partial_revert", "hotfix"))
+_MAGIC: Final = b"PRH1"
+
+
+class RepositoryHistory:
+    """Everything that the features of one repository remember; grows by `observe` alone."""
+
+    def __init__(self, repository_name: str) -> None:
+        self.repository = repository_name
+        self.as_of: datetime | None = None
+        """Time of the latest event observed."""
+        self.pulls = 0
+        """Events observed: merged and closed pulls."""
+        self._overall = repository.RepositoryState()
+        self._authors = author.Authors()
+        self._touched = touched.Touched()
+        self._words = text.TitleWords()
+        self._log = PullLog()
+        self._linker = Linker()
+
+    def features(self, pull: Pull, *, as_of: datetime) -> list[float]:
+        """One row in the order of FEATURES: finite raw values, from what is known by now.
+
+        `as_of` is the moment of the question: just before the merge for a training row, the
+        present for an open pull. The pull's own merge or closing is never looked at.
+        """
+        view = self._view(pull, as_of)
+        return [
+            *size.features(view),
+            *self._overall.features(view),
+            *self._authors.features(view),
+            *self._touched.features(view),
+            *self._words.features(view),
+            *when.features(view),
+        ]
+
+    def observe(self, pull: Pull) -> tuple[Link, ...]:
+        """Move time forward to the pull's merge or closing; what a merge says of earlier pulls.
+
+        Raises ValueError for a pull that is still open.
+        """
+        moment = pull.event_at
+        if moment is None:
+            raise ValueError(f"{pull.repository}#{pull.number} is open: nothing happened yet")
+        view = self._view(pull, moment)
+        merged = pull.merged_at is not None
+        self._overall.observe(view, merged=merged)
+        self._authors.observe(view, merged=merged)
+        self.as_of = moment if self.as_of is None else max(self.as_of, moment)
+        self.pulls += 1
+        return self._merge(view) if merged else ()
+
+    def save(self) -> bytes:
+        """The whole history, compact; `load` gives back one that goes on exactly the same."""
+        saved = _Saved(
+            schema=SCHEMA_HASH,
+            repository=self.repository,
+            as_of=self.as_of,
+            pulls=self.pulls,
+            overall=self._overall,
+            authors=self._authors.records,
+            touched=self._touched.save(),
+            words=self._words.save(),
+            log=self._log.save(),
+            linker=self._linker.state(),
+        )
+        return _MAGIC + zlib.compress(_encoder.encode(saved), level=1)
+
+    @classmethod
+    def load(cls, data: bytes) -> "RepositoryHistory":
+        """The history that `save` wrote; ValueError where it is corrupt or of another schema."""
+        if not data.startswith(_MAGIC):
+            raise ValueError("not a saved history")
+        try:
+            saved = _decoder.decode(zlib.decompress(data[len(_MAGIC) :]))
+        except (zlib.error, msgspec.MsgspecError) as error:
+            raise ValueError(f"the saved history is corrupt: {error}") from error
+        if saved.schema != SCHEMA_HASH:
+            raise ValueError(f"feature schema {saved.schema}, expected {SCHEMA_HASH}")
+        return cls._restored(saved)
+
+    @classmethod
+    def _restored(cls, saved: "_Saved") -> "RepositoryHistory":
+        history = cls(saved.repository)
+        history.as_of, history.pulls = saved.as_of, saved.pulls
+        history._overall = saved.overall
+        history._authors = author.Authors(saved.authors)
+        history._touched = touched.Touched(saved.touched)
+        history._words = text.TitleWords(saved.words)
+        history._log = PullLog.load(saved.log)
+        history._linker = Linker.restore(saved.linker)
+        return history
+
+    def _merge(self, view: View) -> tuple[Link, ...]:
+        pull = view.pull
+        links = self._linker.observe(pull)
+        for link in links:
+            if link.kind in _FAILURES:
+                self._fail(link.number, view.now)
+        self._touched.observe(view, len(self._log))
+        words = list(text.title_words(pull.title).values())
+        self._words.observe(words)
+        self._log.append(
+            pull.number,
+            author=view.author,
+            merged_at=view.now,
+            files=self._touched.ids(view),
+            words=words,
+        )
+        return links
+
+    def _fail(self, number: int, now: float) -> None:
+        row = self._log.row(number)
+        if row is None or now - self._log.merged_at[row] > FAILURE_WINDOW:
+            return
+        self._overall.fail(now)
+        self._authors.fail(self._log.authors[row], now)
+        self._touched.fail(self._log.files_of(row), now)
+        self._words.fail(self._log.words_of(row).tolist())
+
+    def _view(self, pull: Pull, moment: datetime) -> View:
+        return View(
+            pull,
+            moment,
+            author=self._authors.id(pull.author),
+            prior=self._overall.prior,
+            merged=self._overall.merged,
+        )
+
+
+class _Saved(msgspec.Struct, array_like=True):
+    schema: str
+    repository: str
+    as_of: datetime | None
+    pulls: int
+    overall: repository.RepositoryState
+    authors: dict[str, author.AuthorRecord]
+    touched: touched.Saved
+    words: text.Saved
+    log: list[bytes]
+    linker: LinkerState
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_decoder: Final = msgspec.msgpack.Decoder(_Saved)

@@ -1,0 +1,90 @@
+"""What a file's path says: its kind, directory and extension."""
+
+import re
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+KINDS: Final = ("vendored", "dependency", "ci", "test", "docs", "config", "source", "other")
+"""Kinds of files; the first whose rule matches a path wins."""
+VENDORED, DEPENDENCY, CI, TEST, DOCS, CONFIG, SOURCE, OTHER = range(len(KINDS))
+
+
+class PathFacts(NamedTuple):
+    """`kind` is an index into KINDS; `directory` is empty at the root; `depth` counts folders."""
+
+    kind: int
+    directory: str
+    top: str
+    extension: str
+    depth: int
+
+
+_VENDORED_DIRS: Final = frozenset(
+    "vendor vendored node_modules third_party third-party thirdparty extern external".split()
+)
+_CI_DIRS: Final = frozenset((".github", ".circleci", ".gitlab", ".buildkite", ".azure-pipelines"))
+_TEST_DIRS: Final = frozenset(
+    "test tests testing spec specs __tests__ testdata test_data fixtures e2e it benches".split()
+)
+_DOCS_DIRS: Final = frozenset("doc docs documentation guides website changelogs man".split())
+_DEPENDENCY_FILES: Final = frozenset(
+    """go.mod go.sum cargo.toml cargo.lock package.json package-lock.json yarn.lock pnpm-lock.yaml
+    gemfile gemfile.lock composer.json composer.lock pipfile pipfile.lock poetry.lock uv.lock
+    pyproject.toml setup.py setup.cfg requirements.txt constraints.txt pom.xml build.gradle
+    build.gradle.kts gradle.lockfile dependencies.gradle vendor.mod vendor.sum deps""".split()
+)
+_CI_FILES: Final = frozenset(
+    (".travis.yml", "appveyor.yml", "jenkinsfile", "azure-pipelines.yml", ".gitlab-ci.yml",
+     "dockerfile", "makefile", "shippable.yml", "codecov.yml", ".codecov.yml")
+)  # fmt: skip
+_DOCS_EXTENSIONS: Final = frozenset("md mdx rst txt adoc rdoc textile markdown".split())
+_CONFIG_EXTENSIONS: Final = frozenset(
+    "yml yaml json toml ini cfg conf properties xml lock env editorconfig plist tf tfvars hcl".split()
+)
+_SOURCE_EXTENSIONS: Final = frozenset(
+    """py rb go rs java kt kts scala js jsx ts tsx mjs cjs mts cts c cc cpp cxx h hh hpp m mm swift
+    php cs fs ex exs erl hs ml mli clj cljs lua pl pm r jl dart vue svelte css scss less sass html
+    htm erb haml slim tmpl tpl twig blade sh bash zsh fish ps1 psm1 bat sql proto thrift graphql
+    pyi pyx pxd groovy vb zig nim s asm gn gni bzl cmake gradle coffee awk j2 jinja""".split()
+)
+_TEST_NAME: Final = re.compile(
+    r"(^|[._-])(test|tests|spec|specs)[._-]|^test[a-z]*\.|[a-z]Tests?\.|[a-z]Spec\.|conftest"
+)
+_REQUIREMENTS: Final = re.compile(r"requirements[\w.-]*\.(txt|in)$")
+
+
+@lru_cache(maxsize=1 << 16)
+def path_facts(path: str) -> PathFacts:
+    """Facts of one path; the same for every repository and every moment."""
+    directory, _, name = path.rpartition("/")
+    stem, dot, extension = name.rpartition(".")
+    extension = extension.lower() if dot and stem else ""
+    parts = directory.lower().split("/") if directory else []
+    return PathFacts(
+        _kind(parts, name, extension),
+        directory,
+        parts[0] if parts else "",
+        extension,
+        len(parts),
+    )
+
+
+def _kind(parts: list[str], name: str, extension: str) -> int:
+    lower = name.lower()
+    if not _VENDORED_DIRS.isdisjoint(parts):
+        return VENDORED
+    if lower in _DEPENDENCY_FILES or _REQUIREMENTS.match(lower):
+        return DEPENDENCY
+    if lower in _CI_FILES or (parts and parts[0] in _CI_DIRS):
+        return CI
+    if not _TEST_DIRS.isdisjoint(parts) or _TEST_NAME.search(name):
+        return TEST
+    if extension in _DOCS_EXTENSIONS or not _DOCS_DIRS.isdisjoint(parts):
+        return DOCS
+    return _by_extension(lower, extension)
+
+
+def _by_extension(lower: str, extension: str) -> int:
+    if extension in _CONFIG_EXTENSIONS or lower.startswith("."):
+        return CONFIG
+    return SOURCE if extension in _SOURCE_EXTENSIONS else OTHER

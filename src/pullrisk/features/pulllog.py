@@ -1,0 +1,74 @@
+"""What a history remembers of each merged pull, to find its author and files when it fails."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Final
+
+_REMEMBERED_FILES: Final = 300
+"""A pull over more files than this is a sweep; its failure says little about any of them."""
+
+
+class PullLog:
+    """Merged pulls in order, as columns: number, author, time, files and title words by number.
+
+    `authors`, `files` and `words` hold the numbers that the other parts of a history gave.
+    """
+
+    def __init__(self) -> None:
+        self.numbers = array("q")
+        self.authors = array("i")
+        self.merged_at = array("d")
+        self.files = array("I")
+        self.file_ends = array("I")
+        self.words = array("H")
+        self.word_ends = array("I")
+        self._rows: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def append(
+        self, number: int, *, author: int, merged_at: float, files: list[int], words: list[int]
+    ) -> None:
+        """Remember one merged pull; a later one of the same number takes its place."""
+        self._rows[number] = len(self.numbers)
+        self.numbers.append(number)
+        self.authors.append(author)
+        self.merged_at.append(merged_at)
+        if len(files) <= _REMEMBERED_FILES:
+            self.files.extend(files)
+        self.file_ends.append(len(self.files))
+        self.words.extend(words)
+        self.word_ends.append(len(self.words))
+
+    def row(self, number: int) -> int | None:
+        """The row of a merged pull, or None."""
+        return self._rows.get(number)
+
+    def files_of(self, row: int) -> array[int]:
+        """Numbers of the pull's files; empty for a sweep."""
+        return self.files[self.file_ends[row - 1] if row else 0 : self.file_ends[row]]
+
+    def words_of(self, row: int) -> array[int]:
+        """Hash buckets of the pull's title words."""
+        return self.words[self.word_ends[row - 1] if row else 0 : self.word_ends[row]]
+
+    def save(self) -> list[bytes]:
+        """The columns as bytes, in this machine's (little-endian) order."""
+        return [column.tobytes() for column in self._columns()]
+
+    @classmethod
+    def load(cls, columns: list[bytes]) -> "PullLog":
+        """The log that `save` wrote; raises ValueError where the columns do not fit."""
+        log = cls()
+        for column, data in zip(log._columns(), columns, strict=True):
+            column.frombytes(data)
+        log._rows = {number: row for row, number in enumerate(log.numbers)}
+        return log
+
+    def _columns(self) -> tuple[array[int] | array[float], ...]:
+        return (
+            self.numbers, self.authors, self.merged_at, self.files, self.file_ends,
+            self.words, self.word_ends,
+        )  # fmt: skip

@@ -1,0 +1,130 @@
+"""Features of the repository at the moment, and of the change relative to its usual size."""
+
+from math import log2
+from typing import Final
+
+import msgspec
+
+from pullrisk.features.decay import Spread, days, faded, smoothed
+from pullrisk.features.schema import DAY, NEVER, family
+from pullrisk.features.view import View
+
+FEATURES: Final = family(
+    "repository",
+    ("repository_merged", "pulls", "log", "pulls merged in the repository so far"),
+    ("repository_age", "days", "log", "age of the repository's pull history"),
+    ("repository_failure_rate", "share", "linear",
+     "share of the repository's merged pulls that were reverted or hot-fixed"),
+    ("repository_recent_failure_rate", "share", "linear",
+     "the same share, over about the last half year"),
+    ("days_since_repository_failure", "days", "log",
+     "days since the last revert or hot-fix in the repository"),
+    ("repository_unmerged_share", "share", "linear",
+     "share of the repository's closed pulls that were not merged"),
+    ("merges_this_week", "pulls", "log", "pulls merged in the repository in about a week"),
+    ("tempo", "ratio", "linear", "this week's merges relative to the usual week"),
+    ("hours_since_last_merge", "hours", "log", "hours since the repository's last merge"),
+) + family(
+    "relative size",
+    ("churn_score", "standard deviations", "linear",
+     "size of the change relative to this repository's usual (log scale)"),
+    ("files_score", "standard deviations", "linear",
+     "number of files relative to this repository's usual (log scale)"),
+    ("directories_score", "standard deviations", "linear",
+     "number of directories relative to this repository's usual (log scale)"),
+    ("commits_score", "standard deviations", "linear",
+     "number of commits relative to this repository's usual (log scale)"),
+    ("churn_percentile", "share", "linear",
+     "share of this repository's pulls that are smaller"),
+)  # fmt: skip
+
+_WEEK: Final = 7 * DAY
+_QUARTER: Final = 90 * DAY
+_HALF_YEAR: Final = 180 * DAY
+_BUCKETS: Final = 48
+
+
+class RepositoryState(msgspec.Struct, array_like=True):
+    """What the repository as a whole knew; times are epoch seconds, 0 = never."""
+
+    merged: int = 0
+    unmerged: int = 0
+    failures: int = 0
+    first: float = 0.0
+    last_merge: float = 0.0
+    last_failure: float = 0.0
+    week: float = 0.0
+    quarter: float = 0.0
+    recent_merged: float = 0.0
+    recent_failures: float = 0.0
+    failures_at: float = 0.0
+    churn: Spread = msgspec.field(default_factory=Spread)
+    files: Spread = msgspec.field(default_factory=Spread)
+    directories: Spread = msgspec.field(default_factory=Spread)
+    commits: Spread = msgspec.field(default_factory=Spread)
+    histogram: list[int] = msgspec.field(default_factory=lambda: [0] * _BUCKETS)
+
+    @property
+    def prior(self) -> float:
+        """The failure rate, shrunk towards 1 %."""
+        return smoothed(self.failures, self.merged, 0.01, 200.0)
+
+    def features(self, view: View) -> tuple[float, ...]:
+        """The values of FEATURES, in their order."""
+        now, prior = view.now, view.prior
+        idle = now - self.last_merge
+        week = faded(self.week, idle, _WEEK)
+        usual = faded(self.quarter, idle, _QUARTER) * (_WEEK / _QUARTER)
+        recent = faded(self.recent_merged, idle, _HALF_YEAR)
+        recent_failures = faded(self.recent_failures, now - self.failures_at, _HALF_YEAR)
+        closed = self.merged + self.unmerged
+        return (
+            self.merged,
+            days(now - self.first, NEVER) if self.first else 0.0,
+            prior,
+            smoothed(recent_failures, recent, prior, 100.0),
+            days(now - self.last_failure, NEVER),
+            self.unmerged / closed if closed else 0.0,
+            week,
+            (week + 1.0) / (usual + 1.0),
+            24.0 * days(idle, 365.0),
+            self.churn.score(view.churn),
+            self.files.score(view.changed_files),
+            self.directories.score(len(view.directories)),
+            self.commits.score(view.pull.commits or 0),
+            self._percentile(view.churn),
+        )
+
+    def observe(self, view: View, *, merged: bool) -> None:
+        """A pull was merged or closed at `view.now`."""
+        self.first = self.first or view.now
+        if not merged:
+            self.unmerged += 1
+            return
+        idle = view.now - self.last_merge
+        self.merged += 1
+        self.week = faded(self.week, idle, _WEEK) + 1.0
+        self.quarter = faded(self.quarter, idle, _QUARTER) + 1.0
+        self.recent_merged = faded(self.recent_merged, idle, _HALF_YEAR) + 1.0
+        self.last_merge = view.now
+        self.churn.add(view.churn)
+        self.files.add(view.changed_files)
+        self.directories.add(len(view.directories))
+        self.commits.add(view.pull.commits or 0)
+        self.histogram[_bucket(view.churn)] += 1
+
+    def fail(self, now: float) -> None:
+        """An earlier pull turned out to be trouble."""
+        self.failures += 1
+        self.recent_failures = faded(self.recent_failures, now - self.failures_at, _HALF_YEAR) + 1.0
+        self.failures_at = self.last_failure = now
+
+    def _percentile(self, churn: int) -> float:
+        if not self.merged:
+            return 0.5
+        bucket = _bucket(churn)
+        return (sum(self.histogram[:bucket]) + 0.5 * self.histogram[bucket]) / self.merged
+
+
+def _bucket(churn: int) -> int:
+    return min(int(3.0 * log2(churn + 1)), _BUCKETS - 1)

@@ -1,0 +1,296 @@
+"""Features of the record of the files and directories that a change touches."""
+
+from collections.abc import Iterable
+from math import exp, log
+from typing import Final
+
+import msgspec
+
+from pullrisk.features.decay import days, faded, smoothed
+from pullrisk.features.paths import path_facts
+from pullrisk.features.schema import DAY, NEVER, family
+from pullrisk.features.view import View
+from pullrisk.pulls.record import ChangedFile
+
+FEATURES: Final = family(
+    "files",
+    ("new_files_share", "share", "linear", "share of the touched files that have no history here"),
+    ("file_touches_mean", "pulls", "log", "mean number of earlier pulls that touched these files"),
+    ("file_touches_max", "pulls", "log", "earlier pulls that touched the busiest of these files"),
+    ("file_authors_max", "authors", "log", "authors of the most contested of these files"),
+    ("author_known_files", "share", "linear",
+     "share of the files that this author has touched before"),
+    ("files_new_to_author", "files", "log", "files with a history that this author never touched"),
+    ("author_touch_share", "share", "linear",
+     "this author's share of the files' earlier changes (mean over files)"),
+    ("author_main_share", "share", "linear",
+     "share of the files that this author has changed most of all"),
+    ("ownership", "share", "linear",
+     "share of earlier changes made by each file's main author (mean over files)"),
+    ("same_author_again", "share", "linear",
+     "share of the files whose last change was by this author"),
+    ("file_idle_min", "days", "log", "days since the most recently changed of these files changed"),
+    ("file_idle_mean", "days", "log", "mean days since these files last changed"),
+    ("file_age_mean", "days", "log", "mean days since these files were first seen"),
+    ("file_heat_max", "pulls", "log", "recent changes (about a month) of the hottest file"),
+    ("file_heat_mean", "pulls", "log", "recent changes (about a month) per file"),
+    ("scatter", "share", "linear",
+     "how little the files belong together: distinct last pulls per file with a history"),
+    ("file_failures_max", "pulls", "log",
+     "reverted or hot-fixed pulls of the file that saw most of them"),
+    ("failed_files_share", "share", "linear",
+     "share of the files that were part of a reverted or hot-fixed pull"),
+    ("file_failure_rate_max", "share", "linear",
+     "highest failure rate among the files (smoothed)"),
+    ("file_failure_rate_mean", "share", "linear", "mean failure rate of the files (smoothed)"),
+    ("days_since_file_failure", "days", "log",
+     "days since one of the files was part of a pull that failed"),
+) + family(
+    "directories",
+    ("new_directories_share", "share", "linear",
+     "share of the touched directories that have no history here"),
+    ("directory_touches_mean", "pulls", "log", "mean number of earlier pulls in the directories"),
+    ("directory_authors_max", "authors", "log", "authors of the most contested directory"),
+    ("author_directory_share", "share", "linear",
+     "this author's share of the directories' earlier pulls (mean)"),
+    ("author_known_directories", "share", "linear",
+     "share of the directories that this author has worked in before"),
+    ("directory_heat_max", "pulls", "log", "recent pulls (about a month) in the hottest directory"),
+    ("directory_failure_rate_max", "share", "linear",
+     "highest failure rate among the directories (smoothed)"),
+    ("directory_failure_rate_mean", "share", "linear",
+     "mean failure rate of the directories (smoothed)"),
+    ("days_since_directory_failure", "days", "log",
+     "days since a pull in one of the directories failed"),
+    ("extension_failure_rate_max", "share", "linear",
+     "highest failure rate among the kinds of file touched (smoothed)"),
+)  # fmt: skip
+
+_MONTH: Final = 30 * DAY
+_COOLING: Final = -log(2.0) / _MONTH
+_LONG_AGO: Final = -1e18
+_NO_FILES: Final = (0.0,) * 10 + (NEVER, NEVER) + (0.0,) * 8 + (NEVER,)
+_WEIGHT: Final = 10.0
+"""How many pulls' worth of the repository's own rate a path's failure rate starts with."""
+
+
+class PathRecord(msgspec.Struct, array_like=True):
+    """What is known of one file or directory; times are epoch seconds.
+
+    `id` numbers the files of a history, `authors` counts pulls by author number, `top` is the
+    largest of these counts, `heat` the touches of about a month as of `last`.
+    """
+
+    id: int
+    first: float
+    last: float
+    touches: int = 0
+    top: int = 0
+    last_author: int = -1
+    last_pull: int = -1
+    failures: int = 0
+    last_failure: float = _LONG_AGO
+    heat: float = 0.0
+    authors: dict[int, int] = msgspec.field(default_factory=dict)
+
+    def touch(self, now: float, author: int, pull: int) -> None:
+        """The pull numbered `pull` in this history changed the path."""
+        self.heat = faded(self.heat, now - self.last, _MONTH) + 1.0
+        self.last = now
+        self.touches += 1
+        self.last_author, self.last_pull = author, pull
+        if author >= 0:
+            count = self.authors[author] = self.authors.get(author, 0) + 1
+            if count > self.top:
+                self.top = count
+
+    def renamed(self, number: int) -> "PathRecord":
+        """A copy, numbered `number`, for the path that the file was renamed to."""
+        return msgspec.structs.replace(self, id=number, authors=self.authors.copy())
+
+    def fail(self, now: float) -> None:
+        """A pull that changed the path turned out to be trouble."""
+        self.failures += 1
+        self.last_failure = now
+
+
+Saved = tuple[dict[str, PathRecord], dict[str, PathRecord], dict[str, tuple[int, int]]]
+
+
+class Touched:
+    """Every file and directory that a merged pull ever changed, and the kinds of file.
+
+    `paths[n]` is the file numbered n; `extensions` holds (pulls, failures) by extension.
+    """
+
+    def __init__(self, saved: Saved | None = None) -> None:
+        self.files, self.directories, self.extensions = saved or ({}, {}, {})
+        self.paths = list(self.files)
+
+    def save(self) -> Saved:
+        """The state, as the constructor takes it back."""
+        return self.files, self.directories, self.extensions
+
+    def features(self, view: View) -> tuple[float, ...]:
+        """The values of FEATURES, in their order."""
+        return (*self._files(view), *self._directories(view), self._extensions(view))
+
+    def observe(self, view: View, pull: int) -> None:
+        """A pull was merged; it is number `pull` in this history."""
+        now, author, files, directories = view.now, view.author, self.files, self.directories
+        for file in view.files:
+            record = files.get(file.path) or self._first_sight(file, now)
+            record.touch(now, author, pull)
+        for name in view.directories:
+            directory = directories.get(name)
+            if directory is None:
+                directory = directories[name] = PathRecord(len(directories), now, now)
+            directory.touch(now, author, pull)
+        for extension in {facts.extension for facts in view.facts}:
+            seen, failed = self.extensions.get(extension, (0, 0))
+            self.extensions[extension] = (seen + 1, failed)
+
+    def ids(self, view: View) -> list[int]:
+        """The numbers of the files of a pull just observed."""
+        return [self.files[file.path].id for file in view.files]
+
+    def fail(self, files: Iterable[int], now: float) -> None:
+        """The merged pull that changed these files (by number) turned out to be trouble."""
+        paths = [self.paths[number] for number in files]
+        facts = [path_facts(path) for path in paths]
+        for path in paths:
+            self.files[path].fail(now)
+        for name in dict.fromkeys(fact.directory for fact in facts):
+            self.directories[name].fail(now)
+        for extension in {fact.extension for fact in facts}:
+            seen, failed = self.extensions[extension]
+            self.extensions[extension] = (seen, failed + 1)
+
+    def _first_sight(self, file: ChangedFile, now: float) -> PathRecord:
+        """A new record; a renamed file inherits what was known under its previous path."""
+        number = len(self.files)
+        known = self.files.get(file.previous_path) if file.previous_path else None
+        record = PathRecord(number, now, now) if known is None else known.renamed(number)
+        self.files[file.path] = record
+        self.paths.append(file.path)
+        return record
+
+    def _files(self, view: View) -> tuple[float, ...]:  # noqa: C901 - one pass, the hot loop
+        count = len(view.files)
+        if not count:
+            return _NO_FILES
+        now, author, prior, known_files = view.now, view.author, view.prior, self.files
+        weighted = _WEIGHT * prior
+        known = touches = most = contested = mine = main = again = failures = failed = 0
+        own = owned = idle = age = heat = hottest = rates = 0.0
+        worst = prior
+        idle_min, last_failure = NEVER * DAY, _LONG_AGO
+        last_pulls = set()
+        for file in view.files:
+            record = known_files.get(file.path)
+            if record is None and file.previous_path:
+                record = known_files.get(file.previous_path)
+            if record is None:
+                continue
+            known += 1
+            times = record.touches
+            touches += times
+            if times > most:
+                most = times
+            authors = record.authors
+            if len(authors) > contested:
+                contested = len(authors)
+            if author in authors:
+                mine += 1
+                share = authors[author]
+                own += share / times
+                main += share == record.top
+                again += record.last_author == author
+            owned += record.top / times
+            last_pulls.add(record.last_pull)
+            waited = now - record.last
+            idle += waited
+            if waited < idle_min:
+                idle_min = waited
+            age += now - record.first
+            warmth = record.heat * exp(waited * _COOLING) if waited > 0.0 else record.heat
+            heat += warmth
+            if warmth > hottest:
+                hottest = warmth
+            failures_here = record.failures
+            rate = (failures_here + weighted) / (times + _WEIGHT)
+            rates += rate
+            if failures_here:
+                failed += 1
+                if failures_here > failures:
+                    failures = failures_here
+                if rate > worst:
+                    worst = rate
+                if record.last_failure > last_failure:
+                    last_failure = record.last_failure
+        several = known or 1
+        return (
+            (count - known) / count,
+            touches / count,
+            most,
+            contested,
+            mine / count,
+            known - mine,
+            own / several,
+            main / several,
+            owned / several,
+            again / several,
+            days(idle_min, NEVER),
+            days(idle / known, NEVER) if known else NEVER,
+            days(age / several, NEVER),
+            hottest,
+            heat / count,
+            len(last_pulls) / several,
+            failures,
+            failed / count,
+            worst,
+            (rates + prior * (count - known)) / count,
+            days(now - last_failure, NEVER),
+        )
+
+    def _directories(self, view: View) -> tuple[float, ...]:
+        now, author, prior = view.now, view.author, view.prior
+        count = len(view.directories)
+        known = touches = contested = mine = 0
+        own = hottest = rates = 0.0
+        worst, last_failure = prior, _LONG_AGO
+        for name in view.directories:
+            record = self.directories.get(name)
+            if record is None:
+                continue
+            known += 1
+            touches += record.touches
+            contested = max(contested, len(record.authors))
+            if author in record.authors:
+                mine += 1
+                own += record.authors[author] / record.touches
+            hottest = max(hottest, faded(record.heat, now - record.last, _MONTH))
+            rate = smoothed(record.failures, record.touches, prior, _WEIGHT)
+            rates += rate
+            worst = max(worst, rate)
+            last_failure = max(last_failure, record.last_failure)
+        several = count or 1
+        return (
+            (count - known) / several,
+            touches / several,
+            contested,
+            own / several,
+            mine / several,
+            hottest,
+            worst,
+            (rates + prior * (count - known)) / count if count else prior,
+            days(now - last_failure, NEVER),
+        )
+
+    def _extensions(self, view: View) -> float:
+        worst = view.prior
+        for extension in {facts.extension for facts in view.facts}:
+            seen, failed = self.extensions.get(extension, (0, 0))
+            if failed:
+                worst = max(worst, smoothed(failed, seen, view.prior, 50.0))
+        return worst

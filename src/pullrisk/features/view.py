@@ -1,0 +1,39 @@
+"""One pull request as the feature families see it at a moment: derived once, shared by all."""
+
+from datetime import datetime
+
+from pullrisk.features.paths import path_facts
+from pullrisk.pulls.record import Pull
+
+
+class View:
+    """Facts of a pull that need no history, plus the repository's state that families share.
+
+    `now` is the moment of the question in epoch seconds; `churns` are changed lines per file;
+    `directories` are the distinct ones, in order of appearance.
+    """
+
+    __slots__ = (
+        "additions", "author", "changed_files", "churn", "churns", "deletions", "directories",
+        "facts", "files", "merged", "now", "prior", "pull",
+    )  # fmt: skip
+
+    def __init__(
+        self, pull: Pull, as_of: datetime, *, author: int, prior: float, merged: int
+    ) -> None:
+        self.pull = pull
+        self.now = as_of.timestamp()
+        self.author = author
+        """Number of the author in this history, or -1 where unknown."""
+        self.prior = prior
+        """The repository's smoothed failure rate: what any other rate is shrunk towards."""
+        self.merged = merged
+        """Pulls merged in the repository so far."""
+        files = self.files = pull.files or ()
+        self.churns = [(file.additions or 0) + (file.deletions or 0) for file in files]
+        self.facts = [path_facts(file.path) for file in files]
+        self.directories = list(dict.fromkeys([facts.directory for facts in self.facts]))
+        self.additions = pull.additions or 0
+        self.deletions = pull.deletions or 0
+        self.churn = self.additions + self.deletions
+        self.changed_files = len(files) if pull.changed_files is None else pull.changed_files
