@@ -1,0 +1,97 @@
+"""The table of commands, each imported only when it runs: `pullrisk --help` stays instant."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+if TYPE_CHECKING:
+    # typer carries its own copy of click and names these two nowhere else.
+    from typer._click import Command, Context
+
+COMMANDS: Final = {
+    "fetch": "Read pull requests from files or a clone into the store.",
+    "preprocess": "Replay the store into the feature table and histories.",
+    "train": "Train the network on matured outcomes and register it.",
+    "evaluate": "Judge a model on later pull requests, beside baselines.",
+    "score": "Score pull requests: risk, novelty, and the reasons.",
+    "report": "Write one HTML page: quality, what drives risk, what to read.",
+    "run": "All of it in one process, from files to the report.",
+    "doctor": "Say what is configured, reachable, fresh, and broken.",
+    "completion": "Print the shell's completion script.",
+}
+"""Name → one line of help. The function is `run` of `pullrisk.cli.<name>`."""
+
+_CONTEXT: Final = {"help_option_names": ["-h", "--help"]}
+
+
+class LazyGroup(TyperGroup):
+    """A group that lists its commands without importing them."""
+
+    def list_commands(self, ctx: "Context") -> list[str]:
+        """Names in the order of a pipeline, not of the alphabet."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: "Context", cmd_name: str) -> "Command | None":
+        """The name and its line of help; enough to list and to complete it."""
+        if cmd_name not in COMMANDS:
+            return None
+        return self.commands.setdefault(
+            cmd_name, TyperCommand(cmd_name, callback=None, help=COMMANDS[cmd_name])
+        )
+
+    def resolve_command(
+        self, ctx: "Context", args: list[str]
+    ) -> "tuple[str | None, Command | None, list[str]]":
+        """The command itself, now that it is needed."""
+        for each in COMMANDS:
+            self.get_command(ctx, each)  # so that a typing error finds its neighbours
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name in COMMANDS else command, rest
+
+
+def load(name: str) -> "Command":
+    """The command `name`, its module imported."""
+    application = typer.Typer(add_completion=False)
+    module = import_module(f"pullrisk.cli.{name}")
+    application.command(name, context_settings=_CONTEXT)(module.run)
+    command = typer.main.get_command(application)
+    command.name = name
+    return command
+
+
+def group() -> TyperGroup:
+    """The whole command line."""
+    application = typer.Typer(
+        cls=LazyGroup,
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        context_settings=_CONTEXT,
+    )
+    application.callback()(_top)
+    return typer.main.get_group(application)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"pullrisk {version('pullrisk')}")
+        raise typer.Exit
+
+
+def _top(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Tell which pull requests deserve a second look before they merge.
+
+    Start with [bold]pullrisk run --file pulls.jsonl.gz[/bold], then
+    [bold]pullrisk score --recent 10[/bold]. Everything stays in one folder, .pullrisk.
+    """

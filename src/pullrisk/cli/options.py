@@ -1,0 +1,50 @@
+"""Options that several commands share, so that each means the same everywhere."""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+Home: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        metavar="DIR",
+        help="Folder of everything that is local. [dim](PULLRISK_HOME; .pullrisk)[/dim]",
+        show_default=False,
+    ),
+]
+Json: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print JSON on standard output instead of a table.")
+]
+Quiet: TypeAlias = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show no progress; print results only.")
+]
+Repositories: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--repository",
+        "-r",
+        metavar="OWNER/NAME",
+        help="Only this repository; repeat the option for more.",
+        show_default=False,
+    ),
+]
+Workers: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        help="Processes to use. [dim](PULLRISK_WORKERS; the number of cores)[/dim]",
+        show_default=False,
+    ),
+]
+Model: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="VERSION",
+        help="A registered version, an alias or a folder; the champion unless given.",
+        show_default=False,
+    ),
+]

@@ -1,0 +1,224 @@
+"""Frozen settings: command line > environment > TOML file > default; unknown names are errors.
+
+An environment variable is `PULLRISK_` and the setting's name in capitals, `__` between the
+parts of a nested one: `PULLRISK_OPERATING_POINTS__HIGH=0.1`. The file is the one that
+PULLRISK_CONFIG names, else `pullrisk.toml` in the working directory, else in the home folder.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from tomllib import TOMLDecodeError
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from pullrisk.errors import SettingsError
+
+PREFIX: Final = "PULLRISK_"
+FILE_NAME: Final = "pullrisk.toml"
+NOT_SETTINGS: Final = frozenset({"PULLRISK_CONFIG", "PULLRISK_DEBUG"})
+"""Variables with the prefix that steer the program and are no settings."""
+TEST_PREFIX: Final = "PULLRISK_TEST_"
+"""Variables that the test suite reads."""
+
+_DEFAULT_HOME: Final = Path(".pullrisk")
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class OperatingPoints(BaseModel):
+    """Which share of a repository's pull requests falls into each band of risk."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    high: Share = Field(
+        default=0.05, description="the riskiest share of a repository's pull requests"
+    )
+    elevated: Share = Field(default=0.15, description="the share that follows it")
+
+    @model_validator(mode="after")
+    def _leave_some_low(self) -> Self:
+        if self.high + self.elevated >= 1:
+            raise ValueError("high and elevated together must stay below 1")
+        return self
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured. `None` means: the usual place in the home folder."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+    )
+
+    home: Path = Field(default=_DEFAULT_HOME, description="folder of everything that is local")
+    store: Path | None = Field(default=None, description="the pull store, an SQLite file")
+    lake: str | None = Field(default=None, description="folder or s3:// URI of the lake")
+    mlflow_uri: str | None = Field(default=None, description="MLflow tracking server or database")
+    workers: Annotated[int, Field(ge=1, le=256)] | None = Field(
+        default=None, description="processes of the local engine; the number of cores unless set"
+    )
+    maturity_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        default=90,
+        description="days after its merge until a pull request without a revert is clean",
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        default=0, description="seed of the training"
+    )
+    operating_points: OperatingPoints = Field(
+        default=OperatingPoints(),
+        description="bands of risk, as shares of a repository's pull requests",
+    )
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="how lines of progress look where there is no terminal"
+    )
+
+    @property
+    def store_path(self) -> Path:
+        """Where the pull store is."""
+        return self.store or self.home / "pulls.sqlite"
+
+    @property
+    def lake_uri(self) -> str:
+        """Where the lake is."""
+        return self.lake or str(self.home / "lake")
+
+    @property
+    def tracking_uri(self) -> str:
+        """Where MLflow keeps runs and models."""
+        return self.mlflow_uri or f"sqlite:///{(self.home / 'mlflow.db').absolute()}"
+
+    @property
+    def worker_count(self) -> int:
+        """How many processes the local engine may use."""
+        return self.workers or os.cpu_count() or 1
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The command line before the environment before the TOML file."""
+        options = init_settings.init_kwargs if isinstance(init_settings, InitSettingsSource) else {}
+        file = TomlConfigSettingsSource(settings_cls, toml_file=settings_file(options))
+        return init_settings, env_settings, file
+
+
+def load(**options: object) -> Settings:
+    """The settings in force; `options` are the command line's (None = not given).
+
+    Raises SettingsError.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    _refuse_unknown_variables()
+    file = settings_file(given)
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # validated right here
+    except ValidationError as error:
+        raise _explain(error.errors()[0], given=given, file=file) from None
+    except (OSError, UnicodeDecodeError, TOMLDecodeError) as error:
+        raise SettingsError(
+            f"settings file {file} cannot be read: {error}",
+            hint="it has to be TOML: name = value, one a line",
+        ) from error
+
+
+def settings_file(options: Mapping[str, object]) -> Path | None:
+    """The TOML file that is read, None where there is none. Raises SettingsError."""
+    named = os.environ.get("PULLRISK_CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise SettingsError(
+                f"PULLRISK_CONFIG names {named}, which is no file",
+                hint="correct the path, or unset PULLRISK_CONFIG",
+            )
+        return Path(named)
+    home = options.get("home") or os.environ.get("PULLRISK_HOME") or _DEFAULT_HOME
+    return next(
+        (path for path in (Path(FILE_NAME), Path(str(home)) / FILE_NAME) if path.is_file()), None
+    )
+
+
+def names(model: type[BaseModel] = Settings) -> Iterator[tuple[str, ...]]:
+    """Every setting as the parts of its name: ("operating_points", "high")."""
+    for name, field in model.model_fields.items():
+        nested = field.annotation
+        if isinstance(nested, type) and issubclass(nested, BaseModel):
+            yield from ((name, *rest) for rest in names(nested))
+        else:
+            yield (name,)
+
+
+def variable(parts: tuple[str, ...]) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + "__".join(parts).upper()
+
+
+def _refuse_unknown_variables() -> None:
+    known = [variable(parts) for parts in names()]
+    for name in sorted(os.environ):
+        if not name.startswith(PREFIX) or name.startswith(TEST_PREFIX) or name in NOT_SETTINGS:
+            continue
+        if name not in known:
+            raise _unknown("environment variable", name, known)
+
+
+def _explain(error: ErrorDetails, *, given: Mapping[str, Any], file: Path | None) -> SettingsError:
+    parts = tuple(str(part) for part in error["loc"])
+    name = ".".join(parts)
+    if error["type"] == "extra_forbidden":
+        return _unknown(f"setting in {file}", name, [".".join(known) for known in names()])
+    if parts and parts[0] in given:
+        where = "the command line"
+    else:
+        variables = (key for key in os.environ if key.startswith(variable(parts)))
+        where = next(variables, f"{file}")
+    message = error["msg"].removeprefix("Value error, ")
+    what = f"{name} is {_shown(error['input'])} (from {where}): {message}"
+    return SettingsError(what, hint=_possible(parts))
+
+
+def masked(uri: str) -> str:
+    """The URI without the user name and password that it may hold."""
+    return re.sub(r"//[^/@]*@", "//***@", uri)
+
+
+def _shown(value: object) -> str:
+    return masked(repr(value) if isinstance(value, str) else f"{value}")
+
+
+def _possible(parts: tuple[str, ...]) -> str | None:
+    fields = Settings.model_fields
+    for part in parts[:-1]:
+        nested = fields[part].annotation if part in fields else None
+        if not (isinstance(nested, type) and issubclass(nested, BaseModel)):
+            return None
+        fields = nested.model_fields
+    field = fields.get(parts[-1]) if parts else None
+    if field is None:
+        return None
+    default = "" if field.default is None else f" (default {field.default})"
+    return f"{'.'.join(parts)}: {field.description}{default}"
+
+
+def _unknown(kind: str, name: str, known: list[str]) -> SettingsError:
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    hint = f"did you mean {close[0]}?" if close else f"known are: {', '.join(sorted(known))}"
+    return SettingsError(f"unknown {kind}: {name}", hint=hint)
