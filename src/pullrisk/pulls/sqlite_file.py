@@ -45,7 +45,10 @@ _ADVICE: Final = {
     "SQLITE_BUSY": ("another process is writing to it", "wait for it to end, or stop it"),
     "SQLITE_LOCKED": ("another process is writing to it", "wait for it to end, or stop it"),
     "SQLITE_READONLY": ("it is read-only", "change the permissions of the file and its folder"),
-    "SQLITE_CANTOPEN": ("it cannot be opened", "check the path and the folder's permissions"),
+    "SQLITE_CANTOPEN": (
+        "it cannot be opened",
+        "check that its folder can be written: SQLite keeps its log beside the file",
+    ),
     "SQLITE_NOTADB": ("it is no SQLite database", "name another file, or move this one away"),
     "SQLITE_CORRUPT": ("it is damaged", "move it away and fetch again"),
     "SQLITE_IOERR": ("reading or writing the disk failed", "check the disk's space and health"),
