@@ -202,7 +202,7 @@ def test_the_objects_own_repository_wins_over_the_callers() -> None:
              b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"],
 )  # fmt: skip
 def test_what_is_no_object_is_refused(line: bytes) -> None:
-    with pytest.raises(ValueError, match="truncated|malformed|Expected|nested"):
+    with pytest.raises(ValueError, match=r"truncated|malformed|Expected|nested|missing"):
         parse_rest(line)
 
 
