@@ -1,0 +1,1 @@
+"""Reads pull requests from files and git clones into the pull store."""
