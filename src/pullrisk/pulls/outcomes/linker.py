@@ -1,23 +1,16 @@
 """Ties what pulls claim to the earlier pulls that they mean, one merge at a time."""
 
-import re
-import sys
-from array import array
+from collections.abc import Iterator
 from typing import Final
-from zlib import crc32
 
 import msgspec
 
 from pullrisk.pulls.outcomes.claims import Claim, claims, is_undo
-from pullrisk.pulls.outcomes.text import CURLY
+from pullrisk.pulls.outcomes.ledger import Ledger, Row, base_key, commit_key, undone_share
 from pullrisk.pulls.record import Pull
 
-_TAG = re.compile(r"^(?:\s*\[[^\]]{0,60}\])+\s*")
-_NUMBER = re.compile(r"(?:\s*\(#\d{1,9}\))+\s*$")
-_IGNORED: Final = b" \t\r\n\"'`.,:;-_!*()[]<>"
-_CURLY = str.maketrans("", "", CURLY + "…")
 _STRENGTH: Final = {"number": 0, "sha": 1, "title": 2}
-_KINDS: Final = {"revert": 0, "partial_revert": 1, "reland": 2, "hotfix": 3}
+_KINDS: Final = {"partial_revert": 0, "revert": 1, "reland": 2, "hotfix": 3}
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -32,68 +25,45 @@ class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class LinkerState(msgspec.Struct, frozen=True, array_like=True):
-    """All that a `Linker` knows, to be packed: little-endian columns, one row a merged pull."""
+    """All that a `Linker` knows, to be packed; `rows` takes 45 bytes a merged pull."""
 
-    numbers: bytes = b""
-    titles: bytes = b""
-    merges: bytes = b""
-    heads: bytes = b""
+    rows: bytes = b""
     reverted: list[int] = []
     undone_by: dict[int, list[int]] = {}
 
 
 class Linker:
-    """Resolves claims against the merged pulls of one repository seen so far.
-
-    Rows are appended on every merge; the look-up tables catch up with them only when a claim
-    has to be resolved, which few pulls need.
-    """
+    """Resolves claims against the merged pulls of ONE repository seen so far."""
 
     def __init__(self) -> None:
-        self._numbers, self._titles = array("q"), array("I")
-        self._merges, self._heads = array("I"), array("I")
+        self._ledger = Ledger()
         self._reverted: set[int] = set()
         self._undone_by: dict[int, list[int]] = {}
-        self._row_of: dict[int, int] = {}
-        self._by_title: dict[int, list[int]] = {}
-        self._by_sha: dict[int, int] = {}
 
     @classmethod
     def restore(cls, state: LinkerState) -> "Linker":
-        """The linker that `state` was taken from."""
+        """The linker that `state` was taken from; ValueError where the state is damaged."""
         linker = cls()
-        linker._numbers = _unpack("q", state.numbers)
-        linker._titles = _unpack("I", state.titles)
-        linker._merges = _unpack("I", state.merges)
-        linker._heads = _unpack("I", state.heads)
+        linker._ledger = Ledger(state.rows)
         linker._reverted = set(state.reverted)
         linker._undone_by = {number: list(found) for number, found in state.undone_by.items()}
         return linker
 
     def state(self) -> LinkerState:
-        """A copy of what it knows; about 20 bytes a pull."""
-        return LinkerState(
-            _pack(self._numbers),
-            _pack(self._titles),
-            _pack(self._merges),
-            _pack(self._heads),
-            sorted(self._reverted),
-            {number: list(found) for number, found in sorted(self._undone_by.items())},
-        )
+        """A copy of all that it knows."""
+        undone_by = {number: list(found) for number, found in sorted(self._undone_by.items())}
+        return LinkerState(bytes(self._ledger), sorted(self._reverted), undone_by)
 
     def observe(self, pull: Pull) -> tuple[Link, ...]:
         """Which earlier merged pulls this merged one reverts, relands or hot-fixes.
 
-        Call in event order, once for each merged pull; others are ignored.
+        Call in event order, once for each merged pull; a pull that is not merged has no links.
         """
         if pull.merged_at is None:
             return ()
         made = claims(pull)
         links = self._resolve(made, pull) if made else ()
-        self._numbers.append(pull.number)
-        self._titles.append(title_key(pull.title))
-        self._merges.append(_sha_key(pull.merge_sha))
-        self._heads.append(_sha_key(pull.head_sha))
+        self._ledger.append(pull)
         return links
 
     def is_undo(self, pull: Pull) -> bool:
@@ -101,104 +71,80 @@ class Linker:
         return is_undo(pull)
 
     def _resolve(self, made: tuple[Claim, ...], pull: Pull) -> tuple[Link, ...]:
-        self._catch_up()
-        links: dict[int, Link] = {}
-        for link in filter(None, (self._find(claim) for claim in made)):
-            known = links.get(link.number)
-            if link.number != pull.number and (known is None or _rank(link) < _rank(known)):
-                links[link.number] = link
-        links = self._titles_last(links)
+        links, sure = dict[int, Link](), set[tuple[bool, int]]()
+        for claim in sorted(made, key=lambda claim: claim.title is not None):
+            for row, evidence in self._find(claim, pull):
+                same = (claim.kind == "reland", row.title)
+                if row.number == pull.number or (evidence == "title" and same in sure):
+                    continue
+                if evidence != "title":
+                    sure.add(same)
+                link = Link(_kind(claim, row, pull), row.number, evidence)
+                if link.number not in links or _rank(link) < _rank(links[link.number]):
+                    links[link.number] = link
         self._follow(links, pull.number)
         return tuple(links.values())
 
-    def _titles_last(self, links: dict[int, Link]) -> dict[int, Link]:
-        """A title may be that of several pulls: it counts only where nothing names one."""
-        sure = {link.kind for link in links.values() if link.evidence != "title"}
-        if "partial_revert" in sure:
-            sure.add("revert")
-        return {n: k for n, k in links.items() if k.evidence != "title" or k.kind not in sure}
+    def _find(self, claim: Claim, pull: Pull) -> Iterator[tuple[Row, str]]:
+        """The pull that a claim means; relanding a revert means relanding what it reverted."""
+        if claim.title is not None:
+            row = self._titled(claim, pull)
+        elif claim.sha is not None:
+            row = self._ledger.by_commit(claim.sha)
+        else:
+            row = self._ledger.by_number(claim.number or 0)
+        evidence = "title" if claim.title is not None else "sha" if claim.sha else "number"
+        if row is None:
+            return
+        if claim.kind != "reland" or evidence == "title" or row.number not in self._undone_by:
+            yield row, evidence
+            return
+        originals = map(self._ledger.by_number, self._undone_by[row.number])
+        yield from ((original, evidence) for original in originals if original is not None)
+
+    def _titled(self, claim: Claim, pull: Pull) -> Row | None:
+        """The latest pull of that title that still stands, of the same base branch if any."""
+        rows = list(self._ledger.by_title(claim.title or ""))
+        if claim.kind != "reland":
+            rows = [row for row in rows if row.number not in self._reverted]
+        base = base_key(pull.base_ref)
+        return next((row for row in rows if row.base == base), rows[0] if rows else None)
 
     def _follow(self, links: dict[int, Link], number: int) -> None:
-        """Note what is reverted now; undoing a revert lands its targets again."""
-        for link in list(links.values()):
-            if link.kind == "revert":
-                self._reverted.add(link.number)
-                for target in self._undone_by.get(link.number, ()):
-                    links.setdefault(target, Link("reland", target, link.evidence))
+        """Note what stands now: undoing a revert lands its targets again."""
         targets = [link.number for link in links.values() if link.kind == "revert"]
+        for target in targets:
+            evidence = links[target].evidence
+            for original in self._undone_by.get(target, ()):
+                links.setdefault(original, Link("reland", original, evidence))
+            self._set_standing(target, stands=False)
+        for link in links.values():
+            if link.kind == "reland":
+                self._reverted.discard(link.number)
         if targets:
             self._undone_by[number] = targets
-        self._reverted -= {link.number for link in links.values() if link.kind == "reland"}
 
-    def _find(self, claim: Claim) -> Link | None:
-        if claim.number is not None:
-            row, evidence = self._row_of.get(claim.number), "number"
-        elif claim.sha is not None:
-            row, evidence = self._commit_row(claim.sha), "sha"
-        else:
-            row, evidence = self._title_row(claim), "title"
-        if row is None:
-            return None
-        number = self._numbers[row]
-        if claim.kind == "reland" and (targets := self._undone_by.get(number)):
-            number = targets[0]
-        return Link(claim.kind, number, evidence)
-
-    def _commit_row(self, sha: str) -> int | None:
-        row = self._by_sha.get(int(sha[:7], 16))
-        if row is None:
-            return None
-        keys = (self._merges[row], self._heads[row])
-        return row if len(sha) < 8 or int(sha[:8], 16) in keys else None
-
-    def _title_row(self, claim: Claim) -> int | None:
-        rows = self._by_title.get(title_key(claim.title or ""), [])
-        standing = (row for row in reversed(rows) if self._numbers[row] not in self._reverted)
-        return rows[-1] if claim.kind == "reland" and rows else next(standing, None)
-
-    def _catch_up(self) -> None:
-        for row in range(len(self._row_of), len(self._numbers)):
-            self._row_of[self._numbers[row]] = row
-            if title := self._titles[row]:
-                self._by_title.setdefault(title, []).append(row)
-            if head := self._heads[row]:
-                self._by_sha[head >> 4] = row
-            if merge := self._merges[row]:
-                self._by_sha[merge >> 4] = row
-
-
-def title_key(title: str) -> int:
-    """A 32-bit key under which spellings of one title agree; 0 for an empty one."""
-    if title.startswith("["):
-        title = _TAG.sub("", title)
-    if "(#" in title:
-        title = _NUMBER.sub("", title)
-    if not title.isascii():
-        title = title.translate(_CURLY)
-    return crc32(title.lower().encode("utf-8", "replace").translate(None, _IGNORED))
-
-
-def _sha_key(sha: str | None) -> int:
-    try:
-        return int(sha[:8], 16) if sha else 0
-    except ValueError:
-        return 0
+    def _set_standing(self, number: int, *, stands: bool) -> None:
+        todo = [(number, stands)]
+        while todo:
+            current, standing = todo.pop()
+            (self._reverted.discard if standing else self._reverted.add)(current)
+            todo += ((below, not standing) for below in self._undone_by.get(current, ()))
 
 
 def _rank(link: Link) -> tuple[int, int]:
     return _STRENGTH[link.evidence], _KINDS[link.kind]
 
 
-def _pack(column: "array[int]") -> bytes:
-    if sys.byteorder == "big":
-        column = column[:]
-        column.byteswap()
-    return column.tobytes()
+def _kind(claim: Claim, row: Row, pull: Pull) -> str:
+    """A revert is partial where it names one of several commits, or takes back too little.
 
-
-def _unpack(code: str, data: bytes) -> "array[int]":
-    column = array(code)
-    column.frombytes(data)
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column
+    The limits were set on labelled reverts (benchmarks/outcomes.py); they are flat around here.
+    """
+    if claim.kind != "revert":
+        return claim.kind
+    lines, files = undone_share(row, pull)
+    if row.single:
+        return "partial_revert" if lines <= 0.25 else "revert"
+    of_head = claim.sha is not None and commit_key(claim.sha.ljust(8, "0")) >> 4 != row.merge >> 4
+    return "partial_revert" if of_head or lines <= 0.5 or files <= 0.5 else "revert"

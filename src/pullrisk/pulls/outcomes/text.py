@@ -2,63 +2,67 @@
 
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 CURLY: Final = "\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 QUOTES: Final = "\"'`" + CURLY
 
 REFERENCE: Final = (
-    r"(?:[\[(<]*(?:https?://(?:www\.)?github\.com/(?:[\w.-]{1,100}/){2}pull/\d{1,9}\b"
-    r"|(?:[\w.-]{1,100}/[\w.-]{1,100})?\#\d{1,9}\b|gh-\d{1,9}\b)"
-    r"(?:\]\([^)\s]{0,200}\))?[\])>]*)"
+    r"(?:[\[(<]{0,2}(?:https?://(?:www\.)?github\.com/(?:[\w.-]{1,100}/){2}pull/\d{1,9}\b"
+    r"|(?:[\w.-]{1,100}/[\w.-]{1,100}|pr ?)?\#\d{1,9}\b|\bgh-\d{1,9}\b|\bprs? \d{2,9}\b(?!\.\d))"
+    r"(?:\]\([^)\s]{0,200}\))?[\])>]{0,2})"
 )
 """A pull by number, in any of GitHub's spellings, perhaps as a Markdown link."""
 COMMIT: Final = r"(?:[\[(<]?\b[0-9a-f]{7,40}\b(?:\]\([^)\s]{0,200}\))?[\])>]?)"
-JOIN: Final = r"(?:\s*(?:,|;|&|\+|\band\b)\s*){1,2}"
-REFERENCES: Final = rf"{REFERENCE}(?:{JOIN}{REFERENCE}){{0,50}}"
+JOIN: Final = r"\s?(?:,|;|&|\+|\band\b)(?:\s?and\b)?\s?"
+REFERENCES: Final = rf"{REFERENCE}(?:{JOIN}(?:{REFERENCE}|\d{{2,9}}\b)){{0,50}}"
 COMMITS: Final = rf"{COMMIT}(?:{JOIN}{COMMIT}){{0,50}}"
 
 _REFERENCE = re.compile(
     r"github\.com/(?P<slug>[\w.-]{1,100}/[\w.-]{1,100})/pull/(?P<url>\d{1,9})\b"
-    r"|(?:(?P<repository>[\w.-]{1,100}/[\w.-]{1,100}))?\#(?P<hash>\d{1,9})\b"
-    r"|\bgh-(?P<gh>\d{1,9})\b",
+    r"|(?P<repository>\b[\w.-]{1,100}/[\w.-]{1,100})?\#(?P<hash>\d{1,9})\b"
+    r"|(?:\bgh-|\bprs? |\band |, ?)(?P<plain>\d{1,9})\b",
     re.IGNORECASE,
 )
 _COMMIT = re.compile(r"\b[0-9a-f]{7,40}\b", re.IGNORECASE)
-_QUOTED_LINES = re.compile(r"^[ \t]{0,3}>.*$", re.MULTILINE)
+_LISTED = re.compile(r"#\d|/pull/\d")
+_QUOTED_LINES = re.compile(r"^ {0,3}>.*$", re.MULTILINE)
+_SPACES = re.compile(r"[^\S\n]+")
+_BLANK_LINES = re.compile(r"\n ?\n\s*")
 _EMPHASIS = str.maketrans("", "", "`*")
 
 
-class Reference(NamedTuple):
-    """A pull that text names: its number, and whether it belongs to the text's own repository."""
-
-    number: int
-    local: bool
-
-
-def references(text: str, repository: str) -> Iterator[Reference]:
-    """Every pull that `text` names by number, in order."""
+def references(text: str, repository: str) -> Iterator[int]:
+    """The number of every pull of this repository that `text` names, in order."""
     for match in _REFERENCE.finditer(text):
         owner = match["slug"] or match["repository"]
-        number = int(match["url"] or match["hash"] or match["gh"])
-        yield Reference(number, owner is None or owner.lower() == repository.lower())
+        if owner is None or owner.lower() == repository.lower():
+            yield int(match["url"] or match["hash"] or match["plain"])
 
 
-def commits(text: str) -> list[str]:
+def commits(text: str) -> Iterator[str]:
     """Every commit that `text` names, lower case; plain numbers and words are no commits."""
-    found = (match[0].lower() for match in _COMMIT.finditer(text))
-    return [sha for sha in found if len(sha) == 40 or not (sha.isdigit() or sha.isalpha())]
+    for match in _COMMIT.finditer(text):
+        sha = match[0].lower()
+        if len(sha) == 40 or not (sha.isdigit() or sha.isalpha()):
+            yield sha
+
+
+def lists_many(text: str, *, more_than: int) -> bool:
+    """Whether `text` names so many pulls that it is a list of changes, not about one."""
+    return sum(1 for _ in _LISTED.finditer(text)) > more_than
 
 
 def own_words(body: str) -> str:
-    """The body without quotations, code blocks, comments and folded sections."""
+    """The body without quotations, code blocks, comments, folded sections and runs of blanks."""
     text = body.replace("\r\n", "\n")
     for opening, closing in (("<!--", "-->"), ("```", "```"), ("<details", "</details>")):
         if opening in text:
             text = _cut(text, opening, closing)
     if ">" in text:
         text = _QUOTED_LINES.sub("", text)
-    return text.translate(_EMPHASIS)
+    text = _SPACES.sub(" ", text.translate(_EMPHASIS))
+    return _BLANK_LINES.sub("\n\n", text)
 
 
 def _cut(text: str, opening: str, closing: str) -> str:

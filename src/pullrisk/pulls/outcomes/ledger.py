@@ -1,0 +1,173 @@
+"""The merged pulls of one repository, in fixed-size rows, found by number, commit or title."""
+
+import re
+from collections.abc import Iterator
+from struct import Struct
+from typing import Final, NamedTuple
+from zlib import crc32
+
+from pullrisk.pulls.outcomes.text import CURLY
+from pullrisk.pulls.outcomes.titles import split_number
+from pullrisk.pulls.record import Pull
+
+_UNKNOWN: Final = 0xFFFF_FFFF
+_CUT: Final = 36
+"""Characters of a title's key that a cut-off title must share."""
+_TAGS = re.compile(r"(?:\s?\[[^\]]{0,60}\])+\s?")
+_TYPE = re.compile(r"(?!re)[a-z]{2,12}(?:\([^)]{0,40}\))?!?: ", re.IGNORECASE)
+_DROPPED: Final = b" \t\r\n\"'`.,:;-_!*()[]<>"
+_CURLY = str.maketrans("", "", CURLY + "…")
+_ROW: Final = Struct("<QIIIIIIHHHHHB")
+
+
+class Row(NamedTuple):
+    """One merged pull; keys are 32-bit digests and 0 where there is nothing to digest."""
+
+    number: int
+    title: int
+    opening: int
+    merge: int
+    head: int
+    additions: int
+    deletions: int
+    base: int
+    file_1: int
+    file_2: int
+    file_3: int
+    file_4: int
+    single: int
+
+
+class Ledger:
+    """An append-only table of 45 bytes a merged pull.
+
+    The look-up tables catch up with it only when something is looked up, which few pulls need.
+    """
+
+    def __init__(self, rows: bytes = b"") -> None:
+        if len(rows) % _ROW.size:
+            raise ValueError(f"rows of {len(rows)} bytes, expected a multiple of {_ROW.size}")
+        self._rows = bytearray(rows)
+        self._indexed = 0
+        self._by_number: dict[int, int] = {}
+        self._by_title: dict[int, list[int]] = {}
+        self._by_opening: dict[int, list[int]] = {}
+        self._by_commit: dict[int, int] = {}
+
+    def __bytes__(self) -> bytes:
+        return bytes(self._rows)
+
+    def append(self, pull: Pull) -> None:
+        """Add a merged pull."""
+        key = title_key(pull.title)
+        files = pull.files or ()
+        count = len(files)
+        if count > 4:
+            files = (files[0], files[count // 3], files[2 * count // 3], files[-1])
+        sample = [crc32(file.path.encode("utf-8", "replace")) & 0xFFFF or 1 for file in files]
+        if count < 4:
+            sample += [0] * (4 - count)
+        added, deleted = pull.additions, pull.deletions
+        self._rows += _ROW.pack(
+            pull.number,
+            crc32(key),
+            crc32(key[:_CUT]) if len(key) > _CUT else 0,
+            commit_key(pull.merge_sha),
+            commit_key(pull.head_sha),
+            _UNKNOWN if added is None or added > _UNKNOWN else added,
+            _UNKNOWN if deleted is None or deleted > _UNKNOWN else deleted,
+            base_key(pull.base_ref),
+            *sample,
+            pull.commits == 1,
+        )
+
+    def by_number(self, number: int) -> Row | None:
+        """The merged pull of that number."""
+        self._catch_up()
+        at = self._by_number.get(number)
+        return None if at is None else self._row(at)
+
+    def by_commit(self, sha: str) -> Row | None:
+        """The pull whose merge commit, or else whose head, starts with these 7 to 40 digits."""
+        self._catch_up()
+        at = self._by_commit.get(int(sha[:7], 16))
+        if at is None:
+            return None
+        row = self._row(at)
+        same = len(sha) < 8 or int(sha[:8], 16) in (row.merge, row.head)
+        return row if same else None
+
+    def by_title(self, title: str) -> Iterator[Row]:
+        """Pulls of that title, the latest first; of a cut-off title, those that open with it."""
+        self._catch_up()
+        key = title_key(title)
+        found = self._by_title.get(crc32(key), []) if key else []
+        if not found and title.endswith(("…", "...")) and len(key) > _CUT:
+            found = self._by_opening.get(crc32(key[:_CUT]), [])
+        return map(self._row, reversed(found))
+
+    def _row(self, at: int) -> Row:
+        return Row._make(_ROW.unpack_from(self._rows, at * _ROW.size))
+
+    def _catch_up(self) -> None:
+        fresh = self._rows[self._indexed * _ROW.size :]
+        for at, fields in enumerate(_ROW.iter_unpack(fresh), self._indexed):
+            number, title, opening, merge, head = fields[:5]
+            self._by_number[number] = at
+            if title:
+                self._by_title.setdefault(title, []).append(at)
+            if opening:
+                self._by_opening.setdefault(opening, []).append(at)
+            if head:
+                self._by_commit.setdefault(head >> 4, at)
+            if merge:
+                self._by_commit[merge >> 4] = at
+        self._indexed = len(self._rows) // _ROW.size
+
+
+def title_key(title: str) -> bytes:
+    """What spellings of one title share: no tags, type, number, punctuation, case or blanks."""
+    if title[:1] == "[":
+        title = _TAGS.sub("", title, count=1)
+    if ": " in title and (match := _TYPE.match(title)):
+        title = title[match.end() :]
+    while "(#" in title:
+        shorter = split_number(title)[0]
+        if len(shorter) >= len(title):
+            break
+        title = shorter
+    if not title.isascii():
+        title = title.translate(_CURLY)
+    return title.lower().encode("utf-8", "replace").translate(None, _DROPPED)
+
+
+def commit_key(sha: str | None) -> int:
+    """The first eight digits of a commit; 0 for none or for what is no commit."""
+    try:
+        return int(sha[:8], 16) if sha and len(sha) >= 8 else 0
+    except ValueError:
+        return 0
+
+
+def base_key(branch: str | None) -> int:
+    """A 16-bit digest of a branch; 0 for none."""
+    return crc32(branch.encode("utf-8", "replace")) & 0xFFFF or 1 if branch else 0
+
+
+def undone_share(row: Row, pull: Pull) -> tuple[float, float]:
+    """Shares of `row`'s lines that `pull` could have taken back, and of its files it touches.
+
+    1.0 where either side is unknown. Files are judged by a sample of at most four.
+    """
+    lines = files = 1.0
+    sizes = (row.additions, row.deletions)
+    if pull.additions is not None and pull.deletions is not None and _UNKNOWN not in sizes:
+        undone = min(row.additions, pull.deletions) + min(row.deletions, pull.additions)
+        lines = undone / sum(sizes) if sum(sizes) else 1.0
+    sample = [key for key in row[8:12] if key]
+    if sample and pull.files is not None:
+        names = {file.path for file in pull.files}
+        names |= {file.previous_path for file in pull.files if file.previous_path}
+        touched = {crc32(name.encode("utf-8", "replace")) & 0xFFFF or 1 for name in names}
+        files = sum(key in touched for key in sample) / len(sample)
+    return lines, files

@@ -1,0 +1,134 @@
+"""How a title says that its pull undoes or redoes earlier work, and which work that is."""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from pullrisk.pulls.outcomes.text import COMMIT, QUOTES, REFERENCE, REFERENCES, commits, references
+
+_UNDO: Final = (
+    r"revert(?:s|ed|ing)?|back(?:s|ed|ing)?[ -]?out|roll(?:s|ed|ing)?[ -]?back|undo(?:es)?"
+)
+_REDO: Final = r"re-?land(?:s|ed|ing)?|re-?appl(?:y|ies|ied|ying)|re-?merge[sd]?"
+_VERB = re.compile(
+    rf"(?:^|[:;,>|/\])(\[][ {QUOTES}]?[ ]?|^[{QUOTES}]"
+    r"|^(?:hot-?fix|temporarily|to [a-z ]{1,30})[ ])"
+    rf"(?P<part>partial(?:ly)?[ ]|parts?[ ]of[ ])?(?:(?P<undo>{_UNDO})|(?P<redo>{_REDO}))"
+    r"(?:\([^)]{0,60}\))?!?(?=$|[\W_])[ :]{0,3}(?:(?:this|of|the)\b )?",
+    re.IGNORECASE,
+)
+_PLAIN = re.compile(r"revert|back", re.IGNORECASE)
+_POINTED = re.compile(rf"[{QUOTES}]|{REFERENCE}|{COMMIT}|(?:pr|pull|commit)s?\b", re.IGNORECASE)
+_FEATURE = re.compile(
+    r"(?:button|option|command|support|feature|action|flag|method|api|icon|modal|dialog|menu)s?\b",
+    re.IGNORECASE,
+)
+_PART = re.compile(r"\bpartial(?:ly)?\b|\bparts? of\b|^part\b", re.IGNORECASE)
+_MERGE = re.compile(
+    r"(?:merge (?:pull request|pr)|auto merge of|rollup merge of) #(\d{1,9})\b", re.IGNORECASE
+)
+_FILLER: Final = (
+    r"(?:(?:the|a|an|all|my|our|changes?|parts?|merged?|commits?|of|from|in|by|made|done|introduced"
+    r"|prs?|pulls?|requests?|revert|it|this)\b ?:? ?){0,6}"
+)
+_FIRST = re.compile(
+    rf"(?P<filler>{_FILLER})(?P<what>{REFERENCES}|\d{{4,9}}\b(?![.\w]))", re.IGNORECASE
+)
+_FROM = re.compile(rf"\b(?:from|in|of|by) (?:pull request )?({REFERENCES})", re.IGNORECASE)
+_BETWEEN = re.compile(rf"[{QUOTES}] ?(?:,|and|&|\+)(?: and)? ?[{QUOTES}]", re.IGNORECASE)
+FILLER: Final = _FILLER
+
+
+class Heading(NamedTuple):
+    """A title taken apart at the verb that undoes or redoes something."""
+
+    redo: bool
+    partial: bool
+    rest: str
+    before: str
+
+
+class Target(NamedTuple):
+    """What a title speaks of: a pull's number, a commit or another title."""
+
+    number: int | None = None
+    sha: str | None = None
+    title: str | None = None
+
+
+def heading(title: str) -> Heading | None:
+    """The title's verb and what follows it; None where it neither undoes nor redoes."""
+    title = " ".join(title.split())
+    match = _VERB.search(title)
+    if match is None:
+        return None
+    before, rest = title[: match.start()], title[match.end() :]
+    verb = match["undo"] or match["redo"]
+    if match["undo"] and not _names_something(verb, rest):
+        return None
+    partial = bool(match["part"] or _PART.search(_outside_quotes(rest)))
+    return Heading(match["redo"] is not None, partial, rest, before)
+
+
+def _names_something(verb: str, rest: str) -> bool:
+    """Reverting needs an object; undo and rollback are also features, so theirs must be a pull."""
+    if not _PLAIN.match(verb):
+        return bool(_POINTED.match(rest))
+    return bool(rest.strip(" ]:.")) and rest[0] != ")" and not _FEATURE.match(rest)
+
+
+def _outside_quotes(rest: str) -> str:
+    return rest[max(map(rest.rfind, QUOTES)) + 1 :]
+
+
+def unquoted(text: str) -> str:
+    """The text without the quotation marks around it."""
+    return text.strip().strip(QUOTES).strip()
+
+
+def targets(rest: str, repository: str) -> Iterator[Target]:
+    """All that the words after the verb may mean, surest first."""
+    rest, number = split_number(rest)
+    if number is not None:
+        yield Target(number=number)
+    quoted = rest[:1] != "" and rest[0] in QUOTES
+    if not quoted:
+        yield from _pointed(rest, repository)
+    inner = unquoted(rest)
+    for text in (inner, *_several(rest)):
+        if merge := _MERGE.match(text):
+            yield Target(number=int(merge[1]))
+        text, number = split_number(text)
+        if number is not None:
+            yield Target(number=number)
+        if len(text) >= 4:
+            yield Target(title=text)
+
+
+def _pointed(rest: str, repository: str) -> Iterator[Target]:
+    for match in filter(None, (_FIRST.match(rest), _FROM.search(rest))):
+        what = match[match.lastindex or 0]
+        if what.isdigit() and not 1990 <= int(what) <= 2099:
+            yield Target(number=int(what))
+        yield from (Target(number=number) for number in references(what, repository))
+    yield from (Target(sha=sha) for sha in commits(rest))
+
+
+def _several(rest: str) -> list[str]:
+    parts = _BETWEEN.split(rest)
+    return [unquoted(part) for part in parts] if len(parts) > 1 else []
+
+
+def split_number(text: str) -> tuple[str, int | None]:
+    """The text without its last "(#12)", and that number; a cut-off "(#1…" is dropped too."""
+    start = text.rfind("(#")
+    if start < 0:
+        return text, None
+    tail = text[start + 2 :]
+    digits = tail.strip().removesuffix(")")
+    if digits.isascii() and digits.isdigit() and len(digits) < 10:
+        return text[:start].rstrip(), int(digits)
+    cut_off = digits.rstrip(".…")
+    if digits != cut_off and (not cut_off or cut_off.isdigit()):
+        return text[:start].rstrip() + "…", None
+    return text, None
