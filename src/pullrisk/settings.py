@@ -197,7 +197,7 @@ def _explain(error: ErrorDetails, *, given: Mapping[str, Any], file: Path | None
 
 def masked(uri: str) -> str:
     """The URI without the user name and password that it may hold."""
-    return re.sub(r"//[^/@]*@", "//***@", uri)
+    return re.sub(r"//[^/@]+@", "//***@", uri)
 
 
 def _shown(value: object) -> str:

@@ -23,6 +23,11 @@ def say(text: str, *, style: str = "") -> None:
     terminal().print(Text(text, style=style))
 
 
+def warn(text: str) -> None:
+    """One line on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(text, style="yellow"))
+
+
 def print_json(value: object) -> None:
     """The value as indented JSON, times in ISO 8601."""
     print(msgspec.json.format(msgspec.json.encode(value, enc_hook=_plain), indent=2).decode())

@@ -1,0 +1,131 @@
+"""`pullrisk fetch`: pull requests from files or a clone into the store."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from pullrisk.cli import options
+from pullrisk.cli.output import print_json, say, warn
+from pullrisk.cli.session import Session
+
+if TYPE_CHECKING:
+    from pullrisk.fetch.report import FetchReport
+
+SHOWN_BAD_LINES = 5
+
+
+More: TypeAlias = Annotated[
+    list[str] | None, typer.Argument(metavar="[FILE]...", help="More files.", show_default=False)
+]
+File: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--file",
+        "-f",
+        metavar="FILE",
+        help="GitHub's REST objects, one a line, plain or gzip; - is standard input.",
+        show_default=False,
+    ),
+]
+Git: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help="A local clone: its merge and squash commits become pull requests.",
+        show_default=False,
+    ),
+]
+Name: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--repository",
+        "-r",
+        metavar="OWNER/NAME",
+        help="Name of the repository where the source does not say it.",
+        show_default=False,
+    ),
+]
+Since: TypeAlias = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        metavar="DATE",
+        help="Of a clone, only what was merged since.",
+        show_default=False,
+    ),
+]
+SkipBadLines: TypeAlias = Annotated[
+    bool, typer.Option("--skip-bad-lines", help="Go on after a line that cannot be read.")
+]
+
+
+def run(
+    more: More = None,
+    file: File = None,
+    git: Git = None,
+    repository: Name = None,
+    since: Since = None,
+    skip_bad_lines: SkipBadLines = False,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Read pull requests from files or a git clone into the pull store.
+
+    A stopped run continues where it was; what is already stored is not stored twice.
+
+    [bold]Examples[/bold]
+
+      pullrisk fetch --file pulls.jsonl.gz others.jsonl
+
+      zstdcat pulls.jsonl.zst | pullrisk fetch --file -
+
+      pullrisk fetch --git ~/src/project --repository owner/project
+    """
+    files = [*(file or ()), *(more or ())]
+    if bool(files) == (git is not None):
+        raise typer.BadParameter("name files with --file, or a clone with --git")
+    with Session.open(home=home, quiet=quiet) as session:
+        if git is None:
+            report = fetch_files(session, files, repository=repository, skip=skip_bad_lines)
+        else:
+            report = _fetch_git(session, git, repository=repository, since=since)
+    if as_json:
+        print_json(report)
+        return
+    say(summary(report))
+    for bad in report.bad_lines[:SHOWN_BAD_LINES]:
+        warn(f"skipped {bad.source}, line {bad.line}: {bad.reason}")
+
+
+def fetch_files(
+    session: Session, files: list[str], *, repository: str | None = None, skip: bool = False
+) -> "FetchReport":
+    """Read the files into the session's store."""
+    from pullrisk.fetch.files import fetch_files as fetch
+
+    return fetch(
+        files,
+        session.store,
+        progress=session.progress,
+        on_error="skip" if skip else "stop",
+        repository=repository,
+    )
+
+
+def summary(report: "FetchReport") -> str:
+    """What a fetch did, in one line."""
+    written = report.written
+    parts = [
+        f"{report.read:,} pull requests read",
+        f"{written.inserted:,} new",
+        f"{written.updated:,} updated",
+        f"{written.unchanged:,} already there",
+    ]
+    if report.resumed:
+        parts.append(f"went on after {report.resumed:,} that were done before")
+    if report.bad:
+        parts.append(f"{report.bad:,} bad lines skipped")
+    return ", ".join(parts)

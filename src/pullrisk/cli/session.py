@@ -1,0 +1,51 @@
+"""What one command works with: its settings, its progress display, the store and the lake."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pullrisk.cli.bars import progress
+from pullrisk.progress import Progress
+from pullrisk.settings import Settings, load
+
+if TYPE_CHECKING:
+    from pullrisk.lake import Lake
+    from pullrisk.pulls.store import PullStore
+
+
+class Session:
+    """Opens what a command asks for, when it first asks."""
+
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        self.settings = settings
+        self.progress = progress
+
+    @classmethod
+    @contextmanager
+    def open(cls, *, quiet: bool = False, **options: object) -> Iterator["Session"]:
+        """A session with the settings in force; `options` are the command line's.
+
+        Raises SettingsError.
+        """
+        settings = load(**options)
+        session = cls(settings, progress(quiet=quiet, json_lines=settings.log_format == "json"))
+        try:
+            yield session
+        finally:
+            if "store" in vars(session):
+                session.store.close()
+
+    @cached_property
+    def store(self) -> "PullStore":
+        """The pull store."""
+        from pullrisk.bootstrap import open_store
+
+        return open_store(self.settings)
+
+    @cached_property
+    def lake(self) -> "Lake":
+        """The lake."""
+        from pullrisk.bootstrap import open_lake
+
+        return open_lake(self.settings)

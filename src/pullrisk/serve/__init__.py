@@ -1,0 +1,1 @@
+"""Scores for those who ask: needs no training library."""
