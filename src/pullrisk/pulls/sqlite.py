@@ -82,6 +82,10 @@ class SqliteStore:
     ) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[type["SqliteStore"], tuple[Path]]:
+        """A pickled store is one on the same file, which another process opens for itself."""
+        return SqliteStore, (self.path,)
+
     def upsert(
         self, pulls: Iterable[Pull], *, checkpoint: tuple[str, Mapping[str, object]] | None = None
     ) -> Written:

@@ -1,0 +1,27 @@
+"""The lake: one Delta table of features, and each repository's history, in a folder.
+
+table.py     `Lake`: reads the table and the histories at one version
+commit.py    one run as one atomic Delta commit, against concurrent runs
+writer.py    streams blocks of rows into Parquet files
+schema.py    the columns, and the identity (layout, feature schema) written into the table
+objects.py   histories and ledgers as sealed objects beside the table
+files.py     every access to a file, on a folder (later: on S3)
+
+A run writes its Parquet files and objects first; only its commit makes them visible. What a
+killed run leaves behind is invisible, and `Lake.vacuum` deletes it.
+"""
+
+from pullrisk.errors import MissingExtraError
+
+try:
+    import deltalake as _deltalake  # noqa: F401  # both needed by every module below
+    import pyarrow as _pyarrow  # noqa: F401
+except ImportError as error:
+    raise MissingExtraError.of(error.name or "deltalake", "lake") from error
+
+from pullrisk.lake.commit import Change
+from pullrisk.lake.objects import DamagedObjectError, Ledger
+from pullrisk.lake.table import Lake
+from pullrisk.lake.writer import AddedFile, FeatureWriter
+
+__all__ = ["AddedFile", "Change", "DamagedObjectError", "FeatureWriter", "Lake", "Ledger"]

@@ -1,0 +1,179 @@
+"""One run as one atomic Delta commit: all of it becomes visible, or nothing.
+
+Delta's optimistic concurrency does the work. The commit carries, for each repository of the
+run, an application transaction; delta-rs refuses it when another commit wrote the same one
+since. Runs over different repositories conflict only over files they both rewrite; the loser
+reads the new state and tries again.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from deltalake import CommitProperties, Schema, Transaction
+from deltalake.exceptions import DeltaError
+from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
+
+from pullrisk.errors import LakeError
+from pullrisk.features import SCHEMA_HASH
+from pullrisk.lake.delta import FeatureTable, TableFile, app_id, uri
+from pullrisk.lake.files import Files, explained
+from pullrisk.lake.schema import SCHEMA, TABLE, Identity
+from pullrisk.lake.writer import OWN_FILE_ROWS, AddedFile, FeatureWriter, delete_added
+
+SMALL_FILES: Final = 32
+"""When more files than this have fewer than OWN_FILE_ROWS rows, a commit merges them."""
+_ATTEMPTS: Final = 20
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run does to the lake.
+
+    `base` names each repository of the run and the run it built upon (None = from scratch on
+    nothing); `replaced` are those whose earlier rows go, `gone` those that leave the lake;
+    `base_version` is the table's version when the run was planned (None = no table).
+    """
+
+    run: int
+    base: Mapping[str, int | None]
+    base_version: int | None
+    files: list[AddedFile]
+    replaced: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
+    facts: Mapping[str, object] = {}
+
+    @property
+    def properties(self) -> CommitProperties:
+        """The run's facts, and the transactions that make its histories current."""
+        runs = dict.fromkeys(self.base, self.run) | dict.fromkeys(self.gone, 0)
+        return CommitProperties(
+            custom_metadata={"pullrisk": {"run": self.run, **self.facts}},
+            app_transactions=[Transaction(app_id(name), run) for name, run in runs.items()],
+        )
+
+
+def commit(files: Files, change: Change) -> int:
+    """Make the change visible; the version that shows it.
+
+    Raises LakeError, then nothing is visible: another run committed one of these repositories
+    first, or the lake cannot be written.
+    """
+    for _ in range(_ATTEMPTS):
+        table = FeatureTable.open(files)
+        _refuse_overtaken(files, table, change)
+        try:
+            with explained(files.root):
+                _write(files, table, change)
+        except LakeError:
+            latest = FeatureTable.open(files)
+            # Where the commit itself succeeded, only what follows it (a checkpoint) failed.
+            if not landed(latest, change.run, change.base):
+                if _version(latest) == _version(table):
+                    raise
+                continue
+        return _version(FeatureTable.open(files))
+    raise LakeError(f"lake {files.root}: other runs keep committing", hint="run again")
+
+
+def landed(table: FeatureTable | None, run: int, repositories: Iterable[str]) -> bool:
+    """Whether the table shows the run."""
+    return table is not None and any(table.current_run(name) == run for name in repositories)
+
+
+def _refuse_overtaken(files: Files, table: FeatureTable | None, change: Change) -> None:
+    fits = table is not None and table.identity.schema_hash == SCHEMA_HASH
+    if table is None or not fits:
+        overtaken = change.base_version != (None if table is None else table.version)
+    else:
+        overtaken = any(table.current_run(name) != run for name, run in change.base.items())
+    if overtaken:
+        raise LakeError(
+            f"lake {files.root}: another run committed while this one worked",
+            hint="nothing of this run was written; run again, it goes on from the other's result",
+        )
+
+
+def _write(files: Files, table: FeatureTable | None, change: Change) -> None:
+    if table is None or table.identity.schema_hash != SCHEMA_HASH:
+        _create(files, change, over=table)
+        return
+    stored = table.parquet_files()
+    leaving = _leaving(files, stored, change)
+    kept = _rewrite(files, leaving, run=change.run, without=change.replaced | change.gone)
+    now = int(time.time() * 1000)
+    removals = [RemoveAction(file.path, True, now, file.size, {}) for file in leaving]
+    try:
+        table.delta.create_write_transaction(
+            [*removals, *map(_add, [*change.files, *kept])],
+            mode="append",
+            schema=table.delta.schema(),
+            commit_properties=change.properties,
+        )
+    except DeltaError:
+        delete_added(files, kept)
+        raise
+
+
+def _create(files: Files, change: Change, *, over: FeatureTable | None) -> None:
+    """Create the table with the run's rows, or replace one of another feature schema."""
+    files.filesystem.create_dir(TABLE, recursive=True)
+    create_table_with_add_actions(
+        uri(files),
+        Schema.from_arrow(SCHEMA),
+        [_add(file) for file in change.files],
+        mode="error" if over is None else "overwrite",
+        name=TABLE,
+        description=Identity().encode(),
+        commit_properties=change.properties,
+    )
+
+
+def _leaving(files: Files, stored: list[TableFile], change: Change) -> list[TableFile]:
+    """Files with rows that go; also the small ones, once there are many."""
+    dropped = change.replaced | change.gone
+    small = {file.path for file in stored if file.rows < OWN_FILE_ROWS}
+    if len(small) <= SMALL_FILES:
+        small = set()
+    return [file for file in stored if file.path in small or _holds(files, file, dropped)]
+
+
+def _holds(files: Files, file: TableFile, repositories: Iterable[str]) -> bool:
+    possible = [name for name in repositories if file.may_hold(name)]
+    if not possible or file.first == file.last:
+        return bool(possible)
+    rows = _dataset(files, [file]).to_table(["repository"])
+    return bool(pc.any(pc.is_in(rows["repository"], pc.cast(possible, "string"))).as_py())
+
+
+def _rewrite(
+    files: Files, leaving: list[TableFile], *, run: int, without: frozenset[str]
+) -> list[AddedFile]:
+    """Write anew the rows of `leaving` that stay."""
+    mixed = [file for file in leaving if not (file.first == file.last and file.first in without)]
+    if not mixed:
+        return []
+    writer = FeatureWriter(files, run=run)
+    try:
+        stays = ~pc.field("repository").isin(list(without))
+        for rows in _dataset(files, mixed).to_batches(filter=stays):
+            writer.write(rows)
+        return writer.finish()
+    except BaseException:
+        writer.abort()
+        raise
+
+
+def _dataset(files: Files, parquet: list[TableFile]) -> ds.Dataset:
+    paths = [f"{TABLE}/{file.path}" for file in parquet]
+    return ds.dataset(paths, schema=SCHEMA, format="parquet", filesystem=files.filesystem)
+
+
+def _add(file: AddedFile) -> AddAction:
+    return AddAction(file.path, file.size, {}, file.modified_ms, True, file.statistics)
+
+
+def _version(table: FeatureTable | None) -> int:
+    return -1 if table is None else table.version

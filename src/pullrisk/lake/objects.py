@@ -1,0 +1,139 @@
+"""Histories and ledgers: one sealed object for each repository and run, beside the table."""
+
+from datetime import datetime
+from hashlib import blake2b
+from typing import Final, Literal
+from urllib.parse import quote, unquote
+
+import msgspec
+import numpy as np
+
+from pullrisk.errors import LakeError
+from pullrisk.lake.files import Files, StoredFile
+
+FOLDER: Final = "histories"
+_MAGIC: Final = b"PRO1"
+_DIGEST: Final = 16
+
+Kind = Literal["history", "ledger"]
+_KINDS: Final[tuple[Kind, ...]] = ("history", "ledger")
+
+
+class DamagedObjectError(LakeError):
+    """A history or ledger is missing, or is not what was written; the next run rebuilds it."""
+
+
+class Ledger(msgspec.Struct):
+    """Which pulls a history has consumed: number → `record.fingerprint`, up to `as_of`.
+
+    A fingerprint of 0 stands for a pull that changed while it was read.
+    """
+
+    pulls: dict[int, int]
+    as_of: datetime | None = None
+
+    def encode(self) -> bytes:
+        """16 bytes a pull."""
+        saved = _SavedLedger(
+            as_of=self.as_of,
+            numbers=np.fromiter(self.pulls.keys(), "<i8", len(self.pulls)).tobytes(),
+            fingerprints=np.fromiter(self.pulls.values(), "<i8", len(self.pulls)).tobytes(),
+        )
+        return msgspec.msgpack.encode(saved)
+
+    @classmethod
+    def decode(cls, content: bytes) -> "Ledger":
+        """The ledger that `encode` wrote; ValueError where it is none."""
+        saved = msgspec.msgpack.decode(content, type=_SavedLedger)
+        numbers = np.frombuffer(saved.numbers, "<i8").tolist()
+        fingerprints = np.frombuffer(saved.fingerprints, "<i8").tolist()
+        return cls(dict(zip(numbers, fingerprints, strict=True)), saved.as_of)
+
+
+class _SavedLedger(msgspec.Struct, array_like=True):
+    as_of: datetime | None
+    numbers: bytes
+    fingerprints: bytes
+
+
+class Objects:
+    """The histories and ledgers in the lake's files; picklable, for worker processes."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+
+    def write(self, repository: str, *, run: int, history: bytes, ledger: Ledger) -> None:
+        """Write both objects of one run; they become current when the run is committed."""
+        self.files.write(path(repository, run, "history"), _seal(history))
+        self.files.write(path(repository, run, "ledger"), _seal(ledger.encode()))
+
+    def history(self, repository: str, run: int) -> bytes:
+        """The saved history of one run; raises DamagedObjectError."""
+        return self._read(repository, run, "history")
+
+    def ledger(self, repository: str, run: int) -> Ledger:
+        """The ledger of one run; raises DamagedObjectError."""
+        content = self._read(repository, run, "ledger")
+        try:
+            return Ledger.decode(content)
+        except ValueError as error:
+            raise _damaged(self.files.root, path(repository, run, "ledger"), error) from error
+
+    def delete(self, repository: str, run: int) -> None:
+        """Delete both objects of a run that will not be committed."""
+        self.files.delete(path(repository, run, "history"))
+        self.files.delete(path(repository, run, "ledger"))
+
+    def stored(self, repository: str | None = None) -> list[StoredFile]:
+        """Every object of a repository, or of all: of current, earlier and failed runs."""
+        return self.files.list(FOLDER if repository is None else _folder(repository))
+
+    def _read(self, repository: str, run: int, kind: Kind) -> bytes:
+        where = path(repository, run, kind)
+        try:
+            return _unseal(self.files.read(where))
+        except (LakeError, ValueError) as error:
+            raise _damaged(self.files.root, where, error) from error
+
+
+def path(repository: str, run: int, kind: Kind) -> str:
+    """Where an object is, below the lake's root."""
+    return f"{_folder(repository)}/{run}.{kind}"
+
+
+def repository_of(path: str) -> str:
+    """The repository whose object this is."""
+    owner, _, name = path.split("/")[1].partition("__")
+    return f"{unquote(owner)}/{unquote(name)}"
+
+
+def run_of(path: str) -> int:
+    """The run that wrote this object; 0 for a file that is none."""
+    run, _, kind = path.rpartition("/")[2].partition(".")
+    return int(run) if run.isdigit() and kind in _KINDS else 0
+
+
+def _folder(repository: str) -> str:
+    owner, _, name = repository.partition("/")
+    # No underscore in the owner's part, so that `repository_of` finds where it ends.
+    owner = quote(owner, safe="").replace("_", "%5F")
+    return f"{FOLDER}/{owner}__{quote(name, safe='')}"
+
+
+def _seal(content: bytes) -> bytes:
+    return _MAGIC + blake2b(content, digest_size=_DIGEST).digest() + content
+
+
+def _unseal(sealed: bytes) -> bytes:
+    start = len(_MAGIC) + _DIGEST
+    content = sealed[start:]
+    if sealed[:start] != _MAGIC + blake2b(content, digest_size=_DIGEST).digest():
+        raise ValueError("its content is not what was written")
+    return content
+
+
+def _damaged(root: str, where: str, error: Exception) -> DamagedObjectError:
+    return DamagedObjectError(
+        f"lake {root}: {where} cannot be used: {error.args[0] if error.args else error}",
+        hint="run `pullrisk preprocess`: it rebuilds this repository",
+    )

@@ -1,0 +1,91 @@
+"""The feature table's columns, and the identity of layout and feature schema it carries."""
+
+from importlib.metadata import version
+from typing import Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from pullrisk.errors import LakeError
+from pullrisk.features import NAMES, SCHEMA_HASH
+from pullrisk.features.replay import Block
+
+TABLE: Final = "features"
+"""Folder of the Delta table below the lake's root."""
+LAYOUT: Final = 1
+"""Version of everything about the lake that is not a feature: columns, files, objects."""
+
+MERGED_AT: Final = pa.timestamp("us", "UTC")
+LINK: Final = pa.struct(
+    [
+        pa.field("kind", pa.string()),
+        pa.field("number", pa.int64()),
+        pa.field("evidence", pa.string()),
+    ]
+)
+KEYS: Final = ("repository", "number", "merged_at", "author", "example")
+"""The columns before the features; `links` and `run` follow them."""
+SCHEMA: Final = pa.schema(
+    [
+        pa.field("repository", pa.string()),
+        pa.field("number", pa.int64()),
+        pa.field("merged_at", MERGED_AT),
+        pa.field("author", pa.string()),
+        pa.field("example", pa.bool_()),
+        *(pa.field(name, pa.float32()) for name in NAMES),
+        pa.field("links", pa.list_(LINK)),
+        pa.field("run", pa.int64()),
+    ]
+)
+"""One row for every merged pull, in this order of columns."""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What wrote a table; kept in the table's own description, as JSON."""
+
+    layout: int = LAYOUT
+    schema_hash: str = SCHEMA_HASH
+    pullrisk: str = msgspec.field(default_factory=lambda: version("pullrisk"))
+
+    def encode(self) -> str:
+        """The JSON that `read` understands."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def read(cls, description: str | None, *, root: str) -> "Identity":
+        """The identity of the table at `root`; LakeError where it is foreign or newer."""
+        try:
+            identity = msgspec.json.decode(description or "", type=cls)
+        except msgspec.MsgspecError as error:
+            raise LakeError(
+                f"{root}/{TABLE} is a Delta table of another program",
+                hint="name another folder for the lake",
+            ) from error
+        if identity.layout > LAYOUT:
+            raise LakeError(
+                f"lake {root} has layout {identity.layout}, written by pullrisk "
+                f"{identity.pullrisk}; this pullrisk knows layout {LAYOUT}",
+                hint="upgrade pullrisk, or name another lake",
+            )
+        return identity
+
+
+def batch(block: Block, *, run: int) -> pa.RecordBatch:
+    """A block's rows in the table's columns, marked as written by `run`."""
+    rows = len(block)
+    columns = np.ascontiguousarray(block.matrix.T)
+    links = [[(link.kind, link.number, link.evidence) for link in row] for row in block.links]
+    return pa.record_batch(
+        [
+            pa.array([block.repository] * rows, pa.string()),
+            pa.array(block.numbers, pa.int64()),
+            pa.array(block.merged_at, MERGED_AT),
+            pa.array(block.authors, pa.string()),
+            pa.array(block.example, pa.bool_()),
+            *map(pa.array, columns),
+            pa.array(links, pa.list_(LINK)),
+            pa.array(np.full(rows, run, np.int64)),
+        ],
+        schema=SCHEMA,
+    )

@@ -1,0 +1,209 @@
+"""`Lake`: the feature table and the histories, read at one version; written run by run."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from pullrisk.errors import LakeError, NotEnoughDataError
+from pullrisk.features import SCHEMA_HASH
+from pullrisk.lake.commit import Change, commit, landed
+from pullrisk.lake.delta import FeatureTable
+from pullrisk.lake.files import explained, open_files
+from pullrisk.lake.objects import Ledger, Objects, path, repository_of, run_of
+from pullrisk.lake.schema import SCHEMA, TABLE
+from pullrisk.lake.writer import delete_run
+
+_ORDER: Final = ("repository", "merged_at", "number")
+GRACE: Final = timedelta(days=1)
+"""How long vacuum leaves files alone that nothing refers to: a run may be about to commit them."""
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One commit to the lake: its version, when, and the facts its run recorded."""
+
+    version: int
+    committed_at: datetime
+    facts: dict[str, Any]
+
+
+class Lake:
+    """The lake in a folder. Every read is of one version: the latest when first used.
+
+    `refresh` moves to the newest. Methods raise LakeError (unreadable, or written by a newer
+    pullrisk) and NotEnoughDataError where there is no table yet.
+    """
+
+    def __init__(self, uri: str | Path) -> None:
+        self.files = open_files(uri)
+        self.objects = Objects(self.files)
+        self._table: FeatureTable | None = None
+
+    @property
+    def uri(self) -> str:
+        """Where the lake is, as an absolute path."""
+        return self.files.root
+
+    def exists(self) -> bool:
+        """Whether a run was ever committed."""
+        return self._snapshot() is not None
+
+    def refresh(self, *, version: int | None = None) -> None:
+        """Read from the newest version on, or from a given one."""
+        self._table = FeatureTable.open(self.files, version=version)
+
+    @property
+    def version(self) -> int | None:
+        """The version that is read; None where there is no table."""
+        table = self._snapshot()
+        return None if table is None else table.version
+
+    @property
+    def schema_hash(self) -> str | None:
+        """The feature schema that the table was made with; None where there is no table."""
+        table = self._snapshot()
+        return None if table is None else table.identity.schema_hash
+
+    def current_run(self, repository: str) -> int | None:
+        """The run that last wrote the repository's history, or None."""
+        table = self._snapshot()
+        return None if table is None else table.current_run(repository)
+
+    def repositories(self) -> list[str]:
+        """Every repository that has a history, by name."""
+        known = {repository_of(file.path) for file in self.objects.stored() if run_of(file.path)}
+        return sorted(name for name in known if self.current_run(name))
+
+    def table(
+        self, columns: Sequence[str] | None = None, *, repository: str | None = None
+    ) -> pa.Table:
+        """Rows by (repository, merged_at, number), in the named columns of SCHEMA or all.
+
+        Refuses a table of another feature schema.
+        """
+        table = self._readable()
+        wanted = SCHEMA.names if columns is None else list(columns)
+        files = [
+            f"{TABLE}/{file.path}"
+            for file in table.parquet_files()
+            if repository is None or file.may_hold(repository)
+        ]
+        with explained(self.uri):
+            rows = ds.dataset(files, SCHEMA, "parquet", filesystem=self.files.filesystem).to_table(
+                list(dict.fromkeys([*wanted, *_ORDER])),
+                filter=None if repository is None else pc.field("repository") == repository,
+            )
+        order = [(name, "ascending") for name in _ORDER]
+        return rows.take(pc.sort_indices(rows, order)).select(wanted)
+
+    def history(self, repository: str) -> bytes | None:
+        """The repository's saved history, None where it has none; refuses another schema's.
+
+        Raises DamagedObjectError, a LakeError.
+        """
+        run = self._readable().current_run(repository)
+        return None if run is None else self.objects.history(repository, run)
+
+    def ledger(self, repository: str) -> Ledger | None:
+        """What the repository's history has consumed; raises DamagedObjectError."""
+        run = self.current_run(repository)
+        return None if run is None else self.objects.ledger(repository, run)
+
+    def runs(self, limit: int | None = None) -> list[Run]:
+        """The latest runs, newest first, with the facts that each recorded."""
+        table = self._snapshot()
+        if table is None:
+            return []
+        with explained(self.uri):
+            entries = table.delta.history(limit)
+        return [
+            Run(
+                entry["version"],
+                datetime.fromtimestamp(entry["timestamp"] / 1000, UTC),
+                entry["pullrisk"],
+            )
+            for entry in entries
+            if "pullrisk" in entry
+        ]
+
+    def commit(self, change: Change) -> int:
+        """Make a run visible, atomically, and read from its version on; see `commit.commit`."""
+        version = commit(self.files, change)
+        self.refresh(version=version)
+        return version
+
+    def discard(self, run: int, repositories: Sequence[str]) -> None:
+        """Delete what a failed run wrote for these repositories, unless it was committed."""
+        self.refresh()
+        if landed(self._table, run, repositories):
+            return
+        delete_run(self.files, run)
+        for name in repositories:
+            self.objects.delete(name, run)
+
+    def vacuum(self, *, older_than: timedelta = GRACE) -> list[str]:
+        """Delete files that no current state refers to; their paths.
+
+        Rows that later runs replaced go with them, so versions before `older_than` (whole
+        hours) can no longer be read.
+        """
+        self.refresh()
+        table = self._snapshot()
+        deleted = [] if table is None else self._vacuum_rows(table, older_than)
+        self.refresh()
+        return deleted + self.vacuum_objects(older_than=older_than)
+
+    def vacuum_objects(
+        self, repositories: Sequence[str] | None = None, *, older_than: timedelta
+    ) -> list[str]:
+        """Delete superseded and orphaned histories and ledgers; their paths."""
+        before = datetime.now(UTC) - older_than
+        deleted = []
+        for name in [None] if repositories is None else repositories:
+            for file in self.objects.stored(name):
+                if file.modified_at <= before and not self._is_current(file.path):
+                    self.files.delete(file.path)
+                    deleted.append(file.path)
+        return deleted
+
+    def _vacuum_rows(self, table: FeatureTable, older_than: timedelta) -> list[str]:
+        with explained(self.uri):
+            names = table.delta.vacuum(
+                int(older_than / timedelta(hours=1)),
+                dry_run=False,
+                enforce_retention_duration=False,
+                full=True,
+            )
+        return [f"{TABLE}/{name}" for name in names]
+
+    def _is_current(self, where: str) -> bool:
+        repository = repository_of(where)
+        run = self.current_run(repository)
+        return run is not None and where in (
+            path(repository, run, "history"),
+            path(repository, run, "ledger"),
+        )
+
+    def _snapshot(self) -> FeatureTable | None:
+        if self._table is None:
+            self.refresh()
+        return self._table
+
+    def _readable(self) -> FeatureTable:
+        table = self._snapshot()
+        if table is None:
+            raise NotEnoughDataError(
+                f"the lake {self.uri} has no feature table yet", hint="run `pullrisk preprocess`"
+            )
+        if table.identity.schema_hash != SCHEMA_HASH:
+            raise LakeError(
+                f"lake {self.uri} was made with feature schema {table.identity.schema_hash}, "
+                f"this pullrisk computes {SCHEMA_HASH}",
+                hint="run `pullrisk preprocess`: it rebuilds the whole table",
+            )
+        return table

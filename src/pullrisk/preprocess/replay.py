@@ -1,0 +1,152 @@
+"""One repository's replay: its rows as Arrow batches, then its history and ledger saved."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+import pyarrow as pa
+
+from pullrisk.errors import LakeError
+from pullrisk.features import RepositoryHistory
+from pullrisk.features.replay import replay
+from pullrisk.lake import AddedFile, FeatureWriter, Ledger
+from pullrisk.lake.files import Files
+from pullrisk.lake.objects import Objects
+from pullrisk.lake.schema import batch
+from pullrisk.preprocess.plan import Work
+from pullrisk.preprocess.report import RepositoryReport
+from pullrisk.pulls.record import Pull, fingerprint
+from pullrisk.pulls.store import PullStore
+
+
+class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+    """A repository whose rows are written and whose history waits for the commit."""
+
+    work: Work
+    pulls: int
+    rows: int
+    seconds: float
+
+    @property
+    def report(self) -> RepositoryReport:
+        """The repository's line of the run's report."""
+        return RepositoryReport(
+            repository=self.work.repository,
+            status=self.work.status,
+            pulls=self.pulls,
+            rows=self.rows,
+            seconds=self.seconds,
+            note=self.work.note,
+        )
+
+
+Say = Callable[[int | Replayed], None]
+"""Told the number of pulls just replayed, and each repository that is complete."""
+
+
+def replay_all(
+    works: Iterable[Work], *, store: PullStore, files: Files, run: int, say: Say
+) -> list[AddedFile]:
+    """Replay one repository after the other into Parquet files that wait for the commit.
+
+    Deletes its files where it fails.
+    """
+    writer = FeatureWriter(files, run=run)
+    try:
+        for work in works:
+            writer.start_repository()
+            one = RepositoryReplay(work, store=store, objects=Objects(files), run=run)
+            for rows in one.batches():
+                writer.write(rows)
+                say(one.progressed())
+            replayed = one.save()
+            say(one.progressed())
+            say(replayed)
+        return writer.finish()
+    except BaseException:
+        writer.abort()
+        raise
+
+
+class RepositoryReplay:
+    """The replay of one `Work`: iterate `batches` to the end, then `save`."""
+
+    def __init__(self, work: Work, *, store: PullStore, objects: Objects, run: int) -> None:
+        self._store, self._objects, self._run = store, objects, run
+        self._started = time.perf_counter()
+        self._ledger = Ledger({})
+        self._history = RepositoryHistory(work.repository)
+        self._work = self._restored(work)
+        self._consumed: list[int] = []
+        self._arrived: dict[int, int] = {}
+        self._rows = 0
+        self._told = 0
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows of every merged pull, in event order."""
+        for block in replay(self._history, self._events()):
+            self._rows += len(block)
+            yield batch(block, run=self._run)
+
+    def progressed(self) -> int:
+        """Pulls replayed since this was last asked."""
+        told, self._told = self._told, len(self._consumed)
+        return self._told - told
+
+    def save(self) -> Replayed:
+        """Write the history and the ledger as objects of this run."""
+        self._ledger.pulls.update(self._fingerprints())
+        self._ledger.as_of = self._history.as_of
+        self._objects.write(
+            self._work.repository, run=self._run, history=self._history.save(), ledger=self._ledger
+        )
+        return Replayed(
+            work=self._work,
+            pulls=len(self._consumed),
+            rows=self._rows,
+            seconds=time.perf_counter() - self._started,
+        )
+
+    def _restored(self, work: Work) -> Work:
+        """Load what the work appends to; where that cannot be used, the work of a rebuild."""
+        if not work.append or work.base is None:
+            return work
+        try:
+            history = self._objects.history(work.repository, work.base)
+            self._history = RepositoryHistory.load(history)
+            self._ledger = self._objects.ledger(work.repository, work.base)
+        except (LakeError, ValueError) as error:
+            self._history, self._ledger = RepositoryHistory(work.repository), Ledger({})
+            return msgspec.structs.replace(
+                work,
+                pulls=self._store.fingerprints(work.repository),
+                append=False,
+                note=str(error.args[0]),
+            )
+        return work
+
+    def _events(self) -> Iterator[Pull]:
+        planned, work = self._work.pulls, self._work
+        numbers = planned if work.append else None
+        for pull in self._store.events(work.repository, numbers=numbers):
+            self._consumed.append(pull.number)
+            if pull.number not in planned:  # fetched since the plan was made
+                self._arrived[pull.number] = fingerprint(pull)
+            yield pull
+
+    def _fingerprints(self) -> dict[int, int]:
+        """Number → fingerprint of what was replayed; 0 where the store changed meanwhile.
+
+        A pull whose fingerprint is the planned one after the replay had it during the replay.
+        """
+        now, planned = self._store.fingerprints(self._work.repository), self._work.pulls
+        if now == planned and not self._arrived and len(self._consumed) == len(planned):
+            return dict(planned)
+        return {
+            number: self._arrived[number]
+            if number in self._arrived
+            else planned[number]
+            if now.get(number) == planned[number]
+            else 0
+            for number in self._consumed
+        }
