@@ -34,9 +34,12 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
     title: str | None = None
 
 
-_UNDOING: Final = ("evert", "EVERT", "eland", "e-land", "eappl", "e-appl", "ack out", "acked out")
-_TITLES: Final = (*_UNDOING, "acks out", "ackout", "ndo", "oll", "emerge", "e-merge")
-_BLAMING: Final = ("egress", "aused", "roke", "ntroduced", "ixes:", "isect", " since ", "otfix")
+_TITLE_UNDOES: Final = (
+    "evert", "land", "eappl", "e-appl", "emerge", " out", "ackout", "undo", "ollback", " back",
+)  # fmt: skip
+_TITLE_BLAMES: Final = ("egress", "aused", "roke", "ntroduced", "otfix")
+_BODY_UNDOES: Final = ("evert", "EVERT", "eland", "e-land", "eappl", "e-appl", "ack out", "ed out")
+_BODY_BLAMES: Final = ("egress", "aused", "roke", "ntroduced", "ixes:", "isect", " since ", "otfix")
 _MANY: Final = 20
 """A body that names more pulls than this is a changelog, unless the title says otherwise."""
 
@@ -94,30 +97,38 @@ _BLAMED_FIRST = re.compile(
 
 def claims(pull: Pull) -> tuple[Claim, ...]:
     """Everything the pull claims about earlier pulls, each once, title before body."""
-    title, body, found = pull.title, pull.body, dict[Claim, None]()
-    head = heading(title) if _mentions(title, _TITLES) else None
-    if head is not None:
-        found.update(dict.fromkeys(_of_title(head, pull.repository)))
-    if _mentions(title, _BLAMING):
-        found.update(dict.fromkeys(_blames(" ".join(title.split()), pull.repository)))
-    if body and (_mentions(body, _UNDOING) or _mentions(body, _BLAMING)):
-        found.update(dict.fromkeys(_of_body(pull, head)))
-    return tuple(claim for claim in found if claim.number != pull.number)
+    title, body = pull.title.lower(), pull.body
+    undoes, blames = _mentions(title, _TITLE_UNDOES), _mentions(title, _TITLE_BLAMES)
+    speaks = bool(body) and (_mentions(body, _BODY_UNDOES) or _mentions(body, _BODY_BLAMES))
+    if not (undoes or blames or speaks):
+        return ()
+    head = heading(pull.title) if undoes else None
+    found = list(_of_title(head, pull)) if head is not None else []
+    if blames:
+        found += _blames(" ".join(pull.title.split()), pull.repository)
+    if speaks:
+        found += _of_body(pull, head)
+    return tuple(dict.fromkeys(claim for claim in found if claim.number != pull.number))
 
 
 def is_revert(pull: Pull) -> bool:
     """Whether the title calls it a revert, or it has one or two commits and reverts another."""
-    head = heading(pull.title) if _mentions(pull.title, _TITLES) else None
+    head = _heading(pull)
     if head is not None and not head.redo:
         return True
-    if pull.commits is None or pull.commits > 2 or not _mentions(pull.body, _UNDOING):
+    if pull.commits is None or pull.commits > 2 or not _mentions(pull.body, _BODY_UNDOES):
         return False
     return any(claim.kind == "revert" for claim in _of_body(pull, head))
 
 
+def declares(pull: Pull) -> bool:
+    """Whether the pull's title says that it undoes or redoes something."""
+    return _heading(pull) is not None
+
+
 def is_reland(pull: Pull) -> bool:
     """Whether the pull's title says that it lands reverted work again."""
-    head = heading(pull.title) if _mentions(pull.title, _TITLES) else None
+    head = _heading(pull)
     if head is None or head.redo:
         return head is not None
     inner = heading(unquoted(head.rest))
@@ -129,6 +140,10 @@ def is_undo(pull: Pull) -> bool:
     return is_revert(pull) or is_reland(pull)
 
 
+def _heading(pull: Pull) -> Heading | None:
+    return heading(pull.title) if _mentions(pull.title.lower(), _TITLE_UNDOES) else None
+
+
 def _mentions(text: str, cues: tuple[str, ...]) -> bool:
     for cue in cues:  # noqa: SIM110 - any() costs five times as much, on every pull
         if cue in text:
@@ -136,9 +151,9 @@ def _mentions(text: str, cues: tuple[str, ...]) -> bool:
     return False
 
 
-def _of_title(head: Heading, repository: str) -> Iterator[Claim]:
+def _of_title(head: Heading, pull: Pull) -> Iterator[Claim]:
     kind = "reland" if head.redo else "partial_revert" if head.partial else "revert"
-    for target in targets(head.rest, repository):
+    for target in targets(head.rest, pull):
         yield Claim(kind, *target)
     if head.redo and head.before:
         yield Claim(
@@ -146,7 +161,7 @@ def _of_title(head: Heading, repository: str) -> Iterator[Claim]:
         )
     inner = None if head.redo else heading(unquoted(head.rest))
     if inner is not None and not inner.redo and heading(unquoted(inner.rest)) is None:
-        for target in targets(inner.rest, repository):
+        for target in targets(inner.rest, pull):
             yield Claim("reland", *target)
 
 

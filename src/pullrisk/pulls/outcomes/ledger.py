@@ -8,7 +8,7 @@ from zlib import crc32
 
 from pullrisk.pulls.outcomes.text import CURLY
 from pullrisk.pulls.outcomes.titles import split_number
-from pullrisk.pulls.record import Pull
+from pullrisk.pulls.record import ChangedFile, Pull
 
 _UNKNOWN: Final = 0xFFFF_FFFF
 _CUT: Final = 36
@@ -17,11 +17,15 @@ _TAGS = re.compile(r"(?:\s?\[[^\]]{0,60}\])+\s?")
 _TYPE = re.compile(r"(?!re)[a-z]{2,12}(?:\([^)]{0,40}\))?!?: ", re.IGNORECASE)
 _DROPPED: Final = b" \t\r\n\"'`.,:;-_!*()[]<>"
 _CURLY = str.maketrans("", "", CURLY + "…")
-_ROW: Final = Struct("<QIIIIIIHHHHHB")
+_NO_FILES: Final = (0, 0, 0, 0)
+_ROW: Final = Struct("<QIIIIIIHHHHHHB")
 
 
 class Row(NamedTuple):
-    """One merged pull; keys are 32-bit digests and 0 where there is nothing to digest."""
+    """One merged pull; keys are digests, 0 where there is nothing to digest.
+
+    `commits` is 0 where unknown and 255 at most.
+    """
 
     number: int
     title: int
@@ -31,15 +35,16 @@ class Row(NamedTuple):
     additions: int
     deletions: int
     base: int
+    tags: int
     file_1: int
     file_2: int
     file_3: int
     file_4: int
-    single: int
+    commits: int
 
 
 class Ledger:
-    """An append-only table of 45 bytes a merged pull.
+    """An append-only table of 47 bytes a merged pull.
 
     The look-up tables catch up with it only when something is looked up, which few pulls need.
     """
@@ -48,37 +53,32 @@ class Ledger:
         if len(rows) % _ROW.size:
             raise ValueError(f"rows of {len(rows)} bytes, expected a multiple of {_ROW.size}")
         self._rows = bytearray(rows)
-        self._indexed = 0
+        self._indexed = self._opened = 0
         self._by_number: dict[int, int] = {}
-        self._by_title: dict[int, list[int]] = {}
-        self._by_opening: dict[int, list[int]] = {}
         self._by_commit: dict[int, int] = {}
+        self._by_title: dict[int, int] = {}
+        self._by_opening: dict[int, int] = {}
+        self._namesake: dict[int, int] = {}
+        self._likewise: dict[int, int] = {}
 
     def __bytes__(self) -> bytes:
         return bytes(self._rows)
 
     def append(self, pull: Pull) -> None:
         """Add a merged pull."""
-        key = title_key(pull.title)
-        files = pull.files or ()
-        count = len(files)
-        if count > 4:
-            files = (files[0], files[count // 3], files[2 * count // 3], files[-1])
-        sample = [crc32(file.path.encode("utf-8", "replace")) & 0xFFFF or 1 for file in files]
-        if count < 4:
-            sample += [0] * (4 - count)
-        added, deleted = pull.additions, pull.deletions
+        key, added, deleted = title_key(pull.title), pull.additions, pull.deletions
         self._rows += _ROW.pack(
             pull.number,
             crc32(key),
-            crc32(key[:_CUT]) if len(key) > _CUT else 0,
+            crc32(key[:_CUT]),
             commit_key(pull.merge_sha),
             commit_key(pull.head_sha),
             _UNKNOWN if added is None or added > _UNKNOWN else added,
             _UNKNOWN if deleted is None or deleted > _UNKNOWN else deleted,
-            base_key(pull.base_ref),
-            *sample,
-            pull.commits == 1,
+            short_key(pull.base_ref),
+            tags_key(pull.title),
+            *(_NO_FILES if pull.commits == 1 else _sample(pull.files)),
+            min(pull.commits or 0, 255),
         )
 
     def by_number(self, number: int) -> Row | None:
@@ -100,29 +100,40 @@ class Ledger:
     def by_title(self, title: str) -> Iterator[Row]:
         """Pulls of that title, the latest first; of a cut-off title, those that open with it."""
         self._catch_up()
-        key = title_key(title)
-        found = self._by_title.get(crc32(key), []) if key else []
-        if not found and title.endswith(("…", "...")) and len(key) > _CUT:
-            found = self._by_opening.get(crc32(key[:_CUT]), [])
-        return map(self._row, reversed(found))
+        key, older = title_key(title), self._namesake
+        at = self._by_title.get(crc32(key)) if key else None
+        if at is None and title.endswith(("…", "...")) and len(key) > _CUT:
+            self._catch_up_openings()
+            at, older = self._by_opening.get(crc32(key[:_CUT])), self._likewise
+        while at is not None:
+            yield self._row(at)
+            at = older.get(at)
 
     def _row(self, at: int) -> Row:
         return Row._make(_ROW.unpack_from(self._rows, at * _ROW.size))
 
     def _catch_up(self) -> None:
+        numbers, commits, titles = self._by_number, self._by_commit, self._by_title
         fresh = self._rows[self._indexed * _ROW.size :]
         for at, fields in enumerate(_ROW.iter_unpack(fresh), self._indexed):
-            number, title, opening, merge, head = fields[:5]
-            self._by_number[number] = at
-            if title:
-                self._by_title.setdefault(title, []).append(at)
-            if opening:
-                self._by_opening.setdefault(opening, []).append(at)
-            if head:
-                self._by_commit.setdefault(head >> 4, at)
-            if merge:
-                self._by_commit[merge >> 4] = at
+            number, title, _, merge, head = fields[:5]
+            numbers[number] = at
+            if title in titles:
+                self._namesake[at] = titles[title]
+            titles[title] = at
+            commits.setdefault(head >> 4, at)
+            commits[merge >> 4] = at
         self._indexed = len(self._rows) // _ROW.size
+        commits.pop(0, None)
+
+    def _catch_up_openings(self) -> None:
+        fresh = self._rows[self._opened * _ROW.size :]
+        for at, fields in enumerate(_ROW.iter_unpack(fresh), self._opened):
+            opening = fields[2]
+            if opening in self._by_opening:
+                self._likewise[at] = self._by_opening[opening]
+            self._by_opening[opening] = at
+        self._opened = len(self._rows) // _ROW.size
 
 
 def title_key(title: str) -> bytes:
@@ -149,25 +160,44 @@ def commit_key(sha: str | None) -> int:
         return 0
 
 
-def base_key(branch: str | None) -> int:
-    """A 16-bit digest of a branch; 0 for none."""
-    return crc32(branch.encode("utf-8", "replace")) & 0xFFFF or 1 if branch else 0
+def short_key(text: str | None) -> int:
+    """A 16-bit digest of a branch, a path, a tag; 0 for none."""
+    return crc32(text.encode("utf-8", "replace")) & 0xFFFF or 1 if text else 0
 
 
-def undone_share(row: Row, pull: Pull) -> tuple[float, float]:
+def tags_key(title: str) -> int:
+    """A digest of the tags that open a title, as in "[2.x] …"; 0 for none."""
+    if title[:1] != "[" or (match := _TAGS.match(title)) is None:
+        return 0
+    return short_key(match[0].strip().lower())
+
+
+def _sample(files: tuple[ChangedFile, ...] | None) -> tuple[int, ...]:
+    """Digests of four files, evenly spread over the list; filled up with 0."""
+    if not files:
+        return _NO_FILES
+    count = len(files)
+    if count > 4:
+        files = files[0], files[count // 3], files[2 * count // 3], files[-1]
+    keys = [crc32(file.path.encode("utf-8", "replace")) & 0xFFFF or 1 for file in files]
+    return (*keys, 0, 0, 0)[:4]
+
+
+def undone_share(row: Row, pull: Pull) -> tuple[float | None, float | None]:
     """Shares of `row`'s lines that `pull` could have taken back, and of its files it touches.
 
-    1.0 where either side is unknown. Files are judged by a sample of at most four.
+    None where either side is unknown. Files are judged by a sample of at most four, which is
+    kept only for pulls of several commits.
     """
-    lines = files = 1.0
+    lines = files = None
     sizes = (row.additions, row.deletions)
     if pull.additions is not None and pull.deletions is not None and _UNKNOWN not in sizes:
         undone = min(row.additions, pull.deletions) + min(row.deletions, pull.additions)
         lines = undone / sum(sizes) if sum(sizes) else 1.0
-    sample = [key for key in row[8:12] if key]
+    sample = [key for key in row[-5:-1] if key]
     if sample and pull.files is not None:
         names = {file.path for file in pull.files}
         names |= {file.previous_path for file in pull.files if file.previous_path}
-        touched = {crc32(name.encode("utf-8", "replace")) & 0xFFFF or 1 for name in names}
+        touched = {short_key(name) for name in names}
         files = sum(key in touched for key in sample) / len(sample)
     return lines, files

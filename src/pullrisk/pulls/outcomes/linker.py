@@ -1,16 +1,27 @@
 """Ties what pulls claim to the earlier pulls that they mean, one merge at a time."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 import msgspec
 
-from pullrisk.pulls.outcomes.claims import Claim, claims, is_undo
-from pullrisk.pulls.outcomes.ledger import Ledger, Row, base_key, commit_key, undone_share
+from pullrisk.pulls.outcomes.claims import Claim, claims, declares, is_undo
+from pullrisk.pulls.outcomes.ledger import (
+    Ledger,
+    Row,
+    short_key,
+    tags_key,
+    undone_share,
+)
 from pullrisk.pulls.record import Pull
 
 _STRENGTH: Final = {"number": 0, "sha": 1, "title": 2}
 _KINDS: Final = {"partial_revert": 0, "revert": 1, "reland": 2, "hotfix": 3}
+
+
+_NAMESAKES: Final = 100
+"""How many pulls of one title ("Update README") are looked through."""
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -25,7 +36,7 @@ class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class LinkerState(msgspec.Struct, frozen=True, array_like=True):
-    """All that a `Linker` knows, to be packed; `rows` takes 45 bytes a merged pull."""
+    """All that a `Linker` knows, to be packed; `rows` takes 47 bytes a merged pull."""
 
     rows: bytes = b""
     reverted: list[int] = []
@@ -103,12 +114,12 @@ class Linker:
         yield from ((original, evidence) for original in originals if original is not None)
 
     def _titled(self, claim: Claim, pull: Pull) -> Row | None:
-        """The latest pull of that title that still stands, of the same base branch if any."""
-        rows = list(self._ledger.by_title(claim.title or ""))
+        """The latest pull of that title that still stands, best with the same tags and base."""
+        rows = list(islice(self._ledger.by_title(claim.title or ""), _NAMESAKES))
         if claim.kind != "reland":
             rows = [row for row in rows if row.number not in self._reverted]
-        base = base_key(pull.base_ref)
-        return next((row for row in rows if row.base == base), rows[0] if rows else None)
+        tags, base = tags_key(claim.title or ""), short_key(pull.base_ref)
+        return max(rows, key=lambda row: (row.tags == tags, row.base == base), default=None)
 
     def _follow(self, links: dict[int, Link], number: int) -> None:
         """Note what stands now: undoing a revert lands its targets again."""
@@ -139,12 +150,26 @@ def _rank(link: Link) -> tuple[int, int]:
 def _kind(claim: Claim, row: Row, pull: Pull) -> str:
     """A revert is partial where it names one of several commits, or takes back too little.
 
-    The limits were set on labelled reverts (benchmarks/outcomes.py); they are flat around here.
+    Least shares of lines and files; a pull that undoes something without saying so in its title
+    has to take back more. They were set on labelled reverts (benchmarks/outcomes.py), whose
+    figures are flat around them.
     """
     if claim.kind != "revert":
         return claim.kind
     lines, files = undone_share(row, pull)
-    if row.single:
-        return "partial_revert" if lines <= 0.25 else "revert"
-    of_head = claim.sha is not None and commit_key(claim.sha.ljust(8, "0")) >> 4 != row.merge >> 4
-    return "partial_revert" if of_head or lines <= 0.5 or files <= 0.5 else "revert"
+    declared = declares(pull)
+    if row.commits == 1:
+        whole = _above(lines, 0.25 if declared else 0.5)
+    elif row.commits and claim.sha is not None and int(claim.sha[:7], 16) != row.merge >> 4:
+        whole = False
+    elif declared:
+        whole = _above(lines, 0.5) and _above(files, 0.5)
+    else:
+        whole = (
+            (lines is not None or not row.commits) and _above(lines, 0.9) and _above(files, 0.75)
+        )
+    return "revert" if whole else "partial_revert"
+
+
+def _above(share: float | None, least: float) -> bool:
+    return share is None or share > least

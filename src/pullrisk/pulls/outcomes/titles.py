@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from pullrisk.pulls.outcomes.text import COMMIT, QUOTES, REFERENCE, REFERENCES, commits, references
+from pullrisk.pulls.record import Pull
 
 _UNDO: Final = (
     r"revert(?:s|ed|ing)?|back(?:s|ed|ing)?[ -]?out|roll(?:s|ed|ing)?[ -]?back|undo(?:es)?"
@@ -86,20 +87,24 @@ def unquoted(text: str) -> str:
     return text.strip().strip(QUOTES).strip()
 
 
-def targets(rest: str, repository: str) -> Iterator[Target]:
-    """All that the words after the verb may mean, surest first."""
-    rest, number = split_number(rest)
-    if number is not None:
-        yield Target(number=number)
+def targets(rest: str, pull: Pull) -> Iterator[Target]:
+    """All that the words after the verb may mean, surest first.
+
+    Of `Revert "title (#1)" (#2)` in pull 3, 2 is meant; in pull 2 itself, 1.
+    """
+    rest, outer = split_number(rest)
+    named = outer is not None and outer != pull.number
+    if named:
+        yield Target(number=outer)
     quoted = rest[:1] != "" and rest[0] in QUOTES
     if not quoted:
-        yield from _pointed(rest, repository)
+        yield from _pointed(rest, pull.repository)
     inner = unquoted(rest)
     for text in (inner, *_several(rest)):
         if merge := _MERGE.match(text):
             yield Target(number=int(merge[1]))
         text, number = split_number(text)
-        if number is not None:
+        if number is not None and not named:
             yield Target(number=number)
         if len(text) >= 4:
             yield Target(title=text)
