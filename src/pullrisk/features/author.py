@@ -4,7 +4,6 @@ GitHub's `author_association` is left out on purpose: it tells the standing on t
 fetch, not on the day of the merge, so for old pulls it knows the future.
 """
 
-from math import log1p
 from typing import Final
 
 import msgspec
@@ -28,7 +27,6 @@ FEATURES: Final = family(
     ("author_share", "share", "linear", "the author's share of the repository's merged pulls"),
     ("author_churn_score", "standard deviations", "linear",
      "size of the change relative to this author's usual (log scale)"),
-    ("author_usual_churn", "log lines", "linear", "the author's usual size of change (log scale)"),
     ("author_new", "flag", "flag", "the author's first pull here"),
     ("author_ghost", "flag", "flag", "the author's account is deleted or unknown"),
     ("author_bot", "flag", "flag", "the author is a bot"),
@@ -83,7 +81,6 @@ class Authors:
             faded(record.month, now - record.month_at, _MONTH),
             record.merged / view.merged if view.merged else 0.0,
             record.churn.score(view.churn),
-            record.churn.mean if record.merged else log1p(view.churn),
             float(record.merged + record.unmerged == 0),
             float(pull.author is None),
             float(pull.bot),
@@ -110,7 +107,7 @@ class Authors:
         record.churn.add(view.churn, memory=50)
 
     def fail(self, author: int, now: float) -> None:
-        """An earlier pull of the author numbered `author` (-1 = unknown) turned out to be trouble."""
+        """An earlier pull of the author numbered `author` (-1 = unknown) was trouble."""
         if author >= 0:
             record = self.by_id[author]
             record.failures += 1

@@ -16,6 +16,7 @@ import msgspec
 
 from pullrisk.features import author, repository, size, text, touched, when
 from pullrisk.features.pulllog import PullLog
+from pullrisk.features.repository import RepositoryState
 from pullrisk.features.schema import DAY, Feature, schema_hash
 from pullrisk.features.view import View
 from pullrisk.pulls.outcomes import Link, Linker, LinkerState
@@ -49,12 +50,13 @@ class RepositoryHistory:
         """Time of the latest event observed."""
         self.pulls = 0
         """Events observed: merged and closed pulls."""
-        self._overall = repository.RepositoryState()
+        self._overall = RepositoryState()
         self._authors = author.Authors()
         self._touched = touched.Touched()
         self._words = text.TitleWords()
         self._log = PullLog()
         self._linker = Linker()
+        self._latest: tuple[Pull, datetime, View] | None = None
 
     def features(self, pull: Pull, *, as_of: datetime) -> list[float]:
         """One row in the order of FEATURES: finite raw values, from what is known by now.
@@ -86,6 +88,7 @@ class RepositoryHistory:
         self._authors.observe(view, merged=merged)
         self.as_of = moment if self.as_of is None else max(self.as_of, moment)
         self.pulls += 1
+        self._latest = None
         return self._merge(view) if merged else ()
 
     def save(self) -> bytes:
@@ -136,7 +139,7 @@ class RepositoryHistory:
             if link.kind in _FAILURES:
                 self._fail(link.number, view.now)
         self._touched.observe(view, len(self._log))
-        words = list(text.title_words(pull.title).values())
+        words = list(view.words.values())
         self._words.observe(words)
         self._log.append(
             pull.number,
@@ -157,13 +160,15 @@ class RepositoryHistory:
         self._words.fail(self._log.words_of(row).tolist())
 
     def _view(self, pull: Pull, moment: datetime) -> View:
-        return View(
-            pull,
-            moment,
-            author=self._authors.id(pull.author),
-            prior=self._overall.prior,
-            merged=self._overall.merged,
-        )
+        """The pull as of `moment`; `features` and the `observe` that follows share one."""
+        latest = self._latest
+        if latest is not None and latest[0] is pull and latest[1] is moment:
+            return latest[2]
+        overall = self._overall
+        author_id = self._authors.id(pull.author)
+        view = View(pull, moment, author=author_id, prior=overall.prior, merged=overall.merged)
+        self._latest = pull, moment, view
+        return view
 
 
 class _Saved(msgspec.Struct, array_like=True):
@@ -171,7 +176,7 @@ class _Saved(msgspec.Struct, array_like=True):
     repository: str
     as_of: datetime | None
     pulls: int
-    overall: repository.RepositoryState
+    overall: RepositoryState
     authors: dict[str, author.AuthorRecord]
     touched: touched.Saved
     words: text.Saved

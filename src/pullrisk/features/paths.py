@@ -10,42 +10,44 @@ VENDORED, DEPENDENCY, CI, TEST, DOCS, CONFIG, SOURCE, OTHER = range(len(KINDS))
 
 
 class PathFacts(NamedTuple):
-    """`kind` is an index into KINDS; `directory` is empty at the root; `depth` counts folders."""
+    """`kind` is an index into KINDS; `directory` is empty at the root."""
 
     kind: int
     directory: str
     top: str
     extension: str
-    depth: int
 
 
 _VENDORED_DIRS: Final = frozenset(
-    "vendor vendored node_modules third_party third-party thirdparty extern external".split()
+    """vendor vendored node_modules third_party third-party thirdparty extern external""".split()
 )
 _CI_DIRS: Final = frozenset((".github", ".circleci", ".gitlab", ".buildkite", ".azure-pipelines"))
 _TEST_DIRS: Final = frozenset(
-    "test tests testing spec specs __tests__ testdata test_data fixtures e2e it benches".split()
+    """test tests testing spec specs __tests__ testdata test_data fixtures e2e it benches""".split()
 )
-_DOCS_DIRS: Final = frozenset("doc docs documentation guides website changelogs man".split())
+_DOCS_DIRS: Final = frozenset("""doc docs documentation guides website changelogs man""".split())
 _DEPENDENCY_FILES: Final = frozenset(
-    """go.mod go.sum cargo.toml cargo.lock package.json package-lock.json yarn.lock pnpm-lock.yaml
-    gemfile gemfile.lock composer.json composer.lock pipfile pipfile.lock poetry.lock uv.lock
-    pyproject.toml setup.py setup.cfg requirements.txt constraints.txt pom.xml build.gradle
-    build.gradle.kts gradle.lockfile dependencies.gradle vendor.mod vendor.sum deps""".split()
+    """go.mod go.sum cargo.toml cargo.lock package.json package-lock.json yarn.lock
+    pnpm-lock.yaml gemfile gemfile.lock composer.json composer.lock pipfile pipfile.lock
+    poetry.lock uv.lock pyproject.toml setup.py setup.cfg requirements.txt constraints.txt
+    pom.xml build.gradle build.gradle.kts gradle.lockfile dependencies.gradle vendor.mod
+    vendor.sum deps""".split()
 )
 _CI_FILES: Final = frozenset(
     (".travis.yml", "appveyor.yml", "jenkinsfile", "azure-pipelines.yml", ".gitlab-ci.yml",
      "dockerfile", "makefile", "shippable.yml", "codecov.yml", ".codecov.yml")
 )  # fmt: skip
-_DOCS_EXTENSIONS: Final = frozenset("md mdx rst txt adoc rdoc textile markdown".split())
+_DOCS_EXTENSIONS: Final = frozenset("""md mdx rst txt adoc rdoc textile markdown""".split())
 _CONFIG_EXTENSIONS: Final = frozenset(
-    "yml yaml json toml ini cfg conf properties xml lock env editorconfig plist tf tfvars hcl".split()
+    """yml yaml json toml ini cfg conf properties xml lock env editorconfig plist tf tfvars
+    hcl""".split()
 )
 _SOURCE_EXTENSIONS: Final = frozenset(
-    """py rb go rs java kt kts scala js jsx ts tsx mjs cjs mts cts c cc cpp cxx h hh hpp m mm swift
-    php cs fs ex exs erl hs ml mli clj cljs lua pl pm r jl dart vue svelte css scss less sass html
-    htm erb haml slim tmpl tpl twig blade sh bash zsh fish ps1 psm1 bat sql proto thrift graphql
-    pyi pyx pxd groovy vb zig nim s asm gn gni bzl cmake gradle coffee awk j2 jinja""".split()
+    """py rb go rs java kt kts scala js jsx ts tsx mjs cjs mts cts c cc cpp cxx h hh hpp m mm
+    swift php cs fs ex exs erl hs ml mli clj cljs lua pl pm r jl dart vue svelte css scss less
+    sass html htm erb haml slim tmpl tpl twig blade sh bash zsh fish ps1 psm1 bat sql proto
+    thrift graphql pyi pyx pxd groovy vb zig nim s asm gn gni bzl cmake gradle coffee awk j2
+    jinja""".split()
 )
 _TEST_NAME: Final = re.compile(
     r"(^|[._-])(test|tests|spec|specs)[._-]|^test[a-z]*\.|[a-z]Tests?\.|[a-z]Spec\.|conftest"
@@ -65,7 +67,6 @@ def path_facts(path: str) -> PathFacts:
         directory,
         parts[0] if parts else "",
         extension,
-        len(parts),
     )
 
 

@@ -59,7 +59,7 @@ class PullLog:
         return [column.tobytes() for column in self._columns()]
 
     @classmethod
-    def load(cls, columns: list[bytes]) -> "PullLog":
+    def load(cls, columns: list[bytes]) -> PullLog:
         """The log that `save` wrote; raises ValueError where the columns do not fit."""
         log = cls()
         for column, data in zip(log._columns(), columns, strict=True):

@@ -1,4 +1,8 @@
-"""Features of the repository at the moment, and of the change relative to its usual size."""
+"""Features of the repository at the moment, and of the change relative to its usual size.
+
+The repository's age and number of pulls are left out on purpose: they tell a model the date,
+which helps it on the past and misleads it on the future (measured on a later window).
+"""
 
 from math import log2
 from typing import Final
@@ -11,8 +15,6 @@ from pullrisk.features.view import View
 
 FEATURES: Final = family(
     "repository",
-    ("repository_merged", "pulls", "log", "pulls merged in the repository so far"),
-    ("repository_age", "days", "log", "age of the repository's pull history"),
     ("repository_failure_rate", "share", "linear",
      "share of the repository's merged pulls that were reverted or hot-fixed"),
     ("repository_recent_failure_rate", "share", "linear",
@@ -32,8 +34,6 @@ FEATURES: Final = family(
      "number of files relative to this repository's usual (log scale)"),
     ("directories_score", "standard deviations", "linear",
      "number of directories relative to this repository's usual (log scale)"),
-    ("commits_score", "standard deviations", "linear",
-     "number of commits relative to this repository's usual (log scale)"),
     ("churn_percentile", "share", "linear",
      "share of this repository's pulls that are smaller"),
 )  # fmt: skip
@@ -50,7 +50,6 @@ class RepositoryState(msgspec.Struct, array_like=True):
     merged: int = 0
     unmerged: int = 0
     failures: int = 0
-    first: float = 0.0
     last_merge: float = 0.0
     last_failure: float = 0.0
     week: float = 0.0
@@ -61,7 +60,6 @@ class RepositoryState(msgspec.Struct, array_like=True):
     churn: Spread = msgspec.field(default_factory=Spread)
     files: Spread = msgspec.field(default_factory=Spread)
     directories: Spread = msgspec.field(default_factory=Spread)
-    commits: Spread = msgspec.field(default_factory=Spread)
     histogram: list[int] = msgspec.field(default_factory=lambda: [0] * _BUCKETS)
 
     @property
@@ -79,8 +77,6 @@ class RepositoryState(msgspec.Struct, array_like=True):
         recent_failures = faded(self.recent_failures, now - self.failures_at, _HALF_YEAR)
         closed = self.merged + self.unmerged
         return (
-            self.merged,
-            days(now - self.first, NEVER) if self.first else 0.0,
             prior,
             smoothed(recent_failures, recent, prior, 100.0),
             days(now - self.last_failure, NEVER),
@@ -91,13 +87,11 @@ class RepositoryState(msgspec.Struct, array_like=True):
             self.churn.score(view.churn),
             self.files.score(view.changed_files),
             self.directories.score(len(view.directories)),
-            self.commits.score(view.pull.commits or 0),
             self._percentile(view.churn),
         )
 
     def observe(self, view: View, *, merged: bool) -> None:
         """A pull was merged or closed at `view.now`."""
-        self.first = self.first or view.now
         if not merged:
             self.unmerged += 1
             return
@@ -110,7 +104,6 @@ class RepositoryState(msgspec.Struct, array_like=True):
         self.churn.add(view.churn)
         self.files.add(view.changed_files)
         self.directories.add(len(view.directories))
-        self.commits.add(view.pull.commits or 0)
         self.histogram[_bucket(view.churn)] += 1
 
     def fail(self, now: float) -> None:

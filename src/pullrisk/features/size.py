@@ -3,7 +3,7 @@
 from math import log2
 from typing import Final
 
-from pullrisk.features.paths import CI, CONFIG, DEPENDENCY, DOCS, OTHER, SOURCE, TEST, VENDORED
+from pullrisk.features.paths import CI, CONFIG, DEPENDENCY, DOCS, SOURCE, TEST, VENDORED
 from pullrisk.features.schema import family
 from pullrisk.features.view import View
 
@@ -13,7 +13,6 @@ FEATURES: Final = family(
     ("deletions", "lines", "log", "lines deleted"),
     ("changed_files", "files", "log", "files changed"),
     ("commits", "commits", "log", "commits in the pull request"),
-    ("deletion_share", "share", "linear", "share of the changed lines that are deletions"),
     ("churn_per_file", "lines", "log", "changed lines per file"),
     ("largest_file_churn", "lines", "log", "changed lines in the most changed file"),
     ("churn_entropy", "bits", "linear", "how evenly the change is spread over its files"),
@@ -30,13 +29,10 @@ FEATURES: Final = family(
     ("ci_files", "files", "log", "CI and build files changed"),
     ("dependency_files", "files", "log", "dependency manifests and lock files changed"),
     ("vendored_files", "files", "log", "vendored files changed"),
-    ("other_files", "files", "log", "files of no known kind changed"),
     ("test_churn_share", "share", "linear", "share of the changed lines that are in tests"),
     ("source_without_tests", "flag", "flag", "changes source files but no test"),
     ("directories", "directories", "log", "directories touched"),
     ("top_directories", "directories", "log", "top-level directories touched"),
-    ("extensions", "extensions", "log", "kinds of file extension touched"),
-    ("path_depth", "folders", "linear", "mean depth of the touched files"),
 )  # fmt: skip
 
 
@@ -48,51 +44,48 @@ def features(view: View) -> tuple[float, ...]:
         view.deletions,
         count,
         view.pull.commits or 0,
-        view.deletions / churn if churn else 0.0,
         churn / count if count else 0.0,
-        *_spread(view),
+        *_spread(view.churns),
+        *_statuses(view),
+        float(view.pull.additions is None),
         *_kinds(view),
     )
 
 
-def _spread(view: View) -> tuple[float, ...]:
-    largest, entropy, total = 0, 0.0, 0
-    added = removed = renamed = 0
-    for file, churn in zip(view.files, view.churns, strict=True):
-        status = file.status
-        if status != "modified":
-            added += status == "added"
-            removed += status == "removed"
-            renamed += status == "renamed"
-        if churn:
-            total += churn
-            entropy += churn * log2(churn)
-            if churn > largest:
-                largest = churn
-    entropy = log2(total) - entropy / total if total > largest else 0.0
-    return largest, entropy, added, removed, renamed, float(view.pull.additions is None)
+def _spread(churns: list[int]) -> tuple[float, float]:
+    """The largest of the files' churns, and the entropy of their distribution in bits."""
+    total = sum(churns)
+    if not total:
+        return 0.0, 0.0
+    largest = max(churns)
+    if largest == total:
+        return largest, 0.0
+    entropy = log2(total) - sum([churn * log2(churn) for churn in churns if churn]) / total
+    return largest, entropy
+
+
+def _statuses(view: View) -> tuple[int, int, int]:
+    statuses = [file.status for file in view.files]
+    return statuses.count("added"), statuses.count("removed"), statuses.count("renamed")
 
 
 def _kinds(view: View) -> tuple[float, ...]:
-    files, churns = [0] * 8, [0] * 8
-    depth = 0
-    for facts, churn in zip(view.facts, view.churns, strict=True):
-        files[facts.kind] += 1
-        churns[facts.kind] += churn
-        depth += facts.depth
+    kinds = [facts.kind for facts in view.facts]
+    source, tests = kinds.count(SOURCE), kinds.count(TEST)
+    tested = 0
+    if tests:
+        churns = zip(kinds, view.churns, strict=True)
+        tested = sum([churn for kind, churn in churns if kind == TEST])
     return (
-        files[SOURCE],
-        files[TEST],
-        files[DOCS],
-        files[CONFIG],
-        files[CI],
-        files[DEPENDENCY],
-        files[VENDORED],
-        files[OTHER],
-        churns[TEST] / view.churn if view.churn else 0.0,
-        float(files[SOURCE] > 0 and not files[TEST]),
+        source,
+        tests,
+        kinds.count(DOCS),
+        kinds.count(CONFIG),
+        kinds.count(CI),
+        kinds.count(DEPENDENCY),
+        kinds.count(VENDORED),
+        tested / view.churn if view.churn else 0.0,
+        float(source > 0 and not tests),
         len(view.directories),
         len({facts.top for facts in view.facts}),
-        len({facts.extension for facts in view.facts}),
-        depth / len(view.facts) if view.facts else 0.0,
     )

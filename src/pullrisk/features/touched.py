@@ -15,7 +15,6 @@ from pullrisk.pulls.record import ChangedFile
 FEATURES: Final = family(
     "files",
     ("new_files_share", "share", "linear", "share of the touched files that have no history here"),
-    ("file_touches_mean", "pulls", "log", "mean number of earlier pulls that touched these files"),
     ("file_touches_max", "pulls", "log", "earlier pulls that touched the busiest of these files"),
     ("file_authors_max", "authors", "log", "authors of the most contested of these files"),
     ("author_known_files", "share", "linear",
@@ -33,11 +32,8 @@ FEATURES: Final = family(
     ("file_idle_mean", "days", "log", "mean days since these files last changed"),
     ("file_age_mean", "days", "log", "mean days since these files were first seen"),
     ("file_heat_max", "pulls", "log", "recent changes (about a month) of the hottest file"),
-    ("file_heat_mean", "pulls", "log", "recent changes (about a month) per file"),
     ("scatter", "share", "linear",
      "how little the files belong together: distinct last pulls per file with a history"),
-    ("file_failures_max", "pulls", "log",
-     "reverted or hot-fixed pulls of the file that saw most of them"),
     ("failed_files_share", "share", "linear",
      "share of the files that were part of a reverted or hot-fixed pull"),
     ("file_failure_rate_max", "share", "linear",
@@ -49,7 +45,6 @@ FEATURES: Final = family(
     "directories",
     ("new_directories_share", "share", "linear",
      "share of the touched directories that have no history here"),
-    ("directory_touches_mean", "pulls", "log", "mean number of earlier pulls in the directories"),
     ("directory_authors_max", "authors", "log", "authors of the most contested directory"),
     ("author_directory_share", "share", "linear",
      "this author's share of the directories' earlier pulls (mean)"),
@@ -67,9 +62,9 @@ FEATURES: Final = family(
 )  # fmt: skip
 
 _MONTH: Final = 30 * DAY
+_NOTHING_KNOWN: Final = (0.0,) * 9 + (NEVER, NEVER) + (0.0,) * 4
 _COOLING: Final = -log(2.0) / _MONTH
 _LONG_AGO: Final = -1e18
-_NO_FILES: Final = (0.0,) * 10 + (NEVER, NEVER) + (0.0,) * 8 + (NEVER,)
 _WEIGHT: Final = 10.0
 """How many pulls' worth of the repository's own rate a path's failure rate starts with."""
 
@@ -178,11 +173,11 @@ class Touched:
     def _files(self, view: View) -> tuple[float, ...]:  # noqa: C901 - one pass, the hot loop
         count = len(view.files)
         if not count:
-            return _NO_FILES
+            return (*_NOTHING_KNOWN, view.prior, view.prior, NEVER)
         now, author, prior, known_files = view.now, view.author, view.prior, self.files
         weighted = _WEIGHT * prior
-        known = touches = most = contested = mine = main = again = failures = failed = 0
-        own = owned = idle = age = heat = hottest = rates = 0.0
+        known = most = contested = mine = main = again = failed = 0
+        own = owned = idle = age = hottest = rates = 0.0
         worst = prior
         idle_min, last_failure = NEVER * DAY, _LONG_AGO
         last_pulls = set()
@@ -194,7 +189,6 @@ class Touched:
                 continue
             known += 1
             times = record.touches
-            touches += times
             if times > most:
                 most = times
             authors = record.authors
@@ -214,16 +208,12 @@ class Touched:
                 idle_min = waited
             age += now - record.first
             warmth = record.heat * exp(waited * _COOLING) if waited > 0.0 else record.heat
-            heat += warmth
             if warmth > hottest:
                 hottest = warmth
-            failures_here = record.failures
-            rate = (failures_here + weighted) / (times + _WEIGHT)
+            rate = (record.failures + weighted) / (times + _WEIGHT)
             rates += rate
-            if failures_here:
+            if record.failures:
                 failed += 1
-                if failures_here > failures:
-                    failures = failures_here
                 if rate > worst:
                     worst = rate
                 if record.last_failure > last_failure:
@@ -231,7 +221,6 @@ class Touched:
         several = known or 1
         return (
             (count - known) / count,
-            touches / count,
             most,
             contested,
             mine / count,
@@ -244,9 +233,7 @@ class Touched:
             days(idle / known, NEVER) if known else NEVER,
             days(age / several, NEVER),
             hottest,
-            heat / count,
             len(last_pulls) / several,
-            failures,
             failed / count,
             worst,
             (rates + prior * (count - known)) / count,
@@ -256,28 +243,33 @@ class Touched:
     def _directories(self, view: View) -> tuple[float, ...]:
         now, author, prior = view.now, view.author, view.prior
         count = len(view.directories)
-        known = touches = contested = mine = 0
+        directories = self.directories
+        known = contested = mine = 0
         own = hottest = rates = 0.0
         worst, last_failure = prior, _LONG_AGO
         for name in view.directories:
-            record = self.directories.get(name)
+            record = directories.get(name)
             if record is None:
                 continue
             known += 1
-            touches += record.touches
-            contested = max(contested, len(record.authors))
-            if author in record.authors:
+            authors = record.authors
+            if len(authors) > contested:
+                contested = len(authors)
+            if author in authors:
                 mine += 1
-                own += record.authors[author] / record.touches
-            hottest = max(hottest, faded(record.heat, now - record.last, _MONTH))
+                own += authors[author] / record.touches
+            warmth = faded(record.heat, now - record.last, _MONTH)
+            if warmth > hottest:
+                hottest = warmth
             rate = smoothed(record.failures, record.touches, prior, _WEIGHT)
             rates += rate
-            worst = max(worst, rate)
-            last_failure = max(last_failure, record.last_failure)
+            if rate > worst:
+                worst = rate
+            if record.last_failure > last_failure:
+                last_failure = record.last_failure
         several = count or 1
         return (
             (count - known) / several,
-            touches / several,
             contested,
             own / several,
             mine / several,

@@ -1,21 +1,31 @@
 """One pull request as the feature families see it at a moment: derived once, shared by all."""
 
+import re
 from datetime import datetime
+from functools import lru_cache
+from typing import Final
+from zlib import crc32
 
 from pullrisk.features.paths import path_facts
 from pullrisk.pulls.record import Pull
+
+WORD_BUCKETS: Final = 4_096
+"""Title words are hashed into so many buckets; histories count by bucket."""
+_WORD: Final = re.compile(r"[a-z][a-z0-9]+")
+_MOST_WORDS: Final = 64
 
 
 class View:
     """Facts of a pull that need no history, plus the repository's state that families share.
 
     `now` is the moment of the question in epoch seconds; `churns` are changed lines per file;
-    `directories` are the distinct ones, in order of appearance.
+    `directories` are the distinct ones, `words` the distinct title words with their buckets,
+    both in order of appearance.
     """
 
     __slots__ = (
         "additions", "author", "changed_files", "churn", "churns", "deletions", "directories",
-        "facts", "files", "merged", "now", "prior", "pull",
+        "facts", "files", "merged", "now", "prior", "pull", "words",
     )  # fmt: skip
 
     def __init__(
@@ -37,3 +47,10 @@ class View:
         self.deletions = pull.deletions or 0
         self.churn = self.additions + self.deletions
         self.changed_files = len(files) if pull.changed_files is None else pull.changed_files
+        words = _WORD.findall(pull.title.lower())[:_MOST_WORDS]
+        self.words = {word: _bucket(word) for word in words}
+
+
+@lru_cache(maxsize=1 << 15)
+def _bucket(word: str) -> int:
+    return crc32(word.encode()) % WORD_BUCKETS
