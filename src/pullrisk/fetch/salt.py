@@ -1,0 +1,55 @@
+"""The secret that turns authors' e-mail addresses into pseudonyms."""
+
+import os
+import secrets
+from contextlib import suppress
+from hashlib import sha256
+from hmac import digest
+from pathlib import Path
+from typing import Final
+
+from pullrisk.errors import StoreError
+
+SALT_BYTES: Final = 32
+
+
+def read_salt(path: Path) -> bytes:
+    """The salt in the file; created once with mode 0600, also when several processes ask.
+
+    Raises StoreError when the file is damaged or cannot be made.
+    """
+    try:
+        if not path.exists():
+            _create(path)
+        salt = path.read_bytes()
+    except OSError as error:
+        raise StoreError(
+            f"salt {path}: {error.strerror}", hint="check the folder's permissions and space"
+        ) from error
+    if len(salt) != SALT_BYTES:
+        raise StoreError(
+            f"salt {path} has {len(salt)} bytes, expected {SALT_BYTES}",
+            hint="restore it, or delete it: authors then get new pseudonyms",
+        )
+    return salt
+
+
+def pseudonym(email: str, salt: bytes) -> str:
+    """`author-` and 12 hex digits: the same for one address and salt, whatever the case."""
+    return f"author-{digest(salt, email.strip().lower().encode(), sha256).hex()[:12]}"
+
+
+def _create(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(SALT_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        # A link appears whole or not at all, and never replaces another process's salt.
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink()

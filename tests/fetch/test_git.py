@@ -1,0 +1,518 @@
+"""Reading pull requests from real clones, made here with the git program."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pullrisk.errors import InputError
+from pullrisk.fetch import git
+from pullrisk.fetch.git import fetch_git
+from pullrisk.fetch.report import FetchReport
+from pullrisk.fetch.salt import pseudonym
+from pullrisk.progress import Silent
+from pullrisk.pulls.record import ChangedFile, Pull
+from pullrisk.pulls.sqlite import SqliteStore
+
+SALT = b"s" * 32
+START = datetime(2024, 1, 1, tzinfo=UTC)
+DRIVER = """
+import sys
+from pathlib import Path
+from pullrisk.fetch import git
+from pullrisk.progress import Silent
+from pullrisk.pulls.sqlite import SqliteStore
+git.BATCH_COMMITS = 50
+print("started", flush=True)
+with SqliteStore(Path(sys.argv[1])) as store:
+    git.fetch_git(Path(sys.argv[2]), store, salt=b"s" * 32, progress=Silent())
+"""
+
+
+class Repo:
+    """A repository in a folder; each commit is one hour after the last."""
+
+    def __init__(self, path: Path, *, origin: str = "git@github.com:o/r.git") -> None:
+        self.path, self.hours = path, 0
+        path.mkdir(parents=True)
+        self.git("init", "-q", "-b", "main")
+        self.git("config", "remote.origin.url", origin)
+
+    def git(self, *arguments: str, author: str = "Ann <ann@x.org>", stdin: bytes = b"") -> str:
+        name, _, email = author.rstrip(">").partition(" <")
+        date = f"{int((START + timedelta(hours=self.hours)).timestamp())} +0200"
+        identity = {"NAME": name, "EMAIL": email, "DATE": date}
+        environment = {
+            **os.environ,
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            **{f"GIT_AUTHOR_{key}": value for key, value in identity.items()},
+            **{f"GIT_COMMITTER_{key}": value for key, value in identity.items()},
+        }
+        command = ["git", "-C", str(self.path), *arguments]
+        done = subprocess.run(command, input=stdin, capture_output=True, env=environment)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode(errors="replace").strip()
+
+    def commit(self, message: str, *, author: str = "Ann <ann@x.org>", **files: str) -> str:
+        """Commit files (name=content; "__" is a dot) and return the sha."""
+        self.hours += 1
+        for name, content in files.items():
+            (self.path / name.replace("__", ".")).write_text(content)
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", message, author=author)
+        return self.git("rev-parse", "HEAD")
+
+    def merge(self, branch: str, message: str) -> str:
+        """Merge a branch as GitHub does, with a merge commit, and return its sha."""
+        self.hours += 1
+        merger = "Max <max@x.org>"
+        self.git(
+            *("merge", "-q", "--no-ff", "--allow-unrelated-histories", "-m", message, branch),
+            author=merger,
+        )
+        return self.git("rev-parse", "HEAD")
+
+    def branch(self, name: str, start: str = "HEAD") -> None:
+        self.git("checkout", "-q", "-b", name, start)
+
+    def main(self) -> None:
+        self.git("checkout", "-q", "main")
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    made = Repo(tmp_path / "clone")
+    made.commit("First", a__py="1\n2\n3\n")
+    return made
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    with SqliteStore(tmp_path / "home" / "pulls.sqlite") as opened:
+        yield opened
+
+
+def fetch(store: SqliteStore, repo: Repo | Path, **options: Any) -> FetchReport:
+    path = repo.path if isinstance(repo, Repo) else repo
+    return fetch_git(path, store, **{"salt": SALT, "progress": Silent(), **options})
+
+
+def pull(store: SqliteStore, number: int) -> Pull:
+    found = store.get("o/r", number)
+    assert found is not None
+    return found
+
+
+def after(hours: int) -> datetime:
+    return START + timedelta(hours=hours)
+
+
+def test_a_merged_branch_becomes_a_pull_with_its_own_commits(
+    repo: Repo, store: SqliteStore
+) -> None:
+    repo.branch("topic")
+    repo.commit("Add b\n\nSigned-off-by: Bob <bob@x.org>", author="Bob <Bob@X.org>", b__py="1\n")
+    head = repo.commit(
+        "Mend b\n\nThis reverts commit 0123abc.", author="Bob <bob@x.org>", b__py="1\n2\n"
+    )
+    repo.main()
+    repo.commit("Meanwhile", c__py="1\n")
+    sha = repo.merge("topic", "Merge pull request #7 from bob/to/pic\n\nAdd b to all\n\nDetails.")
+    assert fetch(store, repo).read == 1
+    assert pull(store, 7) == Pull(
+        repository="o/r",
+        number=7,
+        created_at=after(2),
+        updated_at=after(5),
+        merged_at=after(5),
+        closed_at=after(5),
+        title="Add b to all",
+        body="Details.\n\nAdd b\n\nSigned-off-by: Bob <<email>>\n\n"
+        "Mend b\n\nThis reverts commit 0123abc.",
+        author=pseudonym("bob@x.org", SALT),
+        head_ref="to/pic",
+        head_sha=head,
+        head_repository="bob/r",
+        merge_sha=sha,
+        commits=2,
+        additions=2,
+        deletions=0,
+        changed_files=1,
+        files=(ChangedFile("b.py", "added", 2, 0),),
+    )
+
+
+def test_a_squash_commit_becomes_a_pull(repo: Repo, store: SqliteStore) -> None:
+    sha = repo.commit("Fix it (#12)\n\n* one\n* two", author="bot[bot] <b@x.org>", a__py="1\n3\n")
+    fetch(store, repo)
+    found = pull(store, 12)
+    assert (found.title, found.body) == ("Fix it", "* one\n* two")
+    assert (found.merge_sha, found.head_sha, found.commits) == (sha, None, None)
+    assert (found.additions, found.deletions, found.bot) == (0, 1, True)
+    assert found.created_at == found.merged_at == after(2)
+
+
+def test_a_reverting_squash_is_the_pull_of_its_last_number(repo: Repo, store: SqliteStore) -> None:
+    repo.commit("Add x (#12)", a__py="1\n")
+    repo.commit('Revert "Add x (#12)" (#34)\n\nReverts o/r#12', a__py="1\n2\n3\n")
+    repo.commit('Revert "Add x (#12)"')
+    assert fetch(store, repo).read == 2
+    assert pull(store, 34).title == 'Revert "Add x (#12)"'
+    assert pull(store, 34).body == "Reverts o/r#12"
+
+
+def test_commits_belong_to_the_first_merge_that_brought_them(
+    repo: Repo, store: SqliteStore
+) -> None:
+    repo.branch("one")
+    repo.commit("Shared work", b__py="1\n")
+    repo.branch("two")
+    repo.commit("Second work", author="Cy <cy@x.org>", c__py="1\n")
+    repo.main()
+    repo.merge("one", "Merge pull request #1 from o/one\n\nOne")
+    repo.git("checkout", "-q", "two")
+    repo.merge("main", "Merge branch 'main' into two")
+    repo.main()
+    repo.merge("two", "Merge pull request #2 from o/two\n\nTwo")
+    fetch(store, repo)
+    assert (pull(store, 1).commits, pull(store, 1).body) == (1, "Shared work")
+    second = pull(store, 2)
+    assert (second.commits, second.body) == (2, "Second work")
+    assert second.author == pseudonym("cy@x.org", SALT)
+    assert second.files == (ChangedFile("c.py", "added", 1, 0),)
+
+
+def test_names_statuses_and_binary_files_survive(repo: Repo, store: SqliteStore) -> None:
+    (repo.path / "a.py").rename(repo.path / 'n\new "ü".py')
+    (repo.path / "bin").write_bytes(b"\x00\x01")
+    (repo.path / os.fsdecode(b"junk\xff")).write_text("x\n")
+    (repo.path / ":colon").write_text("")
+    (repo.path / "1\t2\ttabs").write_text("y\n")
+    repo.commit("Odd names (#1)")
+    (repo.path / "bin").unlink()
+    (repo.path / ":colon").unlink()
+    (repo.path / ":colon").symlink_to("bin")
+    repo.commit("Change kinds (#2)")
+    fetch(store, repo)
+    assert set(pull(store, 1).files or ()) == {
+        ChangedFile('n\new "ü".py', "renamed", 0, 0, "a.py"),
+        ChangedFile("bin", "added", None, None),
+        ChangedFile("junk\\xff", "added", 1, 0),
+        ChangedFile(":colon", "added", 0, 0),
+        ChangedFile("1\t2\ttabs", "added", 1, 0),
+    }
+    assert (pull(store, 1).additions, pull(store, 1).changed_files) == (2, 5)
+    kinds = {file.path: file.status for file in pull(store, 2).files or ()}
+    assert kinds == {"bin": "removed", ":colon": "changed"}
+
+
+def test_junk_in_messages_and_names_is_no_obstacle(repo: Repo, store: SqliteStore) -> None:
+    tree = repo.git("rev-parse", "HEAD^{tree}")
+    raw = (
+        f"tree {tree}\nparent {repo.git('rev-parse', 'HEAD')}\n".encode()
+        + b"author J\xff \x01 <j\xff@x> 99999999999999 +0000\n"
+        + b"committer J <> -5 +9999\n\n\xff\xfe \x01:100644\x01 junk \xe2\x82 (#5)\n\n\xff\n"
+    )
+    sha = repo.git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", stdin=raw)
+    repo.git("reset", "-q", "--hard", sha)
+    repo.commit("Next (#6)", a__py="1\n")
+    assert fetch(store, repo).read == 2
+    assert "junk" in pull(store, 5).title
+    assert pull(store, 5).created_at <= pull(store, 5).updated_at
+    assert pull(store, 6).deletions == 2
+
+
+def test_a_message_in_another_encoding_is_decoded(repo: Repo, store: SqliteStore) -> None:
+    message = repo.path.parent / "message"
+    message.write_bytes("Käse (#3)".encode("latin-1"))
+    repo.git("-c", "i18n.commitEncoding=latin1", "commit", "--allow-empty", "-qF", str(message))
+    fetch(store, repo)
+    assert pull(store, 3).title == "Käse"
+
+
+def test_a_submodule_counts_as_a_file(repo: Repo, store: SqliteStore) -> None:
+    head = repo.git("rev-parse", "HEAD")
+    repo.git("update-index", "--add", "--cacheinfo", f"160000,{head},sub")
+    repo.git("commit", "-qm", "Add a submodule (#4)")
+    fetch(store, repo)
+    assert [(file.path, file.status) for file in pull(store, 4).files or ()] == [("sub", "added")]
+
+
+def test_an_unrelated_history_merged_in_is_one_pull(repo: Repo, store: SqliteStore) -> None:
+    repo.git("checkout", "-q", "--orphan", "other")
+    repo.git("rm", "-qrf", ".")
+    for number in range(5):
+        repo.commit(f"Imported (#{number + 100})", **{f"f{number}": "1\n"})
+    repo.main()
+    repo.merge("other", "Merge pull request #9 from o/other\n\nImport")
+    assert fetch(store, repo).read == 1
+    assert (pull(store, 9).commits, pull(store, 9).changed_files) == (5, 5)
+
+
+def test_a_number_that_comes_twice_keeps_its_earliest_merge(repo: Repo, store: SqliteStore) -> None:
+    first = repo.commit("Fix (#12)", a__py="1\n")
+    repo.commit("Between (#13)", b__py="1\n")
+    fetch(store, repo)
+    repo.commit("Fix (#12)", a__py="1\n2\n")
+    assert fetch(store, repo).read == 0
+    repo.commit("Fix (#14)")
+    repo.commit("Fix (#14)")
+    assert fetch(store, repo).read == 1
+    assert pull(store, 12).merge_sha == first
+
+
+def test_a_second_run_reads_only_what_is_new(repo: Repo, store: SqliteStore) -> None:
+    repo.commit("One (#1)", a__py="1\n")
+    assert fetch(store, repo) != FetchReport()
+    assert fetch(store, repo) == FetchReport(resumed=2)
+    repo.commit("Two (#2)", a__py="2\n")
+    report = fetch(store, repo)
+    assert (report.read, report.written.inserted, report.resumed) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("forget", [False, True])
+def test_rewritten_history_is_read_anew(repo: Repo, store: SqliteStore, forget: bool) -> None:
+    repo.commit("One (#1)", a__py="1\n")
+    repo.commit("Two (#2)", a__py="2\n")
+    fetch(store, repo)
+    repo.git("reset", "-q", "--hard", "HEAD~2")
+    if forget:
+        repo.git("reflog", "expire", "--expire=now", "--all")
+        repo.git("gc", "-q", "--prune=now")
+    sha = repo.commit("One again (#1)", a__py="9\n")
+    repo.commit("Three (#3)", a__py="3\n")
+    assert fetch(store, repo).read == 2
+    assert (pull(store, 1).title, pull(store, 1).merge_sha) == ("One again", sha)
+
+
+def test_another_salt_or_since_reads_all_anew(repo: Repo, store: SqliteStore) -> None:
+    repo.commit("One (#1)", a__py="1\n")
+    repo.commit("Two (#2)", a__py="2\n")
+    assert fetch(store, repo, since=after(3)).read == 1
+    assert fetch(store, repo, since=after(3)).read == 0
+    assert fetch(store, repo).written.inserted == 1
+    assert fetch(store, repo, salt=b"t" * 32).written.updated == 2
+    assert pull(store, 1).author == pseudonym("ann@x.org", b"t" * 32)
+
+
+def test_another_branch_can_be_read(repo: Repo, store: SqliteStore) -> None:
+    repo.branch("release")
+    repo.commit("Only here (#8)", a__py="1\n")
+    repo.main()
+    assert fetch(store, repo).read == 0
+    assert fetch(store, repo, ref="release").read == 1
+    with pytest.raises(InputError, match="no commit at --help"):
+        fetch(store, repo, ref="--help")
+
+
+def test_a_bare_clone_gives_the_same_pulls(repo: Repo, store: SqliteStore, tmp_path: Path) -> None:
+    repo.branch("topic")
+    repo.commit("Work", b__py="1\n")
+    repo.main()
+    repo.merge("topic", "Merge pull request #1 from o/topic\n\nWork")
+    fetch(store, repo)
+    bare = tmp_path / "bare.git"
+    repo.git("clone", "-q", "--bare", str(repo.path), str(bare))
+    with SqliteStore(tmp_path / "bare.sqlite") as other:
+        fetch(other, bare, repository="o/r")
+        assert list(other.events("o/r")) == list(store.events("o/r"))
+
+
+def test_a_partial_clone_gives_files_without_line_counts(
+    repo: Repo, store: SqliteStore, tmp_path: Path
+) -> None:
+    repo.commit("One (#1)", b__py="1\n")
+    repo.git("config", "uploadpack.allowFilter", "true")
+    partial = tmp_path / "partial"
+    repo.git("clone", "-q", "--bare", "--filter=blob:none", f"file://{repo.path}", str(partial))
+    fetch(store, partial, repository="o/r")
+    assert pull(store, 1).files == (ChangedFile("b.py", "added", None, None),)
+    assert (pull(store, 1).changed_files, pull(store, 1).additions) == (1, None)
+
+
+def test_a_shallow_clone_is_refused(repo: Repo, store: SqliteStore, tmp_path: Path) -> None:
+    repo.commit("One (#1)", b__py="1\n")
+    repo.git("clone", "-q", "--depth=1", f"file://{repo.path}", str(tmp_path / "shallow"))
+    with pytest.raises(InputError, match="shallow") as caught:
+        fetch(store, tmp_path / "shallow", repository="o/r")
+    assert "--unshallow" in str(caught.value)
+
+
+def test_an_empty_repository_is_explained(store: SqliteStore, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no commit at HEAD(.|\n)*empty"):
+        fetch(store, Repo(tmp_path / "empty"))
+
+
+def test_what_is_no_repository_is_explained(
+    repo: Repo, store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    (repo.path / "folder").mkdir()
+    with pytest.raises(InputError, match="is no folder"):
+        fetch(store, tmp_path / "file")
+    for folder in (tmp_path / "home", repo.path / "folder"):
+        folder.mkdir(exist_ok=True)
+        with pytest.raises(InputError, match="is no git repository: fatal: not a git repository"):
+            fetch(store, folder)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="git program is not installed"):
+        fetch(store, repo)
+
+
+def test_the_name_comes_from_origin_or_must_be_given(tmp_path: Path, store: SqliteStore) -> None:
+    elsewhere = Repo(tmp_path / "elsewhere", origin="https://user:secret@git.example.org/o/r.git")
+    elsewhere.commit("One (#1)")
+    with pytest.raises(InputError, match="--repository owner/name") as caught:
+        fetch(store, elsewhere)
+    assert "secret" not in str(caught.value)
+    with pytest.raises(InputError, match="no repository name"):
+        fetch(store, elsewhere, repository="../r")
+    assert fetch(store, elsewhere, repository="x/y").read == 1
+
+
+def test_a_damaged_repository_keeps_what_was_read_and_goes_on_when_mended(
+    repo: Repo, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(git, "BATCH_COMMITS", 1)
+    for number in range(1, 5):
+        repo.commit(f"Change (#{number})", b__py=f"{number}\n")
+    tree = repo.git("rev-parse", "HEAD~1^{tree}")
+    damaged = repo.path / ".git" / "objects" / tree[:2] / tree[2:]
+    content = damaged.read_bytes()
+    damaged.unlink()
+    with pytest.raises(InputError, match="git log failed") as caught:
+        fetch(store, repo)
+    assert "fsck" in str(caught.value)
+    assert 1 <= store.repositories()[0].pulls < 4
+    damaged.write_bytes(content)
+    fetch(store, repo)
+    assert [found.number for found in store.events("o/r")] == [1, 2, 3, 4]
+
+
+TRAPS = (
+    "core.fsmonitor", "core.pager", "pager.log", "diff.external", "diff.bad.command",
+    "diff.bad.textconv", "gpg.program", "core.sshCommand", "core.gitProxy", "core.editor",
+    "remote.origin.uploadpack", "core.alternateRefsCommand", "credential.helper",
+)  # fmt: skip
+DISTORTIONS = {
+    "log.showSignature": "true", "log.diffMerges": "combined", "color.ui": "always",
+    "diff.noprefix": "true", "diff.relative": "true", "diff.orderFile": "missing",
+    "diff.renames": "false", "log.showRoot": "false", "diff.submodule": "log",
+    "format.pretty": "oneline", "log.follow": "true", "core.quotePath": "true",
+    "log.mailmap": "true", "diff.ignoreSubmodules": "all",
+}  # fmt: skip
+
+
+def test_nothing_that_the_repository_configures_is_run_or_changes_what_is_read(
+    repo: Repo, store: SqliteStore, tmp_path: Path
+) -> None:
+    repo.git("mv", "a.py", "moved.py")
+    signed_sha = _sign(repo, repo.commit("Move (#1)", __gitattributes="* diff=bad\n"))
+    trap, mark = tmp_path / "trap", tmp_path / "sprung"
+    trap.write_text(f"#!/bin/sh\ntouch '{mark}'\n")
+    trap.chmod(0o755)
+    for hook in ("post-checkout", "reference-transaction", "post-index-change"):
+        shutil.copy(trap, repo.path / ".git" / "hooks" / hook)
+    for key in TRAPS:
+        repo.git("config", key, str(trap))
+    for key, value in DISTORTIONS.items():
+        repo.git("config", key, value)
+    mark.unlink(missing_ok=True)
+    fetch(store, repo)
+    assert pull(store, 1).files == (
+        ChangedFile(".gitattributes", "added", 1, 0),
+        ChangedFile("moved.py", "renamed", 0, 0, "a.py"),
+    )
+    assert pull(store, 1).merge_sha == signed_sha
+    assert not mark.exists()
+    repo.git("-c", "diff.orderFile=/dev/null", "log", "--no-ext-diff", "-p")
+    assert mark.exists(), "the trap works: git alone springs it"
+
+
+def _sign(repo: Repo, sha: str) -> str:
+    signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n -----END PGP SIGNATURE-----\n\n"
+    signed = repo.git("cat-file", "commit", sha).replace("\n\n", f"\n{signature}", 1)
+    sha = repo.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=signed.encode())
+    repo.git("update-ref", "refs/heads/main", sha)
+    return sha
+
+
+def test_a_partial_clone_never_calls_its_server(
+    repo: Repo, store: SqliteStore, tmp_path: Path
+) -> None:
+    trap, mark = tmp_path / "trap", tmp_path / "sprung"
+    trap.write_text(f"#!/bin/sh\ntouch '{mark}'\nexit 1\n")
+    trap.chmod(0o755)
+    repo.commit("One (#1)", b__py="1\n")
+    blob = repo.git("rev-parse", "HEAD:b.py")
+    (repo.path / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    for key, value in {
+        "remote.origin.url": "ssh://git@github.com/o/r", "remote.origin.promisor": "true",
+        "core.sshCommand": str(trap), "core.repositoryFormatVersion": "1",
+    }.items():  # fmt: skip
+        repo.git("config", key, value)
+    fetch(store, repo)
+    assert pull(store, 1).files == (ChangedFile("b.py", "added", None, None),)
+    assert not mark.exists()
+
+
+def test_a_run_killed_at_any_moment_and_repeated_ends_as_if_undisturbed(
+    repo: Repo, tmp_path: Path
+) -> None:
+    import_many(repo, 1_500)
+    with SqliteStore(tmp_path / "whole.sqlite") as whole:
+        assert fetch(whole, repo).read == 1_500
+        expected = list(whole.events("o/r")), whole.checkpoint("git:o/r:HEAD")
+    assert [found.commits for found in expected[0][:4]] == [1, None, 1, None]
+    wait, kills, killed = random.Random(3), 0, tmp_path / "killed.sqlite"
+    command = [sys.executable, "-c", DRIVER, str(killed), str(repo.path)]
+    while kills < 30:
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(wait.uniform(0, 0.2))
+            process.send_signal(signal.SIGKILL)
+        if process.returncode == 0:
+            break
+        kills += 1
+    assert kills > 1
+    with SqliteStore(killed) as store:
+        fetch(store, repo)
+        assert (list(store.events("o/r")), store.checkpoint("git:o/r:HEAD")) == expected
+
+
+def import_many(repo: Repo, count: int) -> None:
+    """Pulls by turns merged and squashed, each touching one file."""
+    stream, parent = [], repo.git("rev-parse", "HEAD")
+
+    def add(ref: str, message: str, when: int, *parents: str) -> None:
+        who = f"W{when % 7} <w{when % 7}@x.org> {int(START.timestamp()) + when} +0000"
+        change = f"M 644 inline f{when % 50}.py\ndata {len(str(when)) + 1}\n{when}\n\n"
+        lines = "".join(
+            f"{'from' if n == 0 else 'merge'} {parent}\n" for n, parent in enumerate(parents)
+        )
+        stream.append(
+            f"commit {ref}\nmark :{when}\nauthor {who}\ncommitter {who}\n"
+            f"data {len(message)}\n{message}\n{lines}{change}"
+        )
+
+    for number in range(1, count + 1):
+        mark = number * 10
+        if number % 2:
+            add("refs/heads/topic", f"Work {number}", mark, parent)
+            subject = f"Merge pull request #{number} from w/topic\n\nTitle {number}"
+            add("refs/heads/main", subject, mark + 1, parent, f":{mark}")
+            parent = f":{mark + 1}"
+        else:
+            add("refs/heads/main", f"Squashed (#{number})", mark, parent)
+            parent = f":{mark}"
+    repo.git("fast-import", "--quiet", "--force", stdin="".join(stream).encode())

@@ -1,0 +1,77 @@
+"""How the git program is asked."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pullrisk.errors import InputError
+from pullrisk.fetch.git_program import Git
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://github.com/owner/name.git", "owner/name"),
+        ("https://github.com/owner/name", "owner/name"),
+        ("https://GitHub.com/owner/na.me/", "owner/na.me"),
+        ("https://user:token@github.com/owner/name.git", "owner/name"),
+        ("git@github.com:owner/name.git", "owner/name"),
+        ("org-1234@github.com:owner/name", "owner/name"),
+        ("ssh://git@github.com/owner/name.git", "owner/name"),
+        ("ssh://git@ssh.github.com:443/owner/name.git", "owner/name"),
+        ("git://github.com/owner/name.git", "owner/name"),
+        ("https://gitlab.com/owner/name.git", None),
+        ("https://github.com.evil.org/owner/name", None),
+        ("https://evil.org/github.com/owner/name", None),
+        ("git@evil.org:github.com/owner/name", None),
+        ("https://github.com/owner", None),
+        ("../name.git", None),
+    ],
+)
+def test_the_name_is_read_from_origins_address(path: Path, url: str, name: str | None) -> None:
+    subprocess.run(["git", "-C", str(path), "config", "remote.origin.url", url], check=True)
+    assert Git(path).github_name() == name
+
+
+def test_without_origin_there_is_no_name(path: Path) -> None:
+    assert Git(path).github_name() is None
+
+
+def test_variables_of_a_surrounding_git_do_not_lead_elsewhere(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_DIR", "/nowhere")
+    monkeypatch.setenv("GIT_WORK_TREE", "/nowhere")
+    assert Git(path).ask("rev-parse", "--git-dir") == ".git"
+
+
+def test_a_failed_question_has_no_answer_and_a_failed_log_says_why(path: Path) -> None:
+    git = Git(path)
+    assert git.ask("rev-parse", "--verify", "HEAD") is None
+    with pytest.raises(InputError, match="git log failed: fatal: bad revision 'nothing'"):
+        list(git.log("nothing", "--"))
+
+
+def test_a_reading_given_up_leaves_no_process(path: Path) -> None:
+    subprocess.run(
+        ["git", "-C", str(path), "fast-import", "--quiet"],
+        input=b"".join(
+            b"commit refs/heads/main\ncommitter a <a@b> %d +0000\ndata 1000\n%s\n"
+            % (n, b"x" * 1000)
+            for n in range(2_000)
+        ),
+        check=True,
+    )
+    tokens = Git(path).log("--format=%B", "main", "--")
+    assert next(tokens)
+    tokens.close()  # type: ignore[attr-defined]
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
