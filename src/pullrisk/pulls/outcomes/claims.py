@@ -21,7 +21,7 @@ from pullrisk.pulls.outcomes.text import (
     own_words,
     references,
 )
-from pullrisk.pulls.outcomes.titles import FILLER, Heading, heading, targets, unquoted
+from pullrisk.pulls.outcomes.titles import FILLER, Heading, heading, split_number, targets, unquoted
 from pullrisk.pulls.record import Pull
 
 
@@ -38,7 +38,18 @@ _TITLE_UNDOES: Final = (
     "evert", "land", "eappl", "e-appl", "emerge", " out", "ackout", "undo", "ollback", " back",
 )  # fmt: skip
 _TITLE_BLAMES: Final = ("egress", "aused", "roke", "ntroduced", "otfix")
-_BODY_UNDOES: Final = ("evert", "EVERT", "eland", "e-land", "eappl", "e-appl", "ack out", "ed out")
+_BODY_UNDOES: Final = (
+    "evert",
+    "EVERT",
+    "eland",
+    "e-land",
+    "eappl",
+    "e-appl",
+    "ack out",
+    "cks out",
+    "ked out",
+    "king out",
+)
 _BODY_BLAMES: Final = ("egress", "aused", "roke", "ntroduced", "ixes:", "isect", " since ", "otfix")
 _MANY: Final = 20
 """A body that names more pulls than this is a changelog, unless the title says otherwise."""
@@ -67,8 +78,12 @@ _AGAIN = re.compile(
 )
 _DENIED = re.compile(
     r"(?:n't|\bnot|\bnever|\bno need to|\binstead of|\bwithout|\brather than|\bcould|\bmight"
-    r"|\bmay|\bif|\bwhether|\bcan|\bshould|\bgit|\bunless|\bavoid|\bconsider(?:ed)?|\bwould"
-    r"|\bthe|\bafter|\bbefore|\bsince|\buntil|\bprevious)\W{1,3}(?:(?!this\b)\w{1,12}\W{1,3}){0,2}$",
+    r"|\bmay|\bif|\bwhether|\bcan|\bshould|\bgit|\bunless|\bavoid|\bconsider(?:ed)?|\bwould)"
+    r"\W{1,3}(?:(?!this\b)\w{1,12}\W{1,3}){0,2}$",
+    re.IGNORECASE,
+)
+_TOLD = re.compile(
+    r"\b(?:the|after|before|since|until|previous)\W{1,3}(?:(?!this\b)\w{1,12}\W{1,3}){0,2}$",
     re.IGNORECASE,
 )
 _PART = re.compile(r"\bpartial(?:ly)?\b|\bparts? of\b", re.IGNORECASE)
@@ -161,7 +176,7 @@ def _of_title(head: Heading, pull: Pull) -> Iterator[Claim]:
         )
     inner = None if head.redo else heading(unquoted(head.rest))
     if inner is not None and not inner.redo and heading(unquoted(inner.rest)) is None:
-        for target in targets(inner.rest, pull):
+        for target in targets(split_number(inner.rest)[0], pull):
             yield Claim("reland", *target)
 
 
@@ -189,9 +204,8 @@ def _reverts(text: str, repository: str) -> Iterator[Claim]:
 
 def _kind(match: re.Match[str], text: str) -> str | None:
     """The kind of a revert found in running text; None where it is denied or told of others."""
-    before = text[max(0, match.start() - 40) : match.start()].rpartition("\n")[2]
-    filler = match["filler"].lower()
-    if _DENIED.search(before):
+    before, filler = _before(match, text), match["filler"].lower()
+    if _DENIED.search(before) or _TOLD.search(before):
         return None
     if match["verb"].lower().rstrip(":") in {"reverted", "backed out"} and filler[:3] in {
         "in ",
@@ -201,6 +215,10 @@ def _kind(match: re.Match[str], text: str) -> str | None:
     if "revert" in filler:
         return "reland"
     return "partial_revert" if _PART.search(before[-20:] + filler) else "revert"
+
+
+def _before(match: re.Match[str], text: str) -> str:
+    return text[max(0, match.start() - 40) : match.start()].rpartition("\n")[2]
 
 
 def _quoted_titles(text: str) -> Iterator[Claim]:
@@ -225,7 +243,7 @@ def _relands(text: str, pull: Pull) -> Iterator[Claim]:
 def _blames(text: str, repository: str) -> Iterator[Claim]:
     for pattern in (_BLAME, _BLAMED_FIRST):
         for match in pattern.finditer(text):
-            if _DENIED.search(text[max(0, match.start() - 20) : match.start()]):
+            if _DENIED.search(_before(match, text)):
                 continue
             named = [Claim("hotfix", number=n) for n in references(match["what"], repository)]
             yield from named or (Claim("hotfix", sha=sha) for sha in commits(match["what"]))

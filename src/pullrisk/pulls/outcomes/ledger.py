@@ -155,7 +155,7 @@ def title_key(title: str) -> bytes:
 def commit_key(sha: str | None) -> int:
     """The first eight digits of a commit; 0 for none or for what is no commit."""
     try:
-        return int(sha[:8], 16) if sha and len(sha) >= 8 else 0
+        return int(sha[:8], 16) & _UNKNOWN if sha and len(sha) >= 8 else 0
     except ValueError:
         return 0
 

@@ -9,7 +9,8 @@ QUOTES: Final = "\"'`" + CURLY
 
 REFERENCE: Final = (
     r"(?:[\[(<]{0,2}(?:https?://(?:www\.)?github\.com/(?:[\w.-]{1,100}/){2}pull/\d{1,9}\b"
-    r"|(?:[\w.-]{1,100}/[\w.-]{1,100}|pr ?)?\#\d{1,9}\b|\bgh-\d{1,9}\b|\bprs? \d{2,9}\b(?!\.\d))"
+    r"|(?:[\w.-]{1,100}/[\w.-]{1,100}|prs?:? ?)?\#\d{1,9}\b"
+    r"|\bgh-\d{1,9}\b|\bprs? \d{2,9}\b(?!\.\d))"
     r"(?:\]\([^)\s]{0,200}\))?[\])>]{0,2})"
 )
 """A pull by number, in any of GitHub's spellings, perhaps as a Markdown link."""

@@ -4,17 +4,28 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from pullrisk.pulls.outcomes.text import COMMIT, QUOTES, REFERENCE, REFERENCES, commits, references
+from pullrisk.pulls.outcomes.text import (
+    COMMIT,
+    JOIN,
+    QUOTES,
+    REFERENCE,
+    REFERENCES,
+    commits,
+    references,
+)
 from pullrisk.pulls.record import Pull
 
 _UNDO: Final = (
     r"revert(?:s|ed|ing)?|back(?:s|ed|ing)?[ -]?out|roll(?:s|ed|ing)?[ -]?back|undo(?:es)?"
 )
-_REDO: Final = r"re-?land(?:s|ed|ing)?|re-?appl(?:y|ies|ied|ying)|re-?merge[sd]?"
+_REDO: Final = (
+    r"un-?revert(?:s|ed|ing)?|re-?land(?:s|ed|ing)?|re-?appl(?:y|ies|ied|ying)|re-?merge[sd]?"
+)
 _VERB = re.compile(
     rf"(?:^|[:;,>|/\])(\[][ {QUOTES}]?[ ]?|^[{QUOTES}]"
-    r"|^(?:hot-?fix|temporarily|to [a-z ]{1,30})[ ])"
-    rf"(?P<part>partial(?:ly)?[ ]|parts?[ ]of[ ])?(?:(?P<undo>{_UNDO})|(?P<redo>{_REDO}))"
+    r"|^(?:hot-?fix|to [a-z ]{1,30})[ ])"
+    r"(?:(?!part)[a-z]{2,12}ly[ ])?(?P<part>partial(?:ly)?[ ]|parts?[ ]of[ ])?"
+    rf"(?:(?P<undo>{_UNDO})|(?P<redo>{_REDO}))"
     r"(?:\([^)]{0,60}\))?!?(?=$|[\W_])[ :]{0,3}(?:(?:this|of|the)\b )?",
     re.IGNORECASE,
 )
@@ -30,10 +41,11 @@ _MERGE = re.compile(
 )
 _FILLER: Final = (
     r"(?:(?:the|a|an|all|my|our|changes?|parts?|merged?|commits?|of|from|in|by|made|done|introduced"
-    r"|prs?|pulls?|requests?|revert|it|this)\b ?:? ?){0,6}"
+    r"|pulls?|requests?|revert|it|this)\b ?:? ?){0,6}+"
 )
+_BARE: Final = r"\b(?!19\d\d\b|20\d\d\b)\d{4,9}\b(?![.\w])"
 _FIRST = re.compile(
-    rf"(?P<filler>{_FILLER})(?P<what>{REFERENCES}|\d{{4,9}}\b(?![.\w]))", re.IGNORECASE
+    rf"(?P<filler>{_FILLER})(?P<what>{REFERENCES}|{_BARE}(?:{JOIN}{_BARE}){{0,50}})", re.IGNORECASE
 )
 _FROM = re.compile(rf"\b(?:from|in|of|by) (?:pull request )?({REFERENCES})", re.IGNORECASE)
 _BETWEEN = re.compile(rf"[{QUOTES}] ?(?:,|and|&|\+)(?: and)? ?[{QUOTES}]", re.IGNORECASE)
@@ -63,7 +75,7 @@ def heading(title: str) -> Heading | None:
     match = _VERB.search(title)
     if match is None:
         return None
-    before, rest = title[: match.start()], title[match.end() :]
+    before, rest = title[: match.start()], title[match.end() :].lstrip("]: ")
     verb = match["undo"] or match["redo"]
     if match["undo"] and not _names_something(verb, rest):
         return None
@@ -113,9 +125,10 @@ def targets(rest: str, pull: Pull) -> Iterator[Target]:
 def _pointed(rest: str, repository: str) -> Iterator[Target]:
     for match in filter(None, (_FIRST.match(rest), _FROM.search(rest))):
         what = match[match.lastindex or 0]
-        if what.isdigit() and not 1990 <= int(what) <= 2099:
-            yield Target(number=int(what))
-        yield from (Target(number=number) for number in references(what, repository))
+        if what[0].isdigit():
+            yield from (Target(number=int(number)) for number in re.findall(_BARE, what))
+        else:
+            yield from (Target(number=number) for number in references(what, repository))
     yield from (Target(sha=sha) for sha in commits(rest))
 
 
