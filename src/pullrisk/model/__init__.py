@@ -1,0 +1,1 @@
+"""The model: network, ONNX bundle, calibration, explanations."""

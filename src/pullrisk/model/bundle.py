@@ -1,0 +1,193 @@
+"""A trained model as one file, scored with onnxruntime alone: no torch, no scikit-learn."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pullrisk.errors import InputError, MissingExtraError, ModelError
+from pullrisk.model.metadata import FORMAT, METADATA_KEY, Metadata, OperatingPoints
+
+Band = Literal["low", "elevated", "high"]
+
+_CHUNK: Final = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Answers for n pulls: calibrated `risk` (None if the model has none), `novelty_error`.
+
+    `novelty` is the percentile, 0..100, of the error among the repository's pulls; `bands` are
+    those of the operating points, empty if there is no risk. All [n]; `code` is [n, k].
+    """
+
+    risk: NDArray[np.float64] | None
+    novelty_error: NDArray[np.float64]
+    novelty: NDArray[np.float64]
+    bands: tuple[Band, ...]
+    code: NDArray[np.float32]
+
+
+class Bundle:
+    """A loaded model; scoring is thread-safe and uses one thread per call."""
+
+    def __init__(self, session: Any, metadata: Metadata, data: bytes) -> None:  # noqa: ANN401  (onnxruntime has no types)
+        self._session = session
+        self.metadata = metadata
+        self.data = data
+
+    @classmethod
+    def load(cls, path: Path, *, schema_hash: str | None = None) -> "Bundle":
+        """Read a model file and check that it was made for the features of this installation.
+
+        `schema_hash` is what to expect instead. Raises ModelError for a missing or corrupt
+        file, one of a newer version, and one of another feature schema.
+        """
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ModelError(
+                f"model {path} cannot be read: {reason}",
+                hint="run `pullrisk train`, or name another file with --model",
+            ) from error
+        return cls.of(data, schema_hash=schema_hash, source=str(path))
+
+    @classmethod
+    def of(
+        cls, data: bytes, *, schema_hash: str | None = None, source: str = "in memory"
+    ) -> "Bundle":
+        """Like `load`, from the file's bytes; `source` names them in errors."""
+        session = _open(data, source)
+        metadata = _metadata(session, source)
+        expected = _installed_schema() if schema_hash is None else schema_hash
+        if metadata.schema_hash != expected:
+            raise ModelError(
+                f"model {source} was trained on feature schema {metadata.schema_hash}, "
+                f"but this installation computes schema {expected}",
+                hint="run `pullrisk preprocess` and `pullrisk train`, or install the version "
+                "that trained it",
+            )
+        return cls(session, metadata, data)
+
+    def raw(
+        self, x: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
+        """The graph's own outputs for raw rows [n, d]: risk [n], novelty error [n], code [n, k].
+
+        Raises InputError for another number of features or a value that is not finite.
+        """
+        self._check(x)
+        parts = [
+            self._session.run(None, {"x": np.ascontiguousarray(x[start : start + _CHUNK])})
+            for start in range(0, max(1, len(x)), _CHUNK)
+        ]
+        risk, error, code = (np.concatenate(output) for output in zip(*parts, strict=True))
+        return risk.astype(np.float64), error.astype(np.float64), code
+
+    def score(
+        self,
+        x: NDArray[np.float32],
+        repository: str | None = None,
+        *,
+        points: OperatingPoints | None = None,
+    ) -> Scores:
+        """Score raw rows [n, d] of one repository; `points` replaces the trained ones."""
+        risk, error, code = self.raw(x)
+        return Scores(
+            risk=risk if self.metadata.risk_available else None,
+            novelty_error=error,
+            novelty=self.metadata.novelty.percentile(error, repository),
+            bands=self.bands(risk, repository, points=points),
+            code=code,
+        )
+
+    def bands(
+        self,
+        risk: NDArray[np.float64],
+        repository: str | None = None,
+        *,
+        points: OperatingPoints | None = None,
+    ) -> tuple[Band, ...]:
+        """The band of each risk [n]; empty where the model has no risk."""
+        if not self.metadata.risk_available:
+            return ()
+        high, elevated = self.thresholds(repository, points=points)
+        return tuple(
+            "high" if value >= high else "elevated" if value >= elevated else "low"
+            for value in risk.tolist()
+        )
+
+    def thresholds(
+        self, repository: str | None = None, *, points: OperatingPoints | None = None
+    ) -> tuple[float, float]:
+        """The least risk of the bands `high` and `elevated` in one repository."""
+        points = points or self.metadata.operating_points
+        risk = self.metadata.risk
+        return (
+            risk.threshold(points.high, repository),
+            risk.threshold(points.high + points.elevated, repository),
+        )
+
+    def _check(self, x: NDArray[np.float32]) -> None:
+        features = self.metadata.features
+        if x.ndim != 2 or x.shape[1] != len(features):
+            raise InputError(
+                f"the feature rows have shape {x.shape}, the model reads [n, {len(features)}]"
+            )
+        if not np.isfinite(x).all():
+            row, column = np.argwhere(~np.isfinite(x))[0]
+            name = features[int(column)].name
+            raise InputError(f"feature {name} of row {row} is {x[row, column]}, not a number")
+
+
+def _open(data: bytes, source: str) -> Any:  # noqa: ANN401  (onnxruntime has no types)
+    ort = _import_onnxruntime()
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # the caller hears of a failure from us
+    try:
+        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises a type of its own for each failure
+        raise ModelError(
+            f"model {source} is not a readable ONNX file",
+            hint="it may be cut short: train again, or fetch it again from the registry",
+        ) from error
+
+
+def _metadata(session: Any, source: str) -> Metadata:  # noqa: ANN401  (onnxruntime has no types)
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise ModelError(f"model {source} is an ONNX file, but not one that pullrisk made")
+    version = msgspec.json.decode(text, type=_Version).format
+    if version > FORMAT:
+        raise ModelError(
+            f"model {source} has metadata version {version}, this installation reads {FORMAT}",
+            hint="update pullrisk, or train again",
+        )
+    try:
+        return msgspec.json.decode(text, type=Metadata)
+    except msgspec.ValidationError as error:
+        raise ModelError(f"model {source} has damaged metadata: {error}") from error
+
+
+class _Version(msgspec.Struct):
+    format: int = 0
+
+
+def _installed_schema() -> str:
+    from pullrisk.features import SCHEMA_HASH
+
+    return SCHEMA_HASH
+
+
+def _import_onnxruntime() -> Any:  # noqa: ANN401  (the library has no types)
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError.of("onnxruntime", "serve") from error
+    return onnxruntime

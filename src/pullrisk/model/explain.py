@@ -1,0 +1,219 @@
+"""Reasons for a score: what changes when one thing about the pull is made usual.
+
+Occlusion (Zeiler and Fergus 2014): a feature, or a few that only mean something together, is
+replaced by the repository's median, and every such variant of every pull is scored in one
+batch. Whatever moves the answer most is a reason; a variant that would have been in a lower
+band is a counterfactual.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pullrisk.features.schema import Feature
+from pullrisk.model.bundle import Band, Bundle
+from pullrisk.model.metadata import OperatingPoints
+from pullrisk.model.words import usual_phrase, value_phrase
+
+LEAST_EFFECT: Final = 0.05
+"""Log-odds of risk, or share of the novelty error, below which a change is no reason."""
+_TIED_FAMILIES: Final = ("title words",)
+_TIED_PREFIXES: Final = ("hour_",)
+_PULLS_AT_ONCE: Final = 64
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One thing that drives an answer; `value` and `usual` are raw, `effect` is its push.
+
+    The effect is in log-odds for risk, and a share of the error for novelty; above zero it
+    made the answer higher. `features` are the columns that were made usual together.
+    """
+
+    features: tuple[str, ...]
+    family: str
+    value: float
+    usual: float
+    effect: float
+    text: str
+
+
+class Counterfactual(msgspec.Struct, frozen=True):
+    """A change that would have put the pull in a lower band, and the risk it would have had."""
+
+    features: tuple[str, ...]
+    band: Band
+    risk: float
+    text: str
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Why one pull got its answers, strongest reason first."""
+
+    risk: tuple[Reason, ...]
+    novelty: tuple[Reason, ...]
+    counterfactual: Counterfactual | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Columns that are made usual together: one feature, a tied few, or a whole family."""
+
+    columns: tuple[int, ...]
+    label: str
+    whole_family: bool = False
+
+
+def explain(
+    bundle: Bundle,
+    x: NDArray[np.float32],
+    repository: str | None = None,
+    *,
+    top: int = 3,
+    points: OperatingPoints | None = None,
+) -> list[Explanation]:
+    """Explain raw rows [n, d] of one repository with at most `top` reasons for each answer.
+
+    `points` are the operating points of the counterfactual's bands, the trained ones by default.
+    """
+    features = bundle.metadata.features
+    units = occlusion_units(features)
+    usual = bundle.metadata.typical.row(repository)
+    explained = []
+    for start in range(0, len(x), _PULLS_AT_ONCE):
+        rows = x[start : start + _PULLS_AT_ONCE]
+        risk, error = occlude(bundle, rows, usual=usual, units=units)
+        for row, pull in enumerate(rows):
+            bands = bundle.bands(risk[row], repository, points=points)
+            view = _View(bundle, bands, features, pull, usual, units)
+            explained.append(view.explanation(risk[row], error[row], top))
+    return explained
+
+
+def occlusion_units(features: Sequence[Feature]) -> tuple[Unit, ...]:
+    """Every feature or tied group of `features`, then every whole family."""
+    single: list[Unit] = []
+    families: dict[str, list[int]] = {}
+    tied: dict[str, list[int]] = {}
+    for column, feature in enumerate(features):
+        families.setdefault(feature.family, []).append(column)
+        knot = _knot(feature)
+        if knot is None:
+            single.append(Unit((column,), feature.sentence))
+        else:
+            tied.setdefault(knot, []).append(column)
+    knots = [Unit(tuple(columns), label) for label, columns in tied.items()]
+    whole = [
+        Unit(tuple(columns), name, whole_family=True)
+        for name, columns in families.items()
+        if len(columns) > 1 and name not in _TIED_FAMILIES
+    ]
+    return (*single, *knots, *whole)
+
+
+def occlude(
+    bundle: Bundle,
+    x: NDArray[np.float32],
+    *,
+    usual: NDArray[np.float32],
+    units: Sequence[Unit],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Risk and novelty error [n, 1 + units] of rows as they are, then with each unit usual."""
+    variants = np.repeat(x[:, None, :], len(units) + 1, axis=1)
+    for place, unit in enumerate(units, start=1):
+        columns = list(unit.columns)
+        variants[:, place, columns] = usual[columns]
+    risk, error, _ = bundle.raw(variants.reshape(-1, x.shape[1]))
+    return risk.reshape(len(x), -1), error.reshape(len(x), -1)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """One pull with its variants, about to be put into words."""
+
+    bundle: Bundle
+    bands: tuple[Band, ...]
+    features: Sequence[Feature]
+    pull: NDArray[np.float32]
+    usual: NDArray[np.float32]
+    units: Sequence[Unit]
+
+    def explanation(
+        self, risk: NDArray[np.float64], error: NDArray[np.float64], top: int
+    ) -> Explanation:
+        novelty_effect = (error[0] - error[1:]) / max(float(error[0]), 1e-12)
+        novelty = self._reasons(novelty_effect, top)
+        if not self.bundle.metadata.risk_available:
+            return Explanation((), novelty, None)
+        log_odds = np.log(risk) - np.log1p(-np.minimum(risk, 1 - 1e-7))
+        reasons = self._reasons(log_odds[0] - log_odds[1:], top)
+        return Explanation(reasons, novelty, self._counterfactual(risk))
+
+    def _reasons(self, effects: NDArray[np.float64], top: int) -> tuple[Reason, ...]:
+        order = np.argsort(-effects, kind="stable")
+        chosen = (i for i in order if not self.units[i].whole_family and self._differs(i))
+        return tuple(
+            self._reason(self.units[i], float(effects[i]))
+            for i, _ in zip(chosen, range(top), strict=False)
+            if effects[i] >= LEAST_EFFECT
+        )
+
+    def _reason(self, unit: Unit, effect: float) -> Reason:
+        column = unit.columns[0]
+        feature, value, usual = self.features[column], self.pull[column], self.usual[column]
+        text = unit.label if len(unit.columns) > 1 else value_phrase(feature, value, usual)
+        return Reason(
+            tuple(self.features[i].name for i in unit.columns),
+            feature.family,
+            float(value),
+            float(usual),
+            effect,
+            text,
+        )
+
+    def _counterfactual(self, risk: NDArray[np.float64]) -> Counterfactual | None:
+        """The smallest change that lowers the band: a single feature if one does, else a family."""
+        bands = self.bands
+        rank = {"low": 0, "elevated": 1, "high": 2}
+        candidates = [
+            (self.units[i].whole_family, rank[bands[i + 1]], risk[i + 1], i)
+            for i in self._lowering(risk)
+            if rank[bands[i + 1]] < rank[bands[0]]
+        ]
+        if not candidates:
+            return None
+        place = min(candidates)[3]
+        unit = self.units[place]
+        return Counterfactual(
+            tuple(self.features[i].name for i in unit.columns),
+            bands[place + 1],
+            float(risk[place + 1]),
+            f"{self._change(unit)}: {bands[place + 1]}",
+        )
+
+    def _lowering(self, risk: NDArray[np.float64]) -> Iterator[int]:
+        return (i for i in range(len(self.units)) if risk[i + 1] < risk[0] and self._differs(i))
+
+    def _change(self, unit: Unit) -> str:
+        if unit.whole_family:
+            return f"with the usual {unit.label} features of this repository"
+        if len(unit.columns) > 1:
+            return f"with the usual {unit.label}"
+        column = unit.columns[0]
+        return usual_phrase(self.features[column], self.usual[column])
+
+    def _differs(self, place: int) -> bool:
+        columns = list(self.units[place].columns)
+        return bool((self.pull[columns] != self.usual[columns]).any())
+
+
+def _knot(feature: Feature) -> str | None:
+    """The label under which a feature is tied to others, None if it stands alone."""
+    if feature.family in _TIED_FAMILIES:
+        return "words of the title"
+    if feature.name.startswith(_TIED_PREFIXES):
+        return "hour of the day"
+    return None

@@ -1,0 +1,177 @@
+"""The whole scorer as one ONNX graph: raw features in, risk, novelty error and code out.
+
+The graph is put together operator by operator rather than traced, so it needs no exporter, is
+the same bytes for the same weights, and holds nothing that scoring does not use.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pullrisk.errors import MissingExtraError
+from pullrisk.model.metadata import METADATA_KEY, Metadata
+from pullrisk.model.scaling import CLIP, Scaling
+
+OPSET: Final = 17
+IR_VERSION: Final = 8
+
+ERROR_CAP: Final = 25.0
+"""Most that one feature adds to the novelty error, in units of its own usual squared error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the graph is made of: scaling, the network's weights, usual squared errors [d]."""
+
+    scaling: Scaling
+    weights: dict[str, NDArray[np.float32]]
+    usual_error: NDArray[np.float32]
+
+
+def to_onnx(parts: Parts, metadata: Metadata) -> bytes:
+    """The serialised ONNX model; raises MissingExtraError where onnx is not installed."""
+    onnx = _import_onnx()
+    builder = _Builder(onnx)
+    _scale(builder, parts.scaling)
+    _network(builder)
+    _answers(builder, metadata)
+    for name, value in _constants(parts, metadata).items():
+        builder.constant(name, value)
+    model = builder.model(inputs=len(metadata.features), code=_code_width(parts))
+    entry = model.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, msgspec.json.encode(metadata).decode()
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def novelty_error(
+    z: NDArray[np.float32], rebuilt: NDArray[np.float32], usual_error: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """What the graph computes, in numpy: mean capped squared error of scaled rows [n, d], [n].
+
+    Each feature counts in units of its own usual squared error, so that one that is hard to
+    rebuild for every pull says no more than the others.
+    """
+    weighted = np.square(z - rebuilt) / usual_error
+    return np.asarray(np.minimum(weighted, ERROR_CAP).mean(axis=1), np.float64)
+
+
+def _scale(b: "_Builder", scaling: Scaling) -> None:
+    b.op("Abs", "x", to="size")
+    b.op("Add", "size", "one", to="size1")
+    b.op("Log", "size1", to="log")
+    b.op("Sign", "x", to="sign")
+    b.op("Mul", "sign", "log", to="compressed")
+    b.op("Where", "logarithmic", "compressed", "x", to="values")
+    b.op("Sub", "values", "mean", to="centred")
+    b.op("Div", "centred", "spread", to="standard")
+    b.op("Clip", "standard", "least", "most", to="z")
+    b.op("Unsqueeze", "z", "axis0", to="members_z")
+
+
+def _network(b: "_Builder") -> None:
+    b.layer("members_z", "encoder1", to="e1")
+    b.silu("e1", to="e1_on")
+    b.layer("e1_on", "encoder2", to="e2")
+    b.op("Tanh", "e2", to="members_code")
+    b.layer("members_code", "decoder1", to="d1")
+    b.silu("d1", to="d1_on")
+    b.layer("d1_on", "decoder2", to="members_rebuilt")
+    b.op("MatMul", "members_code", "head", to="deep_logit")
+    b.op("MatMul", "members_z", "wide", to="wide_logit")
+    b.op("Add", "deep_logit", "wide_logit", to="both_logit")
+    b.op("Add", "both_logit", "bias", to="members_logit")
+
+
+def _answers(b: "_Builder", metadata: Metadata) -> None:
+    b.op("ReduceMean", "members_logit", to="logit", axes=[0, 2], keepdims=0)
+    b.op("Mul", "logit", "slope", to="sloped")
+    b.op("Add", "sloped", "intercept", to="calibrated")
+    b.op("Sigmoid", "calibrated", to="risk")
+    b.op("ReduceMean", "members_rebuilt", to="rebuilt", axes=[0], keepdims=0)
+    b.op("Sub", "z", "rebuilt", to="residual")
+    b.op("Mul", "residual", "residual", to="squared")
+    b.op("Div", "squared", "usual_error", to="weighted")
+    b.op("Min", "weighted", "error_cap", to="capped")
+    b.op("ReduceMean", "capped", to="novelty_error", axes=[1], keepdims=0)
+    b.op("Transpose", "members_code", to="rows_code", perm=[1, 0, 2])
+    b.op("Reshape", "rows_code", "flat", to="code")
+
+
+def _constants(parts: Parts, metadata: Metadata) -> dict[str, NDArray[Any]]:
+    scalars = {
+        "one": 1.0,
+        "least": -CLIP,
+        "most": CLIP,
+        "slope": metadata.calibration.slope,
+        "intercept": metadata.calibration.intercept,
+        "error_cap": ERROR_CAP,
+    }
+    return {
+        **{name: np.array(value, np.float32) for name, value in scalars.items()},
+        "axis0": np.array([0], np.int64),
+        "flat": np.array([0, -1], np.int64),
+        "logarithmic": parts.scaling.logarithmic,
+        "mean": parts.scaling.mean,
+        "spread": parts.scaling.spread,
+        "usual_error": parts.usual_error,
+        **parts.weights,
+    }
+
+
+def _code_width(parts: Parts) -> int:
+    members, width, _ = parts.weights["head"].shape
+    return int(members * width)
+
+
+class _Builder:
+    """Collects operators and constants, and names each operator after what it makes."""
+
+    def __init__(self, onnx: Any) -> None:  # noqa: ANN401  (onnx has no types)
+        self._onnx = onnx
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+
+    def op(self, kind: str, *inputs: str, to: str, **attributes: object) -> None:
+        node = self._onnx.helper.make_node(kind, list(inputs), [to], name=to, **attributes)
+        self._nodes.append(node)
+
+    def layer(self, values: str, weights: str, *, to: str) -> None:
+        self.op("MatMul", values, weights, to=f"{to}_product")
+        self.op("Add", f"{to}_product", f"{weights}_bias", to=to)
+
+    def silu(self, values: str, *, to: str) -> None:
+        self.op("Sigmoid", values, to=f"{to}_gate")
+        self.op("Mul", values, f"{to}_gate", to=to)
+
+    def constant(self, name: str, value: NDArray[Any]) -> None:
+        self._constants.append(self._onnx.numpy_helper.from_array(value, name))
+
+    def model(self, *, inputs: int, code: int) -> Any:  # noqa: ANN401  (onnx has no types)
+        helper, kind = self._onnx.helper, self._onnx.TensorProto.FLOAT
+        graph = helper.make_graph(
+            self._nodes,
+            "pullrisk",
+            [helper.make_tensor_value_info("x", kind, ["n", inputs])],
+            [
+                helper.make_tensor_value_info("risk", kind, ["n"]),
+                helper.make_tensor_value_info("novelty_error", kind, ["n"]),
+                helper.make_tensor_value_info("code", kind, ["n", code]),
+            ],
+            self._constants,
+        )
+        opset = helper.make_opsetid("", OPSET)
+        return helper.make_model(
+            graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="pullrisk"
+        )
+
+
+def _import_onnx() -> Any:  # noqa: ANN401  (the library has no types)
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingExtraError.of("onnx", "train") from error
+    return onnx

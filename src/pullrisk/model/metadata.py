@@ -1,0 +1,130 @@
+"""What a bundle carries beside its graph: facts, typical values and score distributions."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pullrisk.features.schema import Feature
+from pullrisk.model.calibration import Calibration
+
+FORMAT: Final = 1
+"""Version of this metadata; a reader refuses a newer one."""
+METADATA_KEY: Final = "pullrisk"
+"""Where the JSON lies in the ONNX file's `metadata_props`."""
+LEVELS: Final = np.linspace(0.0, 1.0, 201)
+"""The levels at which distributions keep their quantiles: every half per cent."""
+_PRIOR_PULLS: Final = 200.0
+
+
+class Distribution(msgspec.Struct, frozen=True):
+    """Quantiles of a score at LEVELS: of all pulls, and of each repository's own.
+
+    A repository's are drawn towards the pooled ones as if it had 200 more pulls like theirs,
+    so a young repository's operating points are near the pooled ones.
+    """
+
+    pooled: list[float]
+    by_repository: dict[str, list[float]]
+
+    @classmethod
+    def of(
+        cls,
+        scores: NDArray[np.floating],
+        codes: NDArray[np.integer],
+        repositories: Sequence[str],
+    ) -> "Distribution":
+        """Measure scores [n] of pulls whose repository is `repositories[codes]`."""
+        pooled = np.quantile(scores, LEVELS)
+        own: dict[str, list[float]] = {}
+        for code, name in enumerate(repositories):
+            part = scores[codes == code]
+            if len(part):
+                weight = len(part) / (len(part) + _PRIOR_PULLS)
+                own[name] = _short(weight * np.quantile(part, LEVELS) + (1 - weight) * pooled)
+        return cls(_short(pooled), own)
+
+    def threshold(self, share: float, repository: str | None = None) -> float:
+        """The score that the highest `share` of the repository's pulls exceed."""
+        return float(np.interp(1.0 - share, LEVELS, self._quantiles(repository)))
+
+    def percentile(
+        self, scores: NDArray[np.floating], repository: str | None = None
+    ) -> NDArray[np.float64]:
+        """Per cent (0..100) of the repository's pulls whose score is lower, [n]."""
+        quantiles = self._quantiles(repository)
+        steps = np.arange(len(quantiles)) * 1e-12  # np.interp wants increasing points
+        return np.asarray(100.0 * np.interp(scores, np.asarray(quantiles) + steps, LEVELS))
+
+    def _quantiles(self, repository: str | None) -> list[float]:
+        return self.by_repository.get(repository or "", self.pooled)
+
+
+class Typical(msgspec.Struct, frozen=True):
+    """Median raw value of every feature [d]: of all pulls, and of each repository's own."""
+
+    pooled: list[float]
+    by_repository: dict[str, list[float]]
+
+    @classmethod
+    def of(
+        cls, x: NDArray[np.float32], codes: NDArray[np.integer], repositories: Sequence[str]
+    ) -> "Typical":
+        """Measure raw rows [n, d] of pulls whose repository is `repositories[codes]`."""
+        own = {
+            name: _short(np.median(x[codes == code], axis=0))
+            for code, name in enumerate(repositories)
+            if (codes == code).any()
+        }
+        return cls(_short(np.median(x, axis=0)), own)
+
+    def row(self, repository: str | None = None) -> NDArray[np.float32]:
+        """The typical pull of a repository, or of all where that one is not known, [d]."""
+        return np.array(self.by_repository.get(repository or "", self.pooled), np.float32)
+
+
+class OperatingPoints(msgspec.Struct, frozen=True):
+    """Shares of a repository's pulls: the riskiest `high`, and the next `elevated`."""
+
+    high: float = 0.05
+    elevated: float = 0.15
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model was trained: on what, until when, towards which outcome."""
+
+    target: str
+    maturity_days: float
+    pulls: int
+    examples: int
+    positives: int
+    seed: int
+    epochs: int
+    dataset_version: str | None = None
+    validation_from: dict[str, int]
+    """Per repository, µs: where training rows end and the validation window starts."""
+    trained_until: dict[str, int]
+    """Per repository, µs: nothing at or after this moment was seen, not even to tune."""
+
+
+class Metadata(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything beside the graph, stored as JSON in the ONNX file's `metadata_props`."""
+
+    format: int = FORMAT
+    schema_hash: str
+    features: tuple[Feature, ...]
+    risk_available: bool
+    """False where there were too few matured positives: then only novelty means anything."""
+    calibration: Calibration
+    operating_points: OperatingPoints
+    risk: Distribution
+    novelty: Distribution
+    typical: Typical
+    facts: Facts
+
+
+def _short(values: NDArray[np.floating]) -> list[float]:
+    """Seven significant digits: all that float32 holds, in a third of the text."""
+    return [float(f"{value:.7g}") for value in values.tolist()]

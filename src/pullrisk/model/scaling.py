@@ -1,0 +1,47 @@
+"""How raw features become network inputs; the same numbers run in torch, numpy and ONNX."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pullrisk.features.schema import Feature
+
+CLIP: Final = 5.0
+"""Standard deviations at which an input is cut, so that no single value decides a score."""
+_LEAST_SPREAD: Final = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """Signed log1p where `logarithmic`, then (value - mean) ÷ spread, cut at ±CLIP; all [d]."""
+
+    logarithmic: NDArray[np.bool_]
+    mean: NDArray[np.float32]
+    spread: NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, x: NDArray[np.float32], features: Sequence[Feature]) -> "Scaling":
+        """Measure mean and spread on raw rows [n, d]; a constant feature keeps spread 1."""
+        logarithmic = np.array([feature.scale == "log" for feature in features], bool)
+        values = _compress(x, logarithmic)
+        spread = values.std(axis=0, dtype=np.float64)
+        spread[spread < _LEAST_SPREAD] = 1.0
+        mean = values.mean(axis=0, dtype=np.float64)
+        return cls(logarithmic, mean.astype(np.float32), spread.astype(np.float32))
+
+    def apply(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Raw rows [n, d] as network inputs [n, d]."""
+        z = _compress(x, self.logarithmic)
+        z -= self.mean
+        z /= self.spread
+        return np.clip(z, -CLIP, CLIP, out=z)
+
+
+def _compress(x: NDArray[np.float32], logarithmic: NDArray[np.bool_]) -> NDArray[np.float32]:
+    values = np.array(x, np.float32)
+    part = values[:, logarithmic]
+    values[:, logarithmic] = np.sign(part) * np.log1p(np.abs(part))
+    return values

@@ -1,0 +1,1 @@
+"""The ml-training stage: from the feature table to a tracked, registered, judged model."""

@@ -1,0 +1,136 @@
+"""The plain models that the network must beat, each tuned and trained on the same windows.
+
+Tuning picks the setting of the best pooled AUC on the validation window, from a model fitted
+on the training window; the chosen setting is then fitted on both, which the network is not:
+where it wins, it wins against an advantage.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pullrisk.errors import MissingExtraError
+from pullrisk.features.schema import Feature
+from pullrisk.model.scaling import Scaling
+from pullrisk.train.dataset import UNKNOWN
+from pullrisk.train.metrics import pooled_auc
+
+LINES_ADDED: Final = "lines added"
+LOGISTIC: Final = "logistic regression"
+BOOSTING: Final = "gradient boosting"
+ISOLATION: Final = "IsolationForest"
+_ADDITIONS: Final = "additions"
+_PENALTIES: Final = (0.0003, 0.001, 0.003, 0.01, 0.03)
+_TREES: Final = ((4, 60), (4, 120), (8, 60), (8, 120))
+_ISOLATION_ROWS: Final = 50_000
+
+Scorer = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+"""Raw rows [n, d] to scores [n], higher for more risk (or more unusual)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What baselines may learn from: raw rows [n, d], labels [n], which rows are validation."""
+
+    x: NDArray[np.float32]
+    labels: NDArray[np.int8]
+    validation: NDArray[np.bool_]
+
+    def labelled(self, rows: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+        """Rows and labels of the masked rows that have a label."""
+        known = rows & (self.labels != UNKNOWN)
+        return self.x[known], self.labels[known]
+
+    @property
+    def has_both_classes(self) -> bool:
+        """Whether the training part has positives as well as negatives."""
+        labels = self.labels[~self.validation]
+        return bool((labels == 1).any() and (labels == 0).any())
+
+
+def risk_baselines(
+    past: Past, features: Sequence[Feature], *, seed: int, threads: int
+) -> dict[str, Scorer]:
+    """Every baseline of risk that this data can train, by name."""
+    names = [feature.name for feature in features]
+    scorers: dict[str, Scorer] = {}
+    if _ADDITIONS in names:
+        column = names.index(_ADDITIONS)
+        scorers[LINES_ADDED] = lambda x: x[:, column].astype(np.float64)
+    scorers[ISOLATION] = isolation_forest(past.x, seed=seed, threads=threads)
+    if past.has_both_classes:
+        scorers[LOGISTIC] = _logistic(past, features)
+        scorers[BOOSTING] = _boosting(past, seed=seed)
+    return scorers
+
+
+def isolation_forest(x: NDArray[np.float32], *, seed: int, threads: int) -> Scorer:
+    """How easily a row is isolated (Liu et al. 2008), trained on raw rows without labels."""
+    ensemble = _sklearn("ensemble")
+    generator = np.random.default_rng(seed)
+    rows = generator.permutation(len(x))[:_ISOLATION_ROWS]
+    forest = ensemble.IsolationForest(n_estimators=100, random_state=seed, n_jobs=threads)
+    forest.fit(x[rows])
+    return lambda rows: -np.asarray(forest.score_samples(rows), np.float64)
+
+
+def _logistic(past: Past, features: Sequence[Feature]) -> Scorer:
+    linear = _sklearn("linear_model")
+
+    def fit(x: NDArray[np.float32], labels: NDArray[np.int8], penalty: float) -> Scorer:
+        scaling = Scaling.fit(x, features)
+        model = linear.LogisticRegression(C=penalty, max_iter=300)
+        model.fit(scaling.apply(x), labels)
+        return lambda rows: np.asarray(model.decision_function(scaling.apply(rows)), np.float64)
+
+    return _tuned(past, fit, _PENALTIES)
+
+
+def _boosting(past: Past, *, seed: int) -> Scorer:
+    ensemble = _sklearn("ensemble")
+
+    def fit(x: NDArray[np.float32], labels: NDArray[np.int8], size: tuple[int, int]) -> Scorer:
+        leaves, trees = size
+        model = ensemble.HistGradientBoostingClassifier(
+            max_leaf_nodes=leaves,
+            max_iter=trees,
+            learning_rate=0.05,
+            min_samples_leaf=min(200, max(5, len(x) // 20)),
+            l2_regularization=50.0,
+            early_stopping=False,
+            random_state=seed,
+        )
+        model.fit(x, labels)
+        return lambda rows: np.asarray(model.decision_function(rows), np.float64)
+
+    return _tuned(past, fit, _TREES)
+
+
+def _tuned(
+    past: Past,
+    fit: Callable[[NDArray[np.float32], NDArray[np.int8], Any], Scorer],
+    settings: Sequence[Any],
+) -> Scorer:
+    """Fit the setting that does best on validation (the first, without positives there)."""
+    x, labels = past.labelled(past.validation)
+    best = settings[0]
+    if (labels == 1).any() and (labels == 0).any():
+        ones = np.ones((1, len(labels)))
+        training = past.labelled(~past.validation)
+        best = max(
+            settings,
+            key=lambda setting: float(pooled_auc(fit(*training, setting)(x), labels, ones)[0]),
+        )
+    return fit(*past.labelled(np.ones(len(past.x), bool)), best)
+
+
+def _sklearn(module: str) -> Any:  # noqa: ANN401  (scikit-learn has no types)
+    from importlib import import_module
+
+    try:
+        return import_module(f"sklearn.{module}")
+    except ImportError as error:
+        raise MissingExtraError.of("scikit-learn", "train") from error

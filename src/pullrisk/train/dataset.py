@@ -1,0 +1,237 @@
+"""The feature table as arrays, with outcomes joined back to the pulls they are about."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pullrisk.errors import LakeError, MissingExtraError, NotEnoughDataError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+Target = Literal["reverted", "trouble"]
+"""`reverted`: the whole pull was reverted; `trouble`: reverted or hot-fixed."""
+TARGETS: Final[tuple[Target, ...]] = ("reverted", "trouble")
+NEVER: Final = np.iinfo(np.int64).max
+"""The moment of an outcome that has not happened."""
+MICROSECONDS_PER_DAY: Final = 86_400_000_000
+UNKNOWN: Final = -1
+"""The label of a pull whose outcome cannot be known yet, or that is no example."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """n merged pulls in event order within each repository; moments are µs since 1970, UTC.
+
+    `x` is float32 [n, d], raw; `repository` int32 [n] indexes `repositories`; `reverted_at`
+    and `hotfixed_at` int64 [n] are NEVER where that did not happen within `maturity` µs of the
+    merge; `observed_until` int64 [repositories] is how far each repository has been seen.
+    """
+
+    names: tuple[str, ...]
+    repositories: tuple[str, ...]
+    x: NDArray[np.float32]
+    repository: NDArray[np.int32]
+    number: NDArray[np.int64]
+    merged_at: NDArray[np.int64]
+    example: NDArray[np.bool_]
+    reverted_at: NDArray[np.int64]
+    hotfixed_at: NDArray[np.int64]
+    observed_until: NDArray[np.int64]
+    maturity: int
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    @classmethod
+    def from_table(
+        cls,
+        table: "pa.Table",
+        names: "Sequence[str]",
+        *,
+        maturity_days: float = 90,
+        observed_until: datetime | None = None,
+    ) -> "Dataset":
+        """Read the lake's feature table and derive the outcomes from its `links`.
+
+        A repository counts as observed until `observed_until`, or else its own last merge.
+        Raises LakeError for a missing column, NotEnoughDataError for an empty table.
+        """
+        if maturity_days <= 0:
+            raise SettingsError(f"maturity_days is {maturity_days}, expected more than 0")
+        _check_columns(table, names)
+        arrow = _pyarrow_compute()
+        encoded = arrow.dictionary_encode(table["repository"].combine_chunks())
+        repository = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
+        number = table["number"].to_numpy().astype(np.int64)
+        merged_at = table["merged_at"].to_numpy().astype("datetime64[us]").astype(np.int64)
+        maturity = int(maturity_days * MICROSECONDS_PER_DAY)
+        keys = _Keys(repository, number, merged_at, maturity)
+        links = _links(table)
+        known = encoded.dictionary.to_pylist()
+        data = cls(
+            names=tuple(names),
+            repositories=tuple(known),
+            x=_matrix(table, names),
+            repository=repository,
+            number=number,
+            merged_at=merged_at,
+            example=table["example"].to_numpy().astype(bool),
+            reverted_at=keys.first(*links, kind="revert"),
+            hotfixed_at=keys.first(*links, kind="hotfix"),
+            observed_until=_observed(repository, merged_at, len(known), observed_until),
+            maturity=maturity,
+        )
+        return data.take(np.lexsort((number, merged_at, repository)))
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Dataset":
+        """The same dataset with only `rows` (indices or a mask); repositories keep their codes."""
+        return Dataset(
+            names=self.names,
+            repositories=self.repositories,
+            x=self.x[rows],
+            repository=self.repository[rows],
+            number=self.number[rows],
+            merged_at=self.merged_at[rows],
+            example=self.example[rows],
+            reverted_at=self.reverted_at[rows],
+            hotfixed_at=self.hotfixed_at[rows],
+            observed_until=self.observed_until,
+            maturity=self.maturity,
+        )
+
+    @property
+    def reverted(self) -> NDArray[np.bool_]:
+        """Whether each pull was reverted within the maturity window, [n]."""
+        return np.asarray(self.reverted_at != NEVER)
+
+    @property
+    def hotfixed(self) -> NDArray[np.bool_]:
+        """Whether each pull was hot-fixed within the maturity window, [n]."""
+        return np.asarray(self.hotfixed_at != NEVER)
+
+    @property
+    def mature(self) -> NDArray[np.bool_]:
+        """Whether each pull's maturity window lies wholly in what was observed, [n]."""
+        return np.asarray(self.merged_at + self.maturity <= self.observed_until[self.repository])
+
+    def labels(
+        self, target: Target = "reverted", *, known_at: NDArray[np.int64] | None = None,
+        early: bool = False,
+    ) -> NDArray[np.int8]:  # fmt: skip
+        """1 for trouble, 0 for none, UNKNOWN where not knowable or no example; int8 [n].
+
+        `known_at` (int64 [repositories], default `observed_until`) is the moment of knowing:
+        nothing that happened after it counts. With `early`, a pull already in trouble counts
+        before its window has ended; without, only pulls whose window has ended have a label,
+        so that the share of positives is the true one.
+        """
+        moment = (self.observed_until if known_at is None else known_at)[self.repository]
+        trouble_at = self.reverted_at
+        if target == "trouble":
+            trouble_at = np.minimum(trouble_at, self.hotfixed_at)
+        positive = (trouble_at != NEVER) & (trouble_at <= moment)
+        ended = self.merged_at + self.maturity <= moment
+        labels = np.where(ended | (positive & early), positive.astype(np.int8), UNKNOWN)
+        return np.where(self.example, labels, UNKNOWN).astype(np.int8)
+
+
+class _Keys:
+    """Finds the row of (repository, number) for many pairs at once."""
+
+    def __init__(
+        self,
+        repository: NDArray[np.int32],
+        number: NDArray[np.int64],
+        merged_at: NDArray[np.int64],
+        maturity: int,
+    ) -> None:
+        self._repository, self._merged_at, self._maturity = repository, merged_at, maturity
+        self._numbers = np.unique(number)
+        keys = self._key(repository, number)
+        self._order = np.argsort(keys, kind="stable")
+        self._sorted = keys[self._order]
+
+    def _key(self, repository: NDArray[np.int32], number: NDArray[np.int64]) -> NDArray[np.int64]:
+        # A number's rank, because numbers may be as large as 2**53 and would overflow.
+        rank = np.searchsorted(self._numbers, number)
+        return repository.astype(np.int64) * (len(self._numbers) + 1) + rank
+
+    def first(
+        self,
+        row: NDArray[np.int64],
+        named: NDArray[np.int64],
+        kinds: NDArray[np.str_],
+        *,
+        kind: str,
+    ) -> NDArray[np.int64]:
+        """When each pull was first named by a later link of `kind`, NEVER if not in time, [n]."""
+        chosen = (kinds == kind) & np.isin(named, self._numbers)
+        row, named = row[chosen], named[chosen]
+        moments = np.full(len(self._merged_at), NEVER, np.int64)
+        if not len(row):
+            return moments
+        key = self._key(self._repository[row], named)
+        place = np.minimum(np.searchsorted(self._sorted, key), len(self._sorted) - 1)
+        target = self._order[place]
+        at, since = self._merged_at[row], self._merged_at[target]
+        valid = (self._sorted[place] == key) & (row != target)
+        valid &= (at >= since) & (at - since <= self._maturity)
+        np.minimum.at(moments, target[valid], at[valid])
+        return moments
+
+
+def _links(table: "pa.Table") -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.str_]]:
+    """Every link: the row that carries it, the pull number it names, its kind."""
+    links = table["links"].combine_chunks()
+    flat = links.flatten()
+    row = np.repeat(np.arange(len(links)), links.value_lengths().fill_null(0).to_numpy())
+    named = flat.field("number").to_numpy(zero_copy_only=False).astype(np.int64)
+    return row, named, np.array(flat.field("kind").to_pylist(), dtype=np.str_)
+
+
+def _matrix(table: "pa.Table", names: "Sequence[str]") -> NDArray[np.float32]:
+    matrix = np.empty((table.num_rows, len(names)), np.float32)
+    for column, name in enumerate(names):
+        matrix[:, column] = table[name].to_numpy()
+    return matrix
+
+
+def _observed(
+    repository: NDArray[np.int32],
+    merged_at: NDArray[np.int64],
+    repositories: int,
+    until: datetime | None,
+) -> NDArray[np.int64]:
+    if until is not None:
+        return np.full(repositories, int(until.timestamp() * 1_000_000), np.int64)
+    observed = np.full(repositories, np.iinfo(np.int64).min, np.int64)
+    np.maximum.at(observed, repository, merged_at)
+    return observed
+
+
+def _check_columns(table: "pa.Table", names: "Sequence[str]") -> None:
+    needed = ("repository", "number", "merged_at", "example", "links", *names)
+    missing = [name for name in needed if name not in table.column_names]
+    if missing:
+        raise LakeError(
+            f"the feature table lacks {len(missing)} columns: {', '.join(missing[:5])}",
+            hint="it was made by another version: run `pullrisk preprocess` again",
+        )
+    if not table.num_rows:
+        raise NotEnoughDataError(
+            "the feature table is empty", hint="run `pullrisk fetch`, then `pullrisk preprocess`"
+        )
+
+
+def _pyarrow_compute() -> Any:  # noqa: ANN401  (pyarrow has no types)
+    try:
+        import pyarrow.compute as compute
+    except ImportError as error:
+        raise MissingExtraError.of("pyarrow", "lake") from error
+    return compute

@@ -1,0 +1,243 @@
+"""Judging a bundle on pulls it has not seen, beside the baselines, with intervals."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pullrisk.errors import NotEnoughDataError
+from pullrisk.model.bundle import Bundle
+from pullrisk.progress import Progress
+from pullrisk.train import figures
+from pullrisk.train.baselines import Past, Scorer, isolation_forest, risk_baselines
+from pullrisk.train.dataset import UNKNOWN, Dataset, Target
+from pullrisk.train.metrics import Floats, poisson_weights
+from pullrisk.train.novelty import Injected, judge_novelty
+from pullrisk.train.report import (
+    OURS,
+    Evaluation,
+    Figures,
+    Interval,
+    Novelty,
+    Reconstruction,
+)
+
+RESAMPLES: Final = 300
+_SEED: Final = 20_240_601
+_FIRST: Final = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to evaluate: only pulls merged at or after `since`, how many bootstrap resamples.
+
+    `target` is what counts as trouble (the default judges reverts whatever the model was
+    trained on), `baselines` says whether to train them, `threads` how many cores they use.
+    """
+
+    since: datetime | None = None
+    target: Target = "reverted"
+    baselines: bool = True
+    resamples: int = RESAMPLES
+    seed: int = _SEED
+    threads: int = 2
+
+
+def evaluate(
+    bundle: Bundle,
+    dataset: Dataset,
+    *,
+    injected: Injected | None = None,
+    options: Options | None = None,
+    progress: Progress,
+) -> Evaluation:
+    """Judge a bundle on the pulls after its own training, of any repository.
+
+    A repository that the model was not trained on is test data as a whole. Baselines are
+    trained on the rows that the bundle was trained and tuned on. Raises NotEnoughDataError
+    where no pull lies in the test window.
+    """
+    options = options or Options()
+    windows = _Windows.of(bundle, dataset, options)
+    total = 5 + (4 if options.baselines else 0)
+    with progress.task("evaluate", total=total, unit="steps") as task:
+        task.advance()
+        scorers = _scorers(bundle, dataset, windows, options)
+        task.advance(4 if options.baselines else 0)
+        judged = _Judged.of(bundle, dataset, windows, scorers, options.target)
+        task.advance()
+        models, differences = _compare(judged, options)
+        task.advance(2)
+        novelty = _novelty(bundle, injected, dataset.x[windows.past], options)
+        task.advance()
+    risk = judged.scores.get(OURS)
+    ours = (risk, judged.labels) if risk is not None and judged.labels.any() else None
+    return Evaluation(
+        target=options.target,
+        pulls=len(judged.labels),
+        positives=int((judged.labels == 1).sum()),
+        immature=int((windows.test & dataset.example & ~dataset.mature).sum()),
+        since=_day(dataset.merged_at[windows.test].min()),
+        until=_day(dataset.merged_at[windows.test].max()),
+        models=models,
+        differences=differences,
+        bands=figures.bands(judged.bands, judged.labels) if ours else {},
+        probability=figures.probability(*ours) if ours else None,
+        capture=figures.capture(*ours, judged.groups) if ours else None,
+        reconstruction=_reconstruction(bundle, dataset, windows),
+        novelty=novelty,
+        repositories=figures.by_repository(
+            risk, judged.labels, judged.groups, dataset.repositories
+        ),
+        notes=_notes(bundle, judged),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """Masks over the dataset [n]: what the bundle learnt from, what it may be judged on."""
+
+    past: NDArray[np.bool_]
+    validation: NDArray[np.bool_]
+    test: NDArray[np.bool_]
+    past_labels: NDArray[np.int8]
+
+    @classmethod
+    def of(cls, bundle: Bundle, dataset: Dataset, options: Options) -> "_Windows":
+        facts = bundle.metadata.facts
+        until = _moments(dataset, facts.trained_until)
+        moment, code = dataset.merged_at, dataset.repository
+        past = moment < until[code]
+        test = ~past
+        if options.since is not None:
+            test &= moment >= int(options.since.timestamp() * 1_000_000)
+        if not test.any():
+            raise NotEnoughDataError(
+                "no pull was merged after the model's training and the given date",
+                hint="fetch newer pulls, or give an earlier --since",
+            )
+        later = moment >= _moments(dataset, facts.validation_from)[code]
+        labels = dataset.labels(options.target, known_at=until, early=True)
+        return cls(past, past & later, test, labels)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Labelled test pulls: labels, repository codes and bands [m], and every model's scores."""
+
+    labels: NDArray[np.int8]
+    groups: NDArray[np.int32]
+    bands: NDArray[np.str_]
+    scores: Mapping[str, NDArray[np.float64]]
+
+    @classmethod
+    def of(
+        cls,
+        bundle: Bundle,
+        dataset: Dataset,
+        windows: _Windows,
+        scorers: Mapping[str, Scorer],
+        target: Target,
+    ) -> "_Judged":
+        labels = dataset.labels(target)
+        rows = windows.test & (labels != UNKNOWN)
+        x, groups = dataset.x[rows], dataset.repository[rows]
+        scores = {name: scorer(x) for name, scorer in scorers.items()}
+        bands = np.full(len(x), "low", dtype="<U8")
+        if bundle.metadata.risk_available:
+            for code in np.unique(groups).tolist():
+                own = groups == code
+                bands[own] = bundle.bands(scores[OURS][own], dataset.repositories[code])
+        return cls(labels[rows], groups, bands, scores)
+
+    @property
+    def both_classes(self) -> bool:
+        """Whether there is anything to rank."""
+        return bool((self.labels == 1).any() and (self.labels == 0).any())
+
+
+def _scorers(
+    bundle: Bundle, dataset: Dataset, windows: _Windows, options: Options
+) -> dict[str, Scorer]:
+    scorers: dict[str, Scorer] = {}
+    if bundle.metadata.risk_available:
+        scorers[OURS] = lambda x: bundle.raw(x)[0]
+    if options.baselines and windows.past.any():
+        rows = windows.past
+        past = Past(dataset.x[rows], windows.past_labels[rows], windows.validation[rows])
+        features = bundle.metadata.features
+        scorers |= risk_baselines(past, features, seed=options.seed, threads=options.threads)
+    return scorers
+
+
+def _compare(
+    judged: _Judged, options: Options
+) -> tuple[dict[str, Figures], dict[str, dict[str, Interval]]]:
+    """Every model's figures, and ours minus each baseline's on the same resamples."""
+    if not judged.both_classes:
+        return {}, {}
+    labels, groups = judged.labels, judged.groups
+    weights = _weights(len(labels), options)
+    draws = {
+        name: figures.ranking(scores, labels, groups, weights)
+        for name, scores in judged.scores.items()
+    }
+    models = {
+        name: Figures(
+            {figure: figures.interval(values) for figure, values in drawn.items()},
+            figures.top_shares(judged.scores[name], labels, groups),
+        )
+        for name, drawn in draws.items()
+    }
+    if OURS not in draws:
+        return models, {}
+    differences = {
+        name: {key: figures.interval(draws[OURS][key] - drawn[key]) for key in drawn}
+        for name, drawn in draws.items()
+        if name != OURS
+    }
+    return models, differences
+
+
+def _weights(n: int, options: Options) -> Floats:
+    """All ones, for the plain figure, and then the resamples."""
+    drawn = poisson_weights(n, resamples=options.resamples, seed=options.seed)
+    return np.vstack([np.ones(n), drawn])
+
+
+def _novelty(
+    bundle: Bundle, injected: Injected | None, past: NDArray[np.float32], options: Options
+) -> Novelty | None:
+    if injected is None or not len(injected.normal):
+        return None
+    forest = None
+    if options.baselines and len(past):
+        forest = isolation_forest(past, seed=options.seed, threads=options.threads)
+    return judge_novelty(bundle, injected, forest, resamples=options.resamples, seed=options.seed)
+
+
+def _reconstruction(bundle: Bundle, dataset: Dataset, windows: _Windows) -> Reconstruction:
+    test = bundle.raw(dataset.x[windows.test])[1]
+    seen = bundle.raw(dataset.x[windows.past])[1] if windows.past.any() else np.array([np.nan])
+    return Reconstruction(*(float(f(e)) for e in (seen, test) for f in (np.mean, np.median)))
+
+
+def _moments(dataset: Dataset, known: Mapping[str, int]) -> NDArray[np.int64]:
+    """One moment for each repository; a repository that is not known has no past at all."""
+    return np.array([known.get(name, _FIRST) for name in dataset.repositories], np.int64)
+
+
+def _notes(bundle: Bundle, judged: _Judged) -> list[str]:
+    notes = []
+    if not bundle.metadata.risk_available:
+        notes.append("the model has no risk: it was trained with too few matured positives")
+    if not judged.both_classes:
+        notes.append("the test window has matured pulls of one class only: nothing to rank")
+    return notes
+
+
+def _day(moment: np.int64) -> str:
+    return datetime.fromtimestamp(int(moment) / 1e6, UTC).date().isoformat()

@@ -1,0 +1,151 @@
+"""The parts of an evaluation, each from scores, labels and repository codes of n pulls."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pullrisk.train import metrics
+from pullrisk.train.metrics import Floats, Reliability
+from pullrisk.train.report import (
+    Curve,
+    Interval,
+    Operating,
+    Probability,
+    RepositoryFigures,
+)
+
+SHARES: Final = (0.05, 0.10, 0.30)
+"""Shares of each repository's pulls at which the caught reverts are counted."""
+OPERATING_SHARES: Final = {"top 5 %": 0.05, "top 20 %": 0.20}
+"""Each repository's own riskiest shares at which every model's F1 is given."""
+_CHUNK: Final = 50
+_PERCENTILES: Final = (2.5, 97.5)
+
+
+def ranking(
+    scores: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    groups: NDArray[np.integer],
+    weights: Floats,
+) -> dict[str, Floats]:
+    """Every ranking figure of one model under each of the weights [b, n], by name, [b] each."""
+    flags = {share: metrics.top_share(scores, groups, share) for share in SHARES}
+    overall = metrics.top_share(scores, np.zeros_like(groups), 0.10)
+    parts = []
+    for start in range(0, len(weights), _CHUNK):  # in chunks, to bound the memory
+        part = weights[start : start + _CHUNK]
+        plain, weighted = metrics.within_auc(scores, labels, groups, part)
+        parts.append(
+            {
+                "pooled_auc": metrics.pooled_auc(scores, labels, part),
+                "within_auc": plain,
+                "within_auc_weighted": weighted,
+                "average_precision": metrics.average_precision(scores, labels, part),
+                **{
+                    f"top_{round(100 * share)}": metrics.recall(flag, labels, part)
+                    for share, flag in flags.items()
+                },
+                "pooled_top_10": metrics.recall(overall, labels, part),
+            }
+        )
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def interval(draws: Floats) -> Interval:
+    """The plain figure, which is draw 0, and the 95 % interval of the other draws."""
+    value, others = float(draws[0]), draws[1:][~np.isnan(draws[1:])]
+    if np.isnan(value):
+        return Interval(None)
+    if not len(others):
+        return Interval(value)
+    low, high = np.percentile(others, _PERCENTILES)
+    return Interval(value, float(low), float(high))
+
+
+def operating(flagged: NDArray[np.bool_], labels: NDArray[np.integer]) -> Operating:
+    """Precision, recall and F1 of a flag."""
+    ones = np.ones((1, len(labels)))
+
+    def one(figure: Callable[..., Floats]) -> float | None:
+        value = float(figure(flagged, labels, ones)[0])
+        return None if np.isnan(value) else value
+
+    share = float(flagged.mean()) if len(flagged) else 0.0
+    return Operating(share, one(metrics.precision), one(metrics.recall), one(metrics.f1))
+
+
+def top_shares(
+    scores: NDArray[np.floating], labels: NDArray[np.integer], groups: NDArray[np.integer]
+) -> dict[str, Operating]:
+    """F1, precision and recall at each repository's own top shares."""
+    return {
+        name: operating(metrics.top_share(scores, groups, share), labels)
+        for name, share in OPERATING_SHARES.items()
+    }
+
+
+def bands(found: NDArray[np.str_], labels: NDArray[np.integer]) -> dict[str, Operating]:
+    """How the model's own bands [n] do: `high`, and `elevated` together with it."""
+    return {
+        "high": operating(found == "high", labels),
+        "elevated_or_high": operating(found != "low", labels),
+    }
+
+
+def probability(risk: NDArray[np.floating], labels: NDArray[np.integer]) -> Probability:
+    """Brier score, expected calibration error and calibration curve of probabilities [n]."""
+    reliability = Reliability.of(risk, labels)
+    ones = np.ones((1, len(labels)))
+    base = float((labels == 1).mean())
+    return Probability(
+        brier=float(metrics.brier(risk, labels, ones)[0]),
+        brier_of_base_rate=base * (1 - base),
+        expected_calibration_error=reliability.expected_error,
+        mean_predicted=float(risk.mean()),
+        base_rate=base,
+        calibration=Curve(reliability.predicted.tolist(), reliability.observed.tolist()),
+    )
+
+
+def capture(
+    scores: NDArray[np.floating], labels: NDArray[np.integer], groups: NDArray[np.integer]
+) -> Curve:
+    """Share of the positives caught when each repository flags its own riskiest x."""
+    shares = np.linspace(0, 1, 51)[1:]
+    ones = np.ones((1, len(labels)))
+    caught = [
+        float(metrics.recall(metrics.top_share(scores, groups, share), labels, ones)[0])
+        for share in shares
+    ]
+    return Curve([0.0, *shares.tolist()], [0.0, *caught])
+
+
+def by_repository(
+    scores: NDArray[np.floating] | None,
+    labels: NDArray[np.integer],
+    groups: NDArray[np.integer],
+    names: Sequence[str],
+) -> list[RepositoryFigures]:
+    """Every repository's own figures; repositories without test pulls are left out."""
+    return [
+        _one_repository(names[code], scores, labels, groups == code)
+        for code in np.unique(groups).tolist()
+    ]
+
+
+def _one_repository(
+    name: str,
+    scores: NDArray[np.floating] | None,
+    labels: NDArray[np.integer],
+    rows: NDArray[np.bool_],
+) -> RepositoryFigures:
+    own = labels[rows]
+    pulls, positives = len(own), int((own == 1).sum())
+    if scores is None or positives in (0, pulls):
+        return RepositoryFigures(name, pulls, positives, None, None)
+    ones = np.ones((1, pulls))
+    top = metrics.top_share(scores[rows], np.zeros(pulls, np.int64), 0.10)
+    auc = float(metrics.pooled_auc(scores[rows], own, ones)[0])
+    return RepositoryFigures(name, pulls, positives, auc, float(metrics.recall(top, own, ones)[0]))
