@@ -84,7 +84,7 @@ def _kinds(view: View) -> tuple[float, ...]:
         kinds.count(CI),
         kinds.count(DEPENDENCY),
         kinds.count(VENDORED),
-        tested / view.churn if view.churn else 0.0,
+        tested / sum(view.churns) if tested else 0.0,
         float(source > 0 and not tests),
         len(view.directories),
         len({facts.top for facts in view.facts}),

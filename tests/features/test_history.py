@@ -1,0 +1,227 @@
+import json
+import math
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH, RepositoryHistory
+from pullrisk.pulls.record import ChangedFile, Pull
+from support.histories import START, golden_history, histories, pull
+
+GOLDEN = Path(__file__).with_name("golden_rows.json")
+
+
+def rows(events: list[Pull], history: RepositoryHistory | None = None) -> list[list[float]]:
+    """The row of every event as of its moment, observing each afterwards."""
+    history = history or RepositoryHistory("owner/name")
+    found = []
+    for event in events:
+        assert event.event_at is not None
+        found.append(history.features(event, as_of=event.event_at))
+        history.observe(event)
+    return found
+
+
+def row(history: RepositoryHistory, asked: Pull) -> dict[str, float]:
+    assert asked.event_at is not None
+    return dict(zip(NAMES, history.features(asked, as_of=asked.event_at), strict=True))
+
+
+def after(*events: Pull) -> RepositoryHistory:
+    history = RepositoryHistory("owner/name")
+    for event in events:
+        history.observe(event)
+    return history
+
+
+@given(histories())
+def test_every_value_is_finite_and_every_row_complete(events: list[Pull]) -> None:
+    for values in rows(events):
+        assert len(values) == len(FEATURES)
+        assert all(math.isfinite(value) for value in values)
+
+
+@given(histories())
+def test_logarithmic_features_are_never_negative_and_flags_are_flags(events: list[Pull]) -> None:
+    for values in rows(events):
+        for feature, value in zip(FEATURES, values, strict=True):
+            assert feature.scale != "log" or value >= 0.0, feature.name
+            assert feature.scale != "flag" or value in (0.0, 1.0), feature.name
+            assert feature.unit != "share" or -1e-9 <= value <= 1.0 + 1e-9, feature.name
+
+
+@given(histories(), st.data())
+def test_later_events_never_change_a_row(events: list[Pull], data: st.DataObject) -> None:
+    kept = data.draw(st.integers(1, len(events)))
+
+    assert rows(events)[:kept] == rows(events[:kept])
+
+
+@given(histories(), st.data())
+def test_saving_restoring_and_going_on_equals_one_replay(
+    events: list[Pull], data: st.DataObject
+) -> None:
+    stop = data.draw(st.integers(0, len(events)))
+    history = RepositoryHistory("owner/name")
+    before = rows(events[:stop], history)
+
+    restored = RepositoryHistory.load(history.save())
+
+    assert restored.repository == "owner/name"
+    assert (restored.as_of, restored.pulls) == (history.as_of, history.pulls)
+    assert before + rows(events[stop:], restored) == rows(events)
+    assert restored.save() == after(*events).save()
+
+
+@given(histories())
+def test_asking_leaves_no_trace(events: list[Pull]) -> None:
+    asked, silent = RepositoryHistory("owner/name"), RepositoryHistory("owner/name")
+    for event in events:
+        for other in events:
+            asked.features(other, as_of=START + timedelta(days=300))
+        asked.observe(event)
+        silent.observe(event)
+
+    assert asked.save() == silent.save()
+
+
+@given(histories())
+def test_what_is_known_only_at_the_merge_does_not_enter_a_row(events: list[Pull]) -> None:
+    history = after(*events[:-1])
+    last, moment = events[-1], START + timedelta(days=250)
+    still_open = replace(
+        last,
+        merged_at=None,
+        closed_at=None,
+        merge_sha=None,
+        updated_at=START,
+        labels=("looks good",),
+        reviewers=("bob",),
+    )
+
+    assert history.features(last, as_of=moment) == history.features(still_open, as_of=moment)
+
+
+def test_the_author_s_pulls_count_only_once_they_are_merged() -> None:
+    second = pull(2, day=2)
+
+    assert row(after(), second)["author_merged"] == 0
+    assert row(after(pull(1)), second)["author_merged"] == 1
+    assert row(after(pull(1)), second)["author_new"] == 0
+    assert row(after(pull(1, author="bob")), second)["author_new"] == 1
+
+
+def test_a_closed_pull_counts_against_its_author_and_not_as_a_merge() -> None:
+    found = row(after(pull(1, merged_at=None)), pull(2, day=2))
+
+    assert (found["author_merged"], found["author_unmerged"]) == (0, 1)
+    assert found["repository_unmerged_share"] == 1.0
+    assert found["new_files_share"] == 1.0
+
+
+def test_a_revert_counts_against_author_files_and_title_from_its_merge_on() -> None:
+    culprit = pull(1, title="Enable turbo", files=(ChangedFile("src/turbo.py", "added", 9, 0),))
+    revert = pull(
+        2, day=5, title='Revert "Enable turbo"', body="Reverts owner/name#1", author="bob"
+    )
+    again = pull(3, day=6, title="Enable turbo again", files=culprit.files)
+
+    known, unknown = row(after(culprit, revert), again), row(after(culprit), again)
+
+    assert (unknown["author_failures"], known["author_failures"]) == (0, 1)
+    assert (unknown["failed_files_share"], known["failed_files_share"]) == (0, 1)
+    assert known["days_since_file_failure"] == 1.0
+    assert known["title_failure_odds"] > unknown["title_failure_odds"]
+    assert known["title_like_failed"] == pytest.approx(2 / 3)
+    assert known["repository_failure_rate"] > unknown["repository_failure_rate"]
+    assert row(after(culprit, revert), pull(3, author="bob"))["author_failures"] == 0
+
+
+def test_a_revert_long_after_the_merge_is_clean_up_and_no_failure() -> None:
+    revert = pull(2, day=200, title='Revert "Change 1"', body="Reverts owner/name#1")
+
+    assert row(after(pull(1), revert), pull(3, day=201))["author_failures"] == 0
+
+
+def test_a_deleted_account_has_no_record_and_gives_none_to_files() -> None:
+    ghost = pull(1, author=None)
+    found = row(after(ghost, ghost), pull(3, author=None))
+
+    assert (found["author_ghost"], found["author_merged"], found["author_new"]) == (1, 0, 1)
+    assert (found["author_known_files"], found["same_author_again"]) == (0, 0)
+    assert found["file_touches_max"] == 2
+
+
+def test_a_pull_without_files_and_one_with_three_thousand_work() -> None:
+    files = tuple(ChangedFile(f"src/m{n % 50}/f{n}.py", "modified", 1, 1) for n in range(3_000))
+    history = after(pull(1, files=files, changed_files=3_400), pull(2, files=None))
+
+    found = row(history, pull(3, files=files, changed_files=3_400))
+
+    assert (found["changed_files"], found["directories"]) == (3_400, 50)
+    assert found["new_files_share"] == 0.0
+    assert found["author_known_files"] == 1.0
+    assert row(history, pull(4, files=None))["file_touches_max"] == 0
+
+
+def test_a_renamed_file_keeps_its_record_under_the_new_path() -> None:
+    moved = ChangedFile("lib/app.py", "renamed", 0, 0, "src/app.py")
+    history = after(pull(1), pull(2, day=2), pull(3, day=3, files=(moved,)))
+
+    found = row(history, pull(4, day=4, files=(ChangedFile("lib/app.py", "modified", 1, 1),)))
+
+    assert found["file_touches_max"] == 3
+    assert row(after(pull(1)), pull(2, files=(moved,)))["new_files_share"] == 0.0
+
+
+def test_time_runs_on_while_nothing_happens() -> None:
+    history = after(pull(1, day=1))
+    asked = pull(2, day=2)
+    soon = dict(zip(NAMES, history.features(asked, as_of=START + timedelta(days=2)), strict=True))
+    late = dict(zip(NAMES, history.features(asked, as_of=START + timedelta(days=31)), strict=True))
+
+    assert (soon["file_idle_min"], late["file_idle_min"]) == (1.0, 30.0)
+    assert late["merges_this_week"] < soon["merges_this_week"]
+    assert late["file_heat_max"] == pytest.approx(0.5)
+
+
+def test_an_open_pull_cannot_be_observed() -> None:
+    with pytest.raises(ValueError, match="owner/name#1 is open"):
+        after(pull(1, merged_at=None, closed_at=None))
+
+
+@pytest.mark.parametrize("damage", [b"", b"PRH1", b"junk" * 9])
+def test_a_corrupt_history_is_refused(damage: bytes) -> None:
+    with pytest.raises(ValueError, match="history"):
+        RepositoryHistory.load(damage)
+
+
+@settings(max_examples=50)
+@given(st.data())
+def test_a_damaged_byte_is_noticed_or_does_no_harm(data: st.DataObject) -> None:
+    whole = after(pull(1), pull(2, day=2)).save()
+    damaged = bytearray(whole)
+    damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= data.draw(st.integers(1, 255))
+
+    try:
+        restored = RepositoryHistory.load(bytes(damaged))
+    except ValueError:
+        return
+    assert restored.save() == whole
+
+
+def test_the_rows_of_a_known_history_stay_what_they_are() -> None:
+    """A change of any value must be meant: raise the schema's version, then rewrite the file."""
+    found = [[round(value, 9) for value in values] for values in rows(golden_history())]
+    golden = json.loads(GOLDEN.read_text())
+
+    assert golden["schema"] == SCHEMA_HASH
+    assert golden["names"] == list(NAMES)
+    for number, (expected, values) in enumerate(zip(golden["rows"], found, strict=True)):
+        assert dict(zip(NAMES, values, strict=True)) == pytest.approx(
+            dict(zip(NAMES, expected, strict=True))
+        ), f"row {number}"

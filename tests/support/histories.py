@@ -1,0 +1,117 @@
+"""Made-up histories of one repository: a strategy for Hypothesis and a fixed one by hand."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import strategies as st
+
+from pullrisk.pulls.record import ChangedFile, Pull
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+PATHS = (
+    "src/app.py", "src/core/engine.py", "src/core/cache.py", "tests/test_app.py",
+    "docs/guide.md", "package.json", ".github/workflows/ci.yml", "vendor/lib/a.c", "Makefile",
+)  # fmt: skip
+TITLES = (
+    "Fix crash in the cache", "Add engine", "Bump left-pad from 1 to 2", "feat(core): new engine",
+    "Refactor app", "Docs for the guide", "", "Überarbeite `app`", "Enable cache by default",
+)  # fmt: skip
+
+
+@st.composite
+def changed_files(draw: st.DrawFn) -> tuple[ChangedFile, ...] | None:
+    if draw(st.integers(0, 9)) == 0:
+        return None
+    paths = draw(st.lists(st.sampled_from(PATHS), unique=True, max_size=5))
+    lines = st.none() | st.integers(0, 400)
+    status = st.sampled_from(("added", "modified", "removed", "renamed", "strange"))
+    return tuple(ChangedFile(path, draw(status), draw(lines), draw(lines)) for path in paths)
+
+
+@st.composite
+def pulls(draw: st.DrawFn, *, number: int, earlier: int) -> Pull:
+    """A merged or closed pull; some say that they revert one of the `earlier` ones."""
+    hours = st.integers(0, 24 * 200)
+    opened = START + timedelta(hours=draw(hours))
+    ended = START + timedelta(hours=draw(hours))  # may lie before `opened`: clocks are skewed
+    merged = draw(st.integers(0, 4)) > 0
+    title, body = draw(st.sampled_from(TITLES)), ""
+    if earlier and draw(st.integers(0, 3)) == 0:
+        title = f'Revert "{title}"'
+        body = f"Reverts owner/name#{draw(st.integers(1, earlier))}"
+    return Pull(
+        repository="owner/name",
+        number=number,
+        created_at=opened,
+        updated_at=ended,
+        merged_at=ended if merged else None,
+        closed_at=ended,
+        title=title,
+        body=body,
+        author=draw(st.sampled_from(("ada", "bob", "eve", None))),
+        bot=draw(st.booleans()),
+        merge_sha=f"{number:040x}",
+        commits=draw(st.none() | st.integers(0, 9)),
+        additions=draw(st.none() | st.integers(0, 10_000)),
+        deletions=draw(st.none() | st.integers(0, 10_000)),
+        changed_files=draw(st.none() | st.integers(0, 50)),
+        files=draw(changed_files()),
+    )
+
+
+@st.composite
+def histories(draw: st.DrawFn, *, most: int = 10) -> list[Pull]:
+    """Events of one repository in event order."""
+    count = draw(st.integers(2, most))
+    found = [draw(pulls(number=number, earlier=number - 1)) for number in range(1, count + 1)]
+    return sorted(found, key=lambda pull: (pull.event_at or START, pull.number))
+
+
+def pull(number: int, *, day: float = 1, **changes: object) -> Pull:
+    """A merged pull of `owner/name`, merged `day` days after START, opened two hours before."""
+    merged = START + timedelta(days=day)
+    facts: dict[str, object] = {
+        "repository": "owner/name",
+        "number": number,
+        "created_at": merged - timedelta(hours=2),
+        "updated_at": merged,
+        "merged_at": merged,
+        "closed_at": merged,
+        "title": f"Change {number}",
+        "author": "ada",
+        "additions": 10,
+        "deletions": 5,
+        "changed_files": 1,
+        "commits": 1,
+        "files": (ChangedFile("src/app.py", "modified", 10, 5),),
+    }
+    return Pull(**{**facts, **changes})  # type: ignore[arg-type]
+
+
+def golden_history() -> list[Pull]:
+    """Twelve merges, one of them closed unmerged, one reverting another."""
+    people = ("ada", "bob", "ada", None, "eve", "robot")
+    found = []
+    for number in range(1, 13):
+        chosen = [PATHS[(number * step) % len(PATHS)] for step in (1, 2, 5)][: 1 + number % 3]
+        lines = [(7 * number * (i + 1)) % 90 for i in range(len(chosen))]
+        files = tuple(
+            ChangedFile(path, ("modified", "added", "renamed")[(number + i) % 3], lines[i], i)
+            for i, path in enumerate(dict.fromkeys(chosen))
+        )
+        found.append(
+            pull(
+                number,
+                day=number * 1.7,
+                title=TITLES[number % len(TITLES)],
+                author=people[number % len(people)],
+                bot=people[number % len(people)] == "robot",
+                files=files,
+                changed_files=len(files),
+                additions=sum(file.additions or 0 for file in files),
+                deletions=sum(file.deletions or 0 for file in files),
+                commits=number % 4,
+                merged_at=None if number == 8 else START + timedelta(days=number * 1.7),
+            )
+        )
+    revert = pull(13, day=23, title='Revert "Refactor app"', body="Reverts owner/name#4")
+    return [*found, revert, pull(14, day=25, title="Fix crash in the engine", author="bob")]
