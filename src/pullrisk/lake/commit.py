@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import CommitProperties, Schema, Transaction
@@ -145,7 +146,7 @@ def _holds(files: Files, file: TableFile, repositories: Iterable[str]) -> bool:
     if not possible or file.first == file.last:
         return bool(possible)
     rows = _dataset(files, [file]).to_table(["repository"])
-    return bool(pc.any(pc.is_in(rows["repository"], pc.cast(possible, "string"))).as_py())
+    return bool(pc.any(pc.is_in(rows["repository"], _names(possible))).as_py())
 
 
 def _rewrite(
@@ -157,13 +158,17 @@ def _rewrite(
         return []
     writer = FeatureWriter(files, run=run)
     try:
-        stays = ~pc.field("repository").isin(list(without))
+        stays = ~pc.field("repository").isin(_names(without))
         for rows in _dataset(files, mixed).to_batches(filter=stays):
             writer.write(rows)
         return writer.finish()
     except BaseException:
         writer.abort()
         raise
+
+
+def _names(repositories: Iterable[str]) -> pa.Array:
+    return pa.array(sorted(repositories), pa.string())
 
 
 def _dataset(files: Files, parquet: list[TableFile]) -> ds.Dataset:

@@ -1,0 +1,195 @@
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from pullrisk.errors import LakeError, NotEnoughDataError, SettingsError
+from pullrisk.features import NAMES
+from pullrisk.lake import DamagedObjectError, Lake, Ledger
+from pullrisk.lake.delta import FeatureTable
+from pullrisk.lake.schema import SCHEMA
+
+
+def rewrite_identity(lake: Lake, **fields: object) -> None:
+    """Change what the first commit says of the table, as another pullrisk would have."""
+    log = Path(lake.uri, "features", "_delta_log", "00000000000000000000.json")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    for line in lines:
+        if "metaData" in line:
+            identity = json.loads(line["metaData"]["description"])
+            line["metaData"]["description"] = json.dumps(identity | fields)
+    log.write_text("\n".join(map(json.dumps, lines)))
+    lake.refresh()
+
+
+def test_an_empty_folder_is_a_lake_without_a_table(lake):
+    assert not lake.exists()
+    assert lake.version is None
+    assert lake.repositories() == []
+    assert lake.ledger("o/r") is None
+    assert lake.runs() == []
+    assert lake.vacuum() == []
+    with pytest.raises(NotEnoughDataError, match="no feature table yet"):
+        lake.table()
+
+
+def test_rows_come_back_as_they_were_written(lake, make_block, make_change):
+    block = make_block("o/r", rows=5)
+    lake.commit(make_change(block))
+    table = lake.table()
+    assert table.schema.names == SCHEMA.names
+    assert table["number"].to_pylist() == block.numbers
+    assert table["merged_at"].to_pylist() == block.merged_at
+    assert table["author"].to_pylist() == ["ann", "ann", "ann", None, "ann"]
+    assert table["example"].to_pylist() == block.example
+    for column, name in enumerate(NAMES):
+        assert table[name].to_pylist() == block.matrix[:, column].tolist()
+    assert table["links"].to_pylist() == [
+        [{"kind": link.kind, "number": link.number, "evidence": link.evidence} for link in links]
+        for links in block.links
+    ]
+    assert any(block.links)
+
+
+def test_rows_are_ordered_by_repository_and_time_whatever_the_files(lake, make_block, make_change):
+    lake.commit(make_change(make_block("b/b", first=4, rows=3), make_block("a/a", rows=3)))
+    lake.commit(make_change(make_block("b/b", first=1, rows=3)))
+    keys = lake.table(["repository", "number"]).to_pydict()
+    assert list(zip(*keys.values(), strict=True)) == [
+        *(("a/a", number) for number in (1, 2, 3)),
+        *(("b/b", number) for number in (1, 2, 3, 4, 5, 6)),
+    ]
+
+
+def test_columns_and_repository_can_be_chosen(lake, make_block, make_change):
+    lake.commit(make_change(make_block("o/a", rows=2), make_block("o/b", rows=4)))
+    assert lake.table(["number"], repository="o/b").to_pydict() == {"number": [1, 2, 3, 4]}
+    assert lake.table(repository="o/none").num_rows == 0
+
+
+def test_a_lake_reads_one_version_until_it_is_refreshed(lake, make_block, make_change):
+    lake.commit(make_change(make_block(rows=2)))
+    reader = Lake(lake.uri)
+    assert reader.table().num_rows == 2
+    lake.commit(make_change(make_block(first=3, rows=2)))
+    assert (reader.version, reader.table().num_rows, reader.current_run("o/r")) == (0, 2, 1)
+    reader.refresh()
+    assert (reader.version, reader.table().num_rows, reader.current_run("o/r")) == (1, 4, 2)
+    reader.refresh(version=0)
+    assert reader.table().num_rows == 2
+
+
+def test_other_engines_skip_files_by_repository_and_time(lake, make_block, make_change):
+    lake.commit(make_change(make_block("o/a", rows=5)))
+    lake.commit(make_change(make_block("o/b", first=100, rows=5)))
+    actions = pa.table(DeltaTable(f"{lake.uri}/features").get_add_actions(flatten=True))
+    found = {
+        row["min.repository"]: (row["max.repository"], row["min.merged_at"], row["max.number"])
+        for row in actions.to_pylist()
+    }
+    start = datetime(2024, 2, 29, 12, tzinfo=UTC)
+    assert found == {
+        "o/a": ("o/a", start + timedelta(hours=1), 5),
+        "o/b": ("o/b", start + timedelta(hours=100), 104),
+    }
+
+
+def test_the_current_history_is_the_one_of_the_last_committed_run(lake, make_block, make_change):
+    change = make_change(make_block())
+    lake.commit(change)
+    lake.objects.write("o/r", run=99, history=b"never committed", ledger=Ledger({}))
+    assert lake.history("o/r") == b"history"
+    assert lake.ledger("o/r") == Ledger({1: 1})
+    assert lake.history("o/other") is None
+    assert lake.repositories() == ["o/r"]
+
+
+@pytest.mark.parametrize("kind", ["history", "ledger"])
+@pytest.mark.parametrize("damage", ["missing", "flipped", "cut", "empty"])
+def test_a_damaged_object_is_told_by_its_path(lake, make_block, make_change, kind, damage):
+    lake.commit(make_change(make_block()))
+    file = Path(lake.uri, "histories", "o__r", f"1.{kind}")
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    if damage == "missing":
+        file.unlink()
+    else:
+        file.write_bytes({"flipped": content, "cut": content[:-3], "empty": b""}[damage])
+    with pytest.raises(DamagedObjectError, match=f"histories/o__r/1.{kind}"):
+        getattr(lake, kind)("o/r")
+
+
+def test_a_newer_layout_is_refused_by_its_number(lake, make_block, make_change):
+    lake.commit(make_change(make_block()))
+    with pytest.raises(LakeError, match=r"layout 7, written by pullrisk 9\.9.*knows layout 1"):
+        rewrite_identity(lake, layout=7, pullrisk="9.9")
+
+
+def test_a_table_of_another_feature_schema_is_not_read(lake, make_block, make_change):
+    lake.commit(make_change(make_block()))
+    rewrite_identity(lake, schema_hash="0123456789abcdef")
+    for read in (lake.table, lambda: lake.history("o/r")):
+        with pytest.raises(LakeError, match=r"feature schema 0123456789abcdef(?s:.)*preprocess"):
+            read()
+
+
+def test_another_programs_table_is_refused(lake):
+    write_deltalake(f"{lake.uri}/features", pa.table({"a": [1]}))
+    with pytest.raises(LakeError, match="another program"):
+        lake.exists()
+
+
+def test_a_uri_that_is_no_folder_is_refused():
+    with pytest.raises(SettingsError, match="s3://bucket/lake"):
+        Lake("s3://bucket/lake")
+
+
+def test_a_lost_parquet_file_is_a_lake_error(lake, make_block, make_change):
+    lake.commit(make_change(make_block()))
+    next(Path(lake.uri, "features").glob("*.parquet")).unlink()
+    with pytest.raises(LakeError, match="lake"):
+        lake.table()
+
+
+def test_runs_tell_what_each_commit_did(lake, make_block, make_change):
+    lake.commit(make_change(make_block(rows=2)))
+    lake.commit(make_change(make_block(first=3, rows=3)))
+    latest, first = lake.runs()
+    assert (latest.version, latest.facts) == (1, {"run": 2, "rows": 3})
+    assert (first.version, first.facts) == (0, {"run": 1, "rows": 2})
+    assert lake.runs(1) == [latest]
+    assert abs(datetime.now(UTC) - latest.committed_at) < timedelta(minutes=5)
+
+
+def test_vacuum_deletes_what_nothing_refers_to_and_nothing_else(lake, make_block, make_change):
+    lake.commit(make_change(make_block("o/a"), make_block("o/b")))
+    lake.commit(make_change(make_block("o/a"), replaced=frozenset({"o/a"})))
+    make_change(make_block("o/c"))  # never committed: an orphan
+    before, version = lake.table(), lake.version
+    assert lake.vacuum() == []
+    deleted = lake.vacuum(older_than=timedelta(0))
+    left = {path.name for path in Path(lake.uri, "features").glob("*.parquet")}
+    table = FeatureTable.open(lake.files)
+    assert table is not None
+    assert left == {file.path for file in table.parquet_files()}
+    assert {path for path in deleted if path.startswith("histories")} == {
+        f"histories/{name}.{kind}"
+        for name in ("o__a/1", "o__c/3")
+        for kind in ("history", "ledger")
+    }
+    assert lake.table().equals(before)
+    assert lake.version is not None
+    assert version is not None
+    assert lake.repositories() == ["o/a", "o/b"]
+    assert lake.history("o/b") == b"history"
+
+
+def test_a_lake_may_be_moved_to_another_folder(lake, make_block, make_change, tmp_path):
+    lake.commit(make_change(make_block()))
+    before = lake.table()
+    shutil.move(lake.uri, tmp_path / "elsewhere")
+    assert Lake(tmp_path / "elsewhere").table().equals(before)
