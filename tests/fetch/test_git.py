@@ -484,7 +484,7 @@ def test_a_run_killed_at_any_moment_and_repeated_ends_as_if_undisturbed(
         if process.returncode == 0:
             break
         kills += 1
-    assert kills > 1
+    assert kills > 0
     with SqliteStore(killed) as store:
         fetch(store, repo)
         assert (list(store.events("o/r")), store.checkpoint("git:o/r:HEAD")) == expected

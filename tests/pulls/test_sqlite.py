@@ -8,8 +8,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -211,19 +213,19 @@ def test_a_store_locked_by_another_writer_says_so_and_still_reads(path: Path) ->
         assert store.upsert([pull(2)]) == Written(inserted=1)
 
 
-def test_writers_wait_for_each_other(path: Path) -> None:
-    def write(first: int) -> None:
+def test_writers_wait_for_each_other_also_while_the_store_is_made(tmp_path: Path) -> None:
+    def write(path: Path, together: threading.Barrier, first: int) -> int:
         with SqliteStore(path) as store:
-            for number in range(first, first + 20):
+            together.wait()
+            for number in range(first, first + 5):
                 store.upsert([pull(number)])
+            return store.repositories()[0].pulls
 
-    writers = [threading.Thread(target=write, args=(first,)) for first in (1, 101, 201, 301)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    with SqliteStore(path) as store:
-        assert store.repositories()[0].pulls == 80
+    firsts = range(1, 800, 100)
+    with ThreadPoolExecutor(len(firsts)) as pool:
+        for path in (tmp_path / f"{attempt}.sqlite" for attempt in range(10)):
+            together = threading.Barrier(len(firsts))
+            assert max(pool.map(partial(write, path, together), firsts)) == 5 * len(firsts)
 
 
 def test_a_file_size_limit_loses_no_committed_batch(path: Path) -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 from pullrisk.errors import InputError
 from pullrisk.fetch.lines import read_lines
+from pullrisk.fetch.names import checked_name
 from pullrisk.fetch.report import BadLine, FetchReport
 from pullrisk.progress import Progress, Task
 from pullrisk.pulls.record import Pull, parse_rest
@@ -50,6 +51,8 @@ def fetch_files(
     with file, line and field after all before it is written, or is skipped and listed
     (`on_error="skip"`). Raises StoreError.
     """
+    if repository is not None:
+        checked_name(repository)
     checked = [_checked(path) for path in paths]
     size = None if None in checked else sum(size or 0 for size in checked)
     report = FetchReport()

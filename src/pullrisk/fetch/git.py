@@ -10,9 +10,10 @@ from pullrisk.errors import InputError
 from pullrisk.fetch.git_log import Commit, OwnCommits, branch_commits, own_commits
 from pullrisk.fetch.git_program import Git
 from pullrisk.fetch.git_pulls import pull_of, recognise
+from pullrisk.fetch.names import checked_name
 from pullrisk.fetch.report import FetchReport
 from pullrisk.progress import Progress
-from pullrisk.pulls.record import Pull, repository_name
+from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore
 
 BATCH_COMMITS: Final = 1_000
@@ -160,9 +161,4 @@ def _repository(git: Git, given: str | None) -> str:
             f"{git.path}: its origin is not on github.com, so its name is unknown",
             hint="name it with --repository owner/name",
         )
-    try:
-        return repository_name(name)
-    except ValueError as error:
-        raise InputError(
-            f"{name!r} is no repository name", hint="expected owner/name, as on GitHub"
-        ) from error
+    return checked_name(name)

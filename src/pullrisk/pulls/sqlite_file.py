@@ -1,12 +1,15 @@
 """The SQLite file under the pull store: its schema, how it is opened, what its errors mean."""
 
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from pullrisk.errors import StoreError
+
+T = TypeVar("T")
 
 APPLICATION_ID: Final = 0x70756C6C
 """`pull` in ASCII, in the header of every store: other programs' databases are refused."""
@@ -66,9 +69,7 @@ def open_writer(path: Path, timeout: float) -> sqlite3.Connection:
         ) from error
     connection = _connect(path, mode="rwc", timeout=timeout)
     try:
-        if not _is_store(connection, path):
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(_SCHEMA)
+        _patiently(lambda: _create(connection, path), timeout)
         # NORMAL: a power cut may undo the last commits but never tears one, and since pulls
         # and checkpoint commit together, the next run fetches exactly what was undone.
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -84,7 +85,7 @@ def open_reader(path: Path, timeout: float) -> sqlite3.Connection | None:
         return None
     connection = _connect(path, mode="rw", timeout=timeout)
     try:
-        if _is_store(connection, path):
+        if _patiently(lambda: _is_store(connection, path), timeout):
             connection.execute("PRAGMA query_only = ON")
             return connection
     except BaseException:
@@ -116,10 +117,34 @@ def _connect(path: Path, *, mode: str, timeout: float) -> sqlite3.Connection:
     )
 
 
+def _patiently(work: Callable[[], T], timeout: float) -> T:
+    """Repeat while others hold the file: SQLite's own waiting leaves out the change to WAL."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return work()
+        except sqlite3.OperationalError as error:
+            busy = (error.sqlite_errorcode & 0xFF) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _create(connection: sqlite3.Connection, path: Path) -> None:
+    if not _is_store(connection, path):
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(_SCHEMA)
+
+
 def _is_store(connection: sqlite3.Connection, path: Path) -> bool:
     """Whether the schema is there; False for an empty database, StoreError for a foreign one."""
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    connection.execute("BEGIN")  # one moment for all three answers: another may be creating it
+    try:
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    finally:
+        connection.execute("ROLLBACK")
     if application == APPLICATION_ID:
         if version > VERSION:
             raise StoreError(
@@ -127,7 +152,7 @@ def _is_store(connection: sqlite3.Connection, path: Path) -> bool:
                 hint="upgrade pullrisk, or name another store",
             )
         return True
-    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+    if tables:
         raise StoreError(
             f"{path} is a database of another program",
             hint="name another file for the pull store",
