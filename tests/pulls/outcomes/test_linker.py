@@ -211,6 +211,13 @@ def test_the_linker_tells_undoing_pulls_apart() -> None:
     assert not linker.is_undo(a_pull(2, "Fix it"))
 
 
+def test_the_state_takes_45_bytes_a_pull_however_long_its_text() -> None:
+    linker = Linker()
+    for number in range(1, 101):
+        linker.observe(a_pull(number, "Long title " * 50, "long body " * 500))
+    assert len(linker.state().rows) == 4_500
+
+
 def test_a_damaged_state_is_refused() -> None:
     with pytest.raises(ValueError, match="expected a multiple"):
         Linker.restore(LinkerState(b"abc"))

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from pullrisk.pulls.outcomes.cues import body_may_claim, title_may_blame, title_may_undo
 from pullrisk.pulls.outcomes.text import (
     COMMIT,
     COMMITS,
@@ -34,23 +35,6 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
     title: str | None = None
 
 
-_TITLE_UNDOES: Final = (
-    "evert", "land", "eappl", "e-appl", "emerge", " out", "ackout", "undo", "ollback", " back",
-)  # fmt: skip
-_TITLE_BLAMES: Final = ("egress", "aused", "roke", "ntroduced", "otfix")
-_BODY_UNDOES: Final = (
-    "evert",
-    "EVERT",
-    "eland",
-    "e-land",
-    "eappl",
-    "e-appl",
-    "ack out",
-    "cks out",
-    "ked out",
-    "king out",
-)
-_BODY_BLAMES: Final = ("egress", "aused", "roke", "ntroduced", "ixes:", "isect", " since ", "otfix")
 _MANY: Final = 20
 """A body that names more pulls than this is a changelog, unless the title says otherwise."""
 
@@ -113,8 +97,8 @@ _BLAMED_FIRST = re.compile(
 def claims(pull: Pull) -> tuple[Claim, ...]:
     """Everything the pull claims about earlier pulls, each once, title before body."""
     title, body = pull.title.lower(), pull.body
-    undoes, blames = _mentions(title, _TITLE_UNDOES), _mentions(title, _TITLE_BLAMES)
-    speaks = bool(body) and (_mentions(body, _BODY_UNDOES) or _mentions(body, _BODY_BLAMES))
+    undoes, blames = title_may_undo(title), title_may_blame(title)
+    speaks = bool(body) and body_may_claim(body)
     if not (undoes or blames or speaks):
         return ()
     head = heading(pull.title) if undoes else None
@@ -131,7 +115,7 @@ def is_revert(pull: Pull) -> bool:
     head = _heading(pull)
     if head is not None and not head.redo:
         return True
-    if pull.commits is None or pull.commits > 2 or not _mentions(pull.body, _BODY_UNDOES):
+    if pull.commits is None or pull.commits > 2 or "evert" not in pull.body:
         return False
     return any(claim.kind == "revert" for claim in _of_body(pull, head))
 
@@ -156,14 +140,7 @@ def is_undo(pull: Pull) -> bool:
 
 
 def _heading(pull: Pull) -> Heading | None:
-    return heading(pull.title) if _mentions(pull.title.lower(), _TITLE_UNDOES) else None
-
-
-def _mentions(text: str, cues: tuple[str, ...]) -> bool:
-    for cue in cues:  # noqa: SIM110 - any() costs five times as much, on every pull
-        if cue in text:
-            return True
-    return False
+    return heading(pull.title) if title_may_undo(pull.title.lower()) else None
 
 
 def _of_title(head: Heading, pull: Pull) -> Iterator[Claim]:

@@ -44,7 +44,7 @@ class Row(NamedTuple):
 
 
 class Ledger:
-    """An append-only table of 47 bytes a merged pull.
+    """An append-only table of 45 bytes a merged pull.
 
     The look-up tables catch up with it only when something is looked up, which few pulls need.
     """
@@ -66,7 +66,8 @@ class Ledger:
 
     def append(self, pull: Pull) -> None:
         """Add a merged pull."""
-        key, added, deleted = title_key(pull.title), pull.additions, pull.deletions
+        title, added, deleted = pull.title, pull.additions, pull.deletions
+        key = title_key(title)
         self._rows += _ROW.pack(
             pull.number,
             crc32(key),
@@ -76,7 +77,7 @@ class Ledger:
             _UNKNOWN if added is None or added > _UNKNOWN else added,
             _UNKNOWN if deleted is None or deleted > _UNKNOWN else deleted,
             short_key(pull.base_ref),
-            tags_key(pull.title),
+            tags_key(title) if title[:1] == "[" else 0,
             *(_NO_FILES if pull.commits == 1 else _sample(pull.files)),
             min(pull.commits or 0, 255),
         )
@@ -167,9 +168,8 @@ def short_key(text: str | None) -> int:
 
 def tags_key(title: str) -> int:
     """A digest of the tags that open a title, as in "[2.x] …"; 0 for none."""
-    if title[:1] != "[" or (match := _TAGS.match(title)) is None:
-        return 0
-    return short_key(match[0].strip().lower())
+    match = _TAGS.match(title)
+    return short_key(match[0].strip().lower()) if match else 0
 
 
 def _sample(files: tuple[ChangedFile, ...] | None) -> tuple[int, ...]:

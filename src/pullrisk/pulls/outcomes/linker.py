@@ -36,7 +36,7 @@ class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class LinkerState(msgspec.Struct, frozen=True, array_like=True):
-    """All that a `Linker` knows, to be packed; `rows` takes 47 bytes a merged pull."""
+    """All that a `Linker` knows, to be packed; `rows` takes 45 bytes a merged pull."""
 
     rows: bytes = b""
     reverted: list[int] = []
