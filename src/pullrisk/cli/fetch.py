@@ -56,6 +56,9 @@ Since: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+Ref: TypeAlias = Annotated[
+    str, typer.Option(metavar="REF", help="Of a clone, the branch or commit that was merged into.")
+]
 SkipBadLines: TypeAlias = Annotated[
     bool, typer.Option("--skip-bad-lines", help="Go on after a line that cannot be read.")
 ]
@@ -66,6 +69,7 @@ def run(
     file: File = None,
     git: Git = None,
     repository: Name = None,
+    ref: Ref = "HEAD",
     since: Since = None,
     skip_bad_lines: SkipBadLines = False,
     home: options.Home = None,
@@ -91,7 +95,8 @@ def run(
         if git is None:
             report = fetch_files(session, files, repository=repository, skip=skip_bad_lines)
         else:
-            report = _fetch_git(session, git, repository=repository, since=since)
+            moment = since.replace(tzinfo=UTC) if since else None
+            report = fetch_git(session, git, repository=repository, ref=ref, since=moment)
     if as_json:
         print_json(report)
         return
@@ -112,6 +117,24 @@ def fetch_files(
         progress=session.progress,
         on_error="skip" if skip else "stop",
         repository=repository,
+    )
+
+
+def fetch_git(
+    session: Session, path: Path, *, repository: str | None, ref: str, since: datetime | None
+) -> "FetchReport":
+    """Read the clone's merges into the session's store."""
+    from pullrisk.fetch.git import fetch_git as fetch
+    from pullrisk.fetch.salt import read_salt
+
+    return fetch(
+        path.expanduser(),
+        session.store,
+        salt=read_salt(session.settings.home / "salt"),
+        progress=session.progress,
+        repository=repository,
+        ref=ref,
+        since=since,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 Point = tuple[float, float]
 
-_LEFT: Final = 52
+_LEFT: Final = 66
 _RIGHT: Final = 14
 _TOP: Final = 10
 _BOTTOM: Final = 42
@@ -16,7 +16,7 @@ _BOTTOM: Final = 42
 
 def percent(value: float) -> str:
     """0.05 → `5 %`, 0.005 → `0.5 %`."""
-    return f"{100 * value:.3g} %"
+    return f"{100 * value:.3g}\N{NO-BREAK SPACE}%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +82,16 @@ class Plot:
             f"<title>{escape(tip)}</title></rect>"
         )
 
-    def upright(self, at: float, label: str) -> None:
-        """A vertical line at x with a word beside it."""
+    def upright(self, at: float, label: str, *, css: str, row: int = 0) -> None:
+        """A vertical line at x with a word beside it, in the given row from the top."""
         x, top = self._place((at, self.y.high))
         ground = self._place((at, self.y.low))[1]
-        left = self.x.share(at) > 0.7
+        left = self.x.share(at) > 0.65
         self._shapes.append(
-            f'<line class="upright" x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{ground:.1f}"/>'
-            f'<text class="note" x="{x + (-5 if left else 5):.1f}" y="{top + 10:.1f}" '
+            f'<line class="upright {css}" x1="{x:.1f}" x2="{x:.1f}" '
+            f'y1="{top:.1f}" y2="{ground:.1f}"/>'
+            f'<text class="note {css}" x="{x + (-5 if left else 5):.1f}" '
+            f'y="{top + 10 + 15 * row:.1f}" '
             f'text-anchor="{"end" if left else "start"}">{escape(label)}</text>'
         )
 

@@ -1,0 +1,133 @@
+"""Gathers what stands on the report: charts, drivers, and the riskiest recent pulls."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from pullrisk.model.bundle import Bundle
+from pullrisk.pulls.outcomes import is_undo
+from pullrisk.pulls.record import Pull
+from pullrisk.pulls.store import PullStore
+from pullrisk.report import charts
+from pullrisk.report.drivers import drivers
+from pullrisk.report.page import Contents, Outcome, Riskiest
+from pullrisk.serve.scorer import Scored, Scorer
+from pullrisk.train.dataset import MICROSECONDS_PER_DAY, UNKNOWN, Dataset
+from pullrisk.train.report import Evaluation
+
+RECENT: Final = timedelta(days=180)
+"""Before a repository's last event: how far back a pull counts as recent."""
+READ: Final = 1_000
+"""At most this many recent pulls, and as many open ones, of each repository are scored."""
+SHOWN: Final = 24
+SHOWN_EACH: Final = 10
+"""At most this many of one repository: a troubled one must not hide the others."""
+
+Key = tuple[str, int]
+
+
+def build(
+    *,
+    scorer: Scorer,
+    model: str,
+    dataset: Dataset,
+    evaluation: Evaluation,
+    store: PullStore,
+    now: datetime,
+) -> Contents:
+    """Everything of the page; `model` is the model's name for people."""
+    bundle = scorer.bundle
+    by_feature, by_family = drivers(bundle, dataset.x, dataset.repository, dataset.repositories)
+    return Contents(
+        generated_at=now,
+        model=model,
+        facts=bundle.metadata.facts,
+        evaluation=evaluation,
+        capture=charts.capture(evaluation),
+        calibration=charts.calibration(evaluation),
+        distribution=_distribution(bundle, dataset),
+        drivers=by_feature,
+        families=by_family,
+        riskiest=list(riskiest(scorer, dataset, store, now=now)),
+    )
+
+
+def riskiest(
+    scorer: Scorer, dataset: Dataset, store: PullStore, *, now: datetime, limit: int = SHOWN
+) -> Iterator[Riskiest]:
+    """The riskiest of every repository's recent and open pulls, with what became of them."""
+    pulls = [pull for pull in recent(store) if not is_undo(pull)]
+    scored = scorer.score(pulls, now=now, explained=False)
+    order = sorted(range(len(pulls)), key=lambda place: -_weight(scored[place]))
+    taken: Counter[str] = Counter()
+    chosen = []
+    for place in order:
+        taken[pulls[place].repository] += 1
+        if taken[pulls[place].repository] <= SHOWN_EACH:
+            chosen.append(pulls[place])
+    outcomes = _Outcomes(dataset)
+    for one in scorer.score(chosen[:limit], now=now, explained=True):
+        yield Riskiest(one, outcomes.of(one))
+
+
+def recent(store: PullStore) -> Iterator[Pull]:
+    """The recently merged pulls of every repository, and its open ones."""
+    for summary in store.repositories():
+        name, last = summary.repository, summary.last_event_at
+        yield from store.recent(repository=name, state="open", limit=READ)
+        for pull in store.recent(repository=name, state="merged", limit=READ):
+            if last and pull.merged_at and pull.merged_at >= last - RECENT:
+                yield pull
+
+
+def _weight(scored: Scored) -> float:
+    return scored.novelty / 1e3 if scored.risk is None else scored.risk
+
+
+def _distribution(bundle: Bundle, dataset: Dataset) -> str | None:
+    until = bundle.metadata.facts.trained_until
+    start = np.array([until.get(name, 0) for name in dataset.repositories], np.int64)
+    labels = dataset.labels()
+    rows = (dataset.merged_at >= start[dataset.repository]) & (labels != UNKNOWN)
+    if not bundle.metadata.risk_available or not rows.any():
+        return None
+    return charts.distribution(bundle.raw(dataset.x[rows])[0], labels[rows])
+
+
+class _Outcomes:
+    """What became of the pulls of a dataset, by repository and number."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._rows: dict[Key, int] = {
+            (dataset.repositories[code], number): row
+            for row, (code, number) in enumerate(
+                zip(dataset.repository.tolist(), dataset.number.tolist(), strict=True)
+            )
+        }
+        self._mature = dataset.mature
+
+    def of(self, scored: Scored) -> Outcome:
+        row = self._rows.get((scored.repository, scored.number))
+        if row is None:
+            return Outcome("immature", "open" if scored.state == "open" else "not known")
+        merged_at = int(self._dataset.merged_at[row])
+        if self._dataset.reverted[row]:
+            after = _after(int(self._dataset.reverted_at[row]) - merged_at)
+            return Outcome("reverted", f"reverted {after}")
+        if self._dataset.hotfixed[row]:
+            after = _after(int(self._dataset.hotfixed_at[row]) - merged_at)
+            return Outcome("hotfixed", f"hot-fixed {after}")
+        if self._mature[row]:
+            return Outcome("clean", "not reverted")
+        return Outcome("immature", "too early to tell")
+
+
+def _after(microseconds: int) -> str:
+    days = microseconds / MICROSECONDS_PER_DAY
+    if days < 1:
+        return "the same day"
+    return f"after {days:.0f} {'day' if round(days) == 1 else 'days'}"

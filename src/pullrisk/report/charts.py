@@ -1,0 +1,137 @@
+"""The report's plots, each from what an evaluation says or from scores with their outcomes."""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pullrisk.report.svg import Axis, Plot, Point, percent, round_marks
+from pullrisk.train.report import OURS, Evaluation
+
+BASELINES: Final = {
+    "gradient boosting": "other-a",
+    "logistic regression": "other-b",
+    "lines added": "other-c",
+    "IsolationForest": "other-d",
+}
+"""Baselines in the order of the legend, and the CSS class that draws each."""
+_SHARES: Final = (0.05, 0.10, 0.30)
+_BINS: Final = 28
+_Z: Final = 1.96
+
+
+def capture(evaluation: Evaluation) -> str | None:
+    """Share of the reverts caught when each repository reviews its riskiest share."""
+    if evaluation.capture is None:
+        return None
+    curve = dict(zip(evaluation.capture.x, evaluation.capture.y, strict=True))
+    curve |= dict(_caught(evaluation, OURS))  # the curve's steps miss some of the shares
+    ours = [point for point in sorted(curve.items()) if point[0] <= _SHARES[-1]]
+    others = {name: _caught(evaluation, name) for name in BASELINES if name in evaluation.models}
+    top = max(y for points in (ours, *others.values()) for _, y in points)
+    marks = round_marks(top)
+    plot = Plot(
+        "Capture curve",
+        "Share of reverts caught by reviewing the riskiest share of each repository.",
+        Axis(0, _SHARES[-1], (0, *_SHARES[:2], 0.2, 0.3), "share of pull requests reviewed"),
+        Axis(0, marks[-1], marks, "share of reverts caught"),
+    )
+    plot.line([(0, 0), (_SHARES[-1], _SHARES[-1])], "chance")
+    for name, points in others.items():
+        plot.line(points, BASELINES[name])
+    plot.line(ours, "ours")
+    _capture_dots(plot, evaluation)
+    return plot.svg()
+
+
+def _capture_dots(plot: Plot, evaluation: Evaluation) -> None:
+    for share in _SHARES:
+        figure = evaluation.models[OURS].ranking[f"top_{round(100 * share)}"]
+        if figure.value is None:
+            continue
+        ends = (figure.low, figure.high)
+        interval = (ends[0], ends[1]) if ends[0] is not None and ends[1] is not None else None
+        tip = f"riskiest {percent(share)}: {percent(figure.value)} of the reverts"
+        plot.dot((share, figure.value), "ours", tip=tip, interval=interval)
+
+
+def _caught(evaluation: Evaluation, name: str) -> list[Point]:
+    ranking = evaluation.models[name].ranking
+    points = [(share, ranking[f"top_{round(100 * share)}"].value) for share in _SHARES]
+    return [(0.0, 0.0), *((share, value) for share, value in points if value is not None)]
+
+
+def calibration(evaluation: Evaluation) -> str | None:
+    """Predicted risk against the share that was reverted, in ten bins of equal size."""
+    if evaluation.probability is None:
+        return None
+    curve = evaluation.probability.calibration
+    pulls = evaluation.pulls / max(len(curve.x), 1)
+    ranges = [_wilson(observed, pulls) for observed in curve.y]
+    marks = round_marks(max(max(curve.x), max(high for _, high in ranges)))
+    plot = Plot(
+        "Calibration",
+        "Predicted risk against the share of pull requests that was really reverted.",
+        Axis(0, marks[-1], marks, "predicted risk"),
+        Axis(0, marks[-1], marks, "share that was reverted"),
+    )
+    plot.line([(0, 0), (marks[-1], marks[-1])], "chance")
+    for predicted, observed, interval in zip(curve.x, curve.y, ranges, strict=True):
+        tip = f"predicted {percent(predicted)}, reverted {percent(observed)} of {pulls:,.0f}"
+        plot.dot((predicted, observed), "ours", tip=tip, interval=interval)
+    return plot.svg()
+
+
+def _wilson(share: float, n: float) -> Point:
+    """The 95 % interval of a share of n (Wilson 1927)."""
+    center = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
+    return max(center - half, 0.0), center + half
+
+
+def distribution(risk: NDArray[np.float64], labels: NDArray[np.int8]) -> str | None:
+    """Where the risks of reverted pulls and of all others lie; risk [n], labels [n] 0 or 1."""
+    if not (labels == 1).any() or not (labels == 0).any():
+        return None
+    logs = np.log10(np.clip(risk, 1e-5, 1.0))
+    low, high = np.floor(logs.min() * 4) / 4, np.ceil(logs.max() * 4) / 4
+    edges = np.linspace(low, high, _BINS + 1)
+    shares = {kind: _shares(logs[labels == kind], edges) for kind in (0, 1)}
+    marks = round_marks(float(max(part.max() for part in shares.values())), count=4)
+    plot = Plot(
+        "Distribution of risk",
+        "Histogram of the predicted risk of reverted pull requests and of all others.",
+        Axis(float(low), float(high), _decades(low, high), "predicted risk", _power),
+        Axis(0, marks[-1], marks, "share of pull requests"),
+    )
+    for start, end, share in zip(edges, edges[1:], shares[0], strict=False):
+        tip = f"{percent(float(share))} of those not reverted"
+        plot.column(float(start), float(end), float(share), css="clean", tip=tip)
+    plot.line(_steps(edges, shares[1]), "reverted")
+    for kind, word in ((0, "median of the others"), (1, "median of the reverted")):
+        plot.upright(float(np.median(logs[labels == kind])), word, css=f"kind-{kind}", row=kind)
+    return plot.svg()
+
+
+def _shares(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    counts = np.histogram(values, edges)[0]
+    return np.asarray(counts / max(len(values), 1), np.float64)
+
+
+def _steps(edges: NDArray[np.float64], heights: NDArray[np.float64]) -> list[Point]:
+    """The outline of a histogram."""
+    xs = np.repeat(edges, 2)
+    ys = np.concatenate([[0.0], np.repeat(heights, 2), [0.0]])
+    return list(zip(xs.tolist(), ys.tolist(), strict=True))
+
+
+def _decades(low: float, high: float) -> Sequence[float]:
+    """Marks at 1, 3 and 10 of each decade inside the range."""
+    candidates = [step + shift for step in range(-5, 1) for shift in (0.0, math.log10(3))]
+    return [mark for mark in candidates if low <= mark <= high]
+
+
+def _power(value: float) -> str:
+    return percent(float(f"{10**value:.1g}"))
