@@ -1,14 +1,19 @@
 import resource
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pullrisk.errors import LakeError
+from pullrisk.features.replay import Block
 from pullrisk.lake import Change, Lake, Ledger
 from pullrisk.lake.commit import SMALL_FILES
 from pullrisk.lake.delta import FeatureTable
 from pullrisk.lake.writer import OWN_FILE_ROWS
+
+MakeBlock = Callable[..., Block]
+MakeChange = Callable[..., Change]
 
 
 def parquet_files(lake: Lake) -> list[str]:
@@ -19,12 +24,13 @@ def parquet_files(lake: Lake) -> list[str]:
 
 def numbers(lake: Lake, repository: str) -> list[int]:
     lake.refresh()
-    return lake.table(["number"], repository=repository)["number"].to_pylist()
+    found: list[int] = lake.table(["number"], repository=repository)["number"].to_pylist()
+    return found
 
 
 def test_of_two_runs_over_one_repository_the_second_is_told_to_run_again(
-    lake, make_block, make_change
-):
+    lake: Lake, make_block: MakeBlock, make_change: MakeChange
+) -> None:
     lake.commit(make_change(make_block(rows=2)))
     one, two = make_change(make_block(first=3)), make_change(make_block(first=3))
     lake.commit(two)
@@ -34,7 +40,9 @@ def test_of_two_runs_over_one_repository_the_second_is_told_to_run_again(
     assert lake.current_run("o/r") == two.run
 
 
-def test_of_two_first_runs_over_one_repository_one_wins(lake, make_block, make_change):
+def test_of_two_first_runs_over_one_repository_one_wins(
+    lake: Lake, make_block: MakeBlock, make_change: MakeChange
+) -> None:
     one, two = make_change(make_block()), make_change(make_block())
     lake.commit(one)
     with pytest.raises(LakeError, match="another run committed"):
@@ -42,7 +50,9 @@ def test_of_two_first_runs_over_one_repository_one_wins(lake, make_block, make_c
     assert numbers(lake, "o/r") == [1, 2, 3, 4, 5]
 
 
-def test_runs_over_different_repositories_all_land(lake, make_block, make_change):
+def test_runs_over_different_repositories_all_land(
+    lake: Lake, make_block: MakeBlock, make_change: MakeChange
+) -> None:
     lake.commit(make_change(make_block("o/base")))
     names = [f"o/r{index}" for index in range(8)]
     changes = [make_change(make_block(name)) for name in names]
@@ -52,7 +62,9 @@ def test_runs_over_different_repositories_all_land(lake, make_block, make_change
     assert lake.table().num_rows == 5 * 9
 
 
-def test_runs_that_rewrite_the_same_file_all_land(lake, make_block, make_change):
+def test_runs_that_rewrite_the_same_file_all_land(
+    lake: Lake, make_block: MakeBlock, make_change: MakeChange
+) -> None:
     names = [f"o/r{index}" for index in range(6)]
     lake.commit(make_change(*(make_block(name) for name in names)))
     assert len(parquet_files(lake)) == 1
@@ -81,7 +93,9 @@ def commit_at_once(lake: Lake, changes: list[Change]) -> None:
     assert errors == []
 
 
-def test_a_rebuilt_repository_loses_its_old_rows_and_no_other_does(lake, make_block, make_change):
+def test_a_rebuilt_repository_loses_its_old_rows_and_no_other_does(
+    lake: Lake, make_block: MakeBlock, make_change: MakeChange
+) -> None:
     lake.commit(make_change(make_block("o/a"), make_block("o/b"), make_block("o/c")))
     lake.commit(make_change(make_block("o/b", first=6)))
     lake.commit(make_change(make_block("o/b", first=50, rows=2), replaced=frozenset({"o/b"})))
@@ -89,7 +103,9 @@ def test_a_rebuilt_repository_loses_its_old_rows_and_no_other_does(lake, make_bl
     assert numbers(lake, "o/b") == [50, 51]
 
 
-def test_files_without_rows_of_the_rebuilt_repository_stay(lake, make_block, make_change):
+def test_files_without_rows_of_the_rebuilt_repository_stay(
+    lake: Lake, make_block: MakeBlock, make_change: MakeChange
+) -> None:
     lake.commit(make_change(make_block("o/a"), make_block("o/c")))
     (kept,) = parquet_files(lake)
     lake.commit(make_change(make_block("o/b")))
@@ -97,7 +113,9 @@ def test_files_without_rows_of_the_rebuilt_repository_stay(lake, make_block, mak
     assert kept in parquet_files(lake)
 
 
-def test_a_repository_that_is_gone_leaves_no_row_and_no_history(lake, make_block, make_change):
+def test_a_repository_that_is_gone_leaves_no_row_and_no_history(
+    lake: Lake, make_block: MakeBlock, make_change: MakeChange
+) -> None:
     lake.commit(make_change(make_block("o/a"), make_block("o/b")))
     lake.commit(
         Change(
@@ -112,14 +130,18 @@ def test_a_repository_that_is_gone_leaves_no_row_and_no_history(lake, make_block
     assert set(lake.table(["repository"])["repository"].to_pylist()) == {"o/b"}
 
 
-def test_many_small_files_are_merged(lake, make_block, make_change):
+def test_many_small_files_are_merged(
+    lake: Lake, make_block: MakeBlock, make_change: MakeChange
+) -> None:
     for index in range(SMALL_FILES + 2):
         lake.commit(make_change(make_block(first=1 + index, rows=1)))
     assert len(parquet_files(lake)) == 2
     assert numbers(lake, "o/r") == list(range(1, SMALL_FILES + 3))
 
 
-def test_files_that_are_large_enough_are_not_merged(lake, make_block, make_change):
+def test_files_that_are_large_enough_are_not_merged(
+    lake: Lake, make_block: MakeBlock, make_change: MakeChange
+) -> None:
     lake.commit(make_change(make_block("o/large", rows=OWN_FILE_ROWS)))
     (large,) = parquet_files(lake)
     for index in range(SMALL_FILES + 2):
@@ -128,7 +150,9 @@ def test_files_that_are_large_enough_are_not_merged(lake, make_block, make_chang
     assert len(parquet_files(lake)) == 3
 
 
-def test_histories_stay_known_over_checkpoints_of_the_log(lake, make_block, make_change):
+def test_histories_stay_known_over_checkpoints_of_the_log(
+    lake: Lake, make_block: MakeBlock, make_change: MakeChange
+) -> None:
     lake.commit(make_change(make_block("o/early")))
     for index in range(105):
         lake.commit(make_change(make_block(first=1 + index, rows=1)))
@@ -139,7 +163,9 @@ def test_histories_stay_known_over_checkpoints_of_the_log(lake, make_block, make
     assert fresh.ledger("o/early") == Ledger({1: 1})
 
 
-def test_a_full_disk_is_a_lake_error_and_shows_nothing(lake, make_block, make_change):
+def test_a_full_disk_is_a_lake_error_and_shows_nothing(
+    lake: Lake, make_block: MakeBlock, make_change: MakeChange
+) -> None:
     lake.commit(make_change(make_block(rows=3)))
     change = make_change(make_block(first=4))
     before, limit = lake.table(), resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -1,12 +1,15 @@
 import gzip
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from multiprocessing import active_children
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,8 +19,15 @@ from pullrisk.features import NAMES, RepositoryHistory
 from pullrisk.lake import Lake
 from pullrisk.lake.schema import SCHEMA
 from pullrisk.preprocess import PreprocessReport, local, preprocess
+from pullrisk.preprocess.plan import Plan, plan
 from pullrisk.pulls.record import Pull, parse_rest
 from pullrisk.pulls.sqlite import SqliteStore
+from pullrisk.pulls.store import PullStore
+
+MakePull = Callable[..., Pull]
+Rows = Callable[[Lake], pa.Table]
+Undisturbed = Callable[[PullStore], pa.Table]
+Version = tuple[int, int, str, int]
 
 START = datetime(2024, 2, 29, tzinfo=UTC)
 COLUMNS = [name for name in SCHEMA.names if name != "run"]
@@ -41,7 +51,7 @@ def left_files(lake: Lake) -> set[str]:
 class Calling:
     """A Progress that calls `action` at the first advance."""
 
-    def __init__(self, action) -> None:
+    def __init__(self, action: Callable[[], None]) -> None:
         self.action, self.called = action, False
 
     @contextmanager
@@ -57,7 +67,9 @@ class Calling:
         pass
 
 
-def test_real_pulls_become_the_rows_that_the_fold_gives(store, lake, rows):
+def test_real_pulls_become_the_rows_that_the_fold_gives(
+    store: SqliteStore, lake: Lake, rows: Rows
+) -> None:
     with gzip.open(SAMPLE) as lines:
         pulls = [parse_rest(line) for _, line in zip(range(300), lines, strict=False)]
     store.upsert(reversed(pulls))
@@ -65,7 +77,7 @@ def test_real_pulls_become_the_rows_that_the_fold_gives(store, lake, rows):
     history = RepositoryHistory("kedro-org/kedro")
     expected = []
     for pull in pulls:
-        values = history.features(pull, as_of=pull.merged_at)
+        values = history.features(pull, as_of=pull.event_at or START)
         expected.append((pull.number, values, len(history.observe(pull))))
     table = rows(lake)
     assert table["number"].to_pylist() == [number for number, _, _ in expected]
@@ -73,18 +85,20 @@ def test_real_pulls_become_the_rows_that_the_fold_gives(store, lake, rows):
     for column, name in enumerate(NAMES):
         found = table[name].to_pylist()
         assert found == pytest.approx([values[column] for _, values, _ in expected], rel=1e-6)
-    assert RepositoryHistory.load(lake.history("kedro-org/kedro")).as_of == history.as_of
+    assert lake.history("kedro-org/kedro") == history.save()
     assert (report.pulls, report.rows, report.version) == (300, 300, 0)
     assert lake.runs()[0].facts["pulls"] == 300
 
 
-def test_an_empty_store_commits_nothing(store, lake):
+def test_an_empty_store_commits_nothing(store: SqliteStore, lake: Lake) -> None:
     report = preprocess(store, lake)
     assert (report.run, report.version, report.repositories) == (None, None, [])
     assert not Path(lake.uri).exists()
 
 
-def test_a_second_run_replays_nothing_and_commits_nothing(store, lake, make_pull):
+def test_a_second_run_replays_nothing_and_commits_nothing(
+    store: SqliteStore, lake: Lake, make_pull: MakePull
+) -> None:
     store.upsert(map(make_pull, range(1, 40)))
     preprocess(store, lake)
     before, version = left_files(lake), lake.version
@@ -94,7 +108,9 @@ def test_a_second_run_replays_nothing_and_commits_nothing(store, lake, make_pull
     assert left_files(lake) == before
 
 
-def test_only_new_pulls_are_replayed(store, lake, make_pull, undisturbed, rows):
+def test_only_new_pulls_are_replayed(
+    store: SqliteStore, lake: Lake, make_pull: MakePull, undisturbed: Undisturbed, rows: Rows
+) -> None:
     store.upsert(map(make_pull, range(1, 40)))
     preprocess(store, lake)
     store.upsert(map(make_pull, range(40, 50)))
@@ -105,8 +121,8 @@ def test_only_new_pulls_are_replayed(store, lake, make_pull, undisturbed, rows):
 
 
 def test_a_pull_that_merges_later_than_all_others_is_appended(
-    store, lake, make_pull, undisturbed, rows
-):
+    store: SqliteStore, lake: Lake, make_pull: MakePull, undisturbed: Undisturbed, rows: Rows
+) -> None:
     store.upsert([make_pull(1), make_pull(2, merged_at=None, closed_at=None), make_pull(3)])
     preprocess(store, lake)
     assert rows(lake)["number"].to_pylist() == [1, 3]
@@ -118,8 +134,13 @@ def test_a_pull_that_merges_later_than_all_others_is_appended(
 
 @pytest.mark.parametrize("hours", [4.5, 9.0], ids=["earlier", "at the same time"])
 def test_a_late_arrival_rebuilds_its_repository_alone(
-    store, lake, make_pull, undisturbed, rows, hours
-):
+    store: SqliteStore,
+    lake: Lake,
+    make_pull: MakePull,
+    undisturbed: Undisturbed,
+    rows: Rows,
+    hours: float,
+) -> None:
     store.upsert(make_pull(n, repository=name) for n in range(1, 10) for name in ("o/a", "o/b"))
     preprocess(store, lake)
     store.upsert([make_pull(20, repository="o/a", hours=hours)])
@@ -129,7 +150,9 @@ def test_a_late_arrival_rebuilds_its_repository_alone(
     assert rows(lake).equals(undisturbed(store))
 
 
-def test_a_pull_that_changed_rebuilds_its_repository(store, lake, make_pull, undisturbed, rows):
+def test_a_pull_that_changed_rebuilds_its_repository(
+    store: SqliteStore, lake: Lake, make_pull: MakePull, undisturbed: Undisturbed, rows: Rows
+) -> None:
     store.upsert(map(make_pull, range(1, 10)))
     preprocess(store, lake)
     later = make_pull(4).updated_at + timedelta(days=9)
@@ -138,7 +161,9 @@ def test_a_pull_that_changed_rebuilds_its_repository(store, lake, make_pull, und
     assert rows(lake).equals(undisturbed(store))
 
 
-def test_a_change_that_no_feature_sees_replays_nothing(store, lake, make_pull):
+def test_a_change_that_no_feature_sees_replays_nothing(
+    store: SqliteStore, lake: Lake, make_pull: MakePull
+) -> None:
     store.upsert(map(make_pull, range(1, 10)))
     preprocess(store, lake)
     later = make_pull(4).updated_at + timedelta(days=9)
@@ -147,8 +172,13 @@ def test_a_change_that_no_feature_sees_replays_nothing(store, lake, make_pull):
 
 
 def test_pulls_and_repositories_that_left_the_store_leave_the_lake(
-    store, lake, make_pull, tmp_path, undisturbed, rows
-):
+    store: SqliteStore,
+    lake: Lake,
+    make_pull: MakePull,
+    tmp_path: Path,
+    undisturbed: Undisturbed,
+    rows: Rows,
+) -> None:
     store.upsert(make_pull(n, repository=name) for n in range(1, 10) for name in ("o/a", "o/b"))
     preprocess(store, lake)
     with SqliteStore(tmp_path / "fewer.sqlite") as fewer:
@@ -161,15 +191,19 @@ def test_pulls_and_repositories_that_left_the_store_leave_the_lake(
     assert rows(lake).equals(undisturbed(store))
 
 
-def test_a_repository_without_merges_has_a_history_and_no_row(store, lake, make_pull):
+def test_a_repository_without_merges_has_a_history_and_no_row(
+    store: SqliteStore, lake: Lake, make_pull: MakePull
+) -> None:
     store.upsert([make_pull(5), make_pull(16)])
     assert preprocess(store, lake).rows == 0
     assert lake.table().num_rows == 0
-    assert RepositoryHistory.load(lake.history("o/r")).pulls == 2
+    assert RepositoryHistory.load(lake.history("o/r") or b"").pulls == 2
     assert preprocess(store, lake).run is None
 
 
-def test_a_run_can_be_limited_to_named_repositories(store, lake, make_pull):
+def test_a_run_can_be_limited_to_named_repositories(
+    store: SqliteStore, lake: Lake, make_pull: MakePull
+) -> None:
     store.upsert(make_pull(n, repository=name) for n in range(1, 4) for name in ("o/a", "o/b"))
     assert statuses(preprocess(store, lake, repositories=["o/b"])) == {"o/b": "new"}
     assert lake.repositories() == ["o/b"]
@@ -177,7 +211,9 @@ def test_a_run_can_be_limited_to_named_repositories(store, lake, make_pull):
         preprocess(store, lake, repositories=["o/b", "o/typo"])
 
 
-def test_full_rebuilds_everything(store, lake, make_pull, undisturbed, rows):
+def test_full_rebuilds_everything(
+    store: SqliteStore, lake: Lake, make_pull: MakePull, undisturbed: Undisturbed, rows: Rows
+) -> None:
     store.upsert(map(make_pull, range(1, 10)))
     preprocess(store, lake)
     assert statuses(preprocess(store, lake, full=True)) == {"o/r": "rebuilt"}
@@ -187,8 +223,14 @@ def test_full_rebuilds_everything(store, lake, make_pull, undisturbed, rows):
 @pytest.mark.parametrize("new_pulls", [0, 3])
 @pytest.mark.parametrize("kind", ["history", "ledger"])
 def test_a_damaged_object_rebuilds_its_repository_and_is_reported(
-    store, lake, make_pull, undisturbed, rows, kind, new_pulls
-):
+    store: SqliteStore,
+    lake: Lake,
+    make_pull: MakePull,
+    undisturbed: Undisturbed,
+    rows: Rows,
+    kind: str,
+    new_pulls: int,
+) -> None:
     store.upsert(map(make_pull, range(1, 10)))
     preprocess(store, lake)
     next(Path(lake.uri).glob(f"histories/*/*.{kind}")).write_bytes(b"damaged")
@@ -201,8 +243,13 @@ def test_a_damaged_object_rebuilds_its_repository_and_is_reported(
 
 
 def test_a_table_of_another_feature_schema_is_rebuilt_in_one_commit(
-    store, lake, make_pull, undisturbed, rows, monkeypatch
-):
+    store: SqliteStore,
+    lake: Lake,
+    make_pull: MakePull,
+    undisturbed: Undisturbed,
+    rows: Rows,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     store.upsert(make_pull(n, repository=name) for n in range(1, 10) for name in ("o/a", "o/b"))
     with monkeypatch.context() as older:
         older.setattr("pullrisk.lake.schema.Identity.encode", lambda _: '{"schema_hash":"old"}')
@@ -217,7 +264,9 @@ def test_a_table_of_another_feature_schema_is_rebuilt_in_one_commit(
     assert preprocess(store, lake).run is None
 
 
-def test_what_is_fetched_during_a_run_is_not_lost(store, lake, make_pull, undisturbed, rows):
+def test_what_is_fetched_during_a_run_is_not_lost(
+    store: SqliteStore, lake: Lake, make_pull: MakePull, undisturbed: Undisturbed, rows: Rows
+) -> None:
     store.upsert(map(make_pull, range(1, 30)))
     later = make_pull(4).updated_at + timedelta(days=9)
 
@@ -231,12 +280,16 @@ def test_what_is_fetched_during_a_run_is_not_lost(store, lake, make_pull, undist
 
 
 def test_what_is_fetched_between_plan_and_replay_is_replayed_once(
-    store, lake, make_pull, undisturbed, rows, monkeypatch
-):
+    store: SqliteStore,
+    lake: Lake,
+    make_pull: MakePull,
+    undisturbed: Undisturbed,
+    rows: Rows,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     store.upsert(map(make_pull, range(1, 10)))
-    plan = local.plan
 
-    def plan_then_fetch(*args: object, **options: object) -> object:
+    def plan_then_fetch(*args: Any, **options: Any) -> Plan:
         planned = plan(*args, **options)
         store.upsert([make_pull(50), make_pull(51, hours=3.5)])
         return planned
@@ -248,7 +301,14 @@ def test_what_is_fetched_between_plan_and_replay_is_replayed_once(
     assert rows(lake).equals(undisturbed(store))
 
 
-def test_two_workers_write_what_one_writes(store, lake, make_pull, undisturbed, rows, monkeypatch):
+def test_two_workers_write_what_one_writes(
+    store: SqliteStore,
+    lake: Lake,
+    make_pull: MakePull,
+    undisturbed: Undisturbed,
+    rows: Rows,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(local, "PULLS_PER_WORKER", 1)
     names = ["o/a", "o/b", "o/c"]
     store.upsert(make_pull(n, repository=name) for n in range(1, 30) for name in names)
@@ -270,7 +330,13 @@ def interrupt() -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_ctrl_c_ends_the_run_and_leaves_nothing(store, lake, make_pull, monkeypatch, workers):
+def test_ctrl_c_ends_the_run_and_leaves_nothing(
+    store: SqliteStore,
+    lake: Lake,
+    make_pull: MakePull,
+    monkeypatch: pytest.MonkeyPatch,
+    workers: int,
+) -> None:
     monkeypatch.setattr(local, "PULLS_PER_WORKER", 1)
     store.upsert(make_pull(n, repository=name) for n in range(1, 30) for name in ("o/a", "o/b"))
     with pytest.raises(KeyboardInterrupt):
@@ -280,7 +346,9 @@ def test_ctrl_c_ends_the_run_and_leaves_nothing(store, lake, make_pull, monkeypa
     assert active_children() == []
 
 
-def test_a_worker_that_dies_is_told_and_leaves_nothing(store, lake, make_pull, monkeypatch):
+def test_a_worker_that_dies_is_told_and_leaves_nothing(
+    store: SqliteStore, lake: Lake, make_pull: MakePull, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(local, "PULLS_PER_WORKER", 1)
     names = [f"o/{index}" for index in range(6)]
     store.upsert(make_pull(n, repository=name) for n in range(1, 60) for name in names)
@@ -292,16 +360,21 @@ def test_a_worker_that_dies_is_told_and_leaves_nothing(store, lake, make_pull, m
     assert lake.repositories() == names
 
 
-def test_a_workers_error_is_the_runs_error(store, lake, make_pull, monkeypatch):
+def test_a_workers_error_is_the_runs_error(
+    store: SqliteStore, lake: Lake, make_pull: MakePull, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(local, "PULLS_PER_WORKER", 1)
     store.upsert(make_pull(n, repository=name) for n in range(1, 30) for name in ("o/a", "o/b"))
-    store._writer.execute("UPDATE pulls SET payload = x'00' WHERE number = 20")
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("UPDATE pulls SET payload = x'00' WHERE number = 20")
     with pytest.raises(PullriskError, match=r"pull 20 cannot be decoded(?s:.)*fetch again"):
         preprocess(store, lake, workers=2)
     assert left_files(lake) == set()
 
 
-def test_superseded_histories_are_deleted_after_a_while(store, lake, make_pull, monkeypatch):
+def test_superseded_histories_are_deleted_after_a_while(
+    store: SqliteStore, lake: Lake, make_pull: MakePull, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(local, "_READERS_GRACE", timedelta(0))
     for last in (5, 10, 15):
         store.upsert(map(make_pull, range(1, last)))
@@ -311,7 +384,7 @@ def test_superseded_histories_are_deleted_after_a_while(store, lake, make_pull, 
 
 
 @st.composite
-def arrivals(draw: st.DrawFn) -> list[list[tuple[int, int, str, int]]]:
+def arrivals(draw: st.DrawFn) -> list[list[Version]]:
     """Batches of (number, hour of the event, state, version of the pull)."""
     versions = st.tuples(
         st.integers(1, 12),
@@ -324,7 +397,9 @@ def arrivals(draw: st.DrawFn) -> list[list[tuple[int, int, str, int]]]:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(batches=arrivals())
-def test_any_order_of_arrival_gives_the_rows_of_one_full_replay(batches):
+def test_any_order_of_arrival_gives_the_rows_of_one_full_replay(
+    batches: list[list[Version]],
+) -> None:
     with TemporaryDirectory() as folder, SqliteStore(Path(folder, "pulls.sqlite")) as store:
         lake, fresh = Lake(Path(folder, "lake")), Lake(Path(folder, "fresh"))
         base = Pull(repository="o/r", number=1, created_at=START, updated_at=START, author="ann")

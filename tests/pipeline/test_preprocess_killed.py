@@ -1,0 +1,198 @@
+"""SIGKILL at any moment of a preprocess run, then a second run: as if nothing had happened."""
+
+import gzip
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pullrisk.features import RepositoryHistory
+from pullrisk.lake import Lake
+from pullrisk.preprocess import preprocess
+from pullrisk.pulls.record import Pull, parse_rest
+from pullrisk.pulls.sqlite import SqliteStore
+
+SAMPLE = Path(__file__).parents[2] / "sample"
+REPOSITORIES = ["kedro-org/kedro", "rust-lang/cargo"]
+FIRST, ALL = 150, 400
+
+RUN = """
+import os, signal, sys
+from importlib import import_module
+from pathlib import Path
+from pullrisk.lake import Lake
+from pullrisk.preprocess import preprocess
+from pullrisk.pulls.sqlite import SqliteStore
+
+store, lake, when, module, name, times = sys.argv[1:]
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def killing(function, countdown=[int(times)]):
+    def wrapper(*args, **kwargs):
+        countdown[0] -= 1
+        if when == "before" and not countdown[0]:
+            die()
+        result = function(*args, **kwargs)
+        if when == "after" and not countdown[0]:
+            die()
+        return result
+    return wrapper
+
+if when != "never":
+    *path, last = name.split(".")
+    owner = import_module(module)
+    for part in path:
+        owner = getattr(owner, part)
+    setattr(owner, last, killing(getattr(owner, last)))
+print("started", flush=True)
+preprocess(SqliteStore(Path(store)), Lake(lake))
+"""
+MOMENTS = [
+    ("before", "pullrisk.lake.writer", "_OpenFile.close", 1),
+    ("after", "pullrisk.lake.writer", "_OpenFile._write_group", 1),
+    ("after", "pullrisk.lake.writer", "FeatureWriter.finish", 1),
+    ("before", "pullrisk.lake.objects", "Objects.write", 2),
+    ("after", "pullrisk.lake.files", "Files.write", 1),
+    ("after", "pullrisk.lake.files", "Files.write", 4),
+    ("before", "pullrisk.lake.commit", "_write", 1),
+    ("after", "pullrisk.lake.commit", "_write", 1),
+    ("before", "pullrisk.lake.table", "Lake.vacuum_objects", 1),
+]
+
+
+def pulls(repository: str, last: int) -> list[Pull]:
+    with gzip.open(SAMPLE / f"{repository.replace('/', '__')}.jsonl.gz") as lines:
+        return [parse_rest(line) for line in islice(lines, last)]
+
+
+def content(lake: Lake) -> tuple[pa.Table, list[bytes | None]]:
+    """Rows and histories: everything that a reader can see."""
+    lake.refresh()
+    if not lake.exists():
+        return pa.table({}), []
+    rows = lake.table().drop_columns(["run"])
+    return rows, [lake.history(name) for name in lake.repositories()]
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a store, and the lake of a first run over the earliest pulls of it."""
+    folder = tmp_path_factory.mktemp("stages")
+    with SqliteStore(folder / "pulls.sqlite") as store:
+        for name in REPOSITORIES:
+            store.upsert(pulls(name, FIRST))
+        preprocess(store, Lake(folder / "first"))
+        for name in REPOSITORIES:
+            store.upsert(pulls(name, ALL))
+        preprocess(store, Lake(folder / "expected"))
+    return folder
+
+
+@pytest.fixture
+def lake(stages: Path, tmp_path: Path) -> Lake:
+    shutil.copytree(stages / "first", tmp_path / "lake")
+    return Lake(tmp_path / "lake")
+
+
+def start(stages: Path, lake: Lake, *moment: object) -> "subprocess.Popen[str]":
+    arguments = [str(stages / "pulls.sqlite"), lake.uri, *map(str, moment or ("never", "", "", 0))]
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, *arguments], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+    process.stdout.close()
+    return process
+
+
+def recovers(stages: Path, lake: Lake) -> None:
+    """After a kill readers see the first run or the whole second; another run completes it."""
+    first, expected = content(Lake(stages / "first")), content(Lake(stages / "expected"))
+    assert content(lake) in (first, expected)
+    with SqliteStore(stages / "pulls.sqlite") as store:
+        preprocess(store, lake)
+        assert content(lake) == expected
+        assert preprocess(store, lake).run is None
+    lake.vacuum(older_than=timedelta(0))
+    assert content(lake) == expected
+    assert len(list(Path(lake.uri, "histories").glob("*/*"))) == 2 * len(REPOSITORIES)
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: f"{moment[0]} {moment[2]}")
+def test_a_run_killed_at_its_worst_moments_is_completed_by_the_next(
+    stages: Path, lake: Lake, moment: tuple[str, str, str, int]
+) -> None:
+    process = start(stages, lake, *moment)
+    assert process.wait(timeout=60) == -signal.SIGKILL
+    recovers(stages, lake)
+
+
+def test_runs_killed_at_random_moments_are_completed_by_the_next(stages: Path, lake: Lake) -> None:
+    started = time.perf_counter()
+    assert start(stages, Lake(f"{lake.uri}-timed")).wait(timeout=60) == 0
+    whole = time.perf_counter() - started
+    chance = random.Random(7)
+    for _ in range(6):
+        process = start(stages, lake)
+        time.sleep(chance.uniform(0, whole / 4))
+        process.kill()
+        process.wait(timeout=60)
+        assert content(lake) in (
+            content(Lake(stages / "first")),
+            content(Lake(stages / "expected")),
+        )
+    recovers(stages, lake)
+
+
+def test_a_reader_beside_runs_never_sees_half_of_one(tmp_path: Path) -> None:
+    known = {name: pulls(name, 110) for name in REPOSITORIES}
+    lake, seen = Lake(tmp_path / "lake"), set[int]()
+    done, errors = threading.Event(), list[BaseException]()
+
+    def read() -> None:
+        reader = Lake(lake.uri)
+        while not done.is_set():
+            reader.refresh()
+            if reader.exists():
+                seen.add(consistent_rows(reader))
+
+    def guarded() -> None:
+        try:
+            read()
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=guarded)
+    thread.start()
+    with SqliteStore(tmp_path / "pulls.sqlite") as store:
+        for last in range(10, 111, 10):
+            for name in REPOSITORIES:
+                store.upsert(known[name][last - 10 : last])
+            preprocess(store, lake, full=last % 30 == 0)
+    done.set()
+    thread.join()
+    assert errors == []
+    assert seen <= set(range(10, 111, 10))
+    assert len(seen) > 2
+
+
+def consistent_rows(reader: Lake) -> int:
+    """Rows of each repository: as many in all of them, and as many as its history has seen."""
+    rows: list[str] = reader.table(["repository"])["repository"].to_pylist()
+    counts = {name: rows.count(name) for name in reader.repositories()}
+    assert set(counts) == set(REPOSITORIES)
+    for name, count in counts.items():
+        assert RepositoryHistory.load(reader.history(name) or b"").pulls == count
+    assert len(set(counts.values())) == 1
+    return next(iter(counts.values()))
