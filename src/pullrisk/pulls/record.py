@@ -35,11 +35,21 @@ class ChangedFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     previous_path: str | None = None
 
 
+class Review(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One review: `state` is `approved`, `changes_requested`, `commented` or `dismissed`."""
+
+    author: str | None
+    state: str
+    submitted_at: datetime | None = None
+
+
 class Pull(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
     """A pull request as its source described it at `updated_at`. Times are aware, in UTC.
 
     `author` is None for a deleted account. `files` is None where the source does not list
-    them; `changed_files` is the true number of files even where the list was cut.
+    them; `changed_files` is the true number of files even where the list was cut. `reviews` is
+    None likewise. `review_decision` and `checks` (the head commit's check runs, together) are
+    GitHub's words in lower case; `closes` names the issues it closes, as `owner/name#number`.
     """
 
     repository: str
@@ -68,6 +78,10 @@ class Pull(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False)
     changed_files: int | None = None
     files: tuple[ChangedFile, ...] | None = None
     repository_id: int | None = None
+    reviews: tuple[Review, ...] | None = None
+    review_decision: str | None = None
+    checks: str | None = None
+    closes: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
