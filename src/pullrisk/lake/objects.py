@@ -1,4 +1,7 @@
-"""Histories and ledgers: one sealed object for each repository and run, beside the table."""
+"""Histories and ledgers: one sealed object for each repository and run, beside the table.
+
+Sealed means compressed (zstd) under a digest, so that damage is found when it is read.
+"""
 
 from datetime import datetime
 from hashlib import blake2b
@@ -7,6 +10,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 
 from pullrisk.errors import LakeError
 from pullrisk.lake.files import Files, StoredFile
@@ -14,6 +18,7 @@ from pullrisk.lake.files import Files, StoredFile
 FOLDER: Final = "histories"
 _MAGIC: Final = b"PRO1"
 _DIGEST: Final = 16
+_LENGTH: Final = 8
 
 Kind = Literal["history", "ledger"]
 _KINDS: Final[tuple[Kind, ...]] = ("history", "ledger")
@@ -33,7 +38,7 @@ class Ledger(msgspec.Struct):
     as_of: datetime | None = None
 
     def encode(self) -> bytes:
-        """16 bytes a pull."""
+        """At most 16 bytes a pull."""
         saved = _SavedLedger(
             as_of=self.as_of,
             numbers=np.fromiter(self.pulls.keys(), "<i8", len(self.pulls)).tobytes(),
@@ -121,15 +126,23 @@ def _folder(repository: str) -> str:
 
 
 def _seal(content: bytes) -> bytes:
-    return _MAGIC + blake2b(content, digest_size=_DIGEST).digest() + content
+    packed: bytes = _codec().compress(content, asbytes=True)
+    body = len(content).to_bytes(_LENGTH, "little") + packed
+    return _MAGIC + blake2b(body, digest_size=_DIGEST).digest() + body
 
 
 def _unseal(sealed: bytes) -> bytes:
     start = len(_MAGIC) + _DIGEST
-    content = sealed[start:]
-    if sealed[:start] != _MAGIC + blake2b(content, digest_size=_DIGEST).digest():
+    body = sealed[start:]
+    if sealed[:start] != _MAGIC + blake2b(body, digest_size=_DIGEST).digest():
         raise ValueError("its content is not what was written")
+    length = int.from_bytes(body[:_LENGTH], "little")
+    content: bytes = _codec().decompress(body[_LENGTH:], length, asbytes=True)
     return content
+
+
+def _codec() -> pa.Codec:
+    return pa.Codec("zstd", compression_level=1)
 
 
 def _damaged(root: str, where: str, error: Exception) -> DamagedObjectError:

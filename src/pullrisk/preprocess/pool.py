@@ -101,11 +101,16 @@ class _Pool:
         process, work = self._processes[connection], self._current[connection]
         process.join(_EXIT_SECONDS)
         code = process.exitcode or 0
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        killed = code < 0
+        how = f"signal {signal.Signals(-code).name}" if killed else f"exit code {code}"
         return PullriskError(
             f"a worker died ({how}) while it replayed {work.repository if work else 'nothing'}",
-            hint="often this is too little memory: run again with fewer workers; "
-            "the lake is as it was",
+            hint="the lake is as it was; "
+            + (
+                "often this is too little memory: run again with fewer workers"
+                if killed
+                else "what the worker printed says why; try again with one worker"
+            ),
         )
 
 
