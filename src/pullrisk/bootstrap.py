@@ -1,12 +1,20 @@
 """From settings to adapters: the only place that chooses between them."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
 
 from pullrisk.settings import Settings
 
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
+    from pullrisk.model.bundle import Bundle
+    from pullrisk.model.metadata import OperatingPoints
     from pullrisk.pulls.store import PullStore
+    from pullrisk.train.tracking import Tracking
+
+MODEL_FILE: Final = "model.onnx"
+"""The last trained model, in the home folder."""
 
 
 def open_store(settings: Settings) -> "PullStore":
@@ -21,3 +29,35 @@ def open_lake(settings: Settings) -> "Lake":
     from pullrisk.lake import Lake
 
     return Lake(settings.lake_uri)
+
+
+def tracking(settings: Settings) -> "Tracking":
+    """Where training runs and models are registered."""
+    from pullrisk.train.tracking import Tracking
+
+    return Tracking(settings.tracking_uri, settings.home.absolute() / "mlartifacts")
+
+
+def load_model(settings: Settings, reference: str | None = None) -> "Bundle":
+    """A model: a file, a registered version (`3`) or alias (`@champion`), or the last trained.
+
+    Raises ModelError, and MissingExtraError where a registered one is asked for without mlflow.
+    """
+    from pullrisk.model.bundle import Bundle
+
+    if reference is None:
+        return Bundle.load(settings.home / MODEL_FILE)
+    if not reference.startswith("@") and not reference.isdecimal():
+        return Bundle.load(Path(reference))
+    from pullrisk.train.tracking import download
+
+    with TemporaryDirectory(prefix="pullrisk-") as folder:
+        return Bundle.load(download(tracking(settings), reference, Path(folder)))
+
+
+def operating_points(settings: Settings) -> "OperatingPoints":
+    """The bands of risk, as the model reads them."""
+    from pullrisk.model.metadata import OperatingPoints
+
+    points = settings.operating_points
+    return OperatingPoints(high=points.high, elevated=points.elevated)

@@ -43,8 +43,8 @@ Model: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--model",
-        metavar="VERSION",
-        help="A registered version, an alias or a folder; the champion unless given.",
+        metavar="MODEL",
+        help="A file, a registered version (3) or alias (@champion); else the last trained.",
         show_default=False,
     ),
 ]

@@ -9,13 +9,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-RIGHT: Final = "right"
-_PIPE_WIDTH: Final = 10_000
+WIDE: Final = ("pull request", "title", "why")
+"""Columns of running text: on a terminal they share what the others leave."""
+
+
+def is_terminal() -> bool:
+    """Whether standard output is a terminal."""
+    return sys.stdout.isatty()
 
 
 def terminal() -> Console:
     """Standard output; rich leaves colours out where it is a pipe or NO_COLOR is set."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    return Console(highlight=False, soft_wrap=not is_terminal())
 
 
 def say(text: str, *, style: str = "") -> None:
@@ -37,7 +42,7 @@ def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[str | Text]], *, right: Sequence[str] = ()
 ) -> None:
     """Rows under their columns; those named in `right` are numbers and align to the right."""
-    if sys.stdout.isatty():
+    if is_terminal():
         terminal().print(_rich_table(columns, rows, right))
     else:
         print(aligned(columns, rows, right=right))
@@ -62,19 +67,22 @@ def aligned(
 def _rich_table(
     columns: Sequence[str], rows: Sequence[Sequence[str | Text]], right: Sequence[str]
 ) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    wide = any(name in WIDE for name in columns)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), expand=wide)
     for name in columns:
         if name in right:
             table.add_column(name, justify="right", no_wrap=True)
         else:
-            table.add_column(name, overflow="fold")
+            table.add_column(name, overflow="fold", ratio=1 if name in WIDE else None)
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     return table
 
 
 def _flat(cell: str | Text) -> str:
-    return " ".join((cell.plain if isinstance(cell, Text) else cell).split())
+    """The cell on one line; lines of it become parts."""
+    text = cell.plain if isinstance(cell, Text) else cell
+    return "; ".join(" ".join(line.split()) for line in text.splitlines())
 
 
 def _plain(value: object) -> object:

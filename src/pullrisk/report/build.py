@@ -1,5 +1,6 @@
 """Gathers what stands on the report: charts, drivers, and the riskiest recent pulls."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -23,8 +24,8 @@ RECENT: Final = timedelta(days=180)
 READ: Final = 1_000
 """At most this many recent pulls, and as many open ones, of each repository are scored."""
 SHOWN: Final = 24
-SHOWN_EACH: Final = 10
-"""At most this many of one repository: a troubled one must not hide the others."""
+LARGEST_PART: Final = 0.4
+"""Share of the shown that one repository may fill: a troubled one must not hide the others."""
 
 Key = tuple[str, int]
 
@@ -41,6 +42,7 @@ def build(
     """Everything of the page; `model` is the model's name for people."""
     bundle = scorer.bundle
     by_feature, by_family = drivers(bundle, dataset.x, dataset.repository, dataset.repositories)
+    outcomes = _Outcomes(dataset)
     return Contents(
         generated_at=now,
         model=model,
@@ -51,26 +53,28 @@ def build(
         distribution=_distribution(bundle, dataset),
         drivers=by_feature,
         families=by_family,
-        riskiest=list(riskiest(scorer, dataset, store, now=now)),
+        riskiest=[
+            Riskiest(one, outcomes.of(one)) for one in riskiest_recent(scorer, store, now=now)
+        ],
     )
 
 
-def riskiest(
-    scorer: Scorer, dataset: Dataset, store: PullStore, *, now: datetime, limit: int = SHOWN
-) -> Iterator[Riskiest]:
-    """The riskiest of every repository's recent and open pulls, with what became of them."""
+def riskiest_recent(
+    scorer: Scorer, store: PullStore, *, now: datetime, limit: int = SHOWN
+) -> list[Scored]:
+    """The riskiest of every repository's recent and open pulls, with the reasons."""
     pulls = [pull for pull in recent(store) if not is_undo(pull)]
     scored = scorer.score(pulls, now=now, explained=False)
     order = sorted(range(len(pulls)), key=lambda place: -_weight(scored[place]))
+    most = math.ceil(limit * LARGEST_PART)
     taken: Counter[str] = Counter()
-    chosen = []
-    for place in order:
-        taken[pulls[place].repository] += 1
-        if taken[pulls[place].repository] <= SHOWN_EACH:
-            chosen.append(pulls[place])
-    outcomes = _Outcomes(dataset)
-    for one in scorer.score(chosen[:limit], now=now, explained=True):
-        yield Riskiest(one, outcomes.of(one))
+    chosen: list[Pull] = []
+    rest: list[Pull] = []
+    for pull in (pulls[place] for place in order):
+        taken[pull.repository] += 1
+        (chosen if taken[pull.repository] <= most else rest).append(pull)
+    chosen += rest[: max(limit - len(chosen), 0)]
+    return scorer.score(chosen[:limit], now=now, explained=True)
 
 
 def recent(store: PullStore) -> Iterator[Pull]:

@@ -1,0 +1,108 @@
+"""`pullrisk train`: the network, trained on the lake and registered."""
+
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import typer
+
+from pullrisk.cli import options
+from pullrisk.cli.output import print_json, say, warn
+from pullrisk.cli.session import Session
+from pullrisk.cli.tables import print_evaluation
+
+if TYPE_CHECKING:
+    from pullrisk.train.pipeline import TrainResult
+
+Seed: TypeAlias = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Seed of the training. [dim](0)[/dim]", show_default=False),
+]
+Maturity: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--maturity-days",
+        metavar="DAYS",
+        help="Days until a pull request without a revert is clean. [dim](90)[/dim]",
+        show_default=False,
+    ),
+]
+Outcome: TypeAlias = Literal["reverted", "trouble"]
+Target: TypeAlias = Annotated[
+    Outcome,
+    typer.Option(help="What counts: reverted, or trouble (reverted or hot-fixed)."),
+]
+
+
+def run(
+    target: Target = "reverted",
+    seed: Seed = None,
+    maturity_days: Maturity = None,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train the network on matured outcomes, judge it, and register it with MLflow.
+
+    The last quarter of each repository's time is kept for the judgement. The model is written
+    to model.onnx in the home folder, where the other commands find it.
+
+    [bold]Examples[/bold]
+
+      pullrisk train
+
+      pullrisk train --target trouble --seed 1
+    """
+    with Session.open(home=home, quiet=quiet, seed=seed, maturity_days=maturity_days) as session:
+        result = train(session, target=target)
+    if as_json:
+        print_json(
+            {
+                "model": result.model,
+                "run_id": result.tracked.run_id,
+                "version": result.tracked.version,
+                "aliases": result.tracked.aliases,
+                "best_epoch": result.trained.best_epoch,
+                "notes": result.trained.notes,
+                "evaluation": result.evaluation,
+            }
+        )
+        return
+    print_evaluation(result.evaluation)
+    say(summary(result))
+    for note in result.trained.notes:
+        warn(f"note: {note}")
+
+
+def train(
+    session: Session, *, target: Literal["reverted", "trouble"] = "reverted"
+) -> "TrainResult":
+    """Train on the session's lake and register the model."""
+    from pullrisk.bootstrap import operating_points, tracking
+    from pullrisk.train.pipeline import train_model
+    from pullrisk.train.training import TrainSettings
+
+    settings = session.settings
+    return train_model(
+        session.lake.table(),
+        home=settings.home,
+        settings=TrainSettings(
+            target=target,
+            maturity_days=settings.maturity_days,
+            seed=settings.seed,
+            operating_points=operating_points(settings),
+        ),
+        tracking=tracking(settings),
+        read=session.store.events,
+        source={"lake": session.lake.uri, "version": str(session.lake.version)},
+        progress=session.progress,
+    )
+
+
+def summary(result: "TrainResult") -> str:
+    """What a training made, in one line."""
+    facts = result.trained.bundle.metadata.facts
+    also = f" ({', '.join(result.tracked.aliases)})" if result.tracked.aliases else ""
+    return (
+        f"trained on {facts.examples:,} pull requests, {facts.positives:,} of them "
+        f"{facts.target}; registered as version {result.tracked.version}{also}, "
+        f"written to {result.model}"
+    )
