@@ -13,22 +13,20 @@ from numpy.typing import NDArray
 
 from pullrisk.errors import MissingExtraError
 from pullrisk.model.metadata import METADATA_KEY, Metadata
+from pullrisk.model.residuals import ERROR_CAP
 from pullrisk.model.scaling import CLIP, Scaling
 
 OPSET: Final = 17
 IR_VERSION: Final = 8
 
-ERROR_CAP: Final = 25.0
-"""Most that one feature adds to the novelty error, in units of its own usual squared error."""
-
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the graph is made of: scaling, the network's weights, usual squared errors [d]."""
+    """What the graph is made of: scaling, the network's weights, whitening [d, k]."""
 
     scaling: Scaling
     weights: dict[str, NDArray[np.float32]]
-    usual_error: NDArray[np.float32]
+    whitening: NDArray[np.float32]
 
 
 def to_onnx(parts: Parts, metadata: Metadata) -> bytes:
@@ -45,18 +43,6 @@ def to_onnx(parts: Parts, metadata: Metadata) -> bytes:
     entry.key, entry.value = METADATA_KEY, msgspec.json.encode(metadata).decode()
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString(deterministic=True))
-
-
-def novelty_error(
-    z: NDArray[np.float32], rebuilt: NDArray[np.float32], usual_error: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """What the graph computes, in numpy: mean capped squared error of scaled rows [n, d], [n].
-
-    Each feature counts in units of its own usual squared error, so that one that is hard to
-    rebuild for every pull says no more than the others.
-    """
-    weighted = np.square(z - rebuilt) / usual_error
-    return np.asarray(np.minimum(weighted, ERROR_CAP).mean(axis=1), np.float64)
 
 
 def _scale(b: "_Builder", scaling: Scaling) -> None:
@@ -93,9 +79,9 @@ def _answers(b: "_Builder", metadata: Metadata) -> None:
     b.op("Sigmoid", "calibrated", to="risk")
     b.op("ReduceMean", "members_rebuilt", to="rebuilt", axes=[0], keepdims=0)
     b.op("Sub", "z", "rebuilt", to="residual")
-    b.op("Mul", "residual", "residual", to="squared")
-    b.op("Div", "squared", "usual_error", to="weighted")
-    b.op("Min", "weighted", "error_cap", to="capped")
+    b.op("MatMul", "residual", "whitening", to="whitened")
+    b.op("Mul", "whitened", "whitened", to="squared")
+    b.op("Min", "squared", "error_cap", to="capped")
     b.op("ReduceMean", "capped", to="novelty_error", axes=[1], keepdims=0)
     b.op("Transpose", "members_code", to="rows_code", perm=[1, 0, 2])
     b.op("Reshape", "rows_code", "flat", to="code")
@@ -117,7 +103,7 @@ def _constants(parts: Parts, metadata: Metadata) -> dict[str, NDArray[Any]]:
         "logarithmic": parts.scaling.logarithmic,
         "mean": parts.scaling.mean,
         "spread": parts.scaling.spread,
-        "usual_error": parts.usual_error,
+        "whitening": parts.whitening,
         **parts.weights,
     }
 

@@ -87,6 +87,7 @@ def evaluate(
         bands=figures.bands(judged.bands, judged.labels) if ours else {},
         probability=figures.probability(*ours) if ours else None,
         capture=figures.capture(*ours, judged.groups) if ours else None,
+        scores=figures.histogram(*ours) if ours else None,
         reconstruction=_reconstruction(bundle, dataset, windows),
         novelty=novelty,
         repositories=figures.by_repository(

@@ -16,9 +16,10 @@ from pullrisk.errors import NotEnoughDataError, SettingsError
 from pullrisk.features.schema import Feature
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.calibration import Calibration, fit_platt
-from pullrisk.model.graph import Parts, novelty_error, to_onnx
+from pullrisk.model.graph import Parts, to_onnx
 from pullrisk.model.metadata import Distribution, Facts, Metadata, OperatingPoints, Typical
 from pullrisk.model.network import Network
+from pullrisk.model.residuals import novelty_error, whitening
 from pullrisk.model.scaling import Scaling
 from pullrisk.progress import Progress
 from pullrisk.train.dataset import TARGETS, Dataset, Target
@@ -29,7 +30,6 @@ LEAST_PULLS: Final = 50
 """Fewer training rows than this cannot say what is usual."""
 LEAST_POSITIVES: Final = 20
 """Fewer positives among the training labels than this give no risk worth showing."""
-_LEAST_USUAL_ERROR: Final = 0.02
 _CALIBRATION_PRIOR: Final = 10.0
 
 
@@ -176,10 +176,10 @@ class _Outcome:
         windows, data = self.windows, self.dataset
         recent = windows.validation if len(windows.validation.z) else windows.training
         logit, rebuilt = predict(self.network, recent.z)
-        usual = np.square(recent.z - rebuilt).mean(axis=0)
-        usual = np.maximum(usual, _LEAST_USUAL_ERROR).astype(np.float32)
+        residuals = recent.z - rebuilt
+        directions = whitening(residuals)
         calibration = _calibrate(predict(self.fitted.network, recent.z)[0], recent)
-        error = novelty_error(recent.z, rebuilt, usual)
+        error = novelty_error(residuals, directions)
         names, codes, past = data.repositories, recent.repository, ~self.split.test
         metadata = Metadata(
             schema_hash="",
@@ -192,7 +192,7 @@ class _Outcome:
             typical=Typical.of(data.x[past], data.repository[past], names),
             facts=self._facts(settings),
         )
-        return Parts(scaling, self.network.weights(), usual), metadata
+        return Parts(scaling, self.network.weights(), directions), metadata
 
     def _facts(self, settings: TrainSettings) -> Facts:
         training = self.windows.training
