@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from pullrisk.features import NAMES, RepositoryHistory
-from pullrisk.lake import Lake
+from pullrisk.lake import Change, Lake
+from pullrisk.lake.commit import commit
+from pullrisk.lake.files import Files
 from pullrisk.lake.schema import SCHEMA
 from pullrisk.preprocess import local, preprocess
 from pullrisk.preprocess.plan import Plan, plan
@@ -111,3 +113,38 @@ def test_superseded_histories_are_deleted_after_a_while(
         preprocess(store, lake)
     assert sum(".history" in name for name in left_files(lake)) == 1
     assert lake.history("o/r")
+
+
+def test_ctrl_c_just_after_the_commit_keeps_the_run(
+    store: SqliteStore, lake: Lake, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def commit_then_interrupt(files: Files, change: Change) -> int:
+        commit(files, change)
+        raise KeyboardInterrupt
+
+    store.upsert(map(made_pull, range(1, 10)))
+    with monkeypatch.context() as patched:
+        patched.setattr("pullrisk.lake.table.commit", commit_then_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            preprocess(store, lake)
+    assert preprocess(store, lake).run is None
+    assert rows(lake).equals(undisturbed(store))
+
+
+def test_a_pull_that_changes_between_plan_and_replay_is_replayed_again(
+    store: SqliteStore, lake: Lake, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = made_pull(4).updated_at + timedelta(days=9)
+
+    def plan_then_fetch(*args: Any, **options: Any) -> Plan:
+        planned = plan(*args, **options)
+        store.upsert([made_pull(4, hours=6.5, updated_at=later)])
+        return planned
+
+    store.upsert(map(made_pull, range(1, 10)))
+    with monkeypatch.context() as patched:
+        patched.setattr(local, "plan", plan_then_fetch)
+        preprocess(store, lake)
+    preprocess(store, lake)
+    assert rows(lake).equals(undisturbed(store))
+    assert preprocess(store, lake).run is None

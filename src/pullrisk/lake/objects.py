@@ -29,10 +29,7 @@ class DamagedObjectError(LakeError):
 
 
 class Ledger(msgspec.Struct):
-    """Which pulls a history has consumed: number → `record.fingerprint`, up to `as_of`.
-
-    A fingerprint of 0 stands for a pull that changed while it was read.
-    """
+    """Which pulls a history has consumed: number → `record.fingerprint`, up to `as_of`."""
 
     pulls: dict[int, int]
     as_of: datetime | None = None

@@ -24,7 +24,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     repository: str
-    pulls: Mapping[int, int]
+    pulls: dict[int, int]
     base: int | None = None
     append: bool = False
     note: str | None = None

@@ -95,7 +95,10 @@ class RepositoryReplay:
 
     def save(self) -> Replayed:
         """Write the history and the ledger as objects of this run."""
-        self._ledger.pulls.update(self._fingerprints())
+        # Where a pull changed since the plan was made, its planned fingerprint is no longer the
+        # store's, so that the next run replays it.
+        planned = self._work.pulls | self._arrived
+        self._ledger.pulls.update((number, planned[number]) for number in self._consumed)
         self._ledger.as_of = self._history.as_of
         self._objects.write(
             self._work.repository, run=self._run, history=self._history.save(), ledger=self._ledger
@@ -133,20 +136,3 @@ class RepositoryReplay:
             if pull.number not in planned:  # fetched since the plan was made
                 self._arrived[pull.number] = fingerprint(pull)
             yield pull
-
-    def _fingerprints(self) -> dict[int, int]:
-        """Number → fingerprint of what was replayed; 0 where the store changed meanwhile.
-
-        A pull whose fingerprint is the planned one after the replay had it during the replay.
-        """
-        now, planned = self._store.fingerprints(self._work.repository), self._work.pulls
-        if now == planned and not self._arrived and len(self._consumed) == len(planned):
-            return dict(planned)
-        return {
-            number: self._arrived[number]
-            if number in self._arrived
-            else planned[number]
-            if now.get(number) == planned[number]
-            else 0
-            for number in self._consumed
-        }
