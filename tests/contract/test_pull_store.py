@@ -1,4 +1,4 @@
-"""What every pull store must do; a new adapter adds its factory to FACTORIES."""
+"""What every pull store must do; a new adapter adds itself to STORES."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,21 +9,23 @@ import msgspec
 import pytest
 
 from pullrisk.errors import StoreError
-from pullrisk.pulls.record import ChangedFile, Pull, fingerprint
+from pullrisk.pulls.mongo import MongoStore
+from pullrisk.pulls.record import ChangedFile, Pull, Review, fingerprint
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.pulls.store import PullStore, Written
 
-FACTORIES: dict[str, Callable[[Path], PullStore]] = {
-    "sqlite": lambda folder: SqliteStore(folder / "new" / "pulls.sqlite"),
-}
+STORES = ("sqlite", "mongo")
 DAY = datetime(2024, 2, 29, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture(params=FACTORIES)
+@pytest.fixture(params=STORES)
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], PullStore]:
     """Opens the same store, again at each call."""
-    return lambda: FACTORIES[request.param](tmp_path)
+    if request.param == "sqlite":
+        return lambda: SqliteStore(tmp_path / "new" / "pulls.sqlite")
+    uri: str = request.getfixturevalue("mongo_uri")
+    return lambda: MongoStore(uri)
 
 
 @pytest.fixture
@@ -94,6 +96,13 @@ def test_a_pull_comes_back_equal_in_every_field(store: PullStore) -> None:
         additions=1,
         deletions=None,
         changed_files=7,
+        reviews=(
+            Review("z", "approved", DAY + timedelta(microseconds=7)),
+            Review(None, "commented"),
+        ),
+        review_decision="approved",
+        checks="success",
+        closes=("o/r#1", "p/q#2"),
         files=(ChangedFile('a "b"\n\tc.py', "renamed", None, 0, "old\n.py"), ChangedFile("é")),
         repository_id=9,
     )
@@ -223,6 +232,30 @@ def test_checkpoints_are_kept_by_key_and_replaced(
         assert again.checkpoint("a") == {"page": 2}
         assert again.checkpoint("b") == {}
         assert again.checkpoint("c") is None
+
+
+def test_all_pulls_come_by_number_open_ones_too(store: PullStore) -> None:
+    store.upsert([still_open(1_500), merged(2, hours=9), unmerged(3), merged(1, repository="a/a")])
+    store.upsert(map(still_open, range(10, 1_400)))
+    assert [pull.number for pull in store.pulls("o/r")] == [2, 3, *range(10, 1_400), 1_500]
+    assert next(store.pulls("o/r")) == merged(2, hours=9)
+    assert list(store.pulls("no/such")) == []
+
+
+def test_all_checkpoints_are_listed(store: PullStore) -> None:
+    assert store.checkpoints() == {}
+    store.upsert([merged(1)], checkpoint=("b", {"page": [1, {"$x.y": None}]}))
+    store.upsert([], checkpoint=("a", {}))
+    assert list(store.checkpoints().items()) == [("a", {}), ("b", {"page": [1, {"$x.y": None}]})]
+
+
+def test_a_label_given_without_an_update_is_written_though_the_event_is_the_same(
+    store: PullStore,
+) -> None:
+    labelled = msgspec.structs.replace(merged(1), labels=("bug",))
+    store.upsert([merged(1)])
+    assert store.upsert([labelled]) == Written(updated=1)
+    assert store.get("o/r", 1) == labelled
 
 
 def test_when_the_source_raises_midway_the_checkpoint_stays_and_the_store_works(

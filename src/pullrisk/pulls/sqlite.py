@@ -4,7 +4,6 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -14,6 +13,7 @@ import msgspec
 
 from pullrisk.errors import StoreError
 from pullrisk.pulls import record
+from pullrisk.pulls.moments import microseconds, moment
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite_file import explained, open_reader, open_writer
 from pullrisk.pulls.store import RepositorySummary, Written
@@ -45,13 +45,12 @@ SELECT payload, number FROM pulls INDEXED BY pulls_by_event
 WHERE repository = ? AND event_at IS NOT NULL AND number IN (SELECT value FROM json_each(?))
 ORDER BY event_at, number
 """
+_PULLS: Final = "SELECT payload, number FROM pulls WHERE repository = ? ORDER BY number"
 _RECENT: Final = """
 SELECT payload, number FROM pulls INDEXED BY pulls_by_update
 WHERE (?1 IS NULL OR repository = ?1) AND (?2 IS NULL OR state = ?2)
 ORDER BY updated_at DESC, repository, number LIMIT ?3
 """
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 Row: TypeAlias = tuple[str, int, int, int | None, str, int, int, bytes]
 
@@ -124,9 +123,9 @@ class SqliteStore:
                 merged=merged,
                 open=still_open,
                 files=files,
-                first_event_at=None if first is None else _moment(first),
-                last_event_at=None if last is None else _moment(last),
-                last_updated_at=_moment(updated),
+                first_event_at=None if first is None else moment(first),
+                last_event_at=None if last is None else moment(last),
+                last_updated_at=moment(updated),
             )
             for repository, pulls, merged, still_open, files, first, last, updated in self._rows(
                 _SUMMARY
@@ -144,6 +143,10 @@ class SqliteStore:
         among = msgspec.json.encode(list(numbers)).decode()
         return self._pulls(_EVENTS_AMONG, (repository, among))
 
+    def pulls(self, repository: str) -> Iterator[Pull]:
+        """Every pull by number, open ones too, as the store was when the first was read."""
+        return self._pulls(_PULLS, (repository,))
+
     def recent(
         self, *, repository: str | None = None, state: str | None = None, limit: int = 100
     ) -> list[Pull]:
@@ -155,6 +158,11 @@ class SqliteStore:
         query = "SELECT value FROM checkpoints WHERE key = ?"
         row = next(self._rows(query, (key,)), None)
         return None if row is None else msgspec.json.decode(row[0], type=dict[str, object])
+
+    def checkpoints(self) -> dict[str, dict[str, object]]:
+        """Every checkpoint by its key."""
+        rows = self._rows("SELECT key, value FROM checkpoints ORDER BY key")
+        return {key: msgspec.json.decode(value, type=dict[str, object]) for key, value in rows}
 
     def close(self) -> None:
         """Close the file; reads still under way end first. Safe to call twice."""
@@ -224,21 +232,13 @@ def _row(pull: Pull) -> Row:
     return (
         pull.repository,
         pull.number,
-        _microseconds(pull.updated_at),
-        None if event_at is None else _microseconds(event_at),
+        microseconds(pull.updated_at),
+        None if event_at is None else microseconds(event_at),
         pull.state,
         len(pull.files or ()),
         record.fingerprint(pull),
         record.encode(pull),
     )
-
-
-def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def _moment(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _last_id(connection: sqlite3.Connection) -> int:

@@ -1,7 +1,7 @@
 """The port through which everything reads and writes pull requests.
 
-Adapters: `sqlite.SqliteStore` (the embedded default). Any adapter passes
-tests/contract/test_pull_store.py.
+Adapters: `sqlite.SqliteStore` (the embedded default) and `mongo.MongoStore`. Any adapter
+passes tests/contract/test_pull_store.py.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -91,6 +91,9 @@ class PullStore(Protocol):
         disturb it: no pull comes twice or is skipped.
         """
 
+    def pulls(self, repository: str) -> Iterator[Pull]:
+        """Every pull of the repository by number, open ones too. Streams, like `events`."""
+
     def recent(
         self, *, repository: str | None = None, state: str | None = None, limit: int = 100
     ) -> list[Pull]:
@@ -101,6 +104,9 @@ class PullStore(Protocol):
 
     def checkpoint(self, key: str) -> dict[str, object] | None:
         """The value last saved under the key, or None."""
+
+    def checkpoints(self) -> dict[str, dict[str, object]]:
+        """Every checkpoint by its key."""
 
     def close(self) -> None:
         """Release what the store holds; safe to call twice."""

@@ -1,0 +1,238 @@
+"""The pull store on MongoDB: for several machines, and for people who query it.
+
+Collections of the database that the URI names (`pullrisk` unless it does):
+
+    pulls        one document a pull request; see mongo_documents.py
+    checkpoints  {_id: key, value: JSON}
+    schema       one document: the version that wrote the store
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import heappop, heappush
+from itertools import islice
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+
+from pullrisk.errors import MissingExtraError, StoreError
+
+try:
+    from pymongo import DESCENDING
+except ImportError as error:
+    raise MissingExtraError.of(error.name or "pymongo", "mongo") from error
+
+from pullrisk.pulls.moments import moment
+from pullrisk.pulls.mongo_database import BY_EVENT, HAPPENED, Database
+from pullrisk.pulls.mongo_documents import KEYS, Document, key, to_pull
+from pullrisk.pulls.mongo_writes import batches, write
+from pullrisk.pulls.record import Pull
+from pullrisk.pulls.store import RepositorySummary, Written
+
+BATCH: Final = 1_000
+"""Pulls in one answer of a reading."""
+MANY: Final = 10_000
+"""Numbers asked for at once."""
+_ROW: Final = {name: False for name in KEYS if name not in ("_id", "schema", "event_us")}
+_SUMMARY: Final[Document] = {
+    "_id": "$repository",
+    "pulls": {"$sum": 1},
+    "merged": {"$sum": {"$cond": [{"$eq": ["$state", "merged"]}, 1, 0]}},
+    "open": {"$sum": {"$cond": [{"$eq": ["$state", "open"]}, 1, 0]}},
+    "files": {"$sum": "$file_count"},
+    "first": {"$min": "$event_us"},
+    "last": {"$max": "$event_us"},
+    "updated": {"$max": "$updated_us"},
+}
+_Key = tuple[int, int]
+
+
+class MongoStore:
+    """A `PullStore` in a MongoDB database, which its URI names. Threads and processes share it.
+
+    Nothing is created before the first write. Writes wait for a majority of the replica set.
+    What a fail-over cuts off is repeated for `patience` seconds; every write may be repeated.
+    Raises SettingsError for a URI that cannot be read, StoreError later, and never shows a
+    password.
+    """
+
+    def __init__(self, uri: str, *, patience: float = 60.0) -> None:
+        self._database = Database(uri, patience=patience)
+        self._pulls = self._database.pulls
+        self._checkpoints = self._database.checkpoints
+
+    def __repr__(self) -> str:
+        return f"MongoStore({self._database.address.shown!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[type["MongoStore"], tuple[str]]:
+        """A pickled store is one on the same database, which another process opens for itself."""
+        return MongoStore, (self._database.address.uri,)
+
+    def upsert(
+        self, pulls: Iterable[Pull], *, checkpoint: tuple[str, Mapping[str, object]] | None = None
+    ) -> Written:
+        """Write pulls batch by batch, then the checkpoint; see `PullStore.upsert`."""
+        self._database.prepare()
+        written = Written()
+        for batch in batches(pulls):
+            written += write(self._database, batch)
+        if checkpoint is not None:
+            name, value = checkpoint
+            document = {"_id": name, "value": msgspec.json.encode(value).decode()}
+            self._database.do(
+                lambda: self._checkpoints.replace_one({"_id": name}, document, upsert=True)
+            )
+        return written
+
+    def get(self, repository: str, number: int) -> Pull | None:
+        """One pull, or None."""
+        self._database.check()
+        document = self._database.do(
+            lambda: self._pulls.find_one({"_id": key(repository, number)}, _ROW)
+        )
+        return None if document is None else self._pull(document)
+
+    def repositories(self) -> list[RepositorySummary]:
+        """A summary of every repository, by name; reads one index and no document."""
+        if not self._database.check():
+            return []
+        pipeline: list[Document] = [{"$group": _SUMMARY}, {"$sort": {"_id": 1}}]
+        groups = self._database.do(lambda: list(self._pulls.aggregate(pipeline, hint=BY_EVENT)))
+        return [
+            RepositorySummary(
+                repository=group["_id"],
+                pulls=group["pulls"],
+                merged=group["merged"],
+                open=group["open"],
+                files=group["files"],
+                first_event_at=None if group["first"] is None else moment(group["first"]),
+                last_event_at=None if group["last"] is None else moment(group["last"]),
+                last_updated_at=moment(group["updated"]),
+            )
+            for group in groups
+        ]
+
+    def fingerprints(self, repository: str) -> dict[int, int]:
+        """Number → fingerprint of every closed or merged pull; reads one index, no document."""
+        self._database.check()
+        wanted = {"repository": repository, "event_us": HAPPENED}
+        rows = self._keys(wanted, "number", "fingerprint")
+        return {row["number"]: row["fingerprint"] for row in rows}
+
+    def events(self, repository: str, *, numbers: Iterable[int] | None = None) -> Iterator[Pull]:
+        """Closed and merged pulls in event order, those that were when the first was read.
+
+        One that was rewritten meanwhile comes as it is now, at the place of its event now;
+        one that was reopened does not come.
+        """
+        self._database.check()
+        moved: list[tuple[_Key, Document]] = []
+        for then, row in self._rows(repository, self._event_keys(repository, numbers)):
+            if row["event_us"] is None:
+                continue
+            now = (row["event_us"], row["number"])
+            if now > then:
+                heappush(moved, (now, row))
+                continue
+            while moved and moved[0][0] < then:
+                yield self._pull(heappop(moved)[1])
+            yield self._pull(row)
+        while moved:
+            yield self._pull(heappop(moved)[1])
+
+    def pulls(self, repository: str) -> Iterator[Pull]:
+        """Every pull by number, open ones too; those that were when the first was read."""
+        self._database.check()
+        keys = sorted(
+            (0, row["number"]) for row in self._keys({"repository": repository}, "number")
+        )
+        for _, row in self._rows(repository, keys):
+            yield self._pull(row)
+
+    def recent(
+        self, *, repository: str | None = None, state: str | None = None, limit: int = 100
+    ) -> list[Pull]:
+        """Pulls by last update, newest first."""
+        self._database.check()
+        if limit <= 0:
+            return []
+        named = {"repository": repository, "state": state}
+        wanted = {name: value for name, value in named.items() if value is not None}
+        order = [("updated_us", DESCENDING), ("repository", 1), ("number", 1)]
+        find = self._pulls.find
+        rows = self._database.do(lambda: list(find(wanted, _ROW, sort=order, limit=limit)))
+        return [self._pull(row) for row in rows]
+
+    def checkpoint(self, key: str) -> dict[str, object] | None:
+        """The value last saved under the key, or None."""
+        self._database.check()
+        row = self._database.do(lambda: self._checkpoints.find_one({"_id": key}))
+        return None if row is None else msgspec.json.decode(row["value"], type=dict[str, object])
+
+    def checkpoints(self) -> dict[str, dict[str, object]]:
+        """Every checkpoint by its key."""
+        self._database.check()
+        rows = self._database.do(lambda: list(self._checkpoints.find()))
+        decode = msgspec.json.Decoder(dict[str, object]).decode
+        return {row["_id"]: decode(row["value"]) for row in sorted(rows, key=lambda r: r["_id"])}
+
+    def close(self) -> None:
+        """Close the connections. Safe to call twice."""
+        self._database.close()
+
+    def _event_keys(self, repository: str, numbers: Iterable[int] | None) -> list[_Key]:
+        """(event, number) of the repository's events in order; from the index alone."""
+        wanted: Document = {"repository": repository, "event_us": HAPPENED}
+        filters = (
+            [wanted]
+            if numbers is None
+            else [wanted | {"number": {"$in": part}} for part in _parts(numbers, MANY)]
+        )
+        found = (row for one in filters for row in self._keys(one, "event_us", "number"))
+        return sorted((row["event_us"], row["number"]) for row in found)
+
+    def _keys(self, wanted: Document, *names: str) -> list[Document]:
+        return self._found(wanted, {"_id": False, **dict.fromkeys(names, True)})
+
+    def _found(self, wanted: Document, fields: Mapping[str, bool]) -> list[Document]:
+        return self._database.do(lambda: list(self._pulls.find(wanted, fields)))
+
+    def _rows(self, repository: str, keys: Iterable[_Key]) -> Iterator[tuple[_Key, Document]]:
+        """The documents of these (…, number), in their order.
+
+        Batch by batch, each a short question that can be repeated after a fail-over: no cursor
+        stays open while the reader works, so none can time out.
+        """
+        for part in _parts(keys, BATCH):
+            names = [key(repository, number) for _, number in part]
+            rows = {row["_id"]: row for row in self._found({"_id": {"$in": names}}, _ROW)}
+            yield from (
+                (one, rows[name]) for one, name in zip(part, names, strict=True) if name in rows
+            )
+
+    def _pull(self, document: Document) -> Pull:
+        try:
+            return to_pull(document)
+        except (ValueError, TypeError, AttributeError) as error:
+            shown = self._database.address.shown
+            raise StoreError(
+                f"pull store {shown}: {document['_id']} cannot be read: {error}",
+                hint="upgrade pullrisk, or delete the document and fetch it again",
+            ) from None
+
+
+def _parts(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    rest = iter(values)
+    while part := list(islice(rest, size)):
+        yield part

@@ -1,0 +1,46 @@
+"""Servers that tests start, shared by every folder of tests."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from support.mongo import MongoStandIn
+
+REAL_MONGO = os.environ.get("PULLRISK_TEST_MONGO_URI")
+"""A real MongoDB to test against instead of the stand-in: its URI without a database."""
+
+
+@pytest.fixture(scope="session")
+def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of a server without a database: the stand-in, or the real one that is named."""
+    if REAL_MONGO:
+        yield REAL_MONGO
+        return
+    server = MongoStandIn(tmp_path_factory.mktemp("mongo"))
+    server.start()
+    yield server.uri
+    server.kill()
+
+
+@pytest.fixture
+def mongo_uri(mongo_server: str) -> Iterator[str]:
+    """The URI of a database of this test alone, dropped after it."""
+    from pymongo import MongoClient
+
+    base, _, options = mongo_server.partition("?")
+    name = f"pullrisk_test_{uuid4().hex[:12]}"
+    yield f"{base.rstrip('/')}/{name}" + (f"?{options}" if options else "")
+    with MongoClient[dict[str, object]](mongo_server) as client:
+        client.drop_database(name)
+
+
+@pytest.fixture
+def mongo_stand_in(tmp_path: Path) -> Iterator[MongoStandIn]:
+    """A server of this test alone, which it may kill and start again."""
+    server = MongoStandIn(tmp_path)
+    server.start()
+    yield server
+    server.kill()
