@@ -32,7 +32,7 @@ demo: $(STAMP) ## Run the whole pipeline on the bundled sample and show what it 
 	@PULLRISK_HOME=$(DEMO_HOME) $(BIN)/pullrisk run --file $(SAMPLE)
 
 test: $(STAMP) ## Run the tests
-	@$(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS)
+	@$(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile
 
 lint: $(STAMP) ## Check style and formatting
 	@$(BIN)/ruff check .
@@ -50,8 +50,9 @@ format: $(STAMP) ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: $(STAMP) ## Write docs/cli.md anew from the commands' own help
+docs: $(STAMP) ## Write docs/cli.md and docs/features.md anew from the code
 	@$(BIN)/python docs/generate_cli.py > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
+	@$(BIN)/python -m pullrisk.features > docs/features.md.new && mv docs/features.md.new docs/features.md
 
 bench-fetch: $(STAMP) ## Measure: pull requests from files into the store
 	@$(BIN)/python benchmarks/fetch.py

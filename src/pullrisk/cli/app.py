@@ -1,5 +1,6 @@
 """The table of commands, each imported only when it runs: `pullrisk --help` stays instant."""
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -23,6 +24,8 @@ COMMANDS: Final = {
 }
 """Name → one line of help. The function is `run` of `pullrisk.cli.<name>`."""
 
+COMPLETE: Final = "_PULLRISK_COMPLETE"
+"""The variable by which a shell asks for completions."""
 _CONTEXT: Final = {"help_option_names": ["-h", "--help"]}
 
 
@@ -63,6 +66,10 @@ def load(name: str) -> "Command":
 
 def group() -> TyperGroup:
     """The whole command line."""
+    if COMPLETE in os.environ:
+        from typer.completion import get_completion_inspect_parameters
+
+        get_completion_inspect_parameters()  # registers the shells that can be completed
     application = typer.Typer(
         cls=LazyGroup,
         add_completion=False,

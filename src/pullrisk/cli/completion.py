@@ -4,6 +4,8 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
+from pullrisk.cli.app import COMPLETE
+
 Shell: TypeAlias = Annotated[
     Literal["bash", "zsh", "fish"], typer.Argument(metavar="SHELL", help="bash, zsh or fish.")
 ]
@@ -20,6 +22,4 @@ def run(shell: Shell) -> None:
     """
     from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
-    print(
-        get_completion_script(prog_name="pullrisk", complete_var="_PULLRISK_COMPLETE", shell=shell)
-    )
+    print(get_completion_script(prog_name="pullrisk", complete_var=COMPLETE, shell=shell))

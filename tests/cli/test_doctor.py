@@ -1,0 +1,115 @@
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pullrisk.cli import main
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home folder, named by the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PULLRISK_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def doctor(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, dict[str, str]]]:
+    """The exit code, and each check by its name."""
+    code = main(["doctor", "--json"])
+    return code, {check["what"]: check for check in json.loads(capsys.readouterr().out)}
+
+
+def test_an_empty_home_is_not_broken_and_the_first_command_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, checks = doctor(capsys)
+    assert code == 0
+    assert checks["pull store"]["state"] == "absent"
+    assert checks["pull store"]["todo"] == "run `pullrisk fetch`"
+    assert {checks[what]["state"] for what in ("lake", "model", "tracking")} == {"absent"}
+
+
+def test_extras_and_python_are_named_with_their_versions(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import platform
+
+    import pyarrow
+
+    _, checks = doctor(capsys)
+    assert checks["python"]["found"].startswith(platform.python_version())
+    assert f"pyarrow {pyarrow.__version__}" in checks["extra lake"]["found"]
+
+
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [
+        ("pulls.sqlite", "pull store"),
+        ("model.onnx", "model"),
+        ("mlflow.db", "tracking"),
+    ],
+)
+def test_a_damaged_file_is_broken_and_the_exit_code_says_so(
+    file: str, what: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.mkdir()
+    (home / file).write_bytes(b"damaged" * 1000)
+    code, checks = doctor(capsys)
+    assert code == 1
+    assert checks[what]["state"] == "broken"
+    assert file in checks[what]["found"]
+    assert checks[what]["todo"]
+
+
+def test_a_wrong_setting_is_broken_and_the_rest_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PULLRISK_SEED", "-1")
+    code, checks = doctor(capsys)
+    assert code == 1
+    assert checks["settings"]["state"] == "broken"
+    assert "pull store" not in checks
+
+
+def test_a_tracking_server_that_does_not_answer_is_broken_and_its_password_hidden(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PULLRISK_MLFLOW_URI", "http://me:secret@127.0.0.1:9")
+    code, checks = doctor(capsys)
+    assert code == 1
+    assert checks["tracking"]["state"] == "broken"
+    assert "secret" not in json.dumps(checks)
+
+
+def test_a_store_ahead_of_the_lake_makes_it_stale(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pull = (
+        '{"number":%d,"created_at":"2024-01-01T00:00:00Z","updated_at":"2024-01-0%dT00:00:00Z",'
+        '"merged_at":"2024-01-0%dT00:00:00Z","base":{"repo":{"full_name":"o/r"}},"files":[]}\n'
+    )
+    (tmp_path / "a.jsonl").write_text(pull % (1, 2, 2))
+    (tmp_path / "b.jsonl").write_text(pull % (2, 3, 3))
+    assert main(["fetch", "-q", "--file", "a.jsonl"]) == 0
+    assert main(["preprocess", "-q"]) == 0
+    capsys.readouterr()
+    assert doctor(capsys)[1]["lake"]["state"] == "ok"
+    assert main(["fetch", "-q", "--file", "b.jsonl"]) == 0
+    capsys.readouterr()
+    code, checks = doctor(capsys)
+    assert code == 0
+    assert checks["lake"]["state"] == "stale"
+    assert "1 to replay" in checks["lake"]["found"]
+
+
+def test_a_registry_without_models_is_counted_from_its_database(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.mkdir()
+    with closing(sqlite3.connect(home / "mlflow.db")) as connection:
+        connection.execute("CREATE TABLE model_versions (name TEXT)")
+        connection.commit()
+    assert doctor(capsys)[1]["tracking"]["found"].endswith("0 registered versions")

@@ -1,0 +1,102 @@
+"""What the documents name exists, and what is generated is up to date."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pullrisk.cli.app import COMMANDS, load
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(
+    path
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("sample/*.md")]
+    if path.name != "cli.md"
+)
+LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
+FENCE = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+
+
+def page_name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def targets() -> set[str]:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z][a-z-]*):", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    broken = [
+        link
+        for link in LINK.findall(page.read_text(encoding="utf-8"))
+        if not (page.parent / link).exists()
+    ]
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_every_make_target_that_is_named_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(r"`make ([a-z-]+)", text))
+    named |= {
+        name for code in FENCE.findall(text) for name in re.findall(r"^make ([a-z-]+)", code, re.M)
+    }
+    assert named <= targets()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_every_command_and_option_in_an_example_exists(page: Path) -> None:
+    examples = [
+        line.split(" #")[0].split("|")[0]
+        for code in FENCE.findall(page.read_text(encoding="utf-8"))
+        for line in code.splitlines()
+        if line.lstrip("$ ").startswith("pullrisk ")
+    ]
+    for example in examples:
+        words = example.lstrip("$ ").split()
+        if words[1].startswith("-"):
+            continue
+        assert words[1] in COMMANDS, example
+        known = {option for parameter in load(words[1]).params for option in parameter.opts}
+        used = {word.split("=")[0] for word in words[2:] if word.startswith("-") and word != "-"}
+        assert used <= known | {"--help"}, example
+
+
+def test_make_help_lists_every_target() -> None:
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    listed = set(re.findall(r"^  make ([a-z-]+)", shown, re.MULTILINE))
+    assert listed | {"help"} == targets()
+
+
+def test_the_command_line_reference_is_what_the_commands_say() -> None:
+    import runpy
+
+    generated = runpy.run_path(str(ROOT / "docs" / "generate_cli.py"))["page"]()
+    assert generated == (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"), "run: make docs"
+
+
+def test_the_readme_is_at_most_150_lines() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_constraints_name_one_exact_version_each() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    wrong = [
+        line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line)
+    ]
+    assert wrong == []
+
+
+def test_the_sample_is_large_enough_to_learn_from_and_small_enough_to_carry() -> None:
+    files = list((ROOT / "sample").glob("*.jsonl.gz"))
+    assert len(files) >= 3
+    assert sum(file.stat().st_size for file in files) <= 6_000_000
