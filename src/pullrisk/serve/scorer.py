@@ -35,8 +35,9 @@ WARNINGS: Final[dict[Basis, str]] = {
 class Scored(msgspec.Struct, frozen=True, kw_only=True):
     """One pull with its answers; `risk` and `band` are None where the model has no risk.
 
-    `risk` is a probability, `novelty` a percentile (0..100) among the repository's pulls;
-    `as_of` is the moment whose knowledge the features hold.
+    `risk` is a probability, `novelty` the percentile (0..100) of the reconstruction error
+    `novelty_error` among the repository's pulls; `as_of` is the moment whose knowledge the
+    features hold.
     """
 
     repository: str
@@ -51,6 +52,7 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
     risk: float | None
     band: Band | None
     novelty: float
+    novelty_error: float
     explanation: Explanation | None = None
 
 
@@ -108,6 +110,7 @@ class Scorer:
                 risk=None if scores.risk is None else float(scores.risk[place]),
                 band=scores.bands[place] if scores.bands else None,
                 novelty=float(scores.novelty[place]),
+                novelty_error=float(scores.novelty_error[place]),
                 explanation=why[place],
             )
             for place, pull in enumerate(pulls)
