@@ -32,13 +32,13 @@ FEATURES: Final = family(
     ("issue_references", "references", "log", "issues or pulls named in title and description"),
     ("title_prefix", "flag", "flag", "the title starts with a scope or type, as in `feat(api):`"),
     ("title_code", "flag", "flag", "the title names code in back-ticks"),
-    ("title_new_words", "share", "linear", "share of the title's words that are new here"),
+    ("title_new_words", "share", "linear", "share of the title's words that no earlier title had"),
     ("title_failure_odds", "log odds", "linear",
-     "how much more often pulls with these title words failed here (mean)"),
+     "how much more often than others pulls with these title words failed here"),
     ("title_failure_odds_max", "log odds", "linear",
-     "the same, for the word that speaks most for failure"),
+     "how much more often pulls with the worst of these title words failed here"),
     ("title_like_failed", "share", "linear",
-     "likeness of the title to the nearest of recently failed pulls"),
+     "likeness of the title to that of a pull that failed lately"),
     *((f"title_says_{name}", "flag", "flag", f"the title speaks of: {name}")
       for name in _KEYWORDS),
 )  # fmt: skip
