@@ -19,7 +19,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_everything_local_lies_under_the_home_folder_by_default() -> None:
     found = settings.load()
-    assert found.store_path == Path(".pullrisk/pulls.sqlite")
+    assert found.store_uri == str(Path(".pullrisk/pulls.sqlite"))
     assert found.lake_uri == str(Path(".pullrisk/lake"))
     assert found.tracking_uri == f"sqlite:///{Path('.pullrisk/mlflow.db').absolute()}"
 

@@ -4,6 +4,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
+from pullrisk.errors import SettingsError
+from pullrisk.pulls.uri import redacted
 from pullrisk.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,9 +21,26 @@ MODEL_FILE: Final = "model.onnx"
 
 def open_store(settings: Settings) -> "PullStore":
     """The pull store of these settings; nothing is created before the first write."""
+    return store_at(settings.store_uri)
+
+
+def store_at(place: str) -> "PullStore":
+    """The pull store at a path (SQLite) or a mongodb:// URI.
+
+    Raises SettingsError for another kind of URI, MissingExtraError without the extra `mongo`.
+    """
+    if place.startswith(("mongodb://", "mongodb+srv://")):
+        from pullrisk.pulls.mongo import MongoStore
+
+        return MongoStore(place)
+    if "://" in place:
+        raise SettingsError(
+            f"the pull store {redacted(place)} is of an unknown kind",
+            hint="it has to be the path of an SQLite file, or mongodb://HOST/DATABASE",
+        )
     from pullrisk.pulls.sqlite import SqliteStore
 
-    return SqliteStore(settings.store_path)
+    return SqliteStore(Path(place))
 
 
 def open_lake(settings: Settings) -> "Lake":

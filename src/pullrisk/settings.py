@@ -65,7 +65,9 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(default=_DEFAULT_HOME, description="folder of everything that is local")
-    store: Path | None = Field(default=None, description="the pull store, an SQLite file")
+    store: str | None = Field(
+        default=None, description="the pull store: an SQLite file, or mongodb://HOST/DATABASE"
+    )
     lake: str | None = Field(default=None, description="folder or s3:// URI of the lake")
     mlflow_uri: str | None = Field(default=None, description="MLflow tracking server or database")
     workers: Annotated[int, Field(ge=1, le=256)] | None = Field(
@@ -87,9 +89,9 @@ class Settings(BaseSettings):
     )
 
     @property
-    def store_path(self) -> Path:
-        """Where the pull store is."""
-        return self.store or self.home / "pulls.sqlite"
+    def store_uri(self) -> str:
+        """Where the pull store is: a path or a URI, which may hold a password."""
+        return self.store or str(self.home / "pulls.sqlite")
 
     @property
     def lake_uri(self) -> str:

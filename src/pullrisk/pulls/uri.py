@@ -5,7 +5,7 @@ from re import compile as pattern
 from typing import Final
 
 # Greedy up to the last "@": a password that should have been percent-encoded holds "@" or "/".
-_USER: Final = pattern(r"(?<=://)\S*@")
+_USER: Final = pattern(r"(?<=://)[^/\s]\S*@")
 _SECRET: Final = pattern(
     r"([?&;][^=&;\s]*(?:password|token|secret|properties)[^=&;\s]*=)[^&;\s'\"]*", IGNORECASE
 )
