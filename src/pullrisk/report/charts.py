@@ -110,8 +110,10 @@ def distribution(risk: NDArray[np.float64], labels: NDArray[np.int8]) -> str | N
         tip = f"{percent(float(share))} of those not reverted"
         plot.column(float(start), float(end), float(share), css="clean", tip=tip)
     plot.line(_steps(edges, shares[1]), "reverted")
-    for kind, word in ((0, "median of the others"), (1, "median of the reverted")):
-        plot.upright(float(np.median(logs[labels == kind])), word, css=f"kind-{kind}", row=kind)
+    words = {0: "median of the others", 1: "median of the reverted"}
+    medians = sorted((float(np.median(logs[labels == kind])), kind) for kind in words)
+    for (at, kind), side in zip(medians, ("end", "start"), strict=True):
+        plot.upright(at, words[kind], css=f"kind-{kind}", anchor=side)
     return plot.svg()
 
 

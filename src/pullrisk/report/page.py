@@ -144,10 +144,12 @@ def _cards(evaluation: Evaluation) -> Any:  # noqa: ANN401  # rows of text for t
 
 
 def _capture_card(evaluation: Evaluation, figure: Interval) -> tuple[str, ...]:
-    value = DASH if figure.value is None else f"{100 * figure.value:.0f} %"
+    value = DASH if figure.value is None else f"{100 * figure.value:.0f}{SPACE}%"
     low, high = figure.low, figure.high
-    interval = "" if low is None or high is None else f"{100 * low:.0f}{DASH}{100 * high:.0f} %"
-    total = f"of {evaluation.positives:,} reverts; chance catches 10 %"
+    interval = (
+        "" if low is None or high is None else f"{100 * low:.0f}{DASH}{100 * high:.0f}{SPACE}%"
+    )
+    total = f"of {evaluation.positives:,} reverts; chance catches 10{SPACE}%"
     return f"reverts caught in each repository's riskiest 10{SPACE}%", value, interval, total
 
 

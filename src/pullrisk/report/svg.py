@@ -82,17 +82,15 @@ class Plot:
             f"<title>{escape(tip)}</title></rect>"
         )
 
-    def upright(self, at: float, label: str, *, css: str, row: int = 0) -> None:
-        """A vertical line at x with a word beside it, in the given row from the top."""
+    def upright(self, at: float, label: str, *, css: str, anchor: str = "start") -> None:
+        """A vertical line at x with words that start or end beside it."""
         x, top = self._place((at, self.y.high))
         ground = self._place((at, self.y.low))[1]
-        left = self.x.share(at) > 0.65
         self._shapes.append(
             f'<line class="upright {css}" x1="{x:.1f}" x2="{x:.1f}" '
             f'y1="{top:.1f}" y2="{ground:.1f}"/>'
-            f'<text class="note {css}" x="{x + (-5 if left else 5):.1f}" '
-            f'y="{top + 10 + 15 * row:.1f}" '
-            f'text-anchor="{"end" if left else "start"}">{escape(label)}</text>'
+            f'<text class="note {css}" x="{x + (5 if anchor == "start" else -5):.1f}" '
+            f'y="{top + 10:.1f}" text-anchor="{anchor}">{escape(label)}</text>'
         )
 
     def svg(self) -> str:
