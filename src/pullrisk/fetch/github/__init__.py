@@ -1,0 +1,1 @@
+"""Pull requests from GitHub's GraphQL API: whole, incremental, polite to its limits."""

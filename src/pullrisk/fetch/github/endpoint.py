@@ -1,0 +1,59 @@
+"""Where a GitHub answers: github.com, a company's own server, or a stand-in on this machine."""
+
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+import msgspec
+
+from pullrisk.errors import SettingsError
+
+GITHUB: Final = "https://github.com"
+_LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_PATHS: Final = ("", "/api", "/api/v3", "/api/graphql", "/graphql")
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """Both APIs of one GitHub; `host` tells its repositories' ids from another's."""
+
+    host: str
+    graphql: str
+    rest: str
+
+
+def endpoint(url: str = GITHUB) -> Endpoint:
+    """The addresses behind what a person writes: `https://github.example.com`, with or without
+    an API's path.
+
+    Raises SettingsError, which never shows a password that the address may hold.
+    """
+    parts = _checked(url)
+    host = parts.netloc.lower()
+    if host in ("github.com", "api.github.com", "www.github.com"):
+        return Endpoint("github.com", "https://api.github.com/graphql", "https://api.github.com")
+    if host.endswith(".ghe.com"):  # Enterprise Cloud with its own data residency
+        api = f"https://api.{host.removeprefix('api.')}"
+        return Endpoint(host.removeprefix("api."), f"{api}/graphql", api)
+    root = f"{parts.scheme}://{host}"
+    return Endpoint(host, f"{root}/api/graphql", f"{root}/api/v3")
+
+
+def _checked(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url if "//" in url else f"https://{url}")
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, port_is_fine = urlsplit(""), False
+    if not port_is_fine or not parts.hostname or parts.path.rstrip("/") not in _PATHS:
+        raise _refusal("is no address of a GitHub server")
+    if parts.username or parts.password:
+        raise _refusal("holds a user name or password")
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOCAL):
+        raise _refusal("would send the token unencrypted: only https:// is accepted")
+    return parts
+
+
+def _refusal(what: str) -> SettingsError:
+    return SettingsError(
+        f"github_url {what}",
+        hint="expected https://github.example.com; the token has its own setting, github_token",
+    )

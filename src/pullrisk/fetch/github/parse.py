@@ -1,0 +1,127 @@
+"""From GraphQL nodes to the one record."""
+
+from collections.abc import Iterable
+from typing import Final, TypeVar
+
+from pullrisk.fetch.github.shapes import Actor, File, Issue, PullNode, ReviewNode
+from pullrisk.fetch.github.wire import Connection
+from pullrisk.pulls.record import (
+    MAX_BODY,
+    MAX_FILES,
+    MAX_TITLE,
+    ChangedFile,
+    Pull,
+    Review,
+    is_bot,
+    utc,
+)
+
+T = TypeVar("T")
+
+# GraphQL and REST name these differently; the record keeps REST's words.
+_STATUS: Final = {"deleted": "removed"}
+
+
+def pull_from_node(node: PullNode, *, repository: str, repository_id: int | None = None) -> Pull:
+    """The record of a pull that documents/pulls.graphql asked for, stored under `repository`.
+
+    Lists are as far as the node has them: `more_files` and `more_reviews` say whether that is all.
+    """
+    author = node.author
+    return Pull(
+        repository=repository,
+        repository_id=repository_id,
+        number=node.number,
+        created_at=utc(node.created_at),
+        updated_at=utc(node.updated_at),
+        merged_at=utc(node.merged_at) if node.merged_at else None,
+        closed_at=utc(node.closed_at) if node.closed_at else None,
+        title=(node.title or "")[:MAX_TITLE],
+        body=(node.body or "")[:MAX_BODY],
+        author=login(author),
+        author_association=node.author_association,
+        bot=author is not None and is_bot(author.login, author.type),
+        draft=bool(node.is_draft),
+        head_ref=node.head_ref_name,
+        head_sha=node.head_ref_oid,
+        head_repository=node.head_repository.name_with_owner if node.head_repository else None,
+        base_ref=node.base_ref_name,
+        merge_sha=node.merge_commit.oid if node.merge_commit and node.merged_at else None,
+        labels=tuple(label.name for label in present(node.labels) if label.name),
+        assignees=_logins(present(node.assignees)),
+        reviewers=_logins(
+            asked.requested_reviewer
+            for asked in present(node.review_requests)
+            if asked.requested_reviewer
+        ),
+        commits=node.commits.total_count if node.commits else None,
+        additions=node.additions,
+        deletions=node.deletions,
+        changed_files=node.changed_files,
+        files=None if node.files is None else changed_files(present(node.files)),
+        reviews=None if node.reviews is None else submitted(present(node.reviews)),
+        review_decision=_lower(node.review_decision),
+        checks=_checks(node),
+        closes=tuple(filter(None, map(_issue, present(node.closing_issues_references)))),
+    )
+
+
+def changed_files(files: Iterable[File]) -> tuple[ChangedFile, ...]:
+    """The files with REST's words for what happened to them, at most MAX_FILES."""
+    known = tuple(
+        ChangedFile(file.path, _status(file.change_type), file.additions, file.deletions)
+        for file in files
+    )
+    return known[:MAX_FILES]
+
+
+def submitted(reviews: Iterable[ReviewNode]) -> tuple[Review, ...]:
+    """The reviews; one not yet submitted is its author's own business."""
+    return tuple(
+        Review(
+            login(review.author),
+            review.state.lower(),
+            utc(review.submitted_at) if review.submitted_at else None,
+        )
+        for review in reviews
+        if review.state != "PENDING"
+    )
+
+
+def present(connection: Connection[T] | None) -> list[T]:
+    """The nodes that are there; a partial answer has nulls among them."""
+    nodes = connection.nodes if connection else None
+    return [node for node in nodes or () if node is not None]
+
+
+def login(actor: Actor | None) -> str | None:
+    """The login as REST spells it: a bot's ends in [bot]. None for a deleted account."""
+    if actor is None or not actor.login:
+        return None
+    suffix = "[bot]" if actor.type == "Bot" and not actor.login.endswith("[bot]") else ""
+    return actor.login + suffix
+
+
+def _logins(actors: Iterable[Actor]) -> tuple[str, ...]:
+    return tuple(filter(None, map(login, actors)))
+
+
+def _status(change_type: str | None) -> str:
+    status = (change_type or "modified").lower()
+    return _STATUS.get(status, status)
+
+
+def _lower(value: str | None) -> str | None:
+    return value.lower() if value else None
+
+
+def _checks(node: PullNode) -> str | None:
+    for last in present(node.commits):
+        if last.commit and last.commit.status_check_rollup:
+            return _lower(last.commit.status_check_rollup.state)
+    return None
+
+
+def _issue(issue: Issue) -> str | None:
+    name = issue.repository.name_with_owner if issue.repository else None
+    return f"{name}#{issue.number}" if name else None

@@ -1,0 +1,281 @@
+"""The ASGI application: GraphQL, some REST, misbehaviour, and counting."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable, MutableMapping
+from email.utils import formatdate
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    OperationDefinitionNode,
+    execute_sync,
+    parse,
+    validate,
+)
+
+from fake_github.accounts import Account, Accounts
+from fake_github.cost import Cost, cost_of
+from fake_github.faults import Faults
+from fake_github.graph import Query
+from fake_github.rest import rest_answer
+from fake_github.schema import github_schema
+from fake_github.world import World
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes."
+LIMITED = "API rate limit already exceeded for user ID 1."
+TIMEOUT = (
+    "Something went wrong while executing your query. This may be the result of a timeout, or "
+    "it could be a GitHub bug. Please include `C0DE:1:2:3` when reporting this issue."
+)
+_STATUSES = {
+    "500": (500, "Internal Server Error"),
+    "502": (502, "<html><title>502 Bad Gateway</title></html>"),
+    "503": (503, "Service Unavailable"),
+    "504": (504, "We couldn't respond to your request in time."),
+}
+
+
+class CutError(Exception):
+    """The connection breaks in the middle of an answer."""
+
+
+class FakeGitHub:
+    """An ASGI application over a world.
+
+    Counts: `requests` by document name, `rest_requests`, `points`. `on_request` is called
+    before each GraphQL request is answered, with how many came before it. `remember`: keep
+    answers, so that a benchmark does not measure this server.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        faults: Faults | None = None,
+        accounts: Accounts | None = None,
+        on_request: Callable[[int], object] = lambda count: None,
+        remember: bool = False,
+    ) -> None:
+        self.world = world
+        self.faults = faults or Faults()
+        self.accounts = accounts or Accounts(world)
+        self.on_request = on_request
+        self.requests: Counter[str] = Counter()
+        self.rest_requests = 0
+        self.points = 0
+        self._remembered: dict[tuple[bytes, int], bytes] | None = {} if remember else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            return
+        body = b""
+        more = True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
+        await asyncio.sleep(self.faults.delay)
+        path = scope["path"]
+        if path in ("/api/graphql", "/graphql"):
+            await self._graphql(body, headers.get("authorization", ""), send)
+        elif path == "/_fake/counts":
+            await self._send(send, 200, self.counts())
+        else:
+            await self._rest(scope, path.removeprefix("/api/v3"), headers, send)
+
+    def counts(self) -> dict[str, object]:
+        """What was asked so far."""
+        return {
+            "requests": self.requests.total(),
+            "by_document": dict(self.requests),
+            "rest_requests": self.rest_requests,
+            "points": self.points,
+        }
+
+    async def _graphql(self, body: bytes, authorization: str, send: Send) -> None:
+        self.on_request(self.requests.total())
+        question = json.loads(body)
+        document, name = _parsed(question["query"])
+        self.requests[name] += 1
+        account = self.accounts.of(authorization)
+        if account is None:
+            await self._send(send, 401, {"message": "Bad credentials"})
+            return
+        cost = cost_of(document, question.get("variables") or {})
+        fault = self.faults.next(cost.pages.get("pullRequests") if name == "Pulls" else None)
+        if fault and await self._misbehave(fault, account, send):
+            return
+        if cost.refusal:
+            await self._send(send, 200, _refused(*cost.refusal), account)
+        elif not account.spend(cost.points, self.world.now()):
+            await self._send(send, 200, _refused("RATE_LIMITED", LIMITED), account)
+        else:
+            self.points += cost.points
+            answer = self._answer(question, document, cost, account, authorization, body)
+            if fault in ("partial", "lost-pull") and name == "Pulls":
+                answer = _partial(answer, fault)
+            await self._send(send, 200, answer, account, cut=fault == "cut")
+
+    async def _misbehave(self, fault: str, account: Account, send: Send) -> bool:
+        """Answer wrongly; False where the right answer follows, late or damaged."""
+        if fault in _STATUSES:
+            status, text = _STATUSES[fault]
+            await self._send(send, status, text)
+        elif fault == "timeout":
+            await self._send(send, 200, {"data": None, "errors": [{"message": TIMEOUT}]}, account)
+        elif fault == "garbage":
+            await self._send(send, 200, "<html>a proxy's own page</html>")
+        elif fault in ("secondary", "429"):
+            status = 429 if fault == "429" else 403
+            after = {"retry-after": str(self.faults.retry_after)}
+            await self._send(send, status, {"message": SECONDARY}, account, headers=after)
+        elif fault == "secondary-bare":
+            await self._send(send, 403, {"message": SECONDARY}, account)
+        elif fault == "rate-limited":
+            await self._send(send, 200, _refused("RATE_LIMITED", LIMITED), account)
+        else:
+            if fault == "slow":
+                await asyncio.sleep(self.faults.slow)
+            return False
+        return True
+
+    def _answer(
+        self,
+        question: dict[str, Any],
+        document: DocumentNode,
+        cost: Cost,
+        account: Account,
+        authorization: str,
+        body: bytes,
+    ) -> bytes:
+        key = (body, self.world.version)
+        if self._remembered is not None and key in self._remembered:
+            return self._remembered[key]
+        token = authorization.partition(" ")[2]
+        result = execute_sync(
+            github_schema(),
+            document,
+            root_value=Query(self.world, token, lambda: account.rate(cost.points)),
+            variable_values=question.get("variables"),
+        )
+        answer = json.dumps(_formatted(result, self.faults.forbidden)).encode()
+        if self._remembered is not None:
+            self._remembered[key] = answer
+        return answer
+
+    async def _rest(self, scope: Scope, path: str, headers: dict[str, str], send: Send) -> None:
+        self.rest_requests += 1
+        authorization = headers.get("authorization", "")
+        if path.startswith("/app/"):
+            status, value = self.accounts.app_answer(authorization, path)
+            await self._send(send, status, value)
+            return
+        if self.accounts.of(authorization) is None:
+            await self._send(send, 401, {"message": "Bad credentials"})
+            return
+        query = dict(parse_qsl(scope["query_string"].decode()))
+        base = f"{scope.get('scheme', 'http')}://{headers.get('host', 'fake')}/api/v3"
+        status, value, extra = rest_answer(self.world, path, query, base)
+        await self._send(send, status, value, headers=extra)
+
+    async def _send(
+        self,
+        send: Send,
+        status: int,
+        value: object,
+        account: Account | None = None,
+        *,
+        headers: dict[str, str] | None = None,
+        cut: bool = False,
+    ) -> None:
+        body = (
+            value
+            if isinstance(value, bytes)
+            else (value if isinstance(value, str) else json.dumps(value)).encode()
+        )
+        fields = {
+            "content-type": "application/json; charset=utf-8",
+            "content-length": str(len(body)),
+            "date": formatdate(self.world.now(), usegmt=True),
+            **(account.headers() if account else {}),
+            **(headers or {}),
+        }
+        raw = [(name.encode(), text.encode()) for name, text in fields.items()]
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        if cut:
+            await send(
+                {"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True}
+            )
+            raise CutError
+        await send({"type": "http.response.body", "body": body})
+
+
+@lru_cache
+def _parsed(query: str) -> tuple[DocumentNode, str]:
+    """The document, valid against GitHub's schema, and its operation's name."""
+    document = parse(query)
+    errors = validate(github_schema(), document)
+    if errors:
+        raise ValueError(f"GitHub would refuse this query: {errors}")
+    operation = document.definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    return document, operation.name.value if operation.name else "anonymous"
+
+
+def _formatted(result: ExecutionResult, forbidden: frozenset[str]) -> dict[str, object]:
+    """The answer as GitHub writes it: an error's type stands beside its message."""
+    errors = [_error(each) for each in result.errors or ()]
+    data = result.data
+    if forbidden and data is not None:
+        errors += list(_hide(data, forbidden, []))
+    return {"data": data, **({"errors": errors} if errors else {})}
+
+
+def _error(error: GraphQLError) -> dict[str, Any]:
+    kind = (error.extensions or {}).get("type")
+    return {"message": error.message, "path": error.path, **({"type": kind} if kind else {})}
+
+
+def _hide(value: Any, names: frozenset[str], path: list[str | int]) -> list[dict[str, Any]]:
+    """Take out what a token may not see, with an error for each place."""
+    message = "Resource not accessible by personal access token"
+    errors: list[dict[str, Any]] = []
+    for key, each in list(value.items()) if isinstance(value, dict) else enumerate(value):
+        if key in names and each is not None:
+            value[key] = None
+            errors.append({"type": "FORBIDDEN", "path": [*path, key], "message": message})
+        elif isinstance(each, dict | list):
+            errors += _hide(each, names, [*path, key])
+    return errors
+
+
+def _partial(answer: bytes, fault: str) -> bytes:
+    """Without the first pull's files, or without the first pull."""
+    whole = json.loads(answer)
+    path: list[str | int] = ["node", "pullRequests", "edges", 0, "node"]
+    place = ((whole["data"]["node"] or {}).get("pullRequests") or {}).get("edges") or []
+    if not place:
+        return answer
+    if fault == "partial":
+        path.append("files")
+        place[0]["node"]["files"] = None
+    else:
+        place[0]["node"] = None
+    whole["errors"] = [{"message": TIMEOUT, "path": path}]
+    return json.dumps(whole).encode()
+
+
+def _refused(kind: str, message: str) -> dict[str, object]:
+    return {"data": None, "errors": [{"type": kind, "message": message}]}
