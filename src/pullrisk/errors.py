@@ -7,7 +7,8 @@
     ├── LakeError            6   the lake refused, likewise
     ├── ModelError           7   no model, a corrupt one, or one of another feature schema
     ├── NotEnoughDataError   8   the command is right, the data does not suffice yet
-    └── MissingExtraError    9   an optional dependency is not installed
+    ├── MissingExtraError    9   an optional dependency is not installed
+    └── SecretsError        10   Vault is away or refuses, or a secret is missing
 
 Exit code 2 is a wrong command line (as everywhere), 130 an interruption by Ctrl-C.
 A message says what happened, to which thing, and what to do next; it never holds a secret.
@@ -75,3 +76,9 @@ class MissingExtraError(PullriskError):
     def of(cls, library: str, extra: str) -> "MissingExtraError":
         """The error for `library`, which the extra `extra` installs."""
         return cls(f"{library} is not installed", hint=f"run: pip install 'pullrisk[{extra}]'")
+
+
+class SecretsError(PullriskError):
+    """Vault cannot be reached or refuses, or a secret is missing; never holds a value."""
+
+    exit_code = 10

@@ -1,0 +1,22 @@
+"""No secret in logs, tracebacks, MLflow's records or Spark's settings."""
+
+from pullrisk.redaction.logs import protect, redacted_traceback
+from pullrisk.redaction.redactor import (
+    MASK,
+    REDACTOR,
+    SENSITIVE_NAME,
+    SHAPES,
+    SPARK_REDACTION,
+    Redactor,
+)
+
+__all__ = [
+    "MASK",
+    "REDACTOR",
+    "SENSITIVE_NAME",
+    "SHAPES",
+    "SPARK_REDACTION",
+    "Redactor",
+    "protect",
+    "redacted_traceback",
+]

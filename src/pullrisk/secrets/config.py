@@ -1,0 +1,163 @@
+"""Where Vault is and who we are to it: the VAULT_* variables, in every accepted spelling."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, get_args
+from urllib.parse import urlsplit
+
+from pullrisk.errors import SettingsError
+
+Method = Literal["kubernetes", "jwt", "approle"]
+_SPELLINGS: Final[Mapping[str, Method]] = {
+    **{method: method for method in get_args(Method)},
+    "k8s": "kubernetes",
+    "oidc": "jwt",
+}
+SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+DEFAULT_MOUNT: Final = "secret"
+
+
+@dataclass(frozen=True, slots=True)
+class VaultConfig:
+    """One stage's access to Vault. Holds names and places, no credential."""
+
+    address: str
+    role: str
+    path: str
+    mount: str = DEFAULT_MOUNT
+    method: Method = "kubernetes"
+    auth_mount: str = "kubernetes"
+    namespace: str | None = None
+    ca_file: Path | None = None
+    jwt_file: Path | None = SERVICE_ACCOUNT_TOKEN
+    jwt_audience: str | None = None
+    secret_id_file: Path | None = None
+    database_path: str | None = None
+    """`database/creds/<role>`: user and password for mongo_uri come from there."""
+    reread: float = 60.0
+    """Seconds between two readings of the secrets."""
+    patience: float = 60.0
+    """Seconds that a start waits for a Vault that is away or sealed."""
+    timeout: float = 5.0
+    """Seconds that one request may take."""
+
+
+def vault_config(environment: Mapping[str, str], stage: str) -> VaultConfig | None:
+    """The configuration for a stage, None where VAULT_ADDR is not set. Raises SettingsError."""
+    address = environment.get("VAULT_ADDR", "").strip()
+    if not address:
+        return None
+    method, auth_mount = _auth(environment)
+    mount, path = secret_path(environment.get("VAULT_SECRET_PATH") or f"mlops/{stage}")
+    return VaultConfig(
+        address=_address(address),
+        role=environment.get("VAULT_ROLE") or stage,
+        mount=mount,
+        path=path,
+        method=method,
+        auth_mount=auth_mount,
+        namespace=environment.get("VAULT_NAMESPACE", "").strip("/ ") or None,
+        ca_file=_ca_file(environment),
+        jwt_file=_jwt_file(environment, method),
+        jwt_audience=environment.get("VAULT_JWT_AUDIENCE") or None,
+        secret_id_file=_secret_id_file(environment, method),
+        database_path=environment.get("VAULT_DATABASE_PATH", "").strip("/ ") or None,
+        reread=_seconds(environment, "VAULT_REREAD_SECONDS", 60.0),
+        patience=_seconds(environment, "VAULT_START_SECONDS", 60.0),
+    )
+
+
+def secret_path(spelling: str) -> tuple[str, str]:
+    """Mount and path of `secret/data/mlops/x`, `secret/mlops/x` or `mlops/x`.
+
+    `<mount>/data/<path>` names another mount than `secret`. Raises SettingsError.
+    """
+    parts = [part for part in spelling.strip().split("/") if part]
+    mount = DEFAULT_MOUNT
+    if len(parts) > 1 and parts[1] == "data":
+        mount, parts = parts[0], parts[2:]
+    elif parts and parts[0] == DEFAULT_MOUNT:
+        parts = parts[1:]
+    if not parts or ".." in parts:
+        raise SettingsError(
+            f"VAULT_SECRET_PATH is {spelling!r}, which names no secret",
+            hint="write secret/data/mlops/<stage> or mlops/<stage>",
+        )
+    return mount, "/".join(parts)
+
+
+def auth_path(spelling: str) -> str:
+    """The auth method's mount in `auth/kubernetes/login`, `auth/kubernetes` or `kubernetes`."""
+    mount = spelling.strip().strip("/").removeprefix("auth/").removesuffix("/login")
+    if not mount or mount in ("auth", "login"):
+        raise SettingsError(
+            f"VAULT_PATH_AUTH is {spelling!r}, which names no auth method",
+            hint="write auth/kubernetes/login, or the mount alone: kubernetes",
+        )
+    return mount
+
+
+def _auth(environment: Mapping[str, str]) -> tuple[Method, str]:
+    named = environment.get("VAULT_AUTH_METHOD", "kubernetes").strip().lower()
+    if named not in _SPELLINGS:
+        raise SettingsError(
+            f"VAULT_AUTH_METHOD is {named!r}", hint=f"it may be: {', '.join(_SPELLINGS)}"
+        )
+    return _SPELLINGS[named], auth_path(environment.get("VAULT_PATH_AUTH") or _SPELLINGS[named])
+
+
+def _address(address: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsError(
+            "VAULT_ADDR is no http:// or https:// address",
+            hint="write it like https://vault.example.org:8200",
+        )
+    if parts.username or parts.password:
+        raise SettingsError(
+            "VAULT_ADDR holds a user or password", hint="remove it: Vault takes tokens only"
+        )
+    return address.rstrip("/").removesuffix("/v1")
+
+
+def _ca_file(environment: Mapping[str, str]) -> Path | None:
+    named = environment.get("VAULT_CACERT")
+    if not named:
+        return None
+    if not Path(named).is_file():
+        raise SettingsError(
+            f"VAULT_CACERT names {named}, which is no file",
+            hint="mount the certificate authority's PEM file there, or unset VAULT_CACERT",
+        )
+    return Path(named)
+
+
+def _jwt_file(environment: Mapping[str, str], method: Method) -> Path | None:
+    named = environment.get("VAULT_JWT_FILE")
+    if named:
+        return Path(named)
+    return SERVICE_ACCOUNT_TOKEN if method == "kubernetes" else None
+
+
+def _secret_id_file(environment: Mapping[str, str], method: Method) -> Path | None:
+    if method != "approle":
+        return None
+    named = environment.get("VAULT_SECRET_ID_FILE")
+    if not named or not environment.get("VAULT_ROLE"):
+        raise SettingsError(
+            "AppRole needs VAULT_ROLE (the role id) and VAULT_SECRET_ID_FILE",
+            hint="the secret id is read from a file, so that no process environment holds it",
+        )
+    return Path(named)
+
+
+def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:
+    given = environment.get(name, "")
+    try:
+        seconds = float(given or default)
+    except ValueError:
+        seconds = -1.0
+    if not 0.05 <= seconds <= 86_400:
+        raise SettingsError(f"{name} is {given!r}", hint="it is a number of seconds, up to 86400")
+    return seconds

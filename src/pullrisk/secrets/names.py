@@ -1,0 +1,101 @@
+"""What each secret is called, and which stage needs which: the list that policies are made for."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pullrisk.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """One secret: its name in Vault and in the settings, what it is, its usual variables.
+
+    `address` marks what is no credential in itself, so that logs may show it: a URI's password
+    is masked all the same.
+    """
+
+    name: str
+    sentence: str
+    variables: tuple[str, ...] = ()
+    address: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a stage reads: all of `required`, one whole group of `either`, maybe the `optional`."""
+
+    required: tuple[str, ...] = ()
+    either: tuple[tuple[str, ...], ...] = ()
+    optional: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that the stage may ask for."""
+        groups = (name for group in self.either for name in group)
+        return tuple(dict.fromkeys((*self.required, *groups, *self.optional)))
+
+    def missing(self, present: Iterable[str]) -> tuple[str, ...]:
+        """What has to be there and is not; of the groups, the begun or the first one."""
+        have = set(present)
+        absent = [name for name in self.required if name not in have]
+        if self.either and not any(have.issuperset(group) for group in self.either):
+            begun = (group for group in self.either if have.intersection(group))
+            group = next(begun, self.either[0])
+            absent += [name for name in group if name not in have]
+        return tuple(absent)
+
+
+_ALL: Final = (
+    Secret("mongo_uri", "URI of the pull store on MongoDB"),
+    Secret("github_token", "token that reads pull requests", ("GITHUB_TOKEN", "GH_TOKEN")),
+    Secret("github_app_id", "id of the GitHub App that reads pull requests", address=True),
+    Secret("github_app_key", "the App's private key, PEM"),
+    Secret("github_app_installation_id", "the App's installation, if several", address=True),
+    Secret(
+        "do_spaces_endpoint",
+        "https://<region>.digitaloceanspaces.com, or any S3",
+        ("AWS_ENDPOINT_URL",),
+        address=True,
+    ),
+    Secret("do_spaces_bucket", "bucket of the lake", address=True),
+    Secret("do_spaces_key", "access key of the bucket", ("AWS_ACCESS_KEY_ID",)),
+    Secret("do_spaces_secret", "secret key of the bucket", ("AWS_SECRET_ACCESS_KEY",)),
+    Secret("mlflow_uri", "MLflow's tracking server", address=True),
+    Secret("mlflow_username", "user at MLflow", ("MLFLOW_TRACKING_USERNAME",), address=True),
+    Secret("mlflow_password", "password at MLflow", ("MLFLOW_TRACKING_PASSWORD",)),
+    Secret("mlflow_token", "bearer token at MLflow", ("MLFLOW_TRACKING_TOKEN",)),
+    Secret("api_keys", "keys that the scoring API accepts, one a line"),
+    Secret("webhook_secret", "signs GitHub's webhook deliveries"),
+    Secret("registry_token", "pushes and reads images in the container registry"),
+)
+SECRETS: Final[Mapping[str, Secret]] = {secret.name: secret for secret in _ALL}
+"""Every secret by its name."""
+
+_SPACES: Final = ("do_spaces_endpoint", "do_spaces_bucket", "do_spaces_key", "do_spaces_secret")
+_MLFLOW: Final = ("mlflow_username", "mlflow_password", "mlflow_token")
+_APP: Final = ("github_app_id", "github_app_key")
+
+STAGES: Final[Mapping[str, Needs]] = {
+    "data-fetch": Needs(
+        required=("mongo_uri",),
+        either=(("github_token",), _APP),
+        optional=("github_app_installation_id",),
+    ),
+    "spark-preprocess": Needs(required=("mongo_uri", *_SPACES)),
+    "ml-training": Needs(required=(*_SPACES, "mlflow_uri"), optional=_MLFLOW),
+    "model-serving": Needs(
+        required=(*_SPACES, "mlflow_uri", "api_keys"),
+        optional=(*_MLFLOW, "webhook_secret", "github_token", "mongo_uri"),
+    ),
+    "monitor": Needs(required=(*_SPACES, "mlflow_uri"), optional=(*_MLFLOW, "mongo_uri")),
+    "ci": Needs(required=("registry_token",), optional=("mlflow_uri", *_MLFLOW)),
+}
+"""What each stage, the drift monitor and CI read; each has one policy and one role in vault/."""
+
+
+def needs_of(stage: str) -> Needs:
+    """What a stage needs. Raises SettingsError for an unknown one."""
+    if stage not in STAGES:
+        raise SettingsError(f"unknown stage: {stage}", hint=f"stages are: {', '.join(STAGES)}")
+    return STAGES[stage]

@@ -1,0 +1,70 @@
+"""The stage's token: renewed while that helps, obtained anew when it no longer does."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from pullrisk.errors import SecretsError
+from pullrisk.secrets.connection import Connection
+from pullrisk.secrets.faults import DeniedError, VaultAwayError
+from pullrisk.secrets.lease import Lease
+
+T = TypeVar("T")
+
+
+class Token:
+    """Keeps one connection logged in."""
+
+    def __init__(self, connection: Connection, clock: Callable[[], float]) -> None:
+        self._connection, self._clock = connection, clock
+        self._lease: Lease | None = None
+        self.logins = 0
+        self.renewals = 0
+
+    @property
+    def due(self) -> float:
+        """When to see to it."""
+        return 0.0 if self._lease is None else self._lease.due
+
+    def left(self) -> float | None:
+        """Seconds until it ends, None without one."""
+        return None if self._lease is None else self._lease.left(self._clock())
+
+    def keep(self) -> None:
+        """Renew if it is time, log in anew where renewing does not help. Raises SecretsError."""
+        lease = self._lease
+        if lease is None or (self._clock() >= lease.due and not lease.renewable):
+            self.login()
+        elif self._clock() >= lease.due:
+            self._renew(lease)
+
+    def login(self) -> None:
+        """Obtain a new token; the earlier one ends by itself, with what hangs on it."""
+        self._lease = self._connection.login()
+        self.logins += 1
+
+    def with_login(self, work: Callable[[], T]) -> T:
+        """Do the work; if the token is refused, once more with a new one."""
+        try:
+            return work()
+        except DeniedError:
+            self.login()
+            return work()
+
+    def revoke(self) -> None:
+        """Give it back."""
+        if self._lease is not None:
+            self._lease = None
+            self._connection.revoke()
+
+    def _renew(self, lease: Lease) -> None:
+        try:
+            renewed = self._connection.renew(lease)
+        except VaultAwayError:
+            raise
+        except SecretsError:
+            self.login()
+            return
+        self._lease = renewed
+        self.renewals += 1
+        if renewed.at_maximum:
+            self.login()
