@@ -8,9 +8,9 @@
 Serving restores a saved history and calls the very same `features`.
 """
 
-import zlib
 from datetime import datetime
 from typing import Final
+from zlib import crc32
 
 import msgspec
 
@@ -39,6 +39,7 @@ FAILURE_WINDOW: Final = 90 * DAY
 """Seconds after its merge within which a revert or hot-fix counts as a pull's failure."""
 _FAILURES: Final = frozenset(("revert", "partial_revert", "hotfix"))
 _MAGIC: Final = b"PRH1"
+_CHECK: Final = 4
 
 
 class RepositoryHistory:
@@ -105,17 +106,19 @@ class RepositoryHistory:
             log=self._log.save(),
             linker=self._linker.state(),
         )
-        return _MAGIC + zlib.compress(_encoder.encode(saved), level=1)
+        content = _encoder.encode(saved)
+        return _MAGIC + crc32(content).to_bytes(_CHECK, "little") + content
 
     @classmethod
     def load(cls, data: bytes) -> "RepositoryHistory":
         """The history that `save` wrote; ValueError where it is corrupt or of another schema."""
-        if not data.startswith(_MAGIC):
+        if not data.startswith(_MAGIC) or len(data) <= len(_MAGIC) + _CHECK:
             raise ValueError("not a saved history")
-        try:
-            saved = _decoder.decode(zlib.decompress(data[len(_MAGIC) :]))
-        except (zlib.error, msgspec.MsgspecError) as error:
-            raise ValueError(f"the saved history is corrupt: {error}") from error
+        start = len(_MAGIC) + _CHECK
+        content = memoryview(data)[start:]
+        if crc32(content) != int.from_bytes(data[len(_MAGIC) : start], "little"):
+            raise ValueError("the saved history is corrupt")
+        saved = _decoder.decode(content)
         if saved.schema != SCHEMA_HASH:
             raise ValueError(f"feature schema {saved.schema}, expected {SCHEMA_HASH}")
         return cls._restored(saved)
@@ -138,14 +141,14 @@ class RepositoryHistory:
         for link in links:
             if link.kind in _FAILURES:
                 self._fail(link.number, view.now)
-        self._touched.observe(view, len(self._log))
+        files = self._touched.observe(view, len(self._log))
         words = list(view.words.values())
         self._words.observe(words)
         self._log.append(
             pull.number,
             author=view.author,
             merged_at=view.now,
-            files=self._touched.ids(view),
+            files=files,
             words=words,
         )
         return links

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from math import exp, log
 from typing import Final
 
-import msgspec
-
+from pullrisk.features import pathrecords
 from pullrisk.features.decay import days, faded, smoothed
+from pullrisk.features.pathrecords import LONG_AGO, MONTH, PathRecord, PathRecords
 from pullrisk.features.paths import path_facts
 from pullrisk.features.schema import DAY, NEVER, family
 from pullrisk.features.view import View
@@ -62,132 +62,89 @@ FEATURES: Final = family(
      "estimated share of pulls that fail, for the worst of the file types"),
 )  # fmt: skip
 
-_MONTH: Final = 30 * DAY
 _NOTHING_KNOWN: Final = (0.0,) * 9 + (NEVER, NEVER) + (0.0,) * 4
-_COOLING: Final = -log(2.0) / _MONTH
-_LONG_AGO: Final = -1e18
+_COOLING: Final = -log(2.0) / MONTH
 _WEIGHT: Final = 10.0
 """How many pulls' worth of the repository's own rate a path's failure rate starts with."""
 
-
-class PathRecord(msgspec.Struct, array_like=True):
-    """What is known of one file or directory; times are epoch seconds.
-
-    `id` numbers the files of a history, `authors` counts pulls by author number, `top` is the
-    largest of these counts, `heat` the touches of about a month as of `last`.
-    """
-
-    id: int
-    first: float
-    last: float
-    touches: int = 0
-    top: int = 0
-    last_author: int = -1
-    last_pull: int = -1
-    failures: int = 0
-    last_failure: float = _LONG_AGO
-    heat: float = 0.0
-    authors: dict[int, int] = msgspec.field(default_factory=dict)
-
-    def touch(self, now: float, author: int, pull: int) -> None:
-        """The pull numbered `pull` in this history changed the path."""
-        self.heat = faded(self.heat, now - self.last, _MONTH) + 1.0
-        self.last = now
-        self.touches += 1
-        self.last_author, self.last_pull = author, pull
-        if author >= 0:
-            count = self.authors[author] = self.authors.get(author, 0) + 1
-            if count > self.top:
-                self.top = count
-
-    def renamed(self, number: int) -> "PathRecord":
-        """A copy, numbered `number`, for the path that the file was renamed to."""
-        return msgspec.structs.replace(self, id=number, authors=self.authors.copy())
-
-    def fail(self, now: float) -> None:
-        """A pull that changed the path turned out to be trouble."""
-        self.failures += 1
-        self.last_failure = now
-
-
-Saved = tuple[dict[str, PathRecord], dict[str, PathRecord], dict[str, tuple[int, int]]]
+Saved = tuple[pathrecords.Saved, pathrecords.Saved, dict[str, tuple[int, int]]]
 
 
 class Touched:
     """Every file and directory that a merged pull ever changed, and the kinds of file.
 
-    `paths[n]` is the file numbered n; `extensions` holds (pulls, failures) by extension.
+    `extensions` holds (pulls, failures) by file extension.
     """
 
     def __init__(self, saved: Saved | None = None) -> None:
-        self.files, self.directories, self.extensions = saved or ({}, {}, {})
-        self.paths = list(self.files)
+        files, directories, self.extensions = saved or (None, None, {})
+        self.files = PathRecords(files)
+        self.directories = PathRecords(directories)
 
     def save(self) -> Saved:
         """The state, as the constructor takes it back."""
-        return self.files, self.directories, self.extensions
+        return self.files.save(), self.directories.save(), self.extensions
 
     def features(self, view: View) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
+        view.file_records = self.files.find(view.paths)
+        view.directory_records = self.directories.find(view.directories)
         return (*self._files(view), *self._directories(view), self._extensions(view))
 
-    def observe(self, view: View, pull: int) -> None:
-        """A pull was merged; it is number `pull` in this history."""
-        now, author, files, directories = view.now, view.author, self.files, self.directories
-        for file in view.files:
-            record = files.get(file.path) or self._first_sight(file, now)
+    def observe(self, view: View, pull: int) -> list[int]:
+        """A pull was merged; it is number `pull` in this history. The numbers of its files."""
+        now, author = view.now, view.author
+        found = view.file_records or self.files.find(view.paths)
+        records = [
+            record or self._first_sight(file, now)
+            for file, record in zip(view.files, found, strict=True)
+        ]
+        for record in records:
             record.touch(now, author, pull)
-        for name in view.directories:
-            directory = directories.get(name)
-            if directory is None:
-                directory = directories[name] = PathRecord(len(directories), now, now)
-            directory.touch(now, author, pull)
-        for extension in {facts.extension for facts in view.facts}:
+        around = view.directory_records or self.directories.find(view.directories)
+        for name, directory in zip(view.directories, around, strict=True):
+            (directory or self.directories.add(name, now)).touch(now, author, pull)
+        for extension in view.extensions:
             seen, failed = self.extensions.get(extension, (0, 0))
             self.extensions[extension] = (seen + 1, failed)
-
-    def ids(self, view: View) -> list[int]:
-        """The numbers of the files of a pull just observed."""
-        return [self.files[file.path].id for file in view.files]
+        return [record.id for record in records]
 
     def fail(self, files: Iterable[int], now: float) -> None:
         """The merged pull that changed these files (by number) turned out to be trouble."""
-        paths = [self.paths[number] for number in files]
+        paths = [self.files.paths[number] for number in files]
         facts = [path_facts(path) for path in paths]
-        for path in paths:
-            self.files[path].fail(now)
-        for name in dict.fromkeys(fact.directory for fact in facts):
-            self.directories[name].fail(now)
+        directories = dict.fromkeys(fact.directory for fact in facts)
+        for record in (*self.files.find(paths), *self.directories.find(directories)):
+            if record is not None:
+                record.fail(now)
         for extension in {fact.extension for fact in facts}:
             seen, failed = self.extensions[extension]
             self.extensions[extension] = (seen, failed + 1)
 
     def _first_sight(self, file: ChangedFile, now: float) -> PathRecord:
         """A new record; a renamed file inherits what was known under its previous path."""
-        number = len(self.files)
-        known = self.files.get(file.previous_path) if file.previous_path else None
-        record = PathRecord(number, now, now) if known is None else known.renamed(number)
-        self.files[file.path] = record
-        self.paths.append(file.path)
-        return record
+        (listed,) = self.files.find((file.path,))  # the pull may list a file twice
+        return listed or self.files.add(file.path, now, like=self._previous(file))
+
+    def _previous(self, file: ChangedFile) -> PathRecord | None:
+        return self.files.find((file.previous_path,))[0] if file.previous_path else None
 
     def _files(self, view: View) -> tuple[float, ...]:  # noqa: C901 - one pass, the hot loop
         count = len(view.files)
         if not count:
             return (*_NOTHING_KNOWN, view.prior, view.prior, NEVER)
-        now, author, prior, known_files = view.now, view.author, view.prior, self.files
+        now, author, prior = view.now, view.author, view.prior
         weighted = _WEIGHT * prior
         known = most = contested = mine = main = again = failed = 0
         own = owned = idle = age = hottest = rates = 0.0
         worst = prior
-        idle_min, last_failure = NEVER * DAY, _LONG_AGO
+        idle_min, last_failure = NEVER * DAY, LONG_AGO
         last_pulls = set()
-        for file in view.files:
-            record = known_files.get(file.path)
-            if record is None and file.previous_path:
-                record = known_files.get(file.previous_path)
+        for file, record in zip(view.files, view.file_records, strict=True):
             if record is None:
-                continue
+                record = self._previous(file)
+                if record is None:
+                    continue
             known += 1
             times = record.touches
             if times > most:
@@ -244,12 +201,10 @@ class Touched:
     def _directories(self, view: View) -> tuple[float, ...]:
         now, author, prior = view.now, view.author, view.prior
         count = len(view.directories)
-        directories = self.directories
         known = contested = mine = 0
         own = hottest = rates = 0.0
-        worst, last_failure = prior, _LONG_AGO
-        for name in view.directories:
-            record = directories.get(name)
+        worst, last_failure = prior, LONG_AGO
+        for record in view.directory_records:
             if record is None:
                 continue
             known += 1
@@ -259,7 +214,7 @@ class Touched:
             if author in authors:
                 mine += 1
                 own += authors[author] / record.touches
-            warmth = faded(record.heat, now - record.last, _MONTH)
+            warmth = faded(record.heat, now - record.last, MONTH)
             if warmth > hottest:
                 hottest = warmth
             rate = smoothed(record.failures, record.touches, prior, _WEIGHT)
@@ -282,7 +237,7 @@ class Touched:
 
     def _extensions(self, view: View) -> float:
         worst = view.prior
-        for extension in {facts.extension for facts in view.facts}:
+        for extension in view.extensions:
             seen, failed = self.extensions.get(extension, (0, 0))
             if failed:
                 worst = max(worst, smoothed(failed, seen, view.prior, 50.0))

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Final
 from zlib import crc32
 
+from pullrisk.features.pathrecords import PathRecord
 from pullrisk.features.paths import path_facts
 from pullrisk.pulls.record import Pull
 
@@ -25,7 +26,8 @@ class View:
 
     __slots__ = (
         "additions", "author", "changed_files", "churn", "churns", "deletions", "directories",
-        "facts", "files", "merged", "now", "prior", "pull", "words",
+        "directory_records", "extensions", "facts", "file_records", "files", "merged", "now",
+        "paths", "prior", "pull", "words",
     )  # fmt: skip
 
     def __init__(
@@ -41,8 +43,13 @@ class View:
         """Pulls merged in the repository so far."""
         files = self.files = pull.files or ()
         self.churns = [(file.additions or 0) + (file.deletions or 0) for file in files]
-        self.facts = [path_facts(file.path) for file in files]
-        self.directories = list(dict.fromkeys([facts.directory for facts in self.facts]))
+        self.paths = [file.path for file in files]
+        self.file_records: list[PathRecord | None] = []
+        self.directory_records: list[PathRecord | None] = []
+        """What is known of each of `files` and `directories`, once somebody has looked."""
+        facts = self.facts = list(map(path_facts, self.paths))
+        self.directories = list(dict.fromkeys([fact.directory for fact in facts]))
+        self.extensions = {fact.extension for fact in facts}
         self.additions = pull.additions or 0
         self.deletions = pull.deletions or 0
         self.churn = self.additions + self.deletions
