@@ -1,0 +1,1 @@
+"""Which pull requests deserve a second look before they merge."""
