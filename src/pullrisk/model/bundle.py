@@ -163,7 +163,10 @@ def _metadata(session: Any, source: str) -> Metadata:  # noqa: ANN401  (onnxrunt
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if text is None:
         raise ModelError(f"model {source} is an ONNX file, but not one that pullrisk made")
-    version = msgspec.json.decode(text, type=_Version).format
+    try:
+        version = msgspec.json.decode(text, type=_Version).format
+    except msgspec.DecodeError as error:
+        raise ModelError(f"model {source} has damaged metadata: {error}") from error
     if version > FORMAT:
         raise ModelError(
             f"model {source} has metadata version {version}, this installation reads {FORMAT}",

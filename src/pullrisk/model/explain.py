@@ -203,7 +203,7 @@ class _View:
         if len(unit.columns) > 1:
             return f"with the usual {unit.label}"
         column = unit.columns[0]
-        return usual_phrase(self.features[column], self.usual[column])
+        return usual_phrase(self.features[column], self.pull[column], self.usual[column])
 
     def _differs(self, place: int) -> bool:
         columns = list(self.units[place].columns)

@@ -99,7 +99,7 @@ def _constants(parts: Parts, metadata: Metadata) -> dict[str, NDArray[Any]]:
     return {
         **{name: np.array(value, np.float32) for name, value in scalars.items()},
         "axis0": np.array([0], np.int64),
-        "flat": np.array([0, -1], np.int64),
+        "flat": np.array([-1, _code_width(parts)], np.int64),
         "logarithmic": parts.scaling.logarithmic,
         "mean": parts.scaling.mean,
         "spread": parts.scaling.spread,

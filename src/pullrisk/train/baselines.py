@@ -63,7 +63,7 @@ def risk_baselines(
     scorers[ISOLATION] = isolation_forest(past.x, seed=seed, threads=threads)
     if past.has_both_classes:
         scorers[LOGISTIC] = _logistic(past, features)
-        scorers[BOOSTING] = _boosting(past, seed=seed)
+        scorers[BOOSTING] = _boosting(past, seed=seed, threads=threads)
     return scorers
 
 
@@ -89,7 +89,9 @@ def _logistic(past: Past, features: Sequence[Feature]) -> Scorer:
     return _tuned(past, fit, _PENALTIES)
 
 
-def _boosting(past: Past, *, seed: int) -> Scorer:
+def _boosting(past: Past, *, seed: int, threads: int) -> Scorer:
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     ensemble = _sklearn("ensemble")
 
     def fit(x: NDArray[np.float32], labels: NDArray[np.int8], size: tuple[int, int]) -> Scorer:
@@ -103,7 +105,10 @@ def _boosting(past: Past, *, seed: int) -> Scorer:
             early_stopping=False,
             random_state=seed,
         )
-        model.fit(x, labels)
+        # Its OpenMP threads wait for each other by spinning: more of them than free cores
+        # cost ten times the time.
+        with threadpool_limits(limits=threads):
+            model.fit(x, labels)
         return lambda rows: np.asarray(model.decision_function(rows), np.float64)
 
     return _tuned(past, fit, _TREES)

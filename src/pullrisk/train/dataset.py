@@ -66,17 +66,15 @@ class Dataset:
             raise SettingsError(f"maturity_days is {maturity_days}, expected more than 0")
         _check_columns(table, names)
         arrow = _pyarrow_compute()
-        encoded = arrow.dictionary_encode(table["repository"].combine_chunks())
-        repository = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
+        known, repository = _coded(table["repository"], arrow)
         number = table["number"].to_numpy().astype(np.int64)
         merged_at = table["merged_at"].to_numpy().astype("datetime64[us]").astype(np.int64)
         maturity = int(maturity_days * MICROSECONDS_PER_DAY)
         keys = _Keys(repository, number, merged_at, maturity)
         links = _links(table)
-        known = encoded.dictionary.to_pylist()
         data = cls(
             names=tuple(names),
-            repositories=tuple(known),
+            repositories=known,
             x=_matrix(table, names),
             repository=repository,
             number=number,
@@ -193,6 +191,16 @@ def _links(table: "pa.Table") -> tuple[NDArray[np.int64], NDArray[np.int64], NDA
     row = np.repeat(np.arange(len(links)), links.value_lengths().fill_null(0).to_numpy())
     named = flat.field("number").to_numpy(zero_copy_only=False).astype(np.int64)
     return row, named, np.array(flat.field("kind").to_pylist(), dtype=np.str_)
+
+
+def _coded(names: Any, arrow: Any) -> tuple[tuple[str, ...], NDArray[np.int32]]:  # noqa: ANN401
+    """Every repository by name, and each row's place among them, whatever the rows' order."""
+    encoded = arrow.dictionary_encode(names.combine_chunks())
+    found = encoded.dictionary.to_pylist()
+    order = sorted(range(len(found)), key=found.__getitem__)
+    place = np.empty(len(found), np.int32)
+    place[order] = np.arange(len(found), dtype=np.int32)
+    return tuple(found[i] for i in order), place[encoded.indices.to_numpy()]
 
 
 def _matrix(table: "pa.Table", names: "Sequence[str]") -> NDArray[np.float32]:

@@ -43,7 +43,7 @@ class Options:
     baselines: bool = True
     resamples: int = RESAMPLES
     seed: int = _SEED
-    threads: int = 2
+    threads: int = 1
 
 
 def evaluate(

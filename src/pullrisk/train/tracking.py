@@ -80,7 +80,7 @@ def track(
             mlflow.log_dict(msgspec.to_builtins(evaluation), "evaluation.json")
             for name, figure in draw_all(evaluation, trained.epochs).items():
                 mlflow.log_figure(figure, f"plots/{name}")
-            version = _log_model(mlflow, trained.bundle)
+            version = _log_model(mlflow, client, trained.bundle)
         return Tracked(run.info.run_id, version, _alias(client, version))
 
 
@@ -113,25 +113,23 @@ def import_mlflow() -> Any:  # noqa: ANN401  (mlflow has no types here)
 
 @contextmanager
 def _talking_to(mlflow: Any, tracking: Tracking) -> Iterator[Any]:  # noqa: ANN401
-    """A client of the tracking server; the caller's own MLflow settings come back afterwards."""
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-    if tracking.uri.startswith("sqlite:"):
-        tracking.artifacts.parent.mkdir(parents=True, exist_ok=True)
+    """A client of the tracking server; the caller's own setting comes back afterwards."""
+    before = mlflow.get_tracking_uri() if mlflow.tracking.is_tracking_uri_set() else ""
     with _quiet(), _as_model_error(mlflow, tracking):
+        if tracking.uri.startswith("sqlite:"):
+            tracking.artifacts.parent.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(tracking.uri)
-        mlflow.set_registry_uri(tracking.uri)
         try:
             yield mlflow.MlflowClient(tracking.uri, tracking.uri)
         finally:
-            mlflow.set_tracking_uri(before[0])
-            mlflow.set_registry_uri(before[1])
+            mlflow.set_tracking_uri(before)
 
 
 @contextmanager
 def _as_model_error(mlflow: Any, tracking: Tracking) -> Iterator[None]:  # noqa: ANN401
     try:
         yield
-    except mlflow.exceptions.MlflowException as error:
+    except (mlflow.exceptions.MlflowException, OSError) as error:
         raise ModelError(
             f"MLflow at {tracking.uri.rpartition('@')[2]} refused: {error}",
             hint="check the setting mlflow_uri and that the server or file can be written",
@@ -171,7 +169,7 @@ def _log_epochs(mlflow: Any, epochs: tuple[Epoch, ...]) -> None:  # noqa: ANN401
         mlflow.log_metrics({k: v for k, v in found.items() if v is not None}, step=step)
 
 
-def _log_model(mlflow: Any, bundle: Bundle) -> str:  # noqa: ANN401
+def _log_model(mlflow: Any, client: Any, bundle: Bundle) -> str:  # noqa: ANN401
     """Log and register the model, and make sure that its signature is there."""
     import onnx
 
@@ -179,13 +177,27 @@ def _log_model(mlflow: Any, bundle: Bundle) -> str:  # noqa: ANN401
         onnx.load_from_string(bundle.data),
         name="model",
         signature=_signature(bundle),
-        registered_model_name=MODEL_NAME,
+        save_as_external_data=False,  # one file, which `download` gives back
         pip_requirements=list(_REQUIREMENTS),
         metadata={"schema_hash": bundle.metadata.schema_hash},
     )
     if info.signature is None or mlflow.models.get_model_info(info.model_uri).signature is None:
         raise ModelError("MLflow saved the model without its signature")
-    return str(info.registered_model_version)
+    return _register(client, info)
+
+
+def _register(client: Any, info: Any) -> str:  # noqa: ANN401
+    """A new version of the registered model, which is made at the first time.
+
+    `mlflow.register_model` does the same, and prints to stderr whatever the log level.
+    """
+    known = client.search_registered_models(filter_string=f"name = '{MODEL_NAME}'")
+    if not known:
+        client.create_registered_model(MODEL_NAME)
+    version = client.create_model_version(
+        MODEL_NAME, source=info.model_uri, run_id=info.run_id, model_id=info.model_id
+    )
+    return str(version.version)
 
 
 def _signature(bundle: Bundle) -> Any:  # noqa: ANN401

@@ -1,0 +1,79 @@
+"""The ONNX graph computes what torch and numpy compute."""
+
+import numpy as np
+import onnx
+import pytest
+
+from pullrisk.model.bundle import Bundle
+from pullrisk.model.calibration import Calibration
+from pullrisk.model.graph import Parts, to_onnx
+from pullrisk.model.metadata import Metadata
+from pullrisk.model.network import Network, Shape
+from pullrisk.model.residuals import novelty_error, whitening
+from pullrisk.model.scaling import Scaling
+from pullrisk.train.fit import predict
+from support.tables import FEATURES, NAMES, SCHEMA
+from support.training import shared_training
+
+X = np.random.default_rng(0).lognormal(3, 2, (500, len(NAMES))).astype(np.float32)
+
+
+def parts_and_metadata() -> tuple[Network, Parts, Metadata]:
+    import msgspec
+
+    network = Network(len(NAMES), Shape(members=3, hidden=8, code=5), seed=0)
+    random = np.random.default_rng(1)
+    weights = {
+        name: random.normal(0, 0.3, value.shape).astype(np.float32)
+        for name, value in network.weights().items()
+    }
+    network.restore(weights)
+    scaling = Scaling.fit(X, FEATURES)
+    z = scaling.apply(X)
+    parts = Parts(scaling, weights, whitening(z - predict(network, z)[1]))
+    metadata = msgspec.structs.replace(
+        shared_training()[1].bundle.metadata, calibration=Calibration(1.3, -0.4)
+    )
+    return network, parts, metadata
+
+
+def test_risk_and_novelty_equal_torch_within_a_hundred_thousandth() -> None:
+    network, parts, metadata = parts_and_metadata()
+    bundle = Bundle.of(to_onnx(parts, metadata), schema_hash=SCHEMA)
+    risk, error, code = bundle.raw(X)
+    z = parts.scaling.apply(X)
+    logit, rebuilt = predict(network, z)
+    assert np.abs(risk - metadata.calibration.apply(logit)).max() < 1e-5
+    expected = novelty_error(z - rebuilt, parts.whitening)
+    np.testing.assert_allclose(error, expected, rtol=1e-5, atol=1e-5)
+    assert code.shape == (500, 15)
+
+
+def test_the_code_lists_every_member_s_code_in_turn() -> None:
+    import torch
+
+    network, parts, metadata = parts_and_metadata()
+    bundle = Bundle.of(to_onnx(parts, metadata), schema_hash=SCHEMA)
+    with torch.no_grad():
+        codes = network.forward(torch.from_numpy(parts.scaling.apply(X)))[2].numpy()
+    np.testing.assert_allclose(bundle.raw(X)[2], np.concatenate(list(codes), axis=1), atol=1e-5)
+
+
+def test_the_graph_is_valid_onnx_with_named_inputs_and_outputs() -> None:
+    model = onnx.load_from_string(shared_training()[1].bundle.data)
+    onnx.checker.check_model(model, full_check=True)
+    assert [value.name for value in model.graph.input] == ["x"]
+    assert [value.name for value in model.graph.output] == ["risk", "novelty_error", "code"]
+
+
+def test_the_same_parts_give_the_same_bytes() -> None:
+    _, parts, metadata = parts_and_metadata()
+    assert to_onnx(parts, metadata) == to_onnx(parts, metadata)
+
+
+@pytest.mark.parametrize("value", [0.0, -3.0, 1e6, 1e12])
+def test_extreme_values_give_finite_answers(value: float) -> None:
+    bundle = shared_training()[1].bundle
+    risk, error, _ = bundle.raw(np.full((1, len(NAMES)), value, np.float32))
+    assert 0 < risk[0] < 1
+    assert np.isfinite(error[0])

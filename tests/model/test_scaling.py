@@ -1,0 +1,40 @@
+"""Scaling of raw features."""
+
+import numpy as np
+
+from pullrisk.model.scaling import CLIP, Scaling
+from support.tables import FEATURES, NAMES
+
+X = np.random.default_rng(0).lognormal(2, 1, (3000, len(NAMES))).astype(np.float32)
+
+
+def test_scaled_rows_are_centred_with_unit_spread() -> None:
+    x = X.copy()
+    x[:, 2:] = np.random.default_rng(1).normal(4, 3, (3000, 4))
+    z = Scaling.fit(x, FEATURES).apply(x)
+    assert np.abs(z.mean(axis=0)).max() < 0.01
+    assert np.abs(z.std(axis=0) - 1).max() < 0.02
+
+
+def test_only_log_features_are_compressed_and_signs_are_kept() -> None:
+    scaling = Scaling(
+        np.array([feature.scale == "log" for feature in FEATURES]),
+        np.zeros(6, np.float32),
+        np.ones(6, np.float32),
+    )
+    z = scaling.apply(np.array([[np.e - 1, 1 - np.e, 0.5, 1, -2, 0]], np.float32))
+    np.testing.assert_allclose(z, [[1, -1, 0.5, 1, -2, 0]], atol=1e-6)
+
+
+def test_a_constant_feature_becomes_zero_and_outliers_are_cut() -> None:
+    x = X.copy()
+    x[:, 5] = 7
+    scaling = Scaling.fit(x, FEATURES)
+    assert (scaling.apply(x)[:, 5] == 0).all()
+    assert scaling.apply(np.full((1, 6), 1e30, np.float32)).max() == CLIP
+
+
+def test_the_rows_given_are_left_as_they_were() -> None:
+    before = X.copy()
+    Scaling.fit(X, FEATURES).apply(X)
+    assert (before == X).all()

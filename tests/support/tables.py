@@ -1,0 +1,93 @@
+"""Synthetic feature tables with a signal: pulls of a few repositories, some of them reverted."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from pullrisk.features.schema import Feature
+from pullrisk.train.dataset import MICROSECONDS_PER_DAY
+
+FEATURES = (
+    Feature("additions", "size", "lines", "lines added", "log"),
+    Feature("changed_files", "size", "files", "files changed", "log"),
+    Feature("author_failure_rate", "author", "share", "share of the author's pulls that failed"),
+    Feature("author_new", "author", "flag", "the author's first pull here", "flag"),
+    Feature("churn_score", "relative size", "standard deviations", "size relative to usual"),
+    Feature("constant", "time", "days", "always the same"),
+)
+NAMES = tuple(feature.name for feature in FEATURES)
+SCHEMA = "0123456789abcdef"
+START = 1_600_000_000_000_000
+Row = tuple[float, int, bool, list[dict[str, object]], np.ndarray]
+"""Days since the start, number, example, links, x."""
+LINK = pa.struct([("kind", pa.string()), ("number", pa.int64()), ("evidence", pa.string())])
+
+
+def feature_table(
+    pulls: int = 1500,
+    *,
+    repositories: int = 2,
+    rate: float = 0.08,
+    days: float = 1000,
+    seed: int = 0,
+) -> pa.Table:
+    """`pulls` pulls of each repository; risk grows with the author's failures and the size.
+
+    A reverted pull is named by a revert some days later, which is no example.
+    """
+    parts = [
+        _repository(f"owner/{place}", pulls, rate, days, np.random.default_rng([seed, place]))
+        for place in range(repositories)
+    ]
+    return pa.concat_tables(parts)
+
+
+def _repository(
+    name: str, pulls: int, rate: float, days: float, random: np.random.Generator
+) -> pa.Table:
+    size = random.normal(3, 1.2, pulls)
+    failures = random.beta(1, 20, pulls)
+    new = random.random(pulls) < 0.1
+    x = np.stack(
+        [
+            np.round(np.exp(size)),
+            np.round(np.exp(size / 2 + random.normal(0, 0.3, pulls))),
+            failures,
+            new,
+            (size - 3) / 1.2,
+            np.full(pulls, 7.0),
+        ],
+        axis=1,
+    )
+    push = (size - 3) + 20 * (failures - 0.05) + new
+    chance = rate * np.exp(push) / np.exp(push).mean() if rate else np.zeros(pulls)
+    merged = np.sort(random.uniform(0, days, pulls))
+    rows: list[Row] = [
+        (merged[i], i + 1, True, [], x[i]) for i in range(pulls)
+    ]  # fmt: skip
+    for i in np.flatnonzero(random.random(pulls) < chance).tolist():
+        at = merged[i] + random.exponential(8) + 0.01
+        if at < days:
+            link = {"kind": "revert", "number": i + 1, "evidence": "body"}
+            rows.append((at, 10**6 + i, False, [link], x[i]))
+    rows.sort(key=lambda row: row[0])
+    return make_table(name, rows)
+
+
+def make_table(name: str, rows: Sequence[Row]) -> pa.Table:
+    """The lake's table of one repository."""
+    merged = [START + round(row[0] * MICROSECONDS_PER_DAY) for row in rows]
+    matrix = np.array([row[4] for row in rows], np.float32)
+    return pa.table(
+        {
+            "repository": [name] * len(rows),
+            "number": pa.array([row[1] for row in rows], pa.int64()),
+            "merged_at": pa.array(merged, pa.timestamp("us", tz="UTC")),
+            "author": pa.nulls(len(rows), pa.string()),
+            "example": [row[2] for row in rows],
+            **{column: matrix[:, place] for place, column in enumerate(NAMES)},
+            "links": pa.array([row[3] for row in rows], pa.list_(LINK)),
+            "run": pa.array([1] * len(rows), pa.int64()),
+        }
+    )

@@ -1,0 +1,30 @@
+"""A small trained model, for tests that need one."""
+
+from functools import cache
+
+import pyarrow as pa
+
+from pullrisk.model.network import Shape
+from pullrisk.progress import Silent
+from pullrisk.train.dataset import Dataset
+from pullrisk.train.fit import FitSettings
+from pullrisk.train.training import Trained, TrainSettings, train
+from support.tables import FEATURES, NAMES, SCHEMA, feature_table
+
+QUICK = FitSettings(shape=Shape(members=2, hidden=16, code=4), epochs=4, batch=128)
+
+
+def quick_dataset(table: pa.Table | None = None) -> Dataset:
+    return Dataset.from_table(feature_table() if table is None else table, NAMES)
+
+
+def quick_train(dataset: Dataset, *, seed: int = 0) -> Trained:
+    settings = TrainSettings(seed=seed, fit=QUICK)
+    return train(dataset, FEATURES, settings, schema_hash=SCHEMA, progress=Silent())
+
+
+@cache
+def shared_training() -> tuple[Dataset, Trained]:
+    """Trained once for all tests of a process; read only."""
+    dataset = quick_dataset()
+    return dataset, quick_train(dataset)

@@ -1,0 +1,118 @@
+"""Evaluation judges a model only on what it has not seen."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from pullrisk.errors import NotEnoughDataError
+from pullrisk.progress import Silent
+from pullrisk.train.baselines import BOOSTING, ISOLATION, LINES_ADDED, LOGISTIC
+from pullrisk.train.dataset import UNKNOWN, Dataset
+from pullrisk.train.evaluate import Options, evaluate
+from pullrisk.train.novelty import ALL_KINDS, Injected
+from pullrisk.train.report import OURS, Evaluation
+from support.tables import NAMES, feature_table
+from support.training import quick_dataset, quick_train, shared_training
+
+FEW = Options(resamples=40)
+
+
+@pytest.fixture(scope="module")
+def evaluation() -> Evaluation:
+    data, trained = shared_training()
+    random = np.random.default_rng(0)
+    normal = data.x[trained.split.test][:200]
+    odd = normal * random.uniform(20, 50, normal.shape).astype(np.float32)
+    return evaluate(
+        trained.bundle, data, injected=Injected(normal, {"odd": odd}), options=FEW,
+        progress=Silent(),
+    )  # fmt: skip
+
+
+def test_our_pooled_auc_is_that_of_scikit_learn_on_the_test_window(evaluation: Evaluation) -> None:
+    data, trained = shared_training()
+    labels = data.labels()
+    rows = trained.split.test & (labels != UNKNOWN)
+    expected = roc_auc_score(labels[rows], trained.bundle.raw(data.x[rows])[0])
+    assert evaluation.models[OURS].ranking["pooled_auc"].value == pytest.approx(expected)
+    assert evaluation.pulls == rows.sum()
+
+
+def test_every_model_has_every_figure_with_its_interval(evaluation: Evaluation) -> None:
+    assert set(evaluation.models) == {OURS, LINES_ADDED, LOGISTIC, BOOSTING, ISOLATION}
+    for figures in evaluation.models.values():
+        for name, found in figures.ranking.items():
+            assert found.low is not None, name
+            assert found.high is not None, name
+            assert found.low <= found.high, name
+    auc = evaluation.models[OURS].ranking["pooled_auc"]
+    assert auc.low < auc.value < auc.high  # type: ignore[operator]
+
+
+def test_differences_are_paired_so_that_they_are_narrower_than_two_intervals(
+    evaluation: Evaluation,
+) -> None:
+    paired = evaluation.differences[LOGISTIC]["pooled_auc"]
+    both = [evaluation.models[name].ranking["pooled_auc"] for name in (OURS, LOGISTIC)]
+    assert paired.value == pytest.approx(both[0].value - both[1].value)  # type: ignore[operator]
+    widths = [found.high - found.low for found in both]  # type: ignore[operator]
+    assert paired.high - paired.low < sum(widths)  # type: ignore[operator]
+
+
+def test_the_signal_beats_lines_added(evaluation: Evaluation) -> None:
+    assert evaluation.differences[LINES_ADDED]["pooled_auc"].value > 0  # type: ignore[operator]
+
+
+def test_injected_oddities_are_told_from_ordinary_pulls(evaluation: Evaluation) -> None:
+    assert evaluation.novelty is not None
+    assert evaluation.novelty.ours["odd"].value > 0.95  # type: ignore[operator]
+    assert set(evaluation.novelty.isolation_forest) == {"odd", ALL_KINDS}
+
+
+def test_bands_flag_about_their_share_of_pulls(evaluation: Evaluation) -> None:
+    assert evaluation.bands["high"].flagged == pytest.approx(0.05, abs=0.04)
+    assert evaluation.bands["elevated_or_high"].flagged == pytest.approx(0.20, abs=0.08)
+
+
+def test_it_survives_the_way_through_json(evaluation: Evaluation) -> None:
+    again = msgspec.json.decode(msgspec.json.encode(evaluation), type=Evaluation)
+    assert again == evaluation
+    flat = evaluation.flat()
+    assert {"pooled_auc", "brier", "high_recall", "novelty_auc_odd"} <= set(flat)
+    assert all(isinstance(value, float) for value in flat.values())
+
+
+def test_a_repository_that_the_model_never_saw_is_test_data_as_a_whole() -> None:
+    _, trained = shared_training()
+    other = feature_table(600, repositories=3, seed=0)
+    other = other.filter(np.array(other["repository"].to_pylist()) == "owner/2")
+    data = Dataset.from_table(other, NAMES)
+    found = evaluate(
+        trained.bundle, data, options=Options(resamples=5, baselines=False), progress=Silent()
+    )
+    assert found.pulls == (data.labels() != UNKNOWN).sum()
+    assert [figures.repository for figures in found.repositories] == ["owner/2"]
+
+
+def test_only_pulls_since_the_given_date_count() -> None:
+    data, trained = shared_training()
+    test = np.sort(data.merged_at[trained.split.test])
+    middle = datetime.fromtimestamp(int(test[len(test) // 3]) / 1e6, UTC)
+    options = Options(since=middle, resamples=5, baselines=False)
+    found = evaluate(trained.bundle, data, options=options, progress=Silent())
+    assert found.since == middle.date().isoformat()
+    late = Options(since=datetime(2100, 1, 1, tzinfo=UTC))
+    with pytest.raises(NotEnoughDataError, match="no pull"):
+        evaluate(trained.bundle, data, options=late, progress=Silent())
+
+
+def test_a_model_without_risk_is_judged_by_its_reconstruction_alone() -> None:
+    data = quick_dataset(feature_table(400, rate=0))
+    found = evaluate(quick_train(data).bundle, data, options=FEW, progress=Silent())
+    assert found.models == {}
+    assert found.probability is None
+    assert found.reconstruction.test_mean > 0
+    assert len(found.notes) == 2

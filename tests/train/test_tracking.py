@@ -1,0 +1,131 @@
+"""The round trip through a real MLflow on SQLite."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pullrisk.errors import ModelError
+from pullrisk.model.bundle import Bundle
+from pullrisk.progress import Silent
+from pullrisk.train.evaluate import Options, evaluate
+from pullrisk.train.report import Evaluation
+from pullrisk.train.tracking import Tracked, Tracking, download, import_mlflow, track
+from pullrisk.train.training import TrainSettings
+from support.tables import NAMES, SCHEMA
+from support.training import shared_training
+
+
+@pytest.fixture(scope="module")
+def evaluation() -> Evaluation:
+    data, trained = shared_training()
+    options = Options(resamples=5, baselines=False)
+    return evaluate(trained.bundle, data, options=options, progress=Silent())
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory: pytest.TempPathFactory) -> Tracking:
+    return Tracking.local(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def tracked(tracking: Tracking, evaluation: Evaluation) -> list[Tracked]:
+    """Two runs of the same training, one after the other."""
+    _, trained = shared_training()
+    tags = {"dataset_version": "7"}
+    return [track(tracking, trained, evaluation, TrainSettings(), tags=tags) for _ in range(2)]
+
+
+def test_the_first_version_is_champion_and_a_later_one_only_challenger(
+    tracking: Tracking, tracked: list[Tracked]
+) -> None:
+    assert [run.aliases for run in tracked] == [("challenger", "champion"), ("challenger",)]
+    client = import_mlflow().MlflowClient(tracking.uri, tracking.uri)
+    found = client.get_registered_model("pullrisk").aliases
+    aliases = {alias: str(version) for alias, version in found.items()}
+    assert aliases == {"champion": tracked[0].version, "challenger": tracked[1].version}
+
+
+@pytest.mark.parametrize("reference", ["@champion", "2"])
+def test_a_registered_model_comes_back_byte_for_byte(
+    tracking: Tracking, tracked: list[Tracked], tmp_path: Path, reference: str
+) -> None:
+    path = download(tracking, reference, tmp_path)
+    assert path.read_bytes() == shared_training()[1].bundle.data
+    assert tracked[1].version == "2"
+
+
+def test_the_registered_model_has_its_signature_and_scores_through_pyfunc(
+    tracking: Tracking, tracked: list[Tracked]
+) -> None:
+    mlflow = import_mlflow()
+    mlflow.set_tracking_uri(tracking.uri)
+    try:
+        model = mlflow.pyfunc.load_model(f"models:/pullrisk/{tracked[0].version}")
+    finally:
+        mlflow.set_tracking_uri("")
+    assert model.metadata.signature.inputs.inputs[0].shape == (-1, len(NAMES))
+    assert [spec.name for spec in model.metadata.signature.outputs.inputs] == [
+        "risk", "novelty_error", "code",
+    ]  # fmt: skip
+    data, trained = shared_training()
+    found = model.predict({"x": data.x[:5]})
+    np.testing.assert_allclose(found["risk"], trained.bundle.raw(data.x[:5])[0], atol=1e-6)
+
+
+def test_the_run_holds_parameters_metrics_of_every_epoch_and_plots(
+    tracking: Tracking, tracked: list[Tracked], evaluation: Evaluation
+) -> None:
+    client = import_mlflow().MlflowClient(tracking.uri, tracking.uri)
+    run = client.get_run(tracked[0].run_id)
+    assert run.data.params["fit.shape.hidden"] == "64"
+    assert run.data.tags["dataset_version"] == "7"
+    expected = evaluation.flat()["pooled_auc"]
+    assert run.data.metrics["test_pooled_auc"] == pytest.approx(expected)
+    losses = client.get_metric_history(tracked[0].run_id, "training_loss")
+    assert [point.step for point in losses] == [1, 2, 3, 4]
+    plots = {item.path for item in client.list_artifacts(tracked[0].run_id, "plots")}
+    assert plots == {f"plots/{name}.png" for name in ("loss", "capture", "calibration", "scores")}
+
+
+def test_the_evaluation_lies_beside_the_run_under_home(
+    tracking: Tracking, tracked: list[Tracked], evaluation: Evaluation
+) -> None:
+    (path,) = (tracking.artifacts / tracked[0].run_id).rglob("evaluation.json")
+    assert json.loads(path.read_text())["pulls"] == evaluation.pulls
+
+
+def test_the_run_names_the_commit_of_this_code(tracking: Tracking, tracked: list[Tracked]) -> None:
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("not a Git checkout")
+    client = import_mlflow().MlflowClient(tracking.uri, tracking.uri)
+    assert len(client.get_run(tracked[0].run_id).data.tags["git_commit"]) == 40
+
+
+def test_a_model_that_is_not_registered_is_a_model_error(
+    tracking: Tracking, tracked: list[Tracked], tmp_path: Path
+) -> None:
+    assert tracked
+    with pytest.raises(ModelError, match="refused"):
+        download(tracking, "99", tmp_path)
+
+
+def test_nothing_is_said_and_the_caller_s_settings_are_left_alone(
+    tmp_path: Path, evaluation: Evaluation, capfd: pytest.CaptureFixture[str]
+) -> None:
+    mlflow = import_mlflow()
+    trained = shared_training()[1]
+    track(Tracking.local(tmp_path), trained, evaluation, TrainSettings(), tags={})
+    assert not mlflow.tracking.is_tracking_uri_set()
+    assert "".join(capfd.readouterr()) == ""
+
+
+def test_a_downloaded_model_loads(
+    tracking: Tracking, tracked: list[Tracked], tmp_path: Path
+) -> None:
+    assert tracked
+    assert Bundle.load(download(tracking, "@challenger", tmp_path), schema_hash=SCHEMA).metadata
