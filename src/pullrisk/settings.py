@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from pullrisk.errors import SettingsError
+from pullrisk.secrets.local import LocalValues
 
 PREFIX: Final = "PULLRISK_"
 FILE_NAME: Final = "pullrisk.toml"
@@ -86,6 +87,13 @@ class Settings(BaseSettings):
     )
     log_format: Literal["console", "json"] = Field(
         default="console", description="how lines of progress look where there is no terminal"
+    )
+
+    secrets: LocalValues = Field(
+        default=LocalValues(), description="credentials where there is no Vault"
+    )
+    allow_local_secrets: bool = Field(
+        default=False, description="take credentials from the settings even inside Kubernetes"
     )
 
     @property
@@ -193,7 +201,8 @@ def _explain(error: ErrorDetails, *, given: Mapping[str, Any], file: Path | None
         variables = (key for key in os.environ if key.startswith(variable(parts)))
         where = next(variables, f"{file}")
     message = error["msg"].removeprefix("Value error, ")
-    what = f"{name} is {_shown(error['input'])} (from {where}): {message}"
+    shown = "***" if parts[:1] == ("secrets",) else _shown(error["input"])
+    what = f"{name} is {shown} (from {where}): {message}"
     return SettingsError(what, hint=_possible(parts))
 
 

@@ -1,7 +1,7 @@
 """Talks to one Vault as one stage: log in, renew, read. Every refusal says what to fix."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -79,6 +79,13 @@ class Connection:
                 self._refuse_version_1()
                 raise
         return _strings(answer["data"]["data"], where)
+
+    def reach(self, paths: Iterable[str]) -> list[tuple[str, bool]]:
+        """Each path and whether the token's policies let it be read."""
+        wanted = list(paths)
+        with self._explained("look up the token's capabilities"):
+            answer = self._client.sys.get_capabilities(wanted)["data"]
+        return [(path, not {"read", "root"}.isdisjoint(answer[path])) for path in wanted]
 
     def database(self) -> tuple[dict[str, SecretStr], Lease]:
         """A new user and password from the database engine, and their lease."""

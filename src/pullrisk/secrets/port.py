@@ -2,21 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Protocol
 
 from pydantic import SecretStr
 
 from pullrisk.errors import SecretsError
-
-_NOTHING: Final[Mapping[str, SecretStr]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Values read at one moment, so that a user and its password belong together."""
 
-    values: Mapping[str, SecretStr] = field(default=_NOTHING)
+    values: Mapping[str, SecretStr] = field(default_factory=dict)
     version: int = 0
 
 
