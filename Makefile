@@ -32,7 +32,7 @@ demo: $(STAMP) ## Run the whole pipeline on the bundled sample and show what it 
 	@PULLRISK_HOME=$(DEMO_HOME) $(BIN)/pullrisk run --file $(SAMPLE)
 
 test: $(STAMP) ## Run the tests
-	@$(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile
 
 lint: $(STAMP) ## Check style and formatting
 	@$(BIN)/ruff check .
