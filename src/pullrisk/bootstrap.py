@@ -4,11 +4,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from pullrisk.errors import SettingsError
+from pullrisk.errors import MissingExtraError, SettingsError
 from pullrisk.pulls.uri import redacted
 from pullrisk.settings import Settings
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from pullrisk.fetch.github.access import Access
     from pullrisk.lake import Lake
     from pullrisk.model.bundle import Bundle
     from pullrisk.model.metadata import OperatingPoints
@@ -41,6 +44,29 @@ def store_at(place: str) -> "PullStore":
     from pullrisk.pulls.sqlite import SqliteStore
 
     return SqliteStore(Path(place))
+
+
+def github_access(settings: Settings) -> "Access":
+    """Where GitHub is and as whom to ask: the settings' tokens and App, else GITHUB_TOKEN or
+    GH_TOKEN, else what `gh auth token` says.
+
+    Raises SettingsError, and MissingExtraError without the extra `github`.
+    """
+    try:
+        from pullrisk.fetch.github.access import access_from
+    except ImportError as error:
+        raise MissingExtraError.of(error.name or "httpx", "github") from None
+    return access_from(
+        url=settings.github_url,
+        token=_bare(settings.github_token),
+        app_id=settings.github_app_id,
+        app_key=_bare(settings.github_app_key),
+        installations=settings.github_app_installation_id,
+    )
+
+
+def _bare(secret: "SecretStr | None") -> str | None:
+    return None if secret is None else secret.get_secret_value()
 
 
 def open_lake(settings: Settings) -> "Lake":

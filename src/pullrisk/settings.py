@@ -13,7 +13,7 @@ from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -68,6 +68,22 @@ class Settings(BaseSettings):
     home: Path = Field(default=_DEFAULT_HOME, description="folder of everything that is local")
     store: str | None = Field(
         default=None, description="the pull store: an SQLite file, or mongodb://HOST/DATABASE"
+    )
+    github_url: str = Field(
+        default="https://github.com", description="GitHub, or the address of a GitHub Enterprise"
+    )
+    github_token: SecretStr | None = Field(
+        default=None, description="token that reads pull requests; several with commas between"
+    )
+    github_app_id: str | None = Field(
+        default=None, description="id of the GitHub App that reads pull requests"
+    )
+    github_app_key: SecretStr | None = Field(
+        default=None, description="the App's private key: PEM, or the path of its file"
+    )
+    github_app_installation_id: str | None = Field(
+        default=None,
+        description="the App's installations with commas between; all of them unless set",
     )
     lake: str | None = Field(default=None, description="folder or s3:// URI of the lake")
     mlflow_uri: str | None = Field(default=None, description="MLflow tracking server or database")

@@ -1,4 +1,4 @@
-"""`pullrisk fetch`: pull requests from files or a clone into the store."""
+"""`pullrisk fetch`: pull requests from GitHub, files or a clone into the store."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from pullrisk.cli import options
+from pullrisk.cli import fetch_github, options
 from pullrisk.cli.output import print_json, say, warn
 from pullrisk.cli.session import Session
 
@@ -17,7 +17,12 @@ SHOWN_BAD_LINES = 5
 
 
 More: TypeAlias = Annotated[
-    list[str] | None, typer.Argument(metavar="[FILE]...", help="More files.", show_default=False)
+    list[str] | None,
+    typer.Argument(
+        metavar="[OWNER/NAME]...",
+        help="Repositories on GitHub; after --file, more files.",
+        show_default=False,
+    ),
 ]
 File: TypeAlias = Annotated[
     list[str] | None,
@@ -72,15 +77,27 @@ def run(
     ref: Ref = "HEAD",
     since: Since = None,
     skip_bad_lines: SkipBadLines = False,
+    org: fetch_github.Organisation = None,
+    search: fetch_github.Search = None,
+    limit: fetch_github.Limit = None,
+    watch: fetch_github.Watch = False,
+    every: fetch_github.Every = 60.0,
+    concurrency: fetch_github.Concurrency = 4,
     home: options.Home = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Read pull requests from files or a git clone into the pull store.
+    """Read pull requests from GitHub, files or a git clone into the pull store.
 
-    A stopped run continues where it was; what is already stored is not stored twice.
+    A stopped run continues where it was; what is already stored is not stored twice. GitHub
+    needs a token: GITHUB_TOKEN, PULLRISK_GITHUB_TOKEN or the gh program's. Files and clones
+    need none.
 
     [bold]Examples[/bold]
+
+      pullrisk fetch rails/rails rust-lang/cargo
+
+      pullrisk fetch --search 'stars:>10000 language:go' --limit 20 --watch
 
       pullrisk fetch --file pulls.jsonl.gz others.jsonl
 
@@ -88,10 +105,27 @@ def run(
 
       pullrisk fetch --git ~/src/project --repository owner/project
     """
-    files = [*(file or ()), *(more or ())]
-    if bool(files) == (git is not None):
-        raise typer.BadParameter("name files with --file, or a clone with --git")
+    repositories = tuple(more or ()) if not file and git is None else ()
+    files = [*(file or ()), *(more or ())] if file else []
+    from_github = bool(repositories or org or search)
+    if from_github + bool(files) + (git is not None) != 1 or (git and more):
+        raise typer.BadParameter(
+            "name repositories (owner/name, --org or --search), or files with --file, "
+            "or a clone with --git"
+        )
     with Session.open(home=home, quiet=quiet) as session:
+        if from_github:
+            fetch_github.refuse_files(repositories)
+            request = fetch_github.request(
+                repositories,
+                organisation=org,
+                search=search,
+                limit=limit,
+                concurrency=concurrency,
+                every=every if watch else None,
+            )
+            fetch_github.fetch(session, request, as_json=as_json)
+            return
         if git is None:
             report = fetch_files(session, files, repository=repository, skip=skip_bad_lines)
         else:

@@ -12,7 +12,8 @@ from fake_github.faults import Faults
 from fake_github.inside import URL, Inside
 from fake_github.schema import NotInstalledError, github_schema
 from fake_github.world import World
-from pullrisk.fetch.github.fetch import Access, fetch_github
+from pullrisk.fetch.github.access import Access
+from pullrisk.fetch.github.fetch import fetch_github
 from pullrisk.fetch.github.report import GitHubReport
 from pullrisk.fetch.github.rounds import Request
 from pullrisk.progress import Progress, Silent

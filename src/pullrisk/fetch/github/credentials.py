@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Final, Protocol
 
 import httpx
@@ -160,14 +159,10 @@ def tokens(secrets: Sequence[str]) -> list[Token]:
 
 
 async def installations(
-    http: httpx.AsyncClient, endpoint: Endpoint, *, app_id: str, key: Path, only: Sequence[int]
+    http: httpx.AsyncClient, endpoint: Endpoint, *, app_id: str, key: str, only: Sequence[int]
 ) -> list[Installation]:
-    """The App's installations, or `only` those. Raises SettingsError."""
-    try:
-        app = App(app_id, key.read_text(), rest=endpoint.rest)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise SettingsError(f"github_app_key {key} cannot be read: {reason}") from None
+    """The App's installations, or `only` those; `key` is PEM. Raises SettingsError."""
+    app = App(app_id, key, rest=endpoint.rest)
     try:
         return [Installation(app, each) for each in only or await app.installations(http)]
     except (Unauthorized, Forbidden) as failure:

@@ -1,37 +1,17 @@
 """Fetch pull requests from GitHub into the store: who asks, what for, and the one call."""
 
-from pathlib import Path
-
 import httpx
-import msgspec
 
+from pullrisk.fetch.github.access import Access
 from pullrisk.fetch.github.client import Client, connection
 from pullrisk.fetch.github.credentials import Credential, installations, tokens
-from pullrisk.fetch.github.endpoint import GITHUB, endpoint
+from pullrisk.fetch.github.endpoint import endpoint
 from pullrisk.fetch.github.lanes import Caller, Lanes
 from pullrisk.fetch.github.report import GitHubReport
 from pullrisk.fetch.github.rounds import Request, Rounds
 from pullrisk.fetch.github.stop import run
 from pullrisk.progress import Progress
 from pullrisk.pulls.store import PullStore
-
-
-class Access(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
-    """Where, and as whom. Tokens and an App may stand together, each with its own budget.
-
-    `pace` multiplies every wait and `transport` stands in for the network; both are for tests.
-    """
-
-    url: str = GITHUB
-    tokens: tuple[str, ...] = ()
-    app_id: str | None = None
-    app_key: Path | None = None
-    app_installations: tuple[int, ...] = ()
-    pace: float = 1.0
-    transport: httpx.AsyncBaseTransport | None = None
-
-    def __repr__(self) -> str:
-        return f"Access({self.url}, {len(self.tokens)} tokens, App {self.app_id})"
 
 
 def fetch_github(
