@@ -27,14 +27,16 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def mongo_uri(mongo_server: str) -> Iterator[str]:
-    """The URI of a database of this test alone, dropped after it."""
+    """The URI of a database of this test alone; dropped after it, with all whose name begins so."""
     from pymongo import MongoClient
 
     base, _, options = mongo_server.partition("?")
     name = f"pullrisk_test_{uuid4().hex[:12]}"
     yield f"{base.rstrip('/')}/{name}" + (f"?{options}" if options else "")
     with MongoClient[dict[str, object]](mongo_server) as client:
-        client.drop_database(name)
+        for database in client.list_database_names():
+            if database.startswith(name):
+                client.drop_database(database)
 
 
 @pytest.fixture

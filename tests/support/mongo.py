@@ -21,17 +21,15 @@ class MongoStandIn:
 
     def start(self) -> None:
         """Start it, on the data it had, and wait until it answers."""
-        log = self.folder / "nx.log"
         command = [
             sys.executable,
-            "-m",
-            "nx_27017.nx_27017",
-            "--port",
-            str(self.port),
-            "--data-dir",
+            "-c",
+            "from nx_27017.nx_27017 import main; main()",
+            f"--port={self.port}",
+            f"--data-dir={self.folder / 'data'}",
+            f"--log-file={self.folder / 'nx.log'}",
+            f"--pid-file={self.folder / 'nx.pid'}",
         ]
-        command += [str(self.folder / "data"), "--log-file", str(log)]
-        command += ["--pid-file", str(self.folder / "nx.pid")]
         with (self.folder / "output").open("ab") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=output)
         deadline = time.monotonic() + 30

@@ -19,10 +19,15 @@ COMMANDS: Final = {
     "score": "Score pull requests: risk, novelty, and the reasons.",
     "report": "Write one HTML page: quality, what drives risk, what to read.",
     "run": "All of it in one process, from files to the report.",
+    "store": "Count what a pull store holds, or copy it into another.",
     "doctor": "Say what is configured, reachable, fresh, and broken.",
+    "secrets": "Say what a stage can and cannot read, never a value.",
+    "vault": "Bring a Vault to the policies and roles in vault/, load secrets.",
+    "synth": "Make synthetic pull requests, for tests of scale.",
     "completion": "Print the shell's completion script.",
 }
-"""Name → one line of help. The function is `run` of `pullrisk.cli.<name>`."""
+"""Name → one line of help. The function is `run` of `pullrisk.cli.<name>`; where that module
+has COMMANDS, name → function, `run` only explains them."""
 
 COMPLETE: Final = "_PULLRISK_COMPLETE"
 """The variable by which a shell asks for completions."""
@@ -56,9 +61,15 @@ class LazyGroup(TyperGroup):
 
 def load(name: str) -> "Command":
     """The command `name`, its module imported."""
-    application = typer.Typer(add_completion=False)
     module = import_module(f"pullrisk.cli.{name}")
-    application.command(name, context_settings=_CONTEXT)(module.run)
+    functions = getattr(module, "COMMANDS", None)
+    application = typer.Typer(
+        add_completion=False, no_args_is_help=bool(functions), context_settings=_CONTEXT
+    )
+    if functions:
+        application.callback()(module.run)
+    for own, function in (functions or {name: module.run}).items():
+        application.command(own, context_settings=_CONTEXT)(function)
     command = typer.main.get_command(application)
     command.name = name
     return command

@@ -55,7 +55,10 @@ _T = TypeVar("_T")
 
 
 class Address(msgspec.Struct, frozen=True):
-    """Where a store is: the `uri` (secret), how people see it, `host:port`s, its database."""
+    """Where a store is: the `uri` (secret), how people see it, `host:port`s, its database.
+
+    `options` are the URI's, their names in lower case; the driver has most times in seconds.
+    """
 
     uri: str
     shown: str
@@ -81,7 +84,7 @@ class Address(msgspec.Struct, frozen=True):
             hosts=", ".join(f"{host}:{port}" for host, port in found["nodelist"]),
             database=found["database"] or DATABASE,
             user=found["username"],
-            options=dict(found["options"]),
+            options={name.lower(): value for name, value in found["options"].items()},
         )
 
     def client(self) -> "MongoClient[dict[str, Any]]":
@@ -173,8 +176,8 @@ def _meaning(address: Address, error: PyMongoError) -> tuple[str, str | None]:
 
 
 def _unreachable(address: Address, error: PyMongoError) -> tuple[str, str]:
-    wait = address.options.get("serverselectiontimeoutms", DEFAULTS["serverselectiontimeoutms"])
-    text = str(error)
+    name, text = "serverselectiontimeoutms", str(error)
+    wait = address.options.get(name, DEFAULTS[name] / 1000)
     if "SSL" in text or "certificate" in text:
         reason = next((part for part in text.split(",") if "SSL" in part), text)
         return (
@@ -182,7 +185,7 @@ def _unreachable(address: Address, error: PyMongoError) -> tuple[str, str]:
             "name the authority with tlsCAFile in the URI, or leave tls out if the server has none",
         )
     return (
-        f"no server answers at {address.hosts} within {int(wait) / 1000:g} s",
+        f"no server answers at {address.hosts} within {wait:g} s",
         "check that MongoDB runs there, the port, and that the network lets you through",
     )
 

@@ -39,7 +39,7 @@ def write(database: Database, batch: dict[str, Pull]) -> Written:
     known = database.do(lambda: _known(database, list(documents)))
     newer = [one for name, one in documents.items() if _supersedes(one, known.get(name))]
     if newer:
-        database.do(lambda: _replace(database, newer))
+        database.do(lambda: replace(database, newer))
     updated = sum(one["_id"] in known for one in newer)
     return Written(len(newer) - updated, updated, len(batch) - len(newer))
 
@@ -50,8 +50,8 @@ def _known(database: Database, names: list[str]) -> dict[str, tuple[int, int]]:
     return {row["_id"]: (row["updated_us"], row["digest"]) for row in found}
 
 
-def _replace(database: Database, documents: list[Document]) -> None:
-    """Replace or insert each, unless the store has a later one by now."""
+def replace(database: Database, documents: list[Document]) -> None:
+    """Replace or insert each, unless the store has a later one by now. May be repeated."""
     try:
         database.pulls.bulk_write([_guarded(one, upsert=True) for one in documents], ordered=False)
     except BulkWriteError as error:

@@ -1,0 +1,102 @@
+"""Everything of one pull store into another, of whichever kinds they are."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Final
+
+import msgspec
+
+from pullrisk.errors import InputError, StoreError
+from pullrisk.progress import Progress, Silent, Task
+from pullrisk.pulls.record import Pull
+from pullrisk.pulls.store import PullStore, RepositorySummary, Written
+from pullrisk.pulls.uri import redacted
+
+BATCH: Final = 1_000
+"""Pulls in one write."""
+OWN: Final = "copy:"
+"""How the checkpoints begin that copying keeps in the target; they are not copied on."""
+
+
+class CopyReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a copy did. `whole` repositories were there from a copy that was stopped."""
+
+    repositories: int
+    whole: int
+    pulls: int
+    written: Written
+    checkpoints: int
+
+
+def copy_store(
+    source: PullStore, target: PullStore, *, name: str, progress: Progress | None = None
+) -> CopyReport:
+    """Copy every pull, open ones too, then every checkpoint; `name` tells sources apart.
+
+    Repeating it changes nothing, a pull that is newer in the target stays, and a stopped copy
+    passes over the repositories that are whole. Checkpoints come last: they say what is
+    stored. Raises InputError for an empty source, StoreError where the target has fewer pulls
+    at the end.
+    """
+    summaries = source.repositories()
+    if not summaries:
+        raise InputError(f"{redacted(name)} holds no pull requests", hint="correct its path or URI")
+    key = OWN + redacted(name)
+    whole = _whole(summaries, target) if target.checkpoint(key) else set()
+    target.upsert([], checkpoint=(key, {"unfinished": True}))
+    written, total = Written(), sum(one.pulls for one in summaries)
+    with (progress or Silent()).task("Copying pull requests", total=total, unit="pulls") as task:
+        for one in summaries:
+            if one.repository in whole:
+                task.advance(one.pulls)
+            else:
+                written += _copy_repository(one.repository, source, target, task)
+    checkpoints = _copy_checkpoints(source, target)
+    _verify(summaries, target)
+    target.upsert([], checkpoint=(key, {}))
+    return CopyReport(
+        repositories=len(summaries),
+        whole=len(whole),
+        pulls=total,
+        written=written,
+        checkpoints=checkpoints,
+    )
+
+
+def _whole(summaries: Iterable[RepositorySummary], target: PullStore) -> set[str]:
+    """Repositories whose pulls, files and times are the same in both stores."""
+    there = {one.repository: one for one in target.repositories()}
+    return {one.repository for one in summaries if there.get(one.repository) == one}
+
+
+def _copy_repository(name: str, source: PullStore, target: PullStore, task: Task) -> Written:
+    written = Written()
+    task.describe(f"Copying {name}")
+    for batch in _batches(source.pulls(name)):
+        written += target.upsert(batch)
+        task.advance(len(batch))
+    return written
+
+
+def _copy_checkpoints(source: PullStore, target: PullStore) -> int:
+    theirs = {key: value for key, value in source.checkpoints().items() if not key.startswith(OWN)}
+    for checkpoint in theirs.items():
+        target.upsert([], checkpoint=checkpoint)
+    return len(theirs)
+
+
+def _verify(summaries: Iterable[RepositorySummary], target: PullStore) -> None:
+    there = {one.repository: one.pulls for one in target.repositories()}
+    for one in summaries:
+        found = there.get(one.repository, 0)
+        if found < one.pulls:
+            raise StoreError(
+                f"{one.repository} has {one.pulls:,} pull requests in the source and {found:,} "
+                "in the target",
+                hint="run the same copy again; if that does not help, something deletes there",
+            )
+
+
+def _batches(pulls: Iterator[Pull]) -> Iterator[list[Pull]]:
+    while batch := list(islice(pulls, BATCH)):
+        yield batch
