@@ -24,7 +24,7 @@ except ImportError as error:
 
 from pullrisk.pulls.moments import moment
 from pullrisk.pulls.mongo_database import BY_EVENT, HAPPENED, Database
-from pullrisk.pulls.mongo_documents import KEYS, Document, key, to_pull
+from pullrisk.pulls.mongo_documents import Document, key, to_pull
 from pullrisk.pulls.mongo_writes import batches, write
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import RepositorySummary, Written
@@ -33,7 +33,6 @@ BATCH: Final = 1_000
 """Pulls in one answer of a reading."""
 MANY: Final = 10_000
 """Numbers asked for at once."""
-_ROW: Final = {name: False for name in KEYS if name not in ("_id", "schema", "event_us")}
 _SUMMARY: Final[Document] = {
     "_id": "$repository",
     "pulls": {"$sum": 1},
@@ -98,9 +97,7 @@ class MongoStore:
     def get(self, repository: str, number: int) -> Pull | None:
         """One pull, or None."""
         self._database.check()
-        document = self._database.do(
-            lambda: self._pulls.find_one({"_id": key(repository, number)}, _ROW)
-        )
+        document = self._database.do(lambda: self._pulls.find_one({"_id": key(repository, number)}))
         return None if document is None else self._pull(document)
 
     def repositories(self) -> list[RepositorySummary]:
@@ -171,7 +168,7 @@ class MongoStore:
         wanted = {name: value for name, value in named.items() if value is not None}
         order = [("updated_us", DESCENDING), ("repository", 1), ("number", 1)]
         find = self._pulls.find
-        rows = self._database.do(lambda: list(find(wanted, _ROW, sort=order, limit=limit)))
+        rows = self._database.do(lambda: list(find(wanted, sort=order, limit=limit)))
         return [self._pull(row) for row in rows]
 
     def checkpoint(self, key: str) -> dict[str, object] | None:
@@ -205,7 +202,7 @@ class MongoStore:
     def _keys(self, wanted: Document, *names: str) -> list[Document]:
         return self._found(wanted, {"_id": False, **dict.fromkeys(names, True)})
 
-    def _found(self, wanted: Document, fields: Mapping[str, bool]) -> list[Document]:
+    def _found(self, wanted: Document, fields: Document | None = None) -> list[Document]:
         return self._database.do(lambda: list(self._pulls.find(wanted, fields)))
 
     def _rows(self, repository: str, keys: Iterable[_Key]) -> Iterator[tuple[_Key, Document]]:
@@ -216,7 +213,7 @@ class MongoStore:
         """
         for part in _parts(keys, BATCH):
             names = [key(repository, number) for _, number in part]
-            rows = {row["_id"]: row for row in self._found({"_id": {"$in": names}}, _ROW)}
+            rows = {row["_id"]: row for row in self._found({"_id": {"$in": names}})}
             yield from (
                 (one, rows[name]) for one, name in zip(part, names, strict=True) if name in rows
             )

@@ -35,10 +35,7 @@ Document: TypeAlias = dict[str, Any]
 
 SCHEMA: Final = 1
 """Version of the documents and of their indexes; a store of a later one is refused."""
-KEYS: Final = (
-    "_id", "schema", "state", "updated_us", "event_us", "file_count", "fingerprint", "digest",
-)  # fmt: skip
-CODEC: Final[CodecOptions[Document]] = CodecOptions(tz_aware=True, tzinfo=UTC)
+CODEC: Final[CodecOptions[Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 _FIELDS: Final = Pull.__struct_fields__
 _PARTS: Final[dict[str, type[msgspec.Struct]]] = {"files": ChangedFile, "reviews": Review}
