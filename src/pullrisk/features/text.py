@@ -107,11 +107,11 @@ class TitleWords:
         new, total, highest = 0, 0.0, 0.0
         merged, failed = self.merged, self.failed
         for bucket in buckets:
-            seen = merged[bucket]
+            seen, failures = merged[bucket], failed[bucket]
             if not seen:
                 new += 1
                 continue
-            odds = log((failed[bucket] / prior + _WEIGHT) / (seen + _WEIGHT))
+            odds = log((failures / prior + _WEIGHT) / (seen + _WEIGHT))
             total += odds
             if odds > highest:
                 highest = odds

@@ -1,12 +1,12 @@
 """Features of the record of the files and directories that a change touches."""
 
 from collections.abc import Iterable
-from math import exp, log
+from math import exp
 from typing import Final
 
 from pullrisk.features import pathrecords
-from pullrisk.features.decay import days, faded, smoothed
-from pullrisk.features.pathrecords import LONG_AGO, MONTH, PathRecord, PathRecords
+from pullrisk.features.decay import days, smoothed
+from pullrisk.features.pathrecords import COOLING, LONG_AGO, PathRecord, PathRecords, touch
 from pullrisk.features.paths import path_facts
 from pullrisk.features.schema import DAY, NEVER, family
 from pullrisk.features.view import View
@@ -63,7 +63,6 @@ FEATURES: Final = family(
 )  # fmt: skip
 
 _NOTHING_KNOWN: Final = (0.0,) * 9 + (NEVER, NEVER) + (0.0,) * 4
-_COOLING: Final = -log(2.0) / MONTH
 _WEIGHT: Final = 10.0
 """How many pulls' worth of the repository's own rate a path's failure rate starts with."""
 
@@ -99,11 +98,13 @@ class Touched:
             record or self._first_sight(file, now)
             for file, record in zip(view.files, found, strict=True)
         ]
-        for record in records:
-            record.touch(now, author, pull)
         around = view.directory_records or self.directories.find(view.directories)
-        for name, directory in zip(view.directories, around, strict=True):
-            (directory or self.directories.add(name, now)).touch(now, author, pull)
+        directories = [
+            directory or self.directories.add(name, now)
+            for name, directory in zip(view.directories, around, strict=True)
+        ]
+        touch(records, now=now, author=author, pull=pull)
+        touch(directories, now=now, author=author, pull=pull)
         for extension in view.extensions:
             seen, failed = self.extensions.get(extension, (0, 0))
             self.extensions[extension] = (seen + 1, failed)
@@ -165,7 +166,7 @@ class Touched:
             if waited < idle_min:
                 idle_min = waited
             age += now - record.first
-            warmth = record.heat * exp(waited * _COOLING) if waited > 0.0 else record.heat
+            warmth = record.heat * exp(waited * COOLING) if waited > 0.0 else record.heat
             if warmth > hottest:
                 hottest = warmth
             rate = (record.failures + weighted) / (times + _WEIGHT)
@@ -203,7 +204,7 @@ class Touched:
         count = len(view.directories)
         known = contested = mine = 0
         own = hottest = rates = 0.0
-        worst, last_failure = prior, LONG_AGO
+        worst, last_failure, weighted = prior, LONG_AGO, _WEIGHT * prior
         for record in view.directory_records:
             if record is None:
                 continue
@@ -214,10 +215,11 @@ class Touched:
             if author in authors:
                 mine += 1
                 own += authors[author] / record.touches
-            warmth = faded(record.heat, now - record.last, MONTH)
+            waited = now - record.last
+            warmth = record.heat * exp(waited * COOLING) if waited > 0.0 else record.heat
             if warmth > hottest:
                 hottest = warmth
-            rate = smoothed(record.failures, record.touches, prior, _WEIGHT)
+            rate = (record.failures + weighted) / (record.touches + _WEIGHT)
             rates += rate
             if rate > worst:
                 worst = rate

@@ -1,0 +1,104 @@
+"""What a history remembers of each file or directory, decoded only where it is looked at.
+
+A large repository has tens of thousands of paths, of which a pull touches a handful. A restored
+history therefore keeps each record as the bytes it was saved as until its path is asked for:
+restoring, saving again and holding many histories in memory cost little for what lies idle.
+"""
+
+from collections.abc import Iterable
+from math import exp, log
+from typing import Final
+
+import msgspec
+
+from pullrisk.features.schema import DAY
+
+COOLING: Final = -log(2.0) / (30 * DAY)
+"""Rate at which a path's heat fades, per second: it halves in a month."""
+LONG_AGO: Final = -1e18
+
+
+class PathRecord(msgspec.Struct, array_like=True):
+    """What is known of one path; times are epoch seconds.
+
+    `id` numbers the paths of a history, `authors` counts pulls by author number, `top` is the
+    largest of these counts, `heat` the touches of about a month as of `last`.
+    """
+
+    id: int
+    first: float
+    last: float
+    touches: int = 0
+    top: int = 0
+    last_author: int = -1
+    last_pull: int = -1
+    failures: int = 0
+    last_failure: float = LONG_AGO
+    heat: float = 0.0
+    authors: dict[int, int] = msgspec.field(default_factory=dict)
+
+    def fail(self, now: float) -> None:
+        """A pull that changed the path turned out to be trouble."""
+        self.failures += 1
+        self.last_failure = now
+
+
+def touch(records: Iterable[PathRecord], *, now: float, author: int, pull: int) -> None:
+    """The pull numbered `pull` in this history changed these paths; author -1 is unknown."""
+    for record in records:
+        waited = now - record.last
+        record.heat = 1.0 + (record.heat * exp(waited * COOLING) if waited > 0.0 else record.heat)
+        record.last = now
+        record.touches += 1
+        record.last_author = author
+        record.last_pull = pull
+        if author >= 0:
+            authors = record.authors
+            count = authors[author] = authors.get(author, 0) + 1
+            if count > record.top:
+                record.top = count
+
+
+Saved = tuple[list[str], list[msgspec.Raw]]
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(PathRecord).decode
+
+
+class PathRecords:
+    """Records by path; `paths[n]` is the path numbered n."""
+
+    def __init__(self, saved: Saved | None = None) -> None:
+        self.paths, asleep = saved or ([], [])
+        self._awake: dict[str, PathRecord] = {}
+        self._asleep = dict(zip(self.paths, asleep, strict=True))
+
+    def save(self) -> Saved:
+        """The state, as the constructor takes it back."""
+        awake, asleep = self._awake, self._asleep
+        return self.paths, [
+            msgspec.Raw(_encode(awake[path])) if path in awake else asleep[path]
+            for path in self.paths
+        ]
+
+    def find(self, paths: Iterable[str]) -> list[PathRecord | None]:
+        """The record of each path, None where it was never touched."""
+        if self._asleep:
+            self._wake(paths)
+        return list(map(self._awake.get, paths))
+
+    def add(self, path: str, now: float, *, like: PathRecord | None = None) -> PathRecord:
+        """A record for a new path, first seen now or a copy of another's."""
+        number = len(self.paths)
+        if like is None:
+            record = PathRecord(number, now, now)
+        else:
+            record = msgspec.structs.replace(like, id=number, authors=like.authors.copy())
+        self._awake[path] = record
+        self.paths.append(path)
+        return record
+
+    def _wake(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            saved = self._asleep.pop(path, None)
+            if saved is not None:
+                self._awake[path] = _decode(saved)
