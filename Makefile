@@ -11,7 +11,7 @@ PYTEST_WORKERS ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types contracts check format docs clean distclean \
-	bench-fetch bench-outcomes bench-preprocess bench-model bench-cli
+	bench-fetch bench-outcomes bench-preprocess bench-model bench-cli bench-stores
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench-fetch: $(STAMP) ## Measure: pull requests from files into the store
 
 bench-outcomes: $(STAMP) ## Measure: revert links against the labelled data set
 	@$(BIN)/python benchmarks/outcomes.py
+
+bench-stores: $(STAMP) ## Measure: pull requests a second, SQLite beside MongoDB
+	@$(BIN)/python benchmarks/stores.py
 
 bench-preprocess: $(STAMP) ## Measure: the store replayed into the feature table
 	@$(BIN)/python benchmarks/preprocess.py

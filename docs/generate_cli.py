@@ -5,7 +5,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from pullrisk.cli.app import COMMANDS
+from typer.core import TyperGroup
+
+from pullrisk.cli.app import COMMANDS, load
 
 HEAD = """\
 # Command line
@@ -27,14 +29,22 @@ def page() -> str:
 
 
 def sections() -> Iterator[str]:
-    """The top level, then every command."""
-    for name in ("", *COMMANDS):
+    """The top level, then every command, each before those below it."""
+    for name in ("", *(one for command in COMMANDS for one in names(command))):
         yield f"## pullrisk {name}".rstrip() + f"\n\n```text\n{help_of(name)}\n```\n"
+
+
+def names(command: str) -> Iterator[str]:
+    """The command and those below it."""
+    yield command
+    loaded = load(command)
+    if isinstance(loaded, TyperGroup):
+        yield from (f"{command} {name}" for name in loaded.commands)
 
 
 def help_of(command: str) -> str:
     """The help of one command, as a terminal of 88 columns without colours shows it."""
-    arguments = [command, "--help"] if command else ["--help"]
+    arguments = [*command.split(), "--help"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PULLRISK_")}
     ran = subprocess.run(
         [sys.executable, "-c", _RUN, *arguments],
