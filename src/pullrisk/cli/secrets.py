@@ -18,6 +18,10 @@ Stage: TypeAlias = Annotated[
 ]
 
 
+def run() -> None:
+    """Say what a stage can and cannot read, never a value."""
+
+
 def check(stage: Stage, home: options.Home = None, as_json: options.Json = False) -> None:
     """Say which secrets a stage can read, and that it can read no other stage's.
 

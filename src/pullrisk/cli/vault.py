@@ -58,6 +58,10 @@ Host: TypeAlias = Annotated[
 ]
 
 
+def run() -> None:
+    """Bring a Vault to the policies and roles in vault/, load secrets."""
+
+
 def bootstrap(
     folder: Folder = Path("vault"),
     dry_run: DryRun = False,

@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 MASK: Final = "***"
 SHORTEST: Final = 4
 """Characters that a learned value needs; masking shorter ones would eat ordinary words."""
-MOST_VALUES: Final = 2_000
+MOST_VALUES: Final = 1_000
 """Learned values kept, the newest; rotated ones stay masked for a long while."""
 
 SHAPES: Final[Mapping[str, str]] = {
@@ -72,15 +72,21 @@ class Redactor:
                 self._values[form] = None
             while len(self._values) > MOST_VALUES:
                 del self._values[next(iter(self._values))]
-            longest_first = sorted(self._values, key=len, reverse=True)
-            self._learned = re.compile("|".join(map(re.escape, longest_first)))
+            self._learned = None
 
     def text(self, text: str) -> str:
         """The text with every credential masked."""
-        if self._learned is not None:
-            text = self._learned.sub(MASK, text)
+        if self._values:
+            text = (self._learned or self._compile()).sub(MASK, text)
         text = _USER_OF_URI.sub(rf"\1{MASK}@", _SHAPE.sub(MASK, text))
         return _ASSIGNED.sub(rf"\1{MASK}", _BEARER.sub(rf"\1 {MASK}", text))
+
+    def _compile(self) -> re.Pattern[str]:
+        """All values in one expression, made when something is first masked after a change."""
+        with self._lock:
+            longest_first = sorted(self._values, key=len, reverse=True)
+            self._learned = re.compile("|".join(map(re.escape, longest_first)))
+            return self._learned
 
     def value(self, value: object) -> object:
         """The value with every credential in it masked; numbers and the like stay themselves."""

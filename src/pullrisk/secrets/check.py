@@ -85,7 +85,7 @@ def _check_vault(stage: str, config: VaultConfig) -> Checked:
             Reach(path, readable, path == own) for path, readable in connection.reach(paths)
         )
     finally:
-        connection.revoke()
+        connection.revoke(connection.token)
     source = f"{config.address} {config.mount}/{config.path} as {config.role}"
     readings = _readings(needs_of(stage), values)
     return Checked(stage, source, readings, reach, token_seconds=lease.seconds)

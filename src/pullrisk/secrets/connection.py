@@ -56,11 +56,20 @@ class Connection:
             answer = self._client.auth.token.renew_self(increment=f"{int(lease.whole)}s")
         return lease.renewed(float(answer["auth"]["lease_duration"]), self._clock())
 
-    def revoke(self) -> None:
-        """Give the token back, so that nobody else can use it."""
-        with self._explained("revoke the token"):
-            self._client.auth.token.revoke_self()
-        self._client.token = ""
+    @property
+    def token(self) -> SecretStr:
+        """The token in use, empty without one."""
+        return SecretStr(self._client.token or "")
+
+    def revoke(self, token: SecretStr) -> None:
+        """Give a token back, so that nobody else can use it."""
+        current = self._client.token
+        self._client.token = token.get_secret_value()
+        try:
+            with self._explained("revoke the token"):
+                self._client.auth.token.revoke_self()
+        finally:
+            self._client.token = "" if current == token.get_secret_value() else current
 
     def read(self) -> dict[str, SecretStr]:
         """Every key of the stage's path in KV v2. Raises SecretsError, DeniedError."""

@@ -1,6 +1,7 @@
 """The stage's token: renewed while that helps, obtained anew when it no longer does."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from pullrisk.errors import SecretsError
@@ -47,14 +48,21 @@ class Token:
         try:
             return work()
         except DeniedError:
-            self.login()
+            self._replace()
             return work()
 
     def revoke(self) -> None:
         """Give it back."""
         if self._lease is not None:
             self._lease = None
-            self._connection.revoke()
+            self._connection.revoke(self._connection.token)
+
+    def _replace(self) -> None:
+        """Log in anew; a token that is good but allows too little is given back."""
+        before = self._connection.token
+        self.login()
+        with suppress(SecretsError):
+            self._connection.revoke(before)
 
     def _renew(self, lease: Lease) -> None:
         try:

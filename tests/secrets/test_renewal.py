@@ -1,0 +1,289 @@
+"""Tokens end, values rotate, Vault goes away and comes back: a stage keeps its secrets."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pullrisk.secrets.port import Snapshot, several
+from pullrisk.secrets.vault import VaultSecrets
+from support.bao import Bao
+from support.kubernetes_api import ServiceAccounts, TokenReviews
+from support.vault import install, marked, put, role, until
+
+Opened = Callable[..., VaultSecrets]
+STAGE = "data-fetch"
+OFTEN = {"VAULT_REREAD_SECONDS": "0.1"}
+
+
+def of_own(bao: Bao, name: str, **terms: str) -> dict[str, str]:
+    """A path and a role of the test's own, and the variables that choose them."""
+    path = f"tests/{name}"
+    put(bao, path, values(0))
+    role(bao, name, account=STAGE, path=f"secret/data/{path}", **terms)
+    return {"VAULT_ROLE": name, "VAULT_SECRET_PATH": path}
+
+
+def values(generation: int) -> dict[str, str]:
+    return {"mongo_uri": f"mongodb://u:{generation}@h/", "github_token": f"t{generation}"}
+
+
+def shown(secrets: VaultSecrets) -> str:
+    return secrets.get("mongo_uri").get_secret_value()
+
+
+def revoke_tokens(bao: Bao) -> None:
+    """Revoke every token but the root's."""
+    client = bao.client
+    for accessor in client.auth.token.list_accessors()["data"]["keys"]:
+        found = client.auth.token.lookup_accessor(accessor)["data"]
+        if "root" not in found["policies"]:
+            client.auth.token.revoke_accessor(accessor)
+
+
+def tokens(bao: Bao) -> int:
+    return len(bao.client.auth.token.list_accessors()["data"]["keys"])
+
+
+def test_a_token_is_renewed_and_past_its_maximum_obtained_anew_from_the_file_as_it_is_then(
+    opened: Opened, bao: Bao, accounts: ServiceAccounts, tmp_path: Path, reviews: TokenReviews
+) -> None:
+    variables = of_own(bao, "brief", token_ttl="2s", token_max_ttl="4s")
+    file = tmp_path / "rotating"
+    file.write_text(accounts.token(STAGE, seconds=3))
+    secrets = opened(STAGE, **variables, **OFTEN, VAULT_JWT_FILE=str(file))
+    before = reviews.reviews
+    time.sleep(0.2)
+    file.write_text(accounts.token(STAGE))  # as the kubelet does; the first one ends in 3 s
+    until(lambda: secrets.health().logins >= 3, seconds=12)
+    health = secrets.health()
+    assert health.renewals >= 1
+    assert health.failures == 0
+    assert health.fault is None
+    assert health.token_left is not None
+    assert 0 < health.token_left <= 2
+    assert reviews.reviews > before
+
+
+def test_a_rotated_value_is_picked_up_and_told_without_a_restart(opened: Opened, bao: Bao) -> None:
+    secrets = opened(STAGE, **of_own(bao, "rotated"), **OFTEN)
+    told: list[tuple[frozenset[str], str]] = []
+
+    def listen(names: frozenset[str], now: Snapshot) -> None:
+        told.append((names, now.values["mongo_uri"].get_secret_value()))
+
+    stop = secrets.on_change(listen)
+    put(bao, "tests/rotated", values(1))
+    until(lambda: bool(told))
+    assert told == [(frozenset({"mongo_uri", "github_token"}), "mongodb://u:1@h/")]
+    assert shown(secrets) == "mongodb://u:1@h/"
+    assert secrets.health().changes == 1
+    stop()
+    put(bao, "tests/rotated", values(2))
+    until(lambda: shown(secrets) == "mongodb://u:2@h/")
+    assert len(told) == 1
+
+
+def test_only_the_names_that_changed_are_told(opened: Opened, bao: Bao) -> None:
+    secrets = opened(STAGE, **of_own(bao, "one-of-two"), **OFTEN)
+    told: list[frozenset[str]] = []
+    secrets.on_change(lambda names, _: told.append(names))
+    put(bao, "tests/one-of-two", values(0) | {"github_token": "new"})
+    until(lambda: bool(told))
+    assert told == [frozenset({"github_token"})]
+
+
+def test_a_refresh_reads_at_once_and_says_whether_something_changed(
+    opened: Opened, bao: Bao
+) -> None:
+    secrets = opened(STAGE, **of_own(bao, "asked"))
+    assert secrets.refresh() is False
+    put(bao, "tests/asked", values(1))
+    assert shown(secrets) == "mongodb://u:0@h/"
+    assert secrets.refresh() is True
+    assert shown(secrets) == "mongodb://u:1@h/"
+
+
+def test_a_revoked_token_is_replaced_at_the_next_403(opened: Opened, bao: Bao) -> None:
+    secrets = opened(STAGE, **of_own(bao, "revoked"))
+    revoke_tokens(bao)
+    put(bao, "tests/revoked", values(1))
+    assert secrets.refresh() is True
+    assert secrets.health().logins == 2
+    assert secrets.health().fault is None
+
+
+def test_a_listener_that_fails_or_asks_again_does_not_end_the_renewal(
+    opened: Opened, bao: Bao, caplog: pytest.LogCaptureFixture
+) -> None:
+    secrets = opened(STAGE, **of_own(bao, "listeners"), **OFTEN)
+    seen: list[bool] = []
+
+    def fail(names: frozenset[str], now: Snapshot) -> None:
+        raise RuntimeError(now.values["mongo_uri"].get_secret_value())
+
+    secrets.on_change(fail)
+    secrets.on_change(lambda names, now: seen.append(secrets.refresh()))
+    put(bao, "tests/listeners", values(1))
+    until(lambda: len(seen) == 1)
+    put(bao, "tests/listeners", values(2))
+    until(lambda: len(seen) == 2)
+    assert "a listener failed" in caplog.text
+
+
+def test_a_new_version_that_lacks_a_key_leaves_the_last_good_values_in_use(
+    opened: Opened, bao: Bao
+) -> None:
+    secrets = opened(STAGE, **of_own(bao, "lacking"), **OFTEN)
+    put(bao, "tests/lacking", {"github_token": "t1"})
+    until(lambda: secrets.health().fault is not None)
+    assert "lacks mongo_uri" in str(secrets.health().fault)
+    assert secrets.get("github_token").get_secret_value() == "t0"
+    put(bao, "tests/lacking", values(2))
+    until(lambda: shown(secrets) == "mongodb://u:2@h/")
+    until(lambda: secrets.health().fault is None)
+
+
+def test_closing_gives_the_token_back_and_keeps_the_values(opened: Opened, bao: Bao) -> None:
+    variables = of_own(bao, "closed")
+    before = tokens(bao)
+    secrets = opened(STAGE, **variables)
+    assert tokens(bao) == before + 1
+    secrets.close()
+    assert tokens(bao) == before
+    assert shown(secrets) == "mongodb://u:0@h/"
+    assert not any(thread.name == "pullrisk-secrets" for thread in threading.enumerate())
+
+
+def test_a_start_that_fails_leaves_no_token_behind(opened: Opened, bao: Bao) -> None:
+    before = tokens(bao)
+    with pytest.raises(Exception, match="refused to read secret/mlops/ml-training"):
+        opened(STAGE, VAULT_SECRET_PATH="mlops/ml-training")
+    assert tokens(bao) == before
+
+
+def brief(server: Bao) -> dict[str, str]:
+    """So short a token and period that a second without Vault is ten minutes with real ones."""
+    path = f"secret/data/mlops/{STAGE}"
+    role(server, "brief", account=STAGE, path=path, token_ttl="1s", token_max_ttl="5s")
+    return {"VAULT_ROLE": "brief", **OFTEN}
+
+
+def outlasts(
+    secrets: VaultSecrets, caplog: pytest.LogCaptureFixture, begin: Callable[[], None]
+) -> None:
+    """Vault is away for longer than a token's life: values serve, their age is told."""
+    caplog.set_level(logging.INFO)
+    begin()
+    until(lambda: secrets.health().token_left == 0 and secrets.health().age > 1.5)
+    health = secrets.health()
+    assert shown(secrets) == marked(STAGE, "mongo_uri")
+    assert health.fault is not None
+    metrics = health.metrics()
+    assert metrics["pullrisk_secrets_age_seconds"] > 1.5
+    assert metrics["pullrisk_secrets_healthy"] == 0
+    assert metrics["pullrisk_secrets_failures_total"] >= 2
+    lines = [each.getMessage() for each in caplog.records if "not fresh" in each.getMessage()]
+    assert len(lines) == 1, "one line when it begins, and then one a minute"
+    assert "the last good values, " in lines[0]
+
+
+def recovers(secrets: VaultSecrets, caplog: pytest.LogCaptureFixture, server: Bao) -> None:
+    put(server, f"mlops/{STAGE}", values(9))
+    until(lambda: shown(secrets) == "mongodb://u:9@h/", seconds=30)
+    until(lambda: secrets.health().fault is None)
+    assert secrets.health().age < 2
+    assert secrets.health().logins >= 2
+    assert "Vault serves again" in caplog.text
+
+
+def test_a_stopped_vault_is_outlasted_and_taken_up_again(
+    opened: Opened, sealable: Bao, caplog: pytest.LogCaptureFixture
+) -> None:
+    secrets = opened(STAGE, server=sealable, **brief(sealable))
+    outlasts(secrets, caplog, sealable.stop)
+    assert "cannot be reached" in str(secrets.health().fault)
+    sealable.start()
+    sealable.unseal()
+    recovers(secrets, caplog, sealable)
+
+
+def test_a_sealed_vault_is_outlasted_and_taken_up_again(
+    opened: Opened, sealable: Bao, caplog: pytest.LogCaptureFixture
+) -> None:
+    secrets = opened(STAGE, server=sealable, **brief(sealable))
+    outlasts(secrets, caplog, sealable.seal)
+    assert "is sealed" in str(secrets.health().fault)
+    sealable.unseal()
+    recovers(secrets, caplog, sealable)
+
+
+def test_a_vault_set_up_anew_with_another_root_is_outlasted_and_taken_up(
+    opened: Opened, sealable: Bao, vault_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secrets = opened(STAGE, server=sealable, **brief(sealable))
+    root = sealable.root
+    outlasts(secrets, caplog, sealable.wipe)
+    sealable.start()
+    sealable.initialise()
+    sealable.unseal()
+    assert sealable.root != root
+    until(lambda: "log in as brief" in str(secrets.health().fault))
+    install(sealable, vault_folder)
+    brief(sealable)
+    recovers(secrets, caplog, sealable)
+
+
+def test_fifty_rotations_of_values_and_token_under_readers_fail_no_read(
+    opened: Opened, bao: Bao
+) -> None:
+    stage, rotations = "model-serving", 50
+    path = "tests/fifty"
+    role(bao, "fifty", account=stage, path=f"secret/data/{path}")
+    base = dict.fromkeys(("do_spaces_endpoint", "do_spaces_bucket", "do_spaces_key"), "x") | {
+        "do_spaces_secret": "x",
+        "mlflow_uri": "x",
+    }
+
+    def rotate(generation: int) -> None:
+        keys = f"key-{generation}\nkey-{generation - 1}"
+        put(bao, path, base | {"api_keys": keys, "mongo_uri": f"mongodb://u:{generation}@h/"})
+
+    rotate(0)
+    secrets = opened(stage, **OFTEN, VAULT_ROLE="fifty", VAULT_SECRET_PATH=path)
+    stop, failures, reads = threading.Event(), list[BaseException](), [0, 0, 0]
+
+    def read(reader: int) -> None:
+        last = 0
+        while not stop.is_set():
+            try:
+                now = secrets.snapshot().values
+                generation = int(now["mongo_uri"].get_secret_value().split(":")[2].split("@")[0])
+                assert several(now["api_keys"])[0] == f"key-{generation}", "of one moment"
+                assert generation >= last, "never an older value again"
+                assert secrets.get("api_keys").get_secret_value()
+                last = generation
+                reads[reader] += 1
+            except BaseException as error:
+                failures.append(error)
+                raise
+            time.sleep(0.0005)
+
+    readers = [threading.Thread(target=read, args=(n,)) for n in range(len(reads))]
+    for reader in readers:
+        reader.start()
+    for generation in range(1, rotations + 1):
+        rotate(generation)
+        revoke_tokens(bao)
+        until(lambda now=generation: f"u:{now}@" in shown(secrets))  # type: ignore[misc]
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert failures == []
+    assert min(reads) > rotations
+    assert secrets.health().changes == rotations
+    assert secrets.health().logins == rotations + 1
+    assert secrets.health().failures == 0

@@ -1,0 +1,180 @@
+"""The two parts of a Kubernetes API server that Vault talks to: tokens and their review.
+
+`ServiceAccounts` signs projected tokens (RS256, with audience, expiry and the kubernetes.io
+claims). `TokenReviews` is the endpoint of `authentication.k8s.io/v1`: it takes reviews only from
+a caller whose own token is good for the API server and who may review, and authenticates a token
+only if its signature, issuer, expiry and audience hold.
+"""
+
+import json
+import ssl
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from support.certificates import Certificates
+
+API_SERVER = "https://kubernetes.default.svc"
+PATH = "/apis/authentication.k8s.io/v1/tokenreviews"
+REVIEWER = "system:serviceaccount:vault:vault"
+
+
+class ServiceAccounts:
+    """Issues tokens as the API server's TokenRequest does."""
+
+    def __init__(self, issuer: str = API_SERVER) -> None:
+        self.issuer = issuer
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+    @property
+    def public_pem(self) -> str:
+        return (
+            self._key.public_key()
+            .public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+            .decode()
+        )
+
+    def token(
+        self,
+        account: str,
+        *,
+        namespace: str = "pullrisk",
+        audience: str = "vault",
+        seconds: float = 600,
+    ) -> str:
+        now = int(time.time())
+        claims = {
+            "iss": self.issuer,
+            "sub": f"system:serviceaccount:{namespace}:{account}",
+            "aud": [audience],
+            "iat": now - 3600,
+            "nbf": now - 3600,
+            "exp": int(now + seconds),
+            "kubernetes.io": {
+                "namespace": namespace,
+                "serviceaccount": {"name": account, "uid": f"uid-of-{account}"},
+                "pod": {"name": f"{account}-0", "uid": f"uid-of-{account}-0"},
+            },
+        }
+        return self.signed(claims)
+
+    def signed(self, claims: Mapping[str, Any]) -> str:
+        return jwt.encode(dict(claims), self._key, algorithm="RS256")
+
+    def verified(self, token: str, audiences: Sequence[str]) -> dict[str, Any]:
+        """The claims. Raises jwt.InvalidTokenError with the reason."""
+        found: dict[str, Any] = jwt.decode(
+            token,
+            self.public_pem,
+            algorithms=["RS256"],
+            audience=list(audiences),
+            issuer=self.issuer,
+            options={"require": ["exp", "iat", "aud", "sub"]},
+        )
+        return found
+
+
+class TokenReviews:
+    """The endpoint, on https://127.0.0.1:<free port>."""
+
+    def __init__(self, accounts: ServiceAccounts, certificates: Certificates) -> None:
+        self.accounts = accounts
+        self.reviews = 0
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates.certificate, certificates.key)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def reviewer_token(self) -> str:
+        return self.accounts.token("vault", namespace="vault", audience=API_SERVER, seconds=3600)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def review(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """The status of one review."""
+        self.reviews += 1
+        audiences = spec.get("audiences") or [API_SERVER]
+        try:
+            claims = self.accounts.verified(spec["token"], audiences)
+        except (jwt.InvalidTokenError, KeyError) as error:
+            return {"authenticated": False, "error": f"invalid bearer token, {error}"}
+        places = claims["kubernetes.io"]
+        namespace = places["namespace"]
+        return {
+            "authenticated": True,
+            "audiences": [each for each in audiences if each in claims["aud"]],
+            "user": {
+                "username": claims["sub"],
+                "uid": places["serviceaccount"]["uid"],
+                "groups": [
+                    "system:serviceaccounts",
+                    f"system:serviceaccounts:{namespace}",
+                    "system:authenticated",
+                ],
+            },
+        }
+
+    def may_review(self, authorization: str) -> int:
+        """200 for the reviewer, 401 for a bad token, 403 for anybody else."""
+        try:
+            claims = self.accounts.verified(authorization.removeprefix("Bearer "), [API_SERVER])
+        except jwt.InvalidTokenError:
+            return 401
+        return 200 if claims["sub"] == REVIEWER else 403
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        reviews = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.path != PATH:
+                    return self._answer(404, {"kind": "Status", "status": "Failure"})
+                allowed = reviews.may_review(self.headers.get("Authorization", ""))
+                if allowed != 200:
+                    return self._answer(allowed, {"kind": "Status", "status": "Failure"})
+                asked = json.loads(body)
+                asked["status"] = reviews.review(asked["spec"])
+                return self._answer(201, asked)
+
+            def _answer(self, status: int, body: Mapping[str, Any]) -> None:
+                data = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+                pass
+
+        return Handler

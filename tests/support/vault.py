@@ -1,0 +1,66 @@
+"""What several tests of secrets share."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from pullrisk.secrets.admin import Admin
+from pullrisk.secrets.bootstrap import bootstrap
+from pullrisk.secrets.config import VaultConfig
+from pullrisk.secrets.folder import read_folder
+from pullrisk.secrets.names import STAGES
+from support.bao import Bao
+
+MARK = "0f1e2d3c"
+"""In every secret value of the tests."""
+
+
+def marked(stage: str, name: str) -> str:
+    """A value that can be recognised wherever it turns up."""
+    return f"{name}-of-{stage}-{MARK}"
+
+
+def operator(bao: Bao) -> Admin:
+    """The root token's way in."""
+    ca = bao.tls.authority if bao.tls else None
+    return Admin(VaultConfig(bao.address, role="", path="", ca_file=ca), SecretStr(bao.root))
+
+
+def install(bao: Bao, folder: Path) -> None:
+    """Set a server up as `pullrisk vault bootstrap` does, with a value for every name."""
+    loaded = {
+        stage: {name: SecretStr(marked(stage, name)) for name in needs.names}
+        for stage, needs in STAGES.items()
+    }
+    wanted = read_folder(folder, {"namespace": "pullrisk", "repository": "acme/pullrisk"})
+    bootstrap(operator(bao), wanted, loaded)
+
+
+def put(bao: Bao, path: str, values: dict[str, Any]) -> None:
+    """Write a secret's next version."""
+    bao.client.secrets.kv.v2.create_or_update_secret(path, secret=values, mount_point="secret")
+
+
+def role(bao: Bao, name: str, *, account: str, path: str, **more: Any) -> None:
+    """A role of Kubernetes auth that may read one path; `more` sets its token's terms."""
+    rules = f'path "{path}" {{ capabilities = ["read"] }}'
+    bao.client.sys.create_or_update_policy(name, rules)
+    data = {
+        "bound_service_account_names": [account],
+        "bound_service_account_namespaces": ["pullrisk"],
+        "audience": "vault",
+        "token_policies": [name],
+        **more,
+    }
+    bao.client.write_data(f"auth/kubernetes/role/{name}", data=data)
+
+
+def until(holds: Callable[[], bool], *, seconds: float = 10) -> None:
+    """Wait for something that another thread brings about."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"did not come about within {seconds} s"
+        time.sleep(0.01)
