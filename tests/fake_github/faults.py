@@ -2,6 +2,7 @@
 
 import random
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 KINDS = (
@@ -22,7 +23,7 @@ class Faults:
     """
 
     seed: int = 0
-    script: deque[str] = field(default_factory=deque)
+    script: Iterable[str] = ()
     rates: dict[str, float] = field(default_factory=dict)
     too_large_above: int | None = None
     how: tuple[str, ...] = ("502", "504", "timeout")
@@ -35,12 +36,13 @@ class Faults:
         unknown = {*self.rates, *self.script, *self.how} - {*KINDS, ""}
         if unknown:
             raise ValueError(f"unknown faults {sorted(unknown)}, known are {', '.join(KINDS)}")
+        self._script = deque(self.script)
         self._random = random.Random(self.seed)
 
     def next(self, pulls: int | None) -> str:
         """What becomes of a request for a page of so many pulls (None: of something else)."""
-        if self.script:
-            return self.script.popleft()
+        if self._script:
+            return self._script.popleft()
         if pulls is not None and self.too_large_above is not None and pulls > self.too_large_above:
             return self._random.choice(self.how)
         dice = self._random.random()

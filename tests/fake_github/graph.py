@@ -148,7 +148,7 @@ def pull_value(repository: FakeRepository, pull: Rest) -> Value:
         "headRefOid": head.get("sha") or "0" * 40,
         "headRepository": None,
         "baseRefName": pull["base"]["ref"],
-        "mergeCommit": {"oid": pull["merge_commit_sha"]} if pull["merged_at"] else None,
+        "mergeCommit": {"oid": pull["merge_commit_sha"]} if pull["merge_commit_sha"] else None,
         "additions": pull["additions"] or 0,
         "deletions": pull["deletions"] or 0,
         "changedFiles": pull["changed_files"] or 0,

@@ -168,8 +168,9 @@ def _enrich(pull: Rest, name: str, authors: list[str], place: int) -> None:
     pull["assignees"] = [{"login": authors[place % 5], "type": "User"}] * (number % 2)
     pull["closes"] = [f"{name}#{number - 1}"] * (number % 3 == 0)
     pull["checks"] = _CHECKS[number % 5]
-    if number % 50 == 3:
-        pull["user"] = {"login": "dependabot[bot]", "type": "Bot"}
+    user = pull["user"]
+    if user and user["type"] == "Bot":  # the sample's pseudonyms lack what GitHub's logins have
+        pull["user"] = {**user, "login": f"{user['login']}[bot]"}
 
 
 def _iso(seconds: float) -> str:

@@ -62,9 +62,8 @@ class Rounds:
             points = await self._round(names, overall)
             while self._request.watch:
                 names, points = await self._watched(names, points, overall)
-        return GitHubReport(
-            repositories=tuple(self._reports.values()), left=self._client.lanes.left
-        )
+        reports = tuple(self._reports[name] for name in names)
+        return GitHubReport(repositories=reports, left=self._client.lanes.left)
 
     async def _names(self) -> list[str]:
         """All names that the request leads to, each once, in its order."""

@@ -17,6 +17,7 @@ from pullrisk.fetch.github.failures import BadCursor
 from pullrisk.fetch.github.paging import FIRST
 from pullrisk.fetch.github.reader import Order, Page, Reader
 from pullrisk.fetch.github.state import State, States
+from pullrisk.pulls.record import MAX_FILES, Pull
 from pullrisk.pulls.store import PullStore, Written
 
 OVERLAP: Final = timedelta(minutes=10)
@@ -84,15 +85,28 @@ class Sync:
         self._see(page)
         pulls = page.pulls
         if until is not None:
-            pulls = [pull for pull in page.pulls if pull.updated_at >= until]
+            pulls = [pull for pull in pulls if pull.updated_at >= until]
         more = page.cursor is not None and len(pulls) == len(page.pulls)
         self._advance(page.cursor, len(pulls), more=more)
         checkpoint = self._states.value(self.state)
+        pulls = [pull for pull in pulls if not self._is_poorer(pull)]
         self._writing = asyncio.create_task(
             asyncio.to_thread(self._store.upsert, pulls, checkpoint=checkpoint)
         )
         self._told(len(pulls))
         return more
+
+    def _is_poorer(self, pull: Pull) -> bool:
+        """Whether the store has this very version with more of its files than could be read."""
+        known = len(pull.files or ())
+        if pull.files is not None and known >= min(pull.changed_files or 0, MAX_FILES):
+            return False
+        stored = self._store.get(pull.repository, pull.number)
+        return (
+            stored is not None
+            and stored.updated_at == pull.updated_at
+            and len(stored.files or ()) > known
+        )
 
     async def _written(self) -> None:
         """Wait for the page that is being written, if there is one. Raises StoreError."""

@@ -116,7 +116,7 @@ def _explained(name: str, failure: Failure | InputError) -> str:
     if isinstance(failure, NotFound):
         return f"{name}: deleted, or no longer visible to the token; what is stored stays"
     message = str(failure)
-    return message if message.startswith(name) else f"{name}: {message}"
+    return message if name in message else f"{name}: {message}"
 
 
 def _clock(seconds: float) -> str:
