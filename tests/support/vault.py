@@ -23,20 +23,21 @@ def marked(stage: str, name: str) -> str:
     return f"{name}-of-{stage}-{MARK}"
 
 
-def operator(bao: Bao) -> Admin:
+def operator(bao: Bao, *, namespace: str | None = None) -> Admin:
     """The root token's way in."""
     ca = bao.tls.authority if bao.tls else None
-    return Admin(VaultConfig(bao.address, role="", path="", ca_file=ca), SecretStr(bao.root))
+    config = VaultConfig(bao.address, role="", path="", ca_file=ca, namespace=namespace)
+    return Admin(config, SecretStr(bao.root))
 
 
-def install(bao: Bao, folder: Path) -> None:
+def install(bao: Bao, folder: Path, *, namespace: str | None = None) -> None:
     """Set a server up as `pullrisk vault bootstrap` does, with a value for every name."""
     loaded = {
         stage: {name: SecretStr(marked(stage, name)) for name in needs.names}
         for stage, needs in STAGES.items()
     }
     wanted = read_folder(folder, {"namespace": "pullrisk", "repository": "acme/pullrisk"})
-    bootstrap(operator(bao), wanted, loaded)
+    bootstrap(operator(bao, namespace=namespace), wanted, loaded)
 
 
 def put(bao: Bao, path: str, values: dict[str, Any]) -> None:
