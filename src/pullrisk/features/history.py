@@ -142,14 +142,13 @@ class RepositoryHistory:
             if link.kind in _FAILURES:
                 self._fail(link.number, view.now)
         files = self._touched.observe(view, len(self._log))
-        words = list(view.words.values())
-        self._words.observe(words)
+        self._words.observe(view.buckets)
         self._log.append(
             pull.number,
             author=view.author,
             merged_at=view.now,
             files=files,
-            words=words,
+            words=view.buckets,
         )
         return links
 

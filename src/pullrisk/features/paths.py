@@ -55,37 +55,41 @@ _TEST_NAME: Final = re.compile(
 _REQUIREMENTS: Final = re.compile(r"requirements[\w.-]*\.(txt|in)$")
 
 
-@lru_cache(maxsize=1 << 16)
+_KINDS_OF_DIRECTORIES: Final = ((VENDORED, _VENDORED_DIRS), (TEST, _TEST_DIRS), (DOCS, _DOCS_DIRS))
+
+
+@lru_cache(maxsize=1 << 17)
 def path_facts(path: str) -> PathFacts:
     """Facts of one path; the same for every repository and every moment."""
     directory, _, name = path.rpartition("/")
+    top, kind = _directory(directory)
     stem, dot, extension = name.rpartition(".")
     extension = extension.lower() if dot and stem else ""
-    parts = directory.lower().split("/") if directory else []
-    return PathFacts(
-        _kind(parts, name, extension),
-        directory,
-        parts[0] if parts else "",
-        extension,
-    )
+    return PathFacts(_kind(kind, name, extension), directory, top, extension)
 
 
-def _kind(parts: list[str], name: str, extension: str) -> int:
+@lru_cache(maxsize=1 << 15)
+def _directory(directory: str) -> tuple[str, int]:
+    """Its first component, and the first kind that its components alone decide (or OTHER)."""
+    parts = directory.lower().split("/")
+    for kind, names in _KINDS_OF_DIRECTORIES:
+        if not names.isdisjoint(parts):
+            return parts[0], kind
+    return parts[0], CI if parts[0] in _CI_DIRS else OTHER
+
+
+def _kind(directory: int, name: str, extension: str) -> int:
     lower = name.lower()
-    if not _VENDORED_DIRS.isdisjoint(parts):
+    if directory == VENDORED:
         return VENDORED
     if lower in _DEPENDENCY_FILES or _REQUIREMENTS.match(lower):
         return DEPENDENCY
-    if lower in _CI_FILES or (parts and parts[0] in _CI_DIRS):
+    if directory == CI or lower in _CI_FILES:
         return CI
-    if not _TEST_DIRS.isdisjoint(parts) or _TEST_NAME.search(name):
+    if directory == TEST or _TEST_NAME.search(name):
         return TEST
-    if extension in _DOCS_EXTENSIONS or not _DOCS_DIRS.isdisjoint(parts):
+    if directory == DOCS or extension in _DOCS_EXTENSIONS:
         return DOCS
-    return _by_extension(lower, extension)
-
-
-def _by_extension(lower: str, extension: str) -> int:
     if extension in _CONFIG_EXTENSIONS or lower.startswith("."):
         return CONFIG
     return SOURCE if extension in _SOURCE_EXTENSIONS else OTHER

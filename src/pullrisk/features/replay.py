@@ -1,8 +1,9 @@
 """Replay of a repository's events: one feature row for every merged pull."""
 
-from array import array
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from struct import Struct
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from pullrisk.features.history import FEATURES, RepositoryHistory
 from pullrisk.pulls.outcomes import Link, is_undo
 from pullrisk.pulls.record import Pull
+
+_ROW: Final = Struct(f"={len(FEATURES)}f")
 
 
 class Block:
@@ -26,7 +29,7 @@ class Block:
         self.authors: list[str | None] = []
         self.example: list[bool] = []
         self.links: list[tuple[Link, ...]] = []
-        self._values = array("f")
+        self._values = bytearray()
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -40,7 +43,7 @@ class Block:
         """Add the row of one merged pull."""
         if pull.merged_at is None:
             raise ValueError(f"{pull.repository}#{pull.number} is not merged")
-        self._values.extend(row)
+        self._values += _ROW.pack(*row)
         self.numbers.append(pull.number)
         self.merged_at.append(pull.merged_at)
         self.authors.append(pull.author)

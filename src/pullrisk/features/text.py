@@ -46,7 +46,7 @@ FEATURES: Final = family(
 _REFERENCE: Final = re.compile(r"(?<![\w#])#\d+")
 _PREFIX: Final = re.compile(r"\s*(\[[^\]]{1,40}\]|[\w./ -]{1,40}(\([^)]{1,40}\))?!?:\s)")
 _KEYWORD_OF: Final = {
-    word: index for index, words in enumerate(_KEYWORDS.values()) for word in words
+    word: index for index, words in enumerate(_KEYWORDS.values(), 1) for word in words
 }
 _RECENT_FAILURES: Final = 32
 _WEIGHT: Final = 20.0
@@ -71,19 +71,17 @@ class TitleWords:
 
     def features(self, view: View) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
-        pull = view.pull
+        title, body = view.pull.title, view.pull.body
         keywords = [0.0] * len(_KEYWORDS)
-        for word in view.words:
-            keyword = _KEYWORD_OF.get(word)
-            if keyword is not None:
-                keywords[keyword] = 1.0
+        for keyword in filter(None, map(_KEYWORD_OF.get, view.words)):
+            keywords[keyword - 1] = 1.0
         return (
-            len(pull.title),
-            len(pull.body),
-            _references(pull.title) + _references(pull.body),
-            float(_has_prefix(pull.title)),
-            float("`" in pull.title),
-            *self._record(list(view.words.values()), view.prior),
+            len(title),
+            len(body),
+            _references(title) + _references(body),
+            float(_has_prefix(title)),
+            float("`" in title),
+            *self._record(view.buckets, view.prior),
             *keywords,
         )
 

@@ -20,14 +20,14 @@ class View:
     """Facts of a pull that need no history, plus the repository's state that families share.
 
     `now` is the moment of the question in epoch seconds; `churns` are changed lines per file;
-    `directories` are the distinct ones, `words` the distinct title words with their buckets,
-    both in order of appearance.
+    `directories` are the distinct ones, `words` the distinct title words and `buckets` their
+    hashes, all in order of appearance.
     """
 
     __slots__ = (
-        "additions", "author", "changed_files", "churn", "churns", "deletions", "directories",
-        "directory_records", "extensions", "facts", "file_records", "files", "merged", "now",
-        "paths", "prior", "pull", "words",
+        "additions", "author", "buckets", "changed_files", "churn", "churns", "deletions",
+        "directories", "directory_records", "extensions", "facts", "file_records", "files",
+        "merged", "now", "paths", "prior", "pull", "words",
     )  # fmt: skip
 
     def __init__(
@@ -54,8 +54,8 @@ class View:
         self.deletions = pull.deletions or 0
         self.churn = self.additions + self.deletions
         self.changed_files = len(files) if pull.changed_files is None else pull.changed_files
-        words = _WORD.findall(pull.title.lower())[:_MOST_WORDS]
-        self.words = {word: _bucket(word) for word in words}
+        self.words = list(dict.fromkeys(_WORD.findall(pull.title.lower())[:_MOST_WORDS]))
+        self.buckets = list(map(_bucket, self.words))
 
 
 @lru_cache(maxsize=1 << 15)

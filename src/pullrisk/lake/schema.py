@@ -75,7 +75,10 @@ def batch(block: Block, *, run: int) -> pa.RecordBatch:
     """A block's rows in the table's columns, marked as written by `run`."""
     rows = len(block)
     columns = np.ascontiguousarray(block.matrix.T)
-    links = [[(link.kind, link.number, link.evidence) for link in row] for row in block.links]
+    links = [
+        [(link.kind, link.number, link.evidence) for link in row] if row else row
+        for row in block.links
+    ]
     return pa.record_batch(
         [
             pa.array([block.repository] * rows, pa.string()),

@@ -136,6 +136,8 @@ def is_reland(pull: Pull) -> bool:
 
 def is_undo(pull: Pull) -> bool:
     """Whether the pull is a revert or a reland, and so no example to learn from."""
+    if "evert" not in pull.body and not title_may_undo(pull.title.lower()):
+        return False  # what nearly every pull comes to, at the price of one look
     return is_revert(pull) or is_reland(pull)
 
 
