@@ -165,9 +165,9 @@ def test_another_programs_table_is_refused(lake: Lake) -> None:
         lake.exists()
 
 
-def test_a_uri_that_is_no_folder_is_refused() -> None:
-    with pytest.raises(SettingsError, match="s3://bucket/lake"):
-        Lake("s3://bucket/lake")
+def test_a_uri_that_is_no_folder_and_no_bucket_is_refused() -> None:
+    with pytest.raises(SettingsError, match="gs://bucket/lake"):
+        Lake("gs://bucket/lake")
 
 
 def test_a_lost_parquet_file_is_a_lake_error(

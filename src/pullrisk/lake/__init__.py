@@ -1,11 +1,13 @@
-"""The lake: one Delta table of features, and each repository's history, in a folder.
+"""The lake: one Delta table of features, and each repository's history, in a folder or on S3.
 
 table.py     `Lake`: reads the table and the histories at one version
 commit.py    one run as one atomic Delta commit, against concurrent runs
 writer.py    streams blocks of rows into Parquet files
 schema.py    the columns, and the identity (layout, feature schema) written into the table
 objects.py   histories and ledgers as sealed objects beside the table
-files.py     every access to a file, on a folder (later: on S3)
+files.py     every access to a file, in a folder or a bucket
+s3.py        the settings of a bucket, and what its errors mean
+probe.py     tries whether a bucket has conditional puts
 
 A run writes its Parquet files and objects first; only its commit makes them visible. What a
 killed run leaves behind is invisible, and `Lake.vacuum` deletes it.
@@ -21,7 +23,8 @@ except ImportError as error:
 
 from pullrisk.lake.commit import Change
 from pullrisk.lake.objects import DamagedObjectError, Ledger
+from pullrisk.lake.s3 import S3
 from pullrisk.lake.table import Lake
 from pullrisk.lake.writer import AddedFile, FeatureWriter
 
-__all__ = ["AddedFile", "Change", "DamagedObjectError", "FeatureWriter", "Lake", "Ledger"]
+__all__ = ["S3", "AddedFile", "Change", "DamagedObjectError", "FeatureWriter", "Lake", "Ledger"]

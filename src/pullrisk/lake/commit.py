@@ -120,7 +120,7 @@ def _write(files: Files, table: FeatureTable | None, change: Change) -> None:
 
 def _create(files: Files, change: Change, *, over: FeatureTable | None) -> None:
     """Create the table with the run's rows, or replace one of another feature schema."""
-    files.filesystem.create_dir(TABLE, recursive=True)
+    files.create_folder(TABLE)
     create_table_with_add_actions(
         uri(files),
         Schema.from_arrow(SCHEMA),
@@ -128,6 +128,7 @@ def _create(files: Files, change: Change, *, over: FeatureTable | None) -> None:
         mode="error" if over is None else "overwrite",
         name=TABLE,
         description=Identity().encode(),
+        storage_options=files.storage_options,
         commit_properties=change.properties,
     )
 

@@ -40,7 +40,8 @@ class FeatureTable:
         """The table's latest or a given version; None where there is no table."""
         with explained(files.root):
             try:
-                return cls(files, DeltaTable(uri(files), version=version))
+                delta = DeltaTable(uri(files), version, files.storage_options)
+                return cls(files, delta)
             except TableNotFoundError:
                 return None
 

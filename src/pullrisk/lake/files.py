@@ -12,6 +12,7 @@ from pyarrow import ArrowException
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, SubTreeFileSystem
 
 from pullrisk.errors import LakeError, SettingsError
+from pullrisk.lake.s3 import S3, SCHEME, bucket_of, s3_error
 
 
 class StoredFile(msgspec.Struct, frozen=True):
@@ -23,14 +24,25 @@ class StoredFile(msgspec.Struct, frozen=True):
 
 
 class Files:
-    """The files below `root`, a folder. Picklable; raises LakeError."""
+    """The files below `root`, a folder or `s3://bucket/prefix`. Picklable; raises LakeError."""
 
-    def __init__(self, root: str) -> None:
-        self.root = root
-        self.filesystem: FileSystem = SubTreeFileSystem(root, LocalFileSystem())
+    def __init__(self, root: str, s3: S3 | None = None) -> None:
+        self.root, self.s3 = root, s3
+        whole = LocalFileSystem() if s3 is None else s3.filesystem()
+        self.filesystem: FileSystem = SubTreeFileSystem(root.removeprefix(SCHEME), whole)
 
-    def __reduce__(self) -> tuple[type["Files"], tuple[str]]:
-        return Files, (self.root,)
+    def __reduce__(self) -> tuple[type["Files"], tuple[str, S3 | None]]:
+        return Files, (self.root, self.s3)
+
+    @property
+    def storage_options(self) -> dict[str, str] | None:
+        """How delta-rs reaches the same files; None for a folder."""
+        return None if self.s3 is None else self.s3.storage_options()
+
+    def check(self) -> None:
+        """Find out at once, without retries, whether the files can be reached; LakeError."""
+        if self.s3 is not None:
+            self.s3.check(self.root)
 
     def read(self, path: str) -> bytes:
         """The whole file; LakeError where it is missing."""
@@ -51,8 +63,13 @@ class Files:
     def create(self, path: str) -> Any:  # noqa: ANN401  # pyarrow.NativeFile
         """A stream that writes a new file; its folder is created. The caller closes it."""
         with explained(self.root):
-            self.filesystem.create_dir(path.rpartition("/")[0], recursive=True)
+            self.create_folder(path.rpartition("/")[0])
             return self.filesystem.open_output_stream(path)
+
+    def create_folder(self, path: str) -> None:
+        """Create a folder with those above it; S3 has none."""
+        if self.s3 is None:
+            self.filesystem.create_dir(path, recursive=True)
 
     def delete(self, path: str) -> None:
         """Delete a file where it exists."""
@@ -71,13 +88,18 @@ class Files:
             ]
 
 
-def open_files(uri: str | Path) -> Files:
-    """The files of the lake at `uri`; SettingsError where it is no folder's path."""
-    if "://" in str(uri) and not str(uri).startswith("file://"):
+def open_files(uri: str | Path, s3: S3 | None = None) -> Files:
+    """The files of the lake at `uri`; SettingsError where it is no folder and no bucket."""
+    place = str(uri)
+    if place.startswith(SCHEME):
+        bucket_of(place)
+        return Files(place.rstrip("/"), s3 or S3())
+    if "://" in place and not place.startswith("file://"):
         raise SettingsError(
-            f"lake {uri}: only a folder is supported", hint="set PULLRISK_LAKE to a folder's path"
+            f"lake {place}: only a folder or s3:// is supported",
+            hint="set PULLRISK_LAKE to a folder's path or s3://BUCKET/PREFIX",
         )
-    return Files(str(Path(str(uri).removeprefix("file://")).absolute()))
+    return Files(str(Path(place.removeprefix("file://")).absolute()))
 
 
 @contextmanager
@@ -90,6 +112,8 @@ def explained(root: str) -> Iterator[None]:
 
 
 def _lake_error(root: str, error: Exception) -> LakeError:
+    if root.startswith(SCHEME) and (known := s3_error(root, str(error))) is not None:
+        return known
     text = str(error).split("\n", maxsplit=1)[0]
     if any(sign in text for sign in ("No space left", "File too large", "quota")):
         return LakeError(

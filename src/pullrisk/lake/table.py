@@ -16,6 +16,8 @@ from pullrisk.lake.commit import Change, commit, landed
 from pullrisk.lake.delta import FeatureTable
 from pullrisk.lake.files import explained, open_files
 from pullrisk.lake.objects import Ledger, Objects, path, repository_of, run_of
+from pullrisk.lake.probe import check_conditional_put
+from pullrisk.lake.s3 import S3
 from pullrisk.lake.schema import SCHEMA, TABLE
 from pullrisk.lake.writer import delete_run
 
@@ -33,21 +35,31 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class Lake:
-    """The lake in a folder. Every read is of one version: the latest when first used.
+    """The lake in a folder or a bucket. Every read is of one version: the latest when first used.
 
     `refresh` moves to the newest. Methods raise LakeError (unreadable, or written by a newer
     pullrisk) and NotEnoughDataError where there is no table yet.
     """
 
-    def __init__(self, uri: str | Path) -> None:
-        self.files = open_files(uri)
+    def __init__(self, uri: str | Path, *, s3: S3 | None = None) -> None:
+        self.files = open_files(uri, s3)
         self.objects = Objects(self.files)
         self._table: FeatureTable | None = None
 
     @property
     def uri(self) -> str:
-        """Where the lake is, as an absolute path."""
+        """Where the lake is, as an absolute path or an s3:// URI."""
         return self.files.root
+
+    def check(self) -> None:
+        """Find out at once whether runs can be written: LakeError says what is missing.
+
+        A bucket without a table yet is tried for conditional puts.
+        """
+        self.files.check()
+        s3 = self.files.s3
+        if s3 is not None and s3.conditional_put and not self.exists():
+            check_conditional_put(s3, self.uri)
 
     def exists(self) -> bool:
         """Whether a run was ever committed."""
@@ -191,6 +203,7 @@ class Lake:
 
     def _snapshot(self) -> FeatureTable | None:
         if self._table is None:
+            self.files.check()
             self.refresh()
         return self._table
 

@@ -36,6 +36,7 @@ def preprocess(
     them. Raises LakeError, StoreError and InputError; then the lake is as it was.
     """
     started = time.perf_counter()
+    lake.check()
     todo = plan(store, lake, repositories=repositories, full=full)
     run, replayed = None, list[Replayed]()
     if todo.works or todo.gone:

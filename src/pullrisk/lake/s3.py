@@ -1,0 +1,145 @@
+"""The lake on S3: one set of settings for pyarrow, which writes files, and delta-rs, which commits.
+
+Made for DigitalOcean Spaces and tested against SeaweedFS; docs/preprocess.md says what each
+setting does and what happens where a service lacks something.
+"""
+
+import os
+from re import compile as pattern
+from typing import Final, Literal
+
+import msgspec
+from pyarrow.fs import AwsDefaultS3RetryStrategy, FileSystem, FileType, S3FileSystem
+from pydantic import SecretStr
+
+from pullrisk.errors import LakeError, SettingsError
+
+SCHEME: Final = "s3://"
+_CONNECT_SECONDS: Final = 3
+_ATTEMPTS: Final = 11
+"""The waits double from 25 ms: together 51 s, in which a server that was stopped may return."""
+
+_ENDPOINT: Final = pattern(r"https?://[^/?#@]+/?")
+
+Checksums = Literal["when_required", "when_supported"]
+
+
+class S3(msgspec.Struct, frozen=True, kw_only=True):
+    """How a bucket is reached. Picklable; shows no key.
+
+    Without keys, those of the environment (AWS_ACCESS_KEY_ID) or of the machine's role count.
+    `endpoint` is a URL without the bucket, None for AWS itself. Without `conditional_put` the
+    caller answers for there being one writer at a time.
+    """
+
+    endpoint: str | None = None
+    region: str = "us-east-1"
+    path_style: bool = True
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+    conditional_put: bool = True
+    checksums: Checksums = "when_required"
+
+    def __post_init__(self) -> None:
+        if self.endpoint and not _ENDPOINT.fullmatch(self.endpoint):
+            raise SettingsError(
+                f"s3.endpoint is {self.endpoint}, which is no URL of a service",
+                hint="write https://HOST, without the bucket: https://fra1.digitaloceanspaces.com",
+            )
+        if (self.access_key is None) != (self.secret_key is None):
+            raise SettingsError(
+                "of s3.access_key and s3.secret_key only one is set", hint="set both or neither"
+            )
+
+    def filesystem(self, *, attempts: int = _ATTEMPTS) -> S3FileSystem:
+        """For data files, histories and ledgers; a call is tried `attempts` times.
+
+        Sets AWS_REQUEST_CHECKSUM_CALCULATION and its twin where the environment does not: the
+        AWS SDK in pyarrow takes this choice from there alone, and by default sends checksums
+        in a way that services other than AWS refuse.
+        """
+        for kind in ("REQUEST_CHECKSUM_CALCULATION", "RESPONSE_CHECKSUM_VALIDATION"):
+            os.environ.setdefault(f"AWS_{kind}", self.checksums)
+        scheme, _, host = (self.endpoint or "https://").partition("://")
+        return S3FileSystem(
+            access_key=_revealed(self.access_key),
+            secret_key=_revealed(self.secret_key),
+            region=self.region,
+            scheme=scheme,
+            endpoint_override=host.rstrip("/") or None,
+            force_virtual_addressing=not self.path_style,
+            connect_timeout=_CONNECT_SECONDS,
+            retry_strategy=AwsDefaultS3RetryStrategy(max_attempts=attempts),
+        )
+
+    def storage_options(self) -> dict[str, str]:
+        """For delta-rs, which keeps the log."""
+        known = {
+            "AWS_REGION": self.region,
+            "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": str(not self.path_style).lower(),
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ALLOW_HTTP": "true" if (self.endpoint or "").startswith("http://") else None,
+            "AWS_ACCESS_KEY_ID": _revealed(self.access_key),
+            "AWS_SECRET_ACCESS_KEY": _revealed(self.secret_key),
+            "aws_conditional_put": "etag" if self.conditional_put else None,
+            "AWS_S3_ALLOW_UNSAFE_RENAME": None if self.conditional_put else "true",
+        }
+        return {name: value for name, value in known.items() if value is not None}
+
+    def check(self, root: str) -> None:
+        """One try: the service answers, takes the keys, and has the bucket; LakeError otherwise."""
+        bucket = bucket_of(root)
+        try:
+            once: FileSystem = self.filesystem(attempts=1)
+            found = once.get_file_info(bucket)
+        except OSError as error:
+            raise s3_error(root, str(error)) or LakeError(f"lake {root}: {error}") from error
+        if found.type == FileType.NotFound:
+            raise LakeError(
+                f"lake {root}: there is no bucket {bucket}",
+                hint="create it, or correct PULLRISK_LAKE (s3://BUCKET/PREFIX)",
+            )
+
+
+def bucket_of(root: str) -> str:
+    """The bucket of `s3://bucket/prefix`; SettingsError where there is none."""
+    bucket = root.removeprefix(SCHEME).partition("/")[0]
+    if not bucket:
+        raise SettingsError(f"lake {root} names no bucket", hint="write s3://BUCKET/PREFIX")
+    return bucket
+
+
+def s3_error(root: str, text: str) -> LakeError | None:
+    """What an error of pyarrow or delta-rs says about the service; None for any other."""
+    if any(sign in text for sign in _REFUSED):
+        return LakeError(
+            f"lake {root}: the service refused the credentials or their rights",
+            hint="check PULLRISK_S3__ACCESS_KEY, PULLRISK_S3__SECRET_KEY and what the key may do",
+        )
+    if any(sign in text for sign in _UNREACHABLE):
+        return LakeError(
+            f"lake {root}: the S3 service cannot be reached",
+            hint="check PULLRISK_S3__ENDPOINT (no bucket in it) and the network; then run again",
+        )
+    return None
+
+
+_REFUSED: Final = (
+    "ACCESS_DENIED",
+    "SIGNATURE_DOES_NOT_MATCH",
+    "INVALID_ACCESS_KEY_ID",
+    "403 Forbidden",
+    "lacked the necessary privileges",
+    "lacked valid authentication",
+)
+_UNREACHABLE: Final = (
+    "NETWORK_CONNECTION",
+    "error sending request",
+    "error trying to connect",
+    "Connection refused",
+    "HTTP error",
+)
+
+
+def _revealed(key: SecretStr | None) -> str | None:
+    return None if key is None else key.get_secret_value()

@@ -1,0 +1,143 @@
+"""A SeaweedFS server, real S3, for tests; it can be stopped and started on what it had."""
+
+import http.client
+import http.server
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sysconfig import get_path
+from typing import Self
+
+from pydantic import SecretStr
+
+from pullrisk.lake import S3
+from support.mongo import answers, free_port
+
+BUCKET = "lake"
+ACCESS_KEY, SECRET_KEY = "pullrisk", "pullrisk-secret"
+_IDENTITY = {
+    "name": "tests",
+    "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+    "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+}
+_PARTS = ("s3", "filer", "master", "volume", "admin")
+
+
+class Seaweed:
+    """One server with the bucket `lake`; without `identities` it takes any credentials."""
+
+    def __init__(self, folder: Path, *, identities: bool = True) -> None:
+        self._folder = folder
+        self._ports = {part: free_port() for part in _PARTS}
+        self._ports |= {f"{part}.port.grpc": free_port() for part in _PARTS}
+        self._process: subprocess.Popen[bytes] | None = None
+        (folder / "data").mkdir(parents=True)
+        if identities:
+            (folder / "s3.json").write_text(json.dumps({"identities": [_IDENTITY]}))
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self._ports['s3']}"
+
+    @property
+    def s3(self) -> S3:
+        return settings(self.endpoint)
+
+    def start(self) -> None:
+        """Start it, on the data it had, and wait until the bucket can be used."""
+        with (self._folder / "output").open("ab") as output:
+            self._process = subprocess.Popen(self._command(), stdout=output, stderr=output)
+        deadline = time.monotonic() + 60
+        while not (answers(self._ports["s3"]) and self._has_bucket()):
+            assert self._process.poll() is None, (self._folder / "output").read_text()
+            assert time.monotonic() < deadline, "SeaweedFS does not answer"
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """End it at once, as a crash of the machine would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _has_bucket(self) -> bool:
+        from pyarrow.fs import FileType
+
+        try:
+            filesystem = self.s3.filesystem(attempts=1)
+            with filesystem.open_output_stream(f"{BUCKET}/started") as stream:
+                stream.write(b"yes")
+            filesystem.delete_file(f"{BUCKET}/started")
+        except OSError:
+            return False
+        return bool(filesystem.get_file_info(BUCKET).type == FileType.Directory)
+
+    def _command(self) -> list[str]:
+        options = {
+            "dir": self._folder / "data",
+            "ip": "127.0.0.1",
+            "ip.bind": "127.0.0.1",
+            "bucket": BUCKET,
+            "master.telemetry": "false",
+            "webdav": "false",
+            "admin.ui": "false",
+            "s3.autoCreateBucket": "false",
+            "s3.port.iceberg": 0,
+            "s3.port.lance": 0,
+        }
+        identities = self._folder / "s3.json"
+        if identities.exists():
+            options["s3.config"] = identities
+        for part, port in self._ports.items():
+            options[part if part.endswith(".grpc") else f"{part}.port"] = port
+        weed = Path(get_path("scripts"), "weed")
+        return [str(weed), "mini", *(f"-{name}={value}" for name, value in options.items())]
+
+
+def settings(endpoint: str) -> S3:
+    """Settings with the keys of the tests."""
+    return S3(endpoint=endpoint, access_key=SecretStr(ACCESS_KEY), secret_key=SecretStr(SECRET_KEY))
+
+
+@contextmanager
+def without_conditional_put(endpoint: str) -> Iterator[str]:
+    """The endpoint of a proxy that drops If-None-Match, as a service that ignores it."""
+    target = endpoint.removeprefix("http://")
+
+    class Proxy(http.server.BaseHTTPRequestHandler):
+        def _forward(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            kept = {k: v for k, v in self.headers.items() if k.lower() != "if-none-match"}
+            connection = http.client.HTTPConnection(target)
+            connection.request(self.command, self.path, self.rfile.read(length), kept)
+            answer = connection.getresponse()
+            content = answer.read()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in ("transfer-encoding", "connection"):
+                    self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+            connection.close()
+
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _forward  # noqa: N815
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Be quiet."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
