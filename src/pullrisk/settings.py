@@ -24,7 +24,8 @@ from pydantic_settings import (
 )
 
 from pullrisk.errors import SettingsError
-from pullrisk.secrets.local import LocalValues
+from pullrisk.redaction import SENSITIVE_NAME
+from pullrisk.secrets.fields import Credentials
 
 PREFIX: Final = "PULLRISK_"
 FILE_NAME: Final = "pullrisk.toml"
@@ -54,7 +55,7 @@ class OperatingPoints(BaseModel):
         return self
 
 
-class Settings(BaseSettings):
+class Settings(Credentials, BaseSettings):
     """Everything that can be configured. `None` means: the usual place in the home folder."""
 
     model_config = SettingsConfigDict(
@@ -103,13 +104,6 @@ class Settings(BaseSettings):
     )
     log_format: Literal["console", "json"] = Field(
         default="console", description="how lines of progress look where there is no terminal"
-    )
-
-    secrets: LocalValues = Field(
-        default=LocalValues(), description="credentials where there is no Vault"
-    )
-    allow_local_secrets: bool = Field(
-        default=False, description="take credentials from the settings even inside Kubernetes"
     )
 
     @property
@@ -217,7 +211,7 @@ def _explain(error: ErrorDetails, *, given: Mapping[str, Any], file: Path | None
         variables = (key for key in os.environ if key.startswith(variable(parts)))
         where = next(variables, f"{file}")
     message = error["msg"].removeprefix("Value error, ")
-    shown = "***" if parts[:1] == ("secrets",) else _shown(error["input"])
+    shown = "***" if re.search(SENSITIVE_NAME, name) else _shown(error["input"])
     what = f"{name} is {shown} (from {where}): {message}"
     return SettingsError(what, hint=_possible(parts))
 

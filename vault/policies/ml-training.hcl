@@ -2,3 +2,8 @@
 path "secret/data/mlops/ml-training" {
   capabilities = ["read"]
 }
+
+# Its own short-lived MongoDB user, where the database engine makes them.
+path "database/creds/ml-training" {
+  capabilities = ["read"]
+}

@@ -49,10 +49,13 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _fail(message: str, *, code: int) -> int:
     if os.environ.get("PULLRISK_DEBUG"):
-        import traceback
+        from pullrisk.redaction import redacted_traceback
 
-        traceback.print_exc()
-    print(f"error: {message}", file=sys.stderr)
+        if (error := sys.exc_info()[1]) is not None:
+            print(redacted_traceback(error), file=sys.stderr)
+    from pullrisk.redaction import REDACTOR
+
+    print(f"error: {REDACTOR.text(message)}", file=sys.stderr)
     return code
 
 

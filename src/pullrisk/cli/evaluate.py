@@ -43,7 +43,7 @@ def run(
 
       pullrisk evaluate --model @champion --since 2026-01-01 --json
     """
-    with Session.open(home=home, quiet=quiet) as session:
+    with Session.open(stage="ml-training", home=home, quiet=quiet) as session:
         from pullrisk.bootstrap import load_model
 
         evaluation = evaluate(session, load_model(session.settings, model), since=since)

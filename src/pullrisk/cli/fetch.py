@@ -113,7 +113,7 @@ def run(
             "name repositories (owner/name, --org or --search), or files with --file, "
             "or a clone with --git"
         )
-    with Session.open(home=home, quiet=quiet) as session:
+    with Session.open(stage="data-fetch", home=home, quiet=quiet) as session:
         if from_github:
             fetch_github.refuse_files(repositories)
             request = fetch_github.request(

@@ -40,7 +40,7 @@ def run(
 
       pullrisk preprocess --full --repository rails/rails --workers 4
     """
-    with Session.open(home=home, quiet=quiet, workers=workers) as session:
+    with Session.open(stage="spark-preprocess", home=home, quiet=quiet, workers=workers) as session:
         report = preprocess(session, repositories=repository, full=full)
     if as_json:
         print_json(report)

@@ -43,7 +43,7 @@ def run(
 
       pullrisk report --model @champion --output risk.html
     """
-    with Session.open(home=home, quiet=quiet) as session:
+    with Session.open(stage="model-serving", home=home, quiet=quiet) as session:
         from pullrisk.bootstrap import load_model
         from pullrisk.cli.evaluate import evaluate
 

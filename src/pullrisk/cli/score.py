@@ -83,7 +83,7 @@ def run(
 
       pullrisk score --file open.jsonl --json | jq '.[] | select(.band == "high")'
     """
-    with Session.open(home=home, quiet=quiet) as session:
+    with Session.open(stage="model-serving", home=home, quiet=quiet) as session:
         pulls = list(_pulls(session, references or [], repository or [], recent, file or []))
         scored = score(session, pulls, model=model, explained=explain)
     if by_risk:

@@ -34,10 +34,11 @@ def check(stage: Stage, home: options.Home = None, as_json: options.Json = False
 
       pullrisk secrets check --stage ci --json | jq '.readings[] | select(.state == "missing")'
     """
+    from pullrisk.provision import given
     from pullrisk.secrets.check import check as look
 
     settings = load(home=home)
-    checked = look(stage, settings.secrets, allow_local=settings.allow_local_secrets)
+    checked = look(stage, given(settings), allow_local=settings.allow_local_secrets)
     if as_json:
         print_json(checked)
     else:

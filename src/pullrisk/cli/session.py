@@ -12,29 +12,43 @@ from pullrisk.settings import Settings, load
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
     from pullrisk.pulls.store import PullStore
+    from pullrisk.secrets import Secrets
 
 
 class Session:
     """Opens what a command asks for, when it first asks."""
 
-    def __init__(self, settings: Settings, progress: Progress) -> None:
+    def __init__(
+        self, settings: Settings, progress: Progress, secrets: "Secrets | None" = None
+    ) -> None:
         self.settings = settings
         self.progress = progress
+        self.secrets = secrets
 
     @classmethod
     @contextmanager
-    def open(cls, *, quiet: bool = False, **options: object) -> Iterator["Session"]:
+    def open(
+        cls, *, stage: str | None = None, quiet: bool = False, **options: object
+    ) -> Iterator["Session"]:
         """A session with the settings in force; `options` are the command line's.
 
-        Raises SettingsError.
+        Where there is Vault, the credentials of `stage` come from there. Raises SettingsError,
+        SecretsError.
         """
-        settings = load(**options)
-        session = cls(settings, progress(quiet=quiet, json_lines=settings.log_format == "json"))
+        settings, secrets = load(**options), None
+        if stage is not None:
+            from pullrisk.provision import provide
+
+            settings, secrets = provide(settings, stage)
+        display = progress(quiet=quiet, json_lines=settings.log_format == "json")
+        session = cls(settings, display, secrets)
         try:
             yield session
         finally:
             if "store" in vars(session):
                 session.store.close()
+            if secrets is not None:
+                secrets.close()
 
     @cached_property
     def store(self) -> "PullStore":

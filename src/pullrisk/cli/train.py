@@ -51,7 +51,9 @@ def run(
 
       pullrisk train --target trouble --seed 1
     """
-    with Session.open(home=home, quiet=quiet, seed=seed, maturity_days=maturity_days) as session:
+    with Session.open(
+        stage="ml-training", home=home, quiet=quiet, seed=seed, maturity_days=maturity_days
+    ) as session:
         result = train(session, target=target)
     if as_json:
         print_json(

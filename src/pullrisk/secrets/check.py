@@ -10,7 +10,6 @@ from pydantic import SecretStr
 from pullrisk.secrets.bootstrap import PREFIX
 from pullrisk.secrets.config import VaultConfig, vault_config
 from pullrisk.secrets.connection import Connection
-from pullrisk.secrets.local import LocalValues
 from pullrisk.secrets.names import SECRETS, STAGES, Needs, needs_of
 from pullrisk.secrets.source import open_secrets
 
@@ -58,7 +57,7 @@ class Checked:
 
 def check(
     stage: str,
-    settings: LocalValues | None = None,
+    given: Mapping[str, SecretStr] | None = None,
     *,
     allow_local: bool = False,
     environment: Mapping[str, str] | None = None,
@@ -69,7 +68,7 @@ def check(
     config = vault_config(environment, stage)
     if config is not None:
         return _check_vault(stage, config)
-    secrets = open_secrets(stage, settings, allow_local=allow_local, environment=environment)
+    secrets = open_secrets(stage, given, allow_local=allow_local, environment=environment)
     values = secrets.snapshot().values
     return Checked(stage, "settings and environment", _readings(needs, values))
 

@@ -9,13 +9,17 @@ from pullrisk.secrets.names import SECRETS
 from pullrisk.secrets.port import several
 
 
+def is_credential(name: str, value: SecretStr) -> bool:
+    """Whether the value has to stay unseen: not an address without a user in it."""
+    return not SECRETS[name].address or "@" in value.get_secret_value()
+
+
 def learn(values: Mapping[str, SecretStr], redactor: Redactor) -> None:
-    """Mask these from now on, except what is only an address without a password in it."""
+    """Mask the credentials among these from now on."""
     for name, value in values.items():
-        bare = value.get_secret_value()
-        if name in SECRETS and SECRETS[name].address and "@" not in bare:
+        if not is_credential(name, value):
             continue
-        redactor.learn(bare)
-        if name == "api_keys":
+        redactor.learn(value.get_secret_value())
+        if name in ("api_keys", "github_token"):
             for key in several(value):
                 redactor.learn(key)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import SecretStr
 
 from pullrisk.errors import SecretsError
 from pullrisk.redaction import REDACTOR, Redactor
@@ -17,50 +17,18 @@ IN_KUBERNETES: Final = "KUBERNETES_SERVICE_HOST"
 """Kubernetes sets this variable in every container."""
 
 
-def _described(name: str) -> SecretStr | None:
-    found: SecretStr | None = Field(default=None, description=SECRETS[name].sentence)
-    return found
-
-
-class LocalValues(BaseModel):
-    """The secrets that the settings may hold: `[secrets]` in the file, PULLRISK_SECRETS__NAME."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    mongo_uri: SecretStr | None = _described("mongo_uri")
-    github_token: SecretStr | None = _described("github_token")
-    github_app_id: SecretStr | None = _described("github_app_id")
-    github_app_key: SecretStr | None = _described("github_app_key")
-    github_app_installation_id: SecretStr | None = _described("github_app_installation_id")
-    do_spaces_endpoint: SecretStr | None = _described("do_spaces_endpoint")
-    do_spaces_bucket: SecretStr | None = _described("do_spaces_bucket")
-    do_spaces_key: SecretStr | None = _described("do_spaces_key")
-    do_spaces_secret: SecretStr | None = _described("do_spaces_secret")
-    mlflow_uri: SecretStr | None = _described("mlflow_uri")
-    mlflow_username: SecretStr | None = _described("mlflow_username")
-    mlflow_password: SecretStr | None = _described("mlflow_password")
-    mlflow_token: SecretStr | None = _described("mlflow_token")
-    api_keys: SecretStr | None = _described("api_keys")
-    webhook_secret: SecretStr | None = _described("webhook_secret")
-    registry_token: SecretStr | None = _described("registry_token")
-
-    def given(self) -> dict[str, SecretStr]:
-        """The values that are set, by name."""
-        return {name: value for name, value in self if value is not None}
-
-
 class LocalSecrets:
-    """A stage's secrets from the settings, else from their usual environment variables."""
+    """A stage's secrets that the settings gave, else from their usual environment variables."""
 
     def __init__(
         self,
         stage: str,
-        settings: LocalValues,
+        given: Mapping[str, SecretStr],
         *,
         environment: Mapping[str, str] | None = None,
         redactor: Redactor = REDACTOR,
     ) -> None:
-        self._stage, self._settings, self._redactor = stage, settings, redactor
+        self._stage, self._given, self._redactor = stage, given, redactor
         self._needs: Needs = needs_of(stage)
         self._environment = os.environ if environment is None else environment
         self._snapshot = Snapshot()
@@ -76,7 +44,7 @@ class LocalSecrets:
         """The value. Raises SecretsError that says which setting or variable would hold it."""
         found = self.find(name)
         if found is None:
-            places = (f"PULLRISK_SECRETS__{name.upper()}", *SECRETS[name].variables)
+            places = (SECRETS[name].variable, *SECRETS[name].variables)
             raise SecretsError(
                 f"the secret {name} is not set ({SECRETS[name].sentence})",
                 hint=f"set {' or '.join(places)}, or VAULT_ADDR to read it from Vault",
@@ -121,10 +89,9 @@ class LocalSecrets:
         """Nothing to end."""
 
     def _look(self) -> Iterator[tuple[str, str]]:
-        settings = self._settings.given()
         for name in self._needs.names:
-            if name in settings:
-                yield name, settings[name].get_secret_value()
+            if name in self._given:
+                yield name, self._given[name].get_secret_value()
                 continue
             usual = (self._environment.get(each) for each in SECRETS[name].variables)
             value = next((each for each in usual if each), None)

@@ -9,16 +9,27 @@ from pullrisk.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """One secret: its name in Vault and in the settings, what it is, its usual variables.
+    """One secret: its name in Vault, what it is, its usual variables, the setting that holds it.
 
     `address` marks what is no credential in itself, so that logs may show it: a URI's password
-    is masked all the same.
+    is masked all the same. A `setting` with a dot is a nested one; unset, it has the same name.
     """
 
     name: str
     sentence: str
     variables: tuple[str, ...] = ()
     address: bool = False
+    setting: str = ""
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The setting's name in parts."""
+        return tuple((self.setting or self.name).split("."))
+
+    @property
+    def variable(self) -> str:
+        """The environment variable of the setting."""
+        return "PULLRISK_" + "__".join(self.place).upper()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +58,7 @@ class Needs:
 
 
 _ALL: Final = (
-    Secret("mongo_uri", "URI of the pull store on MongoDB"),
+    Secret("mongo_uri", "URI of the pull store on MongoDB", setting="store"),
     Secret("github_token", "token that reads pull requests", ("GITHUB_TOKEN", "GH_TOKEN")),
     Secret("github_app_id", "id of the GitHub App that reads pull requests", address=True),
     Secret("github_app_key", "the App's private key, PEM"),
@@ -57,10 +68,11 @@ _ALL: Final = (
         "https://<region>.digitaloceanspaces.com, or any S3",
         ("AWS_ENDPOINT_URL",),
         address=True,
+        setting="s3.endpoint",
     ),
-    Secret("do_spaces_bucket", "bucket of the lake", address=True),
-    Secret("do_spaces_key", "access key of the bucket", ("AWS_ACCESS_KEY_ID",)),
-    Secret("do_spaces_secret", "secret key of the bucket", ("AWS_SECRET_ACCESS_KEY",)),
+    Secret("do_spaces_bucket", "bucket of the lake", address=True, setting="lake"),
+    Secret("do_spaces_key", "access key", ("AWS_ACCESS_KEY_ID",), setting="s3.access_key"),
+    Secret("do_spaces_secret", "secret key", ("AWS_SECRET_ACCESS_KEY",), setting="s3.secret_key"),
     Secret("mlflow_uri", "MLflow's tracking server", address=True),
     Secret("mlflow_username", "user at MLflow", ("MLFLOW_TRACKING_USERNAME",), address=True),
     Secret("mlflow_password", "password at MLflow", ("MLFLOW_TRACKING_PASSWORD",)),
@@ -83,7 +95,7 @@ STAGES: Final[Mapping[str, Needs]] = {
         optional=("github_app_installation_id",),
     ),
     "spark-preprocess": Needs(required=("mongo_uri", *_SPACES)),
-    "ml-training": Needs(required=(*_SPACES, "mlflow_uri"), optional=_MLFLOW),
+    "ml-training": Needs(required=(*_SPACES, "mlflow_uri"), optional=(*_MLFLOW, "mongo_uri")),
     "model-serving": Needs(
         required=(*_SPACES, "mlflow_uri", "api_keys"),
         optional=(*_MLFLOW, "webhook_secret", "github_token", "mongo_uri"),

@@ -3,16 +3,20 @@
 import os
 from collections.abc import Mapping
 
+from pydantic import SecretStr
+
 from pullrisk.errors import SettingsError
 from pullrisk.redaction import REDACTOR, Redactor
 from pullrisk.secrets.config import vault_config
-from pullrisk.secrets.local import IN_KUBERNETES, LocalSecrets, LocalValues
+from pullrisk.secrets.learning import is_credential
+from pullrisk.secrets.local import IN_KUBERNETES, LocalSecrets
+from pullrisk.secrets.names import SECRETS
 from pullrisk.secrets.port import Secrets
 
 
 def open_secrets(
     stage: str,
-    settings: LocalValues | None = None,
+    given: Mapping[str, SecretStr] | None = None,
     *,
     allow_local: bool = False,
     environment: Mapping[str, str] | None = None,
@@ -20,14 +24,14 @@ def open_secrets(
 ) -> Secrets:
     """The secrets of a stage; close them when done.
 
-    `settings` and the environment's usual variables serve where there is no Vault; inside
-    Kubernetes only if `allow_local`. Raises SettingsError, SecretsError, MissingExtraError.
+    Where there is no Vault, what the settings have `given` and the environment's usual variables
+    serve; inside Kubernetes only if `allow_local`. Raises SettingsError, SecretsError, and
+    MissingExtraError without the extra `vault`.
     """
     environment = os.environ if environment is None else environment
-    settings = settings or LocalValues()
     config = vault_config(environment, stage)
     if config is not None:
-        _refuse_both(settings)
+        _refuse_both(given or {})
         from pullrisk.secrets.vault import VaultSecrets
 
         return VaultSecrets(config, stage, redactor=redactor).open()
@@ -37,14 +41,15 @@ def open_secrets(
             hint="set VAULT_ADDR, or PULLRISK_ALLOW_LOCAL_SECRETS=true to take secrets from "
             "the settings and the environment",
         )
-    return LocalSecrets(stage, settings, environment=environment, redactor=redactor)
+    return LocalSecrets(stage, given or {}, environment=environment, redactor=redactor)
 
 
-def _refuse_both(settings: LocalValues) -> None:
-    """A secret in the settings beside Vault is a mistake, and would be one more copy."""
-    given = settings.given()
-    if given:
+def _refuse_both(given: Mapping[str, SecretStr]) -> None:
+    """A credential in the settings beside Vault is a mistake, and would be one more copy."""
+    names = [name for name, value in given.items() if is_credential(name, value)]
+    if names:
+        settings = ", ".join(SECRETS[name].variable for name in names)
         raise SettingsError(
-            f"VAULT_ADDR is set, and the settings hold secrets too: {', '.join(given)}",
-            hint="remove them from the settings; with Vault, secrets come from nowhere else",
+            f"VAULT_ADDR is set, and the settings hold credentials too: {', '.join(names)}",
+            hint=f"remove {settings}; with Vault, secrets come from nowhere else",
         )
