@@ -113,7 +113,9 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list):
-        each = sorted(map(str, value))
+        each = sorted(str(one).strip() for one in value)
         return each[0] if len(each) == 1 else each
-    duration = re.fullmatch(r"(\d+)([smhd])", value) if isinstance(value, str) else None
-    return int(duration[1]) * _UNITS[duration[2]] if duration else value
+    if not isinstance(value, str):
+        return value
+    duration = re.fullmatch(r"(\d+)([smhd])", value)
+    return int(duration[1]) * _UNITS[duration[2]] if duration else value.strip()
