@@ -89,7 +89,8 @@ class World:
     ) -> None:
         """Change a pull now; `late`: a replica shows it only so many seconds after."""
         pull = copy.copy(repository.pulls[number])
-        pull.update(fields, updated_at=_iso(self.now() - late))
+        moment = max(_iso(self.now() - late), pull["updated_at"])
+        pull.update(fields, updated_at=moment)
         repository.pulls[number] = pull
         repository.version += 1
 

@@ -96,7 +96,12 @@ def test_a_deleted_repository_is_reported_the_others_go_on_and_its_pulls_stay(
 def test_a_repository_deleted_in_the_middle_of_its_backfill_is_reported(github: GitHub) -> None:
     pulls = [pull_like(number) for number in range(1, 121)]
     repository = github.world.add("o/r", pulls)
-    github.app.on_request = lambda count: count == 3 and github.world.delete(repository)
+
+    def delete(requests: int) -> None:
+        if requests == 3:
+            github.world.delete(repository)
+
+    github.app.on_request = delete
     error = github.fetch("o/r").failed[0].error
     assert error == "o/r: deleted, or no longer visible to the token; what is stored stays"
     assert 0 < len(stored(github.store, "o/r")) < 120

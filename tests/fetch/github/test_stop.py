@@ -1,0 +1,150 @@
+"""Kills, Ctrl-C and SIGTERM, against a server on a real socket that misbehaves."""
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pullrisk.pulls.record import encode
+from pullrisk.pulls.sqlite import SqliteStore
+from support.github_server import GitHubServer
+
+KEDRO = "kedro-org/kedro"
+CLI = "import sys; from pullrisk.cli import main; sys.exit(main())"
+PULLS = int(os.environ.get("PULLRISK_TEST_KILL_PULLS", "600"))
+KILLS = int(os.environ.get("PULLRISK_TEST_KILLS", "6"))
+SOURCE = "rust-lang/cargo" if PULLS > 2_000 else KEDRO
+RATES = {
+    "502": 0.02, "503": 0.02, "504": 0.02, "timeout": 0.02, "garbage": 0.02, "cut": 0.04,
+    "slow": 0.05, "secondary": 0.01, "secondary-bare": 0.01, "429": 0.01, "partial": 0.02,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def faulty() -> Iterator[GitHubServer]:
+    rates = [f"--fault={kind}={rate}" for kind, rate in RATES.items()]
+    options = ["--slow=0.05", "--too-large-above=40", "--points=1000000", "--delay=0.01"]
+    with GitHubServer(f"--repository={SOURCE}", f"--pulls={PULLS}", *options, *rates) as server:
+        yield server
+
+
+def content(path: Path) -> tuple[list[bytes], dict[str, object]]:
+    """Every record byte for byte, and the checkpoint without times and sizes of pages."""
+    with SqliteStore(path) as store:
+        records = [encode(pull) for pull in store.recent(limit=10**6)]
+        (key,) = _checkpoints(path)
+        saved = store.checkpoint(key) or {}
+    return records, {k: saved.get(k) for k in ("phase", "done", "newest", "name", "cursor")}
+
+
+def _checkpoints(path: Path) -> list[str]:
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("SELECT key FROM checkpoints WHERE key LIKE '%:1000'")
+        return [key for (key,) in rows]
+
+
+def test_kills_at_random_moments_end_as_if_undisturbed(
+    faulty: GitHubServer, tmp_path: Path
+) -> None:
+    with GitHubServer(f"--repository={SOURCE}", f"--pulls={PULLS}", "--points=99999") as calm:
+        finish(calm.fetch(tmp_path / "calm.sqlite", SOURCE))
+    killed, kills, wait = tmp_path / "killed.sqlite", 0, random.Random(5)
+    while kills < KILLS:
+        process = faulty.fetch(killed, SOURCE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(wait.uniform(0, 1.2 * max(PULLS / KILLS, 100) / 400))
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+        process.communicate()
+        if process.returncode == 0:
+            killed.unlink()  # it was faster than the kill: once more from the beginning
+    finish(faulty.fetch(killed, SOURCE))
+    assert content(killed) == content(tmp_path / "calm.sqlite")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("delay", ["0.01", "30"])
+def test_ctrl_c_and_sigterm_stop_within_two_seconds_and_lose_nothing(
+    tmp_path: Path, number: signal.Signals, delay: str
+) -> None:
+    with (
+        GitHubServer(f"--repository={KEDRO}", f"--delay={delay}") as server,
+        command(server, tmp_path, KEDRO) as process,
+    ):
+        if delay == "0.01":
+            wait_for(server, "Pulls", 5)
+        else:
+            time.sleep(1.0)  # the first answer is far away
+        sent = time.monotonic()
+        process.send_signal(number)
+        _, complaint = process.communicate()
+        assert time.monotonic() - sent < 2
+    assert process.returncode == 130
+    assert "run the same command again to continue" in complaint
+    if delay == "0.01":
+        with SqliteStore(tmp_path / "pulls.sqlite") as store:
+            done = len(store.recent(limit=10_000))
+            assert any(
+                (store.checkpoint(key) or {}).get("done") == done
+                for key in _checkpoints(tmp_path / "pulls.sqlite")
+            )
+            assert done > 0
+
+
+@contextmanager
+def command(server: GitHubServer, home: Path, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
+    """`pullrisk fetch` against the server."""
+    environment = {
+        **os.environ,
+        "PULLRISK_HOME": str(home),
+        "PULLRISK_GITHUB_URL": server.url,
+        "GITHUB_TOKEN": "fake-token",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", CLI, "fetch", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(server: GitHubServer, document: str, requests: int) -> None:
+    """Until the server has been asked so often, at most half a minute."""
+    end = time.monotonic() + 30
+    while server.counts()["by_document"].get(document, 0) < requests:
+        assert time.monotonic() < end, server.counts()
+        time.sleep(0.02)
+
+
+def finish(process: "subprocess.Popen[str]") -> None:
+    """Let a fetch run to its end."""
+    _, complaint = process.communicate()
+    assert process.returncode == 0, complaint
+
+
+def test_watching_goes_on_until_it_is_stopped(tmp_path: Path) -> None:
+    with (
+        GitHubServer(f"--repository={KEDRO}", "--pulls=30", "--points=999999") as server,
+        command(server, tmp_path, KEDRO, "--watch", "--every=1", "-q") as process,
+    ):
+        wait_for(server, "Identified", 2)
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+        assert process.returncode == 130
+        # Two pages and a scan; the looks after them found nothing new.
+        assert server.counts()["by_document"]["Pulls"] == 3

@@ -1,0 +1,79 @@
+"""The fake GitHub in a process of its own, on a real socket."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+TESTS = Path(__file__).parents[1]
+
+DRIVER = """
+import sys
+from pathlib import Path
+from pullrisk.errors import PullriskError
+from pullrisk.fetch.github.access import Access
+from pullrisk.fetch.github.fetch import fetch_github
+from pullrisk.fetch.github.rounds import Request
+from pullrisk.progress import Silent
+from pullrisk.pulls.sqlite import SqliteStore
+import stamina.instrumentation
+stamina.instrumentation.set_on_retry_hooks(())
+url, path, pace, *names = sys.argv[1:]
+access = Access(url=url, tokens=("fake-token",), pace=float(pace))
+print("started", flush=True)
+with SqliteStore(Path(path)) as store:
+    request = Request(repositories=tuple(names))
+    report = fetch_github(request, store, access=access, progress=Silent())
+assert not report.failed, report.failed
+"""
+"""A fetch as a program of its own, to be killed."""
+
+
+class GitHubServer:
+    """Started with the options of `python -m fake_github`; ends with the context."""
+
+    def __init__(self, *options: str) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "fake_github", *options],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        self.url = line.partition("=")[2].partition(" ")[0]
+        self.pid = self._process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.kill()  # it may be in the middle of a long delay
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def counts(self) -> dict[str, Any]:
+        """What was asked of it so far."""
+        with urllib.request.urlopen(f"{self.url}/_fake/counts") as answer:
+            counts: dict[str, Any] = json.load(answer)
+            return counts
+
+    def fetch(self, store: Path, *names: str, pace: float = 0.01) -> "subprocess.Popen[str]":
+        """Start a fetch into the store; its first line of output says that it runs."""
+        return subprocess.Popen(
+            [sys.executable, "-c", DRIVER, self.url, str(store), str(pace), *names],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
