@@ -10,7 +10,7 @@ from pullrisk.lake import Change, Lake
 from pullrisk.lake.commit import commit
 from pullrisk.lake.files import Files
 from pullrisk.lake.schema import SCHEMA
-from pullrisk.preprocess import local, preprocess
+from pullrisk.preprocess import preprocess, run
 from pullrisk.preprocess.plan import Plan, plan
 from pullrisk.pulls.record import parse_rest
 from pullrisk.pulls.sqlite import SqliteStore
@@ -98,7 +98,7 @@ def test_what_is_fetched_between_plan_and_replay_is_replayed_once(
         return planned
 
     with monkeypatch.context() as patched:
-        patched.setattr(local, "plan", plan_then_fetch)
+        patched.setattr(run, "plan", plan_then_fetch)
         assert preprocess(store, lake).pulls == 11
     assert preprocess(store, lake).run is None
     assert rows(lake).equals(undisturbed(store))
@@ -107,7 +107,7 @@ def test_what_is_fetched_between_plan_and_replay_is_replayed_once(
 def test_superseded_histories_are_deleted_after_a_while(
     store: SqliteStore, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "_READERS_GRACE", timedelta(0))
+    monkeypatch.setattr(run, "_READERS_GRACE", timedelta(0))
     for last in (5, 10, 15):
         store.upsert(map(made_pull, range(1, last)))
         preprocess(store, lake)
@@ -143,7 +143,7 @@ def test_a_pull_that_changes_between_plan_and_replay_is_replayed_again(
 
     store.upsert(map(made_pull, range(1, 10)))
     with monkeypatch.context() as patched:
-        patched.setattr(local, "plan", plan_then_fetch)
+        patched.setattr(run, "plan", plan_then_fetch)
         preprocess(store, lake)
     preprocess(store, lake)
     assert rows(lake).equals(undisturbed(store))

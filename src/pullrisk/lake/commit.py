@@ -28,20 +28,25 @@ from pullrisk.lake.writer import OWN_FILE_ROWS, AddedFile, FeatureWriter, delete
 SMALL_FILES: Final = 32
 """When more files than this have fewer than OWN_FILE_ROWS rows, a commit merges them."""
 _ATTEMPTS: Final = 20
+HISTORY_NUMBERS: Final = 2**20
+"""A run may save histories under its own number and this many that follow: one for each attempt
+at a task, so that no attempt overwrites another's. Runs are numbered by nanoseconds."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What one run does to the lake.
 
     `base` names each repository of the run and the run it built upon (None = from scratch on
-    nothing); `replaced` are those whose earlier rows go, `gone` those that leave the lake;
-    `base_version` is the table's version when the run was planned (None = no table).
+    nothing); `histories` those whose history was saved under another number than the run's;
+    `replaced` are those whose earlier rows go, `gone` those that leave the lake; `base_version`
+    is the table's version when the run was planned (None = no table).
     """
 
     run: int
     base: Mapping[str, int | None]
     base_version: int | None
     files: list[AddedFile]
+    histories: Mapping[str, int] = {}
     replaced: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
     facts: Mapping[str, object] = {}
@@ -49,10 +54,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def properties(self) -> CommitProperties:
         """The run's facts, and the transactions that make its histories current."""
-        runs = dict.fromkeys(self.base, self.run) | dict.fromkeys(self.gone, 0)
+        runs = dict.fromkeys(self.base, self.run) | dict(self.histories)
+        runs |= dict.fromkeys(self.gone, 0)
         return CommitProperties(
             custom_metadata={"pullrisk": {"run": self.run, **self.facts}},
             app_transactions=[Transaction(app_id(name), run) for name, run in runs.items()],
+        )
+
+    def shown_by(self, table: FeatureTable | None) -> bool:
+        """Whether the table has this very change."""
+        return table is not None and any(
+            table.current_run(name) == self.histories.get(name, self.run) for name in self.base
         )
 
 
@@ -71,7 +83,7 @@ def commit(files: Files, change: Change) -> int:
         except LakeError:
             latest = FeatureTable.open(files)
             # Where the commit itself succeeded, only what follows it (a checkpoint) failed.
-            if not landed(latest, change.run, change.base):
+            if not change.shown_by(latest):
                 if _version(latest) == _version(table):
                     raise
                 continue
@@ -81,7 +93,9 @@ def commit(files: Files, change: Change) -> int:
 
 def landed(table: FeatureTable | None, run: int, repositories: Iterable[str]) -> bool:
     """Whether the table shows the run."""
-    return table is not None and any(table.current_run(name) == run for name in repositories)
+    return table is not None and any(
+        run <= (table.current_run(name) or 0) < run + HISTORY_NUMBERS for name in repositories
+    )
 
 
 def _refuse_overtaken(files: Files, table: FeatureTable | None, change: Change) -> None:

@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 
 from pullrisk.errors import LakeError, NotEnoughDataError
 from pullrisk.features import SCHEMA_HASH
-from pullrisk.lake.commit import Change, commit, landed
+from pullrisk.lake.commit import HISTORY_NUMBERS, Change, commit, landed
 from pullrisk.lake.delta import FeatureTable
 from pullrisk.lake.files import explained, open_files
 from pullrisk.lake.objects import Ledger, Objects, path, repository_of, run_of
@@ -156,7 +156,9 @@ class Lake:
             return
         delete_run(self.files, run)
         for name in repositories:
-            self.objects.delete(name, run)
+            for file in self.objects.stored(name):
+                if run <= run_of(file.path) < run + HISTORY_NUMBERS:
+                    self.files.delete(file.path)
 
     def vacuum(self, *, older_than: timedelta = GRACE) -> list[str]:
         """Delete files that no current state refers to; their paths.

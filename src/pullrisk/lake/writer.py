@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pullrisk.errors import LakeError
-from pullrisk.lake.files import Files, explained
+from pullrisk.lake.files import Files, StoredFile, explained
 from pullrisk.lake.schema import KEYS, SCHEMA, TABLE
 
 GROUP_ROWS: Final = 32_768
@@ -88,9 +88,13 @@ def delete_added(files: Files, added: list[AddedFile]) -> None:
 
 def delete_run(files: Files, run: int) -> None:
     """Delete every file of a run that was not committed, whichever process wrote it."""
-    for file in files.list(TABLE):
-        if file.path.startswith(f"{TABLE}/{_prefix(run)}"):
-            files.delete(file.path)
+    for file in run_files(files, run):
+        files.delete(file.path)
+
+
+def run_files(files: Files, run: int) -> list[StoredFile]:
+    """Every Parquet file that a run's processes wrote, committed or not."""
+    return [file for file in files.list(TABLE) if file.path.startswith(f"{TABLE}/{_prefix(run)}")]
 
 
 def _prefix(run: int) -> str:

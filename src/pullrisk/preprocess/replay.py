@@ -22,9 +22,13 @@ from pullrisk.pulls.store import PullStore
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
-    """A repository whose rows are written and whose history waits for the commit."""
+    """A repository whose rows are written and whose history waits for the commit.
+
+    `saved_as` is the number under which its history was saved.
+    """
 
     work: Work
+    saved_as: int
     pulls: int
     rows: int
     seconds: float
@@ -47,11 +51,18 @@ Say = Callable[[int | Replayed], None]
 
 
 def replay_all(
-    works: Iterable[Work], *, store: PullStore, files: Files, run: int, say: Say
+    works: Iterable[Work],
+    *,
+    store: PullStore,
+    files: Files,
+    run: int,
+    say: Say,
+    saved_as: int | None = None,
 ) -> list[AddedFile]:
     """Replay one repository after the other into Parquet files that wait for the commit.
 
-    Deletes its files where it fails.
+    `saved_as` is the histories' number where it is not the run's own. Deletes its files where
+    it fails.
     """
     writer = FeatureWriter(files, run=run)
     try:
@@ -62,7 +73,7 @@ def replay_all(
                 for rows in one.batches():
                     writer.write(rows)
                     say(one.progressed())
-                replayed = one.save()
+                replayed = one.save(saved_as or run)
                 say(one.progressed())
                 say(replayed)
         return writer.finish()
@@ -108,18 +119,19 @@ class RepositoryReplay:
         told, self._told = self._told, len(self._consumed)
         return self._told - told
 
-    def save(self) -> Replayed:
-        """Write the history and the ledger as objects of this run."""
+    def save(self, number: int) -> Replayed:
+        """Write the history and the ledger as objects of this number."""
         # Where a pull changed since the plan was made, its planned fingerprint is no longer the
         # store's, so that the next run replays it.
         planned = self._work.pulls | self._arrived
         self._ledger.pulls.update((number, planned[number]) for number in self._consumed)
         self._ledger.as_of = self._history.as_of
         self._objects.write(
-            self._work.repository, run=self._run, history=self._history.save(), ledger=self._ledger
+            self._work.repository, run=number, history=self._history.save(), ledger=self._ledger
         )
         return Replayed(
             work=self._work,
+            saved_as=number,
             pulls=len(self._consumed),
             rows=self._rows,
             seconds=time.perf_counter() - self._started,

@@ -1,0 +1,187 @@
+"""`preprocess_spark`: the same replay, its repositories shared out over a Spark cluster.
+
+Tasks read the store and write the lake themselves, with the code of the local engine; Spark
+schedules, retries and counts them. Neither pulls nor rows pass through the JVM, and nothing is
+shuffled: a repository is replayed where it is read. The driver makes the one commit.
+"""
+
+import re
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from pullrisk import errors
+from pullrisk.errors import LakeError, MissingExtraError, PullriskError, SettingsError
+from pullrisk.lake import AddedFile, Lake
+from pullrisk.lake.schema import TABLE
+from pullrisk.lake.writer import run_files
+from pullrisk.preprocess.packing import pack
+from pullrisk.preprocess.plan import Plan
+from pullrisk.preprocess.replay import Replayed
+from pullrisk.preprocess.report import PreprocessReport
+from pullrisk.preprocess.run import run_once
+from pullrisk.preprocess.spark_session import SparkOptions, spark_session
+from pullrisk.progress import Progress, Silent, Task
+from pullrisk.pulls.store import PullStore
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+_POLL_SECONDS: Final = 0.5
+_RAISED: Final = re.compile(r"pullrisk\.errors\.(\w+): ([^\n]+)(?:\n  (\S[^\n]*))?")
+
+
+def preprocess_spark(  # noqa: PLR0913  # those of `preprocess`, and a session to share
+    store: PullStore,
+    lake: Lake,
+    *,
+    options: SparkOptions | None = None,
+    spark: "SparkSession | None" = None,
+    repositories: Sequence[str] | None = None,
+    full: bool = False,
+    progress: Progress | None = None,
+) -> PreprocessReport:
+    """Like `preprocess`, on Spark; the same rows, bit for bit.
+
+    Starts a session with `options` when there is something to replay, unless `spark` is given.
+    Raises what `preprocess` raises, and MissingExtraError without pyspark or Java.
+    """
+    options = options or SparkOptions()
+    _check(options, store, lake, has_session=spark is not None)
+    engine = _SparkEngine(store, lake, options, spark, progress or Silent())
+    return run_once(store, lake, replay=engine.replay, repositories=repositories, full=full)
+
+
+def _check(options: SparkOptions, store: PullStore, lake: Lake, *, has_session: bool) -> None:
+    """What can be known before work starts."""
+    from importlib.util import find_spec
+
+    from pullrisk.preprocess.spark_session import check_java
+
+    if find_spec("pyspark") is None:
+        raise MissingExtraError.of("pyspark", "spark")
+    if not has_session:
+        check_java()
+    if options.kubernetes and lake.files.s3 is None:
+        raise SettingsError(
+            f"executor pods cannot write to the folder {lake.uri}",
+            hint="set PULLRISK_LAKE to s3://BUCKET/PREFIX",
+        )
+    if options.kubernetes and type(store).__name__ == "SqliteStore":
+        raise SettingsError(
+            "executor pods cannot read an SQLite file of this machine",
+            hint="set PULLRISK_STORE to mongodb://HOST/DATABASE",
+        )
+
+
+class _SparkEngine:
+    def __init__(
+        self,
+        store: PullStore,
+        lake: Lake,
+        options: SparkOptions,
+        spark: "SparkSession | None",
+        progress: Progress,
+    ) -> None:
+        self._store, self._lake, self._options = store, lake, options
+        self._spark, self._progress = spark, progress
+
+    def replay(self, todo: Plan, run: int) -> tuple[list[AddedFile], list[Replayed]]:
+        """Every work of the plan, as the tasks of one Spark job."""
+        if not todo.works:
+            return [], []
+        if self._spark is not None:
+            return self._replay(self._spark.sparkContext, todo, run)
+        with spark_session(self._options) as session:
+            return self._replay(session.sparkContext, todo, run)
+
+    def _replay(
+        self, context: "SparkContext", todo: Plan, run: int
+    ) -> tuple[list[AddedFile], list[Replayed]]:
+        from pullrisk.preprocess.spark_task import Share, replay_share
+
+        shares = [
+            Share(works=works, store=self._store, files=self._lake.files, run=run)
+            for works in pack(todo.works, slots=context.defaultParallelism)
+        ]
+        group = f"pullrisk-{run}"
+        context.setJobGroup(group, f"replay {len(todo.works)} repositories")
+        with self._progress.task("Replaying on Spark", total=len(shares), unit="tasks") as task:
+            watch = _Watch(context, group, task)
+            try:
+                done = context.parallelize(shares, len(shares)).map(replay_share).collect()
+            except Exception as error:
+                raise _explained(error) from error
+            except BaseException:
+                context.cancelJobGroup(group)
+                raise
+            finally:
+                watch.stop()
+            watch.advance_to(len(shares))
+        added = [file for files, _ in done for file in files]
+        self._settle(added, run)
+        return added, [one for _, replayed in done for one in replayed]
+
+    def _settle(self, added: list[AddedFile], run: int) -> None:
+        """Delete what lost attempts left; refuse where this process cannot see the tasks' files."""
+        found = {file.path: file.size for file in run_files(self._lake.files, run)}
+        wanted = {f"{TABLE}/{file.path}": file.size for file in added}
+        if wanted.items() - found.items():
+            raise LakeError(
+                f"lake {self._lake.uri}: files that Spark's workers wrote are not there",
+                hint="every worker has to write to the driver's lake: use s3://BUCKET/PREFIX, or "
+                "a folder that all of them share",
+            )
+        for path in found.keys() - wanted.keys():
+            self._lake.files.delete(path)
+
+
+class _Watch:
+    """Tells a task of the progress how many tasks of a job group Spark has completed."""
+
+    def __init__(self, context: "SparkContext", group: str, task: Task) -> None:
+        self._tracker, self._group, self._task = context.statusTracker(), group, task
+        self._told = 0
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._poll, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the watching."""
+        self._stopped.set()
+        self._thread.join()
+
+    def advance_to(self, completed: int) -> None:
+        """So many tasks are complete."""
+        if completed > self._told:
+            self._task.advance(completed - self._told)
+            self._told = completed
+
+    def _poll(self) -> None:
+        while not self._stopped.wait(_POLL_SECONDS):
+            self.advance_to(self._completed())
+
+    def _completed(self) -> int:
+        jobs = [
+            self._tracker.getJobInfo(job) for job in self._tracker.getJobIdsForGroup(self._group)
+        ]
+        stages = [
+            self._tracker.getStageInfo(stage) for job in jobs if job for stage in job.stageIds
+        ]
+        return sum(stage.numCompletedTasks for stage in stages if stage)
+
+
+def _explained(error: Exception) -> PullriskError:
+    """The error that a task raised, out of the traceback that Spark wraps it in."""
+    found = _RAISED.findall(str(error))
+    if not found:
+        first = str(error).strip().partition("\n")[0]
+        return PullriskError(f"Spark failed: {first}", hint="the lake is as it was; run again")
+    name, message, hint = found[-1]
+    kind = getattr(errors, name, PullriskError)
+    return (
+        kind(message, hint=hint or None)
+        if issubclass(kind, PullriskError)
+        else PullriskError(message)
+    )

@@ -1,0 +1,149 @@
+"""The Spark session: its settings, and the Java that it needs."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from pullrisk.errors import MissingExtraError, PullriskError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+OLDEST_JAVA: Final = 17
+_INSTALL: Final = (
+    f"install Java {OLDEST_JAVA} or 21 (Debian: apt-get install openjdk-17-jre-headless; macOS: "
+    "brew install openjdk@17), or set JAVA_HOME to one"
+)
+_LOOPBACK: Final = "127.0.0.1"
+
+
+class SparkOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Where and how Spark runs; `conf` holds any of its own properties and wins over the rest.
+
+    `driver_host` is the name by which executors reach this process. The fields from
+    `executors` on are for masters other than local.
+    """
+
+    master: str = "local[*]"
+    driver_host: str | None = None
+    driver_memory: str = "1g"
+    event_log: str | None = None
+    task_attempts: int = 4
+    executors: int | None = None
+    executor_cores: int | None = None
+    executor_memory: str | None = None
+    image: str | None = None
+    namespace: str | None = None
+    service_account: str | None = None
+    conf: Mapping[str, str] = {}
+
+    @property
+    def local(self) -> bool:
+        """Whether all runs in one JVM of this machine."""
+        return self.master.startswith("local")
+
+    @property
+    def kubernetes(self) -> bool:
+        """Whether executors are pods."""
+        return self.master.startswith("k8s://")
+
+    def properties(self) -> dict[str, str]:
+        """Spark's own names and values."""
+        known: dict[str, object] = {
+            "spark.master": self._master,
+            "spark.app.name": "pullrisk preprocess",
+            "spark.ui.enabled": "false",
+            "spark.ui.showConsoleProgress": "false",
+            "spark.log.level": "ERROR",
+            "spark.task.maxFailures": self.task_attempts,
+            "spark.sql.shuffle.partitions": 4,
+            "spark.sql.session.timeZone": "UTC",
+            "spark.sql.python.filterPushdown.enabled": "true",
+            "spark.driver.memory": self.driver_memory,
+            "spark.driver.host": self.driver_host or (_LOOPBACK if self.local else None),
+            "spark.driver.bindAddress": _LOOPBACK if self.local else None,
+            "spark.eventLog.enabled": "true" if self.event_log else None,
+            "spark.eventLog.dir": self.event_log,
+            "spark.executor.instances": self.executors,
+            "spark.executor.cores": self.executor_cores,
+            "spark.executor.memory": self.executor_memory,
+            "spark.kubernetes.container.image": self.image,
+            "spark.kubernetes.namespace": self.namespace,
+            "spark.kubernetes.authenticate.driver.serviceAccountName": self.service_account,
+        }
+        given = {name: str(value) for name, value in known.items() if value is not None}
+        return given | dict(self.conf)
+
+    @property
+    def _master(self) -> str:
+        # Spark tries a task once on a local master unless the master says otherwise.
+        found = re.fullmatch(r"local\[(\w+|\*)\]", self.master)
+        return f"local[{found[1]},{self.task_attempts}]" if found else self.master
+
+
+@contextmanager
+def spark_session(options: SparkOptions) -> Iterator["SparkSession"]:
+    """A session, stopped at the end.
+
+    Raises MissingExtraError without pyspark or Java, PullriskError where the master refuses.
+    """
+    check_java()
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise MissingExtraError.of(error.name or "pyspark", "spark") from error
+    # pyspark takes the workers' interpreter from here alone; executor pods have the image's.
+    os.environ.setdefault("PYSPARK_PYTHON", "python3" if options.kubernetes else sys.executable)
+    builder = SparkSession.builder
+    for name, value in options.properties().items():
+        builder = builder.config(name, value)
+    try:
+        session = builder.getOrCreate()
+    except Exception as error:
+        raise PullriskError(
+            f"Spark did not start with master {options.master}: {_first_line(error)}",
+            hint="check that the master runs and that this machine reaches it",
+        ) from error
+    try:
+        yield session
+    finally:
+        session.stop()
+
+
+def check_java() -> int:
+    """The major version of the Java that Spark will use; MissingExtraError where none fits."""
+    java = _java()
+    if java is None:
+        raise MissingExtraError(
+            "Spark needs Java, and there is none on this machine", hint=_INSTALL
+        )
+    try:
+        ran = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
+    except OSError as error:
+        raise MissingExtraError(
+            f"Spark needs Java, and {java} cannot be run: {error.strerror}", hint=_INSTALL
+        ) from error
+    found = re.search(r'version "(?:1\.)?(\d+)', ran.stderr + ran.stdout)
+    if found is None or int(found[1]) < OLDEST_JAVA:
+        version = f"Java {found[1]}" if found else "of an unknown version"
+        raise MissingExtraError(
+            f"Spark needs Java {OLDEST_JAVA} or later, and {java} is {version}", hint=_INSTALL
+        )
+    return int(found[1])
+
+
+def _java() -> str | None:
+    home = os.environ.get("JAVA_HOME")
+    return str(Path(home, "bin", "java")) if home else shutil.which("java")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
