@@ -84,7 +84,7 @@ class PathRecords:
         """The record of each path, None where it was never touched."""
         if self._asleep:
             self._wake(paths)
-        return list(map(self._awake.get, paths))
+        return [*map(self._awake.get, paths)]
 
     def add(self, path: str, now: float, *, like: PathRecord | None = None) -> PathRecord:
         """A record for a new path, first seen now or a copy of another's."""

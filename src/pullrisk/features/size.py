@@ -1,6 +1,7 @@
 """Features of the change itself: how much, where, of what kind. They need no history."""
 
 from math import log2
+from operator import attrgetter
 from typing import Final
 
 from pullrisk.features.paths import CI, CONFIG, DEPENDENCY, DOCS, SOURCE, TEST, VENDORED
@@ -35,6 +36,10 @@ FEATURES: Final = family(
     ("top_directories", "directories", "log", "top-level directories touched"),
 )  # fmt: skip
 
+_STATUS: Final = attrgetter("status")
+_KIND: Final = attrgetter("kind")
+_TOP: Final = attrgetter("top")
+
 
 def features(view: View) -> tuple[float, ...]:
     """The values of FEATURES, in their order."""
@@ -65,12 +70,12 @@ def _spread(churns: list[int]) -> tuple[float, float]:
 
 
 def _statuses(view: View) -> tuple[int, int, int]:
-    statuses = [file.status for file in view.files]
+    statuses = [*map(_STATUS, view.files)]
     return statuses.count("added"), statuses.count("removed"), statuses.count("renamed")
 
 
 def _kinds(view: View) -> tuple[float, ...]:
-    kinds = [facts.kind for facts in view.facts]
+    kinds = [*map(_KIND, view.facts)]
     source, tests = kinds.count(SOURCE), kinds.count(TEST)
     tested = 0
     if tests:
@@ -87,5 +92,5 @@ def _kinds(view: View) -> tuple[float, ...]:
         tested / sum(view.churns) if tested else 0.0,
         float(source > 0 and not tests),
         len(view.directories),
-        len({facts.top for facts in view.facts}),
+        len({*map(_TOP, view.facts)}),
     )

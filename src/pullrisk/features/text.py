@@ -46,7 +46,7 @@ FEATURES: Final = family(
 _REFERENCE: Final = re.compile(r"(?<![\w#])#\d+")
 _PREFIX: Final = re.compile(r"\s*(\[[^\]]{1,40}\]|[\w./ -]{1,40}(\([^)]{1,40}\))?!?:\s)")
 _KEYWORD_OF: Final = {
-    word: index for index, words in enumerate(_KEYWORDS.values(), 1) for word in words
+    word.encode(): index for index, words in enumerate(_KEYWORDS.values(), 1) for word in words
 }
 _RECENT_FAILURES: Final = 32
 _WEIGHT: Final = 20.0

@@ -7,7 +7,7 @@ from typing import Final
 from pullrisk.features import pathrecords
 from pullrisk.features.decay import days, smoothed
 from pullrisk.features.pathrecords import COOLING, LONG_AGO, PathRecord, PathRecords, touch
-from pullrisk.features.paths import path_facts
+from pullrisk.features.paths import facts_of
 from pullrisk.features.schema import DAY, NEVER, family
 from pullrisk.features.view import View
 from pullrisk.pulls.record import ChangedFile
@@ -113,7 +113,7 @@ class Touched:
     def fail(self, files: Iterable[int], now: float) -> None:
         """The merged pull that changed these files (by number) turned out to be trouble."""
         paths = [self.files.paths[number] for number in files]
-        facts = [path_facts(path) for path in paths]
+        facts = facts_of(paths)
         directories = dict.fromkeys(fact.directory for fact in facts)
         for record in (*self.files.find(paths), *self.directories.find(directories)):
             if record is not None:

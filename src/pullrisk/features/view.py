@@ -2,18 +2,22 @@
 
 import re
 from datetime import datetime
-from functools import lru_cache
+from operator import attrgetter
 from typing import Final
 from zlib import crc32
 
 from pullrisk.features.pathrecords import PathRecord
-from pullrisk.features.paths import path_facts
+from pullrisk.features.paths import facts_of
 from pullrisk.pulls.record import Pull
 
 WORD_BUCKETS: Final = 4_096
-"""Title words are hashed into so many buckets; histories count by bucket."""
-_WORD: Final = re.compile(r"[a-z][a-z0-9]+")
+"""Title words are hashed into so many buckets (a power of two); histories count by bucket."""
+_WORD: Final = re.compile(rb"[a-z][a-z0-9]+")
 _MOST_WORDS: Final = 64
+# In the hottest place of the fold, map with a getter takes half the time of a comprehension.
+_PATH: Final = attrgetter("path")
+_DIRECTORY: Final = attrgetter("directory")
+_EXTENSION: Final = attrgetter("extension")
 
 
 class View:
@@ -43,21 +47,17 @@ class View:
         """Pulls merged in the repository so far."""
         files = self.files = pull.files or ()
         self.churns = [(file.additions or 0) + (file.deletions or 0) for file in files]
-        self.paths = [file.path for file in files]
+        self.paths = [*map(_PATH, files)]
         self.file_records: list[PathRecord | None] = []
         self.directory_records: list[PathRecord | None] = []
         """What is known of each of `files` and `directories`, once somebody has looked."""
-        facts = self.facts = list(map(path_facts, self.paths))
-        self.directories = list(dict.fromkeys([fact.directory for fact in facts]))
-        self.extensions = {fact.extension for fact in facts}
+        facts = self.facts = facts_of(self.paths)
+        self.directories = [*dict.fromkeys(map(_DIRECTORY, facts))]
+        self.extensions = {*map(_EXTENSION, facts)}
         self.additions = pull.additions or 0
         self.deletions = pull.deletions or 0
         self.churn = self.additions + self.deletions
         self.changed_files = len(files) if pull.changed_files is None else pull.changed_files
-        self.words = list(dict.fromkeys(_WORD.findall(pull.title.lower())[:_MOST_WORDS]))
-        self.buckets = list(map(_bucket, self.words))
-
-
-@lru_cache(maxsize=1 << 15)
-def _bucket(word: str) -> int:
-    return crc32(word.encode()) % WORD_BUCKETS
+        words = _WORD.findall(pull.title.lower().encode("utf-8", "replace"))[:_MOST_WORDS]
+        self.words = [*dict.fromkeys(words)]
+        self.buckets = [crc & (WORD_BUCKETS - 1) for crc in map(crc32, self.words)]
