@@ -17,20 +17,24 @@ PARDON: Final = 20
 
 
 class Paging(msgspec.Struct):
-    """Page size of one repository; kept in its checkpoint, so that it is learned once."""
+    """Page size of one repository; kept in its checkpoint, so that it is learned once.
+
+    `good` is the largest size that worked; after a failure above it, it is the ceiling.
+    """
 
     size: int = FIRST
     ceiling: int = MAXIMUM
+    good: int = 0
     streak: int = 0
 
     def succeeded(self, seconds: float) -> None:
         """A page of this size came after `seconds`."""
+        self.good = max(self.good, self.size)
+        self.streak += 1
         if seconds > SLOW:
             self.size = max(self.size * 3 // 4, 1)
             self.streak = 0
-            return
-        self.streak += 1
-        if self.size < self.ceiling:
+        elif self.size < self.ceiling:
             if seconds < FAST and self.streak >= STREAK:
                 self.size = min(self.size + max(self.size // 4, 1), self.ceiling)
                 self.streak = 0
@@ -39,7 +43,12 @@ class Paging(msgspec.Struct):
             self.streak = 0
 
     def failed(self) -> None:
-        """A page of this size was too large: halve it, and stay below it for long."""
-        self.ceiling = max(self.size - 1, 1)
-        self.size = max(self.size // 2, 1)
+        """A page of this size was too large: halve it, and grow no further than what worked."""
+        half = max(self.size // 2, 1)
+        if self.good >= self.size:
+            self.good = half  # what worked once does no more
+            self.ceiling = max(self.size - 1, 1)
+        else:
+            self.ceiling = max(self.good, half)
+        self.size = half
         self.streak = 0
