@@ -114,7 +114,7 @@ def test_blank_lines_bom_crlf_and_a_missing_last_newline_are_harmless(
     assert fetch(store, tmp_path / "a.jsonl").read == 3
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n", gzip.compress(b"")])
+@pytest.mark.parametrize("content", [b"", b"\n\n", gzip.compress(b"", mtime=0)])
 def test_an_empty_file_holds_no_pulls(store: SqliteStore, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.jsonl").write_bytes(content)
     assert fetch(store, tmp_path / "a.jsonl").read == 0
@@ -174,7 +174,7 @@ def test_malformed_lines_can_be_skipped_and_are_listed(store: SqliteStore, tmp_p
     [
         (b"PK\x03\x04\x00\x00\x00", "binary file", "JSON lines"),
         ("{}".encode("utf-16"), "binary file", "UTF-8"),
-        (gzip.compress(b"\x00\x01"), "binary file", "JSON lines"),
+        (gzip.compress(b"\x00\x01", mtime=0), "binary file", "JSON lines"),
         (b"\xff\xd8 no text\n", "line 1: .*malformed", "--skip-bad-lines"),
         (json.dumps([rest(1)]).encode(), "line 1: Expected `object`", "jq -c"),
         (json.dumps(rest(1), indent=1).encode(), "line 1", "jq -c"),
