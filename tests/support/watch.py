@@ -1,0 +1,103 @@
+"""Looks for a mark in everything that a program leaves behind or shows while it runs."""
+
+import gzip
+import subprocess
+import threading
+import time
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROC = Path("/proc")
+
+
+@dataclass
+class Watched:
+    """One finished program: its output, and what its processes showed to others meanwhile."""
+
+    code: int
+    output: str
+    processes: dict[int, str] = field(default_factory=dict)
+    """Process id → command line and environment, as /proc shows them."""
+
+
+def run_watched(command: Sequence[str], environment: Mapping[str, str]) -> Watched:
+    """Run a program and note command line and environment of it and all its children."""
+    seen: dict[int, str] = {}
+    with subprocess.Popen(
+        command, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        stop = threading.Event()
+        watcher = threading.Thread(target=_watch, args=(process.pid, seen, stop))
+        watcher.start()
+        assert process.stdout is not None
+        output = process.stdout.read().decode(errors="replace")
+        process.wait()
+        stop.set()
+        watcher.join()
+    return Watched(process.returncode, output, seen)
+
+
+def files_holding(folder: Path, mark: str) -> list[str]:
+    """Files below the folder whose bytes, decompressed bytes, rows or names hold the mark."""
+    return [
+        str(path.relative_to(folder))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and (mark in str(path) or any(mark.encode() in d for d in _read(path)))
+    ]
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    data = path.read_bytes()
+    yield data
+    if data[:2] == b"\x1f\x8b":
+        yield gzip.decompress(data)
+    if data[:1] == b"\x78":
+        yield zlib.decompressobj().decompress(data)
+    if data[:4] == b"PAR1":
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(path)
+        text = [
+            name
+            for name, kind in zip(table.column_names, table.schema.types, strict=True)
+            if "float" not in str(kind)
+        ]
+        yield str(table.select(text).to_pylist()).encode()
+        yield str(table.schema.metadata).encode()
+
+
+def _watch(root: int, seen: dict[int, str], stop: threading.Event) -> None:
+    while not stop.is_set():
+        for pid in _family(root):
+            try:
+                shown = b"".join(
+                    (PROC / str(pid) / name).read_bytes() for name in ("cmdline", "environ")
+                )
+            except OSError:
+                continue  # it has just ended
+            seen[pid] = shown.replace(b"\0", b" ").decode(errors="replace")
+        time.sleep(0.02)
+
+
+def _family(root: int) -> list[int]:
+    """The process and all that descend from it, threads' children included."""
+    family, fresh = [root], [root]
+    while fresh:
+        parent = fresh.pop()
+        for task in _listed(PROC / str(parent) / "task"):
+            try:
+                children = (PROC / str(parent) / "task" / task / "children").read_text().split()
+            except OSError:
+                continue
+            fresh += map(int, children)
+            family += map(int, children)
+    return family
+
+
+def _listed(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except OSError:
+        return []
