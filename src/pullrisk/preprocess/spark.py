@@ -20,7 +20,7 @@ from pullrisk.preprocess.plan import Plan
 from pullrisk.preprocess.replay import Replayed
 from pullrisk.preprocess.report import PreprocessReport
 from pullrisk.preprocess.run import run_once
-from pullrisk.preprocess.spark_session import SparkOptions, spark_session
+from pullrisk.preprocess.spark_session import SparkOptions, check_java, check_master, spark_session
 from pullrisk.progress import Progress, Silent, Task
 from pullrisk.pulls.store import PullStore
 
@@ -57,12 +57,11 @@ def _check(options: SparkOptions, store: PullStore, lake: Lake, *, has_session: 
     """What can be known before work starts."""
     from importlib.util import find_spec
 
-    from pullrisk.preprocess.spark_session import check_java
-
     if find_spec("pyspark") is None:
         raise MissingExtraError.of("pyspark", "spark")
     if not has_session:
         check_java()
+        check_master(options)
     if options.kubernetes and lake.files.s3 is None:
         raise SettingsError(
             f"executor pods cannot write to the folder {lake.uri}",

@@ -3,16 +3,18 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
-from pullrisk.errors import MissingExtraError, PullriskError
+from pullrisk.errors import MissingExtraError, PullriskError, SettingsError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -23,6 +25,11 @@ _INSTALL: Final = (
     "brew install openjdk@17), or set JAVA_HOME to one"
 )
 _LOOPBACK: Final = "127.0.0.1"
+_CONNECT_SECONDS: Final = 5
+
+
+_LOCAL: Final = re.compile(r"local(\[(\*|\d+)(,\d+)?\])?")
+_REMOTE: Final = ("spark://", "k8s://")
 
 
 class SparkOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +51,13 @@ class SparkOptions(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str | None = None
     service_account: str | None = None
     conf: Mapping[str, str] = {}
+
+    def __post_init__(self) -> None:
+        if not (_LOCAL.fullmatch(self.master) or self.master.startswith(_REMOTE)):
+            raise SettingsError(
+                f"spark.master is {self.master}",
+                hint="it may be local[*], local[N], spark://HOST:PORT or k8s://https://HOST:PORT",
+            )
 
     @property
     def local(self) -> bool:
@@ -138,6 +152,26 @@ def check_java() -> int:
             f"Spark needs Java {OLDEST_JAVA} or later, and {java} is {version}", hint=_INSTALL
         )
     return int(found[1])
+
+
+def check_master(options: SparkOptions) -> None:
+    """Try once to reach a master that is not in this process; PullriskError where none answers.
+
+    Spark itself would try for minutes.
+    """
+    if options.local:
+        return
+    address = urlsplit(options.master.removeprefix("k8s://").replace("spark://", "tcp://"))
+    try:
+        port = address.port or (443 if address.scheme == "https" else 80)
+        with socket.create_connection((address.hostname or "", port), _CONNECT_SECONDS):
+            return
+    except (OSError, ValueError) as error:
+        raise PullriskError(
+            f"no Spark master answers at {options.master}: {error}",
+            hint="correct PULLRISK_SPARK__MASTER (local[*], spark://HOST:7077 or "
+            "k8s://https://HOST:6443), or start the master",
+        ) from error
 
 
 def _java() -> str | None:
