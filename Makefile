@@ -5,18 +5,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SCHEMA := tests/fake_github/node_modules/.package-lock.json
 DEMO_HOME := .pullrisk/demo
 SAMPLE := $(wildcard sample/*.jsonl.gz)
 PYTEST_WORKERS ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types contracts check format docs clean distclean \
-	bench-fetch bench-outcomes bench-preprocess bench-model bench-cli bench-stores
+	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-model bench-cli bench-stores
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP) ## Create .venv and install the package with all its extras (once)
+setup: $(STAMP) $(SCHEMA) ## Create .venv and install the package with all its extras (once)
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -28,10 +29,16 @@ $(STAMP): pyproject.toml constraints.txt
 		--constraint constraints.txt --editable '.[dev]'
 	@touch $(STAMP)
 
+# GitHub's published schema, for the fake GitHub of the tests.
+$(SCHEMA): tests/fake_github/package.json
+	@if command -v npm >/dev/null; then npm install --prefix tests/fake_github --no-save \
+		--no-package-lock --ignore-scripts --no-audit --no-fund --silent && touch $@; \
+	else echo "npm is not installed: tests against the fake GitHub will be skipped" >&2; fi
+
 demo: $(STAMP) ## Run the whole pipeline on the bundled sample and show what it found
 	@PULLRISK_HOME=$(DEMO_HOME) $(BIN)/pullrisk run --file $(SAMPLE)
 
-test: $(STAMP) ## Run the tests
+test: $(STAMP) $(SCHEMA) ## Run the tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile
 
 lint: $(STAMP) ## Check style and formatting
@@ -54,8 +61,17 @@ docs: $(STAMP) ## Write docs/cli.md and docs/features.md anew from the code
 	@$(BIN)/python docs/generate_cli.py > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
 	@$(BIN)/python -m pullrisk.features > docs/features.md.new && mv docs/features.md.new docs/features.md
 
-bench-fetch: $(STAMP) ## Measure: pull requests from files into the store
+fake-github: $(STAMP) $(SCHEMA) ## Serve the bundled sample as a GitHub, to try things offline
+	@PYTHONPATH=tests $(BIN)/python -m fake_github --port 8765
+
+bench-fetch: $(STAMP) $(SCHEMA) ## Measure: pull requests from files and from a fake GitHub
 	@$(BIN)/python benchmarks/fetch.py
+	@PYTHONPATH=tests $(BIN)/python benchmarks/fetch_github.py
+
+drill-fetch: $(STAMP) $(SCHEMA) ## Kill a backfill 100 times, and 1,000 schedules of changes (minutes)
+	@PULLRISK_TEST_KILLS=100 PULLRISK_TEST_KILL_PULLS=5000 PULLRISK_TEST_SCHEDULES=1000 \
+		$(BIN)/python -m pytest --timeout 3600 tests/fetch/github/test_stop.py \
+		tests/fetch/github/test_changes.py
 
 bench-outcomes: $(STAMP) ## Measure: revert links against the labelled data set
 	@$(BIN)/python benchmarks/outcomes.py
