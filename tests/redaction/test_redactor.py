@@ -61,7 +61,7 @@ def test_each_line_of_a_learned_key_is_masked() -> None:
         "github_pat_" + "a1B2" * 8,
         "hvs." + "CAES" * 8,
         "s." + "a1B2c3D4e5F6" * 2,
-        "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln",
+        "eyJhbGciOiJSUzI1NiJ9." + "eyJzdWIiOiJ4In0" + ".c2ln",
         "dop_v1_" + "0a1b2c3d" * 8,
         "AKIA" + "ABCD1234" * 2,
         "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----",
