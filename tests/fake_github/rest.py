@@ -1,6 +1,6 @@
 """The REST routes that a client by way of PyGithub needs, and those of a GitHub App."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from fake_github.world import FakeRepository, Rest, World
@@ -21,11 +21,11 @@ def rest_answer(world: World, path: str, query: dict[str, str], base: str) -> An
     link = f"{base}{path}"
     match parts[3:]:
         case []:
-            return 200, {"id": repository.id, "full_name": repository.name}, {}
+            return 200, {"id": repository.id, "full_name": repository.name, "url": link}, {}
         case ["pulls"]:
             return _pulls(repository, query, link)
         case ["pulls", number]:
-            return 200, _shown(repository, repository.pulls[int(number)], whole=True), {}
+            return 200, _shown(repository, repository.pulls[int(number)], link, whole=True), {}
         case ["pulls", number, "files" | "reviews" as part]:
             return _page(repository.pulls[int(number)].get(part) or [], query, link)
         case ["commits", sha, "check-runs"]:
@@ -38,17 +38,18 @@ def _pulls(repository: FakeRepository, query: dict[str, str], link: str) -> Answ
     numbers = [number for _, number in ordered]
     if query.get("direction", "desc") == "desc":
         numbers.reverse()
-    show: Callable[[int], Rest] = lambda number: _shown(  # noqa: E731
-        repository, repository.pulls[number], whole=False
-    )
     status, page, headers = _page(numbers, query, link)
-    return status, [show(number) for number in page], headers
+    shown = [
+        _shown(repository, repository.pulls[number], f"{link}/{number}", whole=False)
+        for number in page
+    ]
+    return status, shown, headers
 
 
-def _shown(repository: FakeRepository, pull: Rest, *, whole: bool) -> Rest:
+def _shown(repository: FakeRepository, pull: Rest, url: str, *, whole: bool) -> Rest:
     hidden = _OWN if whole else _OWN + _DETAILS
     base = {**pull["base"], "repo": {"id": repository.id, "full_name": repository.name}}
-    return {**{k: v for k, v in pull.items() if k not in hidden}, "base": base}
+    return {**{k: v for k, v in pull.items() if k not in hidden}, "base": base, "url": url}
 
 
 def _page(items: Sequence[Any], query: dict[str, str], link: str) -> Answer:

@@ -12,7 +12,7 @@ FAST, SLOW = 4.0, 8.0
 """Seconds: below FAST a page may grow, above SLOW the next one shrinks before it fails."""
 STREAK: Final = 2
 """Fast pages in a row after which the size grows."""
-PARDON: Final = 20
+PARDON: Final = 50
 """Good pages at the ceiling after which it rises again by one."""
 
 
