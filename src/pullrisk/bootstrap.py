@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pullrisk.lake import Lake
     from pullrisk.model.bundle import Bundle
     from pullrisk.model.metadata import OperatingPoints
+    from pullrisk.preprocess.spark_session import SparkOptions
     from pullrisk.pulls.store import PullStore
     from pullrisk.train.tracking import Tracking
 
@@ -71,9 +72,18 @@ def _bare(secret: "SecretStr | None") -> str | None:
 
 def open_lake(settings: Settings) -> "Lake":
     """The lake of these settings. Raises MissingExtraError without the extra `lake`."""
-    from pullrisk.lake import Lake
+    from pullrisk.lake import S3, Lake
 
-    return Lake(settings.lake_uri)
+    if not settings.lake_uri.startswith("s3://"):
+        return Lake(settings.lake_uri)
+    return Lake(settings.lake_uri, s3=S3(**dict(settings.s3)))
+
+
+def spark_options(settings: Settings) -> "SparkOptions":
+    """Where and how Spark runs. Raises SettingsError."""
+    from pullrisk.preprocess.spark_session import SparkOptions
+
+    return SparkOptions(**dict(settings.spark))
 
 
 def tracking(settings: Settings) -> "Tracking":

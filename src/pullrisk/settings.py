@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from pullrisk.errors import SettingsError
+from pullrisk.infrastructure import Infrastructure
 from pullrisk.redaction import SENSITIVE_NAME
 from pullrisk.secrets.fields import Credentials
 
@@ -55,7 +56,7 @@ class OperatingPoints(BaseModel):
         return self
 
 
-class Settings(Credentials, BaseSettings):
+class Settings(Infrastructure, Credentials, BaseSettings):
     """Everything that can be configured. `None` means: the usual place in the home folder."""
 
     model_config = SettingsConfigDict(

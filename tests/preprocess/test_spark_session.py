@@ -75,7 +75,7 @@ def test_a_master_that_answers_is_taken() -> None:
 
 @pytest.mark.parametrize("master", ["yarn", "local[x]", "localhost", "spark:/h:1", ""])
 def test_an_unknown_master_is_refused(master: str) -> None:
-    with pytest.raises(SettingsError, match="spark.master is"):
+    with pytest.raises(SettingsError, match=r"spark\.master is"):
         SparkOptions(master=master)
 
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from pullrisk.preprocess import PreprocessReport
 
 Engine: TypeAlias = Annotated[
-    Literal["local"],
-    typer.Option("--engine", help="What replays: local is processes of this machine."),
+    Literal["local", "spark"],
+    typer.Option("--engine", help="What replays: processes of this machine, or a Spark cluster."),
 ]
 Full: TypeAlias = Annotated[
     bool, typer.Option("--full", help="Replay everything anew instead of only what is new.")
@@ -39,9 +39,12 @@ def run(
       pullrisk preprocess
 
       pullrisk preprocess --full --repository rails/rails --workers 4
+
+      PULLRISK_SPARK__MASTER=spark://host:7077 pullrisk preprocess --engine spark
     """
     with Session.open(stage="spark-preprocess", home=home, quiet=quiet, workers=workers) as session:
-        report = preprocess(session, repositories=repository, full=full)
+        replay = preprocess if engine == "local" else preprocess_on_spark
+        report = replay(session, repositories=repository, full=full)
     if as_json:
         print_json(report)
         return
@@ -65,6 +68,23 @@ def preprocess(
         session.store,
         session.lake,
         workers=session.settings.worker_count,
+        repositories=repositories or None,
+        full=full,
+        progress=session.progress,
+    )
+
+
+def preprocess_on_spark(
+    session: Session, *, repositories: list[str] | None = None, full: bool = False
+) -> "PreprocessReport":
+    """The same on the Spark cluster of the settings; starts and stops a session."""
+    from pullrisk.bootstrap import spark_options
+    from pullrisk.preprocess.spark import preprocess_spark
+
+    return preprocess_spark(
+        session.store,
+        session.lake,
+        options=spark_options(session.settings),
         repositories=repositories or None,
         full=full,
         progress=session.progress,
