@@ -55,7 +55,7 @@ def test_effects_of_a_linear_model_add_up_to_the_whole_difference() -> None:
     parts = Parts(Scaling.fit(data.x, FEATURES), weights, np.eye(len(NAMES), dtype=np.float32))
     bundle = Bundle.of(to_onnx(parts, trained.bundle.metadata), schema_hash=SCHEMA)
     usual = bundle.metadata.typical.row(REPOSITORY)
-    units = [unit for unit in occlusion_units(FEATURES) if not unit.whole_family]
+    units = [unit for unit in occlusion_units(FEATURES) if unit.family is None]
     pull = np.median(data.x, axis=0)[None] * 1.1
     risk, _ = occlude(bundle, pull, usual=usual, units=units)
     log_odds = np.log(risk[0] / (1 - risk[0]))
@@ -110,16 +110,29 @@ def test_a_model_without_risk_explains_novelty_alone() -> None:
     assert found.novelty
 
 
-def test_tied_features_are_made_usual_together() -> None:
+def test_features_of_one_topic_are_made_usual_together() -> None:
     features = (
-        Feature("title_word_0", "title words", "words", "group 0", "log"),
-        Feature("title_word_1", "title words", "words", "group 1", "log"),
         Feature("hour_sine", "time", "sine", "hour"),
         Feature("hour_cosine", "time", "cosine", "hour"),
         Feature("opened_friday", "time", "flag", "opened on a Friday", "flag"),
+        Feature("commits", "size", "commits", "commits", "log"),
+        Feature("dependency_files", "size", "files", "files", "log"),
     )
-    units = [(unit.columns, unit.whole_family) for unit in occlusion_units(features)]
-    assert units == [((4,), False), ((0, 1), False), ((2, 3), False), ((2, 3, 4), True)]
+    units = [(unit.columns, unit.family) for unit in occlusion_units(features)]
+    assert units == [
+        ((2, 0, 1), None), ((3,), None), ((4,), None), ((0, 1, 2), "time"), ((3, 4), "size")
+    ]  # fmt: skip
+
+
+def test_a_topic_gives_one_reason_with_a_value_that_is_not_usual() -> None:
+    bundle, usual, risky = usual_and_risky()
+    (found,) = explain(bundle, risky[None], REPOSITORY, top=50)
+    told = [name for reason in found.risk for name in reason.features]
+    assert len(told) == len(set(told))
+    for reason in found.risk:
+        columns = [NAMES.index(name) for name in reason.features]
+        unusual = [float(risky[column]) for column in columns if risky[column] != usual[column]]
+        assert reason.value in unusual
 
 
 def test_an_explanation_becomes_json() -> None:

@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.features.schema import Feature
+from pullrisk.features.topics import TOPICS
 from pullrisk.model.bundle import Band, Bundle
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.model.words import usual_phrase, value_phrase
 
 LEAST_EFFECT: Final = 0.05
 """Log-odds of risk, or share of the novelty error, below which a change is no reason."""
-_TIED_FAMILIES: Final = ("title words",)
-_TIED_PREFIXES: Final = ("hour_",)
 _PULLS_AT_ONCE: Final = 64
 
 
@@ -60,11 +59,10 @@ class Explanation(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Columns that are made usual together: one feature, a tied few, or a whole family."""
+    """Columns that are made usual together: one feature, those of a topic, or a family (named)."""
 
     columns: tuple[int, ...]
-    label: str
-    whole_family: bool = False
+    family: str | None = None
 
 
 def explain(
@@ -94,24 +92,18 @@ def explain(
 
 
 def occlusion_units(features: Sequence[Feature]) -> tuple[Unit, ...]:
-    """Every feature or tied group of `features`, then every whole family."""
-    single: list[Unit] = []
+    """Every topic and every feature of none, then every family of several features."""
+    columns = {feature.name: column for column, feature in enumerate(features)}
+    topics = [tuple(columns[name] for name in topic if name in columns) for topic in TOPICS]
+    told = {column for topic in topics for column in topic}
     families: dict[str, list[int]] = {}
-    tied: dict[str, list[int]] = {}
     for column, feature in enumerate(features):
         families.setdefault(feature.family, []).append(column)
-        knot = _knot(feature)
-        if knot is None:
-            single.append(Unit((column,), feature.sentence))
-        else:
-            tied.setdefault(knot, []).append(column)
-    knots = [Unit(tuple(columns), label) for label, columns in tied.items()]
-    whole = [
-        Unit(tuple(columns), name, whole_family=True)
-        for name, columns in families.items()
-        if len(columns) > 1 and name not in _TIED_FAMILIES
-    ]
-    return (*single, *knots, *whole)
+    return (
+        *(Unit(topic) for topic in topics if topic),
+        *(Unit((column,)) for column in columns.values() if column not in told),
+        *(Unit(tuple(all_), family) for family, all_ in families.items() if len(all_) > 1),
+    )
 
 
 def occlude(
@@ -154,7 +146,7 @@ class _View:
 
     def _reasons(self, effects: NDArray[np.float64], top: int) -> tuple[Reason, ...]:
         order = np.argsort(-effects, kind="stable")
-        chosen = (i for i in order if not self.units[i].whole_family and self._differs(i))
+        chosen = (i for i in order if self.units[i].family is None and self._differs(i))
         return tuple(
             self._reason(self.units[i], float(effects[i]))
             for i, _ in zip(chosen, range(top), strict=False)
@@ -162,16 +154,15 @@ class _View:
         )
 
     def _reason(self, unit: Unit, effect: float) -> Reason:
-        column = unit.columns[0]
+        column = self._telling(unit)
         feature, value, usual = self.features[column], self.pull[column], self.usual[column]
-        text = unit.label if len(unit.columns) > 1 else value_phrase(feature, value, usual)
         return Reason(
             tuple(self.features[i].name for i in unit.columns),
             feature.family,
             float(value),
             float(usual),
             effect,
-            text,
+            value_phrase(feature, value, usual),
         )
 
     def _counterfactual(self, risk: NDArray[np.float64]) -> Counterfactual | None:
@@ -179,7 +170,7 @@ class _View:
         bands = self.bands
         rank = {"low": 0, "elevated": 1, "high": 2}
         candidates = [
-            (self.units[i].whole_family, rank[bands[i + 1]], risk[i + 1], i)
+            (self.units[i].family is not None, rank[bands[i + 1]], risk[i + 1], i)
             for i in self._lowering(risk)
             if rank[bands[i + 1]] < rank[bands[0]]
         ]
@@ -198,22 +189,17 @@ class _View:
         return (i for i in range(len(self.units)) if risk[i + 1] < risk[0] and self._differs(i))
 
     def _change(self, unit: Unit) -> str:
-        if unit.whole_family:
-            return f"with the usual {unit.label} features of this repository"
-        if len(unit.columns) > 1:
-            return f"with the usual {unit.label}"
-        column = unit.columns[0]
+        if unit.family is not None:
+            return f"with the usual {unit.family} features of this repository"
+        column = self._telling(unit)
         return usual_phrase(self.features[column], self.pull[column], self.usual[column])
 
     def _differs(self, place: int) -> bool:
         columns = list(self.units[place].columns)
         return bool((self.pull[columns] != self.usual[columns]).any())
 
-
-def _knot(feature: Feature) -> str | None:
-    """The label under which a feature is tied to others, None if it stands alone."""
-    if feature.family in _TIED_FAMILIES:
-        return "words of the title"
-    if feature.name.startswith(_TIED_PREFIXES):
-        return "hour of the day"
-    return None
+    def _telling(self, unit: Unit) -> int:
+        """The unit's first column that is not as usual, best none that is a lowered flag."""
+        differs = [column for column in unit.columns if self.pull[column] != self.usual[column]]
+        told = [c for c in differs if self.features[c].scale != "flag" or self.pull[c] >= 0.5]
+        return (told or differs or unit.columns)[0]

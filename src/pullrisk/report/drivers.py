@@ -13,7 +13,10 @@ ROWS_A_REPOSITORY = 200
 
 
 class Driver(msgspec.Struct, frozen=True):
-    """A feature or a whole family, and the mean size of its effect on the log-odds of risk."""
+    """A feature, a topic (under its first feature) or a family, and how much it matters.
+
+    `effect` is the mean size of its effect on the log-odds of risk.
+    """
 
     label: str
     family: str
@@ -41,7 +44,7 @@ def drivers(
         return [], []
     mean = np.abs(np.concatenate(effects)).mean(axis=0)
     found = [
-        (unit.whole_family, _driver(bundle, unit, float(effect)))
+        (unit.family is not None, _driver(bundle, unit, float(effect)))
         for unit, effect in zip(units, mean, strict=True)
     ]
     found.sort(key=lambda pair: -pair[1].effect)
@@ -58,5 +61,5 @@ def _effects(
 
 
 def _driver(bundle: Bundle, unit: Unit, effect: float) -> Driver:
-    family = bundle.metadata.features[unit.columns[0]].family
-    return Driver(unit.label, family, effect)
+    first = bundle.metadata.features[unit.columns[0]]
+    return Driver(unit.family or first.sentence, first.family, effect)
