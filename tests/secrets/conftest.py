@@ -1,8 +1,6 @@
 """One OpenBao for the session, set up by our own `bootstrap`, with Kubernetes auth that checks."""
 
-import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +15,7 @@ from pullrisk.secrets.vault import VaultSecrets  # noqa: E402
 from support.bao import Bao  # noqa: E402
 from support.certificates import Certificates, make_certificates  # noqa: E402
 from support.kubernetes_api import ServiceAccounts, TokenReviews  # noqa: E402
-from support.vault import install  # noqa: E402
-
-VAULT = Path(__file__).parents[2] / "vault"
-GITHUB = "https://token.actions.githubusercontent.com"
+from support.vault import GITHUB, install, trusting  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -52,20 +47,8 @@ def vault_folder(
     certificates: Certificates,
     github: ServiceAccounts,
 ) -> Path:
-    """`vault/` of the repository, with the tests' Kubernetes and GitHub as the ones to trust."""
     folder = tmp_path_factory.mktemp("folder") / "vault"
-    shutil.copytree(VAULT, folder)
-    kubernetes = {
-        "kubernetes_host": reviews.url,
-        "kubernetes_ca_cert": certificates.authority.read_text(),
-        "token_reviewer_jwt": reviews.reviewer_token,
-        "disable_local_ca_jwt": True,
-    }
-    jwt = {"jwt_validation_pubkeys": [github.public_pem], "bound_issuer": GITHUB}
-    for kind, config in (("kubernetes", kubernetes), ("jwt", jwt)):
-        path = folder / "auth" / f"{kind}.json"
-        path.write_text(json.dumps({"type": kind, "config": config}))
-    return folder
+    return trusting(folder, reviews, certificates, github)
 
 
 @pytest.fixture(scope="session")

@@ -134,8 +134,11 @@ def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
     pq.write_table(row, tmp_path / "rows.parquet", compression="zstd")
     (tmp_path / "page.html").write_text(f"<p>{MARK}</p>")
     (tmp_path / "zipped.gz").write_bytes(gzip.compress(MARK.encode()))
+    packed = pa.Codec("zstd").compress(MARK.encode() * 9, asbytes=True)
+    (tmp_path / "one.history").write_bytes(b"PRO1" + b"x" * 16 + packed)
     (tmp_path / "fine.json").write_text(json.dumps({"mark": "none"}))
-    assert files_holding(tmp_path, MARK) == ["page.html", "rows.parquet", "zipped.gz"]
+    holding = ["one.history", "page.html", "rows.parquet", "zipped.gz"]
+    assert files_holding(tmp_path, MARK) == holding
     program = f"import subprocess; subprocess.run(['sleep', '0.3'], env={{'X': '{MARK}'}})"
     ran = run_watched([sys.executable, "-c", program], {"PATH": "/usr/bin:/bin"})
     assert len([pid for pid, shown in ran.processes.items() if MARK in shown]) == 2

@@ -1,5 +1,7 @@
 """What several tests of secrets share."""
 
+import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +15,11 @@ from pullrisk.secrets.config import VaultConfig
 from pullrisk.secrets.folder import read_folder
 from pullrisk.secrets.names import STAGES
 from support.bao import Bao
+from support.certificates import Certificates
+from support.kubernetes_api import ServiceAccounts, TokenReviews
 
+VAULT = Path(__file__).parents[2] / "vault"
+GITHUB = "https://token.actions.githubusercontent.com"
 MARK = "0f1e2d3c"
 """In every secret value of the tests."""
 
@@ -38,6 +44,24 @@ def install(bao: Bao, folder: Path, *, namespace: str | None = None) -> None:
     }
     wanted = read_folder(folder, {"namespace": "pullrisk", "repository": "acme/pullrisk"})
     bootstrap(operator(bao, namespace=namespace), wanted, loaded)
+
+
+def trusting(
+    folder: Path, reviews: TokenReviews, certificates: Certificates, github: ServiceAccounts
+) -> Path:
+    """A copy of the repository's `vault/` whose Kubernetes and GitHub are those of the tests."""
+    shutil.copytree(VAULT, folder)
+    kubernetes = {
+        "kubernetes_host": reviews.url,
+        "kubernetes_ca_cert": certificates.authority.read_text(),
+        "token_reviewer_jwt": reviews.reviewer_token,
+        "disable_local_ca_jwt": True,
+    }
+    jwt = {"jwt_validation_pubkeys": [github.public_pem], "bound_issuer": GITHUB}
+    for kind, config in (("kubernetes", kubernetes), ("jwt", jwt)):
+        path = folder / "auth" / f"{kind}.json"
+        path.write_text(json.dumps({"type": kind, "config": config}))
+    return folder
 
 
 def put(bao: Bao, path: str, values: dict[str, Any]) -> None:
