@@ -5,21 +5,13 @@ import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import formatdate
-from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
-from graphql import (
-    DocumentNode,
-    ExecutionResult,
-    GraphQLError,
-    OperationDefinitionNode,
-    execute_sync,
-    parse,
-    validate,
-)
+from graphql import DocumentNode, execute_sync
 
 from fake_github.accounts import Account, Accounts
+from fake_github.answers import TIMEOUT, formatted, parsed, partial, refused
 from fake_github.cost import Cost, cost_of
 from fake_github.faults import Faults
 from fake_github.graph import Query
@@ -33,10 +25,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes."
 LIMITED = "API rate limit already exceeded for user ID 1."
-TIMEOUT = (
-    "Something went wrong while executing your query. This may be the result of a timeout, or "
-    "it could be a GitHub bug. Please include `C0DE:1:2:3` when reporting this issue."
-)
 _STATUSES = {
     "500": (500, "Internal Server Error"),
     "502": (502, "<html><title>502 Bad Gateway</title></html>"),
@@ -107,7 +95,7 @@ class FakeGitHub:
     async def _graphql(self, body: bytes, authorization: str, send: Send) -> None:
         self.on_request(self.requests.total())
         question = json.loads(body)
-        document, name = _parsed(question["query"])
+        document, name = parsed(question["query"])
         self.requests[name] += 1
         account = self.accounts.of(authorization)
         if account is None:
@@ -118,14 +106,14 @@ class FakeGitHub:
         if fault and await self._misbehave(fault, account, send):
             return
         if cost.refusal:
-            await self._send(send, 200, _refused(*cost.refusal), account)
+            await self._send(send, 200, refused(*cost.refusal), account)
         elif not account.spend(cost.points, self.world.now()):
-            await self._send(send, 200, _refused("RATE_LIMITED", LIMITED), account)
+            await self._send(send, 200, refused("RATE_LIMITED", LIMITED), account)
         else:
             self.points += cost.points
             answer = self._answer(question, document, cost, account, authorization, body)
             if fault in ("partial", "lost-pull") and name == "Pulls":
-                answer = _partial(answer, fault)
+                answer = partial(answer, fault)
             await self._send(send, 200, answer, account, cut=fault == "cut")
 
     async def _misbehave(self, fault: str, account: Account, send: Send) -> bool:
@@ -144,7 +132,7 @@ class FakeGitHub:
         elif fault == "secondary-bare":
             await self._send(send, 403, {"message": SECONDARY}, account)
         elif fault == "rate-limited":
-            await self._send(send, 200, _refused("RATE_LIMITED", LIMITED), account)
+            await self._send(send, 200, refused("RATE_LIMITED", LIMITED), account)
         else:
             if fault == "slow":
                 await asyncio.sleep(self.faults.slow)
@@ -170,7 +158,7 @@ class FakeGitHub:
             root_value=Query(self.world, token, lambda: account.rate(cost.points)),
             variable_values=question.get("variables"),
         )
-        answer = json.dumps(_formatted(result, self.faults.forbidden)).encode()
+        answer = json.dumps(formatted(result, self.faults.forbidden)).encode()
         if self._remembered is not None:
             self._remembered[key] = answer
         return answer
@@ -220,62 +208,3 @@ class FakeGitHub:
             )
             raise CutError
         await send({"type": "http.response.body", "body": body})
-
-
-@lru_cache
-def _parsed(query: str) -> tuple[DocumentNode, str]:
-    """The document, valid against GitHub's schema, and its operation's name."""
-    document = parse(query)
-    errors = validate(github_schema(), document)
-    if errors:
-        raise ValueError(f"GitHub would refuse this query: {errors}")
-    operation = document.definitions[0]
-    assert isinstance(operation, OperationDefinitionNode)
-    return document, operation.name.value if operation.name else "anonymous"
-
-
-def _formatted(result: ExecutionResult, forbidden: frozenset[str]) -> dict[str, object]:
-    """The answer as GitHub writes it: an error's type stands beside its message."""
-    errors = [_error(each) for each in result.errors or ()]
-    data = result.data
-    if forbidden and data is not None:
-        errors += list(_hide(data, forbidden, []))
-    return {"data": data, **({"errors": errors} if errors else {})}
-
-
-def _error(error: GraphQLError) -> dict[str, Any]:
-    kind = (error.extensions or {}).get("type")
-    return {"message": error.message, "path": error.path, **({"type": kind} if kind else {})}
-
-
-def _hide(value: Any, names: frozenset[str], path: list[str | int]) -> list[dict[str, Any]]:
-    """Take out what a token may not see, with an error for each place."""
-    message = "Resource not accessible by personal access token"
-    errors: list[dict[str, Any]] = []
-    for key, each in list(value.items()) if isinstance(value, dict) else enumerate(value):
-        if key in names and each is not None:
-            value[key] = None
-            errors.append({"type": "FORBIDDEN", "path": [*path, key], "message": message})
-        elif isinstance(each, dict | list):
-            errors += _hide(each, names, [*path, key])
-    return errors
-
-
-def _partial(answer: bytes, fault: str) -> bytes:
-    """Without the first pull's files, or without the first pull."""
-    whole = json.loads(answer)
-    path: list[str | int] = ["node", "pullRequests", "edges", 0, "node"]
-    place = ((whole["data"]["node"] or {}).get("pullRequests") or {}).get("edges") or []
-    if not place:
-        return answer
-    if fault == "partial":
-        path.append("files")
-        place[0]["node"]["files"] = None
-    else:
-        place[0]["node"] = None
-    whole["errors"] = [{"message": TIMEOUT, "path": path}]
-    return json.dumps(whole).encode()
-
-
-def _refused(kind: str, message: str) -> dict[str, object]:
-    return {"data": None, "errors": [{"type": kind, "message": message}]}

@@ -25,7 +25,7 @@ _STATUS: Final = {"deleted": "removed"}
 def pull_from_node(node: PullNode, *, repository: str, repository_id: int | None = None) -> Pull:
     """The record of a pull that documents/pulls.graphql asked for, stored under `repository`.
 
-    Lists are as far as the node has them: `more_files` and `more_reviews` say whether that is all.
+    Files and reviews are those of the node; their `page_info` says whether there are more.
     """
     author = node.author
     return Pull(
@@ -49,11 +49,7 @@ def pull_from_node(node: PullNode, *, repository: str, repository_id: int | None
         merge_sha=node.merge_commit.oid if node.merge_commit and node.merged_at else None,
         labels=tuple(label.name for label in present(node.labels) if label.name),
         assignees=_logins(present(node.assignees)),
-        reviewers=_logins(
-            asked.requested_reviewer
-            for asked in present(node.review_requests)
-            if asked.requested_reviewer
-        ),
+        reviewers=_logins(_asked(node)),
         commits=node.commits.total_count if node.commits else None,
         additions=node.additions,
         deletions=node.deletions,
@@ -104,6 +100,13 @@ def login(actor: Actor | None) -> str | None:
 
 def _logins(actors: Iterable[Actor]) -> tuple[str, ...]:
     return tuple(filter(None, map(login, actors)))
+
+
+def _asked(node: PullNode) -> Iterable[Actor]:
+    """Who was asked to review and has not yet."""
+    for request in present(node.review_requests):
+        if request.requested_reviewer is not None:
+            yield request.requested_reviewer
 
 
 def _status(change_type: str | None) -> str:

@@ -28,6 +28,7 @@ class Visit:
         self._caller = Caller()
         self._notes: list[str] = []
         self._sync: Sync | None = None
+        self._left: int | None = None
 
     async def run(self, seen: dict[int, Repository]) -> RepositoryReport:
         """What was done; a failure that concerns this repository only stands in the report.
@@ -67,7 +68,8 @@ class Visit:
             name=state.name,
             paging=state.paging,
         )
-        with self._progress.task(self._name, total=_left(opened), unit="pulls") as task:
+        self._left = _left(opened)
+        with self._progress.task(self._name, total=self._left, unit="pulls") as task:
             self._caller.waiting = lambda seconds: task.describe(
                 f"{self._name} · limit reached, goes on at {_clock(seconds)}"
             )
@@ -84,6 +86,10 @@ class Visit:
                 self._notes += reader.notes
 
     def _show(self, task: Task, pulls: int) -> None:
+        if self._left is not None:
+            # The scan after a backfill reads some pulls again: they are no further progress.
+            pulls = min(pulls, self._left)
+            self._left -= pulls
         task.advance(pulls)
         left = self._client.lanes.left
         task.describe(self._name if left is None else f"{self._name} · {left:,} points left")
