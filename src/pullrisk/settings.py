@@ -27,6 +27,7 @@ from pullrisk.errors import SettingsError
 from pullrisk.infrastructure import Infrastructure
 from pullrisk.redaction import SENSITIVE_NAME
 from pullrisk.secrets.fields import Credentials
+from pullrisk.serve.options import ServeOptions
 
 PREFIX: Final = "PULLRISK_"
 FILE_NAME: Final = "pullrisk.toml"
@@ -106,6 +107,7 @@ class Settings(Infrastructure, Credentials, BaseSettings):
     log_format: Literal["console", "json"] = Field(
         default="console", description="how lines of progress look where there is no terminal"
     )
+    serve: ServeOptions = Field(default=ServeOptions(), description="the scoring service")
 
     @property
     def store_uri(self) -> str:

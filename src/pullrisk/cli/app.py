@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "train": "Train the network on matured outcomes and register it.",
     "evaluate": "Judge a model on later pull requests, beside baselines.",
     "score": "Score pull requests: risk, novelty, and the reasons.",
+    "serve": "Answer for pull requests over HTTP.",
     "report": "Write one HTML page: quality, what drives risk, what to read.",
     "run": "All of it in one process, from files to the report.",
     "store": "Count what a pull store holds, or copy it into another.",

@@ -1,0 +1,64 @@
+"""What a body of POST /v1/score asks for: GitHub's objects, or references to stored pulls."""
+
+from typing import Final
+
+import msgspec
+
+from pullrisk.pulls.record import Pull, parse_rest
+from pullrisk.serve.http import ProblemError
+from pullrisk.serve.shapes import Reference
+
+_many: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_reference: Final = msgspec.json.Decoder(Reference)
+_rows: Final = msgspec.json.Decoder(list[list[float]])
+_row: Final = msgspec.json.Decoder(list[float])
+_SPACE: Final = b" \t\r\n"
+_LONGEST_REFERENCE: Final = 512
+
+
+def parse(body: bytes, *, most: int) -> list[Pull | Reference]:
+    """The pull requests asked for, at most `most`; ProblemError 400 for what is no JSON, or 422."""
+    try:
+        if not body.lstrip(_SPACE).startswith(b"["):
+            return [_one(body, "")]
+        items = _many.decode(body)
+    except RecursionError:
+        raise ProblemError(400, "JSON is nested too deeply") from None
+    except msgspec.DecodeError as error:
+        raise _problem(error, "") from None
+    if not 1 <= len(items) <= most:
+        raise ProblemError(422, f"{len(items):,} pull requests; a request may hold 1 to {most:,}")
+    return [_one(bytes(item), f" (pull request {place})") for place, item in enumerate(items)]
+
+
+def parse_rows(body: bytes, *, most: int) -> list[list[float]]:
+    """Rows of features: one list of numbers, or a list of such lists."""
+    try:
+        nested = body.lstrip(_SPACE)[1:].lstrip(_SPACE).startswith(b"[")
+        rows = _rows.decode(body) if nested else [_row.decode(body)]
+    except RecursionError:
+        raise ProblemError(400, "JSON is nested too deeply") from None
+    except msgspec.DecodeError as error:
+        raise _problem(error, "") from None
+    if len(rows) > most:
+        raise ProblemError(422, f"{len(rows):,} rows; a request may hold 1 to {most:,}")
+    return rows
+
+
+def _one(item: bytes, where: str) -> Pull | Reference:
+    try:
+        return parse_rest(item)
+    except ValueError as error:
+        if len(item) <= _LONGEST_REFERENCE:
+            try:
+                return _reference.decode(item)
+            except (msgspec.DecodeError, RecursionError):
+                pass  # the first error says more
+        raise _problem(error, where) from None
+
+
+def _problem(error: Exception, where: str) -> ProblemError:
+    broken = isinstance(error, msgspec.DecodeError | UnicodeDecodeError) and not isinstance(
+        error, msgspec.ValidationError
+    )
+    return ProblemError(400 if broken or "nested" in str(error) else 422, f"{error}{where}")

@@ -1,0 +1,141 @@
+"""The latest stored pull requests with their scores, read anew when they are old."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Annotated, Literal
+
+import msgspec
+
+from pullrisk.errors import PullriskError
+from pullrisk.model.bundle import Band
+from pullrisk.pulls.store import RepositorySummary
+from pullrisk.serve import shapes
+from pullrisk.serve.scoring import score
+from pullrisk.serve.service import Service
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """What the store held at a moment: its latest pulls, scored, and its repositories."""
+
+    pulls: list[shapes.ListedPull]
+    repositories: list[shapes.Repository]
+    model: str
+    as_of: datetime
+
+
+class Board:
+    """Keeps what was read for `refresh` seconds, and longer while the store is away."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._listed: Listed | None = None
+        self._due = 0.0
+        self._reading = asyncio.Lock()
+
+    async def listed(self) -> Listed:
+        """What is listed now. Raises StoreError where the store could never be read."""
+        if self._fresh() and self._listed is not None:
+            return self._listed
+        async with self._reading:
+            if self._listed is None or not self._fresh():
+                await self._read()
+        if self._listed is None:
+            raise RuntimeError("a board was read and is not there")
+        return self._listed
+
+    def _fresh(self) -> bool:
+        listed = self._listed
+        same = listed is not None and listed.model == self._service.loaded.version
+        return same and monotonic() < self._due
+
+    async def _read(self) -> None:
+        service = self._service
+        try:
+            pulls = await service.from_store(
+                lambda: service.parts.store.recent(limit=service.options.recent)
+            )
+            summaries = await service.from_store(service.parts.store.repositories)
+        except PullriskError:
+            if self._listed is None:
+                raise
+        else:
+            scores = await score(service, pulls, explained=False, counted=False)
+            moments = (pull.updated_at for pull in pulls)
+            listed = [_listed(one, at) for one, at in zip(scores, moments, strict=True)]
+            version = service.loaded.version
+            repositories = await self._repositories(summaries)
+            self._listed = Listed(listed, repositories, version, datetime.now(UTC))
+        self._due = monotonic() + service.options.refresh
+
+    async def _repositories(
+        self, summaries: Sequence[RepositorySummary]
+    ) -> list[shapes.Repository]:
+        runs: dict[str, int | None] = {}
+        lake = self._service.parts.lake
+        if self._service.lake_fault is None:
+            with suppress(PullriskError):
+                runs = await self._service.from_lake(
+                    lambda: {one.repository: lake.current_run(one.repository) for one in summaries}
+                )
+        return [_repository(one, runs.get(one.repository)) for one in summaries]
+
+
+class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which of the listed pulls, in which order, and which page of them."""
+
+    repository: shapes.RepositoryName | None = None
+    band: Band | None = None
+    author: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] | None = None
+    state: Literal["open", "closed", "merged"] | None = None
+    sort: Literal["updated", "risk"] = "updated"
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
+    offset: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
+
+    def admits(self, pull: shapes.ListedPull) -> bool:
+        """Whether the pull is among them."""
+        return (
+            self.repository in (None, pull.repository)
+            and self.band in (None, pull.band)
+            and self.author in (None, pull.author)
+            and self.state in (None, pull.state)
+        )
+
+
+def page(
+    pulls: Sequence[shapes.ListedPull], wanted: Wanted
+) -> tuple[list[shapes.ListedPull], int, int | None]:
+    """The pulls of one page, how many there are in all, and the offset of the next page."""
+    chosen = [pull for pull in pulls if wanted.admits(pull)]
+    if wanted.sort == "risk":
+        chosen.sort(key=lambda pull: (-(pull.risk or 0.0), -pull.novelty))
+    end = wanted.offset + wanted.limit
+    return chosen[wanted.offset : end], len(chosen), end if end < len(chosen) else None
+
+
+def _repository(one: RepositorySummary, run: int | None) -> shapes.Repository:
+    return shapes.Repository(
+        repository=one.repository,
+        pulls=one.pulls,
+        merged=one.merged,
+        open=one.open,
+        last_updated_at=one.last_updated_at,
+        replayed_at=None if run is None else datetime.fromtimestamp(run / 1e9, UTC),
+    )
+
+
+def _listed(one: shapes.Score, updated_at: datetime) -> shapes.ListedPull:
+    return shapes.ListedPull(
+        repository=one.repository,
+        number=one.number,
+        title=one.title,
+        author=one.author,
+        state=one.state,
+        url=one.url,
+        updated_at=updated_at,
+        risk=one.risk,
+        band=one.band,
+        novelty=one.novelty,
+    )

@@ -1,0 +1,62 @@
+"""What Prometheus reads."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+CONTENT_TYPE: Final = b"text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
+_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+_BYTES: Final = (256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 8_388_608, 33_554_432)
+_SHARES: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
+_PERCENT: Final = (10, 25, 50, 75, 90, 95, 99, 100)
+
+
+class Metrics:
+    """The figures of one worker; with several workers, those of all are read together."""
+
+    def __init__(self, *, together: bool = False) -> None:
+        self.registry = CollectorRegistry()
+        self._together = together
+        own, route = self.registry, ["route"]
+        self.requests = Counter(
+            "pullrisk_requests", "Requests answered", ["route", "status"], registry=own
+        )
+        self.seconds = Histogram(
+            "pullrisk_request_seconds", "Time to answer", route, buckets=_SECONDS, registry=own
+        )
+        self.bytes = Histogram(
+            "pullrisk_response_bytes", "Bodies sent", route, buckets=_BYTES, registry=own
+        )
+        self.risk = Histogram(
+            "pullrisk_risk", "Risk of scored pull requests", buckets=_SHARES, registry=own
+        )
+        self.novelty = Histogram(
+            "pullrisk_novelty_percent", "Novelty of the same", buckets=_PERCENT, registry=own
+        )
+        self.scored = Counter(
+            "pullrisk_scored", "Pull requests scored", ["band", "basis"], registry=own
+        )
+        self.cache = Counter(
+            "pullrisk_history_reads", "Histories asked for", ["found"], registry=own
+        )
+        self.swaps = Counter("pullrisk_model_swaps", "Models loaded", ["result"], registry=own)
+        self.histories = self._gauge("pullrisk_histories_cached", "Histories in memory")
+        self.age = self._gauge(
+            "pullrisk_history_age_seconds", "Since the latest event", ["repository"]
+        )
+        self.stale = self._gauge("pullrisk_stale", "Whether a part cannot be reached", ["part"])
+        self.model = self._gauge("pullrisk_model_info", "The model", ["version", "schema_hash"])
+
+    def page(self) -> bytes:
+        """The page in Prometheus' text format."""
+        if not self._together:
+            return generate_latest(self.registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+
+    def _gauge(self, name: str, sentence: str, labels: list[str] | None = None) -> Gauge:
+        return Gauge(
+            name, sentence, labels or [], registry=self.registry, multiprocess_mode="livemostrecent"
+        )

@@ -1,0 +1,71 @@
+"""What can be configured about the service; part of pullrisk's settings, without their cost."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_LOOPBACK: Final = ("127.", "::1", "localhost")
+
+
+class ServeOptions(BaseModel):
+    """How `pullrisk serve` listens, limits and drains. Sizes are MB, times seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field(default="127.0.0.1", description="address to listen at")
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(default=8080, description="port")
+    workers: Annotated[int, Field(ge=1, le=64)] = Field(default=1, description="processes")
+    model: str | None = Field(
+        default=None,
+        description="a file, a registered version (3) or alias (@champion), or `general`; else "
+        "the last trained, else the general one",
+    )
+    keys_file: Path | None = Field(
+        default=None, description="file of API keys, one a line; read again when it changes"
+    )
+    rate: Annotated[float, Field(ge=0)] = Field(
+        default=0, description="requests a second that each key may make of a worker; 0 = any"
+    )
+    burst: Annotated[int, Field(ge=1)] = Field(
+        default=100, description="requests that a key may make at once under a rate"
+    )
+    body_mb: Annotated[float, Field(gt=0, le=1024)] = Field(
+        default=32, description="largest body of a request, in MB"
+    )
+    batch: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=1_000, description="most pull requests in one request"
+    )
+    body_timeout: Annotated[float, Field(gt=0)] = Field(
+        default=10, description="seconds within which a request's body has to arrive"
+    )
+    timeout: Annotated[float, Field(gt=0)] = Field(
+        default=30, description="seconds after which a request is given up"
+    )
+    histories: Annotated[int, Field(ge=1)] = Field(
+        default=50, description="repositories whose histories stay in memory"
+    )
+    refresh: Annotated[float, Field(gt=0)] = Field(
+        default=5, description="seconds between looks at the lake and at the keys"
+    )
+    recent: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=1_000, description="latest stored pull requests that /v1/pulls lists"
+    )
+    drain: Annotated[float, Field(ge=0)] = Field(
+        default=5, description="seconds between failing readiness and closing the listener"
+    )
+    grace: Annotated[int, Field(ge=1)] = Field(
+        default=30, description="seconds that requests under way have to finish"
+    )
+    access_log: bool = Field(default=True, description="a JSON line for every request")
+    cors_origins: tuple[str, ...] = Field(
+        default=(), description="origins whose pages may call the API"
+    )
+    otlp_endpoint: str | None = Field(
+        default=None, description="OpenTelemetry collector that gets traces, http://HOST:4318"
+    )
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        return self.host.startswith(_LOOPBACK)

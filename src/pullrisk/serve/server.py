@@ -1,0 +1,169 @@
+"""The processes: granian's workers, a drain before they stop, and a model swap on SIGHUP.
+
+SIGTERM   every worker's readiness fails; after `drain` seconds the listener closes, requests
+          under way finish within `grace` seconds. A second SIGTERM does not wait.
+SIGHUP    every worker loads its model anew beside the present one.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from threading import Timer
+from typing import Any, Final
+
+from granian.constants import Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from pullrisk.errors import PullriskError, SettingsError
+from pullrisk.serve.app import App
+from pullrisk.serve.metrics import Metrics
+from pullrisk.serve.options import ServeOptions
+from pullrisk.serve.service import Service
+
+DRAIN: Final = signal.SIGUSR1
+"""Tells a worker to fail its readiness."""
+_LAST_WORDS: Final = 10
+"""Exit codes up to this are errors.py's: the same would end the next worker too."""
+
+
+class Server(MPServer):
+    """granian with a drain; `failed` is the exit code of a worker that could not start."""
+
+    def __init__(self, options: ServeOptions) -> None:
+        self._drain, self._draining = options.drain, False
+        self.failed: int | None = None
+        super().__init__(
+            "pullrisk.serve",
+            address=options.host,
+            port=options.port,
+            interface=Interfaces.ASGI,
+            workers=options.workers,
+            loop=Loops.uvloop,
+            websockets=False,
+            http1_settings=HTTP1Settings(header_read_timeout=int(options.body_timeout * 1000)),
+            log_level=LogLevels.error,
+            respawn_failed_workers=True,
+            respawn_interval=0.5,
+            workers_kill_timeout=options.grace,
+        )
+
+    def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """Drain first; the second time, stop at once."""
+        if self._draining or not self._drain:
+            self._stop()
+            return
+        self._draining = True
+        self._tell(DRAIN)
+        later = Timer(self._drain, self._stop)
+        later.daemon = True
+        later.start()
+
+    def signal_handler_reload(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """Pass it on: the workers stay."""
+        self._tell(signal.SIGHUP)
+
+    def _tell(self, number: signal.Signals) -> None:
+        for worker in self.wrks:
+            pid = worker.inner.pid
+            if pid is not None and worker.inner.exitcode is None:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+
+    def _stop(self) -> None:
+        self.interrupt_signal = True
+        self.main_loop_interrupt.set()
+
+    def _respawn_workers(self, workers: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        codes = [self.wrks[place].inner.exitcode for place in workers]
+        told = [code for code in codes if code is not None and 0 < code <= _LAST_WORDS]
+        if told:
+            self.failed = told[0]
+            self._stop()
+            return
+        super()._respawn_workers(workers, *args, **kwargs)
+
+
+def run(options: ServeOptions, make_app: Callable[[], App]) -> int:
+    """Serve until told to stop; the exit code. `make_app` is called in every worker.
+
+    Raises SettingsError where the address cannot be listened at.
+    """
+    _refuse_taken(options)
+    server = Server(options)
+    server.serve(target_loader=make_app, wrap_loader=False)
+    return server.failed or 0
+
+
+def lifespan(service: Service) -> Callable[[], Awaitable[Callable[[], Awaitable[None]]]]:
+    """What runs beside the requests of a worker: signals, and looks at the lake and the keys."""
+
+    async def start() -> Callable[[], Awaitable[None]]:
+        try:
+            await service.start()
+        except PullriskError as error:
+            service.log.error("not started", error=str(error))
+            print(f"error: {error}", file=sys.stderr, flush=True)
+            os._exit(error.exit_code)
+        tasks = {asyncio.create_task(_look_again(service))}
+        _listen(service, tasks)
+
+        async def end() -> None:
+            for task in tasks:
+                task.cancel()
+            service.close()
+
+        return end
+
+    return start
+
+
+def _listen(service: Service, tasks: set["asyncio.Task[Any]"]) -> None:
+    loop = asyncio.get_running_loop()
+
+    def drain() -> None:
+        service.draining = True
+        service.log.info("draining")
+
+    def swap() -> None:
+        task = asyncio.create_task(service.swap())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    loop.add_signal_handler(DRAIN, drain)
+    loop.add_signal_handler(signal.SIGHUP, swap)
+    loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C is the parent's to handle
+
+
+async def _look_again(service: Service) -> None:
+    while True:
+        await asyncio.sleep(service.options.refresh)
+        await service.refresh_lake()
+        try:
+            service.parts.keys.refresh()
+        except PullriskError as error:
+            service.log.error("keys unreadable, the earlier ones hold", error=str(error))
+
+
+def metrics_of(options: ServeOptions) -> Metrics:
+    """The worker's metrics; several workers share theirs through files."""
+    return Metrics(together=options.workers > 1)
+
+
+def _refuse_taken(options: ServeOptions) -> None:
+    """granian's workers share the port among themselves, and would with another service too."""
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    with socket.socket(family) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((options.host, options.port))
+        except OSError as error:
+            raise SettingsError(
+                f"cannot listen at {options.host}:{options.port}: {error.strerror}",
+                hint="name another with --port, or stop what listens there",
+            ) from error

@@ -1,0 +1,174 @@
+"""The bodies of the API's answers, from which the OpenAPI document is made too."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from pullrisk.model.bundle import Band
+from pullrisk.model.explain import Counterfactual, Reason
+
+Basis = Literal["row", "history", "later history", "no history", "history unreachable"]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
+RepositoryName = Annotated[
+    str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}$")
+]
+
+
+class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A pull request of the store."""
+
+    repository: RepositoryName
+    number: Annotated[int, msgspec.Meta(gt=0, lt=2**53)]
+
+
+class ModelName(msgspec.Struct, frozen=True):
+    """Which model answered: its version and the hash of the features that it reads."""
+
+    version: str
+    schema_hash: str
+
+
+class History(msgspec.Struct, frozen=True):
+    """What is known of the repository: `as_of` is its latest event, `stale` = it may be old.
+
+    A history is stale while the lake cannot be reached to look for a newer one.
+    """
+
+    known: bool
+    as_of: datetime | None
+    age_days: float | None
+    pulls: int
+    stale: bool
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """One pull request with its answers; risk, band and percentile are null without a risk.
+
+    `percentile` is the share of the repository's pull requests with a lower risk, `novelty`
+    that with a lower reconstruction error, both in per cent. `as_of` is the moment whose
+    knowledge the features hold, `basis` where they came from.
+    """
+
+    repository: str
+    number: int
+    title: str
+    author: str | None
+    state: Literal["open", "closed", "merged"]
+    url: str
+    risk: Share | None
+    band: Band | None
+    percentile: Percent | None
+    novelty: Percent
+    novelty_error: float
+    as_of: datetime
+    basis: Basis
+    history: History
+    risk_reasons: tuple[Reason, ...] | None = None
+    novelty_reasons: tuple[Reason, ...] | None = None
+    counterfactual: Counterfactual | None = None
+
+
+class Scores(msgspec.Struct, frozen=True):
+    """Scores in the order asked."""
+
+    model: ModelName
+    scores: list[Score]
+
+
+class RawScore(msgspec.Struct, frozen=True):
+    """The answers for one row of features; risk is null without a risk."""
+
+    risk: Share | None
+    novelty_error: float
+
+
+class RawScores(msgspec.Struct, frozen=True):
+    """The answers for rows of features, in the order asked."""
+
+    model: ModelName
+    scores: list[RawScore]
+
+
+class ListedPull(msgspec.Struct, frozen=True):
+    """A stored pull request in the list."""
+
+    repository: str
+    number: int
+    title: str
+    author: str | None
+    state: Literal["open", "closed", "merged"]
+    url: str
+    updated_at: datetime
+    risk: Share | None
+    band: Band | None
+    novelty: Percent
+
+
+class PullPage(msgspec.Struct, frozen=True):
+    """A page of the list; `next` is the offset of the following one, `as_of` when it was read."""
+
+    pulls: list[ListedPull]
+    total: int
+    next: int | None
+    as_of: datetime
+    stale: bool
+
+
+class Repository(msgspec.Struct, frozen=True):
+    """A stored repository; `replayed_at` is when a run last wrote its history, null = never."""
+
+    repository: str
+    pulls: int
+    merged: int
+    open: int
+    last_updated_at: datetime
+    replayed_at: datetime | None
+
+
+class Repositories(msgspec.Struct, frozen=True):
+    """Every stored repository, by name."""
+
+    repositories: list[Repository]
+    as_of: datetime
+    stale: bool
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """The model that answers, and how it was trained."""
+
+    version: str
+    source: str
+    schema_hash: str
+    loaded_at: datetime
+    risk_available: bool
+    target: str
+    maturity_days: float
+    examples: int
+    positives: int
+    dataset_version: str | None
+    high: float
+    elevated: float
+    features: list[str]
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing that the service needs: whether it is there, and what is missing."""
+
+    what: str
+    ok: bool
+    found: str
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Whether traffic should come, and why not."""
+
+    ready: bool
+    checks: list[Check]
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """The process lives."""
+
+    status: Literal["ok"] = "ok"
