@@ -17,7 +17,7 @@ from pullrisk.fetch.github.sync import OVERLAP
 from pullrisk.pulls.sqlite import SqliteStore
 from support.github import NOW, GitHub, expected, stored
 
-SCHEDULES = int(os.environ.get("PULLRISK_TEST_SCHEDULES", "30"))
+SCHEDULES = int(os.environ.get("PULLRISK_TEST_SCHEDULES", "80"))
 
 late = st.integers(0, int(OVERLAP.total_seconds()) - 60)
 """Seconds until a replica shows a change."""

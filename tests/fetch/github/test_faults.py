@@ -1,5 +1,7 @@
 """Each kind of failure, cured on its own terms or told plainly."""
 
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,8 +10,9 @@ from httpx import AsyncBaseTransport, Request, Response
 from fake_github.accounts import Account
 from fake_github.faults import KINDS
 from fake_github.world import World, load_sample
-from pullrisk.errors import InputError, SettingsError
+from pullrisk.errors import InputError, SettingsError, StoreError
 from pullrisk.fetch.github.client import PATIENCE
+from pullrisk.pulls.sqlite import SqliteStore
 from support.github import NOW, GitHub, expected, stored
 
 KEDRO = "kedro-org/kedro"
@@ -184,3 +187,26 @@ def test_an_address_without_a_github_is_told(github: GitHub) -> None:
 def test_nothing_to_fetch_is_an_error(github: GitHub) -> None:
     with pytest.raises(InputError, match="no repository to fetch"):
         github.fetch(search="stars:>9999999")
+
+
+def test_a_store_that_refuses_ends_the_fetch_and_nothing_is_lost(
+    github: GitHub, tmp_path: Path
+) -> None:
+    repository = load_sample(github.world, KEDRO, first=200)
+    path = tmp_path / "busy.sqlite"
+    blocker = sqlite3.connect(path, isolation_level=None)
+
+    def block(requests: int) -> None:
+        if requests == 4:
+            blocker.execute("BEGIN IMMEDIATE")
+
+    github.app.on_request = block
+    with SqliteStore(path, timeout=0.1) as store:
+        github.store = store
+        with pytest.raises(StoreError, match="another process is writing"):
+            github.fetch(KEDRO)
+        blocker.close()
+        done = len(stored(store, KEDRO))
+        assert 0 < done < 200
+        assert github.fetch(KEDRO).read == 200 - done
+        assert stored(store, KEDRO) == expected(repository)

@@ -1,5 +1,7 @@
 """Repositories by name, organisation and search; renamed, transferred, deleted, hidden."""
 
+import signal
+
 import pytest
 
 from fake_github.accounts import Account
@@ -117,7 +119,9 @@ def test_a_private_repository_is_read_by_the_token_that_sees_it(github: GitHub) 
     assert not github.fetch(*names, access=both).failed
     github.world.clock = NOW + 3_600
     github.world.open_pull(github.world.repositories[1_000])
+    github.app.requests.clear()
     assert github.fetch(*names, access=both).written.inserted == 1
+    assert github.app.requests["Named"] == 0
     assert [each.repository for each in github.fetch(*names).failed] == ["o/secret"]
 
 
@@ -165,3 +169,34 @@ def test_two_servers_repositories_of_one_number_are_kept_apart(
     github.fetch("o/r", access={"url": "http://127.0.0.1:1"})
     assert store.checkpoint("github:localhost:1000") is not None
     assert store.checkpoint("github:127.0.0.1:1:1000") is not None
+
+
+@pytest.mark.parametrize("field", ["pullRequests", "repositories"])
+def test_a_missing_scope_is_told_with_what_the_token_needs(github: GitHub, field: str) -> None:
+    add(github.world, "o/r")
+    github.misbehave(forbidden=frozenset({field}))
+    if field == "repositories":
+        with pytest.raises(InputError, match="organisation o: Resource not accessible"):
+            github.fetch(organisation="o")
+        return
+    error = str(github.fetch("o/r").failed[0].error)
+    assert "o/r: Resource not accessible by personal access token" in error
+    assert "Pull requests: read" in error
+
+
+def test_an_organisation_that_grows_is_looked_up_again_while_watching(
+    github: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(github.world, "big/first")
+    monkeypatch.setattr("pullrisk.fetch.github.rounds.REDISCOVER", 0.0)
+
+    def grow(requests: int) -> None:
+        if requests == 6:
+            add(github.world, "big/second")
+        if len(github.store.repositories()) == 2 or requests > 40:
+            signal.raise_signal(signal.SIGINT)
+
+    github.app.on_request = grow
+    with pytest.raises(KeyboardInterrupt):
+        github.fetch(organisation="big", watch=True, every=0.01)
+    assert [each.repository for each in github.store.repositories()] == ["big/first", "big/second"]

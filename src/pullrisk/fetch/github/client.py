@@ -37,12 +37,16 @@ _HEADERS: Final = {"User-Agent": "pullrisk", "Accept": "application/json"}
 
 
 class Answer(msgspec.Struct, Generic[T]):
-    """Data, perhaps partial: then `problems` say what is missing. `at` is GitHub's clock."""
+    """Data, perhaps partial: then `problems` say what is missing.
+
+    `at` is GitHub's clock when the call began, in seconds since 1970; `lane` made the call.
+    """
 
     data: T
     problems: list[Problem]
     seconds: float
     at: float
+    lane: Lane
 
 
 class Client:
@@ -140,7 +144,8 @@ class Client:
         if envelope.data is not None and envelope.data.rate_limit is not None:
             self._note(envelope.data.rate_limit, lane, caller, now=ended, at=at)
         data = check_errors(envelope, response.headers)
-        return Answer(data, envelope.errors or [], ended - started, at - (ended - started))
+        seconds = ended - started
+        return Answer(data, envelope.errors or [], seconds, at - seconds, lane)
 
     async def _post(self, body: bytes, lane: Lane, caller: Caller) -> httpx.Response:
         headers = {

@@ -8,7 +8,7 @@ import msgspec
 from pullrisk.errors import InputError
 from pullrisk.fetch.github import documents
 from pullrisk.fetch.github.client import Client
-from pullrisk.fetch.github.failures import Failure, NotFound
+from pullrisk.fetch.github.failures import Failure, Forbidden, NotFound
 from pullrisk.fetch.github.lanes import Caller
 from pullrisk.fetch.github.parse import present
 from pullrisk.fetch.github.shapes import Repository
@@ -36,19 +36,18 @@ async def look(client: Client, states: Sequence[State]) -> dict[int, Repository]
     One call for a hundred repositories. Raises InputError, SettingsError.
     """
     seen: dict[int, Repository] = {}
-    caller = Caller()
-    missing = list(states)
-    for _ in client.lanes.all:
-        for start in range(0, len(missing), AT_ONCE):
-            ids = [state.node_id for state in missing[start : start + AT_ONCE]]
+    for start in range(0, len(states), AT_ONCE):
+        missing = list(states[start : start + AT_ONCE])
+        caller = Caller()
+        while missing and len(caller.barred) < len(client.lanes.all):
+            ids = [state.node_id for state in missing]
             answer = await client.query(documents.IDENTIFIED, {"ids": ids}, caller=caller)
             found = [each for each in answer.data.nodes or () if each is not None]
             seen |= {each.database_id: each for each in found if each.database_id is not None}
-        missing = [state for state in missing if state.repository_id not in seen]
-        # Another credential may see what this one does not.
-        caller.barred.update(client.lanes.usable(caller)[:1])
-        if not missing:
-            break
+            missing = [state for state in missing if state.repository_id not in seen]
+            if answer.lane in caller.barred:
+                break
+            caller.barred.add(answer.lane)  # another may see what this one does not
     return seen
 
 
@@ -76,6 +75,12 @@ async def find(client: Client, name: str, caller: Caller) -> Repository:
         raise InputError(
             f"{name}: GitHub knows no such repository, or the token may not see it",
             hint="check the name; a private repository needs a token with the scope `repo`",
+        ) from None
+    except Forbidden as failure:
+        raise InputError(
+            f"{name}: {failure}",
+            hint="the token needs to read pull requests: the scope `repo`, or of a fine-grained "
+            "token the permission `Pull requests: read`; with SAML it has to be authorised",
         ) from None
     except Failure as failure:
         raise InputError(f"{name}: {failure}") from None

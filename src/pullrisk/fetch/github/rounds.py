@@ -1,6 +1,7 @@
 """Rounds through many repositories: several at once, each on its own, once or for ever."""
 
 import asyncio
+import time
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import Final
 
@@ -50,6 +51,7 @@ class Rounds:
         self._states = States(store, client.endpoint.host)
         self._turns = asyncio.Semaphore(request.concurrency)
         self._reports: dict[str, RepositoryReport] = {}
+        self._discovered_at = 0.0
 
     async def run(self) -> GitHubReport:
         """Once through all repositories, and with `watch` again and again.
@@ -68,6 +70,7 @@ class Rounds:
     async def _names(self) -> list[str]:
         """All names that the request leads to, each once, in its order."""
         request = self._request
+        self._discovered_at = time.monotonic()
         names = list(request.repositories)
         if request.organisation:
             found = await owned(self._client, request.organisation, limit=request.limit)
@@ -103,6 +106,8 @@ class Rounds:
         overall.describe(f"watching {len(names):,} repositories, every {pause:.0f} s")
         await asyncio.sleep(pause)
         try:
+            if time.monotonic() - self._discovered_at > REDISCOVER:
+                names = await self._names()
             return names, await self._round(names, overall)
         except InputError as error:
             # Out of reach for now; those who watch want to see it come back.
