@@ -12,7 +12,7 @@ PYTEST_WORKERS ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types contracts check format docs clean distclean \
-	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-model bench-cli bench-stores
+	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-cli bench-stores
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ bench-stores: $(STAMP) ## Measure: pull requests a second, SQLite beside MongoDB
 
 bench-preprocess: $(STAMP) ## Measure: the store replayed into the feature table
 	@$(BIN)/python benchmarks/preprocess.py
+
+bench-scale: $(STAMP) ## Measure: engines on 0.25 to 4 M synthetic pulls (an hour; SCALE_MAX=500000)
+	@$(BIN)/python benchmarks/preprocess_scale.py --max $(or $(SCALE_MAX),4000000)
 
 bench-model: $(STAMP) ## Measure: training time and ranking beside the baselines
 	@$(BIN)/python benchmarks/model.py
