@@ -87,9 +87,19 @@ def spark_options(settings: Settings) -> "SparkOptions":
 
 
 def tracking(settings: Settings) -> "Tracking":
-    """Where training runs and models are registered."""
+    """Where training runs and models are registered.
+
+    Raises MissingExtraError where a login at MLflow is set and mlflow is not installed.
+    """
     from pullrisk.train.tracking import Tracking
 
+    if settings.mlflow_token or settings.mlflow_password:
+        from pullrisk.train.mlflow_auth import MlflowLogin, authenticate
+        from pullrisk.train.tracking import import_mlflow
+
+        import_mlflow()
+        user, password = settings.mlflow_username, settings.mlflow_password
+        authenticate(MlflowLogin(user, password, settings.mlflow_token))
     return Tracking(settings.tracking_uri, settings.home.absolute() / "mlartifacts")
 
 

@@ -34,7 +34,7 @@ def tracking(tmp_path_factory: pytest.TempPathFactory) -> Tracking:
 def tracked(tracking: Tracking, evaluation: Evaluation) -> list[Tracked]:
     """Two runs of the same training, one after the other."""
     _, trained = shared_training()
-    tags = {"dataset_version": "7"}
+    tags = {"dataset_version": "7", "dataset_lake": "https://ann:of-ann-0f1e2d3c@lake/x"}
     return [track(tracking, trained, evaluation, TrainSettings(), tags=tags) for _ in range(2)]
 
 
@@ -46,6 +46,15 @@ def test_the_first_version_is_champion_and_a_later_one_only_challenger(
     found = client.get_registered_model("pullrisk").aliases
     aliases = {alias: str(version) for alias, version in found.items()}
     assert aliases == {"champion": tracked[0].version, "challenger": tracked[1].version}
+
+
+def test_a_password_in_a_tag_is_masked_before_it_is_logged(
+    tracking: Tracking, tracked: list[Tracked]
+) -> None:
+    client = import_mlflow().MlflowClient(tracking.uri, tracking.uri)
+    tags = client.get_run(tracked[0].run_id).data.tags
+    assert tags["dataset_lake"] == "https://***@lake/x"
+    assert tags["dataset_version"] == "7"
 
 
 @pytest.mark.parametrize("reference", ["@champion", "2"])

@@ -16,6 +16,7 @@ import numpy as np
 
 from pullrisk.errors import MissingExtraError, ModelError
 from pullrisk.model.bundle import Bundle
+from pullrisk.redaction import REDACTOR
 from pullrisk.train.fit import Epoch
 from pullrisk.train.plots import draw_all
 from pullrisk.train.report import Evaluation
@@ -73,8 +74,8 @@ def track(
     with _talking_to(mlflow, tracking) as client:
         experiment = _experiment(client, tracking)
         with mlflow.start_run(experiment_id=experiment) as run:
-            mlflow.set_tags({**tags, **_commit_tag()})
-            mlflow.log_params(_flat(msgspec.to_builtins(settings)))
+            mlflow.set_tags(REDACTOR.mapping({**tags, **_commit_tag()}))
+            mlflow.log_params(REDACTOR.mapping(_flat(msgspec.to_builtins(settings))))
             _log_epochs(mlflow, trained.epochs)
             mlflow.log_metrics({f"test_{name}": value for name, value in evaluation.flat().items()})
             mlflow.log_dict(msgspec.to_builtins(evaluation), "evaluation.json")
