@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typer._click import Command, Context
 
 COMMANDS: Final = {
-    "fetch": "Read pull requests from files or a clone into the store.",
+    "fetch": "Read pull requests from GitHub, files or a clone into the store.",
     "preprocess": "Replay the store into the feature table and histories.",
     "train": "Train the network on matured outcomes and register it.",
     "evaluate": "Judge a model on later pull requests, beside baselines.",

@@ -17,6 +17,9 @@ SHOWN_BAD_LINES = 5
 
 
 More: TypeAlias = Annotated[
+    list[str] | None, typer.Argument(metavar="[FILE]...", help="More files.", show_default=False)
+]
+Names: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[OWNER/NAME]...",
@@ -70,7 +73,7 @@ SkipBadLines: TypeAlias = Annotated[
 
 
 def run(
-    more: More = None,
+    names: Names = None,
     file: File = None,
     git: Git = None,
     repository: Name = None,
@@ -105,10 +108,10 @@ def run(
 
       pullrisk fetch --git ~/src/project --repository owner/project
     """
-    repositories = tuple(more or ()) if not file and git is None else ()
-    files = [*(file or ()), *(more or ())] if file else []
+    repositories = tuple(names or ()) if not file and git is None else ()
+    files = [*(file or ()), *(names or ())] if file else []
     from_github = bool(repositories or org or search)
-    if from_github + bool(files) + (git is not None) != 1 or (git and more):
+    if from_github + bool(files) + (git is not None) != 1 or (git and names):
         raise typer.BadParameter(
             "name repositories (owner/name, --org or --search), or files with --file, "
             "or a clone with --git"
