@@ -12,7 +12,7 @@ PYTEST_WORKERS ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types contracts check format docs clean distclean \
-	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-cli bench-stores
+	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-cli bench-stores bench-vault
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ bench-scale: $(STAMP) ## Measure: engines on 0.25 to 4 M synthetic pulls (an hou
 
 bench-model: $(STAMP) ## Measure: training time and ranking beside the baselines
 	@$(BIN)/python benchmarks/model.py
+
+bench-vault: $(STAMP) ## Measure: what secrets from Vault cost at start-up
+	@$(BIN)/python benchmarks/vault.py
 
 bench-cli: $(STAMP) ## Measure: how long `pullrisk --help` takes
 	@$(BIN)/python benchmarks/cli.py
