@@ -8,22 +8,24 @@ from typing import Final
 from pullrisk.features.schema import family
 from pullrisk.features.view import WORD_BUCKETS, View
 
-_KEYWORDS: Final = {
-    name: words.split()
-    for name, words in (
-        ("fix", "fix fixes fixed fixing bug bugfix hotfix correct regression"),
-        ("add", "add adds added adding implement introduce support new feat"),
-        ("remove", "remove removes removed removing drop delete deprecate unused"),
-        ("refactor", "refactor refactoring cleanup clean simplify move rename extract rework"),
-        ("performance", "perf performance faster speed optimize cache improve reduce avoid"),
-        ("documentation", "doc docs documentation document readme typo changelog comment guide"),
-        ("test", "test tests testing flaky coverage spec ci"),
-        ("dependency", "bump upgrade update dependency dependencies deps pin version renovate"),
-        ("switch", "enable disable default use switch migrate change allow replace require"),
-        ("undo", "revert reverts reverted reland reapply backout rollback undo"),
-        ("release", "release prepare backport merge cherry stable"),
-    )
-}
+_KEYWORDS: Final = (
+    ("fix", "a fix", "fix fixes fixed fixing bug bugfix hotfix correct regression"),
+    ("add", "something new", "add adds added adding implement introduce support new feat"),
+    ("remove", "a removal", "remove removes removed removing drop delete deprecate unused"),
+    ("refactor", "refactoring",
+     "refactor refactoring cleanup clean simplify move rename extract rework"),
+    ("performance", "performance",
+     "perf performance faster speed optimize cache improve reduce avoid"),
+    ("documentation", "documentation",
+     "doc docs documentation document readme typo changelog comment guide"),
+    ("test", "tests or CI", "test tests testing flaky coverage spec ci"),
+    ("dependency", "an update",
+     "bump upgrade update dependency dependencies deps pin version renovate"),
+    ("switch", "changing, enabling or allowing something",
+     "enable disable default use switch migrate change allow replace require"),
+    ("undo", "an undo", "revert reverts reverted reland reapply backout rollback undo"),
+    ("release", "a release or backport", "release prepare backport merge cherry stable"),
+)  # fmt: skip
 
 FEATURES: Final = family(
     "title",
@@ -39,14 +41,16 @@ FEATURES: Final = family(
      "how much more often pulls with the worst of these title words failed here"),
     ("title_like_failed", "share", "linear",
      "likeness of the title to that of a pull that failed lately"),
-    *((f"title_says_{name}", "flag", "flag", f"the title speaks of: {name}")
-      for name in _KEYWORDS),
+    *((f"title_says_{name}", "flag", "flag", f"the title speaks of {what}")
+      for name, what, _ in _KEYWORDS),
 )  # fmt: skip
 
 _REFERENCE: Final = re.compile(r"(?<![\w#])#\d+")
 _PREFIX: Final = re.compile(r"\s*(\[[^\]]{1,40}\]|[\w./ -]{1,40}(\([^)]{1,40}\))?!?:\s)")
 _KEYWORD_OF: Final = {
-    word.encode(): index for index, words in enumerate(_KEYWORDS.values(), 1) for word in words
+    word.encode(): place
+    for place, (_, _, words) in enumerate(_KEYWORDS, start=1)
+    for word in words.split()
 }
 _RECENT_FAILURES: Final = 32
 _WEIGHT: Final = 20.0
