@@ -1,6 +1,8 @@
 """`pullrisk fetch owner/name` against a fake GitHub on a real socket."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,3 +116,24 @@ def test_progress_shows_the_repository_and_the_budget(
     shown = capsys.readouterr().err
     assert f"{KEDRO} · " in shown
     assert "points left: 80/80 pulls" in shown
+
+
+@pytest.mark.parametrize("library", ["httpx", "stamina"])
+def test_without_the_extra_it_names_the_one_to_install(library: str) -> None:
+    program = (
+        f"import sys; sys.modules[{library!r}] = None; from pullrisk.cli import main; "
+        "sys.exit(main(['fetch', 'o/r']))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.returncode == 9
+    assert f"{library} is not installed" in ended.stderr
+    assert "pip install 'pullrisk[github]'" in ended.stderr
+
+
+def test_files_and_clones_need_no_extra(tmp_path: Path) -> None:
+    (tmp_path / "none.jsonl").write_text("")
+    program = (
+        "import sys; sys.modules.update(httpx=None, stamina=None, jwt=None); "
+        "from pullrisk.cli import main; sys.exit(main(['fetch', '--file', 'none.jsonl', '-q']))"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
