@@ -26,6 +26,7 @@ _INSTALL: Final = (
 )
 _LOOPBACK: Final = "127.0.0.1"
 _CONNECT_SECONDS: Final = 5
+_LOGGING: Final = Path(__file__).with_name("log4j2.properties")
 
 
 _LOCAL: Final = re.compile(r"local(\[(\*|\d+)(,\d+)?\])?")
@@ -76,7 +77,7 @@ class SparkOptions(msgspec.Struct, frozen=True, kw_only=True):
             "spark.app.name": "pullrisk preprocess",
             "spark.ui.enabled": "false",
             "spark.ui.showConsoleProgress": "false",
-            "spark.log.level": "ERROR",
+            "spark.driver.defaultJavaOptions": f"-Dlog4j2.configurationFile=file:{_LOGGING}",
             "spark.task.maxFailures": self.task_attempts,
             "spark.sql.shuffle.partitions": 4,
             "spark.sql.session.timeZone": "UTC",
