@@ -1,6 +1,7 @@
 """What a body of POST /v1/score asks for: GitHub's objects, or references to stored pulls."""
 
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
 
 import msgspec
 
@@ -47,14 +48,35 @@ def parse_rows(body: bytes, *, most: int) -> list[list[float]]:
 
 def _one(item: bytes, where: str) -> Pull | Reference:
     try:
-        return parse_rest(item)
+        return _strictly(item)
     except ValueError as error:
+        if "got `float`" not in str(error):
+            raise _problem(error, where) from None
+        try:
+            return _strictly(msgspec.json.encode(_whole(msgspec.json.decode(item))))
+        except (ValueError, RecursionError):
+            raise _problem(error, where) from None
+
+
+def _strictly(item: bytes) -> Pull | Reference:
+    try:
+        return parse_rest(item)
+    except ValueError:
         if len(item) <= _LONGEST_REFERENCE:
-            try:
+            with suppress(msgspec.DecodeError, RecursionError):
                 return _reference.decode(item)
-            except (msgspec.DecodeError, RecursionError):
-                pass  # the first error says more
-        raise _problem(error, where) from None
+        raise  # the first error says more
+
+
+def _whole(value: Any) -> Any:  # noqa: ANN401  (any JSON)
+    """The value with 1.0 as 1: to JSON Schema both are integers."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _whole(item) for name, item in value.items()}
+    return value
 
 
 def _problem(error: Exception, where: str) -> ProblemError:

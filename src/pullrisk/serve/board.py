@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Annotated, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from pullrisk.errors import PullriskError
 from pullrisk.model.bundle import Band
@@ -86,10 +87,10 @@ class Board:
 class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which of the listed pulls, in which order, and which page of them."""
 
-    repository: shapes.RepositoryName | None = None
-    band: Band | None = None
-    author: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] | None = None
-    state: Literal["open", "closed", "merged"] | None = None
+    repository: shapes.RepositoryName | UnsetType = UNSET
+    band: Band | UnsetType = UNSET
+    author: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] | UnsetType = UNSET
+    state: Literal["open", "closed", "merged"] | UnsetType = UNSET
     sort: Literal["updated", "risk"] = "updated"
     limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
     offset: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
@@ -97,10 +98,10 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def admits(self, pull: shapes.ListedPull) -> bool:
         """Whether the pull is among them."""
         return (
-            self.repository in (None, pull.repository)
-            and self.band in (None, pull.band)
-            and self.author in (None, pull.author)
-            and self.state in (None, pull.state)
+            self.repository in (UNSET, pull.repository)
+            and self.band in (UNSET, pull.band)
+            and self.author in (UNSET, pull.author)
+            and self.state in (UNSET, pull.state)
         )
 
 

@@ -132,6 +132,7 @@ class Endpoints:
 
     async def metrics(self, request: Request) -> Response:
         """Prometheus' page."""
+        self.service.measure()
         return Response(200, self.service.metrics.page(), CONTENT_TYPE)
 
     async def openapi(self, request: Request) -> Response:

@@ -153,7 +153,7 @@ class Service:
             self.lake_fault = self.schema_conflict
             self.lake_seen = self.lake_seen or self.lake_fault is None
         self.metrics.stale.labels("lake").set(self.lake_fault is not None)
-        self._measure_histories()
+        self.measure()
 
     def close(self) -> None:
         """End the threads."""
@@ -184,7 +184,8 @@ class Service:
         """Whether the lake failed so lately that it is not asked again yet."""
         return monotonic() < self._retry_lake_at
 
-    def _measure_histories(self) -> None:
+    def measure(self) -> None:
+        """Bring the figures about histories up to date."""
         held = self.histories.items()
         self.metrics.histories.set(len(held))
         for repository, one in held:

@@ -1,0 +1,215 @@
+"""What a running service answers."""
+
+import gzip
+import json
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from pullrisk.features import NAMES, SCHEMA_HASH
+from support.serving import SAMPLE, STORED, Served, opened
+
+REPOSITORY = "kedro-org/kedro"
+
+
+def score(client: httpx.Client, body: object, **query: str) -> httpx.Response:
+    return client.post("/v1/score", json=body, params=query)
+
+
+def only(response: httpx.Response) -> dict[str, Any]:
+    assert response.status_code == 200, response.text
+    (found,) = response.json()["scores"]
+    return dict(found)
+
+
+def test_an_open_pull_gets_risk_novelty_reasons_and_the_state_of_its_history(
+    client: httpx.Client,
+) -> None:
+    response = score(client, opened())
+    found = only(response)
+    assert response.json()["model"]["schema_hash"] == SCHEMA_HASH
+    assert (found["basis"], found["state"]) == ("history", "open")
+    assert 0 < found["risk"] < 1
+    assert found["band"] in {"low", "elevated", "high"}
+    assert found["history"]["known"] is True
+    assert found["history"]["pulls"] == STORED
+    assert found["risk_reasons"] or found["novelty_reasons"]
+
+
+def test_reasons_are_left_out_on_request(client: httpx.Client) -> None:
+    found = only(score(client, opened(), explain="false"))
+    assert found["risk_reasons"] is found["novelty_reasons"] is None
+
+
+def test_a_stored_pull_is_scored_by_its_number_as_the_row_of_its_merge(
+    client: httpx.Client,
+) -> None:
+    number = opened(place=100)["number"]
+    asked = only(score(client, {"repository": REPOSITORY, "number": number}))
+    got = only(client.get(f"/v1/pulls/{REPOSITORY}/{number}"))
+    assert asked["basis"] == got["basis"] == "row"
+    assert asked["risk"] == got["risk"]
+
+
+def test_a_pull_of_an_unknown_repository_says_so(client: httpx.Client) -> None:
+    pull = opened()
+    pull["base"]["repo"]["full_name"] = "some/where"
+    found = only(score(client, pull))
+    assert found["basis"] == "no history"
+    assert found["history"]["known"] is False
+
+
+def test_a_list_is_answered_in_its_order(client: httpx.Client) -> None:
+    pulls = [opened(number=10**6 + place) for place in range(40)]
+    answered = score(client, pulls, explain="false").json()["scores"]
+    assert [one["number"] for one in answered] == [pull["number"] for pull in pulls]
+
+
+def test_rows_of_features_are_scored_as_they_are(client: httpx.Client) -> None:
+    row = [0.0] * len(NAMES)
+    one = client.post("/v1/score/features", json=row).json()["scores"]
+    two = client.post("/v1/score/features", json=[row, row]).json()["scores"]
+    for each in two:
+        assert each == pytest.approx(one[0], rel=1e-3)
+    assert client.post("/v1/score/features", json=row[1:]).status_code == 422
+
+
+def test_the_list_of_pulls_is_filtered_ordered_and_paged(client: httpx.Client) -> None:
+    first = client.get("/v1/pulls", params={"limit": 10}).json()
+    assert (len(first["pulls"]), first["total"], first["next"]) == (10, STORED, 10)
+    second = client.get("/v1/pulls", params={"limit": 10, "offset": 10}).json()
+    assert second["pulls"][0] not in first["pulls"]
+    riskiest = client.get("/v1/pulls", params={"sort": "risk", "limit": 5}).json()["pulls"]
+    assert [one["risk"] for one in riskiest] == sorted((p["risk"] for p in riskiest), reverse=True)
+    band = riskiest[0]["band"]
+    alike = client.get("/v1/pulls", params={"band": band, "limit": 200}).json()["pulls"]
+    assert {one["band"] for one in alike} == {band}
+    author = first["pulls"][0]["author"]
+    theirs = client.get("/v1/pulls", params={"author": author}).json()["pulls"]
+    assert {one["author"] for one in theirs} == {author}
+    assert client.get("/v1/pulls", params={"repository": "o/r"}).json()["total"] == 0
+
+
+def test_repositories_and_the_model_are_described(client: httpx.Client) -> None:
+    (one,) = client.get("/v1/repositories").json()["repositories"]
+    assert (one["repository"], one["pulls"]) == (REPOSITORY, STORED)
+    assert one["replayed_at"] is not None
+    model = client.get("/v1/model").json()
+    assert (model["source"], model["features"]) == ("general model", list(NAMES))
+
+
+def test_metrics_count_requests_and_scores(client: httpx.Client) -> None:
+    score(client, opened())
+    page = client.get("/metrics")
+    assert page.headers["content-type"].startswith("text/plain")
+    for line in (
+        'pullrisk_requests_total{route="/v1/score",status="200"}',
+        'pullrisk_request_seconds_bucket{le="0.001",route="/v1/score"}',
+        "pullrisk_scored_total{band=",
+        'pullrisk_history_age_seconds{repository="kedro-org/kedro"}',
+        "pullrisk_model_info{",
+    ):
+        assert line in page.text
+
+
+def test_the_docs_page_loads_nothing_from_elsewhere(client: httpx.Client) -> None:
+    page = client.get("/docs")
+    assert "/v1/score" in page.text
+    assert "src=" not in page.text
+    assert "http" not in page.text.replace('"http"', "")
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_a_request_id_comes_back_and_stands_in_the_log(
+    client: httpx.Client, service: Served
+) -> None:
+    answered = client.get("/healthz", headers={"x-request-id": "mine-1"})
+    assert answered.headers["x-request-id"] == "mine-1"
+    service.until("request")
+    time.sleep(0.4)  # lines are written a few times a second
+    (line,) = [one for one in service.events("request") if one["id"] == "mine-1"]
+    assert (line["path"], line["status"]) == ("/healthz", 200)
+    forged = client.get("/healthz", headers={"x-request-id": "a b"})
+    assert forged.headers["x-request-id"] != "a b"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b"nonsense", 400),
+        (b'{"number": NaN}', 400),
+        (b'{"number": 1, "title": "\xff\xfe"}', 400),
+        (b'{"number": 1, "title": "\\ud800"}', 400),
+        (b"[" * 100_000, 400),
+        (b'{"base":' * 50_000, 400),
+        (b'{"number": ' + b"9" * 5_000 + b"}", 422),
+        (b"[]", 422),
+        (b"null", 422),
+        (b"[1, 2]", 422),
+        (b"{}", 422),
+        (b'{"repository": "../..", "number": 1}', 404),
+        (b'{"repository": "o/r", "number": 0}', 422),
+        (b'{"repository": "o/r", "number": 5}', 404),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_bad_body_gets_a_problem(client: httpx.Client, body: bytes, status: int) -> None:
+    answered = client.post("/v1/score", content=body)
+    assert answered.status_code == status, answered.text
+    assert answered.headers["content-type"] == "application/problem+json"
+    assert answered.json()["status"] == status
+    assert answered.json()["request_id"] == answered.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 404),
+        ("GET", "/v1/nothing", 404),
+        ("GET", "/v1/pulls/o/r/x", 404),
+        ("GET", "/v1/pulls/o/r/7", 404),
+        ("GET", "/v1/pulls/o/%2e%2e/7", 404),
+        ("DELETE", "/v1/model", 405),
+        ("GET", "/v1/score", 405),
+        ("OPTIONS", "/v1/score", 405),
+        ("GET", "/v1/pulls?limit=0", 422),
+        ("GET", "/v1/pulls?limit=1&limit=2", 422),
+        ("GET", "/v1/pulls?band=null", 422),
+        ("GET", "/v1/pulls?colour=red", 422),
+    ],
+)
+def test_a_bad_request_line_gets_a_problem(
+    client: httpx.Client, method: str, path: str, status: int
+) -> None:
+    answered = client.request(method, path)
+    assert answered.status_code == status, answered.text
+    assert answered.json()["status"] == status
+    assert ("allow" in answered.headers) == (status == 405)
+
+
+def test_the_problem_names_the_field_and_the_pull_at_fault(client: httpx.Client) -> None:
+    answered = score(client, [opened(), opened(additions=-1)])
+    assert answered.status_code == 422
+    assert "$.additions" in answered.json()["detail"]
+    assert "pull request 1" in answered.json()["detail"]
+
+
+def test_too_many_pulls_are_refused(client: httpx.Client) -> None:
+    assert score(client, [opened()] * 51).status_code == 422
+
+
+def test_only_json_is_read(client: httpx.Client) -> None:
+    answered = client.post("/v1/score", content=b"a=1", headers={"content-type": "text/plain"})
+    assert answered.status_code == 415
+
+
+def test_the_whole_sample_is_scored_without_a_defect(client: httpx.Client) -> None:
+    with gzip.open(SAMPLE) as lines:
+        pulls = [json.loads(line) for line in lines]
+    for start in range(STORED, len(pulls), 50):
+        answered = score(client, pulls[start : start + 50], explain="false")
+        assert answered.status_code == 200, answered.text

@@ -1,0 +1,125 @@
+"""A served home folder: real processes on free ports, with the general model and a small lake."""
+
+import gzip
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from pullrisk.lake import Lake
+from pullrisk.preprocess import preprocess
+from pullrisk.pulls.record import parse_rest
+from pullrisk.pulls.sqlite import SqliteStore
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "sample" / "kedro-org__kedro.jsonl.gz"
+STORED = 300
+RUN = "import sys; from pullrisk.cli import main; sys.exit(main())"
+
+
+def sample_lines(count: int) -> list[bytes]:
+    with gzip.open(SAMPLE) as lines:
+        return list(islice(lines, count))
+
+
+def make_home(home: Path, *, pulls: int = STORED) -> Path:
+    """A store and a lake of kedro's first pull requests; no model of its own."""
+    with SqliteStore(home / "pulls.sqlite") as store:
+        store.upsert(parse_rest(line) for line in sample_lines(pulls))
+        preprocess(store, Lake(home / "lake"))
+    return home
+
+
+def opened(place: int = STORED + 1, **changes: object) -> dict[str, Any]:
+    """A real pull request as GitHub would describe it while it is open."""
+    found = json.loads(sample_lines(place + 1)[place])
+    return found | {"merged_at": None, "closed_at": None, "state": "open"} | changes
+
+
+def free_port() -> int:
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])
+
+
+class Served:
+    """One `pullrisk serve` and its address."""
+
+    def __init__(self, home: Path, *options: str, **settings: object) -> None:
+        self.port, self.home = free_port(), home
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = home.parent / f"serve-{self.port}.log"
+        kept = {name: text for name, text in os.environ.items() if not name.startswith("PULLRISK_")}
+        own = {f"PULLRISK_SERVE__{name.upper()}": str(value) for name, value in settings.items()}
+        arguments = [sys.executable, "-c", RUN, "serve", "--port", str(self.port), *options]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                arguments,
+                env=kept | {"PULLRISK_HOME": str(home)} | own,
+                stdout=log,
+                stderr=subprocess.PIPE,
+            )
+
+    def wait(self, seconds: float = 30) -> "Served":
+        """Until it is ready."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise AssertionError(f"serve ended: {self.errors()}")
+            try:
+                if httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200:
+                    return self
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError("serve was not ready in time")
+
+    def errors(self) -> str:
+        """What it wrote to standard error, once it has ended."""
+        assert self.process.stderr is not None
+        return self.process.stderr.read().decode()
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The lines of its log with this event."""
+        lines = [json.loads(line) for line in self.log.read_bytes().splitlines()]
+        return [line for line in lines if line["event"] == name]
+
+    def until(self, name: str, count: int = 1, seconds: float = 20) -> None:
+        """Until the log has so many lines of an event."""
+        deadline = time.monotonic() + seconds
+        while len(self.events(name)) < count:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no {count} lines of {name!r} in {self.log.read_text()}")
+            time.sleep(0.05)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Tell it to stop; its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(timeout=40)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+            if self.process.stderr is not None:
+                self.process.stderr.close()
+
+
+@contextmanager
+def served(home: Path, *options: str, **settings: object) -> Iterator[Served]:
+    """A ready service, stopped at the end."""
+    one = Served(home, *options, **{"drain": 0, **settings})
+    try:
+        yield one.wait()
+    finally:
+        one.stop()
