@@ -22,11 +22,12 @@ NAMED = re.compile(
 )
 """A name of a credential with a literal of 20 characters or more."""
 ANY_SHAPE = re.compile("|".join(SHAPES.values()))
+KEY = re.compile(r"-----BEGIN [A-Z ]*KEY-----(?:\s|\\n|\\r)*([A-Za-z0-9+/=]{20,})")
 URI = re.compile(r"\w://[^\s/:@\"'{}<>$*]+:([^\s/@\"'{}<>$*]+)@")
 """A URI with a password."""
 RANDOM = 3.7
 """Bits per character from which a literal looks drawn at random; words stay below."""
-MADE_UP = re.compile(r"(?i)^(?:.{0,8}|of-\w+|wrong.*|p(?:%\w\w|\w){0,4}ss(?:word)?\W?|.*%23.*)$")
+MADE_UP = re.compile(r"(?i)^(?:.{0,8}|of-[\w-]+|wrong.*|p(?:%\w\w|\w){0,4}ss(?:word)?\W?|.*%23.*)$")
 """Passwords of tests and examples: short ones, and words on purpose."""
 
 
@@ -43,8 +44,9 @@ def tracked() -> list[Path]:
 def findings(text: str) -> Iterator[str]:
     """What in the text looks like a credential, each with its kind, cut short."""
     for found in ANY_SHAPE.finditer(text):
-        body = re.search(r"[A-Za-z0-9+/=_.-]{20,}", found[0].rpartition("KEY-----\n")[2][:200])
-        if body and random(body[0]):
+        key = KEY.match(found[0])
+        body = key[1] if key else found[0]
+        if random(body) and (key or not body.startswith("-----")):
             yield f"shape: {found[0][:12]}..."
     for found in URI.finditer(text):
         if not MADE_UP.match(found[1]):

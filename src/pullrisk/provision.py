@@ -49,8 +49,6 @@ def filled(settings: Settings, values: Mapping[str, SecretStr]) -> Settings:
     from pullrisk.secrets.names import SECRETS
 
     for name, value in values.items():
-        if name == "do_spaces_bucket" and "s3" not in type(settings).model_fields:
-            continue  # the lake on S3 is not configurable yet
         settings = _placed(settings, SECRETS[name].place, _spelled(name, value))
     return settings
 

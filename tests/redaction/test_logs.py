@@ -19,8 +19,8 @@ SECRET = "learned-0f1e2d3c"
 def redactor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Redactor]:
     """A redactor that knows SECRET and protects this process for the test's time."""
     factory = logging.getLogRecordFactory()
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
     logging.setLogRecordFactory(logging.LogRecord)
     found = Redactor()
     found.learn(SECRET)
@@ -65,6 +65,16 @@ def test_a_records_traceback_is_masked_with_its_causes(
     assert "RuntimeError: outer ***" in text
     assert "ValueError: inner ***" in text
     assert SECRET not in text
+
+
+def test_a_hook_of_somebody_else_is_left_alone(
+    redactor: Redactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def theirs(arguments: object) -> None: ...
+
+    monkeypatch.setattr(threading, "excepthook", theirs)
+    protect(redactor)
+    assert threading.excepthook is theirs
 
 
 def test_protecting_twice_masks_once(redactor: Redactor) -> None:

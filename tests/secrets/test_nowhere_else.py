@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pyarrow.fs import copy_files
 
 from pullrisk.pulls.mongo import MongoStore
 from support.bao import Bao
 from support.mongo import MongoStandIn
 from support.mongo_gate import gate
-from support.vault import MARK, marked, put
+from support.seaweed import BUCKET, Seaweed
+from support.vault import MARK, install, marked, put
 from support.watch import Watched, files_holding, run_watched
 
 pytest.importorskip("nx_27017", reason="nx-27017 is not installed")
@@ -23,6 +25,7 @@ PULLRISK = [sys.executable, "-c", "import sys; from pullrisk.cli import main; sy
 SAMPLE = Path(__file__).parents[2] / "sample" / "laravel__framework.jsonl.gz"
 LATEST = 2_500
 """Pull requests: enough reverts to train on."""
+S3_STAGES = ("spark-preprocess", "ml-training", "model-serving")
 MONGO_STAGES = ("data-fetch", "spark-preprocess", "ml-training", "model-serving")
 Run = Callable[..., Watched]
 
@@ -37,8 +40,28 @@ def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     server.kill()
 
 
+@pytest.fixture(scope="module")
+def spaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
+    """S3 with a user of its own for each stage, whose keys are marked."""
+    folder = tmp_path_factory.mktemp("seaweed")
+    server = Seaweed(folder)
+    identities = json.loads((folder / "s3.json").read_text())
+    for stage in S3_STAGES:
+        keys = {
+            "accessKey": marked(stage, "do_spaces_key"),
+            "secretKey": marked(stage, "do_spaces_secret"),
+        }
+        first = identities["identities"][0]
+        identities["identities"].append(first | {"name": stage, "credentials": [keys]})
+    (folder / "s3.json").write_text(json.dumps(identities))
+    with server:
+        yield server
+
+
 @pytest.fixture
-def vault_with_places(bao: Bao, mongo: int, tmp_path: Path) -> Bao:
+def vault_with_places(
+    bao: Bao, mongo: int, spaces: Seaweed, tmp_path: Path, vault_folder: Path
+) -> Iterator[Bao]:
     """Every stage's secrets marked, and those for MongoDB and MLflow good to work with."""
     from pullrisk.secrets.names import STAGES
 
@@ -47,9 +70,15 @@ def vault_with_places(bao: Bao, mongo: int, tmp_path: Path) -> Bao:
         uri = (
             f"mongodb://fetcher:password-{MARK}@127.0.0.1:{mongo}/pulls?authMechanism=SCRAM-SHA-256"
         )
-        places = {"mongo_uri": uri, "mlflow_uri": f"sqlite:///{tmp_path}/home/mlflow.db"}
+        places = {
+            "mongo_uri": uri,
+            "mlflow_uri": f"sqlite:///{tmp_path}/home/mlflow.db",
+            "do_spaces_endpoint": spaces.endpoint,
+            "do_spaces_bucket": BUCKET,
+        }
         put(bao, f"mlops/{stage}", values | {n: v for n, v in places.items() if n in values})
-    return bao
+    yield bao
+    install(bao, vault_folder)
 
 
 @pytest.fixture
@@ -91,7 +120,7 @@ def clean(ran: Watched, *, code: int = 0) -> Watched:
 
 
 def test_the_whole_pipeline_uses_the_secrets_and_shows_none(
-    pullrisk: Run, pulls: str, tmp_path: Path, mongo: int
+    pullrisk: Run, pulls: str, tmp_path: Path, mongo: int, spaces: Seaweed
 ) -> None:
     fetched = clean(pullrisk("data-fetch", "fetch", "--file", pulls))
     assert f"{LATEST:,} new" in fetched.output
@@ -105,9 +134,12 @@ def test_the_whole_pipeline_uses_the_secrets_and_shows_none(
     assert store.repositories()[0].pulls == LATEST, "the marked password was needed, and used"
     store.close()
     home = tmp_path / "home"
+    copied = tmp_path / "home" / "bucket"
+    copy_files(BUCKET, str(copied), source_filesystem=spaces.s3.filesystem())
     suffixes = {path.suffix for path in home.rglob("*") if path.is_file()}
     assert {".db", ".parquet", ".onnx", ".html", ".history"} <= suffixes
     assert not (home / "pulls.sqlite").exists()
+    assert not (home / "lake").exists(), "the marked keys were needed, and used"
     assert files_holding(home, MARK) == []
 
 

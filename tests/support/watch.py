@@ -55,8 +55,8 @@ def _read(path: Path) -> Iterator[bytes]:
         yield gzip.decompress(data)
     if data[:1] == b"\x78":
         yield zlib.decompressobj().decompress(data)
-    frame = data[:64].find(b"\x28\xb5\x2f\xfd")  # the lake's sealed objects begin with a digest
-    if frame >= 0:
+    if data[:4] == b"PRO1":  # a sealed object of the lake: a digest, then a frame of zstd
+        frame = data.index(b"\x28\xb5\x2f\xfd")
         import pyarrow as pa
 
         yield pa.input_stream(pa.py_buffer(data[frame:]), compression="zstd").read()

@@ -14,13 +14,16 @@ def protect(redactor: Redactor = REDACTOR) -> None:
     """Mask secrets in every log record and in every traceback that Python prints by itself.
 
     Log records are masked when they are made, so it does not matter which handler or library
-    writes them. Calling it again changes nothing.
+    writes them. Hooks that somebody else has set are left alone. Calling it again changes
+    nothing.
     """
     factory = logging.getLogRecordFactory()
     if not isinstance(factory, RecordFactory):
         logging.setLogRecordFactory(RecordFactory(redactor))
-    sys.excepthook = _Hook(redactor)
-    threading.excepthook = _thread_hook(redactor)
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = _Hook(redactor)
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _thread_hook(redactor)
 
 
 class RecordFactory:
