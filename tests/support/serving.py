@@ -42,7 +42,7 @@ def make_home(home: Path, *, pulls: int = STORED) -> Path:
 
 def opened(place: int = STORED + 1, **changes: object) -> dict[str, Any]:
     """A real pull request as GitHub would describe it while it is open."""
-    found = json.loads(sample_lines(place + 1)[place])
+    found: dict[str, Any] = json.loads(sample_lines(place + 1)[place])
     return found | {"merged_at": None, "closed_at": None, "state": "open"} | changes
 
 

@@ -38,6 +38,8 @@ class Server(MPServer):
     def __init__(self, options: ServeOptions) -> None:
         self._drain, self._draining = options.drain, False
         self.failed: int | None = None
+        self.told_to_stop = False
+        self._own_pid = os.getpid()
         super().__init__(
             "pullrisk.serve",
             address=options.host,
@@ -55,6 +57,9 @@ class Server(MPServer):
 
     def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         """Drain first; the second time, stop at once."""
+        if os.getpid() != self._own_pid:  # a worker that has not set its own handlers yet
+            os._exit(0)
+        self.told_to_stop = True
         if self._draining or not self._drain:
             self._stop()
             return
@@ -66,7 +71,8 @@ class Server(MPServer):
 
     def signal_handler_reload(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         """Pass it on: the workers stay."""
-        self._tell(signal.SIGHUP)
+        if os.getpid() == self._own_pid:
+            self._tell(signal.SIGHUP)
 
     def _tell(self, number: signal.Signals) -> None:
         for worker in self.wrks:
@@ -97,7 +103,9 @@ def run(options: ServeOptions, make_app: Callable[[], App]) -> int:
     _refuse_taken(options)
     server = Server(options)
     server.serve(target_loader=make_app, wrap_loader=False)
-    return server.failed or 0
+    if server.failed is not None:
+        return server.failed
+    return 0 if server.told_to_stop else 1
 
 
 def lifespan(service: Service) -> Callable[[], Awaitable[Callable[[], Awaitable[None]]]]:
