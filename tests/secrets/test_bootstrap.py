@@ -16,7 +16,7 @@ from pullrisk.errors import InputError, SecretsError, SettingsError
 from pullrisk.secrets.bootstrap import Step, bootstrap
 from pullrisk.secrets.folder import read_folder
 from pullrisk.secrets.names import STAGES
-from support.bao import Bao
+from support.bao import Bao, free_port
 from support.vault import MARK, install, marked, operator, put, role
 
 VAULT = Path(__file__).parents[2] / "vault"
@@ -292,6 +292,20 @@ def test_check_fails_for_a_missing_secret_and_for_too_wide_a_policy(
     wide = run("secrets", "check", "--stage", "data-fetch", **variables)
     assert wide.returncode == 10
     assert "can read what is not its own: secret/data/mlops/" in wide.stderr
+
+
+def test_a_stage_that_finds_no_vault_ends_with_its_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("x.y.z")
+    variables = {
+        "VAULT_ADDR": f"http://127.0.0.1:{free_port()}",
+        "VAULT_JWT_FILE": str(tmp_path / "token"),
+        "VAULT_START_SECONDS": "0.3",
+        "PULLRISK_HOME": str(tmp_path / "home"),
+    }
+    done = run("preprocess", **variables)
+    assert done.returncode == 10
+    assert "cannot be reached; gave up after 0.3 s" in done.stderr
+    assert not (tmp_path / "home").exists()
 
 
 def test_check_without_vault_looks_at_the_settings() -> None:

@@ -16,7 +16,7 @@ from pullrisk.errors import InputError, SettingsError
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from pullrisk.secrets.bootstrap import Loaded
+    from pullrisk.secrets.bootstrap import Loaded, Step
 
 Folder: TypeAlias = Annotated[
     Path, typer.Option("--folder", metavar="DIR", help="Where the policies and roles are.")
@@ -104,7 +104,11 @@ def bootstrap(
     steps = install(Admin(config, token), wanted, loaded, dry_run=dry_run)
     if as_json:
         print_json(steps)
-        return
+    else:
+        _print(steps, dry_run=dry_run)
+
+
+def _print(steps: "list[Step]", *, dry_run: bool) -> None:
     rows: list[list[str | Text]] = [[one.action, one.kind, one.name, one.note] for one in steps]
     print_table(("action", "what", "name", "note"), rows)
     changes = sum(one.action in ("create", "update") for one in steps)
