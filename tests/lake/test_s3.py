@@ -1,3 +1,4 @@
+import os
 import pickle
 import threading
 import time
@@ -20,7 +21,8 @@ from support.seaweed import Seaweed, settings, without_conditional_put
 
 MakeBlock = Callable[..., Block]
 MakeChange = Callable[..., Change]
-Fill = Callable[[Path, int], SqliteStore]
+OUTAGE = float(os.environ.get("PULLRISK_TEST_OUTAGE_SECONDS", "4"))
+"""How long a server is away in mid-run."""
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +137,7 @@ def test_a_run_outlives_a_server_that_is_away_for_some_seconds(
 ) -> None:
     with Seaweed(tmp_path_factory.mktemp("away")) as server:
         lake = Lake("s3://lake/away", s3=server.s3)
-        restart = threading.Timer(4, server.start)
+        restart = threading.Timer(OUTAGE, server.start)
 
         def stop() -> None:
             server.stop()
@@ -145,7 +147,7 @@ def test_a_run_outlives_a_server_that_is_away_for_some_seconds(
             preprocess(store, expected := Lake(tmp_path / "lake"))
             started = time.monotonic()
             preprocess(store, lake, progress=Calling(stop))
-            assert time.monotonic() - started > 4
+            assert time.monotonic() - started > OUTAGE
         restart.join()
         assert rows(lake).equals(rows(expected))
 

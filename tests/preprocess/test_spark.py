@@ -27,6 +27,7 @@ from pullrisk.preprocess.spark_source import register
 from pullrisk.pulls.record import Pull, decode
 from pullrisk.pulls.sqlite import SqliteStore
 from support.preprocessing import left_files, made_pull, rows, statuses
+from support.seaweed import Seaweed
 from support.spark import Cluster
 from support.stores import BrokenStore, FlakyStore, OtherStore, SlowStore
 
@@ -265,6 +266,21 @@ def test_a_driver_killed_leaves_all_or_nothing_and_the_next_run_completes(
     with SqliteStore(path) as store:
         preprocess_spark(store, lake, spark=spark)
     assert same(lake, before)
+
+
+def test_tasks_write_straight_to_a_bucket(
+    spark: SparkSession, path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with (
+        Seaweed(tmp_path_factory.mktemp("bucket")) as server,
+        SqliteStore(path) as store,
+    ):
+        lake = Lake("s3://lake/spark", s3=server.s3)
+        preprocess_spark(store, lake, spark=spark)
+        assert same(lake, expected(path))
+        store.upsert(some("o/r1", 31, 40))
+        preprocess_spark(store, lake, spark=spark)
+        assert same(lake, expected(path))
 
 
 def test_a_store_can_be_read_as_a_data_frame(spark: SparkSession, path: Path) -> None:

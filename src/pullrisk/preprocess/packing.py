@@ -15,12 +15,12 @@ def pack(works: list[Work], *, slots: int) -> list[list[Work]]:
 
     A repository is never divided: its replay is a fold.
     """
-    total = sum(len(work.pulls) for work in works)
+    total = sum(work.size for work in works)
     target = max(LEAST_PULLS, total // (slots * TASKS_PER_SLOT))
     tasks: list[list[Work]] = []
     room = 0
-    for work in sorted(works, key=lambda work: len(work.pulls), reverse=True):
-        size = len(work.pulls)
+    for work in sorted(works, key=lambda work: work.size, reverse=True):
+        size = work.size
         if not tasks or size > room:
             tasks.append([])
             room = target

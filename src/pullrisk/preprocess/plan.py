@@ -5,13 +5,14 @@ all new ones come later. Otherwise its history would differ from a replay in eve
 the repository is rebuilt from its first event.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from pullrisk.errors import InputError, LakeError
+from pullrisk.errors import InputError, LakeError, StoreError
 from pullrisk.features import SCHEMA_HASH
 from pullrisk.lake import DamagedObjectError, Lake, Ledger
+from pullrisk.lake.objects import Objects
 from pullrisk.preprocess.report import Status
 from pullrisk.pulls.store import PullStore
 
@@ -20,7 +21,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """One repository to replay: number → fingerprint of its `pulls`, and upon what.
 
     `base` is the run whose history is current (None = there is none). `append` continues from
-    it; otherwise all events are replayed, and `note` says why.
+    it; otherwise all events are replayed, and `note` says why. A sketch has no `pulls` yet, only
+    how many are `closed`; `full` says that they will all be replayed.
     """
 
     repository: str
@@ -28,6 +30,13 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     base: int | None = None
     append: bool = False
     note: str | None = None
+    closed: int | None = None
+    full: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many pulls it is about."""
+        return len(self.pulls) if self.closed is None else self.closed
 
     @property
     def status(self) -> Status:
@@ -53,6 +62,21 @@ def plan(
 
     Raises InputError for a named repository that neither knows.
     """
+    result = sketch(store, lake, repositories=repositories, full=full)
+    works, unchanged = [], []
+    for sketched in result.works:
+        work = compared(store, lake.objects, sketched)
+        if work is None:
+            unchanged.append(sketched.repository)
+        else:
+            works.append(work)
+    return msgspec.structs.replace(result, works=works, unchanged=unchanged)
+
+
+def sketch(
+    store: PullStore, lake: Lake, *, repositories: Sequence[str] | None = None, full: bool = False
+) -> Plan:
+    """Like `plan`, from the store's counts alone: each work is a sketch, still to be `compared`."""
     lake.refresh()
     foreign = lake.schema_hash not in (None, SCHEMA_HASH)
     if foreign and repositories is not None:
@@ -61,14 +85,41 @@ def plan(
             f"this pullrisk computes {SCHEMA_HASH}: all its repositories have to be rebuilt",
             hint="run again without naming repositories",
         )
+    closed = {one.repository: one.pulls - one.open for one in store.repositories()}
     result = Plan(base_version=lake.version, works=[], unchanged=[], gone={})
-    for name in _names(store, lake, repositories):
-        _add(result, store, lake, name, full=full or foreign)
+    for name in _names(closed, lake, repositories):
+        base, pulls = lake.current_run(name), closed.get(name, 0)
+        if pulls:
+            result.works.append(
+                Work(repository=name, pulls={}, base=base, closed=pulls, full=full or foreign)
+            )
+        elif base is not None:
+            result.gone[name] = base
     return result
 
 
-def _names(store: PullStore, lake: Lake, named: Sequence[str] | None) -> list[str]:
-    known = {summary.repository for summary in store.repositories()} | set(lake.repositories())
+def compared(store: PullStore, objects: Objects, sketched: Work) -> Work | None:
+    """What a sketched repository has to replay, None where nothing is new.
+
+    Raises StoreError where this store has fewer pulls than the one that was sketched.
+    """
+    pulls = store.fingerprints(sketched.repository)
+    if len(pulls) < sketched.size:
+        raise StoreError(
+            f"found {len(pulls)} of the {sketched.size} closed pulls of {sketched.repository}",
+            hint="every worker has to reach the store that the run was planned on: use mongodb://, "
+            "or an SQLite file on a path that all share; or run again",
+        )
+    whole = Work(repository=sketched.repository, pulls=pulls, base=sketched.base)
+    if whole.base is None:
+        return whole
+    if sketched.full:
+        return msgspec.structs.replace(whole, note="rebuilt in full")
+    return _difference(store, objects, whole, whole.base)
+
+
+def _names(stored: Iterable[str], lake: Lake, named: Sequence[str] | None) -> list[str]:
+    known = set(stored) | set(lake.repositories())
     for name in named or ():
         if name not in known:
             raise InputError(
@@ -78,30 +129,16 @@ def _names(store: PullStore, lake: Lake, named: Sequence[str] | None) -> list[st
     return sorted(known if named is None else known.intersection(named))
 
 
-def _add(plan: Plan, store: PullStore, lake: Lake, name: str, *, full: bool) -> None:
-    pulls, base = store.fingerprints(name), lake.current_run(name)
-    if base is None:
-        if pulls:
-            plan.works.append(Work(repository=name, pulls=pulls))
-    elif not pulls:
-        plan.gone[name] = base
-    elif full:
-        plan.works.append(Work(repository=name, pulls=pulls, base=base, note="rebuilt in full"))
-    else:
-        work = _difference(store, lake, Work(repository=name, pulls=pulls, base=base))
-        plan.works.append(work) if work else plan.unchanged.append(name)
-
-
-def _difference(store: PullStore, lake: Lake, whole: Work) -> Work | None:
+def _difference(store: PullStore, objects: Objects, whole: Work, base: int) -> Work | None:
     """What is new since the ledger: None, an append, or `whole` with the reason for it."""
     try:
-        ledger = lake.ledger(whole.repository)
-        if ledger is not None and ledger.pulls == whole.pulls:
-            lake.history(whole.repository)  # read to see that it is whole
+        ledger = objects.ledger(whole.repository, base)
+        if ledger.pulls == whole.pulls:
+            objects.history(whole.repository, base)  # read to see that it is whole
             return None
     except DamagedObjectError as error:
         return msgspec.structs.replace(whole, note=str(error.args[0]))
-    if ledger is None or not ledger.pulls.items() <= whole.pulls.items():
+    if not ledger.pulls.items() <= whole.pulls.items():
         return msgspec.structs.replace(whole, note="pulls replayed before have changed")
     new = {number: whole.pulls[number] for number in whole.pulls.keys() - ledger.pulls.keys()}
     if _is_late(store, whole.repository, new, ledger):

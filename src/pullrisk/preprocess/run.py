@@ -15,8 +15,10 @@ from pullrisk.pulls.store import PullStore
 _READERS_GRACE: Final = timedelta(hours=1)
 """How long a superseded history stays for readers of an earlier version."""
 
+MakePlan = Callable[..., Plan]
+"""`plan`, or `sketch` where the tasks compare their repositories themselves."""
 Replay = Callable[[Plan, int], tuple[list[AddedFile], list[Replayed]]]
-"""Replays all works of a plan under a run's number: the files that wait for the commit."""
+"""Replays the works of a plan under a run's number: the files that wait for the commit."""
 
 
 def run_once(
@@ -24,6 +26,7 @@ def run_once(
     lake: Lake,
     *,
     replay: Replay,
+    make_plan: MakePlan | None = None,
     repositories: Sequence[str] | None = None,
     full: bool = False,
 ) -> PreprocessReport:
@@ -33,17 +36,21 @@ def run_once(
     """
     started = time.perf_counter()
     lake.check()
-    todo = plan(store, lake, repositories=repositories, full=full)
+    todo = (make_plan or plan)(store, lake, repositories=repositories, full=full)
     run, replayed = None, list[Replayed]()
     if todo.works or todo.gone:
-        run = _new_run(todo)
+        number = _new_run(todo)
         try:
-            files, replayed = replay(todo, run)
-            lake.commit(_change(todo, files, replayed, run=run))
+            files, replayed = replay(todo, number)
+            if replayed or todo.gone:
+                lake.commit(_change(todo, files, replayed, run=number))
+                run = number
         except BaseException:
-            lake.discard(run, _touched(todo))
+            lake.discard(number, _touched(todo))
             raise
-        lake.vacuum_objects(_touched(todo), older_than=_READERS_GRACE)
+        if run is not None:
+            done = [one.work.repository for one in replayed]
+            lake.vacuum_objects([*done, *todo.gone], older_than=_READERS_GRACE)
     return PreprocessReport(
         run=run,
         version=lake.version,
@@ -83,6 +90,7 @@ def _touched(todo: Plan) -> list[str]:
 
 def _lines(todo: Plan, replayed: list[Replayed]) -> list[RepositoryReport]:
     lines = [one.report for one in replayed]
-    lines += [RepositoryReport(repository=name, status="unchanged") for name in todo.unchanged]
+    same = {work.repository for work in todo.works} - {line.repository for line in lines}
+    lines += [RepositoryReport(repository=n, status="unchanged") for n in same | {*todo.unchanged}]
     lines += [RepositoryReport(repository=name, status="removed") for name in todo.gone]
     return sorted(lines, key=lambda line: line.repository)

@@ -2,7 +2,8 @@
 
 Tasks read the store and write the lake themselves, with the code of the local engine; Spark
 schedules, retries and counts them. Neither pulls nor rows pass through the JVM, and nothing is
-shuffled: a repository is replayed where it is read. The driver makes the one commit.
+shuffled: a repository is replayed where it is read. What is new in it the task finds out too, so
+that the driver holds no more than a line for each repository. The driver makes the one commit.
 """
 
 import re
@@ -16,7 +17,7 @@ from pullrisk.lake import AddedFile, Lake
 from pullrisk.lake.schema import TABLE
 from pullrisk.lake.writer import run_files
 from pullrisk.preprocess.packing import pack
-from pullrisk.preprocess.plan import Plan
+from pullrisk.preprocess.plan import Plan, sketch
 from pullrisk.preprocess.replay import Replayed
 from pullrisk.preprocess.report import PreprocessReport
 from pullrisk.preprocess.run import run_once
@@ -44,13 +45,20 @@ def preprocess_spark(  # noqa: PLR0913  # those of `preprocess`, and a session t
 ) -> PreprocessReport:
     """Like `preprocess`, on Spark; the same rows, bit for bit.
 
-    Starts a session with `options` when there is something to replay, unless `spark` is given.
+    Starts a session with `options` unless `spark` is given.
     Raises what `preprocess` raises, and MissingExtraError without pyspark or Java.
     """
     options = options or SparkOptions()
     _check(options, store, lake, has_session=spark is not None)
     engine = _SparkEngine(store, lake, options, spark, progress or Silent())
-    return run_once(store, lake, replay=engine.replay, repositories=repositories, full=full)
+    return run_once(
+        store,
+        lake,
+        replay=engine.replay,
+        make_plan=sketch,
+        repositories=repositories,
+        full=full,
+    )
 
 
 def _check(options: SparkOptions, store: PullStore, lake: Lake, *, has_session: bool) -> None:

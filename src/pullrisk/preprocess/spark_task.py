@@ -1,19 +1,21 @@
-"""What one Spark task does, on whichever machine: replay its repositories into invisible files."""
+"""What one Spark task does, on whichever machine: plan and replay its share of repositories."""
+
+from collections.abc import Iterator
 
 import msgspec
 from pyspark import TaskContext
 
-from pullrisk.errors import StoreError
 from pullrisk.lake import AddedFile
 from pullrisk.lake.commit import HISTORY_NUMBERS
 from pullrisk.lake.files import Files
-from pullrisk.preprocess.plan import Work
+from pullrisk.lake.objects import Objects
+from pullrisk.preprocess.plan import Work, compared
 from pullrisk.preprocess.replay import Replayed, replay_all
 from pullrisk.pulls.store import PullStore
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
-    """The repositories of one task, and where their pulls come from and their rows go."""
+    """The sketched repositories of one task, and where their pulls come from and their rows go."""
 
     works: list[Work]
     store: PullStore
@@ -31,15 +33,13 @@ def replay_share(share: Share) -> tuple[list[AddedFile], list[Replayed]]:
 
     def say(news: int | Replayed) -> None:
         if isinstance(news, Replayed):
-            _refuse_missing(news)
-            # The driver knows the plan's fingerprints already.
-            replayed.append(
-                msgspec.structs.replace(news, work=msgspec.structs.replace(news.work, pulls={}))
-            )
+            # The driver has no use for the fingerprints of millions of pulls.
+            work = msgspec.structs.replace(news.work, pulls={})
+            replayed.append(msgspec.structs.replace(news, work=work))
 
     with share.store as store:
         added = replay_all(
-            share.works,
+            _compared(share, store),
             store=store,
             files=share.files,
             run=share.run,
@@ -49,19 +49,16 @@ def replay_share(share: Share) -> tuple[list[AddedFile], list[Replayed]]:
     return added, replayed
 
 
+def _compared(share: Share, store: PullStore) -> Iterator[Work]:
+    """Each repository's work when its turn comes; those without are passed over."""
+    objects = Objects(share.files)
+    for sketched in share.works:
+        work = compared(store, objects, sketched)
+        if work is not None:
+            yield work
+
+
 def _attempt() -> int:
     """The attempt's number, unique in the application."""
     context = TaskContext.get()
     return 0 if context is None else context.taskAttemptId()
-
-
-def _refuse_missing(replayed: Replayed) -> None:
-    """A worker that sees another store than the driver would silently lose pulls."""
-    planned = len(replayed.work.pulls)
-    if replayed.pulls < planned:
-        raise StoreError(
-            f"a Spark task found {replayed.pulls} of the {planned} planned pulls of "
-            f"{replayed.work.repository}",
-            hint="every worker has to reach the store that the driver reads: use mongodb://, or "
-            "an SQLite file on a path that all of them share",
-        )
