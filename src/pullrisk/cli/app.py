@@ -2,6 +2,7 @@
 
 import os
 from importlib import import_module
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -74,7 +75,18 @@ def load(name: str) -> "Command":
         application.command(own, context_settings=_CONTEXT)(function)
     command = typer.main.get_command(application)
     command.name = name
+    for one in (command, *getattr(command, "commands", {}).values()):
+        one.help = _flowing(one.help or "")
     return command
+
+
+def _flowing(text: str) -> str:
+    """Help whose paragraphs fill the terminal's width; indented ones, the examples, stay."""
+    paragraphs = cleandoc(text).split("\n\n")
+    return "\n\n".join(
+        paragraph if "\n " in f"\n{paragraph}" else paragraph.replace("\n", " ")
+        for paragraph in paragraphs
+    )
 
 
 def group() -> TyperGroup:
