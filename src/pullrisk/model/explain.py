@@ -8,6 +8,8 @@ band is a counterfactual.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -78,12 +80,12 @@ def explain(
     `points` are the operating points of the counterfactual's bands, the trained ones by default.
     """
     features = bundle.metadata.features
-    units = occlusion_units(features)
+    units, mask = _units_of(bundle)
     usual = bundle.metadata.typical.row(repository)
     explained = []
     for start in range(0, len(x), _PULLS_AT_ONCE):
         rows = x[start : start + _PULLS_AT_ONCE]
-        risk, error = occlude(bundle, rows, usual=usual, units=units)
+        risk, error = _occlude(bundle, rows, usual, mask)
         for row, pull in enumerate(rows):
             bands = bundle.bands(risk[row], repository, points=points)
             view = _View(bundle, bands, features, pull, usual, units)
@@ -114,12 +116,33 @@ def occlude(
     units: Sequence[Unit],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Risk and novelty error [n, 1 + units] of rows as they are, then with each unit usual."""
-    variants = np.repeat(x[:, None, :], len(units) + 1, axis=1)
-    for place, unit in enumerate(units, start=1):
-        columns = list(unit.columns)
-        variants[:, place, columns] = usual[columns]
-    risk, error, _ = bundle.raw(variants.reshape(-1, x.shape[1]))
-    return risk.reshape(len(x), -1), error.reshape(len(x), -1)
+    return _occlude(bundle, x, usual, _mask(units, x.shape[1]))
+
+
+def _occlude(
+    bundle: Bundle, x: NDArray[np.float32], usual: NDArray[np.float32], mask: NDArray[np.float32]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    # A variant that is the pull itself needs no run: most pulls are usual in most ways.
+    rows, places = np.nonzero((x != usual).astype(np.float32) @ mask.T)
+    variants = np.where(mask[places] > 0, usual, x[rows])
+    risk, error, _ = bundle.raw(np.concatenate((x, variants)))
+    found = np.repeat(np.stack((risk, error))[:, : len(x), None], len(mask) + 1, axis=2)
+    found[:, rows, places + 1] = risk[len(x) :], error[len(x) :]
+    return found[0], found[1]
+
+
+def _mask(units: Sequence[Unit], width: int) -> NDArray[np.float32]:
+    """1 where a unit has a column, else 0, [units, d]."""
+    mask = np.zeros((len(units), width), np.float32)
+    for place, unit in enumerate(units):
+        mask[place, list(unit.columns)] = 1.0
+    return mask
+
+
+@lru_cache(maxsize=4)
+def _units_of(bundle: Bundle) -> tuple[tuple[Unit, ...], NDArray[np.float32]]:
+    units = occlusion_units(bundle.metadata.features)
+    return units, _mask(units, len(bundle.metadata.features))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +168,10 @@ class _View:
         return Explanation(reasons, novelty, self._counterfactual(risk))
 
     def _reasons(self, effects: NDArray[np.float64], top: int) -> tuple[Reason, ...]:
-        order = np.argsort(-effects, kind="stable")
-        chosen = (i for i in order if self.units[i].family is None and self._differs(i))
-        return tuple(
-            self._reason(self.units[i], float(effects[i]))
-            for i, _ in zip(chosen, range(top), strict=False)
-            if effects[i] >= LEAST_EFFECT
-        )
+        order = np.argsort(-effects, kind="stable").tolist()
+        single = (i for i in order if self.units[i].family is None)
+        strong = [i for i in islice(single, top) if effects[i] >= LEAST_EFFECT]
+        return tuple(self._reason(self.units[i], float(effects[i])) for i in strong)
 
     def _reason(self, unit: Unit, effect: float) -> Reason:
         column = self._telling(unit)
@@ -168,6 +188,8 @@ class _View:
     def _counterfactual(self, risk: NDArray[np.float64]) -> Counterfactual | None:
         """The smallest change that lowers the band: a single feature if one does, else a family."""
         bands = self.bands
+        if bands[0] == "low":
+            return None
         rank = {"low": 0, "elevated": 1, "high": 2}
         candidates = [
             (self.units[i].family is not None, rank[bands[i + 1]], risk[i + 1], i)
@@ -186,17 +208,13 @@ class _View:
         )
 
     def _lowering(self, risk: NDArray[np.float64]) -> Iterator[int]:
-        return (i for i in range(len(self.units)) if risk[i + 1] < risk[0] and self._differs(i))
+        return (i for i in range(len(self.units)) if risk[i + 1] < risk[0])
 
     def _change(self, unit: Unit) -> str:
         if unit.family is not None:
             return f"with the usual {unit.family} features of this repository"
         column = self._telling(unit)
         return usual_phrase(self.features[column], self.pull[column], self.usual[column])
-
-    def _differs(self, place: int) -> bool:
-        columns = list(self.units[place].columns)
-        return bool((self.pull[columns] != self.usual[columns]).any())
 
     def _telling(self, unit: Unit) -> int:
         """The unit's first column that is not as usual, best none that is a lowered flag."""

@@ -16,10 +16,11 @@ METADATA_KEY: Final = "pullrisk"
 """Where the JSON lies in the ONNX file's `metadata_props`."""
 LEVELS: Final = np.linspace(0.0, 1.0, 201)
 """The levels at which distributions keep their quantiles: every half per cent."""
+_STEPS: Final = np.arange(len(LEVELS)) * 1e-12
 _PRIOR_PULLS: Final = 200.0
 
 
-class Distribution(msgspec.Struct, frozen=True):
+class Distribution(msgspec.Struct, frozen=True, dict=True):
     """Quantiles of a score at LEVELS: of all pulls, and of each repository's own.
 
     A repository's are drawn towards the pooled ones as if it had 200 more pulls like theirs,
@@ -54,12 +55,16 @@ class Distribution(msgspec.Struct, frozen=True):
         self, scores: NDArray[np.floating], repository: str | None = None
     ) -> NDArray[np.float64]:
         """Per cent (0..100) of the repository's pulls whose score is lower, [n]."""
-        quantiles = self._quantiles(repository)
-        steps = np.arange(len(quantiles)) * 1e-12  # np.interp wants increasing points
-        return np.asarray(100.0 * np.interp(scores, np.asarray(quantiles) + steps, LEVELS))
+        steps = _STEPS[: len(self.pooled)]  # np.interp wants increasing points
+        return np.asarray(100.0 * np.interp(scores, self._quantiles(repository) + steps, LEVELS))
 
-    def _quantiles(self, repository: str | None) -> list[float]:
-        return self.by_repository.get(repository or "", self.pooled)
+    def _quantiles(self, repository: str | None) -> NDArray[np.float64]:
+        """As an array, which is made once for each repository."""
+        name = repository if repository and repository in self.by_repository else ""
+        made: dict[str, NDArray[np.float64]] = self.__dict__
+        if name not in made:
+            made[name] = np.array(self.by_repository[name] if name else self.pooled, np.float64)
+        return made[name]
 
 
 class Typical(msgspec.Struct, frozen=True):
