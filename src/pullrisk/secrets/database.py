@@ -7,7 +7,6 @@ from pydantic import SecretStr
 
 from pullrisk.errors import SecretsError
 from pullrisk.secrets.connection import Connection
-from pullrisk.secrets.faults import VaultAwayError
 from pullrisk.secrets.lease import Lease
 
 URI = "mongo_uri"
@@ -52,10 +51,8 @@ class DatabaseUser:
             return False
         try:
             self._lease = self._connection.renew_database(lease)
-        except VaultAwayError:
-            raise
         except SecretsError:
-            return False
+            return False  # if Vault is away, asking for a new user says so
         return not self._lease.at_maximum
 
 

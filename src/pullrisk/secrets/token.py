@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from pullrisk.errors import SecretsError
 from pullrisk.secrets.connection import Connection
-from pullrisk.secrets.faults import DeniedError, VaultAwayError
+from pullrisk.secrets.faults import DeniedError
 from pullrisk.secrets.lease import Lease
 
 T = TypeVar("T")
@@ -67,9 +67,8 @@ class Token:
     def _renew(self, lease: Lease) -> None:
         try:
             renewed = self._connection.renew(lease)
-        except VaultAwayError:
-            raise
         except SecretsError:
+            # Past the maximum Vault answers 500, as when it is ill: a login tells which it is.
             self.login()
             return
         self._lease = renewed
