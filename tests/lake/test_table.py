@@ -223,3 +223,20 @@ def test_a_lake_may_be_moved_to_another_folder(
     before = lake.table()
     shutil.move(lake.uri, tmp_path / "elsewhere")
     assert Lake(tmp_path / "elsewhere").table().equals(before)
+
+
+def test_of_many_repositories_only_the_named_ones_are_cleaned(
+    lake: Lake, make_block: MakeBlock, make_change: MakeChange
+) -> None:
+    names = [f"o/r{index}" for index in range(120)]
+    for name in [*names, "o/other"]:
+        lake.objects.write(name, run=5, history=b"orphan", ledger=Ledger({}))
+    lake.commit(make_change(make_block("o/r0"), make_block("o/other")))
+    deleted = lake.vacuum_objects(names, older_than=timedelta(0))
+    assert len(deleted) == 2 * len(names)
+    left = {file.path for file in lake.objects.stored()}
+    assert left == {
+        f"histories/o__{name}/{run}.{kind}"
+        for name, run in (("r0", 1), ("other", 1), ("other", 5))
+        for kind in ("history", "ledger")
+    }

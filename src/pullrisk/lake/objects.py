@@ -3,6 +3,7 @@
 Sealed means compressed (zstd) under a digest, so that damage is found when it is read.
 """
 
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from hashlib import blake2b
 from typing import Final, Literal
@@ -19,6 +20,8 @@ FOLDER: Final = "histories"
 _MAGIC: Final = b"PRO1"
 _DIGEST: Final = 16
 _LENGTH: Final = 8
+_LISTED_ONE_BY_ONE: Final = 100
+"""Of more repositories than this the whole folder is listed: a request may name 1,000 files."""
 
 Kind = Literal["history", "ledger"]
 _KINDS: Final[tuple[Kind, ...]] = ("history", "ledger")
@@ -86,9 +89,15 @@ class Objects:
         self.files.delete(path(repository, run, "history"))
         self.files.delete(path(repository, run, "ledger"))
 
-    def stored(self, repository: str | None = None) -> list[StoredFile]:
-        """Every object of a repository, or of all: of current, earlier and failed runs."""
-        return self.files.list(FOLDER if repository is None else _folder(repository))
+    def stored(self, repositories: Collection[str] | None = None) -> Iterator[StoredFile]:
+        """Every object of these repositories, or of all: of current, earlier and failed runs."""
+        if repositories is not None and len(repositories) <= _LISTED_ONE_BY_ONE:
+            for name in repositories:
+                yield from self.files.list(_folder(name))
+            return
+        for file in self.files.list(FOLDER):
+            if repositories is None or repository_of(file.path) in repositories:
+                yield file
 
     def _read(self, repository: str, run: int, kind: Kind) -> bytes:
         where = path(repository, run, kind)

@@ -155,10 +155,9 @@ class Lake:
         if landed(self._table, run, repositories):
             return
         delete_run(self.files, run)
-        for name in repositories:
-            for file in self.objects.stored(name):
-                if run <= run_of(file.path) < run + HISTORY_NUMBERS:
-                    self.files.delete(file.path)
+        for file in self.objects.stored(set(repositories)):
+            if run <= run_of(file.path) < run + HISTORY_NUMBERS:
+                self.files.delete(file.path)
 
     def vacuum(self, *, older_than: timedelta = GRACE) -> list[str]:
         """Delete files that no current state refers to; their paths.
@@ -178,11 +177,10 @@ class Lake:
         """Delete superseded and orphaned histories and ledgers; their paths."""
         before = datetime.now(UTC) - older_than
         deleted = []
-        for name in [None] if repositories is None else repositories:
-            for file in self.objects.stored(name):
-                if file.modified_at <= before and not self._is_current(file.path):
-                    self.files.delete(file.path)
-                    deleted.append(file.path)
+        for file in self.objects.stored(None if repositories is None else set(repositories)):
+            if file.modified_at <= before and not self._is_current(file.path):
+                self.files.delete(file.path)
+                deleted.append(file.path)
         return deleted
 
     def _vacuum_rows(self, table: FeatureTable, older_than: timedelta) -> list[str]:
