@@ -38,7 +38,7 @@ class App:
         self.service = service
         self._allow_open, self._lifespan = allow_open, lifespan
         self._table = Table()
-        found = document(version("pullrisk"))
+        found = document(version("pullrisk"), batch=service.options.batch)
         self._endpoints = Endpoints(service, msgspec.json.encode(found), page(found))
         options = service.options
         self._limit = RateLimit(options.rate, options.burst)

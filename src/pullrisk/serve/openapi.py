@@ -22,15 +22,15 @@ pre{padding:1em;overflow:auto}h2{border-top:1px solid #8884;padding-top:1rem}
 """
 
 
-def document(version: str) -> dict[str, Any]:
-    """The whole document. `version` is the package's."""
+def document(version: str, *, batch: int) -> dict[str, Any]:
+    """The whole document. `version` is the package's, `batch` the most pulls in one request."""
     types = [Problem, *(route.answer for route in ROUTES), *_bodies(), *(r.query for r in ROUTES)]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
     known = dict(zip(map(_key, types), schemas, strict=True))
     _say_what_a_pull_needs(components)
     paths: dict[str, Any] = {}
     for route in ROUTES:
-        operation = _operation(route, known, components)
+        operation = _operation(route, known, components, batch=batch)
         paths.setdefault(route.path, {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
@@ -93,7 +93,9 @@ def _key(kind: Any) -> str:  # noqa: ANN401  (any type at all)
     return str(kind)
 
 
-def _operation(route: Route, known: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
+def _operation(
+    route: Route, known: dict[str, Any], components: dict[str, Any], *, batch: int
+) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.handler,
         "summary": route.summary,
@@ -103,19 +105,22 @@ def _operation(route: Route, known: dict[str, Any], components: dict[str, Any]) 
     if parameters:
         operation["parameters"] = parameters
     if route.body:
-        operation["requestBody"] = {"required": True, "content": _content(_body(route, known))}
+        operation["requestBody"] = {
+            "required": True,
+            "content": _content(_body(route, known, batch)),
+        }
     operation["security"] = [] if route.open else [{}, {"bearer": []}, {"key": []}]
     return operation
 
 
-def _body(route: Route, known: dict[str, Any]) -> dict[str, Any]:
+def _body(route: Route, known: dict[str, Any], batch: int) -> dict[str, Any]:
     if route.handler == "raw":
         number = {"type": "number", "minimum": -3.4e38, "maximum": 3.4e38}
         row = {"type": "array", "items": number, "minItems": len(NAMES), "maxItems": len(NAMES)}
-        return {"anyOf": [row, {"type": "array", "items": row, "minItems": 1, "maxItems": 1000}]}
+        return {"anyOf": [row, {"type": "array", "items": row, "minItems": 1, "maxItems": batch}]}
     one = {"anyOf": [known[_key(kind)] for kind in route.body]}
     return {
-        "anyOf": [*one["anyOf"], {"type": "array", "items": one, "minItems": 1, "maxItems": 1000}]
+        "anyOf": [*one["anyOf"], {"type": "array", "items": one, "minItems": 1, "maxItems": batch}]
     }
 
 
