@@ -21,7 +21,8 @@ from pullrisk.settings import Settings, masked, settings_file
 State = Literal["ok", "absent", "stale", "broken"]
 
 EXTRAS: Final = {
-    "lake": ("deltalake", "pyarrow"),
+    "lake": ("deltalake", "obstore", "pyarrow"),
+    "spark": ("pyspark",),
     "train": ("torch", "mlflow", "onnx", "onnxruntime", "scikit-learn", "matplotlib", "jinja2"),
     "serve": ("onnxruntime", "jinja2"),
 }

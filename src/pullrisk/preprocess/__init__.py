@@ -1,10 +1,14 @@
 """From the pull store to the lake: each repository's events replayed into feature rows.
 
-plan.py      what is new, what has to be rebuilt, what is left alone
-replay.py    one repository's replay, the same for every engine
-local.py     `preprocess`: the engine of this machine, one commit at the end
-pool.py      worker processes of the local engine
-report.py    what a run did
+plan.py            what is new, what has to be rebuilt, what is left alone
+run.py             one run, whatever engine replays: plan, replay, one commit
+replay.py          one repository's replay, the same for every engine
+report.py          what a run did
+local.py, pool.py  `preprocess`: this machine, in one process or several
+spark.py           `preprocess_spark`: a cluster; spark_task.py is what runs there
+packing.py         repositories shared out over Spark's tasks
+spark_session.py   Spark's settings, and the Java it needs
+spark_source.py    `spark.read.format("pullrisk")`: the store as a DataFrame
 """
 
 from pullrisk.preprocess.local import preprocess
