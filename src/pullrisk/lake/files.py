@@ -1,7 +1,7 @@
 """Every access of the lake to a file goes through here, in the terms of pyarrow.fs."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ class Files:
                 with self.create(path) as stream:
                     stream.write(content)
             except BaseException:
-                self.delete(path)
+                self.discard(path)
                 raise
 
     def create(self, path: str) -> Any:  # noqa: ANN401  # pyarrow.NativeFile
@@ -76,6 +76,12 @@ class Files:
         with explained(self.root):
             if self.filesystem.get_file_info(path).type == FileType.File:
                 self.filesystem.delete_file(path)
+
+    def discard(self, path: str) -> None:
+        """Delete what a failed write left, at one try: what stays is left to vacuum."""
+        whole = LocalFileSystem() if self.s3 is None else self.s3.filesystem(attempts=1)
+        with suppress(OSError, ArrowException):
+            SubTreeFileSystem(self.root.removeprefix(SCHEME), whole).delete_file(path)
 
     def list(self, folder: str) -> list[StoredFile]:
         """Every file below a folder, with the folders below it; empty where there is none."""

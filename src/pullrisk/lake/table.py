@@ -151,6 +151,7 @@ class Lake:
 
     def discard(self, run: int, repositories: Sequence[str]) -> None:
         """Delete what a failed run wrote for these repositories, unless it was committed."""
+        self.files.check()
         self.refresh()
         if landed(self._table, run, repositories):
             return

@@ -82,8 +82,7 @@ class FeatureWriter:
 def delete_added(files: Files, added: list[AddedFile]) -> None:
     """Delete files that will not be committed; what cannot be deleted is left to vacuum."""
     for file in added:
-        with suppress(LakeError):
-            files.delete(f"{TABLE}/{file.path}")
+        files.discard(f"{TABLE}/{file.path}")
 
 
 def delete_run(files: Files, run: int) -> None:
@@ -143,7 +142,7 @@ class _OpenFile:
     def abandon(self) -> None:
         for close in (self._parquet.close, self._stream.close):
             _quietly(close)
-        _quietly(lambda: self._files.delete(self._path))
+        self._files.discard(self._path)
 
     def _write_group(self) -> None:
         if self._waiting:

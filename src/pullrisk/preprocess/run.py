@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
+from pullrisk.errors import LakeError
 from pullrisk.features import SCHEMA_HASH
 from pullrisk.lake import AddedFile, Change, Lake
 from pullrisk.preprocess.plan import Plan, plan
@@ -46,7 +48,8 @@ def run_once(
                 lake.commit(_change(todo, files, replayed, run=number))
                 run = number
         except BaseException:
-            lake.discard(number, _touched(todo))
+            with suppress(LakeError):  # the first error says more; vacuum deletes what stays
+                lake.discard(number, _touched(todo))
             raise
         if run is not None:
             done = [one.work.repository for one in replayed]
