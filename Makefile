@@ -12,7 +12,7 @@ PYTEST_WORKERS ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types contracts check format docs clean distclean \
-	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-cli bench-stores bench-vault
+	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-cli loadtest drill bench-serve bench-stores bench-vault
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,15 @@ bench-vault: $(STAMP) ## Measure: what secrets from Vault cost at start-up
 
 bench-cli: $(STAMP) ## Measure: how long `pullrisk --help` takes
 	@$(BIN)/python benchmarks/cli.py
+
+loadtest: $(STAMP) ## Load the bundled model with Locust; LOADTEST=--soak for 30 minutes
+	@$(BIN)/python tests/performance/loadtest.py $(LOADTEST)
+
+drill: $(STAMP) ## Switch blue and green behind a proxy, under load: no failed request
+	@$(BIN)/python benchmarks/drill.py
+
+bench-serve: $(STAMP) ## Measure: the service beside its peers, like for like
+	@$(BIN)/python benchmarks/serve.py
 
 clean: ## Remove caches and the demo's results
 	rm -rf $(DEMO_HOME) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,301 @@
+"""The scoring service beside its peers: same host, one process each, same connections.
+
+    python benchmarks/serve.py [--seconds N] [--rounds N] [--connections N] [--json]
+
+Like for like, a row of features in and the answers out: a bare ASGI endpoint on the same server
+(the ceiling), this service's /v1/score/features, `mlflow models serve` of the same model, and
+the blueprint's Flask with a torch autoencoder. Then what only this service does: a raw pull
+request of ten files, without and with reasons, and batches. Rounds alternate; each figure is
+the median of its rounds. Memory is that of the process and its children. Needs the program
+`wrk`. Exit code 1 where a figure misses its limit.
+"""
+
+import argparse
+import gzip
+import json
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import httpx
+import msgspec
+import psutil
+
+from pullrisk.features import NAMES
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from support.serving import SAMPLE, free_port, make_home, served  # noqa: E402
+
+GENERAL = ROOT / "src" / "pullrisk" / "model" / "general.onnx"
+ROW: Final = [round((place * 37 % 100) / 10, 4) for place in range(1, len(NAMES) + 1)]
+FILES = 10
+BARE = """
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    await receive()
+    await send({"type": "http.response.start", "status": 200,
+                "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": b'{"risk": 0.5}'})
+"""
+FLASK = f"""
+import torch
+from flask import Flask, jsonify, request
+
+width = {len(NAMES)}
+torch.set_num_threads(1)
+network = torch.nn.Sequential(torch.nn.Linear(width, 64), torch.nn.ReLU(), torch.nn.Linear(64, 16),
+                              torch.nn.ReLU(), torch.nn.Linear(16, 64), torch.nn.ReLU(),
+                              torch.nn.Linear(64, width)).eval()
+app = Flask(__name__)
+
+@app.post("/predict")
+def predict():
+    x = torch.tensor(request.get_json()["features"], dtype=torch.float32)
+    with torch.no_grad():
+        error = torch.mean((network(x) - x) ** 2).item()
+    return jsonify({{"anomaly_score": error}})
+"""
+LIKE_FOR_LIKE = "features in"
+
+
+class Target(msgspec.Struct):
+    """What is asked, and with what; `pid` is the process whose memory counts."""
+
+    name: str
+    url: str
+    body: str
+    pid: int
+
+
+class Measured(msgspec.Struct):
+    """Requests a second, milliseconds, MB."""
+
+    name: str
+    rate: float
+    p50: float
+    p99: float
+    memory: float
+
+
+def main() -> int:
+    """Measure, print, and say by the exit code whether every limit holds."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    if shutil.which("wrk") is None:
+        parser.error("the program wrk is not installed (Debian: apt-get install wrk)")
+    with tempfile.TemporaryDirectory(prefix="pullrisk-bench-") as name, ExitStack() as stack:
+        targets = list(start(Path(name), stack))
+        found = measure(targets, Path(name), options)
+        batches = batch_times(next(t.url for t in targets if t.name == LIKE_FOR_LIKE))
+    verdicts = judge({one.name: one for one in found}, batches)
+    if options.json:
+        print(json.dumps({"figures": msgspec.to_builtins(found), "verdicts": verdicts}))
+    else:
+        print(table(found, verdicts))
+    return int(not all(good for _, _, good in verdicts))
+
+
+def start(folder: Path, stack: ExitStack) -> Iterator[Target]:
+    """Every server, one after the other, all of them then idle."""
+    row = json.dumps(ROW)
+    (folder / "bare.py").write_text(BARE)
+    (folder / "flaskapp.py").write_text(FLASK)
+    home = make_home(folder / "home", pulls=1500)
+    ours = stack.enter_context(served(home, access_log="false"))
+    pull, pid = raw_pull(), ours.process.pid
+    yield Target(LIKE_FOR_LIKE, f"{ours.url}/v1/score/features", row, pid)
+    yield Target("raw pull", f"{ours.url}/v1/score?explain=false", pull, pid)
+    yield Target("raw pull, reasons", f"{ours.url}/v1/score", pull, pid)
+    bare = [
+        "granian",
+        "--interface",
+        "asginl",
+        "--loop",
+        "uvloop",
+        "--no-ws",
+        "--log-level",
+        "error",
+    ]
+    url, pid = stack.enter_context(process(folder, [*bare, "--port", "PORT", "bare:app"]))
+    yield Target("bare ASGI", f"{url}/", row, pid)
+    flask = ["gunicorn", "--threads", "8", "--bind", "127.0.0.1:PORT", "flaskapp:app"]
+    url, pid = stack.enter_context(process(folder, flask))
+    yield Target("Flask + torch", f"{url}/predict", json.dumps({"features": ROW}), pid)
+    save_mlflow(folder / "mlflow")
+    mlflow = ["mlflow", "models", "serve", "-m", "mlflow", "--env-manager", "local", "-p", "PORT"]
+    url, pid = stack.enter_context(process(folder, mlflow))
+    yield Target("mlflow models serve", f"{url}/invocations", json.dumps({"inputs": [ROW]}), pid)
+
+
+def save_mlflow(folder: Path) -> None:
+    """Our own model as MLflow stores it."""
+    import mlflow.onnx
+    import onnx
+
+    mlflow.onnx.save_model(onnx.load(GENERAL), folder, save_as_external_data=False)
+
+
+def raw_pull() -> str:
+    """A real pull request of ten files, open."""
+    with gzip.open(SAMPLE) as lines:
+        pulls = [json.loads(line) for line in islice(lines, 1500, 2100)]
+    found = min(pulls, key=lambda pull: abs(len(pull["files"]) - FILES))
+    return json.dumps(found | {"merged_at": None, "closed_at": None, "number": 10**6})
+
+
+@contextmanager
+def process(folder: Path, arguments: list[str]) -> Iterator[tuple[str, int]]:
+    """A server of the environment's own programs on a free port, once it answers."""
+    port = free_port()
+    program = str(Path(sys.executable).with_name(arguments[0]))
+    filled = [program, *(text.replace("PORT", str(port)) for text in arguments[1:])]
+    with (folder / f"{port}.log").open("wb") as log:
+        running = subprocess.Popen(filled, cwd=folder, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(url, running, folder / f"{port}.log")
+        yield url, running.pid
+    finally:
+        everybody = [*psutil.Process(running.pid).children(recursive=True)]
+        running.terminate()
+        running.wait(timeout=20)
+        for child in everybody:
+            if child.is_running():
+                child.kill()
+
+
+def wait_for(url: str, running: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Until something answers there."""
+    deadline = time.monotonic() + 90
+    while True:
+        try:
+            httpx.get(url, timeout=5)
+        except httpx.TransportError:
+            if running.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"a peer did not start: {log.read_text()}") from None
+            time.sleep(0.2)
+        else:
+            return
+
+
+def measure(targets: list[Target], folder: Path, options: argparse.Namespace) -> list[Measured]:
+    """The median of alternating rounds, after a first one that only warms up."""
+    runs: dict[str, list[Measured]] = {target.name: [] for target in targets}
+    for turn in range(options.rounds + 1):
+        for target in targets:
+            seconds = options.seconds if turn else 1
+            found = wrk(target, folder, seconds=seconds, connections=options.connections)
+            if turn:
+                runs[target.name].append(found)
+    return [median(own) for own in runs.values()]
+
+
+def median(own: list[Measured]) -> Measured:
+    """Each figure's median."""
+    return Measured(
+        own[0].name,
+        rate=statistics.median(one.rate for one in own),
+        p50=statistics.median(one.p50 for one in own),
+        p99=statistics.median(one.p99 for one in own),
+        memory=own[-1].memory,
+    )
+
+
+def wrk(target: Target, folder: Path, *, seconds: int, connections: int) -> Measured:
+    """One run of wrk. SystemExit where a single answer was no 2xx."""
+    script = folder / "post.lua"
+    script.write_text(
+        'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
+        f"wrk.body = [==[{target.body}]==]\n"
+    )
+    arguments = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--latency", "-s", str(script)]
+    ran = subprocess.run([*arguments, target.url], capture_output=True, text=True, check=True)
+    if "Non-2xx" in ran.stdout:
+        raise SystemExit(f"{target.name} refuses what it is asked:\n{ran.stdout}")
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", ran.stdout)[1])  # type: ignore[index]
+    p50, p99 = (milliseconds(ran.stdout, percent) for percent in ("50%", "99%"))
+    own = psutil.Process(target.pid)
+    everybody = [own, *own.children(recursive=True)]
+    memory = sum(one.memory_info().rss for one in everybody) / 1e6
+    return Measured(target.name, rate, p50, p99, memory)
+
+
+def milliseconds(text: str, percent: str) -> float:
+    """A latency out of wrk's words."""
+    found = re.search(rf"{percent}\s+([\d.]+)(us|ms|s)", text)
+    if found is None:
+        raise SystemExit(f"wrk said nothing of {percent}:\n{text}")
+    return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]]
+
+
+def batch_times(url: str) -> tuple[float, float]:
+    """Median seconds of batches of 10 and of 1,000 raw pulls without reasons."""
+    ask = url.replace("/features", "?explain=false")
+    pull = raw_pull()
+    found = []
+    with httpx.Client(timeout=60) as client:
+        for size in (10, 1000):
+            body = f"[{','.join([pull] * size)}]"
+            times = []
+            for _ in range(7):
+                started = time.perf_counter()
+                client.post(
+                    ask, content=body, headers={"content-type": "application/json"}
+                ).raise_for_status()
+                times.append(time.perf_counter() - started)
+            found.append(statistics.median(times))
+    return found[0], found[1]
+
+
+def judge(found: dict[str, Measured], batches: tuple[float, float]) -> list[tuple[str, str, bool]]:
+    """Each limit: what, measured, whether it holds."""
+    own, bare = found[LIKE_FOR_LIKE], found["bare ASGI"]
+
+    def times(what: str, figure: float, least: float) -> tuple[str, str, bool]:
+        return f"{what}: at least {least:g}", f"{figure:.2f}", figure >= least
+
+    peers = [found["mlflow models serve"], found["Flask + torch"]]
+    verdicts: list[tuple[str, str, bool]] = [
+        times(f"times {peer.name}", own.rate / peer.rate, 12) for peer in peers
+    ]
+    lowest = min(peer.p99 for peer in peers)
+    verdicts.append(("p99 below every peer's", f"{own.p99:.1f} ms", own.p99 < lowest))
+    verdicts.append(times("share of bare ASGI", own.rate / bare.rate, 0.30))
+    verdicts.append(times("raw pull, of like for like", found["raw pull"].rate / own.rate, 0.5))
+    reasons = found["raw pull, reasons"].rate / own.rate
+    verdicts.append(times("with reasons, of like for like", reasons, 0.25))
+    ratio = batches[1] / batches[0]
+    verdicts.append(("1,000 pulls beside 10: at most 15 times", f"{ratio:.1f}", ratio <= 15))
+    return verdicts
+
+
+def table(found: list[Measured], verdicts: list[tuple[str, str, bool]]) -> str:
+    """The figures, a line for each target and for each limit."""
+    lines = [f"{'':24}{'requests/s':>11}{'p50 ms':>8}{'p99 ms':>8}{'MB':>7}"]
+    lines += [
+        f"{one.name:24}{one.rate:11,.0f}{one.p50:8.2f}{one.p99:8.2f}{one.memory:7.0f}"
+        for one in found
+    ]
+    lines.append("")
+    lines += [f"{what:44}{text:>10}  {'ok' if good else 'MISSED'}" for what, text, good in verdicts]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
