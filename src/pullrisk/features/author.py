@@ -80,7 +80,7 @@ class Authors:
             days(now - record.last, NEVER),
             faded(record.month, now - record.month_at, _MONTH),
             record.merged / view.merged if view.merged else 0.0,
-            record.churn.score(view.churn),
+            record.churn.score(view.log_churn),
             float(record.merged + record.unmerged == 0),
             float(pull.author is None),
             float(pull.bot),
@@ -104,7 +104,7 @@ class Authors:
         record.merged += 1
         record.month = faded(record.month, now - record.month_at, _MONTH) + 1.0
         record.month_at = now
-        record.churn.add(view.churn, memory=50)
+        record.churn.add(view.log_churn, memory=50)
 
     def fail(self, author: int, now: float) -> None:
         """An earlier pull of the author numbered `author` (-1 = unknown) was trouble."""

@@ -1,10 +1,10 @@
 """Exponentially forgetting statistics: the same few formulas for every family."""
 
-from math import exp, log, log1p, sqrt
+from math import exp, sqrt
 
 import msgspec
 
-_COOLING = -log(2.0)
+_COOLING = -0.6931471805599453  # -ln 2
 
 
 def faded(value: float, seconds: float, half_life: float) -> float:
@@ -26,23 +26,23 @@ def days(seconds: float, limit: float) -> float:
 
 
 class Spread(msgspec.Struct, array_like=True, gc=False):
-    """Running mean and variance of log1p of a quantity, forgetting beyond `memory` values."""
+    """Running mean and variance of a quantity's log1p, forgetting beyond `memory` values."""
 
     count: int = 0
     mean: float = 0.0
     variance: float = 0.0
 
-    def add(self, value: float, memory: int = 500) -> None:
-        """Take in one value ≥ 0."""
+    def add(self, log: float, memory: int = 500) -> None:
+        """Take in the log1p of one value."""
         count = self.count = self.count + 1
         share = 1.0 / (count if count < memory else memory)
-        delta = log1p(value) - self.mean
+        delta = log - self.mean
         self.mean += share * delta
         self.variance = (1.0 - share) * (self.variance + share * delta * delta)
 
-    def score(self, value: float) -> float:
-        """Standard deviations from the mean, within ±8; 0 while fewer than 5 values are known."""
+    def score(self, log: float) -> float:
+        """Standard deviations of a log1p from the mean, within ±8; 0 before 5 values."""
         if self.count < 5:
             return 0.0
-        score = (log1p(value) - self.mean) / sqrt(self.variance + 0.05)
+        score = (log - self.mean) / sqrt(self.variance + 0.05)
         return -8.0 if score < -8.0 else 8.0 if score > 8.0 else score

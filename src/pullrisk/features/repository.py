@@ -4,7 +4,7 @@ The repository's age and number of pulls are left out on purpose: they tell a mo
 which helps it on the past and misleads it on the future (measured on a later window).
 """
 
-from math import log2
+from math import log
 from typing import Final
 
 import msgspec
@@ -42,6 +42,7 @@ _WEEK: Final = 7 * DAY
 _QUARTER: Final = 90 * DAY
 _HALF_YEAR: Final = 180 * DAY
 _BUCKETS: Final = 48
+_STEPS: Final = 3.0 / log(2.0)
 
 
 class RepositoryState(msgspec.Struct, array_like=True):
@@ -84,10 +85,10 @@ class RepositoryState(msgspec.Struct, array_like=True):
             week,
             (week + 1.0) / (usual + 1.0),
             24.0 * days(idle, 365.0),
-            self.churn.score(view.churn),
-            self.files.score(view.changed_files),
-            self.directories.score(len(view.directories)),
-            self._percentile(view.churn),
+            self.churn.score(view.log_churn),
+            self.files.score(view.log_files),
+            self.directories.score(view.log_directories),
+            self._percentile(view),
         )
 
     def observe(self, view: View, *, merged: bool) -> None:
@@ -101,10 +102,10 @@ class RepositoryState(msgspec.Struct, array_like=True):
         self.quarter = faded(self.quarter, idle, _QUARTER) + 1.0
         self.recent_merged = faded(self.recent_merged, idle, _HALF_YEAR) + 1.0
         self.last_merge = view.now
-        self.churn.add(view.churn)
-        self.files.add(view.changed_files)
-        self.directories.add(len(view.directories))
-        self.histogram[_bucket(view.churn)] += 1
+        self.churn.add(view.log_churn)
+        self.files.add(view.log_files)
+        self.directories.add(view.log_directories)
+        self.histogram[_bucket(view)] += 1
 
     def fail(self, now: float) -> None:
         """An earlier pull turned out to be trouble."""
@@ -112,12 +113,14 @@ class RepositoryState(msgspec.Struct, array_like=True):
         self.recent_failures = faded(self.recent_failures, now - self.failures_at, _HALF_YEAR) + 1.0
         self.failures_at = self.last_failure = now
 
-    def _percentile(self, churn: int) -> float:
+    def _percentile(self, view: View) -> float:
         if not self.merged:
             return 0.5
-        bucket = _bucket(churn)
+        bucket = _bucket(view)
         return (sum(self.histogram[:bucket]) + 0.5 * self.histogram[bucket]) / self.merged
 
 
-def _bucket(churn: int) -> int:
-    return min(int(3.0 * log2(churn + 1)), _BUCKETS - 1)
+def _bucket(view: View) -> int:
+    """Sizes in steps of a third of an octave."""
+    bucket = int(_STEPS * view.log_churn)
+    return bucket if bucket < _BUCKETS else _BUCKETS - 1

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from math import log1p
 from operator import attrgetter
 from typing import Final
 from zlib import crc32
@@ -31,7 +32,8 @@ class View:
     __slots__ = (
         "additions", "author", "buckets", "changed_files", "churn", "churns", "deletions",
         "directories", "directory_records", "extensions", "facts", "file_records", "files",
-        "merged", "now", "paths", "prior", "pull", "words",
+        "log_churn", "log_directories", "log_files", "merged", "now", "paths", "prior", "pull",
+        "words",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +60,9 @@ class View:
         self.deletions = pull.deletions or 0
         self.churn = self.additions + self.deletions
         self.changed_files = len(files) if pull.changed_files is None else pull.changed_files
+        self.log_churn = log1p(self.churn)
+        self.log_files = log1p(self.changed_files)
+        self.log_directories = log1p(len(self.directories))
         words = _WORD.findall(pull.title.lower().encode("utf-8", "replace"))[:_MOST_WORDS]
         self.words = [*dict.fromkeys(words)]
         self.buckets = [crc & (WORD_BUCKETS - 1) for crc in map(crc32, self.words)]
