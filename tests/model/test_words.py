@@ -61,3 +61,8 @@ def test_every_feature_of_this_version_has_words() -> None:
         for value in (0.0, 1.0, 0.37, 5000.0):
             assert value_phrase(feature, value, 0.0)
             assert usual_phrase(feature, value, 0.0)
+
+
+def test_next_to_nothing_is_nothing() -> None:
+    feature = Feature("heat", "files", "pulls", "pulls that touched the file", "log")
+    assert value_phrase(feature, 1.5e-7, 1.2) == "0 pulls that touched the file, usually 1.2"

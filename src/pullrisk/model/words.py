@@ -70,6 +70,8 @@ def _singular(unit: str) -> str:
 
 def _number(value: float) -> str:
     """Whole numbers whole, with thousands apart; others with two significant digits."""
+    if abs(value) < 0.005:
+        return "0"
     if abs(value) >= 100 or float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:.2g}"
