@@ -13,6 +13,7 @@ the median of its rounds. Memory is that of the process and its children. Needs 
 import argparse
 import gzip
 import json
+import os
 import re
 import shutil
 import statistics
@@ -66,6 +67,8 @@ def predict():
     with torch.no_grad():
         error = torch.mean((network(x) - x) ** 2).item()
     return jsonify({{"anomaly_score": error}})
+
+app.run(port=int(__import__("sys").argv[1]))
 """
 LIKE_FOR_LIKE = "features in"
 
@@ -134,7 +137,7 @@ def start(folder: Path, stack: ExitStack) -> Iterator[Target]:
     ]
     url, pid = stack.enter_context(process(folder, [*bare, "--port", "PORT", "bare:app"]))
     yield Target("bare ASGI", f"{url}/", row, pid)
-    flask = ["gunicorn", "--threads", "8", "--bind", "127.0.0.1:PORT", "flaskapp:app"]
+    flask = ["python", "flaskapp.py", "PORT"]
     url, pid = stack.enter_context(process(folder, flask))
     yield Target("Flask + torch", f"{url}/predict", json.dumps({"features": ROW}), pid)
     save_mlflow(folder / "mlflow")
@@ -146,9 +149,18 @@ def start(folder: Path, stack: ExitStack) -> Iterator[Target]:
 def save_mlflow(folder: Path) -> None:
     """Our own model as MLflow stores it."""
     import mlflow.onnx
+    import numpy as np
     import onnx
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
 
-    mlflow.onnx.save_model(onnx.load(GENERAL), folder, save_as_external_data=False)
+    rows = TensorSpec(np.dtype(np.float32), (-1, len(NAMES)))
+    mlflow.onnx.save_model(
+        onnx.load(GENERAL),
+        folder,
+        signature=ModelSignature(inputs=Schema([rows])),
+        save_as_external_data=False,
+    )
 
 
 def raw_pull() -> str:
@@ -166,16 +178,25 @@ def process(folder: Path, arguments: list[str]) -> Iterator[tuple[str, int]]:
     program = str(Path(sys.executable).with_name(arguments[0]))
     filled = [program, *(text.replace("PORT", str(port)) for text in arguments[1:])]
     with (folder / f"{port}.log").open("wb") as log:
-        running = subprocess.Popen(filled, cwd=folder, stdout=log, stderr=log)
+        # mlflow starts uvicorn by its bare name
+        path = f"{Path(program).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = os.environ | {"PATH": path}
+        running = subprocess.Popen(filled, cwd=folder, stdout=log, stderr=log, env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
         wait_for(url, running, folder / f"{port}.log")
         yield url, running.pid
     finally:
-        everybody = [*psutil.Process(running.pid).children(recursive=True)]
+        end(running)
+
+
+def end(running: "subprocess.Popen[bytes]") -> None:
+    """End a server with its children."""
+    if running.poll() is None:
+        children = psutil.Process(running.pid).children(recursive=True)
         running.terminate()
         running.wait(timeout=20)
-        for child in everybody:
+        for child in children:
             if child.is_running():
                 child.kill()
 

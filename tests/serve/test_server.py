@@ -231,7 +231,9 @@ def test_a_new_model_takes_over_without_a_failed_request(home: Path, tmp_path: P
     shutil.copy(GENERAL, model)
     with served(home, "--model", str(model)) as one, httpx.Client(base_url=one.url) as client:
         before = client.get("/v1/model").json()["version"]
-        seen, failures, stop = set(), [], threading.Event()
+        failures: list[str] = []
+        seen: set[str] = set()
+        stop = threading.Event()
 
         def ask() -> None:
             with httpx.Client(base_url=one.url, timeout=20) as own:
@@ -244,6 +246,7 @@ def test_a_new_model_takes_over_without_a_failed_request(home: Path, tmp_path: P
         threads = [threading.Thread(target=ask) for _ in range(3)]
         for thread in threads:
             thread.start()
+        wait_for(lambda: seen)
         another_model(model)
         one.process.send_signal(signal.SIGHUP)
         one.until("model loaded", 2)

@@ -81,6 +81,9 @@ class Bundle:
         Raises InputError for another number of features or a value that is not finite.
         """
         self._check(x)
+        if len(x) <= _CHUNK:
+            risk, error, code = self._session.run(None, {"x": np.ascontiguousarray(x)})
+            return risk.astype(np.float64), error.astype(np.float64), code
         parts = [
             self._session.run(None, {"x": np.ascontiguousarray(x[start : start + _CHUNK])})
             for start in range(0, max(1, len(x)), _CHUNK)

@@ -107,13 +107,16 @@ class App:
             raise ProblemError(429, f"this key may ask again in {wait} s", headers=(later,))
 
     async def _answer(self, handler: Handler, request: Request) -> Response:
-        answer = handler(request)
+        options = self.service.options
         try:
-            async with asyncio.timeout(self.service.options.timeout):
-                return await answer
+            first = options.body_timeout if request.method == "POST" else options.timeout
+            async with asyncio.timeout(first) as request.clock:
+                return await handler(request)
         except TimeoutError:
-            seconds = self.service.options.timeout
-            raise ProblemError(504, f"no answer within {seconds:g} seconds") from None
+            if request.method == "POST" and not request.arrived:
+                text = f"the body did not arrive within {options.body_timeout:g} seconds"
+                raise ProblemError(408, text, headers=((b"connection", b"close"),)) from None
+            raise ProblemError(504, f"no answer within {options.timeout:g} seconds") from None
 
     async def _send(
         self, request: Request, response: Response, request_id: bytes, send: Send

@@ -150,7 +150,7 @@ class Endpoints:
         if kind.partition(b";")[0].strip().lower() != b"application/json":
             raise ProblemError(415, "the body has to be application/json")
         options = self.service.options
-        return await request.body(limit=int(options.body_mb * _MB), seconds=options.body_timeout)
+        return await request.body(limit=int(options.body_mb * _MB), seconds=options.timeout)
 
     async def _pulls(self, asked: list[Pull | shapes.Reference]) -> list[Pull]:
         references = [one for one in asked if isinstance(one, shapes.Reference)]
