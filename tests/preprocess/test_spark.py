@@ -125,6 +125,20 @@ def test_only_what_is_new_is_replayed_and_either_engine_can_go_on(
     assert same(lake, expected(path))
 
 
+def test_a_damaged_history_is_rebuilt_and_named(
+    spark: SparkSession, path: Path, lake: Lake
+) -> None:
+    with SqliteStore(path) as store:
+        preprocess_spark(store, lake, spark=spark)
+        (history,) = Path(lake.uri, "histories", "o__r4").glob("*.history")
+        history.write_bytes(history.read_bytes()[:-3])
+        report = preprocess_spark(store, lake, spark=spark)
+    (line,) = (one for one in report.repositories if one.status != "unchanged")
+    assert (line.repository, line.status) == ("o/r4", "rebuilt")
+    assert str(line.note).startswith(f"lake {lake.uri}: histories/o__r4/")
+    assert same(lake, expected(path))
+
+
 def test_a_task_that_fails_is_tried_again_and_leaves_nothing(
     spark: SparkSession, path: Path, lake: Lake
 ) -> None:
