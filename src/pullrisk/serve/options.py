@@ -61,9 +61,6 @@ class ServeOptions(BaseModel):
     cors_origins: tuple[str, ...] = Field(
         default=(), description="origins whose pages may call the API"
     )
-    otlp_endpoint: str | None = Field(
-        default=None, description="OpenTelemetry collector that gets traces, http://HOST:4318"
-    )
 
     @property
     def loopback(self) -> bool:
