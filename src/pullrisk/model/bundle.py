@@ -38,6 +38,7 @@ class Bundle:
         self._session = session
         self.metadata = metadata
         self.data = data
+        self._thresholds: dict[tuple[str | None, OperatingPoints], tuple[float, float]] = {}
 
     @classmethod
     def load(cls, path: Path, *, schema_hash: str | None = None) -> "Bundle":
@@ -130,10 +131,13 @@ class Bundle:
         """The least risk of the bands `high` and `elevated` in one repository."""
         points = points or self.metadata.operating_points
         risk = self.metadata.risk
-        return (
-            risk.threshold(points.high, repository),
-            risk.threshold(points.high + points.elevated, repository),
-        )
+        known = repository if repository in risk.by_repository else None
+        found = self._thresholds.get((known, points))
+        if found is None:
+            high = risk.threshold(points.high, known)
+            found = high, risk.threshold(points.high + points.elevated, known)
+            self._thresholds[known, points] = found
+        return found
 
     def _check(self, x: NDArray[np.float32]) -> None:
         features = self.metadata.features
