@@ -79,6 +79,8 @@ def serve(settings: Settings) -> int:
 
 
 def _run(settings: Settings) -> int:
+    # Arrow's own pool keeps what it once had; a worker reads much at once, and seldom.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     from pullrisk.cli.serving import make_app
     from pullrisk.serve.server import run as run_server
 

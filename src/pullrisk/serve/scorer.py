@@ -147,12 +147,17 @@ class Scorer:
         return history.features(pull, as_of=moment), "later history" if late else "history"
 
     def _rows(self, repository: str, wanted: set[int]) -> Iterable[tuple[int, NDArray[np.float32]]]:
+        import pyarrow as pa
+
         table = self._lake.table(["number", *NAMES], repository=repository)
         numbers = table["number"].to_numpy()
         places = np.flatnonzero(np.isin(numbers, list(wanted)))
         chosen = table.take(places)
         matrix = np.stack([chosen[name].to_numpy() for name in NAMES], axis=1)
-        return zip(numbers[places].tolist(), matrix, strict=True)
+        found = list(zip(numbers[places].tolist(), matrix, strict=True))
+        del table, chosen, numbers
+        pa.default_memory_pool().release_unused()  # a whole repository was read for a few rows
+        return found
 
 
 def _scored(
