@@ -1,5 +1,6 @@
 """From settings to the scoring service: composed anew in every worker process."""
 
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -118,7 +119,11 @@ def _registered(settings: Settings, reference: str) -> "LoadedModel":
 
     with TemporaryDirectory(prefix="pullrisk-") as folder:
         arguments = [sys.executable, "-c", _DOWNLOAD, reference, folder, str(settings.home)]
-        ran = run(arguments, capture_output=True, text=True, check=False)  # noqa: S603  # our own
+        # Where the registry is may have come from Vault, which the child does not ask again.
+        own = os.environ | {"PULLRISK_MLFLOW_URI": settings.tracking_uri}
+        ran = run(  # noqa: S603  # our own
+            arguments, capture_output=True, text=True, check=False, env=own
+        )
         path = Path(folder) / MODEL_FILE
         if ran.returncode or not path.exists():
             text = ran.stderr.strip() or f"the download ended with {ran.returncode}"
