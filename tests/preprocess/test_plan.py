@@ -98,6 +98,20 @@ def test_pulls_and_repositories_that_left_the_store_leave_the_lake(
     assert rows(lake).equals(undisturbed(store))
 
 
+def test_an_empty_store_is_taken_for_a_wrong_one_and_empties_no_lake(
+    store: SqliteStore, lake: Lake, tmp_path: Path
+) -> None:
+    store.upsert(made_pull(n, repository=name) for n in range(1, 5) for name in ("o/a", "o/b"))
+    preprocess(store, lake)
+    version = lake.version
+
+    with SqliteStore(tmp_path / "mistyped.sqlite") as empty, pytest.raises(InputError) as refused:
+        preprocess(empty, lake)
+
+    assert "store is empty" in str(refused.value)
+    assert (lake.version, lake.repositories()) == (version, ["o/a", "o/b"])
+
+
 def test_a_run_can_be_limited_to_named_repositories(store: SqliteStore, lake: Lake) -> None:
     store.upsert(made_pull(n, repository=name) for n in range(1, 4) for name in ("o/a", "o/b"))
     assert statuses(preprocess(store, lake, repositories=["o/b"])) == {"o/b": "new"}

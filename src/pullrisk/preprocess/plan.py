@@ -76,7 +76,10 @@ def plan(
 def sketch(
     store: PullStore, lake: Lake, *, repositories: Sequence[str] | None = None, full: bool = False
 ) -> Plan:
-    """Like `plan`, from the store's counts alone: each work is a sketch, still to be `compared`."""
+    """Like `plan`, from the store's counts alone: each work is a sketch, still to be `compared`.
+
+    An empty store is taken for a wrong one where the lake holds anything: InputError.
+    """
     lake.refresh()
     foreign = lake.schema_hash not in (None, SCHEMA_HASH)
     if foreign and repositories is not None:
@@ -86,6 +89,12 @@ def sketch(
             hint="run again without naming repositories",
         )
     closed = {one.repository: one.pulls - one.open for one in store.repositories()}
+    if not closed and lake.repositories():
+        raise InputError(
+            f"the pull store is empty, and lake {lake.uri} is not: nothing was changed",
+            hint="name the store that the lake was made from (PULLRISK_STORE); "
+            "to start anew, move the lake away",
+        )
     result = Plan(base_version=lake.version, works=[], unchanged=[], gone={})
     for name in _names(closed, lake, repositories):
         base, pulls = lake.current_run(name), closed.get(name, 0)
