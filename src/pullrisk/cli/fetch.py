@@ -27,16 +27,6 @@ Names: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-File: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--file",
-        "-f",
-        metavar="FILE",
-        help="GitHub's REST objects, one a line, plain or gzip; - is standard input.",
-        show_default=False,
-    ),
-]
 Git: TypeAlias = Annotated[
     Path | None,
     typer.Option(
@@ -74,7 +64,7 @@ SkipBadLines: TypeAlias = Annotated[
 
 def run(
     names: Names = None,
-    file: File = None,
+    file: options.File = None,
     git: Git = None,
     repository: Name = None,
     ref: Ref = "HEAD",

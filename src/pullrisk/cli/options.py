@@ -48,3 +48,13 @@ Model: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+File: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--file",
+        "-f",
+        metavar="FILE",
+        help="GitHub's REST objects, one a line, plain or gzip; - is standard input.",
+        show_default=False,
+    ),
+]

@@ -26,7 +26,7 @@ Shown: TypeAlias = Annotated[
 
 def run(
     more: fetch.More = None,
-    file: fetch.File = None,
+    file: options.File = None,
     git: fetch.Git = None,
     repository: fetch.Name = None,
     show: Shown = 10,

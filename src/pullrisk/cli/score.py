@@ -40,16 +40,6 @@ Recent: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-File: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--file",
-        "-f",
-        metavar="FILE",
-        help="GitHub's REST objects, one a line, plain or gzip; - is standard input.",
-        show_default=False,
-    ),
-]
 Explain: TypeAlias = Annotated[
     bool, typer.Option("--explain/--no-explain", help="Say why, or only how much.")
 ]
@@ -62,7 +52,7 @@ def run(
     references: References = None,
     recent: Recent = None,
     repository: options.Repositories = None,
-    file: File = None,
+    file: options.File = None,
     model: options.Model = None,
     explain: Explain = True,
     by_risk: ByRisk = False,
