@@ -1,0 +1,1 @@
+"""Drift of features, scores and outcomes against what a model was trained on."""
