@@ -5,14 +5,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FOLD := build/fold/.made
 SCHEMA := tests/fake_github/node_modules/.package-lock.json
 DEMO_HOME := .pullrisk/demo
 SAMPLE := $(wildcard sample/*.jsonl.gz)
 PYTEST_WORKERS ?= auto
+GENERAL_DATA ?= ../shared/data/github
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types contracts check format docs clean distclean \
-	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-cli loadtest drill bench-serve bench-stores bench-vault
+	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-cli loadtest drill bench-serve bench-stores bench-vault general-model
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +63,9 @@ docs: $(STAMP) ## Write docs/cli.md and docs/features.md anew from the code
 	@$(BIN)/python docs/generate_cli.py > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
 	@$(BIN)/python -m pullrisk.features > docs/features.md.new && mv docs/features.md.new docs/features.md
 
+general-model: $(STAMP) ## Train the model that ships, on ../shared (GENERAL_DATA=FOLDER; some minutes)
+	@$(BIN)/python -m pullrisk.cli.general --data $(GENERAL_DATA) $(if $(GENERAL_HOME),--home $(GENERAL_HOME))
+
 fake-github: $(STAMP) $(SCHEMA) ## Serve the bundled sample as a GitHub, to try things offline
 	@PYTHONPATH=tests $(BIN)/python -m fake_github --port 8765
 
@@ -79,11 +84,17 @@ bench-outcomes: $(STAMP) ## Measure: revert links against the labelled data set
 bench-stores: $(STAMP) ## Measure: pull requests a second, SQLite beside MongoDB
 	@$(BIN)/python benchmarks/stores.py
 
-bench-preprocess: $(STAMP) ## Measure: the store replayed into the feature table
-	@$(BIN)/python benchmarks/preprocess.py
+# The package with its fold compiled, as a wheel has it (an editable install is never compiled).
+$(FOLD): hatch_build.py $(shell find src -name '*.py') | $(STAMP)
+	@rm -rf build/fold
+	@$(BIN)/python hatch_build.py build/fold
+	@touch $@
 
-bench-scale: $(STAMP) ## Measure: engines on 0.25 to 4 M synthetic pulls (an hour; SCALE_MAX=500000)
-	@$(BIN)/python benchmarks/preprocess_scale.py --max $(or $(SCALE_MAX),4000000)
+bench-preprocess: $(FOLD) ## Measure: the store replayed into the feature table
+	@PYTHONPATH=build/fold/src $(BIN)/python benchmarks/preprocess.py
+
+bench-scale: $(FOLD) ## Measure: engines on 0.25 to 4 M synthetic pulls (an hour; SCALE_MAX=500000)
+	@PYTHONPATH=build/fold/src $(BIN)/python benchmarks/preprocess_scale.py --max $(or $(SCALE_MAX),4000000)
 
 bench-model: $(STAMP) ## Measure: training time and ranking beside the baselines
 	@$(BIN)/python benchmarks/model.py

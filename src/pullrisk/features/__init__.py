@@ -5,7 +5,7 @@ replay.py    one row for every merged pull of a repository's events
 size.py, repository.py, author.py, touched.py, text.py, when.py   one module per family
 """
 
-from pullrisk.features.history import FEATURES, NAMES, SCHEMA_HASH, RepositoryHistory
+from pullrisk.features.history import COMPILED, FEATURES, NAMES, SCHEMA_HASH, RepositoryHistory
 from pullrisk.features.schema import Feature
 
-__all__ = ["FEATURES", "NAMES", "SCHEMA_HASH", "Feature", "RepositoryHistory"]
+__all__ = ["COMPILED", "FEATURES", "NAMES", "SCHEMA_HASH", "Feature", "RepositoryHistory"]

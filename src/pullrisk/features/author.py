@@ -4,9 +4,8 @@ GitHub's `author_association` is left out on purpose: it tells the standing on t
 fetch, not on the day of the merge, so for old pulls it knows the future.
 """
 
+from dataclasses import dataclass, field
 from typing import Final
-
-import msgspec
 
 from pullrisk.features.decay import Spread, days, faded, smoothed
 from pullrisk.features.schema import DAY, NEVER, family
@@ -36,7 +35,8 @@ FEATURES: Final = family(
 _MONTH: Final = 30 * DAY
 
 
-class AuthorRecord(msgspec.Struct, array_like=True, gc=False):
+@dataclass(slots=True)
+class AuthorRecord:
     """One author; times are epoch seconds, 0 = never."""
 
     id: int
@@ -48,7 +48,7 @@ class AuthorRecord(msgspec.Struct, array_like=True, gc=False):
     last_failure: float = 0.0
     month: float = 0.0
     month_at: float = 0.0
-    churn: Spread = msgspec.field(default_factory=Spread)
+    churn: Spread = field(default_factory=Spread)
 
 
 _UNKNOWN: Final = AuthorRecord(-1)

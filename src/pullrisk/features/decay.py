@@ -1,8 +1,7 @@
 """Exponentially forgetting statistics: the same few formulas for every family."""
 
+from dataclasses import dataclass
 from math import exp, sqrt
-
-import msgspec
 
 _COOLING = -0.6931471805599453  # -ln 2
 
@@ -25,7 +24,8 @@ def days(seconds: float, limit: float) -> float:
     return waited if waited < limit else limit  # thrice as fast as min()
 
 
-class Spread(msgspec.Struct, array_like=True, gc=False):
+@dataclass(slots=True)
+class Spread:
     """Running mean and variance of a quantity's log1p, forgetting beyond `memory` values."""
 
     count: int = 0

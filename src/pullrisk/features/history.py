@@ -10,16 +10,14 @@ Serving restores a saved history and calls the very same `features`.
 
 from datetime import datetime
 from typing import Final
-from zlib import crc32
 
-import msgspec
-
-from pullrisk.features import author, repository, size, text, touched, when
+from pullrisk.features import author, repository, saved_form, size, text, touched, when
 from pullrisk.features.pulllog import PullLog
 from pullrisk.features.repository import RepositoryState
+from pullrisk.features.saved_form import Saved
 from pullrisk.features.schema import DAY, Feature, schema_hash
 from pullrisk.features.view import View
-from pullrisk.pulls.outcomes import Link, Linker, LinkerState
+from pullrisk.pulls.outcomes import Link, Linker
 from pullrisk.pulls.record import Pull
 
 FEATURES: Final[tuple[Feature, ...]] = (
@@ -35,11 +33,12 @@ NAMES: Final = tuple(feature.name for feature in FEATURES)
 SCHEMA_HASH: Final = schema_hash(FEATURES, version=1)
 """Feature tables, histories and models of another hash do not fit this code."""
 
+COMPILED: Final = not __file__.endswith(".py")
+"""Whether this fold runs as C (a wheel built where a compiler was) or as Python."""
+
 FAILURE_WINDOW: Final = 90 * DAY
 """Seconds after its merge within which a revert or hot-fix counts as a pull's failure."""
 _FAILURES: Final = frozenset(("revert", "partial_revert", "hotfix"))
-_MAGIC: Final = b"PRH1"
-_CHECK: Final = 4
 
 
 class RepositoryHistory:
@@ -94,7 +93,7 @@ class RepositoryHistory:
 
     def save(self) -> bytes:
         """The whole history, compact; `load` gives back one that goes on exactly the same."""
-        saved = _Saved(
+        saved = Saved(
             schema=SCHEMA_HASH,
             repository=self.repository,
             as_of=self.as_of,
@@ -106,25 +105,18 @@ class RepositoryHistory:
             log=self._log.save(),
             linker=self._linker.state(),
         )
-        content = _encoder.encode(saved)
-        return _MAGIC + crc32(content).to_bytes(_CHECK, "little") + content
+        return saved_form.pack(saved)
 
     @classmethod
     def load(cls, data: bytes) -> "RepositoryHistory":
         """The history that `save` wrote; ValueError where it is corrupt or of another schema."""
-        if not data.startswith(_MAGIC) or len(data) <= len(_MAGIC) + _CHECK:
-            raise ValueError("not a saved history")
-        start = len(_MAGIC) + _CHECK
-        content = memoryview(data)[start:]
-        if crc32(content) != int.from_bytes(data[len(_MAGIC) : start], "little"):
-            raise ValueError("the saved history is corrupt")
-        saved = _decoder.decode(content)
+        saved = saved_form.unpack(data)
         if saved.schema != SCHEMA_HASH:
             raise ValueError(f"feature schema {saved.schema}, expected {SCHEMA_HASH}")
         return cls._restored(saved)
 
     @classmethod
-    def _restored(cls, saved: "_Saved") -> "RepositoryHistory":
+    def _restored(cls, saved: Saved) -> "RepositoryHistory":
         history = cls(saved.repository)
         history.as_of, history.pulls = saved.as_of, saved.pulls
         history._overall = saved.overall
@@ -171,20 +163,3 @@ class RepositoryHistory:
         view = View(pull, moment, author=author_id, prior=overall.prior, merged=overall.merged)
         self._latest = pull, moment, view
         return view
-
-
-class _Saved(msgspec.Struct, array_like=True):
-    schema: str
-    repository: str
-    as_of: datetime | None
-    pulls: int
-    overall: RepositoryState
-    authors: dict[str, author.AuthorRecord]
-    touched: touched.Saved
-    words: text.Saved
-    log: list[bytes]
-    linker: LinkerState
-
-
-_encoder: Final = msgspec.msgpack.Encoder()
-_decoder: Final = msgspec.msgpack.Decoder(_Saved)

@@ -6,6 +6,7 @@ restoring, saving again and holding many histories in memory cost little for wha
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from math import exp, log
 from typing import Final
 
@@ -17,8 +18,11 @@ COOLING: Final = -log(2.0) / (30 * DAY)
 """Rate at which a path's heat fades, per second: it halves in a month."""
 LONG_AGO: Final = -1e18
 
+_State = tuple[int, float, float, int, int, int, int, int, float, float, dict[int, int]]
 
-class PathRecord(msgspec.Struct, array_like=True):
+
+@dataclass(slots=True)
+class PathRecord:
     """What is known of one path; times are epoch seconds.
 
     `id` numbers the paths of a history, `authors` counts pulls by author number, `top` is the
@@ -35,12 +39,19 @@ class PathRecord(msgspec.Struct, array_like=True):
     failures: int = 0
     last_failure: float = LONG_AGO
     heat: float = 0.0
-    authors: dict[int, int] = msgspec.field(default_factory=dict)
+    authors: dict[int, int] = field(default_factory=dict)
 
     def fail(self, now: float) -> None:
         """A pull that changed the path turned out to be trouble."""
         self.failures += 1
         self.last_failure = now
+
+    def state(self) -> _State:
+        """Its fields in order, as the constructor takes them."""
+        return (
+            self.id, self.first, self.last, self.touches, self.top, self.last_author,
+            self.last_pull, self.failures, self.last_failure, self.heat, self.authors,
+        )  # fmt: skip
 
 
 def touch(records: Iterable[PathRecord], *, now: float, author: int, pull: int) -> None:
@@ -61,7 +72,7 @@ def touch(records: Iterable[PathRecord], *, now: float, author: int, pull: int) 
 
 Saved = tuple[list[str], list[msgspec.Raw]]
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(PathRecord).decode
+_decode: Final = msgspec.msgpack.Decoder(_State).decode
 
 
 class PathRecords:
@@ -76,7 +87,7 @@ class PathRecords:
         """The state, as the constructor takes it back."""
         awake, asleep = self._awake, self._asleep
         return self.paths, [
-            msgspec.Raw(_encode(awake[path])) if path in awake else asleep[path]
+            msgspec.Raw(_encode(awake[path].state())) if path in awake else asleep[path]
             for path in self.paths
         ]
 
@@ -92,7 +103,7 @@ class PathRecords:
         if like is None:
             record = PathRecord(number, now, now)
         else:
-            record = msgspec.structs.replace(like, id=number, authors=like.authors.copy())
+            record = replace(like, id=number, authors=like.authors.copy())
         self._awake[path] = record
         self.paths.append(path)
         return record
@@ -101,4 +112,4 @@ class PathRecords:
         for path in paths:
             saved = self._asleep.pop(path, None)
             if saved is not None:
-                self._awake[path] = _decode(saved)
+                self._awake[path] = PathRecord(*_decode(saved))

@@ -4,10 +4,9 @@ The repository's age and number of pulls are left out on purpose: they tell a mo
 which helps it on the past and misleads it on the future (measured on a later window).
 """
 
+from dataclasses import dataclass, field
 from math import log
 from typing import Final
-
-import msgspec
 
 from pullrisk.features.decay import Spread, days, faded, smoothed
 from pullrisk.features.schema import DAY, NEVER, family
@@ -45,7 +44,8 @@ _BUCKETS: Final = 48
 _STEPS: Final = 3.0 / log(2.0)
 
 
-class RepositoryState(msgspec.Struct, array_like=True):
+@dataclass(slots=True)
+class RepositoryState:
     """What the repository as a whole knew; times are epoch seconds, 0 = never."""
 
     merged: int = 0
@@ -58,10 +58,10 @@ class RepositoryState(msgspec.Struct, array_like=True):
     recent_merged: float = 0.0
     recent_failures: float = 0.0
     failures_at: float = 0.0
-    churn: Spread = msgspec.field(default_factory=Spread)
-    files: Spread = msgspec.field(default_factory=Spread)
-    directories: Spread = msgspec.field(default_factory=Spread)
-    histogram: list[int] = msgspec.field(default_factory=lambda: [0] * _BUCKETS)
+    churn: Spread = field(default_factory=Spread)
+    files: Spread = field(default_factory=Spread)
+    directories: Spread = field(default_factory=Spread)
+    histogram: list[int] = field(default_factory=lambda: [0] * _BUCKETS)
 
     @property
     def prior(self) -> float:

@@ -62,7 +62,7 @@ FEATURES: Final = family(
      "estimated share of pulls that fail, for the worst of the file types"),
 )  # fmt: skip
 
-_NOTHING_KNOWN: Final = (0.0,) * 9 + (NEVER, NEVER) + (0.0,) * 4
+_NOTHING_KNOWN: Final = tuple([0.0] * 9 + [NEVER, NEVER] + [0.0] * 4)
 _WEIGHT: Final = 10.0
 """How many pulls' worth of the repository's own rate a path's failure rate starts with."""
 

@@ -55,7 +55,7 @@ class View:
         """What is known of each of `files` and `directories`, once somebody has looked."""
         facts = self.facts = facts_of(self.paths)
         self.directories = [*dict.fromkeys(map(_DIRECTORY, facts))]
-        self.extensions = {*map(_EXTENSION, facts)}
+        self.extensions = [*dict.fromkeys(map(_EXTENSION, facts))]
         self.additions = pull.additions or 0
         self.deletions = pull.deletions or 0
         self.churn = self.additions + self.deletions
