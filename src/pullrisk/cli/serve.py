@@ -81,7 +81,7 @@ def serve(settings: Settings) -> int:
 def _run(settings: Settings) -> int:
     # Arrow's own pool keeps what it once had; a worker reads much at once, and seldom.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    from pullrisk.cli.serving import make_app
+    from pullrisk.cli.serving import make_worker
     from pullrisk.serve.server import run as run_server
 
-    return run_server(settings.serve, partial(make_app, settings))
+    return run_server(settings.serve, partial(make_worker, settings))

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from subprocess import run
 from tempfile import TemporaryDirectory
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
     from pullrisk.model.bundle import Bundle
     from pullrisk.secrets import Secrets
     from pullrisk.serve.app import App
+    from pullrisk.serve.server import Worker
     from pullrisk.serve.service import LoadedModel
 
 STAGE: Final = "model-serving"
-GENERAL: Final = "general"
 _DOWNLOAD: Final = (
     "import sys; from pullrisk.cli.serving import main; sys.exit(main(*sys.argv[1:]))"
 )
@@ -34,7 +33,7 @@ def make_app(settings: Settings) -> "App":
     from pullrisk.serve.app import App
     from pullrisk.serve.keys import Keys
     from pullrisk.serve.logs import logger, stdout_buffer
-    from pullrisk.serve.server import lifespan, metrics_of
+    from pullrisk.serve.server import metrics_of
     from pullrisk.serve.service import Parts, Service
 
     settings, secrets = provide(settings, STAGE)
@@ -48,7 +47,14 @@ def make_app(settings: Settings) -> "App":
         points=operating_points(settings),
     )
     service = Service(options, parts, metrics=metrics_of(options), log=logger(stdout_buffer()))
-    return App(service, allow_open=options.loopback, lifespan=lifespan(service))
+    return App(service, allow_open=options.loopback)
+
+
+def make_worker(settings: Settings) -> "Worker":
+    """What granian runs in one process."""
+    from pullrisk.serve.server import Worker
+
+    return Worker(make_app(settings))
 
 
 def key_values(settings: Settings, secrets: "Secrets | None") -> tuple[str, ...]:
@@ -82,14 +88,14 @@ def model_loader(settings: Settings) -> "Callable[[], LoadedModel]":
 
     def load() -> "LoadedModel":
         from pullrisk.model.bundle import Bundle
+        from pullrisk.model.general import GENERAL, general_bundle
 
         name = settings.serve.model
         if name is not None and (name.startswith("@") or name.isdecimal()):
             return _registered(settings, name)
         own = settings.home / MODEL_FILE
         if name == GENERAL or (name is None and not own.exists()):
-            data = files("pullrisk.model").joinpath("general.onnx").read_bytes()
-            return _loaded(Bundle.of(data, source="general"), "general model")
+            return _loaded(general_bundle(), "general model")
         path = own if name is None else Path(name)
         return _loaded(Bundle.load(path), str(path))
 

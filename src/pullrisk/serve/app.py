@@ -1,84 +1,77 @@
-"""The ASGI application: every request goes through here, in one pass."""
+"""The application: every request goes through here, in one pass."""
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from os import urandom
-from time import monotonic, perf_counter
+from time import monotonic
 from typing import Any, Final
 
 import msgspec
 
 from pullrisk.errors import PullriskError, StoreError
+from pullrisk.serve.deadlines import Deadlines
 from pullrisk.serve.endpoints import Endpoints, Handler
-from pullrisk.serve.http import Header, ProblemError, Receive, Request, Response, Scope, Send
+from pullrisk.serve.http import Exchange, Header, ProblemError, Request, Response, Scope
 from pullrisk.serve.limits import RateLimit
 from pullrisk.serve.openapi import document, page
 from pullrisk.serve.routes import Route, Table
 from pullrisk.serve.service import Service
 
-_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.:-]{1,64}")
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _UNKNOWN: Final = "unknown"
+_NO_SNIFFING: Final = ("x-content-type-options", "nosniff")
+_CLOSE: Final = ("connection", "close")
 _PREFLIGHT: Final[tuple[Header, ...]] = (
-    (b"access-control-allow-methods", b"GET, POST"),
-    (b"access-control-allow-headers", b"authorization, content-type, x-api-key, x-request-id"),
-    (b"access-control-max-age", b"600"),
+    ("access-control-allow-methods", "GET, POST"),
+    ("access-control-allow-headers", "authorization, content-type, x-api-key, x-request-id"),
+    ("access-control-max-age", "600"),
 )
-Lifespan = Callable[[], Awaitable[Callable[[], Awaitable[None]]]]
-"""Starts what runs beside the requests; what it gives back ends that."""
 
 
 class App:
     """Routes, authenticates, limits, answers, counts and logs."""
 
-    def __init__(
-        self, service: Service, *, allow_open: bool, lifespan: Lifespan | None = None
-    ) -> None:
+    def __init__(self, service: Service, *, allow_open: bool) -> None:
         self.service = service
-        self._allow_open, self._lifespan = allow_open, lifespan
+        self.deadlines = Deadlines()
+        self._allow_open = allow_open
         self._table = Table()
         found = document(version("pullrisk"), batch=service.options.batch)
         self._endpoints = Endpoints(service, msgspec.json.encode(found), page(found))
         options = service.options
         self._limit = RateLimit(options.rate, options.burst)
-        self._origins = frozenset(origin.encode() for origin in options.cors_origins)
+        self._origins = frozenset(options.cors_origins)
         self._ids = urandom(4).hex()
         self._count = 0
         self._counters: dict[tuple[str, int], Any] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, or the start and the end of the process."""
-        if scope["type"] == "http":
-            await self._http(Request(scope, receive), send)
-        elif scope["type"] == "lifespan" and self._lifespan is not None:
-            await self._live(self._lifespan, receive, send)
-
-    async def _http(self, request: Request, send: Send) -> None:
-        started = perf_counter()
-        request_id = self._request_id(request)
+    async def __call__(self, scope: Scope, exchange: Exchange) -> None:
+        """Answer one request."""
+        started = monotonic()
+        request = Request(scope, exchange)
+        request.id = self._request_id(request)
         name = _UNKNOWN
         try:
-            if request.method == "OPTIONS" and request.headers.get(b"origin") in self._origins:
+            if request.method == "OPTIONS" and request.headers.get("origin") in self._origins:
                 response = Response(204, b"", headers=_PREFLIGHT)
             else:
                 route, name = self._route(request)
                 if not route.open:
                     self._admit(request)
-                handler: Handler = getattr(self._endpoints, route.handler)
-                response = await self._answer(handler, request)
+                response = await self._answer(route, request, started)
         except ProblemError as problem:
-            response = problem.response(request_id.decode())
+            response = problem.response(request.id)
         except StoreError as error:
             text = f"the pull store cannot be read: {error.args[0]}"
-            response = ProblemError(503, text).response(request_id.decode())
+            response = ProblemError(503, text).response(request.id)
         except Exception as error:
             if not isinstance(error, PullriskError):
-                self.service.log.exception("defect", request_id=request_id.decode())
+                self.service.log.exception("defect", request_id=request.id)
             text = "a defect of pullrisk; the log has it under this request_id"
-            response = ProblemError(500, text).response(request_id.decode())
-        await self._send(request, response, request_id, send)
-        self._record(request, response, request_id, name, perf_counter() - started)
+            response = ProblemError(500, text).response(request.id)
+        exchange.response_bytes(response.status, self._headers(request, response), response.body)
+        self._record(request, response, name, monotonic() - started)
 
     def _route(self, request: Request) -> tuple[Route, str]:
         routes, request.parameters = self._table.find(request.path)
@@ -88,7 +81,7 @@ class App:
         route = routes.get(method)
         if route is None:
             allowed = ", ".join(routes)
-            allow = (b"allow", allowed.encode())
+            allow = ("allow", allowed)
             raise ProblemError(405, f"this path answers {allowed}", headers=(allow,))
         return route, route.path
 
@@ -96,52 +89,53 @@ class App:
         """Let the key's requests in, at its rate."""
         keys = self.service.parts.keys
         if keys.required or not self._allow_open:
-            name = keys.name_of(_presented(request.headers))
+            name = keys.name_of(_presented(request))
             if name is None:
-                challenge = (b"www-authenticate", b"Bearer")
+                challenge = ("www-authenticate", "Bearer")
                 raise ProblemError(401, "send a key that holds", headers=(challenge,))
             request.key = name
         wait = self._limit.wait(request.key, monotonic())
         if wait:
-            later = (b"retry-after", str(wait).encode())
+            later = ("retry-after", str(wait))
             raise ProblemError(429, f"this key may ask again in {wait} s", headers=(later,))
 
-    async def _answer(self, handler: Handler, request: Request) -> Response:
-        options = self.service.options
+    async def _answer(self, route: Route, request: Request, started: float) -> Response:
+        options, running = self.service.options, self.deadlines.running
+        posted = request.method == "POST"
+        request.expires = started + (options.body_timeout if posted else options.timeout)
+        handler: Handler = getattr(self._endpoints, route.handler)
+        running.add(request)
         try:
-            first = options.body_timeout if request.method == "POST" else options.timeout
-            async with asyncio.timeout(first) as request.clock:
-                return await handler(request)
-        except TimeoutError:
-            if request.method == "POST" and not request.arrived:
+            return await handler(request)
+        except asyncio.CancelledError:
+            if not request.overdue:
+                raise
+            if request.task is not None:
+                request.task.uncancel()
+            if posted and not request.arrived:
                 text = f"the body did not arrive within {options.body_timeout:g} seconds"
-                raise ProblemError(408, text, headers=((b"connection", b"close"),)) from None
+                raise ProblemError(408, text, headers=(_CLOSE,)) from None
             raise ProblemError(504, f"no answer within {options.timeout:g} seconds") from None
+        finally:
+            running.discard(request)
 
-    async def _send(
-        self, request: Request, response: Response, request_id: bytes, send: Send
-    ) -> None:
+    def _headers(self, request: Request, response: Response) -> list[Header]:
         headers: list[Header] = [
-            (b"content-type", response.content_type),
-            (b"content-length", str(len(response.body)).encode()),
-            (b"x-request-id", request_id),
-            (b"x-content-type-options", b"nosniff"),
+            ("content-type", response.content_type),
+            ("x-request-id", request.id),
+            _NO_SNIFFING,
             *response.headers,
         ]
         if self._origins:
             headers += self._cors(request)
-        body = b"" if request.method == "HEAD" else response.body
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        return headers
 
-    def _record(
-        self, request: Request, response: Response, request_id: bytes, name: str, seconds: float
-    ) -> None:
+    def _record(self, request: Request, response: Response, name: str, seconds: float) -> None:
         self._count_one(name, response.status, seconds, len(response.body))
         if self.service.options.access_log:
             self.service.log.info(
                 "request",
-                id=request_id.decode(),
+                id=request.id,
                 method=request.method,
                 path=request.path,
                 status=response.status,
@@ -163,35 +157,25 @@ class App:
         own[1].observe(seconds)
         own[2].observe(size)
 
-    def _request_id(self, request: Request) -> bytes:
-        given = request.headers.get(b"x-request-id")
+    def _request_id(self, request: Request) -> str:
+        given = request.headers.get("x-request-id")
         if given is not None and _REQUEST_ID.fullmatch(given):
             return given
         self._count += 1
-        return f"{self._ids}-{self._count:x}".encode()
+        return f"{self._ids}-{self._count:x}"
 
     def _cors(self, request: Request) -> list[Header]:
-        origin = request.headers.get(b"origin", b"")
-        if origin not in self._origins:
-            return [(b"vary", b"origin")]
-        return [(b"access-control-allow-origin", origin), (b"vary", b"origin")]
-
-    async def _live(self, lifespan: Lifespan, receive: Receive, send: Send) -> None:
-        await receive()
-        try:
-            end = await lifespan()
-        except Exception as error:
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
-            return
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await end()
-        await send({"type": "lifespan.shutdown.complete"})
+        origin = request.headers.get("origin")
+        if origin is None or origin not in self._origins:
+            return [("vary", "origin")]
+        return [("access-control-allow-origin", origin), ("vary", "origin")]
 
 
-def _presented(headers: dict[bytes, bytes]) -> str:
+def _presented(request: Request) -> str:
     """The key that a request shows: a bearer token, or X-API-Key."""
-    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() == b"bearer" and token:
-        return token.strip().decode("latin-1")
-    return headers.get(b"x-api-key", b"").decode("latin-1")
+    shown = request.headers.get("authorization")
+    if shown is not None:
+        scheme, _, token = shown.partition(" ")
+        if scheme.lower() == "bearer" and token:
+            return token.strip()
+    return request.headers.get("x-api-key") or ""

@@ -12,7 +12,7 @@ from pullrisk.pulls.record import Pull
 from pullrisk.serve import shapes
 from pullrisk.serve.asked import parse, parse_rows
 from pullrisk.serve.board import Board, Wanted, page
-from pullrisk.serve.http import ProblemError, Request, Response, json_response
+from pullrisk.serve.http import JSON, ProblemError, Request, Response, json_response
 from pullrisk.serve.metrics import CONTENT_TYPE
 from pullrisk.serve.scoring import score
 from pullrisk.serve.service import Service
@@ -141,13 +141,13 @@ class Endpoints:
 
     async def docs(self, request: Request) -> Response:
         """The same for people."""
-        policy = b"default-src 'none'; style-src 'unsafe-inline'"
-        headers = ((b"content-security-policy", policy),)
-        return Response(200, self._docs, b"text/html; charset=utf-8", headers)
+        policy = "default-src 'none'; style-src 'unsafe-inline'"
+        headers = (("content-security-policy", policy),)
+        return Response(200, self._docs, "text/html; charset=utf-8", headers)
 
     async def _body(self, request: Request) -> bytes:
-        kind = request.headers.get(b"content-type", b"application/json")
-        if kind.partition(b";")[0].strip().lower() != b"application/json":
+        kind = request.headers.get("content-type") or JSON
+        if kind != JSON and kind.partition(";")[0].strip().lower() != JSON:
             raise ProblemError(415, "the body has to be application/json")
         options = self.service.options
         return await request.body(limit=int(options.body_mb * _MB), seconds=options.timeout)

@@ -1,27 +1,51 @@
-"""Requests, responses and problems (RFC 9457), as thin as ASGI allows.
+"""Requests, responses and problems (RFC 9457), as thin as granian's RSGI allows.
 
 A web framework costs more than the scoring itself: docs/decisions has the figures.
 """
 
-from asyncio import Timeout, get_running_loop
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final, TypeAlias
+from asyncio import Task, current_task
+from collections.abc import AsyncIterator, Awaitable
+from time import monotonic
+from typing import Any, Final, Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
 import msgspec
 
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Header: TypeAlias = tuple[bytes, bytes]
+Header: TypeAlias = tuple[str, str]
 
-JSON: Final = b"application/json"
-PROBLEM: Final = b"application/problem+json"
-_WANTED: Final = frozenset(
-    (b"authorization", b"x-api-key", b"content-length", b"content-type", b"x-request-id",
-     b"origin", b"traceparent", b"access-control-request-method")
-)  # fmt: skip
+JSON: Final = "application/json"
+PROBLEM: Final = "application/problem+json"
 _encoder: Final = msgspec.json.Encoder()
+
+
+class Headers(Protocol):
+    """The headers of a request, by lower-case names."""
+
+    def get(self, key: str, /) -> str | None:
+        """The first value; None too where it is no text."""
+
+
+class Scope(Protocol):
+    """The head of a request, as RSGI gives it."""
+
+    method: str
+    path: str
+    query_string: str
+    headers: Headers
+
+
+class Exchange(Protocol):
+    """RSGI's protocol object: reads the body, sends the response."""
+
+    def __call__(self) -> Awaitable[bytes]:
+        """The whole body."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The body in parts."""
+
+    def response_bytes(self, status: int, headers: list[Header], body: bytes, /) -> None:
+        """Send a whole response."""
+
 
 TITLES: Final = {
     400: "Malformed request",
@@ -73,7 +97,7 @@ class Response:
         self,
         status: int,
         body: bytes,
-        content_type: bytes = JSON,
+        content_type: str = JSON,
         headers: tuple[Header, ...] = (),
     ) -> None:
         self.status, self.body = status, body
@@ -86,29 +110,29 @@ def json_response(value: object, *, status: int = 200) -> Response:
 
 
 class Request:
-    """One request: what of its head is ever looked at, and its body on demand."""
+    """One request: its head, its body on demand, and the moment when it has to be answered."""
 
     __slots__ = (
-        "_receive", "arrived", "clock", "headers", "key", "method", "parameters", "path",
-        "query_string",
+        "_exchange", "arrived", "expires", "headers", "id", "key", "method", "overdue",
+        "parameters", "path", "query_string", "span", "task",
     )  # fmt: skip
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        self.query_string: bytes = scope["query_string"]
-        self.headers: dict[bytes, bytes] = {
-            name: value for name, value in scope["headers"] if name in _WANTED
-        }
+    def __init__(self, scope: Scope, exchange: Exchange) -> None:
+        self.method, self.path = scope.method, scope.path
+        self.query_string, self.headers = scope.query_string, scope.headers
         self.parameters: tuple[str, ...] = ()
-        self.key = ""
-        self.arrived = False
-        self.clock: Timeout | None = None
-        self._receive = receive
+        self.id = self.key = ""
+        self.arrived = self.overdue = False
+        self.expires = 0.0
+        self.task: Task[Any] | None = current_task()
+        self.span: Any = None
+        self._exchange = exchange
 
     def query(self) -> dict[str, str]:
         """The query's parameters; ProblemError 422 where one comes twice."""
-        pairs = parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True)
+        if not self.query_string:
+            return {}
+        pairs = parse_qsl(self.query_string, keep_blank_values=True)
         found = dict(pairs)
         if len(found) < len(pairs):
             raise ProblemError(422, "a query parameter is given twice")
@@ -116,34 +140,36 @@ class Request:
 
     async def body(self, *, limit: int, seconds: float) -> bytes:
         """The whole body; then `seconds` remain to answer. ProblemError 413 beyond `limit`."""
-        declared = self.headers.get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > limit:
+        declared = self.headers.get("content-length")
+        if declared is None:
+            body = await self._parts(limit)
+        elif not declared.isdecimal() or int(declared) > limit:
             raise _too_large(limit)
-        body = await self._read(limit)
+        else:
+            body = await self._whole()
         self.arrived = True
-        if self.clock is not None:
-            self.clock.reschedule(get_running_loop().time() + seconds)
+        self.expires = monotonic() + seconds
         return body
 
-    async def _read(self, limit: int) -> bytes:
-        message = await self._receive()
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body"):
-            if len(body) > limit:
-                raise _too_large(limit)
-            return body
-        parts, size = [body], len(body)
-        while message.get("more_body"):
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ProblemError(400, "the client went away")
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > limit:
-                raise _too_large(limit)
+    async def _whole(self) -> bytes:
+        try:
+            return await self._exchange()
+        except RuntimeError:  # RSGI's errors
+            raise ProblemError(400, "the client went away") from None
+
+    async def _parts(self, limit: int) -> bytes:
+        parts, size = [], 0
+        try:
+            async for part in self._exchange:
+                parts.append(part)
+                size += len(part)
+                if size > limit:
+                    raise _too_large(limit)
+        except RuntimeError:
+            raise ProblemError(400, "the client went away") from None
         return b"".join(parts)
 
 
 def _too_large(limit: int) -> ProblemError:
     text = f"the body may have at most {limit:,} bytes"
-    return ProblemError(413, text, headers=((b"connection", b"close"),))
+    return ProblemError(413, text, headers=(("connection", "close"),))

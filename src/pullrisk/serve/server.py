@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from threading import Timer
 from typing import Any, Final
@@ -44,7 +44,7 @@ class Server(MPServer):
             "pullrisk.serve",
             address=options.host,
             port=options.port,
-            interface=Interfaces.ASGI,
+            interface=Interfaces.RSGI,
             workers=options.workers,
             loop=Loops.uvloop,
             websockets=False,
@@ -95,40 +95,46 @@ class Server(MPServer):
         super()._respawn_workers(workers, *args, **kwargs)
 
 
-def run(options: ServeOptions, make_app: Callable[[], App]) -> int:
-    """Serve until told to stop; the exit code. `make_app` is called in every worker.
+class Worker:
+    """What granian runs in a process: the application, and what lives beside its requests."""
 
-    Raises SettingsError where the address cannot be listened at.
-    """
-    _refuse_taken(options)
-    server = Server(options)
-    server.serve(target_loader=make_app, wrap_loader=False)
-    if server.failed is not None:
-        return server.failed
-    return 0 if server.told_to_stop else 1
+    def __init__(self, app: App) -> None:
+        self._app, self._tasks = app, set[asyncio.Task[Any]]()
+        self.__rsgi__ = app.__call__
 
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.run_until_complete(self._start())
 
-def lifespan(service: Service) -> Callable[[], Awaitable[Callable[[], Awaitable[None]]]]:
-    """What runs beside the requests of a worker: signals, and looks at the lake and the keys."""
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self._app.service.close()
 
-    async def start() -> Callable[[], Awaitable[None]]:
+    async def _start(self) -> None:
+        service = self._app.service
         try:
             await service.start()
         except PullriskError as error:
             service.log.error("not started", error=str(error))
             print(f"error: {error}", file=sys.stderr, flush=True)
             os._exit(error.exit_code)
-        tasks = {asyncio.create_task(_look_again(service))}
-        _listen(service, tasks)
+        running = _look_again(service), self._app.deadlines.watch()
+        self._tasks.update(asyncio.create_task(each) for each in running)
+        _listen(service, self._tasks)
 
-        async def end() -> None:
-            for task in tasks:
-                task.cancel()
-            service.close()
 
-        return end
+def run(options: ServeOptions, make_worker: Callable[[], Worker]) -> int:
+    """Serve until told to stop; the exit code. `make_worker` is called in every process.
 
-    return start
+    Raises SettingsError where the address cannot be listened at.
+    """
+    _refuse_taken(options)
+    server = Server(options)
+    # RSGI takes any object with `__rsgi__`, whatever granian's annotation says.
+    server.serve(target_loader=make_worker, wrap_loader=False)  # type: ignore[arg-type]
+    if server.failed is not None:
+        return server.failed
+    return 0 if server.told_to_stop else 1
 
 
 def _listen(service: Service, tasks: set["asyncio.Task[Any]"]) -> None:
