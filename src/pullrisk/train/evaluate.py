@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pullrisk.errors import NotEnoughDataError
 from pullrisk.model.bundle import Bundle
 from pullrisk.progress import Progress
-from pullrisk.train import figures
+from pullrisk.train import breakdowns, figures
 from pullrisk.train.baselines import Past, Scorer, isolation_forest, risk_baselines
 from pullrisk.train.dataset import UNKNOWN, Dataset, Target
 from pullrisk.train.metrics import Floats, poisson_weights
@@ -75,6 +75,8 @@ def evaluate(
         task.advance()
     risk = judged.scores.get(OURS)
     ours = (risk, judged.labels) if risk is not None and judged.labels.any() else None
+    parts = breakdowns.Judged.of(dataset, judged.rows, *ours) if ours else None
+    drawn = {"resamples": options.resamples, "seed": options.seed}
     return Evaluation(
         target=options.target,
         pulls=len(judged.labels),
@@ -93,6 +95,8 @@ def evaluate(
         repositories=figures.by_repository(
             risk, judged.labels, judged.groups, dataset.repositories
         ),
+        segments=breakdowns.segments(parts, **drawn) if parts else [],
+        costs=breakdowns.costs(parts, **drawn) if parts else [],
         notes=_notes(bundle, judged),
     )
 
@@ -127,8 +131,9 @@ class _Windows:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """Labelled test pulls: labels, repository codes and bands [m], and every model's scores."""
+    """Labelled test pulls, `rows` of n: labels, repositories, bands [m], every model's scores."""
 
+    rows: NDArray[np.bool_]
     labels: NDArray[np.int8]
     groups: NDArray[np.int32]
     bands: NDArray[np.str_]
@@ -152,7 +157,7 @@ class _Judged:
             for code in np.unique(groups).tolist():
                 own = groups == code
                 bands[own] = bundle.bands(scores[OURS][own], dataset.repositories[code])
-        return cls(labels[rows], groups, bands, scores)
+        return cls(rows, labels[rows], groups, bands, scores)
 
     @property
     def both_classes(self) -> bool:

@@ -82,6 +82,37 @@ class RepositoryFigures(msgspec.Struct, frozen=True):
     top_10: float | None
 
 
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures of one kind of pulls, such as first pulls of their authors.
+
+    `auc` is the one within repositories, `flagged` the share of these pulls among their
+    repositories' riskiest tenth, `caught` the share of the positives among those; `predicted`
+    and `observed` are the mean risk and the share of positives.
+    """
+
+    kind: str
+    name: str
+    pulls: int
+    positives: int
+    auc: Interval
+    flagged: float
+    caught: Interval
+    predicted: float
+    observed: Interval
+    calibration_error: float
+
+
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """What it costs when each repository reviews the riskiest `share` of its pulls."""
+
+    share: float
+    reviews: int
+    caught: int
+    caught_share: Interval
+    reviews_per_catch: Interval
+    reviews_per_catch_at_random: float | None
+
+
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """A model judged on later pulls than it was trained on, beside the plain baselines.
 
@@ -104,6 +135,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     reconstruction: Reconstruction
     novelty: Novelty | None
     repositories: list[RepositoryFigures]
+    segments: list[Segment] = []
+    costs: list[Cost] = []
     notes: list[str]
 
     def flat(self) -> dict[str, float]:

@@ -1,0 +1,156 @@
+"""How a model does for kinds of pulls, and what its use costs: n labelled pulls and their risk."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pullrisk.train import metrics
+from pullrisk.train.dataset import Dataset
+from pullrisk.train.figures import SHARES, interval
+from pullrisk.train.metrics import Floats, Reliability, poisson_weights
+from pullrisk.train.report import Cost, Interval, Segment
+
+FLAGGED: Final = 0.10
+"""The share of each repository's pulls that counts as flagged within a segment."""
+_CHUNK: Final = 50
+_SMALL, _LARGE = 2_000, 10_000
+_SIZES: Final = ("under 2,000 pulls", "2,000 to 10,000", "over 10,000")
+_NEWNESS: Final = ("first pull", "1 to 9 pulls before", "10 to 99 before", "100 or more before")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Labelled pulls [n] of one window with labels (0 or 1) and risk; `sizes` [repositories]
+    tells how many pulls each repository ever merged."""
+
+    pulls: Dataset
+    labels: NDArray[np.int8]
+    risk: NDArray[np.float64]
+    sizes: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        rows: NDArray[np.bool_],
+        risk: NDArray[np.float64],
+        labels: NDArray[np.int8],
+    ) -> "Judged":
+        """The masked rows of a dataset, with their risk and labels."""
+        sizes = np.bincount(dataset.repository, minlength=len(dataset.repositories))
+        return cls(dataset.take(rows), labels, risk, sizes)
+
+    @property
+    def groups(self) -> NDArray[np.int32]:
+        """The repository's code of each pull, [n]."""
+        return self.pulls.repository
+
+
+def segments(judged: Judged, *, resamples: int, seed: int) -> list[Segment]:
+    """Figures by size of the repository, by how new the author is, and for bots and people.
+
+    Kinds whose feature the table lacks, and segments without pulls, are left out.
+    """
+    flagged = metrics.top_share(judged.risk, judged.groups, FLAGGED)
+    return [
+        _segment(kind, name, judged, rows, flagged, _weights(int(rows.sum()), resamples, seed))
+        for kind, masks in _kinds(judged)
+        for name, rows in masks.items()
+        if rows.any()
+    ]
+
+
+def costs(judged: Judged, *, resamples: int, seed: int) -> list[Cost]:
+    """Reviews asked for each positive caught, when every repository reviews its riskiest share."""
+    labels = judged.labels
+    weights = _weights(len(labels), resamples, seed)
+    found = []
+    for share in SHARES:
+        flagged = metrics.top_share(judged.risk, judged.groups, share)
+        precision = metrics.precision(flagged, labels, weights)
+        with np.errstate(divide="ignore"):
+            reviews = np.where(precision > 0, 1 / precision, np.nan)
+        found.append(
+            Cost(
+                share=share,
+                reviews=int(flagged.sum()),
+                caught=int((flagged & (labels == 1)).sum()),
+                caught_share=interval(metrics.recall(flagged, labels, weights)),
+                reviews_per_catch=interval(reviews),
+                reviews_per_catch_at_random=_ratio(len(labels), int((labels == 1).sum())),
+            )
+        )
+    return found
+
+
+def _kinds(judged: Judged) -> Iterator[tuple[str, Mapping[str, NDArray[np.bool_]]]]:
+    size = judged.sizes[judged.groups]
+    place = np.digitize(size, (_SMALL, _LARGE + 1))
+    yield "repository", {name: place == at for at, name in enumerate(_SIZES)}
+    bot = _feature(judged, "author_bot")
+    if bot is not None:
+        yield "account", {"person": bot == 0, "bot": bot != 0}
+    merged = _feature(judged, "author_merged")
+    if merged is not None:
+        person = np.ones(len(merged), bool) if bot is None else bot == 0
+        place = np.digitize(merged, (1, 10, 100))
+        yield "author", {name: person & (place == at) for at, name in enumerate(_NEWNESS)}
+
+
+def _feature(judged: Judged, name: str) -> NDArray[np.float32] | None:
+    if name not in judged.pulls.names:
+        return None
+    return np.asarray(judged.pulls.x[:, judged.pulls.names.index(name)])
+
+
+def _segment(
+    kind: str,
+    name: str,
+    judged: Judged,
+    rows: NDArray[np.bool_],
+    flagged: NDArray[np.bool_],
+    weights: Floats,
+) -> Segment:
+    labels, risk, flags = judged.labels[rows], judged.risk[rows], flagged[rows]
+    return Segment(
+        kind=kind,
+        name=name,
+        pulls=len(labels),
+        positives=int((labels == 1).sum()),
+        auc=_auc(risk, labels, judged.groups[rows], weights),
+        flagged=float(flags.mean()),
+        caught=interval(metrics.recall(flags, labels, weights)),
+        predicted=float(risk.mean()),
+        observed=interval(_share(labels, weights)),
+        calibration_error=Reliability.of(risk, labels).expected_error,
+    )
+
+
+def _auc(
+    risk: NDArray[np.float64],
+    labels: NDArray[np.int8],
+    groups: NDArray[np.int32],
+    weights: Floats,
+) -> Interval:
+    parts = [  # in chunks, to bound the memory
+        metrics.within_auc(risk, labels, groups, weights[start : start + _CHUNK])[1]
+        for start in range(0, len(weights), _CHUNK)
+    ]
+    return interval(np.concatenate(parts))
+
+
+def _share(labels: NDArray[np.int8], weights: Floats) -> Floats:
+    everyone = weights.sum(axis=1)
+    return np.asarray(weights @ (labels == 1) / np.where(everyone > 0, everyone, np.nan))
+
+
+def _weights(n: int, resamples: int, seed: int) -> Floats:
+    """All ones, for the plain figure, and then the resamples."""
+    return np.vstack([np.ones(n), poisson_weights(n, resamples=resamples, seed=seed)])
+
+
+def _ratio(whole: int, part: int) -> float | None:
+    return whole / part if part else None
