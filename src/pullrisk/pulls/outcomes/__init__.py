@@ -7,10 +7,11 @@ labels.py   the fate of every pull of a finished history: `outcomes`, `Outcome`
 """
 
 from pullrisk.pulls.outcomes.claims import Claim, claims, is_reland, is_revert, is_undo
-from pullrisk.pulls.outcomes.labels import Outcome, outcomes
+from pullrisk.pulls.outcomes.labels import LABEL_DEFINITION, Outcome, outcomes
 from pullrisk.pulls.outcomes.linker import Link, Linker, LinkerState
 
 __all__ = [
+    "LABEL_DEFINITION",
     "Claim",
     "Link",
     "Linker",

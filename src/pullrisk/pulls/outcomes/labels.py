@@ -9,6 +9,8 @@ import msgspec
 from pullrisk.pulls.outcomes.linker import Link, Linker
 from pullrisk.pulls.record import Pull
 
+LABEL_DEFINITION: Final = 1
+"""Version of the rules that say what was reverted or hot-fixed; raise it when they change."""
 MATURITY: Final = timedelta(days=90)
 """How long after its merge a pull is watched before it counts as clean."""
 

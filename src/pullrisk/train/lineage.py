@@ -1,0 +1,63 @@
+"""Where a model comes from: code, data, features, labels; as tags of a run and of a version."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from shutil import which
+from typing import Final
+
+from pullrisk.features import SCHEMA_HASH
+from pullrisk.pulls.outcomes import LABEL_DEFINITION
+from pullrisk.train.dataset import Dataset, Target
+
+COMMIT_VARIABLE: Final = "GIT_COMMIT"
+"""Where an image names the commit that it was built from."""
+
+
+def lineage(
+    dataset: Dataset, source: Mapping[str, str], *, target: Target, schema_hash: str = SCHEMA_HASH
+) -> dict[str, str]:
+    """What made a model, by tag: `source` (such as the lake and its Delta `version`) and the rest.
+
+    `label_definition` is the version of the rules that find reverts and hot-fixes, the target
+    and the maturity window, as in `1 reverted 90d`.
+    """
+    days = dataset.maturity / 86_400_000_000
+    return {
+        **{f"dataset_{name}": value for name, value in source.items()},
+        "dataset_rows": str(len(dataset)),
+        "schema_hash": schema_hash,
+        "label_definition": f"{LABEL_DEFINITION} {target} {days:g}d",
+        **_code(),
+    }
+
+
+def _code() -> dict[str, str]:
+    found = {}
+    with suppress(PackageNotFoundError):
+        found["pullrisk_version"] = version("pullrisk")
+    commit = os.environ.get(COMMIT_VARIABLE, "").strip() or _checkout()
+    return found | ({"git_commit": commit} if commit else {})
+
+
+def _checkout() -> str | None:
+    """The commit of this code, where Git tracks this very file; `-dirty` where it was changed.
+
+    An installation inside somebody else's checkout is not of that checkout.
+    """
+    git, file = which("git"), Path(__file__)
+    if git is None:
+        return None
+
+    def ask(*arguments: str) -> str | None:
+        command = [git, "-C", str(file.parent), *arguments]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        return found.stdout.strip() if found.returncode == 0 else None
+
+    if ask("ls-files", "--error-unmatch", file.name) is None:
+        return None
+    commit, changes = ask("rev-parse", "HEAD"), ask("status", "--porcelain", "--", "..")
+    return f"{commit}-dirty" if commit and changes else commit
