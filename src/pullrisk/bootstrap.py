@@ -104,14 +104,18 @@ def tracking(settings: Settings) -> "Tracking":
 
 
 def load_model(settings: Settings, reference: str | None = None) -> "Bundle":
-    """A model: a file, a registered version (`3`) or alias (`@champion`), or the last trained.
+    """A model: `general`, a file, a registered version (`3`) or alias (`@champion`), or the last
+    trained.
 
     Raises ModelError, and MissingExtraError where a registered one is asked for without mlflow.
     """
     from pullrisk.model.bundle import Bundle
+    from pullrisk.model.general import GENERAL, general_bundle
 
     if reference is None:
         return Bundle.load(settings.home / MODEL_FILE)
+    if reference == GENERAL:
+        return general_bundle()
     if not reference.startswith("@") and not reference.isdecimal():
         return Bundle.load(Path(reference))
     from pullrisk.train.tracking import download

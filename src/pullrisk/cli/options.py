@@ -44,7 +44,8 @@ Model: TypeAlias = Annotated[
     typer.Option(
         "--model",
         metavar="MODEL",
-        help="A file, a registered version (3) or alias (@champion); else the last trained.",
+        help="A file, a registered version (3) or alias (@champion), or general, the model that "
+        "comes with pullrisk; else the last trained.",
         show_default=False,
     ),
 ]

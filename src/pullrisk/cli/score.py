@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, TypeAlias
 
 import typer
 
-from pullrisk.cli import options
+from pullrisk.cli import fetch, options
 from pullrisk.cli.output import print_json, say, warn
+from pullrisk.cli.score_git import Clone, score_clone
 from pullrisk.cli.session import Session
 from pullrisk.cli.tables import print_scores
 from pullrisk.errors import InputError, NotEnoughDataError
@@ -40,6 +41,15 @@ Recent: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+Git: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--git",
+        metavar="PATH",
+        help="A local clone: score its latest merges, or those of --file, at once.",
+        show_default=False,
+    ),
+]
 Explain: TypeAlias = Annotated[
     bool, typer.Option("--explain/--no-explain", help="Say why, or only how much.")
 ]
@@ -53,6 +63,8 @@ def run(
     recent: Recent = None,
     repository: options.Repositories = None,
     file: options.File = None,
+    git: Git = None,
+    ref: fetch.Ref = "HEAD",
     model: options.Model = None,
     explain: Explain = True,
     by_risk: ByRisk = False,
@@ -65,7 +77,15 @@ def run(
     Merged ones are scored with what was known just before their merge, open ones with what is
     known now. Novelty is the percentile among the repository's pull requests.
 
+    With --git, a clone is enough: its history is folded on the spot and nothing is stored. The
+    model is the last trained where that knows the repository, else the general one, which is
+    part of pullrisk.
+
     [bold]Examples[/bold]
+
+      pullrisk score --git ~/src/project --by-risk
+
+      pullrisk score --git . --file open.jsonl
 
       pullrisk score rails/rails#54321
 
@@ -74,14 +94,30 @@ def run(
       pullrisk score --file open.jsonl --json | jq '.[] | select(.band == "high")'
     """
     with Session.open(stage="model-serving", home=home, quiet=quiet) as session:
-        pulls = list(_pulls(session, references or [], repository or [], recent, file or []))
-        scored = score(session, pulls, model=model, explained=explain)
+        if git is not None:
+            if references:
+                raise typer.BadParameter("with --git, name no pull requests: give --recent")
+            clone = Clone(path=git, repository=next(iter(repository or ()), None), ref=ref)
+            scored, name = score_clone(
+                session,
+                clone,
+                pulls=[pull for path in file or () for pull in _from_file(path)],
+                recent=recent or DEFAULT_RECENT,
+                model=model,
+                explained=explain,
+            )
+            note = f"scored with {name}"
+        else:
+            pulls = list(_pulls(session, references or [], repository or [], recent, file or []))
+            scored, note = score(session, pulls, model=model, explained=explain), ""
     if by_risk:
         scored = riskiest_first(scored)
     if as_json:
         print_json(scored)
         return
     print_scores(scored)
+    if note:
+        say(note)
     _warn(scored)
 
 

@@ -74,6 +74,10 @@ class Bundle:
             )
         return cls(session, metadata, data)
 
+    def with_metadata(self, metadata: Metadata) -> "Bundle":
+        """The same graph beside other metadata."""
+        return Bundle(self._session, metadata, self.data)
+
     def raw(
         self, x: NDArray[np.float32]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:

@@ -1,6 +1,6 @@
 """What a bundle carries beside its graph: facts, typical values and score distributions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -38,14 +38,18 @@ class Distribution(msgspec.Struct, frozen=True, dict=True):
         repositories: Sequence[str],
     ) -> "Distribution":
         """Measure scores [n] of pulls whose repository is `repositories[codes]`."""
-        pooled = np.quantile(scores, LEVELS)
-        own: dict[str, list[float]] = {}
-        for code, name in enumerate(repositories):
-            part = scores[codes == code]
-            if len(part):
-                weight = len(part) / (len(part) + _PRIOR_PULLS)
-                own[name] = _short(weight * np.quantile(part, LEVELS) + (1 - weight) * pooled)
-        return cls(_short(pooled), own)
+        all_of_it = cls(_short(np.quantile(scores, LEVELS)), {})
+        own = {name: scores[codes == code] for code, name in enumerate(repositories)}
+        return all_of_it.including({name: part for name, part in own.items() if len(part)})
+
+    def including(self, scores: Mapping[str, NDArray[np.floating]]) -> "Distribution":
+        """The same, with the quantiles of more repositories measured on `scores` [n] of each."""
+        pooled = np.array(self.pooled)
+        own = dict(self.by_repository)
+        for name, part in scores.items():
+            weight = len(part) / (len(part) + _PRIOR_PULLS)
+            own[name] = _short(weight * np.quantile(part, LEVELS) + (1 - weight) * pooled)
+        return Distribution(self.pooled, own)
 
     def threshold(self, share: float, repository: str | None = None) -> float:
         """The score that the highest `share` of the repository's pulls exceed."""
@@ -84,6 +88,11 @@ class Typical(msgspec.Struct, frozen=True):
             if (codes == code).any()
         }
         return cls(_short(np.median(x, axis=0)), own)
+
+    def including(self, name: str, x: NDArray[np.float32]) -> "Typical":
+        """The same, with the median of one more repository's rows [n, d]."""
+        own = {**self.by_repository, name: _short(np.median(x, axis=0))}
+        return Typical(self.pooled, own)
 
     def row(self, repository: str | None = None) -> NDArray[np.float32]:
         """The typical pull of a repository, or of all where that one is not known, [d]."""

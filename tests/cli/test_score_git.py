@@ -1,0 +1,86 @@
+"""Scores from a clone alone, as a person asks for them."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pullrisk.cli import main
+from pullrisk.pulls.record import parse_rest
+from support.clones import make_clone
+from support.serving import opened, sample_lines
+
+PULLS = 300
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Kedro's first pull requests as a repository without an origin."""
+    pulls = sorted(
+        (parse_rest(line) for line in sample_lines(PULLS)), key=lambda one: str(one.merged_at)
+    )
+    return make_clone(tmp_path_factory.mktemp("clones") / "my kedro", pulls)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PULLRISK_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def answers(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:
+    assert main(["score", *arguments, "--json", "--quiet"]) == 0
+    found: list[dict[str, object]] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_a_clone_is_scored_at_once_with_reasons_and_leaves_nothing_behind(
+    clone: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scored = answers(capsys, "--git", str(clone), "--recent", "40")
+    assert len(scored) == 40
+    assert {one["repository"] for one in scored} == {"local/my-kedro"}
+    assert {one["basis"] for one in scored} == {"row"}
+    assert all(one["risk"] is not None and one["explanation"] for one in scored)
+    assert len({one["risk"] for one in scored}) > 10
+    assert {one["band"] for one in scored} >= {"low"}
+    assert not home.exists()
+
+
+def test_it_says_which_model_it_was(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["score", "--git", str(clone), "--recent", "1", "--quiet"]) == 0
+    assert "the general model" in capsys.readouterr().out
+
+
+def test_an_open_pull_request_of_a_file_is_scored_with_the_clone_s_history(
+    clone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "open.jsonl"
+    file.write_text(json.dumps(opened(PULLS + 1)), encoding="utf-8")
+    name = "kedro-org/kedro"
+    (scored,) = answers(capsys, "--git", str(clone), "--repository", name, "--file", str(file))
+    assert (scored["state"], scored["basis"]) == ("open", "history")
+
+
+def test_a_clone_without_pull_requests_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clone = make_clone(tmp_path / "plain", [])
+    identity = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
+    command = ["git", *identity, "commit", "-q", "--allow-empty", "-m", "work"]
+    subprocess.run(command, cwd=clone, check=True)
+    assert main(["score", "--git", str(clone), "--quiet"]) == 8
+    assert "names a pull request" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_there_is_bad_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["score", "--git", str(tmp_path / "nowhere")]) == 4
+    assert "no folder" in capsys.readouterr().err
+
+
+def test_references_and_a_clone_together_are_a_wrong_command_line(clone: Path) -> None:
+    assert main(["score", "o/r#1", "--git", str(clone)]) == 2
