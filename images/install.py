@@ -1,0 +1,127 @@
+"""Installs one stage's packages or pullrisk itself into a folder; runs inside a build.
+
+    install.py dependencies EXTRA FOLDER     # locked, of that extra of pyproject.toml alone
+    install.py tools                         # what builds pullrisk's wheel, locked too
+    install.py wheel FOLDER                  # that wheel, with the compiled fold
+    install.py code FOLDER WHEELS            # that wheel, unpacked
+
+Two runs leave the same bytes: wheels only, no time stamps, bytecode that names no time.
+"""
+
+import compileall
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from py_compile import PycInvalidationMode
+
+HERE = Path(__file__).parent
+TOOLS = HERE / "tools"
+MOMENT = 315_532_800
+"""1980-01-01, the oldest that a zip file can hold: the time of every file."""
+OWN = re.compile(r"pullrisk\[([\w,-]+)\]")
+NOTES = ("RECORD", "direct_url.json", "INSTALLER", "REQUESTED")
+"""What pip notes beside a package for its own use; there is no pip later."""
+
+
+def main(work: str, *arguments: str) -> None:
+    """Do one of the four."""
+    works = {"dependencies": dependencies, "tools": tools, "wheel": wheel, "code": code}
+    works[work](*arguments)
+
+
+def dependencies(extra: str, folder: str) -> None:
+    """The project's dependencies and those of the extra, at the versions of constraints.txt."""
+    project = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = sorted({*project["dependencies"], *requirements(project, extra)})
+    pip(folder, "--only-binary=:all:", *wanted)
+    prune(Path(folder))
+    settle(Path(folder))
+
+
+def tools() -> None:
+    """The build system of pyproject.toml, and what hatch_build.py asks for."""
+    project = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))
+    compiler = ("mypy", "msgspec", "numpy", "setuptools")
+    pip(str(TOOLS), "--only-binary=:all:", *project["build-system"]["requires"], *compiler)
+
+
+def wheel(folder: str) -> None:
+    """Build the wheel of the sources beside this file."""
+    own = {"PYTHONPATH": str(TOOLS), "PULLRISK_COMPILE": "1", "SOURCE_DATE_EPOCH": str(MOMENT)}
+    alone = ("--no-deps", "--no-index", "--no-build-isolation")
+    run_pip("wheel", *alone, "--wheel-dir", folder, str(HERE), **own)
+
+
+def code(folder: str, wheels: str) -> None:
+    """Unpack the wheel."""
+    pip(folder, "--no-deps", "--no-index", *map(str, Path(wheels).glob("*.whl")))
+    settle(Path(folder))
+
+
+def requirements(project: dict[str, dict[str, list[str]]], extra: str) -> Iterator[str]:
+    """What the extra names, with the extras that it names in turn."""
+    for each in project["optional-dependencies"][extra]:
+        own = OWN.fullmatch(each)
+        if own is None:
+            yield each
+        else:
+            for name in own[1].split(","):
+                yield from requirements(project, name)
+
+
+def pip(folder: str, *arguments: str) -> None:
+    """pip install into the folder, at the locked versions."""
+    locked = ("--constraint", str(HERE / "constraints.txt"), "--no-compile")
+    run_pip("install", *locked, "--target", folder, *arguments)
+
+
+def run_pip(*arguments: str, **environment: str) -> None:
+    """Run pip with the settings of the build's secrets, where there are any."""
+    for name, secret in (("PIP_CONFIG_FILE", "pip"), ("PIP_CERT", "ca")):
+        if (path := Path("/run/secrets", secret)).exists():
+            environment[name] = str(path)
+    command = [sys.executable, "-m", "pip", arguments[0], "--disable-pip-version-check"]
+    quiet = {"PIP_ROOT_USER_ACTION": "ignore", "PIP_PROGRESS_BAR": "off"}
+    subprocess.run([*command, *arguments[1:]], env=os.environ | quiet | environment, check=True)
+
+
+def prune(folder: Path) -> None:
+    """Delete what prune.toml lists: parts of packages that no stage runs."""
+    listed = tomllib.loads((HERE / "prune.toml").read_text(encoding="utf-8"))
+    for package, entry in listed.items():
+        if package != "every" and not (folder / package).exists():
+            continue
+        for pattern in entry["patterns"]:
+            delete(folder, pattern if package == "every" else f"{package}/{pattern}")
+
+
+def delete(folder: Path, pattern: str) -> None:
+    """Delete the files and folders of that pattern."""
+    for path in sorted(folder.glob(pattern)):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def settle(folder: Path) -> None:
+    """Compile to bytecode that is never checked against a time, and give every file one time."""
+    for name in NOTES:
+        delete(folder, f"*.dist-info/{name}")
+    for path in (folder, *folder.rglob("*")):
+        if path.is_dir() and path.name == "__pycache__":
+            shutil.rmtree(path)
+    unchecked = PycInvalidationMode.UNCHECKED_HASH
+    compileall.compile_dir(folder, quiet=2, stripdir=folder, invalidation_mode=unchecked)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+        os.utime(path, (MOMENT, MOMENT))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,48 @@
+# The model-serving stage: images/README.md says how it is run. Built by images/build.py.
+ARG BUILD_BASE
+ARG RUN_BASE
+
+FROM ${BUILD_BASE} AS wheel
+WORKDIR /build
+COPY constraints.txt pyproject.toml images/install.py ./
+RUN --mount=type=secret,id=pip --mount=type=secret,id=ca --mount=type=cache,target=/root/.cache/pip \
+    ["python3", "install.py", "tools"]
+COPY hatch_build.py README.md LICENSE ./
+COPY src ./src
+RUN ["python3", "install.py", "wheel", "/wheels"]
+
+FROM ${BUILD_BASE} AS dependencies
+WORKDIR /build
+COPY constraints.txt pyproject.toml images/install.py images/prune.toml ./
+RUN --mount=type=secret,id=pip --mount=type=secret,id=ca --mount=type=cache,target=/root/.cache/pip \
+    ["python3", "install.py", "dependencies", "model-serving", "/out"]
+
+FROM dependencies AS code
+COPY --from=wheel /wheels /wheels
+RUN ["python3", "install.py", "code", "/code", "/wheels"]
+
+FROM ${RUN_BASE}
+COPY --from=dependencies /out /app
+COPY --from=code /code /app
+ENV PYTHONPATH=/app PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1 HOME=/tmp \
+    PULLRISK_HOME=/tmp/pullrisk PULLRISK_LOG_FORMAT=json
+WORKDIR /etc/pullrisk
+USER 65532:65532
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
+    CMD ["/usr/bin/python3.11", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/healthz', timeout=2)"]
+ENTRYPOINT ["/usr/bin/python3.11", "-m", "pullrisk"]
+CMD ["serve", "--help"]
+ARG REVISION
+ARG CREATED
+ARG VERSION
+ARG BASE_NAME
+ARG BASE_DIGEST
+LABEL org.opencontainers.image.title="pullrisk model-serving" \
+      org.opencontainers.image.description="Risk and novelty of pull requests over HTTP" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.base.name="${BASE_NAME}" \
+      org.opencontainers.image.base.digest="${BASE_DIGEST}"

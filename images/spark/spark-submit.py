@@ -1,0 +1,30 @@
+#!/usr/bin/python3.11
+"""Spark's `spark-submit`, which pyspark runs to start its JVM, for an image without a shell.
+
+As Spark's own scripts do, it asks Spark's launcher for the command line and becomes it.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+MAIN = "org.apache.spark.deploy.SparkSubmit"
+
+
+def main() -> None:
+    """Become the JVM. The launcher ends each word of the command with a zero byte."""
+    jars = str(Path(os.environ["SPARK_HOME"], "jars", "*"))
+    java = str(Path(os.environ["JAVA_HOME"], "bin", "java"))
+    launcher = [java, "-Xmx128m", "-cp", jars, "org.apache.spark.launcher.Main", MAIN]
+    asked = subprocess.run([*launcher, *sys.argv[1:]], stdout=subprocess.PIPE, check=False)
+    if asked.returncode:
+        sys.exit(asked.returncode)
+    _, _, words = asked.stdout.partition(b"\0\n")
+    command = [word.decode() for word in words.split(b"\0")[:-1]]
+    own = {"PYTHONHASHSEED": "0", "SPARK_SCALA_VERSION": "2.13"}
+    os.execve(command[0], command, os.environ | own)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""`python -m pullrisk` is the command line."""
+
+import sys
+
+from pullrisk.cli import main
+
+sys.exit(main())
