@@ -1,0 +1,52 @@
+"""Whether a stage has to be built: its inputs now, beside those of the image it runs."""
+
+from dataclasses import asdict, dataclass
+
+from delivery.errors import RefusedError
+from delivery.git import Repository
+from delivery.inputs import stage_inputs
+from delivery.origin import origin
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided, and why."""
+
+    stage: str
+    build: bool
+    reason: str
+    fingerprint: str
+    changed: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """For programs."""
+        return asdict(self)
+
+
+def decide(repository: Repository, commit: str, stage: str) -> Decision:
+    """Compare with the commit that the running image was built from, never with the last push.
+
+    So a failed build is made up for by the next push, and a force-push hides nothing.
+    """
+    now = stage_inputs(repository, commit, stage)
+
+    def found(build: bool, reason: str, *changed: str) -> Decision:
+        return Decision(stage, build, reason, now.fingerprint, changed)
+
+    try:
+        running = origin(repository, commit, stage)
+    except RefusedError as error:
+        return found(True, f"the manifest names no image: {error.args[0]}")
+    if running.source is None:
+        return found(True, f"no commit of the workflow wrote {running.digest[:19]}")
+    if not repository.is_ancestor(running.source, commit):
+        return found(
+            True, f"{running.source[:12]}, which it was built from, is not in this history"
+        )
+    changed = now.differences(stage_inputs(repository, running.source, stage))
+    if changed:
+        more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+        return found(True, f"changed: {', '.join(changed[:_SHOWN])}{more}", *changed)
+    return found(False, f"nothing it is made from changed since {running.source[:12]}")

@@ -1,0 +1,108 @@
+"""Sigstore: statements signed by a workflow's identity, and verified against one identity alone."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat import asn1
+from cryptography.x509 import (
+    Certificate,
+    ExtensionNotFound,
+    ObjectIdentifier,
+    UnrecognizedExtension,
+)
+from sigstore.dsse import Statement
+from sigstore.errors import Error as SigstoreError
+from sigstore.errors import VerificationError
+from sigstore.models import Bundle, ClientTrustConfig
+from sigstore.oidc import IdentityToken, detect_credential
+from sigstore.sign import SigningContext
+from sigstore.verify import Verifier, policy
+
+from delivery.attestations import Signed, signed
+from delivery.errors import AwayError, InputError, RefusedError
+from delivery.stages import STAGING, WORKFLOW
+
+BUNDLE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
+"""Media type of what lies in the registry beside an image."""
+ISSUER: Final = "https://token.actions.githubusercontent.com"
+_GITHUB: Final = "https://github.com"
+_IN_TOTO: Final = "application/vnd.in-toto+json"
+_SOURCE_DIGEST: Final = ObjectIdentifier("1.3.6.1.4.1.57264.1.13")
+"""Fulcio's extension for the commit that the workflow ran on."""
+_TRIGGERS: Final = ("push", "workflow_dispatch")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The only workflow that may sign for a stage: stage.yml, called by the stage's, on staging."""
+
+    repository: str
+    stage: str
+
+    def policy(self) -> policy.VerificationPolicy:
+        """What the certificate has to say, all of it."""
+        home, ref = f"{_GITHUB}/{self.repository}", f"refs/heads/{STAGING}"
+        caller = f".github/workflows/{self.stage}.yml"
+        return policy.AllOf(
+            [
+                policy.OIDCIssuerV2(ISSUER),
+                policy.Identity(identity=f"{home}/{WORKFLOW}@{ref}"),
+                policy.OIDCBuildSignerURI(f"{home}/{WORKFLOW}@{ref}"),
+                policy.OIDCBuildConfigURI(f"{home}/{caller}@{ref}"),
+                policy.OIDCSourceRepositoryURI(home),
+                policy.OIDCSourceRepositoryRef(ref),
+                policy.OIDCRunnerEnvironment("github-hosted"),
+                policy.AnyOf([policy.OIDCBuildTrigger(each) for each in _TRIGGERS]),
+            ]
+        )
+
+
+def trust(path: Path | None) -> ClientTrustConfig:
+    """Sigstore's public instance, or another one described in a file (that of the tests)."""
+    if path is not None:
+        return ClientTrustConfig.from_json(path.read_text(encoding="utf-8"))
+    try:
+        return ClientTrustConfig.production()
+    except SigstoreError as error:
+        raise AwayError(f"Sigstore's root of trust cannot be read: {error}") from error
+
+
+def sign(statement: object, config: ClientTrustConfig) -> bytes:
+    """A bundle signed with this job's identity. Raises InputError outside of a GitHub job."""
+    token = detect_credential()
+    if token is None:
+        raise InputError(
+            "this is no job with an identity",
+            hint="run it in GitHub Actions, with permissions: id-token: write",
+        )
+    context = SigningContext.from_trust_config(config)
+    with context.signer(IdentityToken(token)) as signer:
+        bundle = signer.sign_dsse(Statement(json.dumps(statement).encode()))
+    return bundle.to_json().encode()
+
+
+def verify(data: bytes, who: Identity, config: ClientTrustConfig) -> Signed:
+    """The statement of a bundle. Raises RefusedError where any part of it does not hold.
+
+    Checked: certificate chain and its log, time, identity, inclusion in the transparency log,
+    signature (Sigstore client specification, https://docs.sigstore.dev/).
+    """
+    try:
+        bundle = Bundle.from_json(data)
+        kind, payload = Verifier(trusted_root=config.trusted_root).verify_dsse(bundle, who.policy())
+        source = _source(bundle.signing_certificate)
+        found = json.loads(payload)
+    except (VerificationError, SigstoreError, ExtensionNotFound, ValueError) as error:
+        raise RefusedError(f"the signature does not hold: {error}") from error
+    if kind != _IN_TOTO or not isinstance(found, dict):
+        raise RefusedError(f"what is signed is no in-toto statement but {kind}")
+    return signed(found, source)
+
+
+def _source(certificate: Certificate) -> str:
+    value = certificate.extensions.get_extension_for_oid(_SOURCE_DIGEST).value
+    if not isinstance(value, UnrecognizedExtension):
+        raise RefusedError("the certificate's commit cannot be read")
+    return str(asn1.decode_der(str, value.value))

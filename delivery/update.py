@@ -1,0 +1,111 @@
+"""The bot's commit: one digest on staging, over whatever else moved there meanwhile."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from delivery.errors import AwayError, InputError, RefusedError
+from delivery.git import Repository
+from delivery.inputs import stage_inputs
+from delivery.kustomization import digests, with_digest
+from delivery.origin import message, origin
+from delivery.stages import KUSTOMIZATION, STAGING
+
+ATTEMPTS: Final = 12
+_AUTHOR: Final = ("-c", "user.name=pullrisk-delivery", "-c", "user.email=delivery@pullrisk.invalid")
+
+
+@dataclass(frozen=True)
+class Built:
+    """An image: its stage, its digest, the commit it was built from."""
+
+    stage: str
+    digest: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The bot's commit, None where nothing was to do, and why."""
+
+    commit: str | None
+    reason: str
+
+
+def update(
+    repository: Repository, built: Built, *, branch: str = STAGING, pause: float = 1.0
+) -> Outcome:
+    """Write the digest into the branch's manifest and push it; tries again where others push too.
+
+    Raises RefusedError where the branch no longer contains the commit that was built.
+    """
+    for attempt in range(ATTEMPTS):
+        repository.fetch(branch)
+        tip = repository.commit(f"refs/remotes/{repository.remote}/{branch}")
+        if reason := _nothing_to_do(repository, built, tip):
+            return Outcome(None, reason)
+        commit = _commit(repository, built, tip)
+        try:
+            repository.push(commit, branch)
+        except RefusedError:
+            time.sleep(pause * (1 + attempt % 4))
+            continue
+        return Outcome(commit, f"{built.stage} runs {built.digest[:19]} on {branch}")
+    raise AwayError(
+        f"{branch} moved {ATTEMPTS} times while the digest of {built.stage} was written",
+        hint="run the workflow again; nothing was changed",
+    )
+
+
+def _nothing_to_do(repository: Repository, built: Built, tip: str) -> str | None:
+    """Why not to write. Raises RefusedError for what must never be written."""
+    if not repository.is_ancestor(built.source, tip):
+        raise RefusedError(
+            f"{built.source[:12]}, which {built.stage} was built from, is no longer in the branch",
+            hint="the branch was forced to another history; the push that did it builds anew",
+        )
+    running = origin(repository, tip, built.stage)
+    if running.digest == built.digest:
+        return f"{built.stage} runs {built.digest[:19]} already"
+    if running.source and _is_newer(repository, built, running.source):
+        return f"{built.stage} runs a later build already, of {running.source[:12]}"
+    return None
+
+
+def _is_newer(repository: Repository, built: Built, running: str) -> bool:
+    """Whether what runs was built from a later commit; the same inputs make it no later."""
+    if running == built.source or not repository.is_ancestor(built.source, running):
+        return False
+    before, after = (
+        stage_inputs(repository, each, built.stage) for each in (built.source, running)
+    )
+    return bool(after.differences(before))
+
+
+def _commit(repository: Repository, built: Built, tip: str) -> str:
+    """A commit on top of the tip that changes this one file; the work tree is not touched."""
+    text = repository.show(tip, KUSTOMIZATION)
+    if text is None:
+        raise InputError(f"{KUSTOMIZATION} is not in {tip[:12]}")
+    changed = with_digest(text, built.stage, built.digest)
+    if digests(changed) == digests(text):
+        raise RefusedError(f"the digest of {built.stage} did not change")
+    blob = repository.git("hash-object", "-w", "--stdin", data=changed.encode()).decode().strip()
+    tree = _tree_with(repository, tip, blob)
+    said = message(built.stage, built.digest, built.source)
+    return (
+        repository.git(*_AUTHOR, "commit-tree", tree, "-p", tip, "-F", "-", data=said.encode())
+        .decode()
+        .strip()
+    )
+
+
+def _tree_with(repository: Repository, tip: str, blob: str) -> str:
+    """The tip's tree with the manifest's blob replaced, made in an index of its own."""
+    with TemporaryDirectory() as folder:
+        index = Path(folder) / "index"
+        repository.git("read-tree", tip, index=index)
+        repository.git("update-index", "--cacheinfo", f"100644,{blob},{KUSTOMIZATION}", index=index)
+        return repository.git("write-tree", index=index).decode().strip()

@@ -1,0 +1,227 @@
+"""OCI registries for tests: Debian's docker-registry, and a small conformant one with referrers."""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final, Self
+from uuid import uuid4
+
+import httpx
+
+from support.bao import free_port
+
+PROGRAM: Final = "docker-registry"
+MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
+INDEX: Final = "application/vnd.oci.image.index.v1+json"
+CONFIG: Final = "application/vnd.oci.image.config.v1+json"
+LAYER: Final = "application/vnd.oci.image.layer.v1.tar"
+START_SECONDS: Final = 20
+
+
+def digest_of(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+class DebianRegistry:
+    """The reference implementation, version 2.8: no referrers API."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @staticmethod
+    def installed() -> bool:
+        return shutil.which(PROGRAM) is not None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        settings = {
+            "version": 0.1,
+            "log": {"level": "error", "accesslog": {"disabled": True}},
+            "storage": {
+                "filesystem": {"rootdirectory": str(self._folder / "data")},
+                "delete": {"enabled": True},
+            },
+            "http": {"addr": f"127.0.0.1:{self.port}"},
+        }
+        path = self._folder / "config.yml"
+        path.write_text(json.dumps(settings))
+        with (self._folder / "registry.log").open("ab") as log:
+            self._process = subprocess.Popen([PROGRAM, "serve", str(path)], stdout=log, stderr=log)
+        end = time.monotonic() + START_SECONDS
+        while not answers(self.url):
+            assert self._process.poll() is None, (self._folder / "registry.log").read_text()
+            assert time.monotonic() < end, "docker-registry does not answer"
+            time.sleep(0.05)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=START_SECONDS)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/v2/", timeout=2).status_code in {200, 401}
+    except httpx.HTTPError:
+        return False
+
+
+class SmallRegistry:
+    """Blobs, manifests, tags, deletion and referrers in memory, after the OCI distribution spec."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+        self.manifests: dict[tuple[str, str], tuple[str, bytes]] = {}
+        """(repository, digest) → media type and bytes."""
+        self.tags: dict[tuple[str, str], str] = {}
+        self.token: str | None = None
+        """The Bearer token that it asks for, as DigitalOcean's does."""
+        self.login = ("", "")
+        registry = self
+
+        class Handler(_Handler):
+            state = registry
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def find(self, repository: str, reference: str) -> tuple[str, bytes] | None:
+        digest = self.tags.get((repository, reference), reference)
+        return self.manifests.get((repository, digest))
+
+    def referrers(self, repository: str, digest: str) -> list[dict[str, Any]]:
+        found = []
+        for (home, own), (kind, data) in self.manifests.items():
+            body = json.loads(data)
+            if home == repository and (body.get("subject") or {}).get("digest") == digest:
+                found.append(
+                    {
+                        "mediaType": kind,
+                        "digest": own,
+                        "size": len(data),
+                        "artifactType": body.get("artifactType"),
+                    }
+                )
+        return found
+
+
+class _Handler(BaseHTTPRequestHandler):
+    state: SmallRegistry
+    protocol_version = "HTTP/1.1"
+
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """One method for every verb."""
+        if name.startswith("do_"):
+            return self._handle
+        raise AttributeError(name)
+
+    def log_message(self, *_: object) -> None:
+        """Silence."""
+
+    def _handle(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        path, _, query = self.path.partition("?")
+        if path == "/token":
+            return self._grant()
+        if self.state.token and self.headers.get("Authorization") != f"Bearer {self.state.token}":
+            challenge = f'Bearer realm="{self.state.url}/token",service="small",scope="all"'
+            return self._answer(401, headers={"WWW-Authenticate": challenge})
+        if path == "/v2/":
+            return self._answer(200)
+        match = re.fullmatch(r"/v2/(.+)/(blobs|manifests|referrers)/(.*)", path)
+        if match is None:
+            return self._answer(404)
+        home, kind, rest = match.groups()
+        return {"blobs": self._blob, "manifests": self._manifest, "referrers": self._referrers}[
+            kind
+        ](home, rest, query, body)
+
+    def _grant(self) -> None:
+        import base64
+
+        expected = base64.b64encode(":".join(self.state.login).encode()).decode()
+        if self.headers.get("Authorization") != f"Basic {expected}":
+            return self._answer(401)
+        return self._answer(200, json.dumps({"token": self.state.token}).encode())
+
+    def _blob(self, home: str, rest: str, query: str, body: bytes) -> None:
+        if self.command == "POST":
+            where = f"/v2/{home}/blobs/uploads/{uuid4()}?state=one"
+            return self._answer(202, headers={"Location": where})
+        if self.command == "PUT":
+            digest = re.search(r"digest=([^&]+)", query)
+            named = digest[1].replace("%3A", ":") if digest else ""
+            if named != digest_of(body):
+                return self._answer(400)
+            self.state.blobs[named] = body
+            return self._answer(201, headers={"Docker-Content-Digest": named})
+        data = self.state.blobs.get(rest)
+        return self._answer(404) if data is None else self._answer(200, data)
+
+    def _manifest(self, home: str, rest: str, query: str, body: bytes) -> None:
+        if self.command == "PUT":
+            return self._store(home, rest, body)
+        if self.command == "DELETE":
+            gone = self.state.manifests.pop((home, rest), None)
+            return self._answer(202 if gone else 404)
+        found = self.state.find(home, rest)
+        if found is None:
+            return self._answer(404)
+        return self._answer(200, found[1], headers={"Content-Type": found[0]})
+
+    def _store(self, home: str, reference: str, body: bytes) -> None:
+        found, digest = json.loads(body), digest_of(body)
+        needed = [each["digest"] for each in found.get("layers", [])]
+        needed += [found["config"]["digest"]] if "config" in found else []
+        if any(each not in self.state.blobs for each in needed):
+            return self._answer(400)
+        if reference.startswith("sha256:") and reference != digest:
+            return self._answer(400)
+        kind = self.headers.get("Content-Type", MANIFEST)
+        self.state.manifests[(home, digest)] = (kind, body)
+        if not reference.startswith("sha256:"):
+            self.state.tags[(home, reference)] = digest
+        return self._answer(201, headers={"Docker-Content-Digest": digest})
+
+    def _referrers(self, home: str, rest: str, query: str, body: bytes) -> None:
+        listed = self.state.referrers(home, rest)
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}
+        self._answer(200, json.dumps(index).encode(), headers={"Content-Type": INDEX})
+
+    def _answer(
+        self, status: int, data: bytes = b"", *, headers: dict[str, str] | None = None
+    ) -> None:
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
