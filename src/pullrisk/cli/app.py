@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "evaluate": "Judge a model on later pull requests, beside baselines.",
     "score": "Score pull requests: risk, novelty, and the reasons.",
     "serve": "Answer for pull requests over HTTP.",
+    "golden": "Pin the served model by its answers, hold a service to them.",
     "report": "Write one HTML page: quality, what drives risk, what to read.",
     "run": "All of it in one process, from files to the report.",
     "store": "Count what a pull store holds, or copy it into another.",

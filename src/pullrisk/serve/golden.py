@@ -1,0 +1,93 @@
+"""Golden predictions: what one exact model answers about a few pull requests, written down.
+
+The pull requests are merged ones of a repository that no lake knows, so that the answers depend
+on the model and the code alone: neither on the lake nor on the time of asking.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from pullrisk.errors import InputError
+from pullrisk.features import RepositoryHistory
+from pullrisk.pulls.record import Pull, parse_rest
+from pullrisk.serve.service import LoadedModel
+
+REPOSITORY: Final = "golden/predictions"
+"""The repository that the pull requests are said to be of."""
+TOLERANCE: Final = 1e-4
+"""Largest relative difference of two answers: other processors round otherwise."""
+_LONGEST: Final = 16_000
+"""Bytes of a pull request that is taken; what is written stands in Git."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a model says of one pull request; `risk` is None where it has none."""
+
+    risk: float | None
+    novelty_error: float
+
+
+class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model as a service should show it: by what name it is pinned, its exact version and
+    schema, and its answers to pull requests as GitHub's REST API describes them.
+    """
+
+    pinned: str
+    version: str
+    schema_hash: str
+    pulls: list[dict[str, Any]]
+    answers: list[Answer]
+
+
+def record(model: LoadedModel, *, pinned: str, lines: Iterable[bytes], count: int) -> Golden:
+    """The answers of `model` to the first `count` merged pulls of `lines` (REST objects).
+
+    Raises InputError where there are fewer.
+    """
+    pulls = list(islice(_renamed(lines), count))
+    if len(pulls) < count:
+        raise InputError(
+            f"only {len(pulls)} of {count} pull requests are merged and short enough",
+            hint="name more files with --file, or ask for fewer with --count",
+        )
+    answers = predictions(model, [parse_rest(msgspec.json.encode(pull)) for pull in pulls])
+    return Golden(pinned, model.version, model.bundle.metadata.schema_hash, pulls, answers)
+
+
+def predictions(model: LoadedModel, pulls: Sequence[Pull]) -> list[Answer]:
+    """The model's answers to merged pulls of a repository without a history."""
+    rows = [
+        RepositoryHistory(pull.repository).features(pull, as_of=pull.event_at)
+        for pull in pulls
+        if pull.event_at is not None
+    ]
+    scores = model.bundle.score(np.array(rows, np.float32), REPOSITORY)
+    risks = [None] * len(rows) if scores.risk is None else scores.risk.tolist()
+    return [Answer(*pair) for pair in zip(risks, scores.novelty_error.tolist(), strict=True)]
+
+
+def differs(wanted: Answer, found: Answer) -> bool:
+    """Whether two answers are not the same, rounding apart."""
+    if (wanted.risk is None) != (found.risk is None):
+        return True
+    pairs = [(wanted.novelty_error, found.novelty_error), (wanted.risk or 0.0, found.risk or 0.0)]
+    return not all(math.isclose(*pair, rel_tol=TOLERANCE, abs_tol=1e-9) for pair in pairs)
+
+
+def _renamed(lines: Iterable[bytes]) -> Iterable[dict[str, Any]]:
+    for number, line in enumerate(lines, start=1):
+        if len(line) > _LONGEST:
+            continue
+        try:
+            pull = msgspec.json.decode(line, type=dict[str, Any])
+            pull["base"]["repo"]["full_name"] = REPOSITORY
+            merged = parse_rest(msgspec.json.encode(pull)).merged_at is not None
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"pull request {number} cannot be read: {error}") from None
+        if merged:
+            yield pull
