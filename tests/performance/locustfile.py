@@ -5,7 +5,7 @@
 
 Read from the environment, all of them with defaults:
 
-    PULLRISK_TEST_KEY         the API key to send
+    PULLRISK_TEST_KEY         the API key to send; where VAULT_ADDR is set, Vault's first one
     PULLRISK_TEST_P50_MS, PULLRISK_TEST_P95_MS, PULLRISK_TEST_P99_MS    most milliseconds
     PULLRISK_TEST_FAILURES    the largest share of failed requests (0)
     PULLRISK_TEST_JSON        where to write the figures
@@ -26,6 +26,7 @@ from typing import Any
 
 import gevent
 import psutil
+import requests
 from locust import FastHttpUser, constant, events, task
 
 SAMPLE = Path(__file__).parents[2] / "sample"
@@ -35,7 +36,28 @@ LIMITS = {
     "p99": float(os.environ.get("PULLRISK_TEST_P99_MS", "400")),
     "failures": float(os.environ.get("PULLRISK_TEST_FAILURES", "0")),
 }
-KEY = os.environ.get("PULLRISK_TEST_KEY", "")
+TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+
+
+def _key() -> str:
+    """In a cluster the key of the service's own Vault path: nothing but Locust is needed there."""
+    address = os.environ.get("VAULT_ADDR")
+    if address is None:
+        return os.environ.get("PULLRISK_TEST_KEY", "")
+    role = os.environ["VAULT_ROLE"]
+    jwt = Path(os.environ.get("VAULT_JWT_FILE", TOKEN)).read_text(encoding="ascii").strip()
+    asked = {"role": role, "jwt": jwt}
+    login = requests.post(f"{address}/v1/{os.environ['VAULT_PATH_AUTH']}", json=asked, timeout=10)
+    login.raise_for_status()
+    held = {"X-Vault-Token": login.json()["auth"]["client_token"]}
+    path = f"{address}/v1/{os.environ['VAULT_SECRET_PATH']}"
+    found = requests.get(path, headers=held, timeout=10)
+    found.raise_for_status()
+    keys = found.json()["data"]["data"]["api_keys"]
+    return str((keys if isinstance(keys, list) else keys.replace(",", " ").split())[0])
+
+
+KEY = _key()
 HEADERS = {"content-type": "application/json"} | ({"authorization": f"Bearer {KEY}"} if KEY else {})
 GROWTH = 1.03
 """How much more memory the last third of a soak may use than the middle third."""
