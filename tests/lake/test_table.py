@@ -13,7 +13,7 @@ from pullrisk.features import NAMES
 from pullrisk.features.replay import Block
 from pullrisk.lake import Change, DamagedObjectError, Lake, Ledger
 from pullrisk.lake.delta import FeatureTable
-from pullrisk.lake.schema import SCHEMA
+from pullrisk.lake.schema import SAID, SCHEMA
 
 MakeBlock = Callable[..., Block]
 MakeChange = Callable[..., Change]
@@ -60,6 +60,11 @@ def test_rows_come_back_as_they_were_written(
         for links in block.links
     ]
     assert any(block.links)
+    said = [table[name].to_pylist() for name in SAID]
+    assert [*zip(*said, strict=True)] == [
+        (one.title, [*one.labels], [*one.paths], one.reverts) for one in block.said
+    ]
+    assert {True, False} == {one.reverts for one in block.said}
 
 
 def test_rows_are_ordered_by_repository_and_time_whatever_the_files(
@@ -145,7 +150,7 @@ def test_a_newer_layout_is_refused_by_its_number(
     lake: Lake, make_block: MakeBlock, make_change: MakeChange
 ) -> None:
     lake.commit(make_change(make_block()))
-    with pytest.raises(LakeError, match=r"layout 7, written by pullrisk 9\.9.*knows layout 1"):
+    with pytest.raises(LakeError, match=r"layout 7, written by pullrisk 9\.9.*knows layout 2"):
         rewrite_identity(lake, layout=7, pullrisk="9.9")
 
 
@@ -157,6 +162,15 @@ def test_a_table_of_another_feature_schema_is_not_read(
     for read in (lake.table, lambda: lake.history("o/r")):
         with pytest.raises(LakeError, match=r"feature schema 0123456789abcdef(?s:.)*preprocess"):
             read()
+
+
+def test_a_table_of_an_older_layout_is_not_read(
+    lake: Lake, make_block: MakeBlock, make_change: MakeChange
+) -> None:
+    lake.commit(make_change(make_block()))
+    rewrite_identity(lake, layout=1)
+    with pytest.raises(LakeError, match=r"with layout 1, this pullrisk writes (?s:.)*preprocess"):
+        lake.table()
 
 
 def test_another_programs_table_is_refused(lake: Lake) -> None:

@@ -147,17 +147,19 @@ def test_a_damaged_object_rebuilds_its_repository_and_is_reported(
     assert preprocess(store, lake).run is None
 
 
-def test_a_table_of_another_feature_schema_is_rebuilt_in_one_commit(
+@pytest.mark.parametrize("older", ['{"schema_hash":"old"}', '{"layout":1}'])
+def test_a_table_of_another_feature_schema_or_layout_is_rebuilt_in_one_commit(
     store: SqliteStore,
     lake: Lake,
     undisturbed: Undisturbed,
     monkeypatch: pytest.MonkeyPatch,
+    older: str,
 ) -> None:
     store.upsert(made_pull(n, repository=name) for n in range(1, 10) for name in ("o/a", "o/b"))
-    with monkeypatch.context() as older:
-        older.setattr("pullrisk.lake.schema.Identity.encode", lambda _: '{"schema_hash":"old"}')
+    with monkeypatch.context() as patch:
+        patch.setattr("pullrisk.lake.schema.Identity.encode", lambda _: older)
         preprocess(store, lake)
-    assert lake.schema_hash == "old"
+    assert lake.misfit is not None
     with pytest.raises(LakeError, match="without naming repositories"):
         preprocess(store, lake, repositories=["o/a"])
     report = preprocess(store, lake)

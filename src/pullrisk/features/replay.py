@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.features.history import FEATURES, RepositoryHistory
+from pullrisk.features.said import Said, said_of
 from pullrisk.pulls.outcomes import Link, is_undo
 from pullrisk.pulls.record import Pull
 
@@ -19,7 +20,8 @@ class Block:
     """Rows of one repository in event order; every list and array has length n.
 
     `matrix` is float32 [n, features], `merged_at` µs since the epoch, `example` False for a
-    pull that is itself a revert or a re-land, `links` what each pull says of earlier ones.
+    pull that is itself a revert or a re-land, `links` what each pull says of earlier ones,
+    `said` what it says of itself.
     """
 
     def __init__(self, repository: str) -> None:
@@ -29,6 +31,7 @@ class Block:
         self.authors: list[str | None] = []
         self.example: list[bool] = []
         self.links: list[tuple[Link, ...]] = []
+        self.said: list[Said] = []
         self._values = bytearray()
 
     def __len__(self) -> int:
@@ -49,6 +52,7 @@ class Block:
         self.authors.append(pull.author)
         self.example.append(not is_undo(pull))
         self.links.append(links)
+        self.said.append(said_of(pull))
 
 
 def replay(

@@ -19,7 +19,6 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from pullrisk.errors import LakeError
-from pullrisk.features import SCHEMA_HASH
 from pullrisk.lake.delta import FeatureTable, TableFile, app_id, uri
 from pullrisk.lake.files import Files, explained
 from pullrisk.lake.schema import SCHEMA, TABLE, Identity
@@ -99,8 +98,7 @@ def landed(table: FeatureTable | None, run: int, repositories: Iterable[str]) ->
 
 
 def _refuse_overtaken(files: Files, table: FeatureTable | None, change: Change) -> None:
-    fits = table is not None and table.identity.schema_hash == SCHEMA_HASH
-    if table is None or not fits:
+    if table is None or table.identity.misfit:
         overtaken = change.base_version != (None if table is None else table.version)
     else:
         overtaken = any(table.current_run(name) != run for name, run in change.base.items())
@@ -112,7 +110,7 @@ def _refuse_overtaken(files: Files, table: FeatureTable | None, change: Change) 
 
 
 def _write(files: Files, table: FeatureTable | None, change: Change) -> None:
-    if table is None or table.identity.schema_hash != SCHEMA_HASH:
+    if table is None or table.identity.misfit:
         _create(files, change, over=table)
         return
     stored = table.parquet_files()
@@ -133,7 +131,7 @@ def _write(files: Files, table: FeatureTable | None, change: Change) -> None:
 
 
 def _create(files: Files, change: Change, *, over: FeatureTable | None) -> None:
-    """Create the table with the run's rows, or replace one of another feature schema."""
+    """Create the table with the run's rows, or replace one of another layout or feature schema."""
     files.create_folder(TABLE)
     create_table_with_add_actions(
         uri(files),

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from pullrisk.errors import LakeError, NotEnoughDataError
-from pullrisk.features import SCHEMA_HASH
 from pullrisk.lake.commit import HISTORY_NUMBERS, Change, commit, landed
 from pullrisk.lake.delta import FeatureTable
 from pullrisk.lake.files import explained, open_files
@@ -81,6 +80,12 @@ class Lake:
         table = self._snapshot()
         return None if table is None else table.identity.schema_hash
 
+    @property
+    def misfit(self) -> str | None:
+        """Why the table has to be rebuilt: another layout or feature schema; None where it fits."""
+        table = self._snapshot()
+        return None if table is None else table.identity.misfit
+
     def current_run(self, repository: str) -> int | None:
         """The run that last wrote the repository's history, or None."""
         table = self._snapshot()
@@ -96,7 +101,7 @@ class Lake:
     ) -> pa.Table:
         """Rows by (repository, merged_at, number), in the named columns of SCHEMA or all.
 
-        Refuses a table of another feature schema.
+        Refuses a table of another layout or feature schema.
         """
         table = self._readable()
         wanted = SCHEMA.names if columns is None else list(columns)
@@ -214,10 +219,9 @@ class Lake:
             raise NotEnoughDataError(
                 f"the lake {self.uri} has no feature table yet", hint="run `pullrisk preprocess`"
             )
-        if table.identity.schema_hash != SCHEMA_HASH:
+        if misfit := table.identity.misfit:
             raise LakeError(
-                f"lake {self.uri} was made with feature schema {table.identity.schema_hash}, "
-                f"this pullrisk computes {SCHEMA_HASH}",
+                f"lake {self.uri} was made with {misfit}",
                 hint="run `pullrisk preprocess`: it rebuilds the whole table",
             )
         return table

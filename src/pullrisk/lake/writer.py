@@ -113,7 +113,8 @@ class _OpenFile:
             self._stream,
             SCHEMA,
             compression="zstd",
-            use_dictionary=[*KEYS, "run"],  # dictionaries of floats cost four times the time
+            # Dictionaries of floats cost four times the time.
+            use_dictionary=[*KEYS, "paths.list.element", "run"],
             write_statistics=list(_STATISTICS),
         )
 

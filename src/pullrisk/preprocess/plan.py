@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from pullrisk.errors import InputError, LakeError, StoreError
-from pullrisk.features import SCHEMA_HASH
 from pullrisk.lake import DamagedObjectError, Lake, Ledger
 from pullrisk.lake.objects import Objects
 from pullrisk.preprocess.report import Status
@@ -81,11 +80,11 @@ def sketch(
     An empty store is taken for a wrong one where the lake holds anything: InputError.
     """
     lake.refresh()
-    foreign = lake.schema_hash not in (None, SCHEMA_HASH)
-    if foreign and repositories is not None:
+    misfit = lake.misfit
+    full = full or misfit is not None
+    if misfit and repositories is not None:
         raise LakeError(
-            f"lake {lake.uri} was made with feature schema {lake.schema_hash}, "
-            f"this pullrisk computes {SCHEMA_HASH}: all its repositories have to be rebuilt",
+            f"lake {lake.uri} was made with {misfit}: all its repositories have to be rebuilt",
             hint="run again without naming repositories",
         )
     closed = {one.repository: one.pulls - one.open for one in store.repositories()}
@@ -100,7 +99,13 @@ def sketch(
         base, pulls = lake.current_run(name), closed.get(name, 0)
         if pulls:
             result.works.append(
-                Work(repository=name, pulls={}, base=base, closed=pulls, full=full or foreign)
+                Work(
+                    repository=name,
+                    pulls={},
+                    base=base,
+                    closed=pulls,
+                    full=full,
+                )
             )
         elif base is not None:
             result.gone[name] = base
