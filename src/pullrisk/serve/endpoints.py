@@ -1,10 +1,10 @@
 """What each route answers."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeAlias, TypeVar
+from functools import lru_cache
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
-import numpy as np
 
 from pullrisk.errors import InputError, StoreError
 from pullrisk.features import NAMES
@@ -12,7 +12,7 @@ from pullrisk.pulls.record import Pull
 from pullrisk.serve import shapes
 from pullrisk.serve.asked import parse, parse_rows
 from pullrisk.serve.board import Board, Wanted, page
-from pullrisk.serve.http import JSON, ProblemError, Request, Response, json_response
+from pullrisk.serve.http import JSON, ProblemError, Request, Response, json_response, query_of
 from pullrisk.serve.metrics import CONTENT_TYPE
 from pullrisk.serve.scoring import score
 from pullrisk.serve.service import Service
@@ -41,7 +41,7 @@ class Endpoints:
 
     async def score(self, request: Request) -> Response:
         """Score one pull request or a list."""
-        explained = _query(request, Explain).explain if request.query_string else True
+        explained = _query(request, Explain).explain
         body = await self._body(request)
         asked = parse(body, most=self.service.options.batch)
         pulls = await self._pulls(asked)
@@ -53,14 +53,11 @@ class Endpoints:
     async def raw(self, request: Request) -> Response:
         """Score rows of features, as they are."""
         _query(request, NoQuery)
-        rows = parse_rows(await self._body(request), most=self.service.options.batch)
+        body = await self._body(request)
+        rows = parse_rows(body, most=self.service.options.batch, width=len(NAMES))
         model = self.service.loaded
         try:
-            matrix = np.array(rows, np.float32)
-        except (ValueError, OverflowError):
-            raise ProblemError(422, f"each row has to have {len(NAMES)} numbers") from None
-        try:
-            risk, error, _ = model.bundle.raw(matrix)
+            risk, error, _ = model.bundle.raw(rows)
         except InputError as wrong:
             raise ProblemError(422, str(wrong.args[0])) from None
         risks = risk.tolist() if model.bundle.metadata.risk_available else [None] * len(rows)
@@ -181,7 +178,14 @@ def health_of(service: Service) -> shapes.Health:
 
 
 def _query(request: Request, shape: type[T]) -> T:
+    found: T = _converted(request.query_string, shape)  # type: ignore[arg-type]  # it is hashable
+    return found
+
+
+@lru_cache(maxsize=1_024)
+def _converted(text: str, shape: type[Any]) -> Any:  # noqa: ANN401  (what `shape` says)
+    """The query's parameters; most queries are asked again and again."""
     try:
-        return msgspec.convert(request.query(), shape, strict=False)
+        return msgspec.convert(query_of(text), shape, strict=False)
     except msgspec.ValidationError as error:
         raise ProblemError(422, f"query: {error}") from None

@@ -109,6 +109,17 @@ def json_response(value: object, *, status: int = 200) -> Response:
     return Response(status, _encoder.encode(value))
 
 
+def query_of(text: str) -> dict[str, str]:
+    """A query's parameters; ProblemError 422 where one comes twice."""
+    if not text:
+        return {}
+    pairs = parse_qsl(text, keep_blank_values=True)
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ProblemError(422, "a query parameter is given twice")
+    return found
+
+
 class Request:
     """One request: its head, its body on demand, and the moment when it has to be answered."""
 
@@ -127,16 +138,6 @@ class Request:
         self.task: Task[Any] | None = current_task()
         self.span: Any = None
         self._exchange = exchange
-
-    def query(self) -> dict[str, str]:
-        """The query's parameters; ProblemError 422 where one comes twice."""
-        if not self.query_string:
-            return {}
-        pairs = parse_qsl(self.query_string, keep_blank_values=True)
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            raise ProblemError(422, "a query parameter is given twice")
-        return found
 
     async def body(self, *, limit: int, seconds: float) -> bytes:
         """The whole body; then `seconds` remain to answer. ProblemError 413 beyond `limit`."""

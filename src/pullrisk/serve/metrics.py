@@ -40,6 +40,8 @@ class Metrics:
         self.cache = Counter(
             "pullrisk_history_reads", "Histories asked for", ["found"], registry=own
         )
+        self.hit, self.miss = self.cache.labels("memory"), self.cache.labels("miss")
+        self._by_answer: dict[tuple[str, str], Counter] = {}
         self.swaps = Counter("pullrisk_model_swaps", "Models loaded", ["result"], registry=own)
         self.histories = self._gauge("pullrisk_histories_cached", "Histories in memory")
         self.age = self._gauge(
@@ -47,6 +49,13 @@ class Metrics:
         )
         self.stale = self._gauge("pullrisk_stale", "Whether a part cannot be reached", ["part"])
         self.model = self._gauge("pullrisk_model_info", "The model", ["version", "schema_hash"])
+
+    def count_score(self, band: str, basis: str) -> None:
+        """One more pull was scored."""
+        own = self._by_answer.get((band, basis))
+        if own is None:  # finding a label's counter takes longer than counting
+            own = self._by_answer[band, basis] = self.scored.labels(band, basis)
+        own.inc()
 
     def page(self) -> bytes:
         """The page in Prometheus' text format."""

@@ -4,9 +4,9 @@ A merged pull that the lake has a row of is scored by that row: as of just befor
 Every other pull is folded live, by the very method that made the rows.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 import msgspec
 import numpy as np
@@ -38,9 +38,10 @@ WARNINGS: Final[dict[Basis, str]] = {
 
 
 class Scored(msgspec.Struct, frozen=True, kw_only=True):
-    """One pull with its answers; `risk` and `band` are None where the model has no risk.
+    """One pull with its answers; the first three are None where the model has no risk.
 
-    `risk` is a probability, `novelty` the percentile (0..100) of the reconstruction error
+    `risk` is a probability, `percentile` the per cent of the repository's pulls with a lower
+    one, `novelty` the percentile (0..100) of the reconstruction error
     `novelty_error` among the repository's pulls; `as_of` is the moment whose knowledge the
     features hold.
     """
@@ -56,6 +57,7 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
     basis: Basis
     risk: float | None
     band: Band | None
+    percentile: float | None
     novelty: float
     novelty_error: float
     explanation: Explanation | None = None
@@ -92,6 +94,8 @@ class Scorer:
         `rows` are those that `rows_of` found; they are read here unless given.
         """
         known = self.rows_of(pulls) if rows is None else rows
+        if len(pulls) == 1:
+            return self._score_one(pulls[0].repository, list(pulls), known, now, explained)
         found: dict[int, Scored] = {}
         places: dict[str, list[int]] = {}
         for place, pull in enumerate(pulls):
@@ -132,10 +136,12 @@ class Scorer:
         scores = self.bundle.score(matrix, repository, points=self.points)
         why: list[Explanation | None] = [None] * len(pulls)
         if explained:
-            why = list(explain(self.bundle, matrix, repository, points=self.points))
+            own = None if scores.risk is None else (scores.risk, scores.novelty_error)
+            why = list(explain(self.bundle, matrix, repository, points=self.points, known=own))
+        answers = _answers(self.bundle, scores, repository)
         return [
-            _scored(pull, scores, place, basis=bases[place], now=now, why=why[place])
-            for place, pull in enumerate(pulls)
+            _scored(pull, answer, basis=basis, now=now, why=reason)
+            for pull, answer, basis, reason in zip(pulls, answers, bases, why, strict=True)
         ]
 
     def _live(self, pull: Pull, now: datetime) -> tuple[list[float], Basis]:
@@ -160,9 +166,26 @@ class Scorer:
         return found
 
 
+_Answer: TypeAlias = tuple[float | None, Band | None, float | None, float, float]
+
+
+def _answers(bundle: Bundle, scores: Scores, repository: str) -> Iterator[_Answer]:
+    """Risk, band, percentile, novelty and its error of each pull, as Python's own numbers."""
+    count = len(scores.novelty)
+    risk: Sequence[float | None] = [None] * count
+    percentile: Sequence[float | None] = risk
+    if scores.risk is not None:
+        risk = scores.risk.tolist()
+        percentile = bundle.metadata.risk.percentile(scores.risk, repository).tolist()
+    bands = scores.bands or [None] * count
+    novelty = scores.novelty.tolist(), scores.novelty_error.tolist()
+    return zip(risk, bands, percentile, *novelty, strict=True)
+
+
 def _scored(
-    pull: Pull, scores: Scores, place: int, *, basis: Basis, now: datetime, why: Explanation | None
+    pull: Pull, answer: _Answer, *, basis: Basis, now: datetime, why: Explanation | None
 ) -> Scored:
+    risk, band, percentile, novelty, error = answer
     return Scored(
         repository=pull.repository,
         number=pull.number,
@@ -173,10 +196,11 @@ def _scored(
         updated_at=pull.updated_at,
         as_of=_moment(pull, now),
         basis=basis,
-        risk=None if scores.risk is None else float(scores.risk[place]),
-        band=scores.bands[place] if scores.bands else None,
-        novelty=float(scores.novelty[place]),
-        novelty_error=float(scores.novelty_error[place]),
+        risk=risk,
+        band=band,
+        percentile=percentile,
+        novelty=novelty,
+        novelty_error=error,
         explanation=why,
     )
 

@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
-import numpy as np
 
 from pullrisk.errors import PullriskError
-from pullrisk.model.bundle import Bundle
 from pullrisk.pulls.record import Pull
 from pullrisk.serve import shapes
 from pullrisk.serve.histories import Held
@@ -51,7 +49,15 @@ async def score(
         scorer = Scorer(bundle, service.parts.lake, points=service.parts.points, histories=fetched)
         scored = scorer.score(part, now=now, explained=explained, rows=rows)
         stale = service.lake_fault is not None
-        found += [_answer(bundle, one, fetched, now=now, stale=stale) for one in scored]
+        known = {name: _history(held, now, stale=stale) for name, held in fetched.held.items()}
+        found += [
+            _answer(
+                one,
+                known[one.repository],
+                unreachable=one.repository in fetched.unreachable,
+            )
+            for one in scored
+        ]
     if counted:
         _count(service, found)
     return found
@@ -62,7 +68,7 @@ async def _fetch(service: Service, repositories: set[str]) -> Fetched:
     unreachable: set[str] = set()
     for name in repositories:
         found = service.histories.peek(name)
-        service.metrics.cache.labels("miss" if found is None else "memory").inc()
+        (service.metrics.miss if found is None else service.metrics.hit).inc()
         if found is None:
             found = await _read_history(service, name)
         if found is None:
@@ -107,11 +113,9 @@ def give_back_memory() -> None:
         trim(0)
 
 
-def _answer(
-    bundle: Bundle, one: Scored, fetched: Fetched, *, now: datetime, stale: bool
-) -> shapes.Score:
+def _answer(one: Scored, history: shapes.History, *, unreachable: bool) -> shapes.Score:
     basis: shapes.Basis = one.basis
-    if basis == "no history" and one.repository in fetched.unreachable:
+    if basis == "no history" and unreachable:
         basis = "history unreachable"
     why = one.explanation
     return shapes.Score(
@@ -123,23 +127,16 @@ def _answer(
         url=one.url,
         risk=one.risk,
         band=one.band,
-        percentile=percentile(bundle, one),
+        percentile=one.percentile,
         novelty=one.novelty,
         novelty_error=one.novelty_error,
         as_of=one.as_of,
         basis=basis,
-        history=_history(fetched.held[one.repository], now, stale=stale),
+        history=history,
         risk_reasons=why.risk if why else None,
         novelty_reasons=why.novelty if why else None,
         counterfactual=why.counterfactual if why else None,
     )
-
-
-def percentile(bundle: Bundle, one: Scored) -> float | None:
-    """Per cent of the repository's pulls with a lower risk; None without a risk."""
-    if one.risk is None:
-        return None
-    return float(bundle.metadata.risk.percentile(np.array([one.risk]), one.repository)[0])
 
 
 def _history(held: Held, now: datetime, *, stale: bool) -> shapes.History:
@@ -156,4 +153,4 @@ def _count(service: Service, scores: Sequence[shapes.Score]) -> None:
         metrics.novelty.observe(one.novelty)
         if one.risk is not None:
             metrics.risk.observe(one.risk)
-        metrics.scored.labels(one.band or "none", one.basis).inc()
+        metrics.count_score(one.band or "none", one.basis)
