@@ -31,7 +31,7 @@ class Parts:
 
 def to_onnx(parts: Parts, metadata: Metadata) -> bytes:
     """The serialised ONNX model; raises MissingExtraError where onnx is not installed."""
-    onnx = _import_onnx()
+    onnx = import_onnx()
     builder = _Builder(onnx)
     _scale(builder, parts.scaling)
     _network(builder)
@@ -155,7 +155,8 @@ class _Builder:
         )
 
 
-def _import_onnx() -> Any:  # noqa: ANN401  (the library has no types)
+def import_onnx() -> Any:  # noqa: ANN401  (the library has no types)
+    """The onnx module; raises MissingExtraError where it is not installed."""
     try:
         import onnx
     except ImportError as error:

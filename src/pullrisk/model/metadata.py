@@ -1,7 +1,7 @@
 """What a bundle carries beside its graph: facts, typical values and score distributions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -117,6 +117,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     epochs: int
     dataset_version: str | None = None
+    started_from: str | None = None
+    """The model that was fine-tuned."""
+    fit: dict[str, Any] = {}
+    """How the network was trained, by the names of the training's settings."""
+    tuned_trials: int = 0
+    """After how many trials of a search `fit` was chosen; 0 for settings that were given."""
     validation_from: dict[str, int]
     """Per repository, µs: where training rows end and the validation window starts."""
     trained_until: dict[str, int]

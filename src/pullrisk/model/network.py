@@ -106,6 +106,10 @@ class Network:
         """A copy of every tensor as a numpy array."""
         return {name: tensor.detach().numpy().copy() for name, tensor in self.tensors.items()}
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of every tensor."""
+        return {name: tuple(tensor.shape) for name, tensor in self.tensors.items()}
+
     def restore(self, weights: dict[str, NDArray[np.float32]]) -> None:
         """Set every tensor to what `weights` returned earlier."""
         with self._torch.no_grad():

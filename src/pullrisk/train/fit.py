@@ -1,6 +1,6 @@
 """Fitting the network: batches, imbalance, early stopping."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.model.network import HEADS, Network, Noise, Shape, import_torch
+from pullrisk.model.start import Start
 from pullrisk.progress import Progress
 from pullrisk.train.dataset import UNKNOWN
 from pullrisk.train.metrics import pooled_auc, within_auc
@@ -72,7 +73,7 @@ class Fitted:
     best_epoch: int
 
 
-def fit(
+def fit(  # noqa: PLR0913  (one keyword per choice)
     training: Rows,
     validation: Rows | None,
     settings: FitSettings,
@@ -80,21 +81,28 @@ def fit(
     seed: int,
     progress: Progress,
     stop_after: int | None = None,
+    start: Start | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Fitted:
     """Train on all rows (labelled or not) and keep the epoch of the least validation risk loss.
 
     Without validation rows the last epoch counts. `stop_after` ends training after that many
-    epochs of the unchanged schedule. The same seed gives the same weights.
+    epochs of the unchanged schedule. The same seed gives the same weights. `start` gives the
+    first weights instead of the seed; `on_epoch` hears of every epoch and may stop by raising.
     """
     last = stop_after or settings.epochs
     torch = import_torch()
     with _threads(torch, settings.threads):
         network = Network(training.z.shape[1], settings.shape, seed=seed)
-        trainer = _Trainer(network, training, settings, seed)
+        if start is not None:
+            network.restore(start.matching(network.shapes()))
+        trainer = _Trainer(network, training, settings, seed, begun=start is not None)
         best, epochs = None, []
         with progress.task("train", total=last, unit="epochs") as task:
             for number in range(1, last + 1):
                 epochs.append(_judge(trainer.epoch(number), network, validation))
+                if on_epoch is not None:
+                    on_epoch(epochs[-1])
                 task.advance()
                 task.describe(f"train: epoch {number}, loss {epochs[-1].training_loss:.4f}")
                 if best is None or _merit(epochs[-1]) < best[0]:
@@ -124,14 +132,17 @@ def predict(
 class _Trainer:
     """The optimiser, its schedule and the shuffled batches."""
 
-    def __init__(self, network: Network, rows: Rows, settings: FitSettings, seed: int) -> None:
+    def __init__(
+        self, network: Network, rows: Rows, settings: FitSettings, seed: int, *, begun: bool
+    ) -> None:
         torch = import_torch()
         self._network, self._settings = network, settings
         self._z = torch.from_numpy(rows.z)
         self._labels = torch.from_numpy(rows.labels.astype(np.float32))
         self._random = torch.Generator().manual_seed(seed + 1)
         self._batches = max(1, len(rows.z) // settings.batch)
-        _start_at_base_rate(network, rows.labels)
+        if not begun:
+            _start_at_base_rate(network, rows.labels)
         heads = [network.tensors[name] for name in HEADS]
         rest = [tensor for name, tensor in network.tensors.items() if name not in HEADS]
         self._optimiser = torch.optim.AdamW(

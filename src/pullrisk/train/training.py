@@ -21,6 +21,7 @@ from pullrisk.model.metadata import Distribution, Facts, Metadata, OperatingPoin
 from pullrisk.model.network import Network
 from pullrisk.model.residuals import novelty_error, whitening
 from pullrisk.model.scaling import Scaling
+from pullrisk.model.start import Start
 from pullrisk.progress import Progress
 from pullrisk.train.dataset import TARGETS, Dataset, Target
 from pullrisk.train.fit import Epoch, FitSettings, Fitted, Rows, fit, predict
@@ -34,7 +35,10 @@ _CALIBRATION_PRIOR: Final = 10.0
 
 
 class TrainSettings(msgspec.Struct, frozen=True):
-    """What is trained and on what; `test` and `validation` are shares of a repository's time."""
+    """What is trained and on what; `test` and `validation` are shares of a repository's time.
+
+    `tuned_trials` says after how many trials of a search `fit` was chosen.
+    """
 
     target: Target = "reverted"
     maturity_days: float = 90.0
@@ -42,6 +46,7 @@ class TrainSettings(msgspec.Struct, frozen=True):
     validation: float = 0.15
     seed: int = 0
     fit: FitSettings = FitSettings()
+    tuned_trials: int = 0
     operating_points: OperatingPoints = OperatingPoints()
 
     def __post_init__(self) -> None:
@@ -87,37 +92,47 @@ class Windows:
         return self.positives >= LEAST_POSITIVES and bool((self.training.labels == 0).any())
 
 
-def train(
+def train(  # noqa: PLR0913  (one keyword per fact)
     dataset: Dataset,
     features: Sequence[Feature],
     settings: TrainSettings,
     *,
     schema_hash: str,
     dataset_version: str | None = None,
+    start: Start | None = None,
     progress: Progress,
 ) -> Trained:
-    """Train on all but the last part of each repository's time.
+    """Train on all but the last part of each repository's time; `start` is what to fine-tune.
 
     With fewer than LEAST_POSITIVES positives only novelty is trained, and the bundle says so.
     Raises NotEnoughDataError with fewer than LEAST_PULLS pulls to train on.
     """
     split = temporal_split(dataset, test=settings.test, validation=settings.validation)
     _require_pulls(int(split.train.sum()))
-    scaling = Scaling.fit(dataset.x[split.train], features)
+    scaling = start.scaling if start else Scaling.fit(dataset.x[split.train], features)
     windows = label_windows(dataset, split, scaling, target=settings.target)
     fitted = fit(
-        windows.training, windows.validation, settings.fit, seed=settings.seed, progress=progress
+        windows.training,
+        windows.validation,
+        settings.fit,
+        seed=settings.seed,
+        progress=progress,
+        start=start,
     )
     network = fitted.network
     if len(windows.validation.z):
-        network = _refit(windows, fitted, settings, progress=progress)
+        network = _refit(windows, fitted, settings, start=start, progress=progress)
     outcome = _Outcome(dataset, split, windows, fitted, network)
     parts, draft = outcome.assemble(scaling, settings)
     metadata = msgspec.structs.replace(
         draft,
         schema_hash=schema_hash,
         features=tuple(features),
-        facts=msgspec.structs.replace(draft.facts, dataset_version=dataset_version),
+        facts=msgspec.structs.replace(
+            draft.facts,
+            dataset_version=dataset_version,
+            started_from=start.name if start else None,
+        ),
     )
     bundle = Bundle.of(to_onnx(parts, metadata), schema_hash=schema_hash)
     return Trained(bundle, split, fitted.epochs, fitted.best_epoch, _notes(windows))
@@ -142,7 +157,12 @@ def label_windows(dataset: Dataset, split: Split, scaling: Scaling, *, target: T
 
 
 def _refit(
-    windows: Windows, fitted: Fitted, settings: TrainSettings, *, progress: Progress
+    windows: Windows,
+    fitted: Fitted,
+    settings: TrainSettings,
+    *,
+    start: Start | None,
+    progress: Progress,
 ) -> Network:
     """Train again on both windows, for as many epochs as did best on validation.
 
@@ -157,6 +177,7 @@ def _refit(
         seed=settings.seed,
         progress=progress,
         stop_after=fitted.best_epoch,
+        start=start,
     )
     return again.network
 
@@ -205,6 +226,8 @@ class _Outcome:
             positives=self.windows.positives,
             seed=settings.seed,
             epochs=self.fitted.best_epoch,
+            fit=msgspec.to_builtins(settings.fit),
+            tuned_trials=settings.tuned_trials,
             validation_from=dict(zip(names, split.validation_from.tolist(), strict=True)),
             trained_until=dict(zip(names, split.test_from.tolist(), strict=True)),
         )

@@ -1,0 +1,45 @@
+"""Where fine-tuning starts: the scaling and the weights of a trained model, from its ONNX file.
+
+The graph holds every tensor of the network under the network's own name, so the file that
+scores is all that is needed; there is no second format to keep.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pullrisk.errors import ModelError
+from pullrisk.model.bundle import Bundle
+from pullrisk.model.graph import import_onnx
+from pullrisk.model.scaling import Scaling
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A trained model's scaling [d], all constants of its graph by name, and what it is called."""
+
+    name: str
+    scaling: Scaling
+    weights: dict[str, NDArray[np.float32]]
+
+    @classmethod
+    def of(cls, bundle: Bundle, *, name: str) -> "Start":
+        """Read them back from the bundle's own file; MissingExtraError where onnx is missing."""
+        onnx = import_onnx()
+        graph = onnx.load_from_string(bundle.data).graph
+        found = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
+        parts = [found.pop(part) for part in ("logarithmic", "mean", "spread")]
+        return cls(name, Scaling(*parts), found)
+
+    def matching(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, NDArray[np.float32]]:
+        """The weights of a network of these shapes; ModelError where the model has others."""
+        for name, shape in shapes.items():
+            own = self.weights[name].shape if name in self.weights else None
+            if own != shape:
+                raise ModelError(
+                    f"fine-tuning cannot start from {self.name}: its {name} has shape {own}, "
+                    f"the network to train {shape}",
+                    hint="train with the shape of that model, or without --from",
+                )
+        return {name: np.array(self.weights[name], np.float32) for name in shapes}

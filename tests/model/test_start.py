@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from pullrisk.errors import ModelError
+from pullrisk.model.network import Network, Shape
+from pullrisk.model.start import Start
+from pullrisk.progress import Silent
+from pullrisk.train.fit import predict
+from pullrisk.train.training import TrainSettings, train
+from support.tables import FEATURES, SCHEMA, feature_table
+from support.training import QUICK, quick_dataset, shared_training
+
+SHAPE = QUICK.shape
+
+
+def test_the_network_read_back_from_the_file_answers_as_the_file_does() -> None:
+    dataset, trained = shared_training()
+    start = Start.of(trained.bundle, name="first")
+    network = Network(len(FEATURES), SHAPE, seed=99)
+    network.restore(start.matching(network.shapes()))
+    logit, _ = predict(network, start.scaling.apply(dataset.x[:200]))
+    risk = trained.bundle.raw(dataset.x[:200])[0]
+    calibrated = trained.bundle.metadata.calibration.apply(logit)
+    np.testing.assert_allclose(calibrated, risk, rtol=1e-4)
+
+
+def test_a_network_of_another_shape_is_refused_by_name() -> None:
+    start = Start.of(shared_training()[1].bundle, name="first")
+    other = Network(len(FEATURES), Shape(members=2, hidden=8, code=4), seed=0)
+    with pytest.raises(ModelError, match="start from first: its encoder1 has shape"):
+        start.matching(other.shapes())
+
+
+def test_fine_tuning_begins_where_the_first_model_ended() -> None:
+    trained = shared_training()[1]
+    few = quick_dataset(feature_table(pulls=200, repositories=1, seed=7))
+    settings = TrainSettings(fit=QUICK)
+    start = Start.of(trained.bundle, name="first")
+
+    def tuned(start: Start | None) -> float:
+        found = train(few, FEATURES, settings, schema_hash=SCHEMA, start=start, progress=Silent())
+        return found.epochs[0].training_reconstruction_error
+
+    assert tuned(start) < 0.8 * tuned(None)
+
+
+def test_a_fine_tuned_model_says_what_it_started_from() -> None:
+    few = quick_dataset(feature_table(pulls=200, repositories=1, seed=7))
+    start = Start.of(shared_training()[1].bundle, name="first")
+    settings = TrainSettings(fit=QUICK)
+    found = train(few, FEATURES, settings, schema_hash=SCHEMA, start=start, progress=Silent())
+    assert found.bundle.metadata.facts.started_from == "first"
+    assert found.bundle.metadata.facts.fit["batch"] == QUICK.batch
