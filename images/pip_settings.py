@@ -9,7 +9,6 @@ from pathlib import Path
 
 from engine import Engine
 
-_FOLDERS = ("find-links", "index-url", "extra-index-url")
 _LEFT_OUT = ("cert", "disable-pip-version-check", "root-user-action")
 
 
@@ -47,6 +46,9 @@ def settings() -> dict[str, str]:
 
 def local_folders(found: dict[str, str]) -> list[str]:
     """Folders of this machine where pip looks for packages."""
-    words = (word for name in _FOLDERS for word in found.get(name, "").split())
-    paths = (word.removeprefix("file://") for word in words)
-    return sorted({path for path in paths if path.startswith("/") and Path(path).is_dir()})
+    paths = [Path(word.removeprefix("file://")) for word in found.get("find-links", "").split()]
+    for name in ("index-url", "extra-index-url"):
+        # An index names its files by relative links, so they lie beside it.
+        local = (word for word in found.get(name, "").split() if word.startswith("file://"))
+        paths += [Path(word.removeprefix("file://")).parent for word in local]
+    return sorted({str(path) for path in paths if path.is_absolute() and path.is_dir()})
