@@ -14,7 +14,7 @@ import yaml
 from delivery.dockerfile import Dockerfile, matching
 from delivery.errors import InputError
 from delivery.git import Repository
-from delivery.imports import COMMANDS, SOURCES, Graph, module_name
+from delivery.imports import COMMANDS, SOURCES, Graph
 from delivery.stages import MANIFESTS, image_name
 
 ALWAYS: Final = ("images/base.env", "images/build.py", ".dockerignore")
@@ -42,20 +42,53 @@ class Inputs:
         return sorted(name for name in names if self.parts.get(name) != old.parts.get(name))
 
 
-@lru_cache(maxsize=256)
+@dataclass(frozen=True)
+class Snapshot:
+    """What all stages share at a commit, read once."""
+
+    tree: Mapping[str, str]
+    """Path → `mode id`."""
+    graph: Graph
+    commands: frozenset[str]
+    """Commands that the package has."""
+    words: Mapping[str, frozenset[str]]
+    """Image → words of the commands and arguments that manifests run it with."""
+
+    @classmethod
+    def of(cls, repository: Repository, commit: str) -> "Snapshot":
+        """Read the commit."""
+        tree = repository.tree(commit)
+        code = {path for path in tree if path.startswith(SOURCES)}
+        modules = {path for path in code if path.endswith(".py")}
+        manifests = {path for path in tree if _is_manifest(path)}
+        blobs = {path: tree[path].split()[1] for path in modules | manifests}
+        texts = repository.blobs(blobs.values())
+        graph = Graph.of({path: texts[blobs[path]] for path in modules}, code - modules)
+        inside = f"{COMMANDS}."
+        commands = {name.removeprefix(inside) for name in graph.paths if name.startswith(inside)}
+        words = _words({path: texts[blobs[path]] for path in manifests})
+        return cls(tree, graph, frozenset(commands), words)
+
+
+@lru_cache(maxsize=16)
+def snapshot(repository: Repository, commit: str) -> Snapshot:
+    """The commit's, kept: a commit never changes."""
+    return Snapshot.of(repository, commit)
+
+
+@lru_cache(maxsize=64)
 def stage_inputs(repository: Repository, commit: str, stage: str) -> Inputs:
     """The inputs of the stage at the commit. Raises InputError where it has no Dockerfile."""
-    path = f"images/{stage}.Dockerfile"
-    text = repository.show(commit, path)
-    if text is None:
+    path, now = f"images/{stage}.Dockerfile", snapshot(repository, commit)
+    tree = now.tree
+    if path not in tree:
         raise InputError(f"{path} is not in {commit[:12]}", hint="each stage has its Dockerfile")
-    tree, dockerfile = repository.tree(commit), Dockerfile.parse(text)
+    dockerfile = Dockerfile.parse(repository.show(commit, path) or "")
     wanted = {path} | {each for each in ALWAYS if each in tree}
     for pattern in dockerfile.sources():
         wanted |= matching(pattern, tree)
     code = {each for each in wanted if each.startswith(SOURCES)}
-    if code:
-        wanted = wanted - code | _needed(repository, commit, dockerfile, stage) & code
+    wanted = (wanted - code) | (code & needed(now, dockerfile.command(), stage))
     parts = {each: tree[each] for each in wanted}
     if PROJECT in parts:
         project = tomllib.loads(repository.show(commit, PROJECT) or "")
@@ -64,35 +97,14 @@ def stage_inputs(repository: Repository, commit: str, stage: str) -> Inputs:
     return Inputs(stage, parts)
 
 
-def commands(repository: Repository, commit: str, stage: str, own: Iterable[str]) -> set[str]:
-    """Commands of the package that the image or a manifest of it runs."""
-    known = {
-        module_name(path).rpartition(".")[2]
-        for path in repository.tree(commit, f"{SOURCES}{COMMANDS.replace('.', '/')}")
-        if path.endswith(".py")
-    }
-    words = set(own)
-    for path in repository.tree(commit, MANIFESTS):
-        if path.endswith((".yaml", ".yml")):
-            words |= _arguments(repository.show(commit, path) or "", image_name(stage))
-    return words & known
+def needed(now: Snapshot, own: Iterable[str], stage: str) -> set[str]:
+    """Files of the package that the image's commands reach; all of them where none is named."""
+    run = ({*own} | now.words.get(image_name(stage), frozenset())) & now.commands
+    return now.graph.reached(run) if run else now.graph.everything()
 
 
-def graph(repository: Repository, commit: str) -> Graph:
-    """Who imports whom in the package at the commit."""
-    tree = repository.tree(commit, SOURCES)
-    blobs = {path: facts.split()[1] for path, facts in tree.items() if path.endswith(".py")}
-    texts = repository.blobs(blobs.values())
-    return Graph.of({path: texts[blob] for path, blob in blobs.items()}, set(tree) - set(blobs))
-
-
-def _needed(repository: Repository, commit: str, dockerfile: Dockerfile, stage: str) -> set[str]:
-    """Files of the package that matter to the image; all of them where it is not plain."""
-    found, run = (
-        graph(repository, commit),
-        commands(repository, commit, stage, dockerfile.command()),
-    )
-    return found.reached(run) if run else found.everything()
+def _is_manifest(path: str) -> bool:
+    return path.startswith(f"{MANIFESTS}/") and path.endswith((".yaml", ".yml"))
 
 
 def _project(found: Mapping[str, Any], words: Iterable[str]) -> str:
@@ -127,19 +139,19 @@ def _closure(optional: Mapping[str, list[str]], extras: Iterable[str]) -> dict[s
     return found
 
 
-def _arguments(text: str, image: str) -> set[str]:
-    """Words of `command` and `args` of the containers that run the image."""
-    try:
-        documents = list(yaml.safe_load_all(text))
-    except yaml.YAMLError as error:
-        raise InputError(f"a manifest is no YAML: {error}") from error
-    found: set[str] = set()
-    for container in (each for document in documents for each in _mappings(document)):
-        name = str(container.get("image", ""))
-        if re.split(r"[:@]", name)[0] == image:
+def _words(manifests: Mapping[str, bytes]) -> dict[str, frozenset[str]]:
+    """Image → words of `command` and `args` of the containers that run it."""
+    found: dict[str, set[str]] = {}
+    for path, data in manifests.items():
+        try:
+            documents = list(yaml.safe_load_all(data))
+        except yaml.YAMLError as error:
+            raise InputError(f"{path} is no YAML: {error}") from error
+        for container in (each for document in documents for each in _mappings(document)):
+            name = re.split(r"[:@]", str(container.get("image", "")))[0]
             for key in ("command", "args"):
-                found |= {str(word) for word in container.get(key) or ()}
-    return found
+                found.setdefault(name, set()).update(map(str, container.get(key) or ()))
+    return {name: frozenset(words) for name, words in found.items()}
 
 
 def _mappings(node: object) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from delivery.render import check_images, difference, rendered
 from delivery.stages import KUSTOMIZATION, MAIN, STAGES, STAGING
 
 State = Literal["tested", "refused", "unknown"]
+ATTEMPTS: Final = 3
 ATTENTION: Final = (".github/", "delivery/", "vault/", "argo-apps/clusters/")
 """Whoever approves looks at changes of these: they decide what later promotions may do."""
 
@@ -114,15 +115,24 @@ def make_plan(
 
 
 def promote(repository: Repository, judge: Judge, candidate: str) -> Plan:
-    """Judge by the branches as they are now, then fast-forward main. Raises RefusedError."""
-    plan = make_plan(repository, Branches.of(repository), judge, candidate=candidate)
-    if not plan.allowed:
-        raise RefusedError(
-            f"{plan.candidate[:12]} must not become {MAIN}",
-            hint="\n  ".join(reasons(plan)),
-        )
-    if not plan.empty:
-        repository.push(plan.candidate, MAIN)
+    """Judge by the branches as they are now, then fast-forward main; judge again if it moved.
+
+    Raises RefusedError.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        plan = make_plan(repository, Branches.of(repository), judge, candidate=candidate)
+        if not plan.allowed:
+            raise RefusedError(
+                f"{plan.candidate[:12]} must not become {MAIN}",
+                hint="\n  ".join(reasons(plan)),
+            )
+        try:
+            if not plan.empty:
+                repository.push(plan.candidate, MAIN)
+            break
+        except RefusedError:
+            if attempt == ATTEMPTS:
+                raise
     return plan
 
 

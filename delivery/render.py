@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -26,14 +27,18 @@ _LOCAL: Final = ("resources", "components", "configurations", "crds", "bases")
 _FOREIGN: Final = ("helmCharts", "helmChartInflationGenerator", "generators", "transformers")
 
 
+@lru_cache(maxsize=8)
 def rendered(repository: Repository, commit: str) -> str:
     """What `kubectl kustomize` makes of the commit's manifests; nothing is read from a network."""
     if KUSTOMIZATION not in repository.tree(commit, MANIFESTS):
         raise InputError(f"{KUSTOMIZATION} is not in {commit[:12]}")
     with TemporaryDirectory() as name:
         folder = Path(name).resolve()
-        with tarfile.open(fileobj=io.BytesIO(repository.git("archive", commit))) as archive:
-            archive.extractall(folder, filter="data")
+        try:
+            with tarfile.open(fileobj=io.BytesIO(repository.git("archive", commit))) as archive:
+                archive.extractall(folder, filter="data")
+        except tarfile.FilterError as error:
+            raise RefusedError(f"a file of {commit[:12]} leads out of it: {error}") from None
         for path in folder.rglob("kustomization.y*ml"):
             _only_local(path, folder)
         return _kustomize(folder)
@@ -84,7 +89,11 @@ def _kustomize(folder: Path) -> str:
 
 def _only_local(path: Path, folder: Path) -> None:
     """A kustomization names nothing outside the commit: nobody reviewed what is not in it."""
-    found, shown = yaml.safe_load(path.read_bytes()) or {}, path.relative_to(folder)
+    shown = path.relative_to(folder)
+    try:
+        found = yaml.safe_load(path.read_bytes()) or {}
+    except yaml.YAMLError as error:
+        raise RefusedError(f"{shown} is no YAML: {error}") from None
     if foreign := [key for key in _FOREIGN if found.get(key)]:
         raise RefusedError(f"{shown} uses {foreign[0]}")
     for entry in (str(each) for key in _LOCAL for each in found.get(key) or ()):

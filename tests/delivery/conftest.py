@@ -1,0 +1,88 @@
+"""One registry and one Sigstore for the session; a project of its own for each test."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+pytest.importorskip("sigstore", reason="the extra delivery is not installed")
+pytest.importorskip("yaml", reason="the extra delivery is not installed")
+
+from delivery.stages import STAGES
+from support.delivery import World
+from support.oci import DebianRegistry, SmallRegistry
+from support.sigstore import Sigstore
+
+
+@pytest.fixture(scope="session")
+def registry_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Debian's docker-registry where it is installed, else the small one."""
+    folder = tmp_path_factory.mktemp("registry")
+    with DebianRegistry(folder) if DebianRegistry.installed() else SmallRegistry() as running:
+        yield running.url
+
+
+@pytest.fixture(scope="session")
+def sigstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sigstore]:
+    with Sigstore(tmp_path_factory.mktemp("sigstore")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def job(sigstore: Sigstore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every test is a job of GitHub Actions, with an identity and no credentials of its own."""
+    for name, value in sigstore.job_environment.items():
+        monkeypatch.setenv(name, value)
+    for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+
+
+@pytest.fixture(scope="session")
+def promoted(
+    registry_url: str, sigstore: Sigstore, tmp_path_factory: pytest.TempPathFactory
+) -> World:
+    """A project whose four images were built, tested and promoted once."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in sigstore.job_environment.items():
+            patch.setenv(name, value)
+        patch.delenv("GITHUB_TOKEN", raising=False)
+        world = World(tmp_path_factory.mktemp("world"), registry_url, sigstore).begin()
+        for stage in STAGES:
+            world.release(stage, world.branch("staging"))
+        assert world.promote() == 0
+    return world
+
+
+@pytest.fixture
+def world(promoted: World, tmp_path: Path) -> Iterator[World]:
+    """A copy of it for this test alone; registry and Sigstore are shared, images are not equal.
+
+    Whatever the test tries: what main runs afterwards was tested.
+    """
+    shutil.copytree(promoted.origin, tmp_path / "origin.git")
+    own = World(tmp_path, promoted.registry, promoted.sigstore, set(promoted.tested)).checkout()
+    yield own
+    assert len(own.running()) == len(STAGES)
+    assert own.running() <= own.tested
+
+
+class Refused(Protocol):
+    """Promotes, and asserts that it is refused for this reason and that main is as it was."""
+
+    def __call__(self, reason: str, candidate: str | None = None) -> None: ...
+
+
+@pytest.fixture
+def refused(world: World, capsys: pytest.CaptureFixture[str]) -> Refused:
+    def check(reason: str, candidate: str | None = None) -> None:
+        before = world.branch("main")
+        capsys.readouterr()
+        code = world.promote(candidate)
+        said = capsys.readouterr().err
+        assert (code, reason in said) == (3, True), said
+        assert world.branch("main") == before
+
+    return check

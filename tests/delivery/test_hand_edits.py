@@ -1,0 +1,152 @@
+"""A folder of kustomizations and manifests that must be refused, each by the right check."""
+
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from delivery.stages import KUSTOMIZATION
+from support.delivery import World
+
+pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+
+NAME = "registry.digitalocean.com/pullrisk/data-fetch"
+OTHER = "registry.digitalocean.com/pullrisk/ml-training"
+POD = "argo-apps/base/data-fetch.yaml"
+Refused = Callable[..., None]
+Edit = Callable[[str], str]
+
+
+def first(text: str) -> str:
+    """The first image's lines."""
+    lines = text.splitlines(keepends=True)
+    at = next(place for place, line in enumerate(lines) if NAME in line)
+    return "".join(lines[at : at + 2])
+
+
+def digest_line(text: str) -> str:
+    return first(text).splitlines(keepends=True)[1]
+
+
+EDITS: dict[str, tuple[Edit, str]] = {
+    "a tag in the place of the digest": (
+        lambda t: t.replace(digest_line(t), "    newTag: latest\n"),
+        "has newTag",
+    ),
+    "a tag beside the digest": (
+        lambda t: t.replace(digest_line(t), digest_line(t) + "    newTag: latest\n"),
+        "has newTag",
+    ),
+    "another registry": (
+        lambda t: t.replace(
+            digest_line(t), digest_line(t) + "    newName: docker.io/mallory/data-fetch\n"
+        ),
+        "has newName",
+    ),
+    "another name": (
+        lambda t: t.replace(NAME, "docker.io/mallory/data-fetch"),
+        "docker.io/mallory/data-fetch is no image of this pipeline",
+    ),
+    "one image more": (
+        lambda t: t.replace("# the end", "  - name: nginx\n    digest: sha256:" + "1" * 64),
+        "nginx is no image of this pipeline",
+    ),
+    "one image less": (lambda t: t.replace(first(t), ""), f"{NAME} has no digest"),
+    "an image twice": (lambda t: t.replace(first(t), first(t) * 2), "is listed twice"),
+    "a digest twice": (
+        lambda t: t.replace(digest_line(t), digest_line(t) * 2),
+        "repeats digest",
+    ),
+    "two lists of images": (lambda t: t + "images: []\n", "repeats images"),
+    "a short digest": (
+        lambda t: t.replace(digest_line(t), digest_line(t)[:40] + "\n"),
+        "has no sha256 digest",
+    ),
+    "an upper-case digest": (
+        lambda t: t.replace(digest_line(t), digest_line(t).upper().replace("DIGEST", "digest")),
+        "has no sha256 digest",
+    ),
+    "an anchor": (
+        lambda t: t.replace("digest: sha256", "digest: &one sha256", 1),
+        "uses an anchor",
+    ),
+    "no images at all": (lambda t: t.split("images:")[0], "has no list of images"),
+    "what is no YAML": (lambda t: t + "\t{", "is no YAML"),
+    "a patch of the image": (
+        lambda t: (
+            t + "patches:\n  - target: {kind: Job, name: data-fetch}\n    patch: |-\n"
+            "      - {op: replace, path: /spec/template/spec/containers/0/image, value: nginx}\n"
+        ),
+        "the manifests run nginx",
+    ),
+    "a resource from elsewhere": (
+        lambda t: t.replace("resources:\n", "resources:\n  - https://example.com/evil.yaml\n"),
+        "which is not in the commit",
+    ),
+    "a resource from another repository": (
+        lambda t: t.replace("resources:\n", "resources:\n  - github.com/mallory/evil?ref=main\n"),
+        "which is not in the commit",
+    ),
+    "a chart": (
+        lambda t: t + "helmCharts:\n  - name: evil\n    repo: oci\n",
+        "uses helmCharts",
+    ),
+    "a file that is not there": (
+        lambda t: t.replace("resources:\n", "resources:\n  - none.yaml\n"),
+        "none.yaml, which is not in the commit",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_a_kustomization_edited_by_hand_is_refused(
+    world: World, refused: Refused, what: str
+) -> None:
+    edit, reason = EDITS[what]
+    before = world.shown("staging")
+    assert edit(before) != before
+    world.push({KUSTOMIZATION: edit(before)}, what)
+    refused(reason)
+
+
+PODS: dict[str, tuple[Edit, str]] = {
+    "an image of somebody else": (
+        lambda t: t.replace(NAME, "nginx:1"),
+        "the manifests run nginx:1",
+    ),
+    "a third party's by tag": (
+        lambda t: t.replace(NAME, "docker.io/locustio/locust:2"),
+        "the manifests run docker.io/locustio/locust:2",
+    ),
+    "an image named in an argument": (
+        lambda t: t.replace("args: [", f"args: [--executor={OTHER}:latest, "),
+        f"the manifests run {OTHER}:latest",
+    ),
+    "what does not render": (lambda t: t.replace("kind: Job", "kind: ["), "do not render"),
+}
+
+
+@pytest.mark.parametrize("what", PODS)
+def test_a_manifest_that_runs_another_image_is_refused(
+    world: World, refused: Refused, what: str
+) -> None:
+    edit, reason = PODS[what]
+    world.push({POD: edit(world.shown("staging", POD))}, what)
+    refused(reason)
+
+
+def test_a_third_partys_image_that_is_allowed_by_digest_is_promoted(world: World) -> None:
+    pod = world.shown("staging", POD)
+    locust = "docker.io/locustio/locust@sha256:" + "1" * 64
+    more = f"        - {{name: load, image: {locust}}}\n"
+    world.push({POD: pod + more})
+    assert world.promote() == 0
+
+
+def test_a_symbolic_link_out_of_the_commit_is_refused(world: World, refused: Refused) -> None:
+    link = world.clone / "argo-apps/base/evil.yaml"
+    world.push({"docs/notes.md": "words"})
+    link.symlink_to("/etc/passwd")
+    text = world.shown("staging").replace("resources:\n", "resources:\n  - evil.yaml\n")
+    world.push({KUSTOMIZATION: text}, "A link")
+    refused("evil.yaml")
