@@ -28,6 +28,7 @@ from pullrisk.infrastructure import Infrastructure
 from pullrisk.redaction import SENSITIVE_NAME
 from pullrisk.secrets.fields import Credentials
 from pullrisk.serve.options import ServeOptions
+from pullrisk.train.options import GateOptions
 
 PREFIX: Final = "PULLRISK_"
 FILE_NAME: Final = "pullrisk.toml"
@@ -104,6 +105,7 @@ class Settings(Infrastructure, Credentials, BaseSettings):
         default=OperatingPoints(),
         description="bands of risk, as shares of a repository's pull requests",
     )
+    gate: GateOptions = Field(default=GateOptions(), description="what it takes to be champion")
     log_format: Literal["console", "json"] = Field(
         default="console", description="how lines of progress look where there is no terminal"
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from pullrisk.cli import options
+from pullrisk.cli.decisions import outcome, print_decision
 from pullrisk.cli.output import print_json, say, warn
 from pullrisk.cli.session import Session
 from pullrisk.cli.tables import print_evaluation
@@ -31,11 +32,16 @@ Target: TypeAlias = Annotated[
     typer.Option(help="What counts: reverted, or trouble (reverted or hot-fixed)."),
 ]
 
+Gate: TypeAlias = Annotated[
+    bool, typer.Option("--gate/--no-gate", help="Let it become champion if it earned that, or not.")
+]
+
 
 def run(
     target: Target = "reverted",
     seed: Seed = None,
     maturity_days: Maturity = None,
+    gate: Gate = True,
     home: options.Home = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -44,6 +50,10 @@ def run(
 
     The last quarter of each repository's time is kept for the judgement. The model is written
     to model.onnx in the home folder, where the other commands find it.
+
+    The new version is challenger. The gate makes it champion if it beats the champion and the
+    plain baselines, with intervals, on pull requests that it never saw. Where the registry is
+    away, the model is kept and `pullrisk models register` registers it later.
 
     [bold]Examples[/bold]
 
@@ -54,7 +64,7 @@ def run(
     with Session.open(
         stage="ml-training", home=home, quiet=quiet, seed=seed, maturity_days=maturity_days
     ) as session:
-        result = train(session, target=target)
+        result = train(session, target=target, gated=gate)
     if as_json:
         print_json(
             {
@@ -64,20 +74,26 @@ def run(
                 "aliases": result.tracked.aliases,
                 "best_epoch": result.trained.best_epoch,
                 "notes": result.trained.notes,
+                "gate": result.decision,
                 "evaluation": result.evaluation,
             }
         )
         return
     print_evaluation(result.evaluation)
+    if result.decision is not None:
+        print_decision(result.decision)
     say(summary(result))
     for note in result.trained.notes:
         warn(f"note: {note}")
 
 
 def train(
-    session: Session, *, target: Literal["reverted", "trouble"] = "reverted"
+    session: Session,
+    *,
+    target: Literal["reverted", "trouble"] = "reverted",
+    gated: bool = True,
 ) -> "TrainResult":
-    """Train on the session's lake and register the model."""
+    """Train on the session's lake, register the model, and let the gate decide if `gated`."""
     from pullrisk.bootstrap import operating_points, tracking
     from pullrisk.train.pipeline import train_model
     from pullrisk.train.training import TrainSettings
@@ -95,6 +111,7 @@ def train(
         tracking=tracking(settings),
         read=session.store.events,
         source={"lake": session.lake.uri, "version": str(session.lake.version)},
+        gate=settings.gate if gated else None,
         progress=session.progress,
     )
 
@@ -103,8 +120,9 @@ def summary(result: "TrainResult") -> str:
     """What a training made, in one line."""
     facts = result.trained.bundle.metadata.facts
     also = f" ({', '.join(result.tracked.aliases)})" if result.tracked.aliases else ""
+    said = "" if result.decision is None else f"; {outcome(result.decision)}"
     return (
         f"trained on {facts.examples:,} pull requests, {facts.positives:,} of them "
         f"{facts.target}; registered as version {result.tracked.version}{also}, "
-        f"written to {result.model}"
+        f"written to {result.model}{said}"
     )

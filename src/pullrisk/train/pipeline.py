@@ -1,37 +1,51 @@
 """The stage itself: from the lake's table to a tracked model and a file to score with."""
 
-import os
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pullrisk.errors import ModelError
+import msgspec
+
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
 from pullrisk.model.bundle import Bundle
 from pullrisk.progress import Progress
+from pullrisk.train import predictions
+from pullrisk.train.atomic import write
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.evaluate import Options, evaluate
+from pullrisk.train.gate import Decision
 from pullrisk.train.injections import Read, inject
+from pullrisk.train.lineage import lineage
+from pullrisk.train.mlflow_client import RegistryError
+from pullrisk.train.options import GateOptions
+from pullrisk.train.promotion import judge, promote
+from pullrisk.train.registry import find
 from pullrisk.train.report import Evaluation
-from pullrisk.train.tracking import Tracked, Tracking, track
+from pullrisk.train.tracking import RunRecord, Tracked, Tracking, track
 from pullrisk.train.training import Trained, TrainSettings, train
+from pullrisk.train.unregistered import kept_instead
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MODEL_FILE: Final = "model.onnx"
+BY: Final = "pullrisk train"
+"""Who promotes a model that passed the gate right after its training."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """A finished training: the file to score with, how good it is, where it is registered."""
+    """A finished training: the file to score with, how good it is, where it is registered.
+
+    `decision` is the gate's, None where it was not asked.
+    """
 
     model: Path
     trained: Trained
     evaluation: Evaluation
     tracked: Tracked
+    decision: Decision | None
 
 
 def train_model(  # noqa: PLR0913  (one keyword per collaborator)
@@ -42,17 +56,19 @@ def train_model(  # noqa: PLR0913  (one keyword per collaborator)
     tracking: Tracking | None = None,
     read: Read | None = None,
     source: Mapping[str, str] | None = None,
+    gate: GateOptions | None = None,
     progress: Progress,
 ) -> TrainResult:
     """Train on the lake's feature table, judge, log to MLflow, and write `<home>/model.onnx`.
 
     `read` gives a repository's pulls in event order (`PullStore.events`), to judge novelty by
     injected anomalies; without it novelty is not judged. `source` (such as the Delta version
-    under `version`, and the run) is logged as it is. The model file is replaced last and at
-    once, so a run that is killed leaves the earlier one. Raises NotEnoughDataError for too
-    little data, ModelError where MLflow or the disk refuses.
+    under `version`, and the run) is logged as it is. The new version is `challenger`; with
+    `gate`, it becomes `champion` if it earned that. The model file is replaced at once, so a run
+    that is killed leaves the earlier one. Raises NotEnoughDataError for too little data,
+    ModelError where the disk refuses or where MLflow does, which keeps the model for later.
     """
-    settings = settings or TrainSettings()
+    settings, tracking = settings or TrainSettings(), tracking or Tracking.local(home)
     source = dict(source or {})
     dataset = Dataset.from_table(table, NAMES, maturity_days=settings.maturity_days)
     trained = train(
@@ -64,10 +80,40 @@ def train_model(  # noqa: PLR0913  (one keyword per collaborator)
         progress=progress,
     )
     evaluation = _evaluate(trained.bundle, dataset, read, Options(), progress=progress)
-    tags = {f"dataset_{name}": value for name, value in source.items()}
-    tags |= {"dataset_rows": str(len(dataset)), "schema_hash": SCHEMA_HASH}
-    tracked = track(tracking or Tracking.local(home), trained, evaluation, settings, tags=tags)
-    return TrainResult(_write(home / MODEL_FILE, trained.bundle.data), trained, evaluation, tracked)
+    record = RunRecord(
+        settings=msgspec.to_builtins(settings),
+        tags=lineage(dataset, source, target=settings.target),
+        epochs=trained.epochs,
+        evaluation=evaluation,
+        predictions=predictions.record(trained.bundle, dataset),
+    )
+    tracked = _track(tracking, trained.bundle, record, home)
+    model = write(home / MODEL_FILE, trained.bundle.data)
+    result = TrainResult(model, trained, evaluation, tracked, None)
+    return result if gate is None else _gated(result, tracking, dataset, gate)
+
+
+def _track(tracking: Tracking, bundle: Bundle, record: RunRecord, home: Path) -> Tracked:
+    try:
+        return track(tracking, bundle, record)
+    except RegistryError as error:
+        kept = kept_instead(home, bundle, record, error)
+        write(home / MODEL_FILE, bundle.data)
+        raise kept from error
+
+
+def _gated(
+    result: TrainResult, tracking: Tracking, dataset: Dataset, gate: GateOptions
+) -> TrainResult:
+    """The result with the gate's decision, and the version's aliases after it."""
+    bundle, evaluation = result.trained.bundle, result.evaluation
+    version = find(tracking, result.tracked.version)
+    decision = judge(
+        tracking, version, bundle, dataset=dataset, evaluation=evaluation, options=gate
+    )
+    promote(tracking, version, decision, by=BY)
+    aliases = find(tracking, version.version).aliases
+    return replace(result, tracked=replace(result.tracked, aliases=aliases), decision=decision)
 
 
 def evaluate_bundle(
@@ -98,23 +144,3 @@ def _evaluate(
         since = {name: until[name] for name in dataset.repositories if name in until}
         injected = inject(read, since, seed=options.seed, progress=progress)
     return evaluate(bundle, dataset, injected=injected, options=options, progress=progress)
-
-
-def _write(path: Path, data: bytes) -> Path:
-    """Replace the file at once, so that no reader and no crash ever sees half of it."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise ModelError(
-            f"model {path} cannot be written: {error.strerror}",
-            hint="free some space, or name another home folder",
-        ) from error
-    return path

@@ -1,0 +1,124 @@
+"""Talking to MLflow: quietly, with patience that ends, and with errors that say what to do."""
+
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pullrisk.errors import MissingExtraError, ModelError
+from pullrisk.redaction import REDACTOR
+
+_DEFAULTS: Final = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",  # some 30 s; MLflow's own 7 take four minutes
+}
+_DENIED: Final = re.compile(r"error code 40[13]\b")
+_AWAY: Final = re.compile(r"Max retries exceeded|Connection (refused|aborted|reset)|timed out")
+_REASON: Final = re.compile(r"\[Errno -?\d+\] [\w ]+|timed out|Name or service not known")
+
+
+class RegistryError(ModelError):
+    """MLflow is away, refuses, or lacks what was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """A tracking server or database, and the folder for artifacts where it keeps none itself."""
+
+    uri: str
+    artifacts: Path
+
+    @classmethod
+    def local(cls, home: Path) -> "Tracking":
+        """MLflow on an SQLite file in the home folder."""
+        folder = home.absolute()
+        return cls(f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts")
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a database on this machine, which has no server of artifacts."""
+        return self.uri.startswith("sqlite:")
+
+    @property
+    def shown(self) -> str:
+        """Where it is, without a user name and password."""
+        return REDACTOR.text(self.uri)
+
+
+def import_mlflow() -> Any:  # noqa: ANN401  (mlflow has no types here)
+    """The mlflow module, without telemetry; raises MissingExtraError if it is not installed."""
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecations inside mlflow's own imports
+            import mlflow
+            import mlflow.onnx
+    except ImportError as error:
+        raise MissingExtraError.of("mlflow", "train") from error
+    return mlflow
+
+
+@contextmanager
+def connected(tracking: Tracking) -> Iterator[tuple[Any, Any]]:
+    """The module `mlflow`, speaking to `tracking`, and a client of it.
+
+    The caller's own tracking URI comes back afterwards. Raises RegistryError for whatever
+    MLflow or the network refuses.
+    """
+    mlflow = import_mlflow()
+    before = mlflow.get_tracking_uri() if mlflow.tracking.is_tracking_uri_set() else ""
+    with _quiet(), _explained(mlflow, tracking):
+        if tracking.is_file:
+            tracking.artifacts.parent.mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(tracking.uri)
+        try:
+            yield mlflow, mlflow.MlflowClient(tracking.uri, tracking.uri)
+        finally:
+            mlflow.set_tracking_uri(before)
+
+
+@contextmanager
+def _explained(mlflow: Any, tracking: Tracking) -> Iterator[None]:  # noqa: ANN401
+    try:
+        yield
+    except (mlflow.exceptions.MlflowException, OSError) as error:
+        text = REDACTOR.text(str(error))
+        raise RegistryError(_what(text, tracking), hint=_hint(text)) from error
+
+
+def _what(text: str, tracking: Tracking) -> str:
+    if _AWAY.search(text):
+        reason = _REASON.search(text)
+        return f"MLflow at {tracking.shown} cannot be reached: {reason[0] if reason else text}"
+    return f"MLflow at {tracking.shown} refused: {text}"
+
+
+def _hint(text: str) -> str:
+    if _DENIED.search(text):
+        return "check mlflow_username and mlflow_password, or mlflow_token, and its permissions"
+    return "check the setting mlflow_uri and that the server or file can be written"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what MLflow and its migrations log while all is well, and its deprecations."""
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            for module in ("mlflow", "pydantic", "sqlalchemy", "alembic"):
+                warnings.filterwarnings("ignore", module=rf"{module}\b")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,201 @@
+"""The registered model: its versions, who is champion, and the trail of who made it so."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from pullrisk.redaction import REDACTOR
+from pullrisk.train.mlflow_client import RegistryError, Tracking, connected
+from pullrisk.train.publish import CHALLENGER, DIGEST, MODEL_NAME, known
+
+CHAMPION: Final = "champion"
+ROLLED_BACK: Final = "rolled_back"
+"""The tag of a version that was taken back, with the reason: the gate lets it in no more."""
+_AUDIT: Final = "audit."
+_LISTED: Final = 10_000
+Action = Literal["promote", "rollback"]
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """One registered version; `tags` are its lineage and what the gate said."""
+
+    version: str
+    aliases: tuple[str, ...]
+    created_at: datetime
+    run_id: str
+    tags: dict[str, str]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of champion: `version` took the place of `replaced`."""
+
+    at: datetime
+    action: Action
+    version: str
+    replaced: str | None
+    by: str
+    reason: str
+
+
+def versions(tracking: Tracking) -> list[Version]:
+    """Every version, newest first; raises RegistryError."""
+    with connected(tracking) as (_, client):
+        return _versions(client)
+
+
+def events(tracking: Tracking) -> list[Event]:
+    """Every change of champion, newest first; raises RegistryError."""
+    with connected(tracking) as (_, client):
+        return _events(client)
+
+
+def find(tracking: Tracking, reference: str) -> Version:
+    """The version with an alias (`@champion`) or number (`3`). Raises RegistryError."""
+    found = _matching(versions(tracking), reference)
+    if found is None:
+        raise RegistryError(
+            f"the registry at {tracking.shown} has no model {reference}",
+            hint="`pullrisk models list` names what there is",
+        )
+    return found
+
+
+def champion(tracking: Tracking) -> Version | None:
+    """The present champion, None where there is none yet."""
+    return _matching(versions(tracking), f"@{CHAMPION}")
+
+
+def with_digest(tracking: Tracking, digest: str) -> Version | None:
+    """The newest version whose ONNX file has this SHA-256."""
+    return next((one for one in versions(tracking) if one.tags.get(DIGEST) == digest), None)
+
+
+def crown(
+    tracking: Tracking, version: Version, *, by: str, reason: str, action: Action = "promote"
+) -> Event:
+    """Make a version the champion, and write down who did so and why."""
+    with connected(tracking) as (_, client):
+        before = _matching(_versions(client), f"@{CHAMPION}")
+        event = Event(
+            at=datetime.now(UTC),
+            action=action,
+            version=version.version,
+            replaced=before.version if before else None,
+            by=by,
+            reason=REDACTOR.text(reason),
+        )
+        client.set_registered_model_alias(MODEL_NAME, CHAMPION, version.version)
+        name = f"{_AUDIT}{event.at:%Y%m%dT%H%M%S.%fZ}"
+        client.set_registered_model_tag(MODEL_NAME, name, msgspec.json.encode(event).decode())
+        if action == "promote":
+            client.delete_model_version_tag(MODEL_NAME, version.version, ROLLED_BACK)
+        elif before is not None:
+            client.set_model_version_tag(MODEL_NAME, before.version, ROLLED_BACK, event.reason)
+        return event
+
+
+def predecessor(tracking: Tracking) -> Version:
+    """Whom the champion replaced when it was last promoted. Raises RegistryError if nobody."""
+    now = champion(tracking)
+    if now is None:
+        raise RegistryError("there is no champion", hint="run `pullrisk models promote VERSION`")
+    promoted = (
+        event
+        for event in events(tracking)
+        if event.action == "promote" and event.version == now.version
+    )
+    event = next(promoted, None)
+    if event is None or event.replaced is None:
+        raise RegistryError(
+            f"version {now.version} replaced no earlier champion",
+            hint="name the version to go back to: `pullrisk models rollback --to VERSION`",
+        )
+    return find(tracking, event.replaced)
+
+
+def tag(tracking: Tracking, version: Version, tags: dict[str, str]) -> None:
+    """Write tags on a version."""
+    with connected(tracking) as (_, client):
+        for name, value in REDACTOR.mapping(tags).items():
+            client.set_model_version_tag(MODEL_NAME, version.version, name, str(value))
+
+
+def download(tracking: Tracking, reference: str, folder: Path) -> Path:
+    """Fetch a registered model's ONNX file, by alias (`@champion`) or version (`3`).
+
+    Raises RegistryError where the registry has no such model or cannot be reached.
+    """
+    separator = "" if reference.startswith("@") else "/"
+    with connected(tracking) as (mlflow, _):
+        uri = f"models:/{MODEL_NAME}{separator}{reference}"
+        found = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder))
+    return next(Path(found).rglob("*.onnx"))
+
+
+def artifact(tracking: Tracking, run_id: str, path: str, folder: Path) -> bytes | None:
+    """A file that a run logged, None where it logged no such file."""
+    with connected(tracking) as (mlflow, client):
+        parent = str(Path(path).parent)
+        listed = client.list_artifacts(run_id, None if parent == "." else parent)
+        if path not in {each.path for each in listed}:
+            return None
+        found = mlflow.artifacts.download_artifacts(
+            run_id=run_id, artifact_path=path, dst_path=str(folder)
+        )
+        return Path(found).read_bytes()
+
+
+def _versions(client: Any) -> list[Version]:  # noqa: ANN401
+    model = known(client)
+    if model is None:
+        return []
+    named: dict[str, list[str]] = {}
+    for alias, number in model.aliases.items():
+        named.setdefault(str(number), []).append(alias)
+    found = client.search_model_versions(f"name = '{MODEL_NAME}'", max_results=_LISTED)
+    return sorted(
+        (_version(each, named) for each in found),
+        key=lambda version: int(version.version),
+        reverse=True,
+    )
+
+
+def _version(found: Any, named: dict[str, list[str]]) -> Version:  # noqa: ANN401
+    return Version(
+        version=str(found.version),
+        aliases=tuple(sorted(named.get(str(found.version), ()))),
+        created_at=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
+        run_id=str(found.run_id or ""),
+        tags=dict(found.tags),
+    )
+
+
+def _events(client: Any) -> list[Event]:  # noqa: ANN401
+    model = known(client)
+    tags = {} if model is None else model.tags
+    found = (
+        msgspec.json.decode(text, type=Event)
+        for name, text in tags.items()
+        if name.startswith(_AUDIT)
+    )
+    return sorted(found, key=lambda event: event.at, reverse=True)
+
+
+def _matching(found: list[Version], reference: str) -> Version | None:
+    alias = reference.removeprefix("@")
+    return next(
+        (
+            each
+            for each in found
+            if (alias in each.aliases if reference.startswith("@") else each.version == reference)
+        ),
+        None,
+    )
+
+
+__all__ = [
+    "CHALLENGER", "CHAMPION", "Event", "Version", "artifact", "champion", "crown", "download",
+    "events", "find", "predecessor", "tag", "versions", "with_digest",
+]  # fmt: skip

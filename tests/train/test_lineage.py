@@ -1,0 +1,56 @@
+"""Tags that say what a model came from."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import pullrisk.train.lineage as module
+from pullrisk.features import SCHEMA_HASH
+from pullrisk.pulls.outcomes import LABEL_DEFINITION
+from pullrisk.train.lineage import lineage
+from support.training import quick_dataset
+
+
+def test_lineage_names_the_data_the_features_and_the_labels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GIT_COMMIT", "0123abc")
+    data = quick_dataset()
+    found = lineage(data, {"version": "7", "lake": "s3://lake"}, target="trouble")
+    assert found["dataset_version"] == "7"
+    assert found["dataset_lake"] == "s3://lake"
+    assert found["dataset_rows"] == str(len(data))
+    assert found["schema_hash"] == SCHEMA_HASH
+    assert found["label_definition"] == f"{LABEL_DEFINITION} trouble 90d"
+    assert found["git_commit"] == "0123abc"
+
+
+def test_the_commit_of_a_checkout_is_told_and_whether_the_code_was_changed_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GIT_COMMIT", raising=False)
+    code = tmp_path / "pullrisk" / "train" / "lineage.py"
+    code.parent.mkdir(parents=True)
+    code.write_text("one")
+    monkeypatch.setattr(module, "__file__", str(code))
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x"]):
+        identity = ["-c", "user.name=x", "-c", "user.email=x@localhost"]
+        subprocess.run(["git", "-C", str(tmp_path), *identity, *command], check=True)
+    ask = ["git", "-C", str(tmp_path), "rev-parse", "HEAD"]
+    head = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
+    assert lineage(quick_dataset(), {}, target="reverted")["git_commit"] == head
+    code.write_text("two")
+    assert lineage(quick_dataset(), {}, target="reverted")["git_commit"] == f"{head}-dirty"
+
+
+def test_an_installation_inside_another_project_s_checkout_takes_no_commit_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GIT_COMMIT", raising=False)
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    code = tmp_path / ".venv" / "pullrisk" / "train" / "lineage.py"
+    code.parent.mkdir(parents=True)
+    code.write_text("installed")
+    monkeypatch.setattr(module, "__file__", str(code))
+    assert "git_commit" not in lineage(quick_dataset(), {}, target="reverted")
