@@ -1,0 +1,113 @@
+"""Rendered manifests: what `kubectl kustomize` makes of argo-apps, and the pods inside of it."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+ROOT = Path(__file__).parents[3]
+APPS = ROOT / "argo-apps"
+BASE = APPS / "base"
+COMPONENTS = tuple(
+    sorted(path.parent.name for path in APPS.glob("components/*/kustomization.yaml"))
+)
+NAMESPACE = "pullrisk"
+STAGES = ("data-fetch", "spark-preprocess", "ml-training", "model-serving")
+
+Object = dict[str, Any]
+
+
+class Violation(NamedTuple):
+    """What a rule found: its name, the object, and the reason."""
+
+    rule: str
+    where: str
+    why: str
+
+
+class Pod(NamedTuple):
+    """A pod template and whose it is; `labels` are those of its pods."""
+
+    owner: Object
+    labels: dict[str, str]
+    spec: Object
+
+    @property
+    def where(self) -> str:
+        return name_of(self.owner)
+
+    @property
+    def containers(self) -> list[Object]:
+        return [*self.spec.get("initContainers", []), *self.spec["containers"]]
+
+
+def render(folder: Path) -> list[Object]:
+    """The objects that a folder with a kustomization makes."""
+    kubectl = Path(sys.executable).with_name("kubectl")
+    done = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [one for one in yaml.safe_load_all(done.stdout) if one]
+
+
+def render_with(*components: str) -> list[Object]:
+    """The base with opt-in components, as Argo CD adds them."""
+    with tempfile.TemporaryDirectory(prefix="pullrisk-render-") as folder:
+        up = Path(os.path.relpath(APPS, Path(folder).resolve()))
+        (Path(folder) / "kustomization.yaml").write_text(
+            yaml.safe_dump(
+                {
+                    "resources": [str(up / "base")],
+                    "components": [str(up / "components" / name) for name in components],
+                }
+            )
+        )
+        return render(Path(folder))
+
+
+def name_of(found: Object) -> str:
+    """Kind and name, as in `CronJob/data-fetch`."""
+    return f"{found['kind']}/{found['metadata']['name']}"
+
+
+def of_kind(objects: Sequence[Object], *kinds: str) -> list[Object]:
+    return [one for one in objects if one["kind"] in kinds]
+
+
+def pods(objects: Sequence[Object]) -> Iterator[Pod]:
+    """Every pod template: of CronJobs, Jobs, Rollouts, and of the jobs of an analysis."""
+    for one in objects:
+        for template in _templates(one):
+            yield Pod(one, template.get("metadata", {}).get("labels", {}), template["spec"])
+
+
+def _templates(one: Object) -> Iterator[Object]:
+    if one["kind"] == "CronJob":
+        yield one["spec"]["jobTemplate"]["spec"]["template"]
+    elif one["kind"] in ("Job", "Rollout", "Deployment", "StatefulSet", "DaemonSet"):
+        yield one["spec"]["template"]
+    elif one["kind"] == "AnalysisTemplate":
+        for metric in one["spec"]["metrics"]:
+            job = metric["provider"].get("job")
+            if job:
+                yield job["spec"]["template"]
+
+
+def values_at(found: Any, *path: str) -> Iterator[Any]:
+    """All values below a path of keys; lists are looked through."""
+    if isinstance(found, list):
+        for one in found:
+            yield from values_at(one, *path)
+    elif not path:
+        yield found
+    elif isinstance(found, dict) and path[0] in found:
+        yield from values_at(found[path[0]], *path[1:])
+
+
+def selects(selector: dict[str, str] | None, labels: dict[str, str]) -> bool:
+    """Whether plain labels match; an empty selector matches all."""
+    return all(labels.get(name) == value for name, value in (selector or {}).items())

@@ -1,0 +1,172 @@
+"""Network policies, evaluated as a cluster would, against what each stage has to reach.
+
+What a stage needs follows from the code: the names of its secrets say which services it uses.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from pullrisk.secrets.names import STAGES, Needs
+from support.deploy.manifests import NAMESPACE, Object, Pod, Violation, of_kind, pods, selects
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where a connection goes: labels of namespace and pod, or an address; and the port."""
+
+    what: str
+    port: int
+    namespace: dict[str, str] | None = None
+    labels: dict[str, str] | None = None
+    address: str | None = None
+    protocol: str = "TCP"
+
+
+def _in(namespace: str) -> dict[str, str]:
+    return {"kubernetes.io/metadata.name": namespace}
+
+
+DNS: Final = Place("names", 53, _in("kube-system"), {"k8s-app": "kube-dns"}, protocol="UDP")
+VAULT: Final = Place("Vault", 8200, _in("vault"), {})
+MONGO: Final = Place("MongoDB", 27017, _in("mongodb"), {})
+MLFLOW: Final = Place("MLflow", 5000, _in("mlflow"), {})
+INTERNET: Final = Place("the internet", 443, address="140.82.112.3")
+SERVICE: Final = Place(
+    "the service", 8080, _in(NAMESPACE), {"app.kubernetes.io/name": "model-serving"}
+)
+NEVER: Final = (
+    Place("the metadata of the node", 80, address="169.254.169.254"),
+    Place("the metadata of the node", 443, address="169.254.169.254"),
+    Place("addresses of the cluster", 443, address="10.245.0.1"),
+    Place("plain HTTP outside", 80, address="140.82.112.3"),
+    Place("kubelets", 10250, address="10.110.0.4"),
+    Place("Argo CD", 8080, _in("argocd"), {}),
+)
+EVERYWHERE: Final = (DNS, VAULT, MONGO, MLFLOW, INTERNET, SERVICE)
+_USES: Final = {
+    MONGO: ("mongo_uri",),
+    MLFLOW: ("mlflow_uri",),
+    INTERNET: ("github_token", "github_app_id", "do_spaces_endpoint"),
+}
+"""Which of a stage's secrets say that it uses a place."""
+
+
+def needs(stage: str) -> set[Place]:
+    """What a stage has to reach, by the secrets that it may ask for."""
+    names = set(STAGES.get(stage, Needs()).names)
+    return {place for place, used in _USES.items() if names.intersection(used)} | {DNS, VAULT}
+
+
+def check(objects: Sequence[Object]) -> Iterator[Violation]:
+    """Every pod: reaches all that it needs, and nothing else."""
+    policies = of_kind(objects, "NetworkPolicy")
+    if not any(_denies_all(policy) for policy in policies):
+        yield Violation("network", "NetworkPolicy", "nothing is denied by default")
+    for pod in pods(objects):
+        wanted = _wanted(pod)
+        for place in (*EVERYWHERE, *NEVER):
+            may = reaches(policies, pod.labels, place)
+            if may != (place in wanted):
+                said = "cannot reach" if place in wanted else "can reach, without need,"
+                yield Violation("network", pod.where, f"{said} {place.what} :{place.port}")
+    yield from _inwards(policies)
+    yield from _addresses(objects)
+
+
+def _wanted(pod: Pod) -> set[Place]:
+    if pod.labels.get("app.kubernetes.io/name") == "serving-analysis":
+        return {DNS, VAULT, SERVICE}
+    return needs(pod.spec.get("serviceAccountName", ""))
+
+
+def _inwards(policies: Sequence[Object]) -> Iterator[Violation]:
+    """Who may connect to the service."""
+    service = SERVICE.labels or {}
+    for who, namespace, labels, may in (
+        ("Prometheus", _in("monitoring"), {}, True),
+        ("a client", {"pullrisk/client": "true"}, {}, True),
+        ("an analysis", _in(NAMESPACE), {"app.kubernetes.io/name": "serving-analysis"}, True),
+        ("a batch stage", _in(NAMESPACE), {"app.kubernetes.io/name": "data-fetch"}, False),
+        ("any other namespace", _in("default"), {}, False),
+    ):
+        peer = Place(who, 8080, namespace, labels)
+        if _allowed(policies, service, "ingress", peer) != may:
+            said = "cannot reach" if may else "can reach, without need,"
+            yield Violation("network", "NetworkPolicy/model-serving", f"{who} {said} the service")
+    for stage in ("data-fetch", "spark-preprocess", "ml-training"):
+        peer = Place("a client", 8080, {"pullrisk/client": "true"}, {})
+        if _allowed(policies, {"app.kubernetes.io/name": stage}, "ingress", peer):
+            yield Violation("network", f"NetworkPolicy/{stage}", "takes connections")
+
+
+def _addresses(objects: Sequence[Object]) -> Iterator[Violation]:
+    """The addresses that stand in manifests are those that the policies mean."""
+    for pod in pods(objects):
+        for one in pod.containers:
+            for variable in one.get("env", []):
+                if variable["name"] != "VAULT_ADDR":
+                    continue
+                address = urlsplit(variable["value"])
+                _, _, namespace = (address.hostname or "").partition(".")
+                if (namespace.partition(".")[0], address.port) != ("vault", VAULT.port):
+                    why = f"VAULT_ADDR is {variable['value']}, which no policy lets through"
+                    yield Violation("network", pod.where, why)
+
+
+def reaches(policies: Sequence[Object], labels: dict[str, str], place: Place) -> bool:
+    """Whether a pod with these labels may open a connection to a place."""
+    if not _allowed(policies, labels, "egress", place):
+        return False
+    if place.namespace != _in(NAMESPACE) or place.labels is None:
+        return True
+    source = Place("the pod", place.port, _in(NAMESPACE), labels)
+    return _allowed(policies, place.labels, "ingress", source)
+
+
+def _allowed(policies: Sequence[Object], labels: dict[str, str], way: str, peer: Place) -> bool:
+    own = [
+        policy["spec"]
+        for policy in policies
+        if selects(policy["spec"]["podSelector"].get("matchLabels"), labels)
+        and way.capitalize() in policy["spec"]["policyTypes"]
+    ]
+    rules = [rule for spec in own for rule in spec.get(way, [])]
+    return not own or any(_rule(rule, way, peer) for rule in rules)
+
+
+def _rule(rule: dict[str, Any], way: str, peer: Place) -> bool:
+    ports = rule.get("ports")
+    if ports is not None and not any(
+        (port.get("protocol", "TCP"), port.get("port")) == (peer.protocol, peer.port)
+        or (port.get("protocol", "TCP") == peer.protocol and "port" not in port)
+        for port in ports
+    ):
+        return False
+    peers = rule.get("to" if way == "egress" else "from")
+    return peers is None or any(_peer(one, peer) for one in peers)
+
+
+def _peer(one: dict[str, Any], peer: Place) -> bool:
+    if "ipBlock" in one:
+        if peer.address is None:
+            return False
+        address = ip_address(peer.address)
+        inside = address in ip_network(one["ipBlock"]["cidr"])
+        return inside and not any(
+            address in ip_network(block) for block in one["ipBlock"].get("except", [])
+        )
+    if peer.namespace is None:
+        return False
+    spaces = one.get("namespaceSelector")
+    own = _in(NAMESPACE) if spaces is None else spaces.get("matchLabels")
+    return selects(own, peer.namespace) and selects(
+        one.get("podSelector", {}).get("matchLabels"), peer.labels or {}
+    )
+
+
+def _denies_all(policy: Object) -> bool:
+    spec = policy["spec"]
+    return spec["podSelector"] == {} and set(spec["policyTypes"]) == {"Ingress", "Egress"}

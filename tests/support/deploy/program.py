@@ -1,0 +1,154 @@
+"""What the program understands: arguments, environment variables, settings files, routes."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+from pullrisk.bootstrap import spark_options
+from pullrisk.cli.app import COMMANDS, load
+from pullrisk.errors import PullriskError
+from pullrisk.secrets.config import vault_config
+from pullrisk.settings import Settings
+from pullrisk.settings import load as load_settings
+from support.deploy.manifests import ROOT, Object, Pod, Violation, of_kind, pods
+
+LOCUSTFILE: Final = ROOT / "tests" / "performance" / "locustfile.py"
+_PARSE_LOCUST: Final = (
+    "import sys; from locust.argument_parser import get_parser; get_parser().parse_args()"
+)
+_PROBES: Final = ("startupProbe", "readinessProbe", "livenessProbe")
+
+
+def check(objects: Sequence[Object]) -> Iterator[Violation]:
+    """Every container's arguments and variables, every pod's settings, every probe."""
+    for pod in pods(objects):
+        for one in pod.containers:
+            for rule, whys in (
+                ("arguments", _arguments(one)),
+                ("environment", _environment(one)),
+                ("settings", _settings(pod, one, objects)),
+            ):
+                yield from (Violation(rule, pod.where, why) for why in whys)
+
+
+def locust(one: Object) -> bool:
+    return "locust" in one["image"]
+
+
+def _arguments(one: Object) -> Iterator[str]:
+    if "command" in one:
+        yield "replaces the image's entry point"
+    arguments = [text.replace("{{args.service}}", "http://a") for text in one.get("args", [])]
+    why = _locust_refuses(arguments) if locust(one) else refusal(arguments)
+    if why:
+        yield f"{' '.join(arguments)}: {why}"
+
+
+def refusal(arguments: Sequence[str]) -> str:
+    """Why the command line does not take these arguments, empty where it does."""
+    name, *rest = arguments or ("",)
+    if name not in COMMANDS:
+        return f"no such command: {name!r}"
+    command: Any = load(name)
+    below = getattr(command, "commands", None)
+    if below is not None:
+        if not rest or rest[0] not in below:
+            return f"no such command: {name} {' '.join(rest[:1])}"
+        command, rest = below[rest[0]], rest[1:]
+    try:
+        command.make_context(name, list(rest))
+    except Exception as error:  # typer carries its own copy of click and names it nowhere
+        return str(getattr(error, "message", error))
+    return ""
+
+
+def _locust_refuses(arguments: Sequence[str]) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", _PARSE_LOCUST, *arguments], capture_output=True, text=True
+    )
+    return done.stderr.strip().splitlines()[-1] if done.returncode else ""
+
+
+class _Asked(dict[str, str]):
+    """An environment that remembers which variables were looked for."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        super().__init__(values)
+        self.names: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:  # as dict.get
+        self.names.add(key)
+        return super().get(key, default)
+
+
+def _environment(one: Object) -> Iterator[str]:
+    given = {each["name"]: each.get("value", "") for each in one.get("env", [])}
+    asked = _Asked(given)
+    try:
+        vault_config(asked, "nobody")
+    except PullriskError as error:
+        yield str(error)
+    known = asked.names
+    if locust(one):
+        text = LOCUSTFILE.read_text()
+        known = known | {name for name in given if f'"{name}"' in text}
+    for name in given.keys() - known:
+        yield f"nothing reads {name}: settings belong into pullrisk.toml"
+
+
+def _settings(pod: Pod, one: Object, objects: Sequence[Object]) -> Iterator[str]:
+    text = settings_text(pod, objects)
+    if text is None:
+        return
+    try:
+        settings = read_settings(text)
+        spark_options(settings)
+    except PullriskError as error:
+        yield str(error)
+        return
+    for path, port in _probed(one):
+        if port != settings.serve.port:
+            yield f"{path} is asked at port {port}, the service listens at {settings.serve.port}"
+        if path not in _open_routes():
+            yield f"{path} is no route that answers without a key"
+    if settings.serve.loopback and list(_probed(one)):
+        yield "listens where no other pod can connect"
+
+
+def settings_text(pod: Pod, objects: Sequence[Object]) -> str | None:
+    """The pod's pullrisk.toml, None where it has none."""
+    maps = {each["metadata"]["name"]: each for each in of_kind(objects, "ConfigMap")}
+    for volume in pod.spec.get("volumes", []):
+        found = maps.get(volume.get("configMap", {}).get("name", ""), {}).get("data", {})
+        if "pullrisk.toml" in found:
+            return str(found["pullrisk.toml"])
+    return None
+
+
+def read_settings(text: str) -> Settings:
+    """The settings that a file alone makes. Raises SettingsError."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PULLRISK_")}
+    with tempfile.TemporaryDirectory(prefix="pullrisk-toml-") as folder:
+        path = Path(folder) / "pullrisk.toml"
+        path.write_text(text)
+        with patch.dict(os.environ, kept | {"PULLRISK_CONFIG": str(path)}, clear=True):
+            return load_settings()
+
+
+def _probed(one: Object) -> Iterator[tuple[str, int]]:
+    ports = {port.get("name"): port["containerPort"] for port in one.get("ports", [])}
+    for name in _PROBES:
+        if name in one:
+            get = one[name]["httpGet"]
+            yield get["path"], ports.get(get["port"], get["port"])
+
+
+def _open_routes() -> set[str]:
+    from pullrisk.serve.routes import ROUTES
+
+    return {route.path for route in ROUTES if route.open and route.method == "GET"}

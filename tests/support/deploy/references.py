@@ -1,0 +1,172 @@
+"""What one object says of another: names, selectors, ports, service accounts, images, kinds."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from support.deploy.manifests import (
+    NAMESPACE,
+    STAGES,
+    Object,
+    Violation,
+    name_of,
+    of_kind,
+    pods,
+    selects,
+    values_at,
+)
+
+DIGEST: Final = re.compile(r"[a-z0-9./_-]+@sha256:[0-9a-f]{64}")
+OWN: Final = tuple(f"registry.digitalocean.com/pullrisk/{stage}@" for stage in STAGES)
+OTHERS: Final = ("docker.io/locustio/locust@",)
+"""Images that this repository does not build."""
+CLUSTER: Final = {"Namespace"}
+
+
+def check(objects: Sequence[Object]) -> Iterator[Violation]:
+    """All cross-references; the names of rules are those of the functions."""
+    rules = (names, images, services, accounts, config_maps, scaling, analyses)
+    for rule in rules:
+        for where, why in rule(objects):
+            yield Violation(rule.__name__, where, why)
+
+
+def names(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
+    """No object twice, all in one namespace."""
+    seen = set()
+    for one in objects:
+        if name_of(one) in seen:
+            yield name_of(one), "is there twice"
+        seen.add(name_of(one))
+        if one["kind"] not in CLUSTER and one["metadata"].get("namespace") != NAMESPACE:
+            yield name_of(one), f"is in namespace {one['metadata'].get('namespace')}"
+
+
+def images(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
+    """By digest, from the registry of this project, or one that is listed here."""
+    for pod in pods(objects):
+        for image in values_at(pod.containers, "image"):
+            if not DIGEST.fullmatch(image):
+                yield pod.where, f"{image} is no digest"
+            elif not image.startswith(OWN + OTHERS):
+                yield pod.where, f"{image} is of an unknown registry"
+
+
+def services(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
+    """A service selects pods of one stage, and leads to a port that they have."""
+    for service in of_kind(objects, "Service"):
+        found = [pod for pod in pods(objects) if selects(service["spec"]["selector"], pod.labels)]
+        if len(found) != 1:
+            yield name_of(service), f"selects {len(found)} kinds of pods"
+            continue
+        known = {
+            key
+            for entry in values_at(found[0].containers, "ports")
+            for key in (entry.get("name"), entry["containerPort"])
+        }
+        for port in service["spec"]["ports"]:
+            if port.get("targetPort", port["port"]) not in known:
+                yield name_of(service), f"leads to port {port.get('targetPort')}: nobody listens"
+
+
+def accounts(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
+    """Each pod has a service account of its own stage, none the default one."""
+    known = {one["metadata"]["name"] for one in of_kind(objects, "ServiceAccount")}
+    used = set()
+    for pod in pods(objects):
+        account = pod.spec.get("serviceAccountName", "default")
+        used.add(account)
+        if account not in known:
+            yield pod.where, f"runs as {account}, which is not there"
+    for account in sorted(known - used):
+        yield f"ServiceAccount/{account}", "is used by nobody"
+    for one in of_kind(objects, "ServiceAccount"):
+        if one.get("automountServiceAccountToken") is not False:
+            yield name_of(one), "hands a token of Kubernetes' API to every pod"
+    for binding in of_kind(objects, "RoleBinding"):
+        yield from _binding(binding, objects, known)
+
+
+def _binding(
+    binding: Object, objects: Sequence[Object], known: set[str]
+) -> Iterator[tuple[str, str]]:
+    roles = {one["metadata"]["name"] for one in of_kind(objects, "Role")}
+    if binding["roleRef"]["name"] not in roles:
+        yield name_of(binding), f"binds {binding['roleRef']['name']}, which is not there"
+    for subject in binding["subjects"]:
+        if subject["name"] not in known or subject.get("namespace") != NAMESPACE:
+            yield name_of(binding), f"binds {subject['name']}, which is not there"
+
+
+def config_maps(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
+    """Each one that is mounted is there, with a hash in its name, and each is mounted."""
+    known = {one["metadata"]["name"] for one in of_kind(objects, "ConfigMap")}
+    used = set()
+    for pod in pods(objects):
+        for name in _mounted(pod.spec):
+            used.add(name)
+            if name not in known and name != "kube-root-ca.crt":
+                yield pod.where, f"mounts {name}, which is not there"
+        yield from ((pod.where, why) for why in _volumes(pod.spec))
+    for name in sorted(known - used):
+        if "grafana_dashboard" not in _labels(objects, name):
+            yield f"ConfigMap/{name}", "is mounted by nobody"
+
+
+def _mounted(spec: Object) -> set[str]:
+    plain = values_at(spec.get("volumes", []), "configMap", "name")
+    projected = values_at(spec.get("volumes", []), "projected", "sources", "configMap", "name")
+    return {*plain, *projected}
+
+
+def _labels(objects: Sequence[Object], name: str) -> dict[str, str]:
+    found = [one for one in of_kind(objects, "ConfigMap") if one["metadata"]["name"] == name]
+    return dict(found[0]["metadata"].get("labels", {}))
+
+
+def _volumes(spec: Object) -> Iterator[str]:
+    there = {volume["name"] for volume in spec.get("volumes", [])}
+    used = set(values_at(spec["containers"], "volumeMounts", "name"))
+    if used != there:
+        yield f"volumes {sorted(used ^ there)} are mounted or there, not both"
+
+
+def scaling(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
+    """The autoscaler's target and the disruption budget's pods are there."""
+    for one in of_kind(objects, "HorizontalPodAutoscaler"):
+        target = one["spec"]["scaleTargetRef"]
+        wanted = f"{target['kind']}/{target['name']}"
+        found = [each for each in objects if name_of(each) == wanted]
+        if not found:
+            yield name_of(one), f"scales {wanted}, which is not there"
+        elif "replicas" in found[0]["spec"]:
+            yield name_of(found[0]), "fixes its replicas, which are the autoscaler's"
+    for one in of_kind(objects, "PodDisruptionBudget"):
+        selector = one["spec"]["selector"]["matchLabels"]
+        if not any(selects(selector, pod.labels) for pod in pods(objects)):
+            yield name_of(one), "protects no pod"
+
+
+def analyses(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
+    """A roll-out's services and templates are there, with every argument that they need."""
+    templates = {one["metadata"]["name"]: one for one in of_kind(objects, "AnalysisTemplate")}
+    known = {one["metadata"]["name"] for one in of_kind(objects, "Service")}
+    for rollout in of_kind(objects, "Rollout"):
+        strategy = rollout["spec"]["strategy"]["blueGreen"]
+        for service in (strategy["activeService"], strategy.get("previewService")):
+            if service not in known:
+                yield name_of(rollout), f"service {service} is not there"
+        for when in ("prePromotionAnalysis", "postPromotionAnalysis"):
+            for why in _analysis(strategy.get(when, {}), templates):
+                yield name_of(rollout), f"{when}: {why}"
+
+
+def _analysis(analysis: Object, templates: dict[str, Any]) -> Iterator[str]:
+    given = {one["name"] for one in analysis.get("args", [])}
+    for template in values_at(analysis.get("templates", []), "templateName"):
+        if template not in templates:
+            yield f"{template} is not there"
+            continue
+        for argument in templates[template]["spec"].get("args", []):
+            if "value" not in argument and argument["name"] not in given:
+                yield f"{template} needs {argument['name']}"

@@ -1,0 +1,100 @@
+"""Strict validation: Kubernetes' own schemas, and Argo's custom resource definitions."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import yaml
+
+from support.deploy.manifests import ROOT, Object, Violation, name_of
+
+CRDS = ROOT.parent / "shared" / "schemas" / "argo"
+OLDEST = "1.34"
+"""The oldest Kubernetes that docs/operations.md names."""
+OPERATOR = "monitoring.coreos.com"
+"""Prometheus' operator: its definitions are nowhere here, rules.py looks at its objects."""
+
+
+def check(objects: Sequence[Object]) -> Iterator[Violation]:
+    """Every object against the schema of its kind."""
+    for one in objects:
+        group = one["apiVersion"].partition("/")[0]
+        if group == "argoproj.io":
+            yield from _argo(one)
+        elif group != OPERATOR:
+            yield from _kubernetes(one)
+
+
+def _kubernetes(one: Object) -> Iterator[Violation]:
+    versions = kubernetes_validate.utils.all_versions()
+    for version in (OLDEST, versions[-1]):
+        try:
+            kubernetes_validate.validate(one, version, strict=True)
+        except kubernetes_validate.ValidationError as error:
+            place = ".".join(map(str, error.path))
+            yield Violation("schema", name_of(one), f"{version}: {place}: {error.message}")
+        except kubernetes_validate.SchemaNotFoundError as error:
+            yield Violation("schema", name_of(one), error.message)
+
+
+def _argo(one: Object) -> Iterator[Violation]:
+    if not CRDS.is_dir():
+        return
+    schema = definitions().get((one["apiVersion"], one["kind"]))
+    if schema is None:
+        yield Violation("schema", name_of(one), f"no definition of {one['apiVersion']}")
+        return
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(one):
+        place = ".".join(map(str, error.path))
+        yield Violation("schema", name_of(one), f"{place}: {error.message[:300]}")
+
+
+@cache
+def definitions() -> dict[tuple[str, str], dict[str, Any]]:
+    """JSON Schema of each of Argo's kinds, by API version and kind."""
+    found = {}
+    for path in CRDS.glob("*.yaml"):
+        spec = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)["spec"]
+        for version in spec["versions"]:
+            key = f"{spec['group']}/{version['name']}", spec["names"]["kind"]
+            found[key] = strict(version["schema"]["openAPIV3Schema"], top=True)
+    return found
+
+
+def strict(schema: dict[str, Any], *, top: bool = False) -> dict[str, Any]:
+    """A structural schema as JSON Schema that refuses unknown fields, as kubectl does."""
+    found = {
+        key: value
+        for key, value in schema.items()
+        if key not in {"properties", "items", "additionalProperties", "format", "type"}
+        and not key.startswith("x-")
+    }
+    kinds = _kinds(schema)
+    if kinds:
+        found["type"] = kinds
+    if isinstance(schema.get("items"), dict):
+        found["items"] = strict(schema["items"])
+    if "properties" in schema:
+        found["properties"] = {k: strict(v) for k, v in schema["properties"].items()}
+        if not schema.get("x-kubernetes-preserve-unknown-fields"):
+            found["additionalProperties"] = False
+    if isinstance(schema.get("additionalProperties"), dict):
+        found["additionalProperties"] = strict(schema["additionalProperties"])
+    if top or schema.get("x-kubernetes-embedded-resource"):
+        found["properties"] = found.get("properties", {}) | {"metadata": {"type": "object"}}
+    return found
+
+
+def _kinds(schema: dict[str, Any]) -> list[str]:
+    if schema.get("x-kubernetes-int-or-string"):
+        return ["integer", "string"]
+    kinds = [schema["type"]] if "type" in schema else []
+    return [*kinds, "null"] if kinds and schema.get("nullable") else kinds
+
+
+def have_definitions(folder: Path = CRDS) -> bool:
+    """Whether Argo's definitions lie beside the checkout."""
+    return folder.is_dir()
