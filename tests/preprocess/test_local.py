@@ -124,7 +124,7 @@ def test_ctrl_c_just_after_the_commit_keeps_the_run(
 
     store.upsert(map(made_pull, range(1, 10)))
     with monkeypatch.context() as patched:
-        patched.setattr("pullrisk.lake.table.commit", commit_then_interrupt)
+        patched.setattr("pullrisk.lake.commit.commit", commit_then_interrupt)
         with pytest.raises(KeyboardInterrupt):
             preprocess(store, lake)
     assert preprocess(store, lake).run is None

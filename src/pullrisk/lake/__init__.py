@@ -1,7 +1,9 @@
 """The lake: one Delta table of features, and each repository's history, in a folder or on S3.
 
 table.py     `Lake`: reads the table and the histories at one version
-commit.py    one run as one atomic Delta commit, against concurrent runs
+log.py       Delta's log as readers need it, without delta-rs
+change.py    what one run does to the lake
+commit.py    one run as one atomic Delta commit by delta-rs, against concurrent runs
 writer.py    streams blocks of rows into Parquet files
 schema.py    the columns, and the identity (layout, feature schema) written into the table
 objects.py   histories and ledgers as sealed objects beside the table
@@ -16,12 +18,11 @@ killed run leaves behind is invisible, and `Lake.vacuum` deletes it.
 from pullrisk.errors import MissingExtraError
 
 try:
-    import deltalake as _deltalake  # noqa: F401  # both needed by every module below
-    import pyarrow as _pyarrow  # noqa: F401
+    import pyarrow as _pyarrow  # noqa: F401  # needed by every module below; deltalake to write
 except ImportError as error:
-    raise MissingExtraError.of(error.name or "deltalake", "lake") from error
+    raise MissingExtraError.of(error.name or "pyarrow", "lake") from error
 
-from pullrisk.lake.commit import Change
+from pullrisk.lake.change import Change
 from pullrisk.lake.objects import DamagedObjectError, Ledger
 from pullrisk.lake.s3 import S3
 from pullrisk.lake.table import Lake

@@ -7,19 +7,19 @@ reads the new state and tries again.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from deltalake import CommitProperties, Schema, Transaction
+from deltalake import Schema
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from pullrisk.errors import LakeError
-from pullrisk.lake.delta import FeatureTable, TableFile, app_id, uri
+from pullrisk.lake.change import Change
+from pullrisk.lake.delta import FeatureTable, TableFile, uri
 from pullrisk.lake.files import Files, explained
 from pullrisk.lake.schema import SCHEMA, TABLE, Identity
 from pullrisk.lake.writer import OWN_FILE_ROWS, AddedFile, FeatureWriter, delete_added
@@ -27,44 +27,6 @@ from pullrisk.lake.writer import OWN_FILE_ROWS, AddedFile, FeatureWriter, delete
 SMALL_FILES: Final = 32
 """When more files than this have fewer than OWN_FILE_ROWS rows, a commit merges them."""
 _ATTEMPTS: Final = 20
-HISTORY_NUMBERS: Final = 2**20
-"""A run may save histories under its own number and this many that follow: one for each attempt
-at a task, so that no attempt overwrites another's. Runs are numbered by nanoseconds."""
-
-
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run does to the lake.
-
-    `base` names each repository of the run and the run it built upon (None = from scratch on
-    nothing); `histories` those whose history was saved under another number than the run's;
-    `replaced` are those whose earlier rows go, `gone` those that leave the lake; `base_version`
-    is the table's version when the run was planned (None = no table).
-    """
-
-    run: int
-    base: Mapping[str, int | None]
-    base_version: int | None
-    files: list[AddedFile]
-    histories: Mapping[str, int] = {}
-    replaced: frozenset[str] = frozenset()
-    gone: frozenset[str] = frozenset()
-    facts: Mapping[str, object] = {}
-
-    @property
-    def properties(self) -> CommitProperties:
-        """The run's facts, and the transactions that make its histories current."""
-        runs = dict.fromkeys(self.base, self.run) | dict(self.histories)
-        runs |= dict.fromkeys(self.gone, 0)
-        return CommitProperties(
-            custom_metadata={"pullrisk": {"run": self.run, **self.facts}},
-            app_transactions=[Transaction(app_id(name), run) for name, run in runs.items()],
-        )
-
-    def shown_by(self, table: FeatureTable | None) -> bool:
-        """Whether the table has this very change."""
-        return table is not None and any(
-            table.current_run(name) == self.histories.get(name, self.run) for name in self.base
-        )
 
 
 def commit(files: Files, change: Change) -> int:
@@ -88,13 +50,6 @@ def commit(files: Files, change: Change) -> int:
                 continue
         return _version(FeatureTable.open(files))
     raise LakeError(f"lake {files.root}: other runs keep committing", hint="run again")
-
-
-def landed(table: FeatureTable | None, run: int, repositories: Iterable[str]) -> bool:
-    """Whether the table shows the run."""
-    return table is not None and any(
-        run <= (table.current_run(name) or 0) < run + HISTORY_NUMBERS for name in repositories
-    )
 
 
 def _refuse_overtaken(files: Files, table: FeatureTable | None, change: Change) -> None:

@@ -1,14 +1,17 @@
 """What the lake asks of its Delta table: which files, which rows, which run is current."""
 
-from typing import Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-import pyarrow as pa
-from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
 
+from pullrisk.errors import MissingExtraError
+from pullrisk.lake import log
 from pullrisk.lake.files import Files, explained
 from pullrisk.lake.schema import TABLE, Identity
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 _NO_RUN: Final = 0
 
@@ -30,39 +33,39 @@ class TableFile(msgspec.Struct, frozen=True):
 class FeatureTable:
     """The Delta table at one version. Raises LakeError where a newer pullrisk wrote it."""
 
-    def __init__(self, files: Files, delta: DeltaTable) -> None:
+    def __init__(self, files: Files, snapshot: log.Snapshot) -> None:
         self.files = files
-        self.delta = delta
-        self.identity = Identity.read(delta.metadata().description, root=files.root)
+        self._snapshot = snapshot
+        self.identity = Identity.read(snapshot.description, root=files.root)
 
     @classmethod
     def open(cls, files: Files, *, version: int | None = None) -> "FeatureTable | None":
         """The table's latest or a given version; None where there is no table."""
-        with explained(files.root):
-            try:
-                delta = DeltaTable(uri(files), version, files.storage_options)
-                return cls(files, delta)
-            except TableNotFoundError:
-                return None
+        snapshot = log.read(files, TABLE, version=version)
+        return None if snapshot is None else cls(files, snapshot)
+
+    @cached_property
+    def delta(self) -> "DeltaTable":
+        """The same version for delta-rs, which writes. Raises MissingExtraError without it."""
+        try:
+            from deltalake import DeltaTable
+        except ImportError as error:
+            raise MissingExtraError.of(error.name or "deltalake", "lake") from error
+        with explained(self.files.root):
+            return DeltaTable(uri(self.files), self.version, self.files.storage_options)
 
     @property
     def version(self) -> int:
         """Number of the commit that made this state."""
-        return int(self.delta.version())
+        return self._snapshot.version
 
     def current_run(self, repository: str) -> int | None:
         """The run whose history of the repository is current, or None."""
-        return self.delta.transaction_version(app_id(repository)) or None
+        return self._snapshot.transactions.get(app_id(repository), _NO_RUN) or None
 
     def parquet_files(self) -> list[TableFile]:
         """The files of this version, from Delta's log alone."""
-        with explained(self.files.root):
-            actions = pa.table(self.delta.get_add_actions(flatten=True))
-        if not actions.num_rows:
-            return []
-        names = ("path", "size_bytes", "num_records", "min.repository", "max.repository")
-        columns = (actions.column(name).to_pylist() for name in names)
-        return [TableFile(*row) for row in zip(*columns, strict=True)]
+        return [_table_file(added) for added in self._snapshot.files.values()]
 
 
 def uri(files: Files) -> str:
@@ -73,3 +76,19 @@ def uri(files: Files) -> str:
 def app_id(repository: str) -> str:
     """The Delta application whose transaction names the repository's current run."""
     return f"history:{repository}"
+
+
+class _Bounds(msgspec.Struct):
+    repository: str
+
+
+class _Statistics(msgspec.Struct, rename="camel"):
+    num_records: int
+    min_values: _Bounds
+    max_values: _Bounds
+
+
+def _table_file(added: log.Added) -> TableFile:
+    found = msgspec.json.decode(added.stats or "{}", type=_Statistics)
+    first, last = found.min_values.repository, found.max_values.repository
+    return TableFile(log.path_of(added), added.size, found.num_records, first, last)

@@ -1,5 +1,6 @@
 """Every access of the lake to a file goes through here, in the terms of pyarrow.fs."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -7,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from deltalake.exceptions import DeltaError
 from pyarrow import ArrowException
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, SubTreeFileSystem
 
@@ -113,8 +113,14 @@ def explained(root: str) -> Iterator[None]:
     """Turn errors of files, Arrow and Delta into LakeErrors that name the lake."""
     try:
         yield
-    except (OSError, ArrowException, DeltaError) as error:
+    except _faults() as error:
         raise _lake_error(root, error) from error
+
+
+def _faults() -> tuple[type[Exception], ...]:
+    # delta-rs raises nothing where it was not imported: whoever only reads does without.
+    delta = sys.modules.get("deltalake.exceptions")
+    return (OSError, ArrowException, *((delta.DeltaError,) if delta else ()))
 
 
 def _lake_error(root: str, error: Exception) -> LakeError:

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from pullrisk.errors import LakeError, NotEnoughDataError
-from pullrisk.lake.commit import HISTORY_NUMBERS, Change, commit, landed
+from pullrisk.errors import LakeError, MissingExtraError, NotEnoughDataError
+from pullrisk.lake.change import HISTORY_NUMBERS, Change, landed
 from pullrisk.lake.delta import FeatureTable
 from pullrisk.lake.files import explained, open_files
 from pullrisk.lake.objects import Ledger, Objects, path, repository_of, run_of
@@ -150,6 +150,10 @@ class Lake:
 
     def commit(self, change: Change) -> int:
         """Make a run visible, atomically, and read from its version on; see `commit.commit`."""
+        try:
+            from pullrisk.lake.commit import commit
+        except ImportError as error:
+            raise MissingExtraError.of(error.name or "deltalake", "lake") from error
         version = commit(self.files, change)
         self.refresh(version=version)
         return version
