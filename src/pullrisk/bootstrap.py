@@ -23,20 +23,21 @@ MODEL_FILE: Final = "model.onnx"
 """The last trained model, in the home folder."""
 
 
-def open_store(settings: Settings) -> "PullStore":
+def open_store(settings: Settings, *, patience: float | None = None) -> "PullStore":
     """The pull store of these settings; nothing is created before the first write."""
-    return store_at(settings.store_uri)
+    return store_at(settings.store_uri, patience=patience)
 
 
-def store_at(place: str) -> "PullStore":
+def store_at(place: str, *, patience: float | None = None) -> "PullStore":
     """The pull store at a path (SQLite) or a mongodb:// URI.
 
-    Raises SettingsError for another kind of URI, MissingExtraError without the extra `mongo`.
+    `patience` is how many seconds a server that is away is tried again. Raises SettingsError
+    for another kind of URI, MissingExtraError without the extra `mongo`.
     """
     if place.startswith(("mongodb://", "mongodb+srv://")):
         from pullrisk.pulls.mongo import MongoStore
 
-        return MongoStore(place)
+        return MongoStore(place) if patience is None else MongoStore(place, patience=patience)
     if "://" in place:
         raise SettingsError(
             f"the pull store {redacted(place)} is of an unknown kind",

@@ -104,7 +104,7 @@ def record(
     """
     import msgspec
 
-    from pullrisk.cli.serving import model_loader
+    from pullrisk.cli.serving_models import load_model
     from pullrisk.serve.golden import record as write_down
 
     if model != _BUNDLED and not model.isdecimal():
@@ -113,7 +113,7 @@ def record(
             hint="name a number of the registry, or `general`: what Git pins must never move",
         )
     settings = load(home=home, serve={"model": model})
-    loaded = model_loader(settings)()
+    loaded = load_model(settings)
     golden = write_down(loaded, pinned=model, lines=_lines(file), count=count)
     _write(folder / EXPECTED, msgspec.json.format(msgspec.json.encode(golden), indent=1) + b"\n")
     _write(folder / MODEL_ENV, f"{_HEAD}version={model}\n".encode())

@@ -71,17 +71,23 @@ def serve(settings: Settings) -> int:
     from pullrisk.cli.serving import refuse_open
 
     refuse_open(settings)
-    if settings.serve.workers == 1:
-        return _run(settings)
-    with TemporaryDirectory(prefix="pullrisk-metrics-") as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read when prometheus_client is imported
-        return _run(settings)
+    with TemporaryDirectory(prefix="pullrisk-serve-") as folder:
+        shared = Path(folder)
+        if settings.serve.workers > 1:
+            # read when prometheus_client is imported
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared / "metrics")
+            (shared / "metrics").mkdir()
+        return _run(settings, shared)
 
 
-def _run(settings: Settings) -> int:
+def _run(settings: Settings, shared: Path) -> int:
     # Arrow's own pool keeps what it once had; a worker reads much at once, and seldom.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    from pullrisk.cli.serving import make_worker
+    from pullrisk.cli.serving import has_served, make_worker
     from pullrisk.serve.server import run as run_server
 
-    return run_server(settings.serve, partial(make_worker, settings))
+    return run_server(
+        settings.serve,
+        partial(make_worker, settings, shared),
+        has_served=partial(has_served, shared),
+    )

@@ -4,6 +4,7 @@ import asyncio
 import re
 from importlib.metadata import version
 from os import urandom
+from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
@@ -32,7 +33,7 @@ _PREFLIGHT: Final[tuple[Header, ...]] = (
 class App:
     """Routes, authenticates, limits, answers, counts and logs."""
 
-    def __init__(self, service: Service, *, allow_open: bool) -> None:
+    def __init__(self, service: Service, *, allow_open: bool, buckets: Path | None = None) -> None:
         self.service = service
         self.deadlines = Deadlines()
         self._allow_open = allow_open
@@ -40,7 +41,7 @@ class App:
         found = document(version("pullrisk"), batch=service.options.batch)
         self._endpoints = Endpoints(service, msgspec.json.encode(found), page(found))
         options = service.options
-        self._limit = RateLimit(options.rate, options.burst)
+        self._limit = RateLimit(options.rate, options.burst, path=buckets)
         self._origins = frozenset(options.cors_origins)
         self._ids = urandom(4).hex()
         self._count = 0

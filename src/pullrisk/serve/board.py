@@ -55,10 +55,9 @@ class Board:
     async def _read(self) -> None:
         service = self._service
         try:
-            pulls = await service.from_store(
-                lambda: service.parts.store.recent(limit=service.options.recent)
-            )
-            summaries = await service.from_store(service.parts.store.repositories)
+            limit = service.options.recent
+            pulls = await service.from_store(lambda store: store.recent(limit=limit))
+            summaries = await service.from_store(lambda store: store.repositories())
         except PullriskError:
             if self._listed is None:
                 raise

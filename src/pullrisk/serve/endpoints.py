@@ -103,6 +103,7 @@ class Endpoints:
         return json_response(
             shapes.Model(
                 version=model.version,
+                registered=model.registered,
                 source=model.source,
                 schema_hash=metadata.schema_hash,
                 loaded_at=model.loaded_at,
@@ -168,6 +169,8 @@ def health_of(service: Service) -> shapes.Health:
     """What the service needs and has; the store is told of and not needed."""
     model, lake, store = service.model, service.lake_fault, service.store_fault
     version = "none loaded" if model is None else model.version
+    if service.model_fault is not None:
+        version = f"{version}, the last good one: {service.model_fault}"
     needed = [
         shapes.Check("model", model is not None, version),
         shapes.Check("histories", service.lake_seen, lake or "current"),

@@ -65,6 +65,10 @@ class Histories:
                 changed += 1
         return changed
 
+    def move(self, lake: "Lake") -> None:
+        """Read from this lake from now on; what is in memory stays."""
+        self._lake = lake
+
     def items(self) -> list[tuple[str, Held]]:
         """What is in memory, by repository."""
         with self._lock:

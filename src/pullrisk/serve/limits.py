@@ -1,27 +1,70 @@
-"""How many requests a key may make: a token bucket each."""
+"""How many requests a key may make: a token bucket each, which all workers share."""
 
-from collections import OrderedDict
+import fcntl
+import mmap
+import os
+from hashlib import blake2b
 from math import ceil
-from typing import Final
+from pathlib import Path
+from struct import Struct
+from tempfile import TemporaryFile
+from typing import IO, Final
 
-_MOST: Final = 10_000
+_SLOTS: Final = 4_096
+_PROBES: Final = 8
+_SLOT: Final = Struct("=8sdd")
+"""A key's digest, requests left, and when that was, in monotonic seconds."""
 
 
 class RateLimit:
-    """`rate` requests a second for each key, up to `burst` at once; a rate of 0 is no limit."""
+    """`rate` requests a second for each key, up to `burst` at once; a rate of 0 is no limit.
 
-    def __init__(self, rate: float, burst: int) -> None:
+    The buckets lie in a file that the workers map into their memory. Its lock ends with the
+    process that holds it, however that process ends.
+    """
+
+    def __init__(self, rate: float, burst: int, *, path: Path | None = None) -> None:
         self._rate, self._burst = rate, float(burst)
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        if not rate:
+            return
+        self._file = _open(path)
+        size = _SLOTS * _SLOT.size
+        os.ftruncate(self._file.fileno(), size)
+        self._slots = mmap.mmap(self._file.fileno(), size)
 
     def wait(self, key: str, now: float) -> int:
         """Whole seconds until the key may ask again; 0 takes one request. `now` is monotonic."""
         if not self._rate:
             return 0
-        left, at = self._buckets.pop(key, (self._burst, now))
-        left = min(self._burst, left + (now - at) * self._rate)
+        name = blake2b(key.encode(), digest_size=8).digest()
+        fcntl.lockf(self._file, fcntl.LOCK_EX)
+        try:
+            return self._take(name, now)
+        finally:
+            fcntl.lockf(self._file, fcntl.LOCK_UN)
+
+    def _take(self, name: bytes, now: float) -> int:
+        place, left, at = self._find(name, now)
+        left = min(self._burst, left + max(0.0, now - at) * self._rate)
         allowed = left >= 1
-        self._buckets[key] = (left - 1 if allowed else left, now)
-        if len(self._buckets) > _MOST:
-            self._buckets.popitem(last=False)
+        _SLOT.pack_into(self._slots, place, name, left - 1 if allowed else left, now)
         return 0 if allowed else max(1, ceil((1 - left) / self._rate))
+
+    def _find(self, name: bytes, now: float) -> tuple[int, float, float]:
+        """Where the key's bucket is, or the slot near it that was idle for longest."""
+        first = int.from_bytes(name, "big") % _SLOTS
+        idle, since = first * _SLOT.size, now
+        for step in range(_PROBES):
+            place = (first + step) % _SLOTS * _SLOT.size
+            known, left, at = _SLOT.unpack_from(self._slots, place)
+            if known == name:
+                return place, left, at
+            if at < since:
+                idle, since = place, at
+        return idle, self._burst, now
+
+
+def _open(path: Path | None) -> IO[bytes]:
+    if path is None:
+        return TemporaryFile()
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")

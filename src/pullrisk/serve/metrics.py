@@ -1,6 +1,7 @@
 """What Prometheus reads."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -9,6 +10,17 @@ CONTENT_TYPE: Final = "text/plain; version=1.0.0; charset=utf-8; escaping=unders
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 _BYTES: Final = (256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 8_388_608, 33_554_432)
 _SHARES: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
+_Mode: TypeAlias = Literal["livemax", "livemin", "livesum"]
+_SECRETS: Final[Mapping[str, tuple[str, _Mode]]] = {
+    "pullrisk_secrets_age_seconds": ("Since secrets were last read", "livemax"),
+    "pullrisk_secrets_healthy": ("Whether secrets are fresh", "livemin"),
+    "pullrisk_secrets_token_left_seconds": ("Until the token at Vault ends", "livemin"),
+    "pullrisk_secrets_reads_total": ("Reads", "livesum"),
+    "pullrisk_secrets_failures_total": ("Reads that failed", "livesum"),
+    "pullrisk_secrets_logins_total": ("Logins at Vault", "livesum"),
+    "pullrisk_secrets_renewals_total": ("Renewals of the token", "livesum"),
+    "pullrisk_secrets_changes_total": ("Changed values", "livesum"),
+}
 _PERCENT: Final = (10, 25, 50, 75, 90, 95, 99, 100)
 
 
@@ -48,7 +60,10 @@ class Metrics:
             "pullrisk_history_age_seconds", "Since the latest event", ["repository"]
         )
         self.stale = self._gauge("pullrisk_stale", "Whether a part cannot be reached", ["part"])
-        self.model = self._gauge("pullrisk_model_info", "The model", ["version", "schema_hash"])
+        self.model = self._gauge(
+            "pullrisk_model_info", "The model", ["version", "schema_hash", "registered"]
+        )
+        self._secrets: dict[str, Gauge] = {}
 
     def count_score(self, band: str, basis: str) -> None:
         """One more pull was scored."""
@@ -56,6 +71,19 @@ class Metrics:
         if own is None:  # finding a label's counter takes longer than counting
             own = self._by_answer[band, basis] = self.scored.labels(band, basis)
         own.inc()
+
+    def tell_secrets(self, figures: Mapping[str, float]) -> None:
+        """How fresh the secrets are; of several workers, the worst, and sums of what is counted."""
+        for name, value in figures.items():
+            gauge = self._secrets.get(name)
+            if gauge is None:
+                gauge = self._secrets[name] = Gauge(
+                    name,
+                    _SECRETS[name][0],
+                    registry=self.registry,
+                    multiprocess_mode=_SECRETS[name][1],
+                )
+            gauge.set(value)
 
     def page(self) -> bytes:
         """The page in Prometheus' text format."""

@@ -25,7 +25,7 @@ class ServeOptions(BaseModel):
         default=None, description="file of API keys, one a line; read again when it changes"
     )
     rate: Annotated[float, Field(ge=0)] = Field(
-        default=0, description="requests a second that each key may make of a worker; 0 = any"
+        default=0, description="requests a second that each key may make of all workers; 0 = any"
     )
     burst: Annotated[int, Field(ge=1)] = Field(
         default=100, description="requests that a key may make at once under a rate"
@@ -47,6 +47,9 @@ class ServeOptions(BaseModel):
     )
     refresh: Annotated[float, Field(gt=0)] = Field(
         default=5, description="seconds between looks at the lake and at the keys"
+    )
+    reach: Annotated[float, Field(gt=0)] = Field(
+        default=3, description="seconds that an answer waits for the lake or the store"
     )
     recent: Annotated[int, Field(ge=1, le=100_000)] = Field(
         default=1_000, description="latest stored pull requests that /v1/pulls lists"

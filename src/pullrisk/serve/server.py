@@ -30,12 +30,19 @@ DRAIN: Final = signal.SIGUSR1
 """Tells a worker to fail its readiness."""
 _LAST_WORDS: Final = 10
 """Exit codes up to this are errors.py's: the same would end the next worker too."""
+_TRY_AGAIN: Final = 2.0
+"""Seconds until a worker that could not replace another is tried again."""
 
 
 class Server(MPServer):
-    """granian with a drain; `failed` is the exit code of a worker that could not start."""
+    """granian with a drain; `failed` is the exit code of a worker that could not start.
 
-    def __init__(self, options: ServeOptions) -> None:
+    Once a worker has served (`has_served`), one that cannot start ends nothing: the others
+    serve, and it is tried again.
+    """
+
+    def __init__(self, options: ServeOptions, has_served: Callable[[], bool]) -> None:
+        self._has_served = has_served
         self._drain, self._draining = options.drain, False
         self.failed: int | None = None
         self.told_to_stop = False
@@ -88,11 +95,15 @@ class Server(MPServer):
     def _respawn_workers(self, workers: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         codes = [self.wrks[place].inner.exitcode for place in workers]
         told = [code for code in codes if code is not None and 0 < code <= _LAST_WORDS]
-        if told:
+        if told and not self._has_served():
             self.failed = told[0]
             self._stop()
             return
+        if told and self.main_loop_interrupt.wait(_TRY_AGAIN) and self.interrupt_signal:
+            return
         super()._respawn_workers(workers, *args, **kwargs)
+        if self._has_served():
+            self.respawned_wrks.clear()  # or granian would end all for one that cannot start
 
 
 class Worker:
@@ -123,13 +134,15 @@ class Worker:
         _listen(service, self._tasks)
 
 
-def run(options: ServeOptions, make_worker: Callable[[], Worker]) -> int:
+def run(
+    options: ServeOptions, make_worker: Callable[[], Worker], *, has_served: Callable[[], bool]
+) -> int:
     """Serve until told to stop; the exit code. `make_worker` is called in every process.
 
     Raises SettingsError where the address cannot be listened at.
     """
     _refuse_taken(options)
-    server = Server(options)
+    server = Server(options, has_served)
     # RSGI takes any object with `__rsgi__`, whatever granian's annotation says.
     server.serve(target_loader=make_worker, wrap_loader=False)  # type: ignore[arg-type]
     if server.failed is not None:

@@ -11,49 +11,21 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-import numpy as np
 
-from pullrisk.errors import LakeError, PullriskError
+from pullrisk.errors import LakeError, PullriskError, StoreError
 from pullrisk.features import SCHEMA_HASH
-from pullrisk.model.bundle import Bundle
-from pullrisk.model.explain import explain
-from pullrisk.model.metadata import OperatingPoints
 from pullrisk.pulls.record import Pull
 from pullrisk.serve import shapes
 from pullrisk.serve.histories import Histories
-from pullrisk.serve.keys import Keys
 from pullrisk.serve.metrics import Metrics
 from pullrisk.serve.options import ServeOptions
+from pullrisk.serve.parts import LoadedModel, Parts, warm
 
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
     from pullrisk.pulls.store import PullStore
 
 T = TypeVar("T")
-
-
-class LoadedModel(msgspec.Struct, frozen=True):
-    """A model that answers: its bundle, exact version, and where it came from."""
-
-    bundle: Bundle
-    version: str
-    source: str
-    loaded_at: datetime
-
-    @property
-    def name(self) -> shapes.ModelName:
-        """What each answer says of it."""
-        return shapes.ModelName(self.version, self.bundle.metadata.schema_hash)
-
-
-class Parts(msgspec.Struct, frozen=True):
-    """What a service is made of; `load_model` may take seconds and is called in a thread."""
-
-    lake: "Lake"
-    store: "PullStore"
-    load_model: Callable[[], LoadedModel]
-    keys: Keys
-    points: OperatingPoints | None = None
 
 
 class Service:
@@ -70,6 +42,7 @@ class Service:
         self.options, self.parts, self.metrics, self.log = options, parts, metrics, log
         self.histories = Histories(parts.lake, limit=options.histories)
         self.model: LoadedModel | None = None
+        self.model_fault: str | None = None
         self.draining = False
         self.lake_fault: str | None = "not looked at yet"
         self.lake_seen = False
@@ -78,18 +51,17 @@ class Service:
         self._store_thread = ThreadPoolExecutor(1, "store")
         self._model_thread = ThreadPoolExecutor(1, "model")
         self.schema_conflict: str | None = None
-        self._retry_lake_at = 0.0
+        self._retry_lake_at = self._retry_store_at = 0.0
 
     async def start(self) -> None:
         """Load the model and look at the lake. Raises ModelError, LakeError for a wrong schema."""
         self.parts.keys.refresh()
-        loading = asyncio.get_running_loop().run_in_executor(
-            self._model_thread, self.parts.load_model
-        )
-        self._adopt(await loading)
+        loop = asyncio.get_running_loop()
+        self._adopt(await loop.run_in_executor(self._model_thread, self._first_model))
         await self.refresh_lake()
         if (found := self.schema_conflict) is not None:
             raise LakeError(found, hint="run `pullrisk preprocess` with this version of pullrisk")
+        self._keep(self.loaded)
 
     async def swap(self) -> bool:
         """Load the model anew and warm it beside the present one, which stays if that fails."""
@@ -101,17 +73,40 @@ class Service:
             self.metrics.swaps.labels("refused").inc()
             self.log.error("model refused", error=str(error))
             return False
+        self.model_fault = None
         self._adopt(model)
+        self._keep(model)
         return True
+
+    def _first_model(self) -> LoadedModel:
+        """The model of the settings, or the one that the worker before this one had."""
+        try:
+            return self.parts.load_model()
+        except PullriskError as error:
+            last_good = self.parts.last_good
+            found = None if last_good is None else last_good.load()
+            if found is None:
+                raise
+            self.model_fault = str(error.args[0])
+            self.log.error("model refused, the last good one serves", error=str(error))
+            return found
+
+    def _keep(self, model: LoadedModel) -> None:
+        """For the worker that may have to replace this one."""
+        if self.parts.last_good is not None and self.model_fault is None:
+            self.parts.last_good.keep(model)
 
     def _adopt(self, model: LoadedModel) -> None:
         warm(model.bundle)
         before, self.model = self.model, model
         if before is not None:
-            self.metrics.model.remove(before.version, before.bundle.metadata.schema_hash)
-        self.metrics.model.labels(model.version, model.bundle.metadata.schema_hash).set(1)
+            self.metrics.model.remove(*_labels(before))
+        self.metrics.model.labels(*_labels(model)).set(1)
         self.metrics.swaps.labels("loaded").inc()
-        self.log.info("model loaded", version=model.version, source=model.source)
+        self.metrics.stale.labels("model").set(self.model_fault is not None)
+        self.log.info(
+            "model loaded", version=model.version, registered=model.registered, source=model.source
+        )
 
     @property
     def loaded(self) -> LoadedModel:
@@ -122,31 +117,80 @@ class Service:
 
     async def stored(self, references: Sequence[shapes.Reference]) -> list[Pull | None]:
         """Pulls of the store. Raises StoreError."""
-        get = self.parts.store.get
         return await self.from_store(
-            lambda: [get(one.repository, one.number) for one in references]
+            lambda store: [store.get(one.repository, one.number) for one in references]
         )
 
-    async def from_store(self, read: Callable[[], T]) -> T:
-        """What `read` finds in the store, in its thread; remembers whether that works."""
+    async def from_store(self, read: "Callable[[PullStore], T]") -> T:
+        """What `read` finds in the store, in its thread; remembers whether that works.
+
+        Raises StoreError, at once where the store failed lately.
+        """
+        if self.store_fault is not None and monotonic() < self._retry_store_at:
+            raise StoreError(self.store_fault)
         try:
-            found = await asyncio.get_running_loop().run_in_executor(self._store_thread, read)
-        except PullriskError as error:
-            self.store_fault = str(error.args[0])
+            found = await self._patiently(self._store_thread, lambda: self._read_store(read))
+        except (PullriskError, TimeoutError) as error:
+            self.store_fault = self._told(error)
+            self._retry_store_at = monotonic() + self.options.refresh
             self.metrics.stale.labels("store").set(1)
-            raise
+            raise StoreError(self.store_fault) from error
         self.store_fault = None
         self.metrics.stale.labels("store").set(0)
         return found
 
     async def from_lake(self, read: Callable[[], T]) -> T:
         """What `read` finds in the lake, in its thread. Raises LakeError."""
-        return await asyncio.get_running_loop().run_in_executor(self._lake_thread, read)
+
+        def checked() -> T:
+            self.parts.lake.files.check()  # fails at once where a read would be tried for minutes
+            return read()
+
+        try:
+            return await self._patiently(self._lake_thread, checked)
+        except TimeoutError as error:
+            raise LakeError(self._told(error)) from error
+
+    async def _patiently(self, thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        future = asyncio.get_running_loop().run_in_executor(thread, work)
+        return await asyncio.wait_for(future, self.options.reach)
+
+    def _told(self, error: Exception) -> str:
+        if isinstance(error, PullriskError):
+            return str(error.args[0])
+        return f"no answer within {self.options.reach:g} seconds"
+
+    def _read_store(self, read: "Callable[[PullStore], T]") -> T:
+        """Read; where the store refuses, again with secrets that are read anew."""
+        store = self.parts.store
+        try:
+            return read(store)
+        except StoreError:
+            secrets = self.parts.secrets
+            if secrets is None or not (secrets.refresh() or self.parts.store is not store):
+                raise
+            return read(self.parts.store)
+
+    def replace(self, *, store: "PullStore | None" = None, lake: "Lake | None" = None) -> None:
+        """Go on with another store or lake: their secrets were rotated. Any thread may call."""
+        if store is not None:
+            before = self.parts.store
+            self.parts = msgspec.structs.replace(self.parts, store=store)
+            self._retry_store_at = 0.0
+            self._store_thread.submit(before.close)  # after what is being read from it
+        if lake is not None:
+            self.parts = msgspec.structs.replace(self.parts, lake=lake)
+            self.histories.move(lake)
+            self._retry_lake_at = 0.0
 
     async def refresh_lake(self) -> None:
         """Move to the lake's newest version; what is in memory stays where that fails."""
+        looking = asyncio.get_running_loop().run_in_executor(self._lake_thread, self._refresh_lake)
+        done, _ = await asyncio.wait({looking}, timeout=self.options.reach)
+        if not done and self.lake_seen:
+            self.lake_failed(LakeError(self._told(TimeoutError())))
         try:
-            await self.from_lake(self._refresh_lake)
+            await looking
         except PullriskError as error:
             self.lake_failed(error)
         else:
@@ -159,9 +203,12 @@ class Service:
         """End the threads."""
         for thread in (self._lake_thread, self._store_thread, self._model_thread):
             thread.shutdown(wait=False, cancel_futures=True)
+        if self.parts.secrets is not None:
+            self.parts.secrets.close()
 
     def _refresh_lake(self) -> None:
         lake = self.parts.lake
+        lake.files.check()
         lake.refresh()
         found = lake.schema_hash if lake.exists() else None
         self.schema_conflict = None
@@ -186,6 +233,8 @@ class Service:
 
     def measure(self) -> None:
         """Bring the figures about histories up to date."""
+        if self.parts.secrets is not None:
+            self.metrics.tell_secrets(self.parts.secrets.health().metrics())
         held = self.histories.items()
         self.metrics.histories.set(len(held))
         for repository, one in held:
@@ -194,8 +243,5 @@ class Service:
                 self.metrics.age.labels(repository).set(age)
 
 
-def warm(bundle: Bundle) -> None:
-    """Run the model once, so that the first request does not pay for it."""
-    rows = np.zeros((2, len(bundle.metadata.features)), np.float32)
-    bundle.score(rows)
-    explain(bundle, rows)
+def _labels(model: LoadedModel) -> tuple[str, str, str]:
+    return model.version, model.bundle.metadata.schema_hash, model.registered or ""

@@ -24,10 +24,14 @@ class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ModelName(msgspec.Struct, frozen=True):
-    """Which model answered: its version and the hash of the features that it reads."""
+    """Which model answered: its file's digest, and the hash of the features that it reads.
+
+    `registered` is its version in the registry, null where it came from a file.
+    """
 
     version: str
     schema_hash: str
+    registered: str | None = None
 
 
 class History(msgspec.Struct, frozen=True):
@@ -139,6 +143,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """The model that answers, and how it was trained."""
 
     version: str
+    registered: str | None
     source: str
     schema_hash: str
     loaded_at: datetime

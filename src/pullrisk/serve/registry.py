@@ -1,0 +1,161 @@
+"""A registered model from an MLflow server, over its REST API alone: mlflow is not needed.
+
+Where the server hands artifacts on, they come through it; else from the bucket that it names.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from pullrisk.errors import LakeError, MissingExtraError, ModelError
+from pullrisk.pulls.uri import redacted
+
+if TYPE_CHECKING:
+    import httpx
+    from pydantic import SecretStr
+
+    from pullrisk.lake import S3
+
+NAME: Final = "pullrisk"
+"""The registered model."""
+_API: Final = "/api/2.0/mlflow"
+_ARTIFACTS: Final = "/api/2.0/mlflow-artifacts/artifacts"
+_PROXIED: Final = "mlflow-artifacts:"
+_SECONDS: Final = 30.0
+
+
+class Registered(msgspec.Struct, frozen=True):
+    """A model's ONNX file and its exact version."""
+
+    version: str
+    data: bytes
+
+
+class Registry:
+    """The models of one MLflow server. Raises ModelError, MissingExtraError without httpx.
+
+    `login` is a user with a password, `token` a bearer token; `s3` reaches the artifacts that
+    the server does not hand on.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        login: "tuple[str, SecretStr] | None" = None,
+        token: "SecretStr | None" = None,
+        s3: "S3 | None" = None,
+    ) -> None:
+        self._shown = redacted(uri.rstrip("/"))
+        self._uri, self._login, self._token, self._s3 = uri.rstrip("/"), login, token, s3
+
+    def fetch(self, reference: str) -> Registered:
+        """The model of an alias (`@champion`) or a version (`3`)."""
+        with self._client() as client:
+            version = self._version(client, reference)
+            asked = {"name": NAME, "version": version}
+            place = self._get(client, f"{_API}/model-versions/get-download-uri", asked)
+            return Registered(version, self._file(client, str(place["artifact_uri"])))
+
+    def _version(self, client: "httpx.Client", reference: str) -> str:
+        if reference.startswith("@"):
+            asked = {"name": NAME, "alias": reference[1:]}
+            found = self._get(client, f"{_API}/registered-models/alias", asked)
+        else:
+            asked = {"name": NAME, "version": reference}
+            found = self._get(client, f"{_API}/model-versions/get", asked)
+        return str(found["model_version"]["version"])
+
+    def _file(self, client: "httpx.Client", place: str) -> bytes:
+        if place.startswith(_PROXIED):
+            root = place.removeprefix(_PROXIED).lstrip("/")
+            path = next(self._proxied(client, root), None)
+            if path is None:
+                raise _no_file(place)
+            return self._ask(client, f"{_ARTIFACTS}/{path}").content
+        if place.startswith("s3://"):
+            return self._from_bucket(place)
+        raise ModelError(
+            f"the model lies at {place}, which this machine cannot reach",
+            hint="start MLflow with --artifacts-destination, so that it hands artifacts on",
+        )
+
+    def _proxied(self, client: "httpx.Client", root: str) -> Iterator[str]:
+        for file in self._get(client, _ARTIFACTS, {"path": root}).get("files", []):
+            if str(file["path"]).endswith(".onnx"):
+                yield f"{root}/{file['path']}"
+
+    def _from_bucket(self, place: str) -> bytes:
+        """The ONNX file below an s3:// URI, with the keys of the lake."""
+        from pyarrow.fs import FileSelector
+
+        from pullrisk.lake import S3
+        from pullrisk.lake.files import explained
+
+        filesystem = (self._s3 or S3()).filesystem(attempts=3)
+        try:
+            with explained(place):
+                selector = FileSelector(place.removeprefix("s3://"), recursive=True)
+                for file in filesystem.get_file_info(selector):
+                    if file.path.endswith(".onnx"):
+                        with filesystem.open_input_stream(file.path) as stream:
+                            return bytes(stream.read())
+        except LakeError as error:
+            raise ModelError(f"the model at {place} cannot be read: {error.args[0]}") from error
+        raise _no_file(place)
+
+    def _get(self, client: "httpx.Client", path: str, asked: dict[str, str]) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = self._ask(client, path, asked).json()
+        except ValueError:
+            raise ModelError(
+                f"{self._shown} answers {path} with no JSON", hint="check the setting mlflow_uri"
+            ) from None
+        return found
+
+    def _ask(
+        self, client: "httpx.Client", path: str, asked: dict[str, str] | None = None
+    ) -> "httpx.Response":
+        import httpx
+
+        try:
+            answered = client.get(path, params=asked)
+        except httpx.HTTPError as error:
+            raise ModelError(
+                f"MLflow at {self._shown} cannot be reached: {error}",
+                hint="check the setting mlflow_uri and the network",
+            ) from None
+        if answered.is_success:
+            return answered
+        raise ModelError(
+            f"MLflow at {self._shown} answers {answered.status_code}: {_told(answered)}",
+            hint="check mlflow_username and mlflow_password"
+            if answered.status_code in {401, 403}
+            else "`pullrisk models` lists the registered versions and aliases",
+        )
+
+    def _client(self) -> "httpx.Client":
+        try:
+            import httpx
+        except ImportError as error:
+            raise MissingExtraError.of("httpx", "serve") from error
+        headers, auth = {}, None
+        if self._token is not None:
+            headers["authorization"] = f"Bearer {self._token.get_secret_value()}"
+        elif self._login is not None:
+            auth = httpx.BasicAuth(self._login[0], self._login[1].get_secret_value())
+        return httpx.Client(base_url=self._uri, headers=headers, auth=auth, timeout=_SECONDS)
+
+
+def _told(answered: "httpx.Response") -> str:
+    """What MLflow says, in a line."""
+    try:
+        text = str(answered.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        text = answered.text
+    return text.split("\n", maxsplit=1)[0][:300] or answered.reason_phrase
+
+
+def _no_file(place: str) -> ModelError:
+    return ModelError(f"there is no ONNX file at {place}", hint="register the model again")
