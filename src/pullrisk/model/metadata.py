@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pullrisk.features.schema import Feature
 from pullrisk.model.calibration import Calibration
+from pullrisk.model.reference import Reference
 
 FORMAT: Final = 1
 """Version of this metadata; a reader refuses a newer one."""
@@ -143,6 +144,8 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     novelty: Distribution
     typical: Typical
     facts: Facts
+    reference: Reference | None = None
+    """What drift is measured by; models of earlier versions have none."""
 
 
 def _short(values: NDArray[np.floating]) -> list[float]:

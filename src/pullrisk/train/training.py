@@ -16,7 +16,7 @@ from pullrisk.errors import NotEnoughDataError, SettingsError
 from pullrisk.features.schema import Feature
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.calibration import Calibration, fit_platt
-from pullrisk.model.graph import Parts, to_onnx
+from pullrisk.model.graph import Parts
 from pullrisk.model.metadata import Distribution, Facts, Metadata, OperatingPoints, Typical
 from pullrisk.model.network import Network
 from pullrisk.model.residuals import novelty_error, whitening
@@ -25,6 +25,7 @@ from pullrisk.model.start import Start
 from pullrisk.progress import Progress
 from pullrisk.train.dataset import TARGETS, Dataset, Target
 from pullrisk.train.fit import Epoch, FitSettings, Fitted, Rows, fit, predict
+from pullrisk.train.reference import referenced
 from pullrisk.train.split import Split, temporal_split
 
 LEAST_PULLS: Final = 50
@@ -134,7 +135,7 @@ def train(  # noqa: PLR0913  (one keyword per fact)
             started_from=start.name if start else None,
         ),
     )
-    bundle = Bundle.of(to_onnx(parts, metadata), schema_hash=schema_hash)
+    bundle = referenced(parts, metadata, dataset, ~split.test)
     return Trained(bundle, split, fitted.epochs, fitted.best_epoch, _notes(windows))
 
 

@@ -1,0 +1,81 @@
+"""What monitoring found in Prometheus' text format, for the textfile collector or the service."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import get_args
+
+from pullrisk.monitor.report import Kind, Monitored
+
+Sample = tuple[dict[str, str], float]
+
+
+def metrics(found: Monitored) -> str:
+    """The whole page; names end in their unit."""
+    return "".join(
+        f"# HELP {name} {sentence}\n# TYPE {name} gauge\n"
+        + "".join(f"{name}{_labels(labels)} {value:.9g}\n" for labels, value in samples)
+        for name, sentence, samples in _gauges(found)
+        if samples
+    )
+
+
+def _gauges(found: Monitored) -> Iterator[tuple[str, str, list[Sample]]]:
+    yield from _drift(found)
+    yield from _outcomes(found)
+    fresh = found.freshness
+    day = 86_400.0
+    ages: list[Sample] = [
+        ({"repository": name}, age * day) for name, age in fresh.repositories.items()
+    ]
+    yield "pullrisk_monitor_merge_age_seconds", "Since the repository's latest merge", ages
+    model: list[Sample] = [({}, fresh.model_age_days * day)]
+    yield "pullrisk_monitor_model_age_seconds", "Since the end of the training data", model
+    counts = Counter(alarm.kind for alarm in found.alarms)
+    alarms: list[Sample] = [({"kind": kind}, float(counts[kind])) for kind in get_args(Kind)]
+    yield "pullrisk_monitor_alarms", "Thresholds that are crossed", alarms
+    at: list[Sample] = [({}, found.at.timestamp())]
+    yield "pullrisk_monitor_run_timestamp_seconds", "When monitoring ran", at
+
+
+def _drift(found: Monitored) -> Iterator[tuple[str, str, list[Sample]]]:
+    indexes: list[Sample] = []
+    drifted: list[Sample] = []
+    for one in found.drift:
+        drifted.append(({"repository": one.repository}, float(len(one.drifted))))
+        indexes += [
+            ({"repository": one.repository, "column": column.name}, column.index / column.limit)
+            for column in one.columns
+        ]
+    sentence = "Population stability index over the limit it is held to; 1 is the limit"
+    yield "pullrisk_monitor_drift_ratio", sentence, indexes
+    yield "pullrisk_monitor_drifted_columns", "Features and scores that have drifted", drifted
+
+
+def _outcomes(found: Monitored) -> Iterator[tuple[str, str, list[Sample]]]:
+    window = found.recent_outcomes
+    if window is None:
+        return
+    bounds: list[Sample] = [
+        ({"bound": bound}, value)
+        for bound, value in (("value", window.ratio.value), ("low", window.ratio.low),
+                             ("high", window.ratio.high))
+    ]  # fmt: skip
+    yield "pullrisk_monitor_outcomes_ratio", "Outcomes over what was predicted", bounds
+    if window.auc is not None:
+        auc: list[Sample] = [
+            ({"bound": "value"}, window.auc.value),
+            ({"bound": "low"}, window.auc.low),
+            ({"bound": "high"}, window.auc.high),
+        ]
+        yield "pullrisk_monitor_auc_ratio", "AUC of the risk within repositories", auc
+
+
+def _labels(labels: dict[str, str]) -> str:
+    if not labels:
+        return ""
+    inside = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    return f"{{{inside}}}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

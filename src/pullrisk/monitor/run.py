@@ -1,0 +1,186 @@
+"""One look at a model: drift of features and scores, outcomes, freshness; and what is alarming."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pullrisk.errors import NotEnoughDataError
+from pullrisk.model.bundle import Bundle
+from pullrisk.model.reference import SCORES
+from pullrisk.monitor import outcomes
+from pullrisk.monitor.drift import Drift, compare, values_of
+from pullrisk.monitor.options import MonitorOptions
+from pullrisk.monitor.outcomes import Matured, Window
+from pullrisk.monitor.report import Alarm, Freshness, Monitored
+from pullrisk.progress import Progress
+
+_DAY: Final = 86_400_000_000
+_NEVER: Final = np.iinfo(np.int64).min
+_NAMED: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Pulls:
+    """n merged pulls in event order within each repository: raw features x [n, d], repository
+    codes [n], merges in µs [n], labels [n] (1, 0, or -1 where the outcome is not known yet).
+    """
+
+    repositories: tuple[str, ...]
+    x: NDArray[np.float32]
+    codes: NDArray[np.int32]
+    merged_at: NDArray[np.int64]
+    labels: NDArray[np.int8]
+
+
+def monitor(
+    bundle: Bundle,
+    pulls: Pulls,
+    *,
+    now: datetime,
+    options: MonitorOptions | None = None,
+    progress: Progress,
+) -> Monitored:
+    """Hold the pulls that are later than the model's training against what it learnt from.
+
+    Raises NotEnoughDataError where there are no pulls at all.
+    """
+    if not len(pulls.merged_at):
+        raise NotEnoughDataError("there are no pulls to monitor", hint="run `pullrisk preprocess`")
+    options = options or MonitorOptions()
+    until = bundle.metadata.facts.trained_until
+    later = pulls.merged_at >= _moments(pulls, until)[pulls.codes]
+    with progress.task("monitor", total=3, unit="steps") as task:
+        risk, error, _ = bundle.raw(pulls.x)
+        task.advance()
+        drift, notes = _drift(bundle, pulls, later, (risk, error), options)
+        task.advance()
+        matured = later & (pulls.labels >= 0) & bundle.metadata.risk_available
+        known = Matured(
+            risk[matured], pulls.labels[matured], pulls.codes[matured], pulls.merged_at[matured]
+        )
+        recent = outcomes.latest(known, days=options.outcome_days)
+        task.advance()
+    freshness = _freshness(pulls, until, now)
+    if recent is None:
+        notes.append("no pull since the training has a known outcome yet: risk is not judged")
+    return Monitored(
+        at=now,
+        schema_hash=bundle.metadata.schema_hash,
+        target=bundle.metadata.facts.target,
+        freshness=freshness,
+        drift=drift,
+        recent_outcomes=recent,
+        outcomes=outcomes.rolling(known),
+        alarms=[
+            *_drift_alarms(drift, options),
+            *_outcome_alarms(recent, options),
+            *_age_alarms(freshness, options),
+        ],
+        notes=notes,
+    )
+
+
+def _drift(
+    bundle: Bundle,
+    pulls: Pulls,
+    later: NDArray[np.bool_],
+    scores: tuple[NDArray[np.float64], NDArray[np.float64]],
+    options: MonitorOptions,
+) -> tuple[list[Drift], list[str]]:
+    reference = bundle.metadata.reference
+    if reference is None:
+        return [], ["the model carries no reference for drift: train it again"]
+    found, few = [], []
+    for code, name in enumerate(pulls.repositories):
+        own = np.flatnonzero((pulls.codes == code) & later)
+        if len(own):
+            own = own[pulls.merged_at[own] > pulls.merged_at[own].max() - options.days * _DAY]
+        if len(own) < options.least_pulls:
+            few.append(name)
+            continue
+        values = values_of(pulls.x[own], [score[own] for score in scores])
+        period = _day(pulls.merged_at[own].min()), _day(pulls.merged_at[own].max())
+        found.append(compare(reference, name, values, period=period, options=options.drift))
+    notes = []
+    if few:
+        shown = ", ".join(few[:_NAMED]) + (f" and {len(few) - _NAMED} more" * (len(few) > _NAMED))
+        notes.append(
+            f"fewer than {options.least_pulls} pulls of the last {options.days} days are later "
+            f"than the training, so drift is not judged: {shown}"
+        )
+    return found, notes
+
+
+def _drift_alarms(drift: list[Drift], options: MonitorOptions) -> Iterator[Alarm]:
+    for one in drift:
+        features = [column for column in one.columns if column.name not in SCORES]
+        names = [column.name for column in features if column.drifted]
+        share = len(names) / max(len(features), 1)
+        if share > options.drifted_share:
+            text = (
+                f"{len(names)} of {len(features)} features of {one.repository} have drifted: "
+                f"{', '.join(names[:_NAMED])}{'…' if len(names) > _NAMED else ''}"
+            )
+            yield Alarm("features", one.repository, share, options.drifted_share, text)
+        for column in one.columns:
+            if column.name in SCORES and column.drifted:
+                text = f"the {column.name} of {one.repository} is distributed otherwise than before"
+                yield Alarm("scores", one.repository, column.index, column.limit, text)
+
+
+def _outcome_alarms(recent: Window | None, options: MonitorOptions) -> Iterator[Alarm]:
+    if recent is None:
+        return
+    ratio, limit = recent.ratio, options.calibration_ratio
+    if ratio.low > limit or ratio.high < 1 / limit:
+        text = (
+            f"{recent.positives} pull requests were in trouble where the model expected "
+            f"{recent.expected:.0f}: {ratio.value:.2f} times [{ratio.low:.2f}, {ratio.high:.2f}]"
+        )
+        yield Alarm("calibration", "all", ratio.value, limit, text)
+    if recent.auc is not None and recent.auc.high < options.least_auc:
+        auc = recent.auc
+        text = (
+            f"the risk ranks too badly: AUC {auc.value:.3f} [{auc.low:.3f}, {auc.high:.3f}] "
+            f"within repositories"
+        )
+        yield Alarm("ranking", "all", auc.value, options.least_auc, text)
+
+
+def _age_alarms(freshness: Freshness, options: MonitorOptions) -> Iterator[Alarm]:
+    age, limit = freshness.data_age_days, options.data_age_days
+    if age > limit:
+        text = f"the latest merge is {age:.0f} days old: is `pullrisk fetch` running?"
+        yield Alarm("data age", "all", age, limit, text)
+    age, limit = freshness.model_age_days, options.model_age_days
+    if age > limit:
+        text = f"the model's training data end {age:.0f} days ago"
+        yield Alarm("model age", "all", age, limit, text)
+
+
+def _freshness(pulls: Pulls, until: dict[str, int], now: datetime) -> Freshness:
+    moment = int(now.timestamp() * 1_000_000)
+    ages = {
+        name: (moment - int(pulls.merged_at[pulls.codes == code].max())) / _DAY
+        for code, name in enumerate(pulls.repositories)
+        if (pulls.codes == code).any()
+    }
+    trained = max(until.values(), default=moment)
+    return Freshness(
+        data_age_days=min(ages.values()),
+        model_age_days=max(0.0, (moment - trained) / _DAY),
+        repositories=ages,
+    )
+
+
+def _moments(pulls: Pulls, until: dict[str, int]) -> NDArray[np.int64]:
+    """The end of the training for each repository; one that is not known has none."""
+    return np.array([until.get(name, _NEVER) for name in pulls.repositories], np.int64)
+
+
+def _day(moment: np.int64) -> str:
+    return datetime.fromtimestamp(int(moment) / 1e6, UTC).date().isoformat()
