@@ -35,6 +35,10 @@ Target: TypeAlias = Annotated[
 Gate: TypeAlias = Annotated[
     bool, typer.Option("--gate/--no-gate", help="Let it become champion if it earned that, or not.")
 ]
+IfNew: TypeAlias = Annotated[
+    bool,
+    typer.Option("--if-new", help="Do nothing where the newest version was trained on this lake."),
+]
 
 
 def run(
@@ -42,6 +46,7 @@ def run(
     seed: Seed = None,
     maturity_days: Maturity = None,
     gate: Gate = True,
+    if_new: IfNew = False,
     home: options.Home = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -60,10 +65,15 @@ def run(
       pullrisk train
 
       pullrisk train --target trouble --seed 1
+
+      pullrisk train --if-new
     """
     with Session.open(
         stage="ml-training", home=home, quiet=quiet, seed=seed, maturity_days=maturity_days
     ) as session:
+        if if_new and (version := trained_before(session, target)) is not None:
+            say(f"nothing new: version {version} was trained on this version of the lake")
+            return
         result = train(session, target=target, gated=gate)
     if as_json:
         print_json(
@@ -110,10 +120,26 @@ def train(
         ),
         tracking=tracking(settings),
         read=session.store.events,
-        source={"lake": session.lake.uri, "version": str(session.lake.version)},
+        source=_source(session),
         gate=settings.gate if gated else None,
         progress=session.progress,
     )
+
+
+def trained_before(session: Session, target: Literal["reverted", "trouble"]) -> str | None:
+    """The version that was trained on the lake as it is now, None where there is none."""
+    from pullrisk.bootstrap import tracking
+    from pullrisk.train.freshness import already_trained
+
+    if not session.lake.exists():
+        return None
+    place, days = tracking(session.settings), session.settings.maturity_days
+    found = already_trained(place, _source(session), target=target, maturity_days=days)
+    return None if found is None else found.version
+
+
+def _source(session: Session) -> dict[str, str]:
+    return {"lake": session.lake.uri, "version": str(session.lake.version)}
 
 
 def summary(result: "TrainResult") -> str:

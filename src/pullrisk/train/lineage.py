@@ -22,17 +22,23 @@ def lineage(
 ) -> dict[str, str]:
     """What made a model, by tag: `source` (such as the lake and its Delta `version`) and the rest.
 
-    `label_definition` is the version of the rules that find reverts and hot-fixes, the target
-    and the maturity window, as in `1 reverted 90d`.
+    `label_definition` is as below.
     """
     days = dataset.maturity / 86_400_000_000
     return {
         **{f"dataset_{name}": value for name, value in source.items()},
         "dataset_rows": str(len(dataset)),
         "schema_hash": schema_hash,
-        "label_definition": f"{LABEL_DEFINITION} {target} {days:g}d",
+        "label_definition": label_definition(target, days),
         **_code(),
     }
+
+
+def label_definition(target: Target, maturity_days: float) -> str:
+    """The version of the rules that find reverts and hot-fixes, the target and the maturity
+    window, as in `1 reverted 90d`.
+    """
+    return f"{LABEL_DEFINITION} {target} {maturity_days:g}d"
 
 
 def _code() -> dict[str, str]:
