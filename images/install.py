@@ -23,6 +23,8 @@ HERE = Path(__file__).parent
 TOOLS = HERE / "tools"
 MOMENT = 315_532_800
 """1980-01-01, the oldest that a zip file can hold: the time of every file."""
+FROM_SOURCE = ("pyspark",)
+"""What its makers publish without a wheel; all else has to be one."""
 OWN = re.compile(r"pullrisk\[([\w,-]+)\]")
 NOTES = ("RECORD", "direct_url.json", "INSTALLER", "REQUESTED")
 """What pip notes beside a package for its own use; there is no pip later."""
@@ -38,7 +40,7 @@ def dependencies(extra: str, folder: str) -> None:
     """The project's dependencies and those of the extra, at the versions of constraints.txt."""
     project = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = sorted({*project["dependencies"], *requirements(project, extra)})
-    pip(folder, "--only-binary=:all:", *wanted)
+    pip(folder, *wanted)
     prune(Path(folder))
     settle(Path(folder))
 
@@ -47,7 +49,7 @@ def tools() -> None:
     """The build system of pyproject.toml, and what hatch_build.py asks for."""
     project = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))
     compiler = ("mypy", "msgspec", "numpy", "setuptools")
-    pip(str(TOOLS), "--only-binary=:all:", *project["build-system"]["requires"], *compiler)
+    pip(str(TOOLS), *project["build-system"]["requires"], *compiler)
 
 
 def wheel(folder: str) -> None:
@@ -76,8 +78,8 @@ def requirements(project: dict[str, dict[str, list[str]]], extra: str) -> Iterat
 
 def pip(folder: str, *arguments: str) -> None:
     """pip install into the folder, at the locked versions."""
-    locked = ("--constraint", str(HERE / "constraints.txt"), "--no-compile")
-    run_pip("install", *locked, "--target", folder, *arguments)
+    wheels = ("--only-binary=:all:", f"--no-binary={','.join(FROM_SOURCE)}")
+    run_pip("install", "--no-compile", *wheels, "--target", folder, *arguments)
 
 
 def run_pip(*arguments: str, **environment: str) -> None:
@@ -87,17 +89,19 @@ def run_pip(*arguments: str, **environment: str) -> None:
             environment[name] = str(path)
     command = [sys.executable, "-m", "pip", arguments[0], "--disable-pip-version-check"]
     quiet = {"PIP_ROOT_USER_ACTION": "ignore", "PIP_PROGRESS_BAR": "off"}
+    environment["PIP_CONSTRAINT"] = str(HERE / "constraints.txt")  # for what builds, too
     subprocess.run([*command, *arguments[1:]], env=os.environ | quiet | environment, check=True)
 
 
 def prune(folder: Path) -> None:
-    """Delete what prune.toml lists: parts of packages that no stage runs."""
+    """Delete and strip what prune.toml lists: what no stage runs."""
     listed = tomllib.loads((HERE / "prune.toml").read_text(encoding="utf-8"))
     for package, entry in listed.items():
-        if package != "every" and not (folder / package).exists():
-            continue
-        for pattern in entry["patterns"]:
-            delete(folder, pattern if package == "every" else f"{package}/{pattern}")
+        top = folder if package == "every" else folder / package
+        for pattern in entry.get("delete", ()):
+            delete(top, pattern)
+        for path in (path for pattern in entry.get("strip", ()) for path in top.glob(pattern)):
+            subprocess.run(["strip", "--strip-unneeded", str(path)], check=True)
 
 
 def delete(folder: Path, pattern: str) -> None:
