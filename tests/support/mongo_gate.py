@@ -10,7 +10,7 @@ import socketserver
 import ssl
 import struct
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import pbkdf2_hmac, sha256
@@ -33,9 +33,16 @@ UNKNOWN = {"ok": 0.0, "code": 13, "errmsg": "the command requires authentication
 
 @contextmanager
 def gate(
-    upstream: int, *, user: str, password: str, certificate: Path | None = None
+    upstream: int,
+    *,
+    user: str,
+    password: str | Sequence[str],
+    certificate: Path | None = None,
 ) -> Iterator[int]:
-    """The port of a gate before the server at port `upstream`; with TLS given a certificate."""
+    """The port of a gate before the server at port `upstream`; with TLS given a certificate.
+
+    Of several passwords each will do, and a list may be changed while the gate is open.
+    """
     context = None
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -90,8 +97,9 @@ def read(end: socket) -> bytes:
 class Scram:
     """The server's side of one authentication."""
 
-    def __init__(self, user: str, password: str) -> None:
-        self._user, self._password = user, password.encode()
+    def __init__(self, user: str, password: str | Sequence[str]) -> None:
+        self._user = user
+        self._passwords = [password] if isinstance(password, str) else list(password)
         self._salt, self._nonce = os.urandom(16), b64encode(os.urandom(12)).decode()
         self._talk: list[str] = []
         self.passed = False
@@ -117,15 +125,16 @@ class Scram:
 
     def _proof(self, last: str) -> dict[str, Any]:
         bare, proof = last.rsplit(",p=", 1)
-        salted = pbkdf2_hmac("sha256", self._password, self._salt, ROUNDS)
         talk = ",".join([*self._talk, bare]).encode()
-        key = digest(salted, b"Client Key")
-        signature = digest(sha256(key).digest(), talk)
-        if bytes(a ^ b for a, b in zip(key, signature, strict=True)) != b64decode(proof):
-            return REFUSED
-        self.passed = True
-        own = b64encode(digest(digest(salted, b"Server Key"), talk)).decode()
-        return payload(f"v={own}", done=True)
+        for password in self._passwords:
+            salted = pbkdf2_hmac("sha256", password.encode(), self._salt, ROUNDS)
+            key = digest(salted, b"Client Key")
+            signature = digest(sha256(key).digest(), talk)
+            if bytes(a ^ b for a, b in zip(key, signature, strict=True)) == b64decode(proof):
+                self.passed = True
+                own = b64encode(digest(digest(salted, b"Server Key"), talk)).decode()
+                return payload(f"v={own}", done=True)
+        return REFUSED
 
 
 def payload(text: str, *, done: bool) -> dict[str, Any]:

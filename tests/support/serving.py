@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -55,7 +55,13 @@ def free_port() -> int:
 class Served:
     """One `pullrisk serve` and its address."""
 
-    def __init__(self, home: Path, *options: str, **settings: object) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *options: str,
+        environment: Mapping[str, str] | None = None,
+        **settings: object,
+    ) -> None:
         self.port, self.home = free_port(), home
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = home.parent / f"serve-{self.port}.log"
@@ -65,7 +71,7 @@ class Served:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 arguments,
-                env=kept | {"PULLRISK_HOME": str(home)} | own,
+                env=kept | {"PULLRISK_HOME": str(home)} | own | dict(environment or {}),
                 stdout=log,
                 stderr=subprocess.PIPE,
             )
@@ -116,9 +122,11 @@ class Served:
 
 
 @contextmanager
-def served(home: Path, *options: str, **settings: object) -> Iterator[Served]:
+def served(
+    home: Path, *options: str, environment: Mapping[str, str] | None = None, **settings: object
+) -> Iterator[Served]:
     """A ready service, stopped at the end."""
-    one = Served(home, *options, **{"drain": 0, **settings})
+    one = Served(home, *options, environment=environment, **{"drain": 0, **settings})
     try:
         yield one.wait()
     finally:
