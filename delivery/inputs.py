@@ -14,11 +14,14 @@ import yaml
 from delivery.dockerfile import Dockerfile, matching
 from delivery.errors import InputError
 from delivery.git import Repository
-from delivery.imports import COMMANDS, SOURCES, Graph
+from delivery.imports import SOURCES, Graph
+from delivery.references import COMMANDS
 from delivery.stages import MANIFESTS, image_name
 
-ALWAYS: Final = ("images/base.env", "images/build.py", ".dockerignore")
-"""What shapes every image without standing in a Dockerfile: the base's digest, how it is built."""
+ALWAYS: Final = ("images/base.env", ".dockerignore")
+"""What shapes every image without standing in a Dockerfile, besides the program that builds it."""
+BUILDER: Final = "images/build.py"
+_IMPORTED: Final = re.compile(r"^(?:import|from) (\w+)", re.MULTILINE)
 PROJECT: Final = "pyproject.toml"
 _EXTRA: Final = re.compile(r"^pullrisk\[([\w, -]+)\]")
 
@@ -84,7 +87,7 @@ def stage_inputs(repository: Repository, commit: str, stage: str) -> Inputs:
     if path not in tree:
         raise InputError(f"{path} is not in {commit[:12]}", hint="each stage has its Dockerfile")
     dockerfile = Dockerfile.parse(repository.show(commit, path) or "")
-    wanted = {path} | {each for each in ALWAYS if each in tree}
+    wanted = {path, *_builder(repository, commit, tree)} | {each for each in ALWAYS if each in tree}
     for pattern in dockerfile.sources():
         wanted |= matching(pattern, tree)
     code = {each for each in wanted if each.startswith(SOURCES)}
@@ -101,6 +104,19 @@ def needed(now: Snapshot, own: Iterable[str], stage: str) -> set[str]:
     """Files of the package that the image's commands reach; all of them where none is named."""
     run = ({*own} | now.words.get(image_name(stage), frozenset())) & now.commands
     return now.graph.reached(run) if run else now.graph.everything()
+
+
+def _builder(repository: Repository, commit: str, tree: Mapping[str, str]) -> set[str]:
+    """The program that builds images, with the modules beside it that it imports."""
+    found: set[str] = set()
+    waiting = [BUILDER]
+    while waiting:
+        path = waiting.pop()
+        if path in tree and path not in found:
+            found.add(path)
+            names = _IMPORTED.findall(repository.show(commit, path) or "")
+            waiting += [f"images/{name}.py" for name in names]
+    return found
 
 
 def _is_manifest(path: str) -> bool:

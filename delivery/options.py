@@ -8,6 +8,7 @@ from delivery.stages import REGISTRY, STAGES
 
 COMMANDS: Final = {
     "changes": "Say whether a stage has to be built, and why.",
+    "tests": "List the tests that belong to a stage.",
     "login": "Get the registry's token from Vault, with this job's identity.",
     "sbom": "List the packages inside an image's archive (CycloneDX).",
     "result": "Turn reports of passed tests into what may be signed.",
@@ -52,6 +53,9 @@ def _building(commands: dict[str, argparse.ArgumentParser]) -> None:
     changes.add_argument("--commit", default="HEAD", help="What to look at (HEAD).")
     changes.add_argument("--json", action="store_true", help="For programs.")
     _outputs(changes)
+    tests = commands["tests"]
+    _stage(tests)
+    tests.add_argument("--commit", default="HEAD", help="What to look at (HEAD).")
     sbom = commands["sbom"]
     _stage(sbom)
     sbom.add_argument("--archive", type=Path, required=True, help="What `podman save` wrote.")

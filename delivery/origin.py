@@ -39,7 +39,7 @@ def origin(repository: Repository, commit: str, stage: str) -> Origin:
     trailers = "%(trailers:key={},valueonly,separator=%x2C)".format
     form = "%x1f".join(trailers(key) for key in (STAGE, DIGEST, SOURCE))
     text = repository.text(
-        "log", "-n1", f"-S{digest}", f"--format={form}", commit, "--", KUSTOMIZATION
+        "log", "-n1", "-F", f"--grep={DIGEST}: {digest}", f"--format={form}", commit
     )
     said, _, rest = text.partition("\x1f")
     which, _, source = rest.partition("\x1f")
