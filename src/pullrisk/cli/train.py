@@ -11,7 +11,9 @@ from pullrisk.cli.session import Session
 from pullrisk.cli.tables import print_evaluation
 
 if TYPE_CHECKING:
+    from pullrisk.model.start import Start
     from pullrisk.train.pipeline import TrainResult
+    from pullrisk.train.training import TrainSettings
 
 Seed: TypeAlias = Annotated[
     int | None,
@@ -39,12 +41,33 @@ IfNew: TypeAlias = Annotated[
     bool,
     typer.Option("--if-new", help="Do nothing where the newest version was trained on this lake."),
 ]
+From: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="MODEL",
+        help="Fine-tune this model: general, a file, a registered version (3) or an alias.",
+        show_default=False,
+    ),
+]
+Tune: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--tune",
+        min=1,
+        metavar="N",
+        help="Search the settings first, in N trials; those of an earlier search count.",
+        show_default=False,
+    ),
+]
 
 
 def run(
     target: Target = "reverted",
     seed: Seed = None,
     maturity_days: Maturity = None,
+    start: From = None,
+    tune: Tune = None,
     gate: Gate = True,
     if_new: IfNew = False,
     home: options.Home = None,
@@ -60,9 +83,17 @@ def run(
     plain baselines, with intervals, on pull requests that it never saw. Where the registry is
     away, the model is kept and `pullrisk models register` registers it later.
 
+    --from fine-tunes a model on this lake, which pays where there are few reverts to learn from.
+    --tune searches the settings on the stretch of time before the test window; a stopped search
+    goes on where it was.
+
     [bold]Examples[/bold]
 
       pullrisk train
+
+      pullrisk train --from general
+
+      pullrisk train --tune 30
 
       pullrisk train --target trouble --seed 1
 
@@ -74,8 +105,11 @@ def run(
         if if_new and (version := trained_before(session, target)) is not None:
             say(f"nothing new: version {version} was trained on this version of the lake")
             return
-        result = train(session, target=target, gated=gate)
+        if start is not None and tune is not None:
+            raise typer.BadParameter("--from keeps the shape of a model: search without it")
+        result = train(session, target=target, gated=gate, start=start, trials=tune)
     if as_json:
+        facts = result.trained.bundle.metadata.facts
         print_json(
             {
                 "model": result.model,
@@ -83,6 +117,9 @@ def run(
                 "version": result.tracked.version,
                 "aliases": result.tracked.aliases,
                 "best_epoch": result.trained.best_epoch,
+                "settings": facts.fit,
+                "tuned_trials": facts.tuned_trials,
+                "started_from": facts.started_from,
                 "notes": result.trained.notes,
                 "gate": result.decision,
                 "evaluation": result.evaluation,
@@ -102,28 +139,64 @@ def train(
     *,
     target: Literal["reverted", "trouble"] = "reverted",
     gated: bool = True,
+    start: str | None = None,
+    trials: int | None = None,
 ) -> "TrainResult":
-    """Train on the session's lake, register the model, and let the gate decide if `gated`."""
-    from pullrisk.bootstrap import operating_points, tracking
+    """Train on the session's lake, register the model, and let the gate decide if `gated`.
+
+    `start` is the model to fine-tune; with `trials`, the settings are searched first.
+    """
+    from pullrisk.bootstrap import tracking
     from pullrisk.train.pipeline import train_model
+    from pullrisk.train.search import log_trials, search
+
+    settings, table = session.settings, session.lake.table()
+    wanted, begun, tuned = _wanted(session, target), None, None
+    if trials is not None:
+        found = search(table, wanted, trials=trials, home=settings.home, progress=session.progress)
+        wanted, tuned = found.settings, found.tuned
+    elif start is not None:
+        wanted, begun = _fine_tuning(session, wanted, start)
+    result = train_model(
+        table,
+        home=settings.home,
+        settings=wanted,
+        tracking=tracking(settings),
+        read=session.store.events,
+        source={"lake": session.lake.uri, "version": str(session.lake.version)},
+        gate=settings.gate if gated else None,
+        start=begun,
+        progress=session.progress,
+    )
+    if tuned is not None:
+        log_trials(tracking(settings), result.tracked.run_id, tuned)
+    return result
+
+
+def _wanted(session: Session, target: Literal["reverted", "trouble"]) -> "TrainSettings":
+    from pullrisk.bootstrap import operating_points
     from pullrisk.train.training import TrainSettings
 
     settings = session.settings
-    return train_model(
-        session.lake.table(),
-        home=settings.home,
-        settings=TrainSettings(
-            target=target,
-            maturity_days=settings.maturity_days,
-            seed=settings.seed,
-            operating_points=operating_points(settings),
-        ),
-        tracking=tracking(settings),
-        read=session.store.events,
-        source=_source(session),
-        gate=settings.gate if gated else None,
-        progress=session.progress,
+    return TrainSettings(
+        target=target,
+        maturity_days=settings.maturity_days,
+        seed=settings.seed,
+        operating_points=operating_points(settings),
     )
+
+
+def _fine_tuning(
+    session: Session, settings: "TrainSettings", reference: str
+) -> "tuple[TrainSettings, Start]":
+    """The settings of a fine-tuning, and the model where it starts."""
+    import msgspec
+
+    from pullrisk.bootstrap import load_model
+    from pullrisk.train.finetune import fine_tuning, start_from
+
+    start = start_from(load_model(session.settings, reference), name=reference)
+    return msgspec.structs.replace(settings, fit=fine_tuning(settings.fit)), start
 
 
 def trained_before(session: Session, target: Literal["reverted", "trouble"]) -> str | None:
@@ -147,8 +220,10 @@ def summary(result: "TrainResult") -> str:
     facts = result.trained.bundle.metadata.facts
     also = f" ({', '.join(result.tracked.aliases)})" if result.tracked.aliases else ""
     said = "" if result.decision is None else f"; {outcome(result.decision)}"
+    how = f" from {facts.started_from}" if facts.started_from else ""
+    how += f" with the best of {facts.tuned_trials} settings" if facts.tuned_trials else ""
     return (
-        f"trained on {facts.examples:,} pull requests, {facts.positives:,} of them "
+        f"trained{how} on {facts.examples:,} pull requests, {facts.positives:,} of them "
         f"{facts.target}; registered as version {result.tracked.version}{also}, "
         f"written to {result.model}{said}"
     )

@@ -17,9 +17,13 @@ from pullrisk.model.scaling import Scaling
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A trained model's scaling [d], all constants of its graph by name, and what it is called."""
+    """A trained model's scaling [d], all constants of its graph by name, and what it is called.
+
+    `risk_available` is the model's: what it knows of risk, a fine-tuned one knows too.
+    """
 
     name: str
+    risk_available: bool
     scaling: Scaling
     weights: dict[str, NDArray[np.float32]]
 
@@ -30,7 +34,7 @@ class Start:
         graph = onnx.load_from_string(bundle.data).graph
         found = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
         parts = [found.pop(part) for part in ("logarithmic", "mean", "spread")]
-        return cls(name, Scaling(*parts), found)
+        return cls(name, bundle.metadata.risk_available, Scaling(*parts), found)
 
     def matching(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, NDArray[np.float32]]:
         """The weights of a network of these shapes; ModelError where the model has others."""

@@ -9,6 +9,7 @@ import msgspec
 
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
 from pullrisk.model.bundle import Bundle
+from pullrisk.model.start import Start
 from pullrisk.progress import Progress
 from pullrisk.train import predictions
 from pullrisk.train.atomic import write
@@ -57,16 +58,18 @@ def train_model(  # noqa: PLR0913  (one keyword per collaborator)
     read: Read | None = None,
     source: Mapping[str, str] | None = None,
     gate: GateOptions | None = None,
+    start: Start | None = None,
     progress: Progress,
 ) -> TrainResult:
     """Train on the lake's feature table, judge, log to MLflow, and write `<home>/model.onnx`.
 
     `read` gives a repository's pulls in event order (`PullStore.events`), to judge novelty by
     injected anomalies; without it novelty is not judged. `source` (such as the Delta version
-    under `version`, and the run) is logged as it is. The new version is `challenger`; with
-    `gate`, it becomes `champion` if it earned that. The model file is replaced at once, so a run
-    that is killed leaves the earlier one. Raises NotEnoughDataError for too little data,
-    ModelError where the disk refuses or where MLflow does, which keeps the model for later.
+    under `version`, and the run) is logged as it is; `start` is what to fine-tune. The new
+    version is `challenger`; with `gate`, it becomes `champion` if it earned that. The model file
+    is replaced at once, so a run that is killed leaves the earlier one. Raises
+    NotEnoughDataError for too little data, ModelError where the disk refuses or where MLflow
+    does, which keeps the model for later.
     """
     settings, tracking = settings or TrainSettings(), tracking or Tracking.local(home)
     source = dict(source or {})
@@ -77,6 +80,7 @@ def train_model(  # noqa: PLR0913  (one keyword per collaborator)
         settings,
         schema_hash=SCHEMA_HASH,
         dataset_version=source.get("version"),
+        start=start,
         progress=progress,
     )
     evaluation = _evaluate(trained.bundle, dataset, read, Options(), progress=progress)

@@ -129,6 +129,7 @@ def train(  # noqa: PLR0913  (one keyword per fact)
         draft,
         schema_hash=schema_hash,
         features=tuple(features),
+        risk_available=draft.risk_available or (start is not None and start.risk_available),
         facts=msgspec.structs.replace(
             draft.facts,
             dataset_version=dataset_version,
@@ -136,7 +137,7 @@ def train(  # noqa: PLR0913  (one keyword per fact)
         ),
     )
     bundle = referenced(parts, metadata, dataset, ~split.test)
-    return Trained(bundle, split, fitted.epochs, fitted.best_epoch, _notes(windows))
+    return Trained(bundle, split, fitted.epochs, fitted.best_epoch, _notes(windows, start))
 
 
 def label_windows(dataset: Dataset, split: Split, scaling: Scaling, *, target: Target) -> Windows:
@@ -250,13 +251,18 @@ def _require_pulls(pulls: int) -> None:
         )
 
 
-def _notes(windows: Windows) -> tuple[str, ...]:
+def _notes(windows: Windows, start: Start | None) -> tuple[str, ...]:
     notes = []
     if not windows.risk_available:
-        notes.append(
-            f"{windows.positives} matured positives are too few for a risk "
-            f"(at least {LEAST_POSITIVES}): the model answers novelty only"
-        )
+        few = f"{windows.positives} matured positives are too few for a risk of their own"
+        if start is not None and start.risk_available:
+            notes.append(f"{few}: it is that of {start.name}, hardly changed")
+        else:
+            least = f"(at least {LEAST_POSITIVES})"
+            notes.append(
+                f"{few} {least}: the model answers novelty only; `pullrisk train --from general` "
+                "starts from a model that has a risk"
+            )
     elif not (windows.validation.labels == 1).any():
         notes.append(
             "no positives in the validation window: the risk is calibrated to its base rate only"
