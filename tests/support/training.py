@@ -2,8 +2,10 @@
 
 from functools import cache
 
+import numpy as np
 import pyarrow as pa
 
+from pullrisk.features import NAMES as REAL
 from pullrisk.model.network import Shape
 from pullrisk.progress import Silent
 from pullrisk.train.dataset import Dataset
@@ -28,3 +30,12 @@ def shared_training() -> tuple[Dataset, Trained]:
     """Trained once for all tests of a process; read only."""
     dataset = quick_dataset()
     return dataset, quick_train(dataset)
+
+
+def full_table(**options: int) -> pa.Table:
+    """The small synthetic table with the columns of the real schema, the rest of them noise."""
+    table = feature_table(**options)
+    random = np.random.default_rng(0)
+    for name in set(REAL) - set(NAMES):
+        table = table.append_column(name, pa.array(random.random(table.num_rows, np.float32)))
+    return table

@@ -4,32 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-import numpy as np
-import pyarrow as pa
 import pytest
 
 from pullrisk.errors import ModelError, NotEnoughDataError
-from pullrisk.features import NAMES
 from pullrisk.model.bundle import Bundle
 from pullrisk.progress import Silent
 from pullrisk.pulls.record import Pull
 from pullrisk.train.evaluate import Options
 from pullrisk.train.pipeline import MODEL_FILE, TrainResult, evaluate_bundle, train_model
 from pullrisk.train.training import TrainSettings
-from support.tables import FEATURES as SMALL
-from support.tables import feature_table
-from support.training import QUICK
+from support.training import QUICK, full_table
 
 SETTINGS = TrainSettings(fit=QUICK)
-
-
-def full_table(**options: int) -> pa.Table:
-    """The small synthetic table with the columns of the real schema, the rest of them noise."""
-    table = feature_table(**options)
-    random = np.random.default_rng(0)
-    for name in set(NAMES) - {feature.name for feature in SMALL}:
-        table = table.append_column(name, pa.array(random.random(table.num_rows, np.float32)))
-    return table
 
 
 @pytest.fixture(scope="module")

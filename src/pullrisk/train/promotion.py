@@ -15,7 +15,7 @@ from pullrisk.train.dataset import Dataset
 from pullrisk.train.gate import Decision, Incumbent, decide
 from pullrisk.train.mlflow_client import Tracking, connected
 from pullrisk.train.options import GateOptions
-from pullrisk.train.publish import DIGEST, MODEL_NAME, digest
+from pullrisk.train.publish import DIGEST, MODEL_NAME, RISK, digest
 from pullrisk.train.registry import (
     ROLLED_BACK,
     Version,
@@ -89,6 +89,8 @@ def _incumbent(
 ) -> Incumbent:
     if now.tags.get(DIGEST) == digest(bundle):
         return Incumbent(version=now.version, same_model=True)
+    if now.tags.get(RISK) == "unavailable":
+        return Incumbent(version=now.version, has_risk=False)
     theirs, why = answers_of(tracking, now)
     if theirs is None:
         return Incumbent(version=now.version, why=why)

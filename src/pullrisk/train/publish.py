@@ -14,6 +14,8 @@ MODEL_NAME: Final = "pullrisk"
 CHALLENGER: Final = "challenger"
 DIGEST: Final = "bundle_sha256"
 """The tag of a version that holds the digest of its ONNX file."""
+RISK: Final = "risk"
+"""The tag of a version that says whether it gives a risk: `available` or `unavailable`."""
 _REQUIREMENTS: Final = ("numpy", "onnx", "onnxruntime")
 _OUTPUTS: Final = ("risk", "novelty_error", "code")
 
@@ -34,7 +36,8 @@ def publish(mlflow: Any, client: Any, bundle: Bundle, *, tags: Mapping[str, str]
         metadata={"schema_hash": bundle.metadata.schema_hash},
     )
     _require_signature(mlflow, bundle, info)
-    tags = {**tags, DIGEST: digest(bundle)}
+    risk = "available" if bundle.metadata.risk_available else "unavailable"
+    tags = {**tags, DIGEST: digest(bundle), RISK: risk}
     version = _register(client, info, REDACTOR.mapping(tags))
     client.set_registered_model_alias(MODEL_NAME, CHALLENGER, version)
     return version
