@@ -17,13 +17,13 @@ def main() -> None:
     jars = str(Path(os.environ["SPARK_HOME"], "jars", "*"))
     java = str(Path(os.environ["JAVA_HOME"], "bin", "java"))
     launcher = [java, "-Xmx128m", "-cp", jars, "org.apache.spark.launcher.Main", MAIN]
-    asked = subprocess.run([*launcher, *sys.argv[1:]], stdout=subprocess.PIPE, check=False)
+    own = os.environ | {"PYTHONHASHSEED": "0", "SPARK_SCALA_VERSION": "2.13"}
+    asked = subprocess.run([*launcher, *sys.argv[1:]], env=own, stdout=subprocess.PIPE, check=False)
     if asked.returncode:
         sys.exit(asked.returncode)
     _, _, words = asked.stdout.partition(b"\0\n")
     command = [word.decode() for word in words.split(b"\0")[:-1]]
-    own = {"PYTHONHASHSEED": "0", "SPARK_SCALA_VERSION": "2.13"}
-    os.execve(command[0], command, os.environ | own)
+    os.execve(command[0], command, own)
 
 
 if __name__ == "__main__":
