@@ -1,46 +1,19 @@
-"""Processes: start, faults, drain, swap, and clients that behave badly."""
+"""Start, keys, and a lake and a store that move or go."""
 
-import contextlib
-import os
 import shutil
-import signal
 import socket
-import threading
 import time
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 
+from pullrisk.features import SCHEMA_HASH
 from pullrisk.lake import Lake
 from pullrisk.preprocess import preprocess
 from pullrisk.pulls.record import parse_rest
 from pullrisk.pulls.sqlite import SqliteStore
-from support.serving import ROOT, STORED, Served, opened, sample_lines, served
-
-GENERAL = ROOT / "src" / "pullrisk" / "model" / "general.onnx"
-
-
-def score(url: str, **headers: str) -> httpx.Response:
-    return httpx.post(f"{url}/v1/score", json=opened(), headers=headers, timeout=20)
-
-
-def rss(one: Served) -> float:
-    """MB of the worker."""
-    (worker, *_) = psutil.Process(one.process.pid).children()
-    return float(worker.memory_info().rss / 1e6)
-
-
-def another_model(path: Path) -> Path:
-    """The general model under another version: a trailing field that ONNX readers skip."""
-    import onnx
-
-    model = onnx.load(GENERAL)
-    model.doc_string = "another"
-    onnx.save(model, path)
-    return path
-
+from support.serving import GENERAL, STORED, Served, opened, sample_lines, score, served, wait_for
 
 # --- start -------------------------------------------------------------------------------------
 
@@ -66,8 +39,6 @@ def test_what_cannot_start_says_why_and_by_which_exit_code(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "corrupt.onnx").write_bytes(GENERAL.read_bytes()[:1000])
     other = GENERAL.read_bytes()
-    from pullrisk.features import SCHEMA_HASH
-
     (tmp_path / "other.onnx").write_bytes(other.replace(SCHEMA_HASH.encode(), b"feedface" * 2))
     one = Served(home, *options)
     assert one.process.wait(timeout=30) == code
@@ -125,6 +96,13 @@ def test_a_key_is_held_to_its_rate(home: Path) -> None:
         assert httpx.get(f"{one.url}/readyz").status_code == 200
         time.sleep(1.1)
         assert httpx.get(f"{one.url}/v1/model").status_code == 200
+
+
+def test_all_workers_share_a_key_s_rate(home: Path) -> None:
+    with served(home, rate=0.2, burst=6, workers=2) as one:
+        answered = [httpx.get(f"{one.url}/v1/model").status_code for _ in range(24)]
+        assert answered.count(200) == 6
+        assert set(answered) == {200, 429}
 
 
 def test_pages_of_other_origins_may_call_only_where_that_is_set(home: Path) -> None:
@@ -188,8 +166,6 @@ def test_without_the_store_only_stored_pulls_are_missing(tmp_path: Path, home: P
 
 
 def test_a_lake_of_another_schema_stops_the_start(home: Path, tmp_path: Path) -> None:
-    from pullrisk.features import SCHEMA_HASH
-
     own = shutil.copytree(home, tmp_path / "home")
     for log in (own / "lake" / "features" / "_delta_log").glob("*.json"):
         log.write_text(log.read_text().replace(SCHEMA_HASH, "feedface" * 2))
@@ -197,149 +173,3 @@ def test_a_lake_of_another_schema_stops_the_start(home: Path, tmp_path: Path) ->
     assert one.process.wait(timeout=30) == 6
     assert "feedfacefeedface" in one.errors()
     one.stop()
-
-
-# --- the end -----------------------------------------------------------------------------------
-
-
-def test_sigterm_fails_readiness_first_and_finishes_what_is_under_way(home: Path) -> None:
-    one = Served(home, drain=1.5).wait()
-    answers: list[int] = []
-    body = [opened(number=10**6 + place) for place in range(1000)]
-
-    def ask() -> None:
-        answers.append(httpx.post(f"{one.url}/v1/score", json=body, timeout=60).status_code)
-
-    under_way = [threading.Thread(target=ask) for _ in range(2)]
-    one.process.send_signal(signal.SIGTERM)
-    one.until("draining")
-    assert httpx.get(f"{one.url}/readyz").status_code == 503
-    assert score(one.url).status_code == 200
-    time.sleep(0.9)
-    for thread in under_way:
-        thread.start()
-    for thread in under_way:
-        thread.join()
-    assert answers == [200, 200]
-    assert one.stop() == 0
-    with pytest.raises(httpx.TransportError):
-        httpx.get(f"{one.url}/healthz")
-
-
-def test_a_new_model_takes_over_without_a_failed_request(home: Path, tmp_path: Path) -> None:
-    model = tmp_path / "model.onnx"
-    shutil.copy(GENERAL, model)
-    with served(home, "--model", str(model)) as one, httpx.Client(base_url=one.url) as client:
-        before = client.get("/v1/model").json()["version"]
-        failures: list[str] = []
-        seen: set[str] = set()
-        stop = threading.Event()
-
-        def ask() -> None:
-            with httpx.Client(base_url=one.url, timeout=20) as own:
-                while not stop.is_set():
-                    answered = own.post("/v1/score", json=opened())
-                    if answered.status_code != 200:
-                        failures.append(answered.text)
-                    seen.add(answered.json()["model"]["version"])
-
-        threads = [threading.Thread(target=ask) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        wait_for(lambda: seen)
-        another_model(model)
-        one.process.send_signal(signal.SIGHUP)
-        one.until("model loaded", 2)
-        after = client.get("/v1/model").json()["version"]
-        model.write_bytes(b"broken")
-        one.process.send_signal(signal.SIGHUP)
-        one.until("model refused")
-        time.sleep(0.3)
-        stop.set()
-        for thread in threads:
-            thread.join()
-        assert failures == []
-        assert seen == {before, after}
-        assert client.get("/v1/model").json()["version"] == after != before
-
-
-def test_a_killed_worker_is_replaced(home: Path) -> None:
-    with served(home, workers=2) as one:
-        workers = psutil.Process(one.process.pid).children()
-        assert len(workers) == 2
-        os.kill(workers[0].pid, signal.SIGKILL)
-        wait_for(
-            lambda: (
-                len(
-                    [
-                        w
-                        for w in psutil.Process(one.process.pid).children()
-                        if w.status() != "zombie"
-                    ]
-                )
-                == 2
-                and workers[0].pid
-                not in {w.pid for w in psutil.Process(one.process.pid).children()}
-            )
-        )
-        wait_for(lambda: httpx.get(f"{one.url}/readyz").status_code == 200)
-        counted = httpx.get(f"{one.url}/metrics").text
-        assert "pullrisk_requests_total{" in counted
-
-
-# --- clients that behave badly -----------------------------------------------------------------
-
-
-def test_a_body_of_100_mb_is_refused_without_being_kept(service: Served) -> None:
-    before = rss(service)
-    for declared in (True, False):
-        with socket.create_connection(("127.0.0.1", service.port), timeout=20) as one:
-            size = b"Content-Length: 100000000" if declared else b"Transfer-Encoding: chunked"
-            head = b"POST /v1/score HTTP/1.1\r\nHost: x\r\n" + size
-            one.sendall(head + b"\r\nContent-Type: application/json\r\n\r\n")
-            with contextlib.suppress(OSError):  # it closes the connection: that is the point
-                for _ in range(100):
-                    piece = b" " * 1_000_000
-                    one.sendall(piece if declared else b"F4240\r\n" + piece + b"\r\n")
-            one.settimeout(5)
-            with contextlib.suppress(OSError):  # or reset before the answer could be read
-                assert b" 413 " in one.recv(200)
-    assert rss(service) < before + 40
-    assert score(service.url).status_code == 200
-
-
-def test_a_slow_body_is_given_up(service: Served) -> None:
-    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as one:
-        one.sendall(
-            b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-            b"Content-Length: 1000\r\n\r\n{"
-        )
-        assert b" 408 " in one.recv(200)
-
-
-def test_slow_heads_do_not_keep_others_waiting(service: Served) -> None:
-    slow = [socket.create_connection(("127.0.0.1", service.port), timeout=20) for _ in range(100)]
-    for one in slow:
-        one.sendall(b"GET /healthz HTTP/1.1\r\nHost:")
-    assert score(service.url).status_code == 200
-    time.sleep(1.7)
-    for one in slow:
-        one.settimeout(5)
-        with contextlib.suppress(ConnectionResetError):
-            assert one.recv(100) == b""  # closed by the service
-        one.close()
-
-
-def wait_for(condition: object, seconds: float = 20) -> None:
-    """Until the condition holds."""
-    assert callable(condition)
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            if condition():
-                return
-        except httpx.TransportError:
-            pass
-        if time.monotonic() > deadline:
-            raise AssertionError("it did not come about in time")
-        time.sleep(0.05)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -23,6 +23,7 @@ from pullrisk.pulls.sqlite import SqliteStore
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "sample" / "kedro-org__kedro.jsonl.gz"
+GENERAL = ROOT / "src" / "pullrisk" / "model" / "general.onnx"
 STORED = 300
 RUN = "import sys; from pullrisk.cli import main; sys.exit(main())"
 
@@ -44,6 +45,11 @@ def opened(place: int = STORED + 1, **changes: object) -> dict[str, Any]:
     """A real pull request as GitHub would describe it while it is open."""
     found: dict[str, Any] = json.loads(sample_lines(place + 1)[place])
     return found | {"merged_at": None, "closed_at": None, "state": "open"} | changes
+
+
+def score(url: str, **headers: str) -> httpx.Response:
+    """Ask about one open pull request."""
+    return httpx.post(f"{url}/v1/score", json=opened(), headers=headers, timeout=20)
 
 
 def free_port() -> int:
@@ -131,3 +137,17 @@ def served(
         yield one.wait()
     finally:
         one.stop()
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
+    """Until the condition holds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if condition():
+                return
+        except httpx.TransportError:
+            pass
+        if time.monotonic() > deadline:
+            raise AssertionError("it did not come about in time")
+        time.sleep(0.05)

@@ -7,36 +7,37 @@ from hashlib import blake2b
 from math import ceil
 from pathlib import Path
 from struct import Struct
-from tempfile import TemporaryFile
-from typing import IO, Final
+from typing import Final
 
 _SLOTS: Final = 4_096
 _PROBES: Final = 8
 _SLOT: Final = Struct("=8sdd")
 """A key's digest, requests left, and when that was, in monotonic seconds."""
+_SIZE: Final = _SLOTS * _SLOT.size
 
 
 class RateLimit:
     """`rate` requests a second for each key, up to `burst` at once; a rate of 0 is no limit.
 
-    The buckets lie in a file that the workers map into their memory. Its lock ends with the
-    process that holds it, however that process ends.
+    Processes that name the same `path` share the buckets. The file's lock ends with the process
+    that holds it, however that process ends.
     """
 
     def __init__(self, rate: float, burst: int, *, path: Path | None = None) -> None:
         self._rate, self._burst = rate, float(burst)
-        if not rate:
-            return
-        self._file = _open(path)
-        size = _SLOTS * _SLOT.size
-        os.ftruncate(self._file.fileno(), size)
-        self._slots = mmap.mmap(self._file.fileno(), size)
+        self._file = -1
+        if rate and path is not None:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            os.ftruncate(self._file, _SIZE)
+        self._slots = mmap.mmap(self._file, _SIZE)
 
     def wait(self, key: str, now: float) -> int:
         """Whole seconds until the key may ask again; 0 takes one request. `now` is monotonic."""
         if not self._rate:
             return 0
         name = blake2b(key.encode(), digest_size=8).digest()
+        if self._file < 0:
+            return self._take(name, now)
         fcntl.lockf(self._file, fcntl.LOCK_EX)
         try:
             return self._take(name, now)
@@ -62,9 +63,3 @@ class RateLimit:
             if at < since:
                 idle, since = place, at
         return idle, self._burst, now
-
-
-def _open(path: Path | None) -> IO[bytes]:
-    if path is None:
-        return TemporaryFile()
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")

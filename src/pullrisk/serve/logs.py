@@ -13,6 +13,7 @@ import structlog
 
 _EVERY: Final = 0.2
 _MOST: Final = 512
+_INFORMATION: Final = b'"level":"info"'
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -25,9 +26,9 @@ class LineBuffer:
         self._timer: asyncio.TimerHandle | None = None
 
     def write(self, line: bytes) -> None:
-        """Keep the line; written within a fifth of a second."""
+        """Keep the line; written within a fifth of a second, and at once if it tells of trouble."""
         self._lines.append(line)
-        if len(self._lines) >= _MOST:
+        if len(self._lines) >= _MOST or _INFORMATION not in line:
             self.flush_now()
         elif self._timer is None:
             self._timer = self._later()

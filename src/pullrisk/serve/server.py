@@ -17,11 +17,11 @@ from typing import Any, Final
 
 from granian.constants import Interfaces, Loops
 from granian.http import HTTP1Settings
-from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from pullrisk.errors import PullriskError, SettingsError
 from pullrisk.serve.app import App
+from pullrisk.serve.logs import logger, stdout_buffer
 from pullrisk.serve.metrics import Metrics
 from pullrisk.serve.options import ServeOptions
 from pullrisk.serve.service import Service
@@ -47,6 +47,7 @@ class Server(MPServer):
         self.failed: int | None = None
         self.told_to_stop = False
         self._own_pid = os.getpid()
+        self._log = logger(stdout_buffer())
         super().__init__(
             "pullrisk.serve",
             address=options.host,
@@ -56,7 +57,7 @@ class Server(MPServer):
             loop=Loops.uvloop,
             websockets=False,
             http1_settings=HTTP1Settings(header_read_timeout=int(options.body_timeout * 1000)),
-            log_level=LogLevels.error,
+            log_enabled=False,  # its lines are no JSON
             respawn_failed_workers=True,
             respawn_interval=0.5,
             workers_kill_timeout=options.grace,
@@ -94,6 +95,7 @@ class Server(MPServer):
 
     def _respawn_workers(self, workers: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         codes = [self.wrks[place].inner.exitcode for place in workers]
+        self._log.error("workers ended", exit_codes=codes)
         told = [code for code in codes if code is not None and 0 < code <= _LAST_WORDS]
         if told and not self._has_served():
             self.failed = told[0]
@@ -145,6 +147,7 @@ def run(
     server = Server(options, has_served)
     # RSGI takes any object with `__rsgi__`, whatever granian's annotation says.
     server.serve(target_loader=make_worker, wrap_loader=False)  # type: ignore[arg-type]
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # all is done: a second one changes no exit code
     if server.failed is not None:
         return server.failed
     return 0 if server.told_to_stop else 1
