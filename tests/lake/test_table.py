@@ -62,9 +62,9 @@ def test_rows_come_back_as_they_were_written(
     assert any(block.links)
     said = [table[name].to_pylist() for name in SAID]
     assert [*zip(*said, strict=True)] == [
-        (one.title, [*one.labels], [*one.paths], one.reverts) for one in block.said
+        (one.title, [*one.labels], [*one.paths], one.says_reverts) for one in block.said
     ]
-    assert {True, False} == {one.reverts for one in block.said}
+    assert {True, False} == {one.says_reverts for one in block.said}
 
 
 def test_rows_are_ordered_by_repository_and_time_whatever_the_files(

@@ -23,7 +23,7 @@ class Said(NamedTuple):
     title: str
     labels: tuple[str, ...]
     paths: tuple[str, ...]
-    reverts: bool
+    says_reverts: bool
 
 
 def said_of(pull: Pull) -> Said:

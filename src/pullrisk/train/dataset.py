@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.errors import LakeError, MissingExtraError, NotEnoughDataError, SettingsError
+from pullrisk.train.said import said_columns, said_of_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,8 @@ class Dataset:
 
     `x` is float32 [n, d], raw; `repository` int32 [n] indexes `repositories`; `reverted_at`
     and `hotfixed_at` int64 [n] are NEVER where that did not happen within `maturity` µs of the
-    merge; `observed_until` int64 [repositories] is how far each repository has been seen.
+    merge; `observed_until` int64 [repositories] is how far each repository has been seen;
+    `said` is what each pull says of itself, [n] rows, None where the table lacks it.
     """
 
     names: tuple[str, ...]
@@ -44,6 +46,7 @@ class Dataset:
     hotfixed_at: NDArray[np.int64]
     observed_until: NDArray[np.int64]
     maturity: int
+    said: "pa.Table | None" = None
 
     def __len__(self) -> int:
         return len(self.number)
@@ -84,6 +87,7 @@ class Dataset:
             hotfixed_at=keys.first(*links, kind="hotfix"),
             observed_until=_observed(repository, merged_at, len(known), observed_until),
             maturity=maturity,
+            said=said_columns(table),
         )
         return data.take(np.lexsort((number, merged_at, repository)))
 
@@ -101,6 +105,7 @@ class Dataset:
             hotfixed_at=self.hotfixed_at[rows],
             observed_until=self.observed_until,
             maturity=self.maturity,
+            said=said_of_rows(self.said, rows),
         )
 
     @property
