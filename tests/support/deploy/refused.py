@@ -1,0 +1,76 @@
+"""Manifests that have to be refused: each is the base with one thing wrong."""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from support.deploy.manifests import ROOT, Object
+
+FOLDER = ROOT / "tests" / "deploy" / "refused"
+
+
+class Refused(NamedTuple):
+    """One wrong manifest: the rule that has to see it, what is wrong, and how to get there."""
+
+    path: Path
+    rule: str
+    says: str
+    kind: str
+    name: str
+    patch: list[dict[str, Any]]
+
+    def applied(self, objects: Sequence[Object]) -> list[Object]:
+        """The objects with the wrong one among them."""
+        found = copy.deepcopy(list(objects))
+        place = next(
+            index
+            for index, one in enumerate(found)
+            if one["kind"] == self.kind and one["metadata"]["name"].startswith(self.name)
+        )
+        for change in self.patch:
+            _apply(found, place, change)
+        return found
+
+
+def read(path: Path) -> Refused:
+    """A file of the folder."""
+    found = yaml.safe_load(path.read_text())
+    target = found["target"]
+    return Refused(
+        path, found["rule"], found["says"], target["kind"], target["name"], found["patch"]
+    )
+
+
+def _apply(objects: list[Object], place: int, change: dict[str, Any]) -> None:
+    """One operation of JSON patch (RFC 6902); the empty path is the object itself."""
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in change["path"].split("/")[1:]]
+    if not parts:
+        if change["op"] == "remove":
+            del objects[place]
+        else:
+            objects.insert(place, change["value"])
+        return
+    found: Any = objects[place]
+    for part in parts[:-1]:
+        found = found[int(part)] if isinstance(found, list) else found[part]
+    last = parts[-1]
+    if isinstance(found, list):
+        _in_list(found, last, change)
+    elif change["op"] == "remove":
+        del found[last]
+    else:
+        assert change["op"] == "add" or last in found, f"nothing at {change['path']}"
+        found[last] = change["value"]
+
+
+def _in_list(found: list[Any], last: str, change: dict[str, Any]) -> None:
+    place = len(found) if last == "-" else int(last)
+    if change["op"] == "remove":
+        del found[place]
+    elif change["op"] == "add":
+        found.insert(place, change["value"])
+    else:
+        found[place] = change["value"]
