@@ -1,6 +1,5 @@
-"""An image as `podman save` and `docker save` write it: its id and the files of its layers."""
+"""An image as `podman save` and `docker save` write it: the files of its layers."""
 
-import hashlib
 import json
 import tarfile
 from collections.abc import Callable
@@ -8,12 +7,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from delivery.errors import InputError
-
-
-def image_id(archive: Path) -> str:
-    """The digest of the configuration: what engines call the image's id."""
-    with tarfile.open(archive) as outer:
-        return f"sha256:{hashlib.sha256(_member(outer, _entry(outer)['Config'])).hexdigest()}"
 
 
 def image_files(archive: Path, wanted: Callable[[str], bool]) -> dict[str, bytes]:
