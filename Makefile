@@ -16,7 +16,7 @@ GENERAL_DATA ?= ../shared/data/github
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types contracts check format docs clean distclean \
-	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-cli loadtest drill bench-serve bench-stores bench-vault general-model model-pin \
+	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-tables bench-cli loadtest drill bench-serve bench-stores bench-vault general-model model-pin \
 	test-stage promote-dry-run
 
 help: ## List every command
@@ -123,8 +123,11 @@ bench-preprocess: $(FOLD) ## Measure: the store replayed into the feature table
 bench-scale: $(FOLD) ## Measure: engines on 0.25 to 4 M synthetic pulls (an hour; SCALE_MAX=500000)
 	@PYTHONPATH=build/fold/src $(BIN)/python benchmarks/preprocess_scale.py --max $(or $(SCALE_MAX),4000000)
 
-bench-model: $(STAMP) ## Measure: training time and ranking beside the baselines
-	@$(BIN)/python benchmarks/model.py
+bench-model: $(STAMP) ## Measure: training time and ranking beside the baselines; public tables
+	@$(BIN)/python benchmarks/model.py; missed=$$?; $(BIN)/python benchmarks/tables.py && exit $$missed
+
+bench-tables: $(STAMP) ## Measure: the network on public labelled tables, or TABLE="--table … --label …"
+	@$(BIN)/python benchmarks/tables.py $(TABLE)
 
 bench-vault: $(STAMP) ## Measure: what secrets from Vault cost at start-up
 	@$(BIN)/python benchmarks/vault.py

@@ -1,0 +1,172 @@
+"""Our network and its peers on one table; every model reads the same columns."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pullrisk.features.schema import Feature
+from pullrisk.model.network import Noise, Shape
+from pullrisk.model.scaling import Scaling, infer_features
+from pullrisk.progress import Silent
+from pullrisk.train.fit import FitSettings, Rows, fit, predict
+from pullrisk.train.metrics import pooled_auc
+from table_reading import Matrix
+
+Scores = NDArray[np.float64]
+Model = Callable[["Part", int], Scores]
+"""Scores of the part's later rows, from its earlier ones and a seed; higher for the label."""
+
+OURS: Final = "pullrisk"
+OUR_ERROR: Final = "pullrisk, error alone"
+_TUNING_SHARE: Final = 0.2
+_STEPS: Final = 4_000
+_UNSUPERVISED_ROWS: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Earlier rows to learn from and later ones to score: raw `x`, labels, project codes."""
+
+    names: tuple[str, ...]
+    x: Matrix
+    labels: NDArray[np.int8]
+    project: NDArray[np.int32]
+    later: Matrix
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """The columns, each with a scale told by its earlier values."""
+        return infer_features(self.x, self.names)
+
+
+def settings_for(rows: int) -> FitSettings:
+    """About as many steps for a small table as for a large one, in batches that suit it."""
+    batch = 256 if rows < 50_000 else 1_024
+    epochs = max(6, min(60, round(_STEPS * batch / rows)))
+    return FitSettings(
+        shape=Shape(members=8, hidden=64, code=24), noise=Noise(), batch=batch, epochs=epochs
+    )
+
+
+def ours(part: Part, seed: int) -> Scores:
+    """The network of pullrisk, its scaling measured on the earlier rows."""
+    return _network(part, seed)[0]
+
+
+def our_error(part: Part, seed: int) -> Scores:
+    """The same network trained without any label: mean squared reconstruction error."""
+    blind = np.full_like(part.labels, -1)
+    return _network(replace(part, labels=blind), seed)[1]
+
+
+def _network(part: Part, seed: int) -> tuple[Scores, Scores]:
+    scaling = Scaling.fit(part.x, part.features)
+    rows = Rows(scaling.apply(part.x), part.labels, part.project)
+    fitted = fit(rows, None, settings_for(len(rows.z)), seed=seed, progress=Silent())
+    z = scaling.apply(part.later)
+    logit, rebuilt = predict(fitted.network, z)
+    return logit.astype(np.float64), np.square(z - rebuilt).mean(axis=1, dtype=np.float64)
+
+
+def models() -> dict[str, Model]:
+    """Ours, then every peer by name, from the plainest."""
+    return {
+        OURS: ours,
+        "logistic regression": _logistic,
+        "gradient boosting": _boosting,
+        "random forest": _forest,
+        "IsolationForest": _isolation,
+        "PyOD AutoEncoder": _pyod_autoencoder,
+        "PyOD ECOD": _pyod_ecod,
+        OUR_ERROR: our_error,
+    }
+
+
+def _logistic(part: Part, seed: int) -> Scores:
+    from sklearn.linear_model import LogisticRegression
+
+    def fitted(x: Matrix, labels: NDArray[np.int8], penalty: float) -> Callable[[Matrix], Scores]:
+        scaling = Scaling.fit(x, part.features)
+        model = LogisticRegression(C=penalty, max_iter=500, random_state=seed)
+        model.fit(scaling.apply(x), labels)
+        return lambda rows: np.asarray(model.decision_function(scaling.apply(rows)), np.float64)
+
+    return _tuned(part, fitted, (0.001, 0.01, 0.1, 1.0))
+
+
+def _boosting(part: Part, seed: int) -> Scores:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    def fitted(
+        x: Matrix, labels: NDArray[np.int8], size: tuple[int, int]
+    ) -> Callable[[Matrix], Scores]:
+        leaves, trees = size
+        model = HistGradientBoostingClassifier(
+            max_leaf_nodes=leaves, max_iter=trees, learning_rate=0.05,
+            early_stopping=False, random_state=seed,
+        )  # fmt: skip
+        model.fit(x, labels)
+        return lambda rows: np.asarray(model.decision_function(rows), np.float64)
+
+    return _tuned(part, fitted, ((8, 150), (15, 150), (31, 150), (31, 400)))
+
+
+def _forest(part: Part, seed: int) -> Scores:
+    from sklearn.ensemble import RandomForestClassifier
+
+    def fitted(x: Matrix, labels: NDArray[np.int8], leaf: int) -> Callable[[Matrix], Scores]:
+        model = RandomForestClassifier(
+            n_estimators=300, min_samples_leaf=leaf, random_state=seed, n_jobs=2
+        )
+        model.fit(x, labels)
+        return lambda rows: np.asarray(model.predict_proba(rows)[:, 1], np.float64)
+
+    return _tuned(part, fitted, (2, 5, 15))
+
+
+def _tuned(
+    part: Part,
+    fitted: Callable[[Matrix, NDArray[np.int8], Any], Callable[[Matrix], Scores]],
+    settings: Sequence[Any],
+) -> Scores:
+    """Score with the setting that does best on the latest fifth, fitted again on all rows."""
+    cut = round((1 - _TUNING_SHARE) * len(part.x))
+    ones = np.ones((1, len(part.x) - cut))
+
+    def merit(setting: object) -> float:
+        scores = fitted(part.x[:cut], part.labels[:cut], setting)(part.x[cut:])
+        return float(np.nan_to_num(pooled_auc(scores, part.labels[cut:], ones)[0]))
+
+    return fitted(part.x, part.labels, max(settings, key=merit))(part.later)
+
+
+def _isolation(part: Part, seed: int) -> Scores:
+    from sklearn.ensemble import IsolationForest
+
+    forest = IsolationForest(n_estimators=100, random_state=seed).fit(_some(part, seed))
+    return -np.asarray(forest.score_samples(part.later), np.float64)
+
+
+def _pyod_autoencoder(part: Part, seed: int) -> Scores:
+    from pyod.models.auto_encoder import AutoEncoder
+
+    detector = AutoEncoder(batch_size=256, random_state=seed, verbose=0)
+    detector.fit(_some(part, seed).astype(np.float64))
+    return np.asarray(detector.decision_function(part.later.astype(np.float64)), np.float64)
+
+
+def _pyod_ecod(part: Part, seed: int) -> Scores:
+    from pyod.models.ecod import ECOD
+
+    detector = ECOD()
+    detector.fit(_some(part, seed).astype(np.float64))
+    return np.asarray(detector.decision_function(part.later.astype(np.float64)), np.float64)
+
+
+def _some(part: Part, seed: int) -> Matrix:
+    """Enough rows for a detector, which learns from no label."""
+    chosen = np.random.default_rng(seed).permutation(len(part.x))[:_UNSUPERVISED_ROWS]
+    return part.x[np.sort(chosen)]

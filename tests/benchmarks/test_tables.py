@@ -1,0 +1,91 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+PROGRAM = Path(__file__).resolve().parents[2] / "benchmarks" / "tables.py"
+
+
+def table(rows: int = 600) -> pa.Table:
+    """Rows whose label follows their size; `noise` says nothing, one value in ten is missing."""
+    random = np.random.default_rng(0)
+    size = random.lognormal(3, 1, rows)
+    known = random.random(rows) >= 0.1
+    return pa.table(
+        {
+            "lines": pa.array(size, mask=~known),
+            "noise": random.normal(size=rows),
+            "language": random.choice(["go", "python"], rows),
+            "identity": [f"row {number}" for number in range(rows)],
+            "project": random.choice(["a", "b", "c"], rows),
+            "opened": random.permutation(rows) * 3600,
+            "wrong": size + random.lognormal(2, 1, rows) > 35,
+        }
+    )
+
+
+def run(*words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(PROGRAM), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240)
+
+
+def judged(path: Path, *words: object) -> dict[str, Any]:
+    only = "pullrisk,logistic regression,PyOD ECOD"
+    done = run("--table", path, "--label", "wrong", "--only", only, "--json", *words)
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    assert len(found) == 1
+    return found[0]
+
+
+def test_the_network_learns_any_csv_with_gaps_and_words(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    pyarrow.csv.write_csv(table(), path)
+
+    words = ("--time", "opened", "--project", "project", "--effort", "lines")
+    found = judged(path, *words, "--drop", "noise")
+
+    assert (found["learnt"], found["judged"]) == (480, 120)
+    ours = found["rows"]["pullrisk"]
+    assert ours["auc"]["value"] > 0.8
+    assert ours["auc"]["low"] < ours["auc"]["value"] < ours["auc"]["high"]
+    assert ours["within"]["value"] > 0.75
+    assert found["rows"]["a constant"]["auc"]["value"] == 0.5
+    assert found["rows"]["PyOD ECOD"]["behind"]["low"] > 0
+
+
+def test_a_table_without_time_is_split_or_folded_at_random(tmp_path: Path) -> None:
+    path = tmp_path / "mine.parquet"
+    pq.write_table(table(), path)
+
+    found = judged(path, "--drop", "opened,project", "--folds", 2)
+
+    assert found["judged"] == 600
+    assert found["rows"]["logistic regression"]["auc"]["value"] > 0.85
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--label", "absent"), "no column absent"),
+        (("--label", "lines"), "not 0 and 1"),
+        (("--label", "wrong", "--drop", "lines,noise,language,opened,project"), "to learn from"),
+    ],
+)
+def test_a_table_that_cannot_be_judged_is_told(
+    tmp_path: Path, words: tuple[str, ...], told: str
+) -> None:
+    path = tmp_path / "mine.parquet"
+    pq.write_table(table(60), path)
+
+    done = run("--table", path, *words)
+
+    assert done.returncode == 2
+    assert told in done.stderr
