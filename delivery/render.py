@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import yaml
 
+from delivery.applications import components
 from delivery.errors import InputError, RefusedError
 from delivery.git import Repository
 from delivery.kustomization import digests
@@ -29,7 +30,7 @@ _FOREIGN: Final = ("helmCharts", "helmChartInflationGenerator", "generators", "t
 
 @lru_cache(maxsize=8)
 def rendered(repository: Repository, commit: str) -> str:
-    """What `kubectl kustomize` makes of the commit's manifests; nothing is read from a network."""
+    """What Argo CD would make of the commit for production; nothing is read from a network."""
     if KUSTOMIZATION not in repository.tree(commit, MANIFESTS):
         raise InputError(f"{KUSTOMIZATION} is not in {commit[:12]}")
     with TemporaryDirectory() as name:
@@ -41,6 +42,9 @@ def rendered(repository: Repository, commit: str) -> str:
             raise RefusedError(f"a file of {commit[:12]} leads out of it: {error}") from None
         for path in folder.rglob("kustomization.y*ml"):
             _only_local(path, folder)
+        chosen = components(folder)
+        if chosen:
+            _opt_in(folder / KUSTOMIZATION, chosen)
         return _kustomize(folder)
 
 
@@ -85,6 +89,16 @@ def _kustomize(folder: Path) -> str:
         said = done.stderr.decode(errors="replace").strip().replace(f"{folder}/", "")
         raise RefusedError(f"the manifests do not render: {said}")
     return done.stdout.decode()
+
+
+def _opt_in(path: Path, chosen: list[str]) -> None:
+    """As Argo CD does with an Application's components."""
+    found = yaml.safe_load(path.read_bytes())
+    for each in chosen:
+        if not (path.parent / each / "kustomization.yaml").resolve().exists():
+            raise RefusedError(f"the component {each} is not in the commit")
+    found["components"] = [*found.get("components", []), *chosen]
+    path.write_text(yaml.safe_dump(found), encoding="utf-8")
 
 
 def _only_local(path: Path, folder: Path) -> None:

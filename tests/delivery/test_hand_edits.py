@@ -2,14 +2,19 @@
 
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from delivery.stages import KUSTOMIZATION
+from delivery.git import Repository
+from delivery.inputs import stage_inputs
+from delivery.render import check_images, rendered
+from delivery.stages import KUSTOMIZATION, STAGES, image_name
 from support.delivery import World
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 
+ROOT = Path(__file__).parents[2]
 NAME = "registry.digitalocean.com/pullrisk/data-fetch"
 OTHER = "registry.digitalocean.com/pullrisk/ml-training"
 POD = "argo-apps/base/data-fetch.yaml"
@@ -135,6 +140,84 @@ def test_a_manifest_that_runs_another_image_is_refused(
     refused(reason)
 
 
+APPLICATION = """\
+kind: Application
+spec:
+  source:
+    repoURL: https://github.com/acme/pullrisk.git
+    targetRevision: {branch}
+    path: argo-apps/base
+    kustomize:
+      components: [../components/more]
+"""
+COMPONENT = """\
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [more.yaml]
+"""
+
+
+def clusters(world: World, edit: Edit = lambda text: text, *, image: str = NAME) -> None:
+    """The two clusters' Applications, production's edited, with a component of this image."""
+    pod = world.shown("staging", POD).replace("name: data-fetch", "name: more")
+    world.push(
+        {
+            "argo-apps/clusters/staging/application.yaml": APPLICATION.format(branch="staging"),
+            "argo-apps/clusters/production/application.yaml": edit(
+                APPLICATION.format(branch="main")
+            ),
+            "argo-apps/components/more/kustomization.yaml": COMPONENT,
+            "argo-apps/components/more/more.yaml": pod.replace(NAME, image),
+        }
+    )
+
+
+def test_a_component_that_production_opts_in_to_is_promoted_and_shown(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clusters(world)
+    capsys.readouterr()
+    assert world.run("plan") == 0
+    assert "+  name: more" in capsys.readouterr().out
+    assert world.promote() == 0
+
+
+def test_an_image_that_a_component_brings_is_refused(world: World, refused: Refused) -> None:
+    clusters(world, image="docker.io/mallory/more:1")
+    refused("the manifests run docker.io/mallory/more:1")
+
+
+APPLICATIONS: dict[str, tuple[Edit, str]] = {
+    "images of its own": (
+        lambda t: t + f"      images: ['{NAME}:latest']\n",
+        "sets kustomize.images",
+    ),
+    "a patch of its own": (
+        lambda t: t + "      patches: [{patch: x}]\n",
+        "sets kustomize.patches",
+    ),
+    "a chart": (lambda t: t + "    chart: evil\n", "sets chart"),
+    "two sources": (lambda t: t + "  sources: [{}]\n", "sets sources"),
+    "another branch": (lambda t: t.replace(": main", ": feature"), "on the branch main"),
+    "another folder": (lambda t: t.replace("argo-apps/base", "evil"), "on the branch main"),
+    "another repository": (lambda t: t.replace("acme", "mallory"), "read two repositories"),
+    "a component that is not there": (
+        lambda t: t.replace("more]", "none]"),
+        "is not in the commit",
+    ),
+    "no source": (lambda t: "kind: Application\n", "is no Application"),
+}
+
+
+@pytest.mark.parametrize("what", APPLICATIONS)
+def test_an_application_that_decides_what_runs_is_refused(
+    world: World, refused: Refused, what: str
+) -> None:
+    edit, reason = APPLICATIONS[what]
+    clusters(world, edit)
+    refused(reason)
+
+
 def test_a_third_partys_image_that_is_allowed_by_digest_is_promoted(world: World) -> None:
     pod = world.shown("staging", POD)
     locust = "docker.io/locustio/locust@sha256:" + "1" * 64
@@ -150,3 +233,15 @@ def test_a_symbolic_link_out_of_the_commit_is_refused(world: World, refused: Ref
     text = world.shown("staging").replace("resources:\n", "resources:\n  - evil.yaml\n")
     world.push({KUSTOMIZATION: text}, "A link")
     refused("evil.yaml")
+
+
+def test_this_repositorys_own_manifests_run_nothing_but_its_images() -> None:
+    repository = Repository(ROOT)
+    commit = repository.resolve("HEAD")
+    if commit is None or repository.show(commit, KUSTOMIZATION) is None:
+        pytest.skip("not a git repository with manifests")
+    manifests = rendered(repository, commit)
+    check_images(manifests, repository.show(commit, KUSTOMIZATION) or "")
+    assert all(image_name(stage) in manifests for stage in STAGES)
+    for stage in STAGES:
+        assert len(stage_inputs(repository, commit, stage).parts) > 50
