@@ -1,6 +1,6 @@
 """`Lake`: the feature table and the histories, read at one version; written run by run."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -97,10 +97,15 @@ class Lake:
         return sorted(name for name in known if self.current_run(name))
 
     def table(
-        self, columns: Sequence[str] | None = None, *, repository: str | None = None
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        repository: str | None = None,
+        numbers: Collection[int] | None = None,
     ) -> pa.Table:
         """Rows by (repository, merged_at, number), in the named columns of SCHEMA or all.
 
+        Of one repository where it is named, and of it only the pulls with these `numbers`.
         Refuses a table of another layout or feature schema.
         """
         table = self._readable()
@@ -113,7 +118,7 @@ class Lake:
         with explained(self.uri):
             rows = ds.dataset(files, SCHEMA, "parquet", filesystem=self.files.filesystem).to_table(
                 list(dict.fromkeys([*wanted, *_ORDER])),
-                filter=None if repository is None else pc.field("repository") == repository,
+                filter=_filter(repository, numbers),
             )
         order = [(name, "ascending") for name in _ORDER]
         return rows.take(pc.sort_indices(rows, order)).select(wanted)
@@ -229,3 +234,10 @@ class Lake:
                 hint="run `pullrisk preprocess`: it rebuilds the whole table",
             )
         return table
+
+
+def _filter(repository: str | None, numbers: Collection[int] | None) -> pc.Expression | None:
+    if repository is None:
+        return None
+    found = pc.field("repository") == repository
+    return found if numbers is None else found & pc.field("number").isin(list(numbers))

@@ -155,13 +155,10 @@ class Scorer:
     def _rows(self, repository: str, wanted: set[int]) -> Iterable[tuple[int, NDArray[np.float32]]]:
         import pyarrow as pa
 
-        table = self._lake.table(["number", *NAMES], repository=repository)
-        numbers = table["number"].to_numpy()
-        places = np.flatnonzero(np.isin(numbers, list(wanted)))
-        chosen = table.take(places)
-        matrix = np.stack([chosen[name].to_numpy() for name in NAMES], axis=1)
-        found = list(zip(numbers[places].tolist(), matrix, strict=True))
-        del table, chosen, numbers
+        table = self._lake.table(["number", *NAMES], repository=repository, numbers=wanted)
+        matrix = np.stack([table[name].to_numpy() for name in NAMES], axis=1)
+        found = list(zip(table["number"].to_pylist(), matrix, strict=True))
+        del table
         pa.default_memory_pool().release_unused()  # a whole repository was read for a few rows
         return found
 
