@@ -25,6 +25,7 @@ from pydantic_settings import (
 
 from pullrisk.errors import SettingsError
 from pullrisk.infrastructure import Infrastructure
+from pullrisk.monitor.options import MonitorOptions
 from pullrisk.redaction import SENSITIVE_NAME
 from pullrisk.secrets.fields import Credentials
 from pullrisk.serve.options import ServeOptions
@@ -108,6 +109,9 @@ class Settings(Infrastructure, Credentials, BaseSettings):
     gate: GateOptions = Field(default=GateOptions(), description="what it takes to be champion")
     log_format: Literal["console", "json"] = Field(
         default="console", description="how lines of progress look where there is no terminal"
+    )
+    monitor: MonitorOptions = Field(
+        default=MonitorOptions(), description="when `pullrisk monitor` raises an alarm"
     )
     serve: ServeOptions = Field(default=ServeOptions(), description="the scoring service")
 

@@ -109,6 +109,14 @@ def test_only_pulls_since_the_given_date_count() -> None:
         evaluate(trained.bundle, data, options=late, progress=Silent())
 
 
+def test_a_test_window_too_young_for_any_outcome_says_so() -> None:
+    young = quick_dataset(feature_table(pulls=600, days=200))
+    found = evaluate(quick_train(young).bundle, young, progress=Silent())
+    assert (found.pulls, found.positives) == (0, 0)
+    assert found.immature > 50
+    assert any("nothing to rank" in note for note in found.notes)
+
+
 def test_a_model_without_risk_is_judged_by_its_reconstruction_alone() -> None:
     data = quick_dataset(feature_table(400, rate=0))
     found = evaluate(quick_train(data).bundle, data, options=FEW, progress=Silent())

@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "serve": "Answer for pull requests over HTTP.",
     "golden": "Pin the served model by its answers, hold a service to them.",
     "report": "Write one HTML page: quality, what drives risk, what to read.",
+    "monitor": "Say whether a model still fits: drift, outcomes, freshness.",
     "models": "List, compare, promote and roll back registered models.",
     "run": "All of it in one process, from files to the report.",
     "store": "Count what a pull store holds, or copy it into another.",

@@ -51,8 +51,8 @@ class MonitorOptions(BaseModel):
     data_age_days: Positive = Field(
         default=7.0, description="oldest that the latest merge of all may be"
     )
-    model_age_days: Positive = Field(
-        default=365.0, description="oldest that the end of the training data may be"
+    model_age_days: Positive | None = Field(
+        default=None, description="oldest that the end of the training data may be, where set"
     )
 
     @property

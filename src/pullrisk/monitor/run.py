@@ -156,10 +156,10 @@ def _age_alarms(freshness: Freshness, options: MonitorOptions) -> Iterator[Alarm
     if age > limit:
         text = f"the latest merge is {age:.0f} days old: is `pullrisk fetch` running?"
         yield Alarm("data age", "all", age, limit, text)
-    age, limit = freshness.model_age_days, options.model_age_days
-    if age > limit:
+    age, most = freshness.model_age_days, options.model_age_days
+    if most is not None and age > most:
         text = f"the model's training data end {age:.0f} days ago"
-        yield Alarm("model age", "all", age, limit, text)
+        yield Alarm("model age", "all", age, most, text)
 
 
 def _freshness(pulls: Pulls, until: dict[str, int], now: datetime) -> Freshness:

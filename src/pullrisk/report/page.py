@@ -65,15 +65,15 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
 
 def render(contents: Contents) -> str:
     """The page as text. Raises MissingExtraError without jinja2."""
-    environment = _environment()
-    environment.filters |= {
+    made = environment()
+    made.filters |= {
         "risk": lambda value: f"{100 * value:.1f}{SPACE}%",
         "percent": lambda value: DASH if value is None else percent(value),
         "figure": lambda value: DASH if value is None else f"{value:.3f}",
         "day": lambda moment: moment.strftime("%Y-%m-%d"),
     }
     strongest = contents.drivers[0].effect if contents.drivers else 1.0
-    return environment.get_template("page.html.j2").render(
+    return made.get_template("page.html.j2").render(
         {name: getattr(contents, name) for name in contents.__struct_fields__},
         columns=COLUMNS,
         models=[name for name in (OURS, *BASELINES) if name in contents.evaluation.models],
@@ -102,7 +102,8 @@ def write(page: str, path: Path) -> None:
         ) from error
 
 
-def _environment() -> "Environment":
+def environment() -> "Environment":
+    """Jinja2 over the templates beside this module. Raises MissingExtraError without jinja2."""
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
     except ImportError as error:

@@ -151,7 +151,8 @@ class _Judged:
         labels = dataset.labels(target)
         rows = windows.test & (labels != UNKNOWN)
         x, groups = dataset.x[rows], dataset.repository[rows]
-        scores = {name: scorer(x) for name, scorer in scorers.items()}
+        none = np.empty(0)  # scikit-learn refuses to score no rows
+        scores = {name: scorer(x) if len(x) else none for name, scorer in scorers.items()}
         bands = np.full(len(x), "low", dtype="<U8")
         if bundle.metadata.risk_available:
             for code in np.unique(groups).tolist():
