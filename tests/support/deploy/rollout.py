@@ -126,9 +126,11 @@ def _query(query: str) -> Iterator[str]:
 @cache
 def metric_names() -> set[str]:
     """What the service tells Prometheus, as Prometheus names it."""
-    from pullrisk.serve.metrics import Metrics
+    from pullrisk.serve.metrics import _SECRETS, Metrics
 
-    registry = Metrics().registry
+    metrics = Metrics()
+    metrics.tell_secrets(dict.fromkeys(_SECRETS, 0.0))
+    registry = metrics.registry
     found = set()
     for family in registry.collect():
         found.add(family.name)

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Brings a new Kubernetes cluster to where Argo CD takes over: docs/operations.md, "From nothing".
+#
+#     argo-apps/bootstrap.sh staging|production [--dry-run]
+#
+# It may be run again at any time. --dry-run prints the commands and runs none.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+ARGO_CD=v3.3.0
+ARGO_ROLLOUTS=v1.10.0
+VAULT_CHART=0.30.1
+PROMETHEUS_CHART=77.0.0
+MONGODB_CHART=0.13.0
+MLFLOW_CHART=1.7.0
+MLFLOW=3.17.2 # what the images talk to: constraints.txt
+
+usage() {
+  echo "usage: argo-apps/bootstrap.sh staging|production [--dry-run]" >&2
+  exit 2
+}
+
+environment=${1:-}
+[[ $environment == staging || $environment == production ]] || usage
+[[ $# -le 2 && ${2:---dry-run} == --dry-run ]] || usage
+dry_run=${2:-}
+
+# One command, or several joined by pipes: printed, and run unless this is a dry run.
+run() {
+  echo "+ $1"
+  [[ -n $dry_run ]] || bash -o pipefail -euc "$1"
+}
+
+chart() { # release, namespace, repository, chart, version, settings
+  run "helm upgrade --install $1 $4 --repo $3 --version $5 --namespace $2 --wait --timeout 10m $6"
+}
+
+if [[ -z $dry_run ]]; then
+  for program in kubectl helm doctl; do
+    command -v "$program" >/dev/null || { echo "error: $program is not installed" >&2; exit 3; }
+  done
+fi
+
+for namespace in pullrisk vault mongodb mlflow monitoring argocd argo-rollouts; do
+  run "kubectl create namespace $namespace --dry-run=client --output yaml | kubectl apply --filename -"
+done
+
+# The registry's own pull secret, for the service accounts of the stages.
+run "doctl registry kubernetes-manifest --namespace pullrisk --name registry | kubectl apply --filename -"
+
+chart vault vault https://helm.releases.hashicorp.com vault "$VAULT_CHART" \
+  "--set injector.enabled=false --set server.ha.enabled=true --set server.ha.raft.enabled=true --set server.authDelegator.enabled=true --wait=false"
+chart monitoring monitoring https://prometheus-community.github.io/helm-charts kube-prometheus-stack "$PROMETHEUS_CHART" \
+  "--set prometheus.prometheusSpec.serviceMonitorSelectorNilUsesHelmValues=false --set prometheus.prometheusSpec.ruleSelectorNilUsesHelmValues=false --set grafana.sidecar.dashboards.searchNamespace=ALL"
+chart mongodb mongodb https://mongodb.github.io/helm-charts community-operator "$MONGODB_CHART" ""
+chart mlflow mlflow https://community-charts.github.io/helm-charts mlflow "$MLFLOW_CHART" \
+  "--set image.tag=v$MLFLOW --set artifactRoot.proxiedArtifactStorage=true --set service.containerPort=5000"
+
+run "kubectl apply --server-side --namespace argo-rollouts --filename https://github.com/argoproj/argo-rollouts/releases/download/$ARGO_ROLLOUTS/install.yaml"
+run "kubectl apply --server-side --force-conflicts --namespace argocd --filename https://raw.githubusercontent.com/argoproj/argo-cd/$ARGO_CD/manifests/ha/install.yaml"
+run "kubectl wait --namespace argocd --for=condition=Available --timeout=10m deployment --all"
+
+# From here on Git decides.
+run "kubectl apply --server-side --kustomize argo-apps/clusters/$environment"
