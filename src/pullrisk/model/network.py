@@ -7,8 +7,9 @@
 - One network, two answers: the code must rebuild the pull and carry its risk.
 - The wide path is a logistic regression inside the network (wide & deep, Cheng et al. 2016):
   with a few hundred positives, linear effects should not have to pass the bottleneck.
-- Members differ only by their random start and noise, and are trained in one batched pass;
-  their mean is steadier than any of them.
+- Members differ by their random start, their noise and the inputs they see (random subspaces,
+  Ho 1998), and are trained in one batched pass; their mean is steadier than any of them. What
+  a member does not see it must rebuild from the rest, which is how novelty is noticed.
 - Training hides inputs at random and adds noise (Vincent et al. 2008).
 
 Tensors are plain torch tensors in a dictionary: nothing here needs torch until training.
@@ -31,11 +32,15 @@ HEADS: Final = ("head", "wide")
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """Sizes of the network: its members, and the width of hidden layer and code of each."""
+    """Sizes of the network: its members, and the width of hidden layer and code of each.
+
+    `seen` is the share of the inputs, drawn at random, that a member reads.
+    """
 
     members: int = 4
     hidden: int = 64
     code: int = 24
+    seen: float = 1.0
 
 
 class Noise(msgspec.Struct, frozen=True):
@@ -75,6 +80,8 @@ class Network:
         self.tensors["head"] = torch.zeros(shape.members, shape.code, 1)
         self.tensors["wide"] = torch.zeros(shape.members, inputs, 1)
         self.tensors["bias"] = torch.zeros(shape.members, 1, 1)
+        self._seen = torch.rand(shape.members, 1, inputs, generator=self._random) < shape.seen
+        self.tensors["encoder1"] *= self._seen.transpose(1, 2)
         for tensor in self.tensors.values():
             tensor.requires_grad_(True)
 
@@ -90,7 +97,8 @@ class Network:
         if noise is not None:
             shown = torch.rand(inputs.shape, generator=self._random) >= noise.hidden
             blur = torch.randn(inputs.shape, generator=self._random)
-            inputs = inputs * shown + noise.spread * blur
+            # An input that is not seen gets no gradient, so its weights stay zero.
+            inputs = (inputs * shown + noise.spread * blur) * self._seen
         code = torch.tanh(self._layer(self._hidden(inputs, "encoder1"), "encoder2"))
         reconstruction = self._layer(self._hidden(code, "decoder1"), "decoder2")
         logit = code @ t["head"] + inputs @ t["wide"] + t["bias"]
@@ -115,3 +123,5 @@ class Network:
         with self._torch.no_grad():
             for name, tensor in self.tensors.items():
                 tensor.copy_(self._torch.from_numpy(weights[name]))
+            read = self.tensors["encoder1"] != 0
+            self._seen = read.any(dim=2, keepdim=True).transpose(1, 2)
