@@ -63,7 +63,9 @@ def _building(commands: dict[str, argparse.ArgumentParser]) -> None:
     result = commands["result"]
     _stage(result)
     result.add_argument("--containers", type=Path, help="JUnit report of the container tests.")
-    result.add_argument("--load", type=Path, help="Locust's figures.")
+    result.add_argument(
+        "--load", type=Path, help="Locust's figures, where they stand apart (JSON)."
+    )
     _to(result)
     secrets = commands["secrets"]
     secrets.add_argument("--since", help="Commit that is known to be clean; all history else.")

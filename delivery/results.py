@@ -2,27 +2,41 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from xml.etree.ElementTree import Element, ParseError
 
 from delivery.attestations import CONTAINERS, LOAD, suites, tested
 from delivery.errors import InputError, RefusedError
 
+_LOADED: Final = re.compile(r"(?i)locust|load_?test|under_load")
+
 
 def result(stage: str, reports: Mapping[str, Path]) -> dict[str, Any]:
-    """The predicate for the stage's suites: JUnit's XML of the containers, Locust's JSON.
+    """The predicate for the stage's suites: JUnit's XML of the containers, Locust's figures.
 
+    Without figures the load test is looked for in the containers' report.
     Raises RefusedError where a suite is absent, empty or failed.
     """
-    wanted = suites(stage)
-    if absent := [name for name in wanted if name not in reports]:
-        raise RefusedError(f"{stage} has no report of {', '.join(absent)}")
-    readers = {CONTAINERS: _junit, LOAD: _locust}
-    passed = {name: readers[name](reports[name]) for name in wanted}
-    evidence = {name: hashlib.sha256(reports[name].read_bytes()).hexdigest() for name in wanted}
+    if CONTAINERS not in reports:
+        raise RefusedError(f"{stage} has no report of its containers")
+    used = {name: reports.get(name, reports[CONTAINERS]) for name in suites(stage)}
+    passed = {name: _passed(name, path) for name, path in used.items()}
+    evidence = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in used.items()}
     return tested(passed, evidence)
+
+
+def _passed(suite: str, path: Path) -> list[str]:
+    if path.suffix == ".json":
+        return _locust(path)
+    names = _junit(path)
+    if suite == LOAD:
+        names = [name for name in names if _LOADED.search(name)]
+        if not names:
+            raise RefusedError(f"{path.name}: no load test ran")
+    return names
 
 
 def _junit(path: Path) -> list[str]:

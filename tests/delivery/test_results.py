@@ -59,7 +59,7 @@ def test_a_failed_or_an_empty_report_is_signed_by_nobody(
 
 def test_the_service_needs_locusts_figures_too(tmp_path: Path) -> None:
     path = report(tmp_path, '<testcase name="a"/>')
-    with pytest.raises(RefusedError, match="no report of load"):
+    with pytest.raises(RefusedError, match="no load test ran"):
         result("model-serving", {"containers": path})
     load = tmp_path / "load.json"
     load.write_text(json.dumps({"requests": 900, "missed": ["p99"]}))
@@ -68,6 +68,17 @@ def test_the_service_needs_locusts_figures_too(tmp_path: Path) -> None:
     load.write_text(json.dumps({"requests": 900, "missed": []}))
     found = result("model-serving", {"containers": path, LOAD: load})
     assert found["passedTests"][-1] == "load: 900 requests"
+
+
+def test_a_load_test_among_the_containers_tests_counts_where_it_passed(tmp_path: Path) -> None:
+    passed = '<testcase classname="c" name="test_the_service_passes_locust"/>'
+    found = result("model-serving", {"containers": report(tmp_path, passed)})
+    assert found["passedTests"][-1] == "load: c::test_the_service_passes_locust"
+    other = '<testcase name="a"/><testcase name="test_locust"><skipped/></testcase>'
+    with pytest.raises(RefusedError, match="no load test ran"):
+        result("model-serving", {"containers": report(tmp_path, other)})
+    with pytest.raises(RefusedError, match="no report of its containers"):
+        result("model-serving", {})
 
 
 def test_what_is_no_report_is_an_error_and_not_a_pass(tmp_path: Path) -> None:
