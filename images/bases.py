@@ -13,9 +13,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from engine import Engine, EngineError, find
+from images.engine import Engine, EngineError, find
 
 HERE = Path(__file__).parent
 BUILDER = (

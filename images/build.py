@@ -7,19 +7,21 @@ not in the image, and two builds of a commit give the same layers.
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import bases
-import pip_settings
-from engine import Engine, EngineError, find
+from images import bases, pip_settings
+from images.engine import Engine, EngineError, find
 
 ROOT = Path(__file__).parents[1]
 REGISTRY = "registry.digitalocean.com/pullrisk"
@@ -28,6 +30,9 @@ INPUTS = (
     "constraints.txt", "pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "src", "images",
 )  # fmt: skip
 """What a build may look at."""
+COMPILER = ("mypy", "msgspec", "numpy", "setuptools")
+"""What hatch_build.py asks for."""
+OWN = re.compile(r"pullrisk\[([\w,-]+)\]")
 MOMENT = 315_532_800
 """The time of every file in the context and in the layers: 1980-01-01."""
 
@@ -175,6 +180,7 @@ def export(revision: str, folder: Path) -> None:
         files.extractall(folder, filter="data")
     if archive.returncode:
         raise EngineError(f"git archive of {revision} ended with {archive.returncode}")
+    locks(folder)
     for path in (folder, *folder.rglob("*")):
         os.utime(path, (MOMENT, MOMENT))
     changed = git("status", "--porcelain", "--", *INPUTS)
@@ -182,10 +188,30 @@ def export(revision: str, folder: Path) -> None:
         print(f"note: not committed, so not in the image:\n{changed}", file=sys.stderr)
 
 
+def locks(context: Path) -> None:
+    """Write what is to be installed as lists, so that other edits of pyproject.toml keep layers."""
+    project = tomllib.loads((context / "pyproject.toml").read_text(encoding="utf-8"))
+    folder = context / "requirements"
+    folder.mkdir()
+    lists = {stage: requirements(project["project"], stage) for stage in STAGES}
+    lists["tools"] = {*project["build-system"]["requires"], *COMPILER}
+    for name, wanted in lists.items():
+        (folder / f"{name}.txt").write_text("\n".join([*sorted(wanted), ""]), encoding="utf-8")
+
+
+def requirements(project: dict[str, Any], extra: str) -> set[str]:
+    """The project's own dependencies and those of an extra, with the extras that it names."""
+    found = set(project["dependencies"])
+    for each in project["optional-dependencies"][extra]:
+        own = OWN.fullmatch(each)
+        found |= {each} if own is None else set()
+        for name in own[1].split(",") if own else ():
+            found |= requirements(project, name)
+    return found
+
+
 def version(revision: str) -> str:
     """The package's version at that commit."""
-    import tomllib
-
     text = git("show", f"{revision}:pyproject.toml")
     return str(tomllib.loads(text)["project"]["version"])
 

@@ -4,18 +4,18 @@ ARG RUN_BASE
 
 FROM ${BUILD_BASE} AS wheel
 WORKDIR /build
-COPY constraints.txt pyproject.toml images/install.py ./
+COPY constraints.txt requirements/tools.txt images/install.py ./
 RUN --mount=type=secret,id=pip --mount=type=secret,id=ca --mount=type=cache,target=/root/.cache/pip \
-    ["python3", "install.py", "tools"]
-COPY hatch_build.py README.md LICENSE ./
+    ["python3", "install.py", "tools", "tools.txt"]
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY src ./src
 RUN ["python3", "install.py", "wheel", "/wheels"]
 
 FROM ${BUILD_BASE} AS dependencies
 WORKDIR /build
-COPY constraints.txt pyproject.toml images/install.py images/prune.toml ./
+COPY constraints.txt requirements/data-fetch.txt images/install.py images/prune.toml ./
 RUN --mount=type=secret,id=pip --mount=type=secret,id=ca --mount=type=cache,target=/root/.cache/pip \
-    ["python3", "install.py", "dependencies", "data-fetch", "/out"]
+    ["python3", "install.py", "dependencies", "data-fetch.txt", "/out"]
 
 FROM dependencies AS code
 COPY --from=wheel /wheels /wheels

