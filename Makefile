@@ -15,8 +15,8 @@ PYTEST_WORKERS ?= auto
 GENERAL_DATA ?= ../shared/data/github
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types contracts check format docs clean distclean \
-	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-tables bench-cli loadtest drill bench-serve bench-stores bench-vault general-model model-pin \
+.PHONY: help setup demo test lint types contracts check format docs model-card clean distclean \
+	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-tables bench-cli loadtest drill bench-serve bench-stores bench-vault general-model bench-monitor model-pin \
 	test-stage promote-dry-run
 
 help: ## List every command
@@ -93,6 +93,9 @@ general-model: $(STAMP) ## Train the model that ships, on ../shared (GENERAL_DAT
 model-pin: $(STAMP) ## Pin the served model in argo-apps by its answers (MODEL=3; else general)
 	@$(BIN)/pullrisk golden record $(or $(MODEL),general) --file sample/kedro-org__kedro.jsonl.gz
 
+model-card: $(STAMP) ## Write docs/model-card.md anew from the general model's JSON
+	@$(BIN)/python docs/generate_model_card.py > docs/model-card.md.new && mv docs/model-card.md.new docs/model-card.md
+
 fake-github: $(STAMP) $(SCHEMA) ## Serve the bundled sample as a GitHub, to try things offline
 	@PYTHONPATH=tests $(BIN)/python -m fake_github --port 8765
 
@@ -128,6 +131,9 @@ bench-model: $(STAMP) ## Measure: training time and ranking beside the baselines
 
 bench-tables: $(STAMP) ## Measure: the network on public labelled tables, or TABLE="--table … --label …"
 	@$(BIN)/python benchmarks/tables.py $(TABLE)
+
+bench-monitor: $(STAMP) ## Measure: how often monitoring speaks of drift, real, none and injected
+	@$(BIN)/python benchmarks/monitor.py
 
 bench-vault: $(STAMP) ## Measure: what secrets from Vault cost at start-up
 	@$(BIN)/python benchmarks/vault.py

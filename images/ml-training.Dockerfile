@@ -43,3 +43,4 @@ LABEL org.opencontainers.image.title="pullrisk ml-training" \
       org.opencontainers.image.created="${CREATED}" \
       org.opencontainers.image.base.name="${BASE_NAME}" \
       org.opencontainers.image.base.digest="${BASE_DIGEST}"
+ENV GIT_COMMIT="${REVISION}"

@@ -1,0 +1,88 @@
+"""The model card is generated from the evaluation's JSON, and says what that says."""
+
+import json
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from pullrisk.progress import Silent
+from pullrisk.train.evaluate import Options, evaluate
+from support.training import shared_training
+
+ROOT = Path(__file__).parents[1]
+CARD = ROOT / "src" / "pullrisk" / "model" / "general.json"
+
+
+@pytest.fixture(scope="module")
+def page() -> Callable[[dict[str, Any]], str]:
+    made: Callable[[dict[str, Any]], str] = runpy.run_path(
+        str(ROOT / "docs" / "generate_model_card.py")
+    )["page"]
+    return made
+
+
+@pytest.fixture
+def card() -> dict[str, Any]:
+    """The general model's JSON, with an evaluation of this code."""
+    data, trained = shared_training()
+    options = Options(resamples=10, baselines=False)
+    evaluation = evaluate(trained.bundle, data, options=options, progress=Silent())
+    found: dict[str, Any] = json.loads(CARD.read_text(encoding="utf-8"))
+    return found | {"evaluation": msgspec.to_builtins(evaluation)}
+
+
+def test_the_model_card_is_what_the_general_model_s_json_says(
+    page: Callable[[dict[str, Any]], str],
+) -> None:
+    generated = page(json.loads(CARD.read_text(encoding="utf-8")))
+    committed = (ROOT / "docs" / "model-card.md").read_text(encoding="utf-8")
+    assert generated == committed, "run: make model-card"
+
+
+def test_every_figure_of_the_evaluation_is_in_the_card(
+    page: Callable[[dict[str, Any]], str], card: dict[str, Any]
+) -> None:
+    text, evaluation = page(card), card["evaluation"]
+    assert f"{evaluation['pulls']:,} matured pull requests" in text
+    auc = evaluation["models"]["pullrisk"]["ranking"]["within_auc_weighted"]
+    assert f"{auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}]" in text
+    assert f"{evaluation['probability']['expected_calibration_error']:.4f}" in text
+    for cost in evaluation["costs"]:
+        assert f"| {cost['reviews']:,} | {cost['caught']:,} |" in text
+    for segment in evaluation["segments"]:
+        assert f"| {segment['kind']}: {segment['name']} | {segment['pulls']:,} |" in text
+    for repository in evaluation["repositories"]:
+        assert f"| {repository['repository']} | {repository['pulls']:,} |" in text
+
+
+def test_the_card_has_no_hole_where_an_evaluation_has_no_risk(
+    page: Callable[[dict[str, Any]], str], card: dict[str, Any]
+) -> None:
+    absent = dict.fromkeys(("probability", "capture", "scores", "novelty"))
+    empty: dict[str, Any] = {
+        "models": {},
+        "differences": {},
+        "bands": {},
+        "costs": [],
+        "segments": [],
+    }
+    nothing = {**absent, **empty, "notes": ["the model has no risk"]}
+    text = page(card | {"unseen": [], "evaluation": card["evaluation"] | nothing})
+    assert "The evaluation has no risk to judge." in text
+    assert "- the model has no risk" in text
+    assert "None" not in text
+
+
+@pytest.mark.parametrize(
+    "section",
+    ["What it is for", "What it is not for", "Data", "How good it is", "Limits",
+     "People in the data"],
+)  # fmt: skip
+def test_the_card_speaks_of_use_data_figures_limits_and_people(
+    page: Callable[[dict[str, Any]], str], card: dict[str, Any], section: str
+) -> None:
+    assert f"\n## {section}\n" in page(card)
