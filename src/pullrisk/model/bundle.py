@@ -1,5 +1,6 @@
 """A trained model as one file, scored with onnxruntime alone: no torch, no scikit-learn."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -9,11 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.errors import InputError, MissingExtraError, ModelError
+from pullrisk.features.said import Said
 from pullrisk.model.metadata import FORMAT, METADATA_KEY, Metadata, OperatingPoints
+from pullrisk.model.tokens import token_rows
 
 Band = Literal["low", "elevated", "high"]
 
 _CHUNK: Final = 8_192
+_RAW: Final = ["risk", "novelty_error", "code"]
+_CATEGORY: Final = ["category"]
+_ALL: Final = [*_RAW, *_CATEGORY]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,7 @@ class Scores:
 
     `novelty` is the percentile, 0..100, of the error among the repository's pulls; `bands` are
     those of the operating points, empty if there is no risk. All [n]; `code` is [n, k].
+    `category` is [n, categories], probabilities; None where the model tells none.
     """
 
     risk: NDArray[np.float64] | None
@@ -29,6 +36,7 @@ class Scores:
     novelty: NDArray[np.float64]
     bands: tuple[Band, ...]
     code: NDArray[np.float32]
+    category: NDArray[np.float32] | None = None
 
 
 class Bundle:
@@ -85,15 +93,7 @@ class Bundle:
 
         Raises InputError for another number of features or a value that is not finite.
         """
-        self._check(x)
-        if len(x) <= _CHUNK:
-            risk, error, code = self._session.run(None, {"x": np.ascontiguousarray(x)})
-            return risk.astype(np.float64), error.astype(np.float64), code
-        parts = [
-            self._session.run(None, {"x": np.ascontiguousarray(x[start : start + _CHUNK])})
-            for start in range(0, max(1, len(x)), _CHUNK)
-        ]
-        risk, error, code = (np.concatenate(output) for output in zip(*parts, strict=True))
+        risk, error, code = self._run(_RAW, x)
         return risk.astype(np.float64), error.astype(np.float64), code
 
     def score(
@@ -102,16 +102,45 @@ class Bundle:
         repository: str | None = None,
         *,
         points: OperatingPoints | None = None,
+        said: Sequence[Said] | None = None,
     ) -> Scores:
-        """Score raw rows [n, d] of one repository; `points` replaces the trained ones."""
-        risk, error, code = self.raw(x)
+        """Score raw rows [n, d] of one repository; `points` replaces the trained ones.
+
+        `said` [n] is what the pulls say of themselves, without which no category is told.
+        """
+        told = said is not None and self.metadata.categories
+        found = self._run(_ALL if told else _RAW, x, said if told else None)
+        risk, error = found[0].astype(np.float64), found[1].astype(np.float64)
         return Scores(
             risk=risk if self.metadata.risk_available else None,
             novelty_error=error,
             novelty=self.metadata.novelty.percentile(error, repository),
             bands=self.bands(risk, repository, points=points),
-            code=code,
+            code=found[2],
+            category=found[3] if told else None,
         )
+
+    def categories(
+        self, x: NDArray[np.float32], said: Sequence[Said]
+    ) -> NDArray[np.float32] | None:
+        """The probability of each of `metadata.categories` for raw rows [n, d], [n, categories].
+
+        None where the model tells none. Raises InputError as `raw` does.
+        """
+        return self._run(_CATEGORY, x, said)[0] if self.metadata.categories else None
+
+    def _run(
+        self, outputs: list[str], x: NDArray[np.float32], said: Sequence[Said] | None = None
+    ) -> list[NDArray[np.float32]]:
+        """Outputs of the graph for raw rows [n, d], a chunk at a time."""
+        self._check(x)
+        parts = []
+        for start in range(0, max(1, len(x)), _CHUNK):
+            feed: dict[str, NDArray[Any]] = {"x": np.ascontiguousarray(x[start : start + _CHUNK])}
+            if said is not None:
+                feed["words"] = token_rows(said[start : start + _CHUNK])
+            parts.append(self._session.run(outputs, feed))
+        return parts[0] if len(parts) == 1 else [*map(np.concatenate, zip(*parts, strict=True))]
 
     def bands(
         self,

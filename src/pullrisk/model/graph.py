@@ -1,4 +1,4 @@
-"""The whole scorer as one ONNX graph: raw features in, risk, novelty error and code out.
+"""The whole scorer as one ONNX graph: raw features in, risk, novelty error, code, category out.
 
 The graph is put together operator by operator rather than traced, so it needs no exporter, is
 the same bytes for the same weights, and holds nothing that scoring does not use.
@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.errors import MissingExtraError
+from pullrisk.model.category_head import CategoryHead
 from pullrisk.model.metadata import METADATA_KEY, Metadata
-from pullrisk.model.residuals import ERROR_CAP
+from pullrisk.model.residuals import ERROR_CAP, Ordinary
 from pullrisk.model.scaling import CLIP, Scaling
+from pullrisk.model.tokens import WIDTH
 
 OPSET: Final = 17
 IR_VERSION: Final = 8
@@ -22,11 +24,15 @@ IR_VERSION: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the graph is made of: scaling, the network's weights, whitening [d, k]."""
+    """What the graph is made of: scaling, the network's weights, what recent pulls look like.
+
+    Without a `category` head the graph has no such output and no input `words`.
+    """
 
     scaling: Scaling
     weights: dict[str, NDArray[np.float32]]
-    whitening: NDArray[np.float32]
+    ordinary: Ordinary
+    category: CategoryHead | None = None
 
 
 def to_onnx(parts: Parts, metadata: Metadata) -> bytes:
@@ -35,9 +41,12 @@ def to_onnx(parts: Parts, metadata: Metadata) -> bytes:
     builder = _Builder(onnx)
     _scale(builder, parts.scaling)
     _network(builder)
-    _answers(builder, metadata)
+    _answers(builder)
+    _novelty(builder)
     for name, value in _constants(parts, metadata).items():
         builder.constant(name, value)
+    if parts.category is not None:
+        _category(builder, parts.category)
     model = builder.model(inputs=len(metadata.features), code=_code_width(parts))
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, msgspec.json.encode(metadata).decode()
@@ -72,19 +81,42 @@ def _network(b: "_Builder") -> None:
     b.op("Add", "both_logit", "bias", to="members_logit")
 
 
-def _answers(b: "_Builder", metadata: Metadata) -> None:
+def _answers(b: "_Builder") -> None:
     b.op("ReduceMean", "members_logit", to="logit", axes=[0, 2], keepdims=0)
     b.op("Mul", "logit", "slope", to="sloped")
     b.op("Add", "sloped", "intercept", to="calibrated")
     b.op("Sigmoid", "calibrated", to="risk")
+    b.op("Transpose", "members_code", to="rows_code", perm=[1, 0, 2])
+    b.op("Reshape", "rows_code", "flat", to="code")
+
+
+def _novelty(b: "_Builder") -> None:
     b.op("ReduceMean", "members_rebuilt", to="rebuilt", axes=[0], keepdims=0)
     b.op("Sub", "z", "rebuilt", to="residual")
     b.op("MatMul", "residual", "whitening", to="whitened")
-    b.op("Mul", "whitened", "whitened", to="squared")
-    b.op("Min", "squared", "error_cap", to="capped")
-    b.op("ReduceMean", "capped", to="novelty_error", axes=[1], keepdims=0)
-    b.op("Transpose", "members_code", to="rows_code", perm=[1, 0, 2])
-    b.op("Reshape", "rows_code", "flat", to="code")
+    b.capped_mean("whitened", to="unbuilt")
+    b.op("Sub", "z", "usual_centre", to="moved")
+    b.op("Div", "moved", "usual_spread", to="deviations")
+    b.capped_mean("deviations", to="strayed")
+    b.op("Add", "unbuilt", "strayed", to="both_errors")
+    b.op("Mul", "both_errors", "half", to="novelty_error")
+
+
+def _category(b: "_Builder", head: CategoryHead) -> None:
+    b.constant("category_words", head.words)
+    b.constant("category_wide", head.wide)
+    b.constant("category_bias", head.bias)
+    # What an answer without words reads: one row of no tokens, for every row of x.
+    b.input("words", np.zeros((1, WIDTH), np.int32), rows="m")
+    b.constant("axis1", np.array([1], np.int64))
+    b.widen("category_words", to="word_weights")
+    b.op("Gather", "word_weights", "words", to="of_words")
+    b.op("ReduceSum", "of_words", "axis1", to="said", keepdims=0)
+    b.op("MatMul", "z", "category_wide", to="shown")
+    b.op("Add", "shown", "said", to="both")
+    b.op("Add", "both", "category_bias", to="category_logit")
+    b.op("Softmax", "category_logit", to="category", axis=-1)
+    b.output("category", len(head.bias))
 
 
 def _constants(parts: Parts, metadata: Metadata) -> dict[str, NDArray[Any]]:
@@ -95,6 +127,7 @@ def _constants(parts: Parts, metadata: Metadata) -> dict[str, NDArray[Any]]:
         "slope": metadata.calibration.slope,
         "intercept": metadata.calibration.intercept,
         "error_cap": ERROR_CAP,
+        "half": 0.5,
     }
     return {
         **{name: np.array(value, np.float32) for name, value in scalars.items()},
@@ -103,7 +136,9 @@ def _constants(parts: Parts, metadata: Metadata) -> dict[str, NDArray[Any]]:
         "logarithmic": parts.scaling.logarithmic,
         "mean": parts.scaling.mean,
         "spread": parts.scaling.spread,
-        "whitening": parts.whitening,
+        "whitening": parts.ordinary.directions,
+        "usual_centre": parts.ordinary.centre,
+        "usual_spread": parts.ordinary.spread,
         **parts.weights,
     }
 
@@ -120,6 +155,8 @@ class _Builder:
         self._onnx = onnx
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
+        self._inputs: list[Any] = []
+        self._outputs: list[Any] = []
 
     def op(self, kind: str, *inputs: str, to: str, **attributes: object) -> None:
         node = self._onnx.helper.make_node(kind, list(inputs), [to], name=to, **attributes)
@@ -133,19 +170,44 @@ class _Builder:
         self.op("Sigmoid", values, to=f"{to}_gate")
         self.op("Mul", values, f"{to}_gate", to=to)
 
+    def capped_mean(self, values: str, *, to: str) -> None:
+        """The mean over a row of its capped squares."""
+        self.op("Mul", values, values, to=f"{to}_squares")
+        self.op("Min", f"{to}_squares", "error_cap", to=f"{to}_capped")
+        self.op("ReduceMean", f"{to}_capped", to=to, axes=[1], keepdims=0)
+
     def constant(self, name: str, value: NDArray[Any]) -> None:
         self._constants.append(self._onnx.numpy_helper.from_array(value, name))
+
+    def widen(self, values: str, *, to: str) -> None:
+        """Any numbers as float32."""
+        kind = self._onnx.TensorProto.FLOAT
+        node = self._onnx.helper.make_node("Cast", [values], [to], name=to, to=kind)
+        self._nodes.append(node)
+
+    def input(self, name: str, default: NDArray[np.int32], *, rows: str) -> None:
+        """An input that may be left out: then it is `default`, of the same width."""
+        kind = self._onnx.TensorProto.INT32
+        shape = [rows, default.shape[1]]
+        self._inputs.append(self._onnx.helper.make_tensor_value_info(name, kind, shape))
+        self.constant(name, default)
+
+    def output(self, name: str, width: int) -> None:
+        """One more output, float32 [n, width]."""
+        kind = self._onnx.TensorProto.FLOAT
+        self._outputs.append(self._onnx.helper.make_tensor_value_info(name, kind, ["n", width]))
 
     def model(self, *, inputs: int, code: int) -> Any:  # noqa: ANN401  (onnx has no types)
         helper, kind = self._onnx.helper, self._onnx.TensorProto.FLOAT
         graph = helper.make_graph(
             self._nodes,
             "pullrisk",
-            [helper.make_tensor_value_info("x", kind, ["n", inputs])],
+            [helper.make_tensor_value_info("x", kind, ["n", inputs]), *self._inputs],
             [
                 helper.make_tensor_value_info("risk", kind, ["n"]),
                 helper.make_tensor_value_info("novelty_error", kind, ["n"]),
                 helper.make_tensor_value_info("code", kind, ["n", code]),
+                *self._outputs,
             ],
             self._constants,
         )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pullrisk.features.schema import Feature
 from pullrisk.model.calibration import Calibration
+from pullrisk.model.patterns import Patterns
 from pullrisk.model.reference import Reference
 
 FORMAT: Final = 1
@@ -146,6 +147,10 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     facts: Facts
     reference: Reference | None = None
     """What drift is measured by; models of earlier versions have none."""
+    categories: tuple[str, ...] = ()
+    """Names of the graph's `category` output, in its order; empty where it has none."""
+    patterns: Patterns | None = None
+    """Clusters of the code, named; models of earlier versions have none."""
 
 
 def _short(values: NDArray[np.floating]) -> list[float]:

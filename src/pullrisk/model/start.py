@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pullrisk.errors import ModelError
 from pullrisk.model.bundle import Bundle
+from pullrisk.model.category_head import CategoryHead
 from pullrisk.model.graph import import_onnx
 from pullrisk.model.scaling import Scaling
 
@@ -26,6 +27,15 @@ class Start:
     risk_available: bool
     scaling: Scaling
     weights: dict[str, NDArray[np.float32]]
+
+    @property
+    def category(self) -> CategoryHead | None:
+        """The model's category head, None where it has none."""
+        names = ("category_words", "category_wide", "category_bias")
+        if not self.weights.keys() >= set(names):
+            return None
+        words, wide, bias = (self.weights[name] for name in names)
+        return CategoryHead(words.astype(np.float16), wide, bias)
 
     @classmethod
     def of(cls, bundle: Bundle, *, name: str) -> "Start":

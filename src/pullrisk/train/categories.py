@@ -17,6 +17,7 @@ from pullrisk.features.schema import Feature
 from pullrisk.model.categories import CATEGORIES, labelled, stated
 from pullrisk.model.category_head import CategoryHead, visible
 from pullrisk.model.rules import said_rule
+from pullrisk.model.start import Start
 from pullrisk.model.tokens import BUCKETS, token_rows
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.said import each_said, said_of_rows
@@ -57,6 +58,19 @@ def stated_categories(said: "pa.Table") -> NDArray[np.int8]:
         if category is not None:
             found[row] = place[category]
     return found
+
+
+def learn(
+    dataset: Dataset,
+    z: NDArray[np.float32],
+    rows: NDArray[np.intp],
+    features: Sequence[Feature],
+    *,
+    start: Start | None,
+) -> CategoryHead | None:
+    """The head that `fit_category_head` learns, or else that of the model to start from."""
+    head = fit_category_head(dataset, z, rows, features)
+    return start.category if head is None and start is not None else head
 
 
 def fit_category_head(

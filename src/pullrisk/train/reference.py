@@ -1,4 +1,4 @@
-"""The last step of a training: the model's file, with the reference that drift is measured by."""
+"""The last step of a training: the file, with its patterns and what drift is measured by."""
 
 import msgspec
 import numpy as np
@@ -9,18 +9,20 @@ from pullrisk.model.graph import Parts, to_onnx
 from pullrisk.model.metadata import Metadata
 from pullrisk.model.reference import LATEST, SCORES, Reference
 from pullrisk.train.dataset import Dataset
+from pullrisk.train.patterns import find_patterns
 
 
 def referenced(
     parts: Parts, metadata: Metadata, dataset: Dataset, past: NDArray[np.bool_]
 ) -> Bundle:
-    """The bundle, with the reference measured on each repository's latest pulls of `past` [n].
+    """The bundle, with its patterns and the reference of each repository's latest of `past` [n].
 
     The scores among them are those of the very graph that ships, hence the draft.
     """
     draft = Bundle.of(to_onnx(parts, metadata), schema_hash=metadata.schema_hash)
     reference = measure(draft, dataset, past)
-    whole = msgspec.structs.replace(metadata, reference=reference)
+    patterns = find_patterns(draft, dataset, past, seed=metadata.facts.seed)
+    whole = msgspec.structs.replace(metadata, reference=reference, patterns=patterns)
     return Bundle.of(to_onnx(parts, whole), schema_hash=metadata.schema_hash)
 
 

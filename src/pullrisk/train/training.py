@@ -5,7 +5,7 @@ before nor after it was judged, so `evaluate` stays honest for the very file tha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -16,13 +16,15 @@ from pullrisk.errors import NotEnoughDataError, SettingsError
 from pullrisk.features.schema import Feature
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.calibration import Calibration, fit_platt
+from pullrisk.model.categories import CATEGORIES
 from pullrisk.model.graph import Parts
 from pullrisk.model.metadata import Distribution, Facts, Metadata, OperatingPoints, Typical
 from pullrisk.model.network import Network
-from pullrisk.model.residuals import novelty_error, whitening
+from pullrisk.model.residuals import Ordinary, novelty_error
 from pullrisk.model.scaling import Scaling
 from pullrisk.model.start import Start
 from pullrisk.progress import Progress
+from pullrisk.train.categories import learn
 from pullrisk.train.dataset import TARGETS, Dataset, Target
 from pullrisk.train.fit import Epoch, FitSettings, Fitted, Rows, fit, predict
 from pullrisk.train.reference import referenced
@@ -125,10 +127,13 @@ def train(  # noqa: PLR0913  (one keyword per fact)
         network = _refit(windows, fitted, settings, start=start, progress=progress)
     outcome = _Outcome(dataset, split, windows, fitted, network)
     parts, draft = outcome.assemble(scaling, settings)
+    past = np.flatnonzero(~split.test)
+    parts = replace(parts, category=learn(dataset, windows.both.z, past, features, start=start))
     metadata = msgspec.structs.replace(
         draft,
         schema_hash=schema_hash,
         features=tuple(features),
+        categories=CATEGORIES if parts.category else (),
         risk_available=draft.risk_available or (start is not None and start.risk_available),
         facts=msgspec.structs.replace(
             draft.facts,
@@ -200,9 +205,9 @@ class _Outcome:
         recent = windows.validation if len(windows.validation.z) else windows.training
         logit, rebuilt = predict(self.network, recent.z)
         residuals = recent.z - rebuilt
-        directions = whitening(residuals)
+        ordinary = Ordinary.of(recent.z, residuals)
         calibration = _calibrate(predict(self.fitted.network, recent.z)[0], recent)
-        error = novelty_error(residuals, directions)
+        error = novelty_error(recent.z, residuals, ordinary)
         names, codes, past = data.repositories, recent.repository, ~self.split.test
         metadata = Metadata(
             schema_hash="",
@@ -215,7 +220,7 @@ class _Outcome:
             typical=Typical.of(data.x[past], data.repository[past], names),
             facts=self._facts(settings),
         )
-        return Parts(scaling, self.network.weights(), directions), metadata
+        return Parts(scaling, self.network.weights(), ordinary), metadata
 
     def _facts(self, settings: TrainSettings) -> Facts:
         training = self.windows.training
