@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 MAIN = "org.apache.spark.deploy.SparkSubmit"
+ABSENT = "--add-modules=jdk.incubator.vector"
+"""An experiment of Java that Spark asks for; the image's Java has none, and Spark does without."""
 
 
 def main() -> None:
@@ -22,7 +24,7 @@ def main() -> None:
     if asked.returncode:
         sys.exit(asked.returncode)
     _, _, words = asked.stdout.partition(b"\0\n")
-    command = [word.decode() for word in words.split(b"\0")[:-1]]
+    command = [word.decode() for word in words.split(b"\0")[:-1] if word != ABSENT.encode()]
     os.execve(command[0], command, own)
 
 
