@@ -9,7 +9,7 @@ from pullrisk.model.calibration import Calibration
 from pullrisk.model.graph import Parts, to_onnx
 from pullrisk.model.metadata import Metadata
 from pullrisk.model.network import Network, Shape
-from pullrisk.model.residuals import novelty_error, whitening
+from pullrisk.model.residuals import Ordinary, novelty_error
 from pullrisk.model.scaling import Scaling
 from pullrisk.train.fit import predict
 from support.tables import FEATURES, NAMES, SCHEMA
@@ -30,7 +30,7 @@ def parts_and_metadata() -> tuple[Network, Parts, Metadata]:
     network.restore(weights)
     scaling = Scaling.fit(X, FEATURES)
     z = scaling.apply(X)
-    parts = Parts(scaling, weights, whitening(z - predict(network, z)[1]))
+    parts = Parts(scaling, weights, Ordinary.of(z, z - predict(network, z)[1]))
     metadata = msgspec.structs.replace(
         shared_training()[1].bundle.metadata, calibration=Calibration(1.3, -0.4)
     )
@@ -44,7 +44,7 @@ def test_risk_and_novelty_equal_torch_within_a_hundred_thousandth() -> None:
     z = parts.scaling.apply(X)
     logit, rebuilt = predict(network, z)
     assert np.abs(risk - metadata.calibration.apply(logit)).max() < 1e-5
-    expected = novelty_error(z - rebuilt, parts.whitening)
+    expected = novelty_error(z, z - rebuilt, parts.ordinary)
     np.testing.assert_allclose(error, expected, rtol=1e-5, atol=1e-5)
     assert code.shape == (500, 15)
 
