@@ -84,7 +84,8 @@ def run(
 
       pullrisk monitor --retrain
     """
-    with Session.open(stage="ml-training", home=home, quiet=quiet) as session:
+    stage = "ml-training" if retrain else "monitor"
+    with Session.open(stage=stage, home=home, quiet=quiet) as session:
         from pullrisk.bootstrap import load_model
 
         bundle = load_model(session.settings, model)
