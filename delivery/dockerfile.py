@@ -87,6 +87,9 @@ def _mounted(rest: str) -> Iterator[str]:
 
 
 def _words(rest: str) -> list[str]:
-    if rest.startswith("["):
-        return [str(word) for word in json.loads(rest)]
-    return shlex.split(rest)
+    try:
+        if rest.startswith("["):
+            return [str(word) for word in json.loads(rest)]
+        return shlex.split(rest)
+    except ValueError as error:
+        raise InputError(f"the Dockerfile's {rest!r} cannot be read: {error}") from None

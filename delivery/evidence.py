@@ -65,13 +65,14 @@ def _bundles(registry: Registry, digest: str) -> list[bytes]:
         raise RefusedError(f"{len(listed)} things are attached to it, more than {_MOST}")
     found = []
     for each in listed:
-        manifest = registry.manifest(str(each["digest"]))
-        layers = manifest.body.get("layers", []) if manifest else []
-        if len(layers) == 1 and "sigstore.bundle" in str(layers[0].get("mediaType")):
-            try:
-                found.append(registry.blob(str(layers[0]["digest"])))
-            except InputError:
-                continue  # one that is gone proves nothing, and hides nothing
+        try:
+            manifest = registry.manifest(str(each["digest"]))
+            layers = manifest.body["layers"] if manifest else []
+            (layer,) = layers
+            if "sigstore.bundle" in str(layer["mediaType"]):
+                found.append(registry.blob(str(layer["digest"])))
+        except (InputError, KeyError, TypeError, ValueError):
+            continue  # what is gone or no attestation proves nothing, and hinders nothing
     return found
 
 

@@ -84,7 +84,7 @@ class Repository:
     def show(self, commit: str, path: str) -> str | None:
         """The text of a file at the commit, None where there is none."""
         done = self._run("show", f"{commit}:{path}")
-        return done.stdout.decode() if done.returncode == 0 else None
+        return done.stdout.decode(errors="replace") if done.returncode == 0 else None
 
     def blobs(self, ids: Iterable[str]) -> dict[str, bytes]:
         """Id → bytes, read in one go."""
@@ -95,7 +95,10 @@ class Repository:
         found, at = {}, 0
         for each in wanted:
             end = answer.index(b"\n", at)
-            size = int(answer[at:end].split()[2])
+            facts = answer[at:end].split()
+            if len(facts) != 3:
+                raise InputError(f"{each[:12]} is not in {self.path}", hint="is the clone whole?")
+            size = int(facts[2])
             found[each] = answer[end + 1 : end + 1 + size]
             at = end + 1 + size + 1
         return found

@@ -94,7 +94,7 @@ def stage_inputs(repository: Repository, commit: str, stage: str) -> Inputs:
     wanted = (wanted - code) | (code & needed(now, dockerfile.command(), stage))
     parts = {each: tree[each] for each in wanted}
     if PROJECT in parts:
-        project = tomllib.loads(repository.show(commit, PROJECT) or "")
+        project = _toml(repository.show(commit, PROJECT) or "")
         parts[PROJECT] = _project(project, dockerfile.words())
         parts = {each: parts[each] for each in parts if each not in _prose(project)}
     return Inputs(stage, parts)
@@ -132,6 +132,13 @@ def _project(found: Mapping[str, Any], words: Iterable[str]) -> str:
     build = found.get("tool", {}).get("hatch", {})
     shown = [project, kept, found.get("build-system", {}), build]
     return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+
+
+def _toml(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{PROJECT} is no TOML: {error}") from None
 
 
 def _prose(found: Mapping[str, Any]) -> set[str]:

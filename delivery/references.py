@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from delivery.errors import InputError
+
 PACKAGE: Final = "pullrisk"
 COMMANDS: Final = f"{PACKAGE}.cli"
 """The package with one module per command; its app imports them by name."""
@@ -34,8 +36,11 @@ class Module:
 
 @lru_cache(maxsize=4096)
 def read(source: bytes, module: str) -> Module:
-    """Read a module without running it."""
-    tree, top = ast.parse(source), list[ast.AST]()
+    """Read a module without running it. Raises InputError where it is no Python."""
+    try:
+        tree, top = ast.parse(source), list[ast.AST]()
+    except (SyntaxError, ValueError) as error:
+        raise InputError(f"the module {module} is no Python: {error}") from None
     definitions: dict[str, frozenset[Ref]] = {}
     for node in _visible(tree.body):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

@@ -59,9 +59,12 @@ class Manifest:
         return declared == self.media_type and self.media_type in {MANIFEST, DOCKER_MANIFEST}
 
     def blobs(self) -> list[str]:
-        """Digests of the configuration and the layers."""
+        """Digests of the configuration and the layers. Raises InputError where it names none."""
         body = self.body
-        return [str(each["digest"]) for each in (body["config"], *body["layers"])]
+        try:
+            return [str(each["digest"]) for each in (body["config"], *body["layers"])]
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{self.digest[:19]} is no manifest of an image: {error}") from None
 
 
 class Registry:

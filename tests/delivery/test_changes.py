@@ -3,10 +3,12 @@
 import pytest
 
 from delivery.changes import Decision, decide
+from delivery.cli import main
 from delivery.git import Repository
 from delivery.inputs import stage_inputs
 from delivery.stages import KUSTOMIZATION, STAGES
-from support.delivery import World, project
+from support.delivery import World
+from support.project import project
 
 
 def decision(world: World, commit: str, stage: str = "data-fetch") -> Decision:
@@ -141,3 +143,21 @@ def test_the_reason_names_what_changed(world: World) -> None:
         "src/pullrisk/pulls/__init__.py, src/pullrisk/pulls/schema.json"
     )
     assert len(found.fingerprint) == 64
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "reason"),
+    [
+        ("src/pullrisk/fetch/__init__.py", "def\n", "pullrisk.fetch is no Python"),
+        ("pyproject.toml", "[project\n", "pyproject.toml is no TOML"),
+        ("argo-apps/base/data-fetch.yaml", "kind: [\n", "data-fetch.yaml is no YAML"),
+        ("images/data-fetch.Dockerfile", 'FROM a\nCOPY "b ./\n', "cannot be read"),
+        ("images/data-fetch.Dockerfile", None, "is not in"),
+    ],
+)
+def test_a_commit_that_cannot_be_read_is_an_error_that_names_the_file(
+    world: World, capsys: pytest.CaptureFixture[str], path: str, text: str | None, reason: str
+) -> None:
+    world.push({path: text})
+    assert main(["--clone", str(world.clone), "changes", "--stage", "data-fetch"]) == 4
+    assert reason in capsys.readouterr().err

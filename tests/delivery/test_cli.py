@@ -10,7 +10,8 @@ import pytest
 
 from delivery.cli import main
 from delivery.options import COMMANDS
-from support.delivery import OWNER, World, git, project
+from support.delivery import OWNER, World, git
+from support.project import project
 
 ROOT = Path(__file__).parents[2]
 kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")

@@ -263,3 +263,29 @@ def test_the_digest_of_another_stages_image_is_refused(world: World, refused: Re
     digest = world.release("ml-training", world.push({"src/pullrisk/train/__init__.py": "A = 1"}))
     edit(world, digest, "data-fetch")
     refused("data-fetch: the registry has no such image")
+
+
+def test_junk_attached_to_a_tested_image_neither_helps_nor_hinders(world: World) -> None:
+    digest = world.release("data-fetch", world.push(FETCH))
+    with world.home("data-fetch") as registry:
+        for text in (b"", b"{}", b"[]", b'{"mediaType": 1}', b"\xff"):
+            registry.attach(digest, BUNDLE, text)
+        registry.attach(digest, "application/json", b"{}")
+    assert world.promote() == 0
+    assert world.branch("main") == world.branch("staging")
+
+
+def test_junk_attached_to_an_untested_image_proves_nothing(world: World, refused: Refused) -> None:
+    digest = world.image("data-fetch", tag="junk")
+    with world.home("data-fetch") as registry:
+        registry.attach(digest, BUNDLE, b"{}")
+    edit(world, digest)
+    refused("the signature does not hold")
+
+
+def test_a_flood_of_attachments_is_refused(
+    world: World, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delivery.evidence._MOST", 2)
+    world.push({"docs/notes.md": "words"})
+    refused("things are attached to it, more than 2")

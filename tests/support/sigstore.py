@@ -21,43 +21,25 @@ from cryptography import x509
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-ISSUER: Final = "https://token.actions.githubusercontent.com"
+from support.sigstore_parts import (
+    EXTENSIONS,
+    audit_path,
+    hashed,
+    key_id,
+    key_usage,
+    pem,
+    public_bytes,
+    root_certificate,
+    signed,
+    tree_root,
+)
+
 _OID: Final = "1.3.6.1.4.1.57264.1."
 _SCT: Final = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2")
-EXTENSIONS: Final = {
-    8: "iss",
-    9: "job_workflow_ref",
-    10: "job_workflow_sha",
-    11: "runner_environment",
-    12: "repository",
-    13: "sha",
-    14: "ref",
-    18: "workflow_ref",
-    20: "event_name",
-}
-"""Fulcio's extension → the claim of GitHub's token that fills it (fulcio/docs/oid-info.md)."""
 _URLS: Final = {9, 12, 18}
 KEY_DETAILS: Final = "PKIX_ECDSA_P256_SHA_256"
-
-
-def claims(repository: str, stage: str, sha: str, **changed: str) -> dict[str, str]:
-    """What GitHub says of a job of stage.yml that the stage's workflow called on staging."""
-    found = {
-        "iss": ISSUER,
-        "sub": f"repo:{repository}:environment:staging",
-        "aud": "sigstore",
-        "repository": repository,
-        "ref": "refs/heads/staging",
-        "sha": sha,
-        "event_name": "push",
-        "runner_environment": "github-hosted",
-        "job_workflow_ref": f"{repository}/.github/workflows/stage.yml@refs/heads/staging",
-        "job_workflow_sha": sha,
-        "workflow_ref": f"{repository}/.github/workflows/{stage}.yml@refs/heads/staging",
-    }
-    return found | changed
 
 
 class Sigstore:
@@ -65,7 +47,7 @@ class Sigstore:
 
     def __init__(self, folder: Path) -> None:
         self._ca, self._ct, self._log = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
-        self._root = _root(self._ca)
+        self._root = root_certificate(self._ca)
         self._leaves: list[bytes] = []
         self._lock = threading.Lock()
         self.job: Mapping[str, str] = {}
@@ -122,7 +104,7 @@ class Sigstore:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(seconds=5))
             .not_valid_after(now + timedelta(minutes=10))
-            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(key_usage(signs_certificates=False), critical=True)
             .add_extension(
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False
             )
@@ -145,7 +127,7 @@ class Sigstore:
         logged = builder.add_extension(
             x509.UnrecognizedExtension(_SCT, self._logged(draft, now)), critical=False
         ).sign(self._ca, hashes.SHA256())
-        return [_pem(logged), _pem(self._root)]
+        return [pem(logged), pem(self._root)]
 
     def entry(self, proposed: Mapping[str, Any]) -> dict[str, Any]:
         """Add a DSSE envelope to the log: the entry with its proof, as Rekor answers."""
@@ -156,8 +138,8 @@ class Sigstore:
             for each, verifier in zip(envelope["signatures"], content["verifiers"], strict=True)
         ]
         spec: dict[str, Any] = {
-            "envelopeHash": _hash(content["envelope"].encode()),
-            "payloadHash": _hash(base64.b64decode(envelope["payload"])),
+            "envelopeHash": hashed(content["envelope"].encode()),
+            "payloadHash": hashed(base64.b64decode(envelope["payload"])),
             "signatures": signatures,
         }
         body = rfc8785.dumps({"apiVersion": "0.0.1", "kind": "dsse", "spec": spec})
@@ -167,24 +149,24 @@ class Sigstore:
         return {"of-tests": self._answer(body, leaves)}
 
     def _answer(self, body: bytes, leaves: list[bytes]) -> dict[str, Any]:
-        index, key_id = len(leaves) - 1, _key_id(self._log)
-        root, path = _root_of(leaves), _path(index, leaves)
+        index, log = len(leaves) - 1, key_id(self._log)
+        root, path = tree_root(leaves), audit_path(index, leaves)
         entry: dict[str, str | int] = {
             "body": base64.b64encode(body).decode(),
             "integratedTime": int(time.time()),
-            "logID": key_id.hex(),
+            "logID": log.hex(),
             "logIndex": index,
         }
         note = f"of-tests - 1\n{len(leaves)}\n{base64.b64encode(root).decode()}\n"
-        signed = base64.b64encode(key_id[:4] + _signed(self._log, note.encode())).decode()
+        mark = base64.b64encode(log[:4] + signed(self._log, note.encode())).decode()
         proof = {
             "logIndex": index,
             "rootHash": root.hex(),
             "treeSize": len(leaves),
             "hashes": [each.hex() for each in path],
-            "checkpoint": f"{note}\n\u2014 of-tests {signed}\n",
+            "checkpoint": f"{note}\n\u2014 of-tests {mark}\n",
         }
-        promise = base64.b64encode(_signed(self._log, rfc8785.dumps(entry))).decode()
+        promise = base64.b64encode(signed(self._log, rfc8785.dumps(entry))).decode()
         verification = {"inclusionProof": proof, "signedEntryTimestamp": promise}
         return {**entry, "verification": verification}
 
@@ -192,11 +174,11 @@ class Sigstore:
         """The signed certificate timestamp of RFC 6962, in its list and its OCTET STRING."""
         moment = int(now.timestamp() * 1000)
         entry = draft.tbs_certificate_bytes
-        issuer = hashlib.sha256(_public(self._ca)).digest()
+        issuer = hashlib.sha256(public_bytes(self._ca)).digest()
         length = struct.pack("!I", len(entry))[1:]
         data = struct.pack("!BBQH", 0, 0, moment, 1) + issuer + length + entry + b"\0\0"
-        signature = _signed(self._ct, data)
-        stamp = struct.pack("!B32sQH", 0, _key_id(self._ct), moment, 0)
+        signature = signed(self._ct, data)
+        stamp = struct.pack("!B32sQH", 0, key_id(self._ct), moment, 0)
         stamp += struct.pack("!BBH", 4, 3, len(signature)) + signature
         listed = struct.pack("!HH", len(stamp) + 2, len(stamp)) + stamp
         return asn1.encode_der(listed)
@@ -204,24 +186,14 @@ class Sigstore:
     def _trust(self) -> dict[str, Any]:
         since = {"start": "2020-01-01T00:00:00Z"}
 
-        def key(of: ec.EllipticCurvePrivateKey) -> dict[str, Any]:
-            raw = base64.b64encode(_public(of)).decode()
-            log = base64.b64encode(_key_id(of)).decode()
-            return {
-                "baseUrl": self.url,
-                "hashAlgorithm": "SHA2_256",
-                "publicKey": {"rawBytes": raw, "keyDetails": KEY_DETAILS, "validFor": since},
-                "logId": {"keyId": log},
-            }
-
         root = base64.b64encode(self._root.public_bytes(serialization.Encoding.DER)).decode()
         service = {"url": self.url, "majorApiVersion": 1, "validFor": since, "operator": "tests"}
         return {
             "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
             "trustedRoot": {
                 "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
-                "tlogs": [key(self._log)],
-                "ctlogs": [key(self._ct)],
+                "tlogs": [self._log_of(self._log, since)],
+                "ctlogs": [self._log_of(self._ct, since)],
                 "certificateAuthorities": [
                     {
                         "subject": {"organization": "tests", "commonName": "tests"},
@@ -241,6 +213,15 @@ class Sigstore:
                 "tsaUrls": [],
                 "tsaConfig": {"selector": "ANY"},
             },
+        }
+
+    def _log_of(self, key: ec.EllipticCurvePrivateKey, since: object) -> dict[str, Any]:
+        raw = base64.b64encode(public_bytes(key)).decode()
+        return {
+            "baseUrl": self.url,
+            "hashAlgorithm": "SHA2_256",
+            "publicKey": {"rawBytes": raw, "keyDetails": KEY_DETAILS, "validFor": since},
+            "logId": {"keyId": base64.b64encode(key_id(key)).decode()},
         }
 
 
@@ -269,80 +250,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
-
-
-def _root(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a Fulcio of tests")])
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-
-
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _root_of(leaves: list[bytes]) -> bytes:
-    """The Merkle tree hash of RFC 6962, of leaf hashes."""
-    if len(leaves) == 1:
-        return leaves[0]
-    at = _split(len(leaves))
-    both = _root_of(leaves[:at]) + _root_of(leaves[at:])
-    return hashlib.sha256(b"\1" + both).digest()
-
-
-def _path(index: int, leaves: list[bytes]) -> list[bytes]:
-    """The Merkle audit path of RFC 6962."""
-    if len(leaves) == 1:
-        return []
-    at = _split(len(leaves))
-    if index < at:
-        return [*_path(index, leaves[:at]), _root_of(leaves[at:])]
-    return [*_path(index - at, leaves[at:]), _root_of(leaves[:at])]
-
-
-def _split(size: int) -> int:
-    return 1 << ((size - 1).bit_length() - 1)
-
-
-def _hash(data: bytes) -> dict[str, str]:
-    return {"algorithm": "sha256", "value": hashlib.sha256(data).hexdigest()}
-
-
-def _signed(key: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:
-    return key.sign(data, ec.ECDSA(hashes.SHA256()))
-
-
-def _public(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-
-
-def _key_id(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return hashlib.sha256(_public(key)).digest()
-
-
-def _pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()
