@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 COMMANDS: Final = {
     "fetch": "Read pull requests from GitHub, files or a clone into the store.",
     "preprocess": "Replay the store into the feature table and histories.",
+    "executor": "Be an executor of Spark; its driver starts it in a pod.",
     "train": "Train the network on matured outcomes and register it.",
     "evaluate": "Judge a model on later pull requests, beside baselines.",
     "score": "Score pull requests: risk, novelty, and the reasons.",
