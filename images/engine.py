@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 CONF = """
 [containers]
@@ -70,9 +71,9 @@ class Engine:
             return None
         return f"sha256:{found.removeprefix('sha256:')}"
 
-    def inspect(self, kind: str, name: str) -> dict[str, object]:
+    def inspect(self, kind: str, name: str) -> dict[str, Any]:
         """What the engine knows of an image or a container."""
-        found: dict[str, object] = json.loads(self.run(kind, "inspect", name))[0]
+        found: dict[str, Any] = json.loads(self.run(kind, "inspect", name))[0]
         return found
 
 

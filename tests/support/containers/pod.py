@@ -3,8 +3,7 @@
 import json
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,13 +66,15 @@ class Pod:
     """Folder of the service account's token."""
     name: str = field(default_factory=lambda: f"pullrisk-test-{uuid4().hex[:12]}")
 
-    def run(self, args: Sequence[str] | None = None, *, seconds: float = 300, **env: str) -> "Pod":
-        """Run it to its end; `args` and `env` take the place of the manifest's."""
-        self.start(args, **env)
+    def run(
+        self, env: Mapping[str, str], args: Sequence[str] | None = None, *, seconds: float = 300
+    ) -> "Pod":
+        """Run it to its end; `args` take the place of the manifest's, `env` joins them."""
+        self.start(env, args)
         self.engine.run("wait", self.name, seconds=seconds)
         return self
 
-    def start(self, args: Sequence[str] | None = None, **env: str) -> "Pod":
+    def start(self, env: Mapping[str, str], args: Sequence[str] | None = None) -> "Pod":
         """Start it."""
         given = [f"--env={name}={value}" for name, value in {**self.spec.env, **env}.items()]
         arguments = self.spec.args if args is None else args
@@ -101,7 +102,7 @@ class Pod:
     @property
     def state(self) -> dict[str, Any]:
         """What the engine says of it now."""
-        found: dict[str, Any] = self.engine.inspect("container", self.name)["State"]  # type: ignore[assignment]
+        found: dict[str, Any] = self.engine.inspect("container", self.name)["State"]
         return found
 
     @property
@@ -146,8 +147,8 @@ class Pod:
     @property
     def environment(self) -> dict[str, str]:
         """Variables that it was given; the image's and the engine's own left out."""
-        config: dict[str, Any] = self.engine.inspect("container", self.name)["Config"]  # type: ignore[assignment]
-        image: dict[str, Any] = self.engine.inspect("image", self.image)["Config"]  # type: ignore[assignment]
+        config: dict[str, Any] = self.engine.inspect("container", self.name)["Config"]
+        image: dict[str, Any] = self.engine.inspect("image", self.image)["Config"]
         given = [each for each in config["Env"] if each not in image["Env"]]
         pairs = dict(each.split("=", 1) for each in given)
         return {name: value for name, value in pairs.items() if name not in OF_THE_ENGINE}
@@ -178,19 +179,10 @@ class Pod:
         self.engine.run("rm", "--force", self.name)
 
 
-@contextmanager
-def removed(pod: Pod) -> Iterator[Pod]:
-    """The pod, removed in the end."""
-    try:
-        yield pod
-    finally:
-        pod.remove()
-
-
-def until(holds: "object", *, seconds: float = 60) -> None:
-    """Wait until `holds()`, told by the pod's own words otherwise."""
-    assert callable(holds)
+def until(holds: Callable[[], bool], pod: Pod, *, seconds: float = 120) -> None:
+    """Wait until it holds; the pod's log is told otherwise."""
     end = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < end, f"did not come about within {seconds} s"
-        time.sleep(0.1)
+        assert pod.state["Running"], f"it ended with {pod.code}\n{pod.log}"
+        assert time.monotonic() < end, f"did not come about within {seconds} s\n{pod.log}"
+        time.sleep(0.2)

@@ -1,0 +1,180 @@
+"""The four images one after the other, each as in the cluster, against the real servers."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pymongo import MongoClient
+
+from pullrisk.lake import Lake
+from support.containers.network import interfaces
+from support.containers.platform import API_KEY, CREDENTIALS, PULLS, REPOSITORIES, Platform
+from support.containers.pod import ROOT, Pod, until
+from support.mlflow_server import ADMIN, PASSWORD
+from support.serving import opened
+
+MakePod = Callable[..., Pod]
+URL = "http://127.0.0.1:8080"
+KEY = {"authorization": f"Bearer {API_KEY}"}
+# Wide of what the service needs: here two cores run it, the load and all the servers.
+LIMITS = {"P50_MS": "250", "P95_MS": "1000", "P99_MS": "2500"}
+
+
+@pytest.fixture(scope="module")
+def fetched(make_pod: MakePod, vault: dict[str, str]) -> Pod:
+    return make_pod("data-fetch").run(vault, ["fetch", *REPOSITORIES])
+
+
+@pytest.fixture(scope="module")
+def preprocessed(fetched: Pod, make_pod: MakePod, vault: dict[str, str]) -> Pod:
+    return make_pod("spark-preprocess").run(vault)
+
+
+@pytest.fixture(scope="module")
+def trained(preprocessed: Pod, make_pod: MakePod, vault: dict[str, str]) -> Pod:
+    pod = make_pod("ml-training")
+    return pod.run(vault, [*pod.spec.args, "--from", "general"])
+
+
+@pytest.fixture(scope="module")
+def served(trained: Pod, make_pod: MakePod, vault: dict[str, str]) -> Pod:
+    pod = make_pod("model-serving").start(vault, ["serve", "--model", "1"])
+    until(lambda: answers("/readyz"), pod)
+    return pod
+
+
+@pytest.fixture(params=["fetched", "preprocessed", "trained", "served"])
+def pod(request: pytest.FixtureRequest) -> Pod:
+    found: Pod = request.getfixturevalue(request.param)
+    return found
+
+
+def answers(path: str) -> bool:
+    try:
+        return httpx.get(f"{URL}{path}", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def get(path: str) -> Any:
+    found = httpx.get(f"{URL}{path}", headers=KEY, timeout=20)
+    assert found.status_code == 200, found.text
+    return found.json()
+
+
+def test_the_network_has_no_way_out(network: None) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("a network of one's own needs root")
+    assert interfaces() == ["lo"]
+
+
+def test_data_fetch_fills_the_store(fetched: Pod, cluster: Platform) -> None:
+    assert fetched.code == 0, fetched.log
+    assert "2 repositories up to date" in fetched.output
+    with MongoClient[dict[str, Any]](cluster.mongo.uri) as client:
+        assert client["pullrisk"]["pulls"].count_documents({}) == PULLS * len(REPOSITORIES)
+
+
+def test_spark_preprocess_fills_the_lake(preprocessed: Pod, cluster: Platform) -> None:
+    assert preprocessed.code == 0, preprocessed.log
+    lake = Lake("s3://lake/lake", s3=cluster.seaweed.s3)
+    assert len(lake.table(["number"])) == PULLS * len(REPOSITORIES)
+    assert lake.repositories() == sorted(REPOSITORIES)
+
+
+def test_ml_training_registers_a_model(trained: Pod, cluster: Platform) -> None:
+    assert trained.code == 0, trained.log
+    asked = {"name": "pullrisk", "version": "1"}
+    found = httpx.get(
+        f"{cluster.mlflow.uri}/api/2.0/mlflow/model-versions/get",
+        params=asked,
+        auth=(ADMIN, PASSWORD),
+    )
+    assert found.json()["model_version"]["status"] == "READY"
+
+
+def test_a_second_run_of_a_batch_stage_finds_nothing_new(
+    trained: Pod, make_pod: MakePod, vault: dict[str, str]
+) -> None:
+    again = make_pod("ml-training").run(vault)
+    assert again.code == 0, again.log
+    fetched = make_pod("data-fetch").run(vault, ["fetch", *REPOSITORIES])
+    assert fetched.code == 0, fetched.log
+    assert "0 new" in fetched.output
+    preprocessed = make_pod("spark-preprocess").run(vault)
+    assert preprocessed.code == 0, preprocessed.log
+    assert "nothing new: the lake stays" in preprocessed.output
+
+
+def test_model_serving_answers_with_the_registered_model(served: Pod) -> None:
+    model = get("/v1/model")
+    assert str(model["registered"]) == "1", model
+    body = opened(5)
+    found = httpx.post(f"{URL}/v1/score", json=body, headers=KEY, timeout=20)
+    assert found.status_code == 200, found.text
+    assert found.json()["basis"] == "history", found.text
+
+
+def test_model_serving_wants_a_key_and_shows_its_health_without(served: Pod) -> None:
+    assert httpx.get(f"{URL}/v1/model", timeout=20).status_code == 401
+    assert answers("/healthz")
+    assert "pullrisk" in httpx.get(f"{URL}/metrics", timeout=20).text
+
+
+def test_the_images_own_health_check_passes(served: Pod) -> None:
+    image: dict[str, Any] = served.engine.inspect("image", served.image)["Config"]
+    program = image["Healthcheck"]["Test"]
+    assert program[0] == "CMD", "a shell would be needed"
+    served.engine.run("exec", served.name, *program[1:])
+
+
+def test_locust_passes_its_thresholds(served: Pod, tmp_path: Path) -> None:
+    out = tmp_path / "load.json"
+    limits = {f"PULLRISK_TEST_{name}": value for name, value in LIMITS.items()}
+    ran = subprocess.run(
+        [
+            *(sys.executable, "-m", "locust", "--headless", "--only-summary", "--host", URL),
+            *("-f", str(ROOT / "tests" / "performance" / "locustfile.py"), "--users", "4"),
+            *("--spawn-rate", "100", "--run-time", "10s", "--loglevel", "WARNING"),
+        ],
+        env=os.environ | limits | {"PULLRISK_TEST_KEY": API_KEY, "PULLRISK_TEST_JSON": str(out)},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    figures = json.loads(out.read_text())
+    assert figures["missed"] == []
+    assert figures["requests"] > 50
+
+
+def test_its_environment_is_vaults_variables_alone(pod: Pod) -> None:
+    assert pod.environment
+    assert {name.partition("_")[0] for name in pod.environment} == {"VAULT"}
+
+
+def test_no_credential_is_seen_from_outside(pod: Pod) -> None:
+    shown = pod.shown()
+    token = (pod.token / "token").read_text()
+    assert [secret for secret in (*CREDENTIALS, token) if secret in shown] == []
+
+
+def test_it_writes_nothing_beside_its_scratch_folder(pod: Pod) -> None:
+    assert pod.changes == set()
+
+
+def test_its_log_is_json_and_nothing_unexpected(pod: Pod) -> None:
+    words = ("Traceback", "Warning", "WARN ", "Exception", "defect of pullrisk")
+    noise = [line for line in pod.log.splitlines() if any(word in line for word in words)]
+    assert noise == []
+
+
+def test_sigterm_drains_and_ends_with_0(served: Pod) -> None:
+    served.stop()
+    assert served.code == 0, served.log
+    assert served.changes == set()
