@@ -15,7 +15,7 @@ from pullrisk.train import breakdowns, figures
 from pullrisk.train.baselines import Past, Scorer, isolation_forest, risk_baselines
 from pullrisk.train.dataset import UNKNOWN, Dataset, Target
 from pullrisk.train.metrics import Floats, poisson_weights
-from pullrisk.train.novelty import Injected, judge_novelty
+from pullrisk.train.novelty import Detector, Injected, judge_alarm, judge_novelty
 from pullrisk.train.report import (
     OURS,
     Evaluation,
@@ -35,7 +35,8 @@ class Options:
     """How to evaluate: only pulls merged at or after `since`, how many bootstrap resamples.
 
     `target` is what counts as trouble (the default judges reverts whatever the model was
-    trained on), `baselines` says whether to train them, `threads` how many cores they use.
+    trained on), `baselines` says whether to train them, `threads` how many cores they use,
+    `false_alarms` at which share of recent pulls novelty raises an alarm.
     """
 
     since: datetime | None = None
@@ -44,6 +45,7 @@ class Options:
     resamples: int = RESAMPLES
     seed: int = _SEED
     threads: int = 1
+    false_alarms: float = 0.02
 
 
 def evaluate(
@@ -71,8 +73,9 @@ def evaluate(
         task.advance()
         models, differences = _compare(judged, options)
         task.advance(2)
-        novelty = _novelty(bundle, injected, dataset.x[windows.past], options)
+        novelty = _novelty(bundle, injected, dataset, windows, options)
         task.advance()
+    later = dataset.take(windows.test)
     risk = judged.scores.get(OURS)
     ours = (risk, judged.labels) if risk is not None and judged.labels.any() else None
     parts = breakdowns.Judged.of(dataset, judged.rows, *ours) if ours else None
@@ -92,6 +95,7 @@ def evaluate(
         scores=figures.histogram(*ours) if ours else None,
         reconstruction=_reconstruction(bundle, dataset, windows),
         novelty=novelty,
+        alarm=judge_alarm(bundle, dataset.x[windows.past], later, rate=options.false_alarms),
         repositories=figures.by_repository(
             risk, judged.labels, judged.groups, dataset.repositories
         ),
@@ -216,14 +220,16 @@ def _weights(n: int, options: Options) -> Floats:
 
 
 def _novelty(
-    bundle: Bundle, injected: Injected | None, past: NDArray[np.float32], options: Options
+    bundle: Bundle, injected: Injected | None, data: Dataset, windows: _Windows, options: Options
 ) -> Novelty | None:
     if injected is None or not len(injected.normal):
         return None
-    forest = None
-    if options.baselines and len(past):
-        forest = isolation_forest(past, seed=options.seed, threads=options.threads)
-    return judge_novelty(bundle, injected, forest, resamples=options.resamples, seed=options.seed)
+    peer = None
+    if options.baselines and windows.past.any():
+        forest = isolation_forest(data.x[windows.past], seed=options.seed, threads=options.threads)
+        recent = windows.validation if windows.validation.any() else windows.past
+        peer = Detector.of(forest, data.take(recent))
+    return judge_novelty(bundle, injected, peer, resamples=options.resamples, seed=options.seed)
 
 
 def _reconstruction(bundle: Bundle, dataset: Dataset, windows: _Windows) -> Reconstruction:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pullrisk.features import RepositoryHistory
 from pullrisk.progress import Progress
 from pullrisk.pulls.record import MAX_FILES, ChangedFile, Pull
-from pullrisk.train.novelty import Injected
+from pullrisk.train.novelty import NORMAL, Injected
 
 FOREIGN: Final = "another repository"
 INFLATED: Final = "inflated size"
@@ -51,6 +51,7 @@ def inject(
     """
     random = np.random.default_rng(seed)
     rows: dict[str, list[list[float]]] = defaultdict(list)
+    named: dict[str, list[str]] = defaultdict(list)
     with progress.task("inject anomalies", total=2 * len(since), unit="repositories") as task:
         pools = {}
         for name, moment in since.items():
@@ -61,15 +62,12 @@ def inject(
             maker = _Maker(name, foreign, random)
             for kind, row in maker.rows(read(name), moment, limit=per_repository):
                 rows[kind].append(row)
+                named[kind].append(name)
             task.advance()
     if not rows:
         return None
-    return Injected(
-        _matrix(rows.pop(_NORMAL)), {kind: _matrix(found) for kind, found in rows.items()}
-    )
-
-
-_NORMAL: Final = ""
+    normal = _matrix(rows.pop(NORMAL))
+    return Injected(normal, {kind: _matrix(found) for kind, found in rows.items()}, named)
 
 
 class _Maker:
@@ -100,7 +98,7 @@ class _Maker:
     def _variants(self, pull: Pull) -> Iterator[tuple[str, list[float]]]:
         assert pull.merged_at is not None  # noqa: S101  (usable pulls are merged)
         for kind, variant in (
-            (_NORMAL, pull),
+            (NORMAL, pull),
             (FOREIGN, self._from_elsewhere(pull)),
             (INFLATED, self._inflated(pull)),
             (STRANGER, self._by_stranger(pull)),

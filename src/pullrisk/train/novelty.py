@@ -1,35 +1,80 @@
-"""Judging novelty: injected anomalies against the ordinary pulls they were made from."""
+"""Judging novelty: injected anomalies against the ordinary pulls they were made from.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+What is judged is what a reviewer reads: how an error ranks among those of its own repository's
+recent pulls, drawn towards all repositories' where it has few. Peers are ranked the same way.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.model.bundle import Bundle
+from pullrisk.model.metadata import Distribution
 from pullrisk.train.baselines import Scorer
+from pullrisk.train.dataset import Dataset
 from pullrisk.train.figures import interval
 from pullrisk.train.metrics import Floats, poisson_weights, pooled_auc
-from pullrisk.train.report import Interval, Novelty
+from pullrisk.train.report import Alarm, Interval, Novelty
 
 ALL_KINDS = "mean of kinds"
+NORMAL = ""
+"""The kind of a row that is no anomaly, in `Injected.repositories`."""
+_DEVIATIONS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Injected:
-    """Ordinary rows and, by kind, anomalies made from them; raw, [m, d] each."""
+    """Ordinary rows and, by kind, anomalies made from them; raw, [m, d] each.
+
+    `repositories` names, by kind, the repository of each row; without it a row is ranked among
+    the pulls of all.
+    """
 
     normal: NDArray[np.float32]
     anomalies: Mapping[str, NDArray[np.float32]]
+    repositories: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """Scores raw rows [n, d], higher for odder ones, and knows what is usual where."""
+
+    score: Scorer
+    usual: Distribution
+
+    @classmethod
+    def of(cls, score: Scorer, recent: Dataset) -> "Detector":
+        """Measure what is usual on recent pulls."""
+        scores = score(recent.x)
+        return cls(score, Distribution.of(scores, recent.repository, recent.repositories))
+
+    @classmethod
+    def ours(cls, bundle: Bundle) -> "Detector":
+        """The bundle's own error and distribution."""
+        return cls(lambda x: bundle.raw(x)[1], bundle.metadata.novelty)
+
+    def ranks(self, x: NDArray[np.float32], repositories: Sequence[str]) -> Floats:
+        """The share of its repository's recent pulls that are less odd than a row, [n].
+
+        Odder than all of them, it is one and by how much more than the oddest.
+        """
+        scores, names = self.score(x), np.array(repositories)
+        ranks = np.zeros(len(x))
+        for name in np.unique(names).tolist():
+            own = names == name
+            beyond = scores[own] / max(self.usual.threshold(0.0, name), 1e-12) - 1
+            ranks[own] = self.usual.percentile(scores[own], name) / 100 + np.maximum(0, beyond)
+        return ranks
 
 
 def judge_novelty(
-    bundle: Bundle, injected: Injected, forest: Scorer | None, *, resamples: int, seed: int
+    bundle: Bundle, injected: Injected, peer: Detector | None, *, resamples: int, seed: int
 ) -> Novelty:
-    """AUC of our error, and of `forest`, at telling each kind from ordinary pulls."""
-    ours: Scorer = lambda x: bundle.raw(x)[1]  # noqa: E731  (a scorer like the other)
-    drawn = _draws(ours, injected, resamples, seed)
-    other = _draws(forest, injected, resamples, seed) if forest else {}
+    """AUC of our novelty, and of a peer's, at telling each kind from ordinary pulls."""
+    drawn = _draws(Detector.ours(bundle), injected, resamples, seed)
+    other = _draws(peer, injected, resamples, seed) if peer else {}
     return Novelty(
         _intervals(drawn),
         _intervals(other),
@@ -37,17 +82,40 @@ def judge_novelty(
     )
 
 
-def _draws(scorer: Scorer, injected: Injected, resamples: int, seed: int) -> dict[str, Floats]:
-    normal = scorer(injected.normal)
+def judge_alarm(bundle: Bundle, past: NDArray[np.float32], later: Dataset, *, rate: float) -> Alarm:
+    """How often later pulls raise an alarm that a share `rate` of recent ones would raise.
+
+    Beside it the threshold of the blueprint: the mean error in training and two deviations.
+    """
+    usual = bundle.metadata.novelty
+    errors = bundle.raw(later.x)[1]
+    own = np.array([usual.threshold(rate, name) for name in later.repositories])
+    seen = bundle.raw(past)[1]
+    blueprint = float(seen.mean() + _DEVIATIONS * seen.std()) if len(seen) else float("inf")
+    return Alarm(
+        rate=rate,
+        threshold=usual.threshold(rate),
+        flagged=float((errors > own[later.repository]).mean()),
+        blueprint_threshold=blueprint,
+        blueprint_flagged=float((errors > blueprint).mean()),
+    )
+
+
+def _draws(detector: Detector, injected: Injected, resamples: int, seed: int) -> dict[str, Floats]:
+    normal = detector.ranks(injected.normal, _named(injected, NORMAL, len(injected.normal)))
     drawn: dict[str, Floats] = {}
     for kind, rows in injected.anomalies.items():
-        scores = np.r_[normal, scorer(rows)]
+        scores = np.r_[normal, detector.ranks(rows, _named(injected, kind, len(rows)))]
         labels = np.r_[np.zeros(len(normal), np.int8), np.ones(len(rows), np.int8)]
         weights = poisson_weights(len(labels), resamples=resamples, seed=seed)
         weights = np.vstack([np.ones(len(labels)), weights])
         drawn[kind] = pooled_auc(scores, labels, weights)
     drawn[ALL_KINDS] = np.mean(list(drawn.values()), axis=0)
     return drawn
+
+
+def _named(injected: Injected, kind: str, rows: int) -> Sequence[str]:
+    return injected.repositories.get(kind) or [""] * rows
 
 
 def _intervals(drawn: Mapping[str, Floats]) -> dict[str, Interval]:

@@ -64,6 +64,20 @@ class Reconstruction(msgspec.Struct, frozen=True):
     test_median: float
 
 
+class Alarm(msgspec.Struct, frozen=True):
+    """Alarms by novelty: `rate` is the share of false alarms that was asked for, `flagged` the
+    share of test pulls beyond their repository's threshold (`threshold` is that of all).
+
+    The `blueprint` is the mean training error and two deviations, the same for all.
+    """
+
+    rate: float
+    threshold: float
+    flagged: float
+    blueprint_threshold: float
+    blueprint_flagged: float
+
+
 class Novelty(msgspec.Struct, frozen=True):
     """AUC of injected anomalies against ordinary pulls, by kind: ours and IsolationForest."""
 
@@ -134,6 +148,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     scores: Histogram | None
     reconstruction: Reconstruction
     novelty: Novelty | None
+    alarm: Alarm | None = None
     repositories: list[RepositoryFigures]
     segments: list[Segment] = []
     costs: list[Cost] = []
@@ -156,6 +171,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
             for name, value in msgspec.structs.asdict(self.reconstruction).items()
         }
         found |= _novelty_figures(self.novelty)
+        alarm = msgspec.structs.asdict(self.alarm) if self.alarm else {}
+        found |= {f"novelty_alarm_{name}": value for name, value in alarm.items()}
         return {name: value for name, value in found.items() if value is not None}
 
 
