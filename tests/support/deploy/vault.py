@@ -27,8 +27,7 @@ def check(objects: Sequence[Object]) -> Iterator[Violation]:
             for why in _container(pod, one, config):
                 yield Violation("vault", pod.where, why)
     for role in sorted({path.stem for path in FOLDER.glob("roles/kubernetes/*.json")} - used):
-        if role != "monitor":
-            yield Violation("vault", f"role {role}", "is used by no pod")
+        yield Violation("vault", f"role {role}", "is used by no pod")
 
 
 def _container(pod: Pod, one: Object, config: VaultConfig | None) -> Iterator[str]:

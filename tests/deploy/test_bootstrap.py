@@ -1,0 +1,171 @@
+"""The script that brings a new cluster to where Argo CD takes over."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from support.deploy.manifests import APPS, ROOT, Object, of_kind, render, values_at
+
+SCRIPT = APPS / "bootstrap.sh"
+BIN = Path(sys.executable).parent
+OPTIONS = re.compile(r"--[a-z-]+")
+
+
+def run(
+    *arguments: str, environment: dict[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [str(SCRIPT), *arguments],
+        capture_output=True,
+        text=True,
+        env=environment or {"PATH": os.environ["PATH"]},
+    )
+
+
+def planned(environment: str = "staging") -> list[str]:
+    done = run(environment, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    return [line.removeprefix("+ ") for line in done.stdout.splitlines()]
+
+
+def commands() -> list[list[str]]:
+    return [shlex.split(part) for line in planned() for part in line.split(" | ")]
+
+
+def test_shellcheck_finds_nothing() -> None:
+    done = subprocess.run(
+        [BIN / "shellcheck", "--enable=all", "--exclude=SC2250,SC2312", SCRIPT],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("arguments", [(), ("test",), ("staging", "--force"), ("staging", "", "x")])
+def test_a_wrong_command_line_is_refused(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage:")
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_git_decides_at_the_end(environment: str) -> None:
+    last = shlex.split(planned(environment)[-1])
+    folder = ROOT / last[last.index("--kustomize") + 1]
+    assert folder == APPS / "clusters" / environment
+    assert {one["kind"] for one in render(folder)} == {"AppProject", "Application"}
+
+
+def test_every_option_of_kubectl_exists() -> None:
+    for words in commands():
+        if words[0] != "kubectl":
+            continue
+        verb = words[1:3] if words[1] == "create" else words[1:2]
+        shown = [
+            subprocess.run([BIN / "kubectl", *each], capture_output=True, text=True).stdout
+            for each in ([*verb, "--help"], ["options"])
+        ]
+        used = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert used <= set(OPTIONS.findall("".join(shown))), words
+
+
+def test_a_namespace_is_what_kubectl_makes_of_the_command() -> None:
+    made = []
+    for words in commands():
+        if words[:3] == ["kubectl", "create", "namespace"]:
+            done = subprocess.run([BIN / "kubectl", *words[1:]], capture_output=True, text=True)
+            made.append(yaml.safe_load(done.stdout)["metadata"]["name"])
+    assert len(made) == len(set(made)) >= 7
+
+
+def test_every_namespace_that_a_policy_names_is_made(base: list[Object]) -> None:
+    made = {words[3] for words in commands() if words[:3] == ["kubectl", "create", "namespace"]}
+    policies = [one["spec"] for one in of_kind(base, "NetworkPolicy")]
+    named = set()
+    for way in (("egress", "to"), ("ingress", "from")):
+        for labels in values_at(policies, *way, "namespaceSelector", "matchLabels"):
+            named |= (
+                {labels["kubernetes.io/metadata.name"]}
+                if "pullrisk/client" not in labels
+                else set()
+            )
+    assert named - {"kube-system"} <= made
+
+
+def test_the_pull_secret_is_the_one_that_the_service_accounts_name(base: list[Object]) -> None:
+    (registry,) = [words for words in commands() if words[0] == "doctl"]
+    named = {
+        name
+        for account in of_kind(base, "ServiceAccount")
+        for name in values_at(account["imagePullSecrets"], "name")
+    }
+    assert named == {registry[registry.index("--name") + 1]}
+    assert "pullrisk" in registry
+
+
+def test_every_chart_and_manifest_is_of_one_exact_version() -> None:
+    charts = [words for words in commands() if words[0] == "helm"]
+    assert len(charts) == 4
+    for words in charts:
+        assert re.fullmatch(r"\d+\.\d+\.\d+", words[words.index("--version") + 1])
+    files = [word for words in commands() for word in words if word.startswith("https://")]
+    remote = [file for file in files if file.endswith(".yaml")]
+    assert len(remote) == 2
+    assert all(re.search(r"/v\d+\.\d+\.\d+/", file) for file in remote)
+
+
+def test_mlflow_is_of_the_version_that_the_images_speak() -> None:
+    pinned = re.search(r"^mlflow==(.+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert pinned
+    assert f"MLFLOW={pinned[1]} " in SCRIPT.read_text()
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> dict[str, str]:
+    """Programs that write down how they were called; `helm` fails where FAIL is set."""
+    for name in ("kubectl", "helm", "doctl"):
+        program = tmp_path / name
+        fails = "[[ -z ${FAIL:-} ]] || exit 1\n" if name == "helm" else ""
+        program.write_text(
+            "#!/usr/bin/env bash\n"
+            'if [[ " $* " == *" --filename - "* ]]; then cat >/dev/null; fi\n'
+            f'echo "{name} $*" >> "$CALLED"\n{fails}'
+        )
+        program.chmod(0o755)
+    return {"PATH": f"{tmp_path}:{os.environ['PATH']}", "CALLED": str(tmp_path / "called")}
+
+
+def test_what_is_run_is_what_the_dry_run_says(programs: dict[str, str]) -> None:
+    done = run("production", environment=programs)
+    assert done.returncode == 0, done.stderr
+    called = sorted(Path(programs["CALLED"]).read_text().splitlines())
+    wanted = [
+        " ".join(shlex.split(part)) for line in planned("production") for part in line.split(" | ")
+    ]
+    assert called == sorted(wanted)
+
+
+def test_it_stops_at_the_first_failure(programs: dict[str, str]) -> None:
+    done = run("staging", environment=programs | {"FAIL": "1"})
+    assert done.returncode != 0
+    called = Path(programs["CALLED"]).read_text()
+    assert called.count("helm ") == 1
+    assert "--kustomize" not in called
+
+
+def test_a_missing_program_is_named_before_anything_is_done(tmp_path: Path) -> None:
+    for name in ("bash", "dirname"):
+        (tmp_path / name).symlink_to(
+            f"/usr/bin/{name}" if Path(f"/usr/bin/{name}").exists() else f"/bin/{name}"
+        )
+    (tmp_path / "env").symlink_to("/usr/bin/env")
+    done = run("staging", environment={"PATH": str(tmp_path)})
+    assert done.returncode == 3
+    assert done.stderr == "error: kubectl is not installed\n"
+    assert done.stdout == ""
