@@ -92,6 +92,12 @@ def workers_of(one: Served) -> list[int]:
     return [child.pid for child in children if child.status() != psutil.STATUS_ZOMBIE]
 
 
+def answering(one: Served, seen: set[str]) -> set[str]:
+    """The workers that have answered so far: each begins its request ids in its own way."""
+    seen.add(httpx.get(f"{one.url}/healthz").headers["x-request-id"].split("-")[0])
+    return seen
+
+
 def kill_one(one: Served) -> None:
     """Kill a worker, until another is there in its place."""
     before = workers_of(one)
@@ -138,6 +144,8 @@ def test_a_worker_that_cannot_be_replaced_leaves_the_others_serving(
 ) -> None:
     own = shutil.copytree(home, tmp_path / "home")
     with served(own, workers=2) as one:
+        seen: set[str] = set()
+        wait_for(lambda: len(answering(one, seen)) == 2)
         for log in (own / "lake" / "features" / "_delta_log").glob("*.json"):
             log.write_text(log.read_text().replace(SCHEMA_HASH, "feedface" * 2))
         os.kill(workers_of(one)[0], signal.SIGKILL)

@@ -1,5 +1,6 @@
 """From settings to the scoring service: composed anew in every worker process."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -67,6 +68,7 @@ def make_app(settings: Settings, shared: Path) -> "App":
     from pullrisk.serve.parts import Parts
     from pullrisk.serve.server import metrics_of
     from pullrisk.serve.service import Service
+    from pullrisk.serve.tracing import tracing
 
     settings, secrets = provide(settings, STAGE)
     current, options = Current(settings, secrets), settings.serve
@@ -78,6 +80,7 @@ def make_app(settings: Settings, shared: Path) -> "App":
         points=operating_points(settings),
         secrets=secrets,
         last_good=LastGood(shared),
+        tracing=tracing(os.environ),
     )
     service = Service(options, parts, metrics=metrics_of(options), log=logger(stdout_buffer()))
     current.follow(service)

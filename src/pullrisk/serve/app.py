@@ -18,6 +18,7 @@ from pullrisk.serve.limits import RateLimit
 from pullrisk.serve.openapi import document, page
 from pullrisk.serve.routes import Route, Table
 from pullrisk.serve.service import Service
+from pullrisk.serve.tracing import ids
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _UNKNOWN: Final = "unknown"
@@ -25,7 +26,10 @@ _NO_SNIFFING: Final = ("x-content-type-options", "nosniff")
 _CLOSE: Final = ("connection", "close")
 _PREFLIGHT: Final[tuple[Header, ...]] = (
     ("access-control-allow-methods", "GET, POST"),
-    ("access-control-allow-headers", "authorization, content-type, x-api-key, x-request-id"),
+    (
+        "access-control-allow-headers",
+        "authorization, content-type, x-api-key, x-request-id",
+    ),
     ("access-control-max-age", "600"),
 )
 
@@ -52,7 +56,9 @@ class App:
         started = monotonic()
         request = Request(scope, exchange)
         request.id = self._request_id(request)
-        name = _UNKNOWN
+        name, traces = _UNKNOWN, self.service.parts.tracing
+        if traces is not None:
+            traces.begin(request)
         try:
             if request.method == "OPTIONS" and request.headers.get("origin") in self._origins:
                 response = Response(204, b"", headers=_PREFLIGHT)
@@ -72,6 +78,8 @@ class App:
             text = "a defect of pullrisk; the log has it under this request_id"
             response = ProblemError(500, text).response(request.id)
         exchange.response_bytes(response.status, self._headers(request, response), response.body)
+        if traces is not None:
+            traces.end(request, route=name, status=response.status)
         self._record(request, response, name, monotonic() - started)
 
     def _route(self, request: Request) -> tuple[Route, str]:
@@ -143,6 +151,7 @@ class App:
                 bytes=len(response.body),
                 ms=round(seconds * 1000, 3),
                 key=request.key,
+                **ids(request),
             )
 
     def _count_one(self, name: str, status: int, seconds: float, size: int) -> None:

@@ -167,10 +167,10 @@ class Endpoints:
 
 def health_of(service: Service) -> shapes.Health:
     """What the service needs and has; the store is told of and not needed."""
-    model, lake, store = service.model, service.lake_fault, service.store_fault
+    model, lake, store = service.models.current, service.lake_fault, service.store_fault
     version = "none loaded" if model is None else model.version
-    if service.model_fault is not None:
-        version = f"{version}, the last good one: {service.model_fault}"
+    if service.models.fault is not None:
+        version = f"{version}, the last good one: {service.models.fault}"
     needed = [
         shapes.Check("model", model is not None, version),
         shapes.Check("histories", service.lake_seen, lake or "current"),

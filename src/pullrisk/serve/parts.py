@@ -13,6 +13,7 @@ from pullrisk.model.metadata import OperatingPoints
 from pullrisk.serve import shapes
 from pullrisk.serve.keys import Keys
 from pullrisk.serve.lastgood import LastGood
+from pullrisk.serve.tracing import Tracing
 
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
@@ -51,6 +52,7 @@ class Parts(msgspec.Struct, frozen=True):
     points: OperatingPoints | None = None
     secrets: "Secrets | None" = None
     last_good: LastGood | None = None
+    tracing: Tracing | None = None
 
 
 def warm(bundle: Bundle) -> None:

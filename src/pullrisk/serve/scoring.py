@@ -47,7 +47,8 @@ async def score(
         fetched = await _fetch(service, {pull.repository for pull in part})
         rows = await _rows(service, part)
         scorer = Scorer(bundle, service.parts.lake, points=service.parts.points, histories=fetched)
-        scored = scorer.score(part, now=now, explained=explained, rows=rows)
+        with service.part("score"):
+            scored = scorer.score(part, now=now, explained=explained, rows=rows)
         stale = service.lake_fault is not None
         known = {name: _history(held, now, stale=stale) for name, held in fetched.held.items()}
         found += [

@@ -161,7 +161,7 @@ def _listen(service: Service, tasks: set["asyncio.Task[Any]"]) -> None:
         service.log.info("draining")
 
     def swap() -> None:
-        task = asyncio.create_task(service.swap())
+        task = asyncio.create_task(service.models.swap())
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 

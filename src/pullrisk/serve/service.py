@@ -6,9 +6,10 @@ The lake, the store and the loading of models have a thread each; all else is on
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -18,14 +19,16 @@ from pullrisk.pulls.record import Pull
 from pullrisk.serve import shapes
 from pullrisk.serve.histories import Histories
 from pullrisk.serve.metrics import Metrics
+from pullrisk.serve.models import Models
 from pullrisk.serve.options import ServeOptions
-from pullrisk.serve.parts import LoadedModel, Parts, warm
+from pullrisk.serve.parts import LoadedModel, Parts
 
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
     from pullrisk.pulls.store import PullStore
 
 T = TypeVar("T")
+_UNTRACED: Final = nullcontext()
 
 
 class Service:
@@ -41,79 +44,29 @@ class Service:
     ) -> None:
         self.options, self.parts, self.metrics, self.log = options, parts, metrics, log
         self.histories = Histories(parts.lake, limit=options.histories)
-        self.model: LoadedModel | None = None
-        self.model_fault: str | None = None
+        self.models = Models(parts, metrics=metrics, log=log)
         self.draining = False
         self.lake_fault: str | None = "not looked at yet"
         self.lake_seen = False
         self.store_fault: str | None = None
         self._lake_thread = ThreadPoolExecutor(1, "lake")
         self._store_thread = ThreadPoolExecutor(1, "store")
-        self._model_thread = ThreadPoolExecutor(1, "model")
         self.schema_conflict: str | None = None
         self._retry_lake_at = self._retry_store_at = 0.0
 
     async def start(self) -> None:
         """Load the model and look at the lake. Raises ModelError, LakeError for a wrong schema."""
         self.parts.keys.refresh()
-        loop = asyncio.get_running_loop()
-        self._adopt(await loop.run_in_executor(self._model_thread, self._first_model))
+        await self.models.start()
         await self.refresh_lake()
         if (found := self.schema_conflict) is not None:
             raise LakeError(found, hint="run `pullrisk preprocess` with this version of pullrisk")
-        self._keep(self.loaded)
-
-    async def swap(self) -> bool:
-        """Load the model anew and warm it beside the present one, which stays if that fails."""
-        loop = asyncio.get_running_loop()
-        try:
-            model = await loop.run_in_executor(self._model_thread, self.parts.load_model)
-            await loop.run_in_executor(self._model_thread, warm, model.bundle)
-        except Exception as error:
-            self.metrics.swaps.labels("refused").inc()
-            self.log.error("model refused", error=str(error))
-            return False
-        self.model_fault = None
-        self._adopt(model)
-        self._keep(model)
-        return True
-
-    def _first_model(self) -> LoadedModel:
-        """The model of the settings, or the one that the worker before this one had."""
-        try:
-            return self.parts.load_model()
-        except PullriskError as error:
-            last_good = self.parts.last_good
-            found = None if last_good is None else last_good.load()
-            if found is None:
-                raise
-            self.model_fault = str(error.args[0])
-            self.log.error("model refused, the last good one serves", error=str(error))
-            return found
-
-    def _keep(self, model: LoadedModel) -> None:
-        """For the worker that may have to replace this one."""
-        if self.parts.last_good is not None and self.model_fault is None:
-            self.parts.last_good.keep(model)
-
-    def _adopt(self, model: LoadedModel) -> None:
-        warm(model.bundle)
-        before, self.model = self.model, model
-        if before is not None:
-            self.metrics.model.remove(*_labels(before))
-        self.metrics.model.labels(*_labels(model)).set(1)
-        self.metrics.swaps.labels("loaded").inc()
-        self.metrics.stale.labels("model").set(self.model_fault is not None)
-        self.log.info(
-            "model loaded", version=model.version, registered=model.registered, source=model.source
-        )
+        self.models.keep()
 
     @property
     def loaded(self) -> LoadedModel:
         """The model that answers; there is one once the service has started."""
-        if self.model is None:
-            raise RuntimeError("the service has not started")
-        return self.model
+        return self.models.loaded
 
     async def stored(self, references: Sequence[shapes.Reference]) -> list[Pull | None]:
         """Pulls of the store. Raises StoreError."""
@@ -129,7 +82,8 @@ class Service:
         if self.store_fault is not None and monotonic() < self._retry_store_at:
             raise StoreError(self.store_fault)
         try:
-            found = await self._patiently(self._store_thread, lambda: self._read_store(read))
+            with self.part("store"):
+                found = await self._patiently(self._store_thread, lambda: self._read_store(read))
         except (PullriskError, TimeoutError) as error:
             self.store_fault = self._told(error)
             self._retry_store_at = monotonic() + self.options.refresh
@@ -147,9 +101,15 @@ class Service:
             return read()
 
         try:
-            return await self._patiently(self._lake_thread, checked)
+            with self.part("lake"):
+                return await self._patiently(self._lake_thread, checked)
         except TimeoutError as error:
             raise LakeError(self._told(error)) from error
+
+    def part(self, name: str) -> AbstractContextManager[None]:
+        """A part of a request, which shows in its trace."""
+        tracing = self.parts.tracing
+        return _UNTRACED if tracing is None else tracing.part(name)
 
     async def _patiently(self, thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         future = asyncio.get_running_loop().run_in_executor(thread, work)
@@ -201,10 +161,13 @@ class Service:
 
     def close(self) -> None:
         """End the threads."""
-        for thread in (self._lake_thread, self._store_thread, self._model_thread):
+        for thread in (self._lake_thread, self._store_thread):
             thread.shutdown(wait=False, cancel_futures=True)
+        self.models.close()
         if self.parts.secrets is not None:
             self.parts.secrets.close()
+        if self.parts.tracing is not None:
+            self.parts.tracing.close()
 
     def _refresh_lake(self) -> None:
         lake = self.parts.lake
@@ -241,7 +204,3 @@ class Service:
             if one.as_of is not None:
                 age = (datetime.now(UTC) - one.as_of).total_seconds()
                 self.metrics.age.labels(repository).set(age)
-
-
-def _labels(model: LoadedModel) -> tuple[str, str, str]:
-    return model.version, model.bundle.metadata.schema_hash, model.registered or ""
