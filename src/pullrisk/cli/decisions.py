@@ -53,7 +53,7 @@ def outcome(decision: "Decision") -> str:
 def print_contest(contest: "Contest", first: str, second: str) -> None:
     """Two models side by side on the pulls that neither saw."""
     if not contest.pulls:
-        say("there is no matured pull request that neither model has seen")
+        say("no matured pull request is left to judge both: they saw it, or they give no risk")
         return
     say(
         f"{contest.pulls:,} matured pull requests of {contest.repositories} repositories that "

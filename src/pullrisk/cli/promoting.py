@@ -84,10 +84,10 @@ def answers(session: Session, reference: str) -> "Answers":
 def dataset(session: Session, *, days: float | None = None) -> "Dataset":
     """The session's lake, with outcomes."""
     from pullrisk.features import NAMES
-    from pullrisk.train.dataset import Dataset
+    from pullrisk.train.inputs import read_dataset
 
     maturity = session.settings.maturity_days if days is None else days
-    return Dataset.from_table(session.lake.table(), NAMES, maturity_days=maturity)
+    return read_dataset(session.lake.table(), NAMES, maturity_days=maturity)
 
 
 def whoami() -> str:

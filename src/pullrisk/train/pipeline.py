@@ -17,6 +17,7 @@ from pullrisk.train.dataset import Dataset
 from pullrisk.train.evaluate import Options, evaluate
 from pullrisk.train.gate import Decision
 from pullrisk.train.injections import Read, inject
+from pullrisk.train.inputs import oddities, read_dataset
 from pullrisk.train.lineage import lineage
 from pullrisk.train.mlflow_client import RegistryError
 from pullrisk.train.options import GateOptions
@@ -73,7 +74,7 @@ def train_model(  # noqa: PLR0913  (one keyword per collaborator)
     """
     settings, tracking = settings or TrainSettings(), tracking or Tracking.local(home)
     source = dict(source or {})
-    dataset = Dataset.from_table(table, NAMES, maturity_days=settings.maturity_days)
+    dataset = read_dataset(table, NAMES, maturity_days=settings.maturity_days)
     trained = train(
         dataset,
         FEATURES,
@@ -83,6 +84,7 @@ def train_model(  # noqa: PLR0913  (one keyword per collaborator)
         start=start,
         progress=progress,
     )
+    trained = replace(trained, notes=(*trained.notes, *oddities(dataset)))
     evaluation = _evaluate(trained.bundle, dataset, read, Options(), progress=progress)
     record = RunRecord(
         settings=msgspec.to_builtins(settings),
@@ -130,7 +132,7 @@ def evaluate_bundle(
 ) -> Evaluation:
     """Judge a model on the pulls of the lake's table that are later than its training."""
     days = bundle.metadata.facts.maturity_days
-    dataset = Dataset.from_table(table, NAMES, maturity_days=days)
+    dataset = read_dataset(table, NAMES, maturity_days=days)
     return _evaluate(bundle, dataset, read, options or Options(), progress=progress)
 
 
