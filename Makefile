@@ -16,7 +16,7 @@ GENERAL_DATA ?= ../shared/data/github
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types contracts check format docs model-card clean distclean \
-	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-tables bench-cli loadtest drill bench-serve bench-stores bench-vault general-model bench-monitor model-pin \
+	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-category bench-tables bench-cli loadtest drill bench-serve bench-stores bench-vault general-model bench-monitor model-pin \
 	test-stage promote-dry-run
 
 help: ## List every command
@@ -134,6 +134,9 @@ bench-tables: $(STAMP) ## Measure: the network on public labelled tables, or TAB
 
 bench-monitor: $(STAMP) ## Measure: how often monitoring speaks of drift, real, none and injected
 	@$(BIN)/python benchmarks/monitor.py
+
+bench-category: $(STAMP) ## Measure: macro-F1 of categories beside the rules
+	@$(BIN)/python benchmarks/category.py
 
 bench-vault: $(STAMP) ## Measure: what secrets from Vault cost at start-up
 	@$(BIN)/python benchmarks/vault.py

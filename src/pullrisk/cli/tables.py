@@ -44,6 +44,12 @@ def print_evaluation(evaluation: "Evaluation") -> None:
         )
     if evaluation.novelty:
         _print_novelty(evaluation)
+    if evaluation.categories:
+        told = evaluation.categories
+        say(
+            f"category: macro-F1 {_interval(told.macro_f1)} on {told.pulls:,} pull requests that "
+            f"state one, prefix hidden; rules {_interval(told.rules_macro_f1)}"
+        )
     for note in evaluation.notes:
         warn(f"note: {note}")
 
@@ -63,15 +69,33 @@ def print_scores(scored: Sequence["Scored"]) -> None:
     """Scored pulls in the order given, each with its reasons."""
     if is_terminal():
         columns: tuple[str, ...] = ("risk", "band", "novelty", "pull request", "why")
-        rows = [[*_answers(one), f"{_name(one)}\n{one.title}", _why(one)] for one in scored]
+        rows = [[*_answers(one), _described(one), _why(one)] for one in scored]
     else:
-        columns = ("pull request", "risk", "band", "novelty", "title", "why")
-        rows = [[_name(one), *_answers(one), one.title, _why(one)] for one in scored]
+        columns = ("pull request", "risk", "band", "novelty", "category", "pattern", "title", "why")
+        rows = [
+            [_name(one), *_answers(one), _category(one), one.pattern or "", one.title, _why(one)]
+            for one in scored
+        ]
     print_table(columns, rows, right=("risk", "novelty"))
 
 
 def _name(one: "Scored") -> str:
     return f"{one.repository}#{one.number}"
+
+
+def _category(one: "Scored") -> str:
+    """`fix`; with its probability where the network, not the pull itself, says so."""
+    if one.category is None:
+        return ""
+    sure = "" if one.category.source != "network" else f" {100 * one.category.probability:.0f} %"
+    return f"{one.category.name}{sure}"
+
+
+def _described(one: "Scored") -> Text:
+    """Number, title, and in dim letters the kind of work."""
+    kind = " · ".join(filter(None, (_category(one), one.pattern)))
+    text = Text(f"{_name(one)}\n{one.title}")
+    return text.append(f"\n{kind}", "dim") if kind else text
 
 
 def _answers(one: "Scored") -> list[str | Text]:

@@ -7,6 +7,7 @@ taken away is all that the network may see of a title, or it would learn to read
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 CATEGORIES: Final = (
@@ -92,6 +93,7 @@ class Stated(NamedTuple):
     title: str
 
 
+@lru_cache(maxsize=256)
 def stated(title: str) -> Stated:
     """Read the prefix of a title and take it away; other tags before it (`[5.x]`) stay."""
     for pattern, name in ((_REVERT, "revert"), (_RELEASE, "release")):

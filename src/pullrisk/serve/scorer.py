@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.features import NAMES, RepositoryHistory
+from pullrisk.features.said import Said, said_of
 from pullrisk.model.bundle import Band, Bundle, Scores
+from pullrisk.model.category_answers import Category, answers
 from pullrisk.model.explain import Explanation, explain
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.pulls.record import Pull
@@ -43,7 +45,7 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
     `risk` is a probability, `percentile` the per cent of the repository's pulls with a lower
     one, `novelty` the percentile (0..100) of the reconstruction error
     `novelty_error` among the repository's pulls; `as_of` is the moment whose knowledge the
-    features hold.
+    features hold. `category` and `pattern` are None where the model tells none.
     """
 
     repository: str
@@ -60,6 +62,8 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
     percentile: float | None
     novelty: float
     novelty_error: float
+    category: Category | None = None
+    pattern: str | None = None
     explanation: Explanation | None = None
 
 
@@ -133,15 +137,19 @@ class Scorer:
             else:
                 matrix[place], basis = row, "row"
             bases.append(basis)
-        scores = self.bundle.score(matrix, repository, points=self.points)
+        said = [*map(said_of, pulls)]
+        scores = self.bundle.score(matrix, repository, points=self.points, said=said)
         why: list[Explanation | None] = [None] * len(pulls)
         if explained:
             own = None if scores.risk is None else (scores.risk, scores.novelty_error)
             why = list(explain(self.bundle, matrix, repository, points=self.points, known=own))
-        answers = _answers(self.bundle, scores, repository)
+        numbers = _answers(self.bundle, scores, repository)
+        work = _work(self.bundle, scores, said)
         return [
-            _scored(pull, answer, basis=basis, now=now, why=reason)
-            for pull, answer, basis, reason in zip(pulls, answers, bases, why, strict=True)
+            _scored(pull, answer, work=kind, basis=basis, now=now, why=reason)
+            for pull, answer, kind, basis, reason in zip(
+                pulls, numbers, work, bases, why, strict=True
+            )
         ]
 
     def _live(self, pull: Pull, now: datetime) -> tuple[list[float], Basis]:
@@ -179,8 +187,30 @@ def _answers(bundle: Bundle, scores: Scores, repository: str) -> Iterator[_Answe
     return zip(risk, bands, percentile, *novelty, strict=True)
 
 
+_Work: TypeAlias = tuple[Category | None, str | None]
+
+
+def _work(bundle: Bundle, scores: Scores, said: Sequence[Said]) -> list[_Work]:
+    """Category and pattern of each pull."""
+    metadata = bundle.metadata
+    categories: Sequence[Category | None] = [None] * len(said)
+    patterns: Sequence[str | None] = [None] * len(said)
+    if scores.category is not None:
+        categories = answers(metadata.categories, scores.category, said)
+    if metadata.patterns is not None:
+        each = metadata.patterns.each
+        patterns = [each[place].name for place in metadata.patterns.of(scores.code).tolist()]
+    return list(zip(categories, patterns, strict=True))
+
+
 def _scored(
-    pull: Pull, answer: _Answer, *, basis: Basis, now: datetime, why: Explanation | None
+    pull: Pull,
+    answer: _Answer,
+    *,
+    work: _Work,
+    basis: Basis,
+    now: datetime,
+    why: Explanation | None,
 ) -> Scored:
     risk, band, percentile, novelty, error = answer
     return Scored(
@@ -198,6 +228,8 @@ def _scored(
         percentile=percentile,
         novelty=novelty,
         novelty_error=error,
+        category=work[0],
+        pattern=work[1],
         explanation=why,
     )
 

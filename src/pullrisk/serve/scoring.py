@@ -134,6 +134,8 @@ def _answer(one: Scored, history: shapes.History, *, unreachable: bool) -> shape
         as_of=one.as_of,
         basis=basis,
         history=history,
+        category=one.category,
+        pattern=one.pattern,
         risk_reasons=why.risk if why else None,
         novelty_reasons=why.novelty if why else None,
         counterfactual=why.counterfactual if why else None,

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from pullrisk.model.bundle import Band
+from pullrisk.model.category_answers import Category
 from pullrisk.model.explain import Counterfactual, Reason
 
 Basis = Literal["row", "history", "later history", "no history", "history unreachable"]
@@ -52,7 +53,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 
     `percentile` is the share of the repository's pull requests with a lower risk, `novelty`
     that with a lower reconstruction error, both in per cent. `as_of` is the moment whose
-    knowledge the features hold, `basis` where they came from.
+    knowledge the features hold, `basis` where they came from. `category` is the kind of work,
+    `pattern` the named cluster of like pull requests; null where the model tells none.
     """
 
     repository: str
@@ -69,6 +71,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     as_of: datetime
     basis: Basis
     history: History
+    category: Category | None = None
+    pattern: str | None = None
     risk_reasons: tuple[Reason, ...] | None = None
     novelty_reasons: tuple[Reason, ...] | None = None
     counterfactual: Counterfactual | None = None

@@ -86,6 +86,28 @@ class Novelty(msgspec.Struct, frozen=True):
     difference: dict[str, Interval]
 
 
+class CategoryFigures(msgspec.Struct, frozen=True):
+    """How well one category is told: `pulls` that state it, F1 of the model and of the rules."""
+
+    category: str
+    pulls: int
+    f1: Interval
+    rules_f1: Interval
+
+
+class Categories(msgspec.Struct, frozen=True):
+    """How well categories are told, on `pulls` that state one; `difference` is paired."""
+
+    pulls: int
+    macro_f1: Interval
+    rules_macro_f1: Interval
+    difference: Interval
+    accuracy: float
+    rules_accuracy: float
+    expected_calibration_error: float
+    each: list[CategoryFigures]
+
+
 class RepositoryFigures(msgspec.Struct, frozen=True):
     """One repository's test window; AUC is None where all its pulls are of one class."""
 
@@ -153,6 +175,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     segments: list[Segment] = []
     costs: list[Cost] = []
     notes: list[str]
+    categories: Categories | None = None
 
     def flat(self) -> dict[str, float]:
         """Our own figures as `name → value`, for a tracking server."""
@@ -173,6 +196,9 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         found |= _novelty_figures(self.novelty)
         alarm = msgspec.structs.asdict(self.alarm) if self.alarm else {}
         found |= {f"novelty_alarm_{name}": value for name, value in alarm.items()}
+        if self.categories:
+            found["category_macro_f1"] = self.categories.macro_f1.value
+            found["category_macro_f1_of_rules"] = self.categories.rules_macro_f1.value
         return {name: value for name, value in found.items() if value is not None}
 
 
