@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from novelty_peers import AUTOENCODER, ECOD, pyod_peers
 from pullrisk.features.schema import Feature
 from pullrisk.model.network import Noise, Shape
 from pullrisk.model.scaling import Scaling, infer_features
@@ -79,8 +80,8 @@ def models() -> dict[str, Model]:
         "gradient boosting": _boosting,
         "random forest": _forest,
         "IsolationForest": _isolation,
-        "PyOD AutoEncoder": _pyod_autoencoder,
-        "PyOD ECOD": _pyod_ecod,
+        AUTOENCODER: _pyod(AUTOENCODER),
+        ECOD: _pyod(ECOD),
         OUR_ERROR: our_error,
     }
 
@@ -150,20 +151,8 @@ def _isolation(part: Part, seed: int) -> Scores:
     return -np.asarray(forest.score_samples(part.later), np.float64)
 
 
-def _pyod_autoencoder(part: Part, seed: int) -> Scores:
-    from pyod.models.auto_encoder import AutoEncoder
-
-    detector = AutoEncoder(batch_size=256, random_state=seed, verbose=0)
-    detector.fit(_some(part, seed).astype(np.float64))
-    return np.asarray(detector.decision_function(part.later.astype(np.float64)), np.float64)
-
-
-def _pyod_ecod(part: Part, seed: int) -> Scores:
-    from pyod.models.ecod import ECOD
-
-    detector = ECOD()
-    detector.fit(_some(part, seed).astype(np.float64))
-    return np.asarray(detector.decision_function(part.later.astype(np.float64)), np.float64)
+def _pyod(name: str) -> Model:
+    return lambda part, seed: pyod_peers(part.x, seed=seed, only=(name,))[name](part.later)
 
 
 def _some(part: Part, seed: int) -> Matrix:
