@@ -21,7 +21,9 @@ from delivery.stages import MANIFESTS, image_name
 ALWAYS: Final = ("images/base.env", ".dockerignore")
 """What shapes every image without standing in a Dockerfile, besides the program that builds it."""
 BUILDER: Final = "images/build.py"
-_IMPORTED: Final = re.compile(r"^(?:import|from) (\w+)", re.MULTILINE)
+_IMPORTED: Final = re.compile(
+    r"^(?:from images import ([\w, ]+)|(?:import|from) (?:images\.)?(\w+))", re.MULTILINE
+)
 PROJECT: Final = "pyproject.toml"
 _EXTRA: Final = re.compile(r"^pullrisk\[([\w, -]+)\]")
 
@@ -114,7 +116,8 @@ def _builder(repository: Repository, commit: str, tree: Mapping[str, str]) -> se
         path = waiting.pop()
         if path in tree and path not in found:
             found.add(path)
-            names = _IMPORTED.findall(repository.show(commit, path) or "")
+            found_names = _IMPORTED.findall(repository.show(commit, path) or "")
+            names = (name for pair in found_names for name in re.findall(r"\w+", " ".join(pair)))
             waiting += [f"images/{name}.py" for name in names]
     return found
 

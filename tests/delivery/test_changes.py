@@ -63,8 +63,11 @@ def test_of_pyproject_only_what_the_stage_installs_counts(
     assert built(world, world.push({"pyproject.toml": text.replace(old, new)})) == stages
 
 
-def test_a_module_that_a_builder_imports_counts_with_it(world: World) -> None:
-    world.push({"images/build.py": "import engine\n", "images/engine.py": "A = 1\n"})
+@pytest.mark.parametrize(
+    "line", ["import engine", "from images import bases, engine", "from images.engine import find"]
+)
+def test_a_module_that_a_builder_imports_counts_with_it(world: World, line: str) -> None:
+    world.push({"images/build.py": f"{line}\n", "images/engine.py": "A = 1\n"})
     repository, commit = Repository(world.clone), world.tip("HEAD")
     assert "images/engine.py" in stage_inputs(repository, commit, "data-fetch").parts
 
