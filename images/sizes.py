@@ -1,0 +1,51 @@
+"""Print the size of the image of each stage at a commit, beside what it may be."""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from images.build import REGISTRY, STAGES, git
+from images.engine import EngineError, find
+
+MEGABYTE = 1_000_000
+LIMITS = {"data-fetch": 250, "model-serving": 350}
+"""Megabytes that an image may have, unpacked."""
+
+
+def main() -> int:
+    """A table or JSON; 1 where an image is too large or missing."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tag", help="(the commit of HEAD)")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    try:
+        found = sizes(options.tag or git("rev-parse", "HEAD"))
+    except (EngineError, subprocess.CalledProcessError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps(found, indent=2))
+    else:
+        for stage, size in found.items():
+            limit = f"of {LIMITS[stage]} MB" if stage in LIMITS else ""
+            print(f"{stage:<18} {size:>7.1f} MB {limit}".rstrip())
+    return int(any(found[stage] > most for stage, most in LIMITS.items()))
+
+
+def sizes(tag: str) -> dict[str, float]:
+    """Stage → megabytes, unpacked. Raises EngineError where an image is missing."""
+    engine = find()
+    return {
+        stage: round(
+            int(engine.inspect("image", f"{REGISTRY}/{stage}:{tag}")["Size"]) / MEGABYTE, 1
+        )
+        for stage in STAGES
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
