@@ -15,6 +15,7 @@ from pullrisk.pulls.store import PullStore
 from pullrisk.report import charts
 from pullrisk.report.drivers import drivers
 from pullrisk.report.page import Contents, Outcome, Riskiest
+from pullrisk.report.patterns import pattern_map
 from pullrisk.serve.scorer import Scored, Scorer
 from pullrisk.train.dataset import MICROSECONDS_PER_DAY, UNKNOWN, Dataset
 from pullrisk.train.report import Evaluation
@@ -53,6 +54,7 @@ def build(
         distribution=_distribution(bundle, dataset),
         drivers=by_feature,
         families=by_family,
+        patterns=pattern_map(bundle, dataset),
         riskiest=[
             Riskiest(one, outcomes.of(one)) for one in riskiest_recent(scorer, store, now=now)
         ],

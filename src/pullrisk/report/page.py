@@ -13,6 +13,7 @@ from pullrisk.errors import InputError, MissingExtraError
 from pullrisk.model.metadata import Facts
 from pullrisk.report.charts import BASELINES
 from pullrisk.report.drivers import Driver
+from pullrisk.report.patterns import PatternMap
 from pullrisk.report.svg import percent
 from pullrisk.serve.scorer import Scored
 from pullrisk.train.report import OURS, Evaluation, Interval
@@ -60,6 +61,7 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     distribution: str | None
     drivers: Sequence[Driver]
     families: Sequence[Driver]
+    patterns: PatternMap | None
     riskiest: Sequence[Riskiest]
 
 

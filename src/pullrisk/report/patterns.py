@@ -1,0 +1,136 @@
+"""The map of patterns: where pulls lie in the network's code, and the risk of each cluster."""
+
+from html import escape
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pullrisk.model.bundle import Bundle
+from pullrisk.model.patterns import Patterns
+from pullrisk.report.svg import percent
+from pullrisk.train.dataset import UNKNOWN, Dataset
+
+_WIDTH: Final = 1_100
+_HEIGHT: Final = 520
+_MARGIN: Final = 46
+_MOST_ROWS: Final = 50_000
+_MOST_DOTS: Final = 1_500
+_LEAST_RADIUS: Final = 11.0
+_LARGEST_RADIUS: Final = 44.0
+
+
+class PatternFigures(msgspec.Struct, frozen=True):
+    """A pattern in the report; `number` is its mark on the map.
+
+    `share` is that of all pulls, `risk` the mean predicted one (None without a risk), `reverted`
+    the share of its `matured` pulls that really were (None where there is no such pull).
+    """
+
+    number: int
+    name: str
+    share: float
+    risk: float | None
+    matured: int
+    reverted: float | None
+
+
+class PatternMap(msgspec.Struct, frozen=True):
+    """The map as SVG, and every pattern's figures, the riskiest first."""
+
+    picture: str
+    each: list[PatternFigures]
+
+
+def pattern_map(bundle: Bundle, dataset: Dataset) -> PatternMap | None:
+    """Measure the patterns on the dataset's pulls (some, evenly chosen, where there are many).
+
+    None for a model without patterns.
+    """
+    patterns = bundle.metadata.patterns
+    if patterns is None:
+        return None
+    part = dataset.take(np.arange(0, len(dataset), -(-len(dataset) // _MOST_ROWS)))
+    risk, _, code = bundle.raw(part.x)
+    of, labels = patterns.of(code), part.labels()
+    each = [
+        _figures(number, pattern.name, of == number - 1, labels, _known(bundle, risk))
+        for number, pattern in enumerate(patterns.each, 1)
+    ]
+    picture = _picture(patterns, each, patterns.on_map(code), labels)
+    return PatternMap(picture, sorted(each, key=lambda one: -_weight(one)))
+
+
+def _known(bundle: Bundle, risk: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    return risk if bundle.metadata.risk_available else None
+
+
+def _figures(
+    number: int,
+    name: str,
+    rows: NDArray[np.bool_],
+    labels: NDArray[np.int8],
+    risk: NDArray[np.float64] | None,
+) -> PatternFigures:
+    known = rows & (labels != UNKNOWN)
+    return PatternFigures(
+        number=number,
+        name=name,
+        share=float(rows.mean()),
+        risk=float(risk[rows].mean()) if risk is not None and rows.any() else None,
+        matured=int(known.sum()),
+        reverted=float((labels[known] == 1).mean()) if known.any() else None,
+    )
+
+
+def _weight(one: PatternFigures) -> float:
+    return one.risk if one.risk is not None else one.reverted or 0.0
+
+
+def _picture(
+    patterns: Patterns,
+    each: list[PatternFigures],
+    places: NDArray[np.float32],
+    labels: NDArray[np.int8],
+) -> str:
+    centres = np.array([one.centre for one in patterns.each], np.float32)
+    low, high = np.quantile(places, (0.005, 0.995), axis=0)
+    scale = np.array([_WIDTH - 2 * _MARGIN, _HEIGHT - 2 * _MARGIN]) / np.maximum(high - low, 1e-9)
+
+    def drawn(points: NDArray[np.float32]) -> list[list[float]]:
+        inside = np.clip(points, low, high)
+        found: list[list[float]] = (_MARGIN + (inside - low) * scale).tolist()
+        return found
+
+    step = max(1, len(places) // _MOST_DOTS)
+    dots = zip(drawn(places[::step]), labels[::step].tolist(), strict=True)
+    most = max((_weight(one) for one in each), default=0.0) or 1.0
+    middles = zip(drawn(patterns.on_map(centres)), each, strict=True)
+    return (
+        f'<svg class="plot map" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+        'aria-label="Map of patterns. Each circle is a pattern; the table below gives the risk '
+        f'of each.">{"".join(_dot(x, y, label) for (x, y), label in dots)}'
+        f"{''.join(_circle(x, y, one, most) for (x, y), one in middles)}</svg>"
+    )
+
+
+def _dot(x: float, y: float, label: int) -> str:
+    kind = "reverted" if label == 1 else "clean"
+    radius = 2.6 if label == 1 else 1.6
+    return f'<circle class="pull {kind}" cx="{x:.0f}" cy="{y:.0f}" r="{radius}"/>'
+
+
+def _circle(x: float, y: float, one: PatternFigures, most: float) -> str:
+    """A pattern's circle: its area is the share of pulls, its colour the risk."""
+    radius = _LEAST_RADIUS + (_LARGEST_RADIUS - _LEAST_RADIUS) * min(3 * one.share, 1.0) ** 0.5
+    tip = f"{one.name}: {percent(one.share)} of the pull requests"
+    if one.risk is not None:
+        tip += f", risk {percent(one.risk)}"
+    if one.reverted is not None:
+        tip += f", reverted {percent(one.reverted)}"
+    return (
+        f'<g class="pattern"><circle cx="{x:.0f}" cy="{y:.0f}" r="{radius:.0f}" '
+        f'fill-opacity="{0.08 + 0.62 * _weight(one) / most:.2f}"><title>{escape(tip)}</title>'
+        f'</circle><text x="{x:.0f}" y="{y + 5:.0f}" text-anchor="middle">{one.number}</text></g>'
+    )
