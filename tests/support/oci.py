@@ -182,6 +182,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._answer(400)
             self.state.blobs[named] = body
             return self._answer(201, headers={"Docker-Content-Digest": named})
+        if self.command == "DELETE":
+            return self._answer(202 if self.state.blobs.pop(rest, None) else 404)
         data = self.state.blobs.get(rest)
         return self._answer(404) if data is None else self._answer(200, data)
 
