@@ -18,7 +18,7 @@ GENERAL_DATA ?= ../shared/data/github
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types contracts check format docs model-card clean distclean \
-	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-category bench-tables bench-cli loadtest drill bench-serve bench-stores bench-vault general-model bench-monitor model-pin \
+	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-category bench-tables bench-cli loadtest drill drill-secrets bench-serve bench-stores bench-vault general-model bench-monitor model-pin \
 	test-stage promote-dry-run images images-size test-images
 
 help: ## List every command
@@ -164,7 +164,11 @@ loadtest: $(STAMP) ## Load the bundled model with Locust; LOADTEST=--soak for 30
 drill: $(STAMP) ## Switch blue and green behind a proxy, under load: no failed request
 	@$(BIN)/python benchmarks/drill.py
 
-bench-serve: $(STAMP) ## Measure: the service beside its peers, like for like
+drill-secrets: $(STAMP) ## Rotate API keys, MongoDB's password and Vault's token 50 times under load
+	@PULLRISK_TEST_ROTATIONS=50 $(BIN)/python -m pytest --timeout 1800 \
+		tests/secrets/test_serving.py -k rotations
+
+bench-serve: $(STAMP) ## Measure: the service beside its peers, like for like (needs Debian's wrk)
 	@$(BIN)/python benchmarks/serve.py
 
 clean: ## Remove caches and the demo's results
