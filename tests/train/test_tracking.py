@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,6 +12,7 @@ from pullrisk.errors import ModelError
 from pullrisk.model.bundle import Bundle
 from pullrisk.progress import Silent
 from pullrisk.train.evaluate import Options, evaluate
+from pullrisk.train.registry import versions
 from pullrisk.train.report import Evaluation
 from pullrisk.train.tracking import (
     RunRecord,
@@ -22,6 +24,7 @@ from pullrisk.train.tracking import (
 )
 from pullrisk.train.training import TrainSettings
 from support.tables import NAMES, SCHEMA
+from support.tracking import fresh_tracking
 from support.training import shared_training
 
 
@@ -97,10 +100,12 @@ def test_the_registered_model_has_its_signature_and_scores_through_pyfunc(
     finally:
         mlflow.set_tracking_uri("")
     assert model.metadata.signature.inputs.inputs[0].shape == (-1, len(NAMES))
-    assert [spec.name for spec in model.metadata.signature.outputs.inputs] == [
-        "risk", "novelty_error", "code",
-    ]  # fmt: skip
     data, trained = shared_training()
+    code = trained.bundle.raw(data.x[:1])[2]
+    outputs = {spec.name: spec.shape for spec in model.metadata.signature.outputs.inputs}
+    assert {name: outputs[name] for name in ("risk", "novelty_error", "code")} == {
+        "risk": (-1,), "novelty_error": (-1,), "code": (-1, code.shape[1]),
+    }  # fmt: skip
     found = model.predict({"x": data.x[:5]})
     np.testing.assert_allclose(found["risk"], trained.bundle.raw(data.x[:5])[0], atol=1e-6)
 
@@ -150,3 +155,19 @@ def test_a_downloaded_model_loads(
 ) -> None:
     assert tracked
     assert Bundle.load(download(tracking, "@challenger", tmp_path), schema_hash=SCHEMA).metadata
+
+
+def test_a_signature_that_mlflow_loses_is_an_error_and_nothing_is_registered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evaluation: Evaluation
+) -> None:
+    """What happens in mlflow issue 25593: saved without an error, and without the signature."""
+    mlflow, log_model = import_mlflow(), import_mlflow().onnx.log_model
+
+    def lossy(model: object, **options: Any) -> Any:
+        return log_model(model, **options | {"signature": None})
+
+    monkeypatch.setattr(mlflow.onnx, "log_model", lossy)
+    tracking = fresh_tracking(tmp_path)
+    with pytest.raises(ModelError, match="without its signature"):
+        track(tracking, shared_training()[1].bundle, record(evaluation))
+    assert versions(tracking) == []

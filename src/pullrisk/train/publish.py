@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
 
-import numpy as np
-
 from pullrisk.model.bundle import Bundle
 from pullrisk.redaction import REDACTOR
 from pullrisk.train.mlflow_client import RegistryError
@@ -17,7 +15,6 @@ DIGEST: Final = "bundle_sha256"
 RISK: Final = "risk"
 """The tag of a version that says whether it gives a risk: `available` or `unavailable`."""
 _REQUIREMENTS: Final = ("numpy", "onnx", "onnxruntime")
-_OUTPUTS: Final = ("risk", "novelty_error", "code")
 
 
 def publish(mlflow: Any, client: Any, bundle: Bundle, *, tags: Mapping[str, str]) -> str:  # noqa: ANN401  (mlflow has no types)
@@ -27,15 +24,18 @@ def publish(mlflow: Any, client: Any, bundle: Bundle, *, tags: Mapping[str, str]
     """
     import onnx
 
+    model = onnx.load_from_string(bundle.data)
+    signature = _signature(model)
     info = mlflow.onnx.log_model(
-        onnx.load_from_string(bundle.data),
+        model,
         name="model",
-        signature=_signature(bundle),
+        signature=signature,
         save_as_external_data=False,  # one file, which `download` gives back
         pip_requirements=list(_REQUIREMENTS),
+        onnx_execution_providers=["CPUExecutionProvider"],
         metadata={"schema_hash": bundle.metadata.schema_hash},
     )
-    _require_signature(mlflow, bundle, info)
+    _require_signature(mlflow, signature, info)
     risk = "available" if bundle.metadata.risk_available else "unavailable"
     tags = {**tags, DIGEST: digest(bundle), RISK: risk}
     version = _register(client, info, REDACTOR.mapping(tags))
@@ -54,10 +54,10 @@ def known(client: Any) -> Any:  # noqa: ANN401
     return client.get_registered_model(MODEL_NAME) if found else None
 
 
-def _require_signature(mlflow: Any, bundle: Bundle, info: Any) -> None:  # noqa: ANN401
-    """Read the signature back from where it was saved, and compare it with the bundle."""
+def _require_signature(mlflow: Any, signature: Any, info: Any) -> None:  # noqa: ANN401
+    """Read the signature back from where it was saved, and compare it with what was given."""
     saved = mlflow.models.get_model_info(info.model_uri).signature
-    if saved is None or saved != _signature(bundle):
+    if saved is None or saved != signature:
         raise RegistryError(
             f"MLflow saved the model {info.model_uri} "
             + ("without its signature" if saved is None else f"with another signature: {saved}"),
@@ -82,17 +82,24 @@ def _register(client: Any, info: Any, tags: Mapping[str, object]) -> str:  # noq
     return str(version.version)
 
 
-def _signature(bundle: Bundle) -> Any:  # noqa: ANN401
+def _signature(model: Any) -> Any:  # noqa: ANN401
+    """The graph's inputs and outputs; an input that may be left out is not asked for."""
     from mlflow.models import ModelSignature
-    from mlflow.types import Schema, TensorSpec
+    from mlflow.types import Schema
 
-    row = np.zeros((1, len(bundle.metadata.features)), np.float32)
-    code = bundle.raw(row)[2].shape[1]
-    single = np.dtype(np.float32)
-    shapes = ((-1,), (-1,), (-1, code))
-    outputs = [
-        TensorSpec(single, shape, name) for name, shape in zip(_OUTPUTS, shapes, strict=True)
-    ]
+    defaults = {constant.name for constant in model.graph.initializer}
+    wanted = [one for one in model.graph.input if one.name not in defaults]
     return ModelSignature(
-        inputs=Schema([TensorSpec(single, (-1, row.shape[1]), "x")]), outputs=Schema(outputs)
+        inputs=Schema([_spec(one) for one in wanted]),
+        outputs=Schema([_spec(one) for one in model.graph.output]),
     )
+
+
+def _spec(value: Any) -> Any:  # noqa: ANN401
+    """One tensor; -1 for a dimension that is as long as there are rows."""
+    from mlflow.types import TensorSpec
+    from onnx.helper import tensor_dtype_to_np_dtype
+
+    kind = value.type.tensor_type
+    shape = tuple(-1 if each.dim_param else each.dim_value for each in kind.shape.dim)
+    return TensorSpec(tensor_dtype_to_np_dtype(kind.elem_type), shape, value.name)
