@@ -7,8 +7,13 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Final
 
 from delivery.errors import InputError
+
+_COMMANDS: Final = re.compile(r'io\.pullrisk\.commands="([^"]*)"')
+"""Commands that others than manifests start in the image, as Spark does with executors."""
+_RUN: Final = ("ENTRYPOINT", "CMD", "LABEL")
 
 
 @dataclass(frozen=True)
@@ -47,14 +52,16 @@ class Dockerfile:
         return frozenset(re.findall(r"[\w-]+", text))
 
     def command(self) -> tuple[str, ...]:
-        """ENTRYPOINT and CMD of the last stage, in one list."""
+        """ENTRYPOINT, CMD and the label of further commands of the last stage, in one list."""
         last: dict[str, tuple[str, ...]] = {}
         for word, rest in self.instructions:
             if word == "FROM":
                 last = {}
             elif word in {"ENTRYPOINT", "CMD"}:
                 last[word] = tuple(_words(rest))
-        return last.get("ENTRYPOINT", ()) + last.get("CMD", ())
+            elif word == "LABEL" and (more := _COMMANDS.search(rest)):
+                last[word] = tuple(more[1].split())
+        return tuple(word for name in _RUN for word in last.get(name, ()))
 
 
 def matching(pattern: str, paths: Iterable[str]) -> set[str]:

@@ -38,6 +38,8 @@ ARG CREATED
 ARG VERSION
 ARG BASE_NAME
 ARG BASE_DIGEST
+# Spark starts executors by itself; delivery/ has to know what the image runs.
+LABEL io.pullrisk.commands="preprocess executor"
 LABEL org.opencontainers.image.title="pullrisk spark-preprocess" \
       org.opencontainers.image.description="The pull store replayed into the lake by Spark: driver and executors" \
       org.opencontainers.image.licenses="Apache-2.0" \

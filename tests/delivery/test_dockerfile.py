@@ -23,6 +23,8 @@ COPY src ./src
 HEALTHCHECK CMD ["python3", "-c", "pass"]
 ENTRYPOINT ["python3", "-m", "pullrisk"]
 CMD ["serve", "--help"]
+LABEL io.pullrisk.commands="serve executor"
+LABEL org.opencontainers.image.title="title"
 """
 
 
@@ -40,7 +42,7 @@ def test_sources_are_what_comes_from_the_builds_folder() -> None:
 
 def test_the_command_is_that_of_the_last_stage() -> None:
     words = Dockerfile.parse(TEXT).command()
-    assert words == ("python3", "-m", "pullrisk", "serve", "--help")
+    assert words == ("python3", "-m", "pullrisk", "serve", "--help", "serve", "executor")
 
 
 def test_words_of_what_is_run_hold_the_extras() -> None:
