@@ -14,12 +14,18 @@ _HOST: Final = ("hostNetwork", "hostPID", "hostIPC")
 def check(objects: Sequence[Object]) -> Iterator[Violation]:
     """Every pod, and the namespace that enforces the standard."""
     for pod in pods(objects):
-        for why in (*_pod(pod), *(w for one in pod.containers for w in _container(pod, one))):
-            yield Violation(RULE, pod.where, why)
+        yield from (Violation(RULE, pod.where, why) for why in faults(pod))
     for one in of_kind(objects, "Namespace"):
         labels = one["metadata"].get("labels", {})
         if labels.get("pod-security.kubernetes.io/enforce") != "restricted":
             yield Violation(RULE, "Namespace", "does not enforce the restricted standard")
+
+
+def faults(pod: Pod) -> Iterator[str]:
+    """What one pod does that it must not."""
+    yield from _pod(pod)
+    for one in pod.containers:
+        yield from _container(one)
 
 
 def _pod(pod: Pod) -> Iterator[str]:
@@ -43,7 +49,7 @@ def _pod(pod: Pod) -> Iterator[str]:
             yield f"volume {volume['name']} may fill the node"
 
 
-def _container(pod: Pod, one: Object) -> Iterator[str]:
+def _container(one: Object) -> Iterator[str]:
     context: dict[str, Any] = one.get("securityContext", {})
     if context.get("privileged") or context.get("allowPrivilegeEscalation") is not False:
         yield "may gain privileges"

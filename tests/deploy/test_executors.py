@@ -1,0 +1,210 @@
+"""components/spark-executors: Spark's own pods, made by the real driver and run as processes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import kubernetes_validate
+import pytest
+
+pytest.importorskip("pyspark", reason="the extra spark is not installed")
+
+from pullrisk.pulls.record import parse_rest
+from support.deploy import network, security
+from support.deploy.manifests import Object, Pod, of_kind, pods, render_with
+from support.deploy.pods_api import PodsApi
+from support.deploy.program import read_settings, settings_text
+from support.deploy.references import executors
+from support.deploy.schema import OLDEST
+from support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed
+from support.serving import sample_lines
+
+TOKEN = "token-of-the-driver"
+QUICK = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+EXECUTOR = {"app.kubernetes.io/name": "spark-executor", "app.kubernetes.io/part-of": "pullrisk"}
+
+
+@pytest.fixture(scope="module")
+def component() -> list[Object]:
+    return render_with("spark-executors")
+
+
+def settings_of(objects: list[Object]) -> Any:
+    """The driver's settings, as TOML says them."""
+    driver = next(pod for pod in pods(objects) if pod.where == "CronJob/spark-preprocess")
+    return tomllib.loads(settings_text(driver, objects) or "")
+
+
+class Run(NamedTuple):
+    """A finished run of the driver, the pods that it made, and the tokens that it showed."""
+
+    output: str
+    pods: list[Object]
+    tokens: set[str]
+
+
+@pytest.fixture(scope="module")
+def ran(
+    component: list[Object], mongo_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Run]:
+    """`pullrisk preprocess --engine spark` with the component's settings, on this machine."""
+    if shutil.which("java") is None:
+        pytest.skip("Java is not installed")
+    from pullrisk.pulls.mongo import MongoStore
+
+    folder = tmp_path_factory.mktemp("executors")
+    uri = f"{mongo_server.rstrip('/')}/pullrisk_test_executors"
+    with MongoStore(uri) as store:
+        store.upsert(parse_rest(line) for line in sample_lines(60))
+    java = str(Path(os.path.realpath(shutil.which("java") or "")).parents[1])
+    own = {"JAVA_HOME": java, "HOME": str(folder), "PYTHONPATH": os.pathsep.join(sys.path)}
+    with Seaweed(folder / "s3") as s3, PodsApi(folder, own) as api:
+        (folder / "token").write_text(TOKEN)
+        (template,) = executors(component)
+        (folder / "executor.json").write_text(json.dumps(template))
+        (folder / "pullrisk.toml").write_text(here(component, folder, api.url))
+        done = subprocess.run(
+            [sys.executable, "-m", "pullrisk", "preprocess", "--engine", "spark", "--json"],
+            cwd=folder,
+            env={
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                **own,
+                "PULLRISK_STORE": uri,
+                "PULLRISK_LAKE": f"s3://{BUCKET}/lake",
+                "PULLRISK_S3__ENDPOINT": s3.endpoint,
+                "PULLRISK_S3__ACCESS_KEY": ACCESS_KEY,
+                "PULLRISK_S3__SECRET_KEY": SECRET_KEY,
+            },
+            capture_output=True,
+            text=True,
+            timeout=280,
+        )
+        logs = "".join(path.read_text()[-2000:] for path in folder.glob("*.log"))
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-3000:]}\n{logs}"
+        yield Run(done.stdout, list(api.pods.values()), api.tokens)
+
+
+def here(component: list[Object], folder: Path, url: str) -> str:
+    """The component's own settings, with this machine's addresses and a smaller executor."""
+    spark = settings_of(component)["spark"]
+    conf = spark.pop("conf") | {
+        "spark.kubernetes.executor.podTemplateFile": str(folder / "executor.json"),
+        "spark.kubernetes.authenticate.oauthTokenFile": str(folder / "token"),
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.port": "0",
+        "spark.driver.extraJavaOptions": QUICK,
+        "spark.executor.extraJavaOptions": QUICK,
+        "spark.blockManager.port": "0",
+        # this stand-in of the API answers questions and tells no news of itself
+        "spark.kubernetes.executor.enableApiWatcher": "false",
+        "spark.kubernetes.executor.apiPollingInterval": "1s",
+        "spark.kubernetes.allocation.batch.delay": "200ms",
+    }
+    del conf["spark.kubernetes.authenticate.caCertFile"]
+    spark |= {"master": f"k8s://{url}", "driver_host": "127.0.0.1", "executors": 1}
+    spark |= {"executor_cores": 1, "executor_memory": "512m", "driver_memory": "512m"}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in spark.items()]
+    lines += ["[spark.conf]", *(f"{json.dumps(n)} = {json.dumps(v)}" for n, v in conf.items())]
+    return "\n".join(["[spark]", *lines, ""])
+
+
+def test_the_driver_s_image_is_that_of_its_executors(component: list[Object]) -> None:
+    driver = next(pod for pod in pods(component) if pod.where == "CronJob/spark-preprocess")
+    assert settings_of(component)["spark"]["image"] == driver.containers[0]["image"]
+
+
+def test_executors_replay_what_the_driver_commits(ran: Run) -> None:
+    report = json.loads(ran.output)
+    assert report["version"] == 0
+    assert [one["status"] for one in report["repositories"]] == ["new"]
+    assert report["repositories"][0]["pulls"] == 60
+    assert len(ran.pods) == 1
+
+
+def test_the_driver_shows_its_own_token_and_no_other(ran: Run) -> None:
+    assert ran.tokens == {f"Bearer {TOKEN}"}
+
+
+def test_an_executor_s_pod_is_valid_and_restricted(ran: Run) -> None:
+    for made in ran.pods:
+        kubernetes_validate.validate(made, OLDEST, strict=True)
+        pod = Pod(made, made["metadata"]["labels"], made["spec"])
+        # Spark's own folder, which the limit of ephemeral storage holds
+        found = [why for why in security.faults(pod) if not why.endswith("may fill the node")]
+        assert found == []
+
+
+def test_an_executor_has_no_account_s_rights_and_no_credential_of_a_stage(
+    ran: Run, component: list[Object]
+) -> None:
+    for made in ran.pods:
+        assert made["spec"]["serviceAccountName"] == "spark-executor"
+        assert made["metadata"]["labels"].items() >= EXECUTOR.items()
+        assert SECRET_KEY not in json.dumps(made)
+        assert "mongodb://" not in json.dumps(made)
+        assert made["spec"]["containers"][0]["image"] == settings_of(component)["spark"]["image"]
+        assert made["spec"]["containers"][0]["args"] == ["executor"]
+    bound = [
+        subject["name"] for one in of_kind(component, "RoleBinding") for subject in one["subjects"]
+    ]
+    assert bound == ["spark-preprocess"]
+
+
+def test_executors_reach_their_driver_the_store_and_the_bucket_and_nothing_else(
+    component: list[Object],
+) -> None:
+    policies = of_kind(component, "NetworkPolicy")
+    inside = {"kubernetes.io/metadata.name": "pullrisk"}
+    conf = settings_of(component)["spark"]["conf"]
+    own = {"app.kubernetes.io/name": "spark-preprocess"}
+    driver = [
+        network.Place("the driver", int(conf[name]), inside, own)
+        for name in ("spark.driver.port", "spark.blockManager.port")
+    ]
+    wanted = [network.DNS, network.MONGO, network.INTERNET, *driver]
+    for place in (*network.EVERYWHERE, *network.NEVER, *driver):
+        assert network.reaches(policies, EXECUTOR, place) == (place in wanted), place.what
+    blocks = network.Place("an executor", int(conf["spark.blockManager.port"]), inside, EXECUTOR)
+    assert network.reaches(policies, own, blocks)
+    assert not network.reaches(policies, {"app.kubernetes.io/name": "model-serving"}, driver[0])
+
+
+def test_the_driver_s_name_and_ports_are_those_of_its_service(component: list[Object]) -> None:
+    spark = settings_of(component)["spark"]
+    service = next(
+        one for one in of_kind(component, "Service") if one["spec"].get("clusterIP") == "None"
+    )
+    assert spark["driver_host"].split(".")[:2] == [service["metadata"]["name"], "pullrisk"]
+    ports = {port["port"] for port in service["spec"]["ports"]}
+    assert ports == {
+        int(spark["conf"]["spark.driver.port"]),
+        int(spark["conf"]["spark.blockManager.port"]),
+    }
+
+
+def test_the_token_of_the_api_outlives_the_longest_run(component: list[Object]) -> None:
+    cron = next(
+        one
+        for one in of_kind(component, "CronJob")
+        if one["metadata"]["name"] == "spark-preprocess"
+    )
+    spec = cron["spec"]["jobTemplate"]["spec"]
+    driver = next(pods([cron]))
+    (volume,) = [one for one in driver.spec["volumes"] if one["name"] == "kubernetes-token"]
+    token = volume["projected"]["sources"][0]["serviceAccountToken"]
+    assert token["expirationSeconds"] > spec["activeDeadlineSeconds"]
+    (template,) = executors(component)
+    assert template["spec"]["activeDeadlineSeconds"] <= spec["activeDeadlineSeconds"]
+    assert "audience" not in token
+
+
+def test_the_settings_ask_for_encrypted_messages(component: list[Object]) -> None:
+    driver = next(pod for pod in pods(component) if pod.where == "CronJob/spark-preprocess")
+    conf = read_settings(settings_text(driver, component) or "").spark.conf
+    assert conf["spark.authenticate"] == conf["spark.network.crypto.enabled"] == "true"
