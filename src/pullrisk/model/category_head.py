@@ -4,7 +4,7 @@
     tokens [n, WIDTH] ── rows of `words`, added up ───────────────┴─ + bias ─> softmax [n, k]
 
 The features of the raw title are left out because the prefix would show in them. The code is not
-read: it added nothing to the inputs (docs/decisions/0028).
+read: it added nothing to the inputs (docs/decisions/0027).
 """
 
 from collections.abc import Sequence

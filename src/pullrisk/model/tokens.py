@@ -38,31 +38,25 @@ def tokens(said: Said) -> list[int]:
     """The tokens of one pull, without repetition: its facts, its words, its paths."""
     title = stated(said.title).title
     words = title_words(title)
-    first = [f"begins with {word}" for word in words[:1]]
-    own = map(_bucket, (*_facts(title, words, said), *words, *first))
-    paths = chain.from_iterable(map(_path_tokens, said.paths))
-    return [*dict.fromkeys((*own, *paths))][:WIDTH]
-
-
-def _facts(title: str, words: Sequence[str], said: Said) -> list[str]:
-    """What holds of a pull, in sentences of a fixed vocabulary."""
     kinds = dict.fromkeys(kinds_of(said.paths))
-    facts = [f"rule: {rule(words, kinds.keys(), reverts=said.says_reverts)}"]
-    facts += [f"{kind} files" for kind in kinds]
-    if len(kinds) < 2:
-        facts.append(f"only {next(iter(kinds), 'no')} files")
-    spoken = [*map(spoken_of, words)]
-    facts += [f"says {name}" for name in chain.from_iterable(spoken)]
-    facts += [f"begins by saying {name}" for name in chain(*spoken[:1])]
+    facts = [_bucket(f"rule: {rule(words, kinds.keys(), reverts=said.says_reverts)}")]
+    facts += map(_bucket, _flags(title, words, said))
+    facts += _of_kinds(tuple(kinds))
+    parts = chain(map(_of_word, words), map(_of_first, words[:1]), map(_of_path, said.paths))
+    return [*dict.fromkeys(chain(facts, *parts))][:WIDTH]
+
+
+def _flags(title: str, words: Sequence[str], said: Said) -> list[str]:
+    flags = []
     if said.says_reverts:
-        facts.append("names what it reverts")
+        flags.append("names what it reverts")
     if "`" in title:
-        facts.append("names code")
+        flags.append("names code")
     if _VERSION.search(title):
-        facts.append("names a version")
+        flags.append("names a version")
     if not says_anything(words):
-        facts.append("says nothing")
-    return facts
+        flags.append("says nothing")
+    return flags
 
 
 @lru_cache(maxsize=1 << 15)
@@ -70,8 +64,31 @@ def _bucket(token: str) -> int:
     return 1 + crc32(token.encode()) % (BUCKETS - 1)
 
 
+# What follows comes back for the same words and paths all the time, so it is remembered.
+
+
+@lru_cache(maxsize=1 << 10)
+def _of_kinds(kinds: tuple[str, ...]) -> tuple[int, ...]:
+    """The kinds of a pull's files, and whether they are all of one."""
+    only = () if len(kinds) > 1 else (f"only {kinds[0] if kinds else 'no'} files",)
+    return tuple(map(_bucket, (*(f"{kind} files" for kind in kinds), *only)))
+
+
 @lru_cache(maxsize=1 << 15)
-def _path_tokens(path: str) -> tuple[int, ...]:
+def _of_word(word: str) -> tuple[int, ...]:
+    """The categories that a word speaks of, and the word."""
+    return tuple(map(_bucket, (*(f"says {name}" for name in spoken_of(word)), word)))
+
+
+@lru_cache(maxsize=1 << 13)
+def _of_first(word: str) -> tuple[int, ...]:
+    """The same for the first word of a title."""
+    spoken = (f"begins by saying {name}" for name in spoken_of(word))
+    return tuple(map(_bucket, (*spoken, f"begins with {word}")))
+
+
+@lru_cache(maxsize=1 << 15)
+def _of_path(path: str) -> tuple[int, ...]:
     """The folders above a file, its extension and its name."""
     directory, _, name = path.lower().rpartition("/")
     folders = [f"{folder}/" for folder in directory.split("/") if folder]
