@@ -18,7 +18,7 @@ GENERAL_DATA ?= ../shared/data/github
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types contracts check format docs model-card clean distclean \
-	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-category bench-tables bench-cli loadtest drill drill-secrets bench-serve bench-stores bench-vault general-model bench-monitor model-pin \
+	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-category bench-tables bench-cli loadtest drill drill-secrets bench-serve bench-stores bench-vault general-model bench-monitor bench-finetune model-pin \
 	test-stage promote-dry-run images images-size test-images
 
 help: ## List every command
@@ -133,6 +133,9 @@ bench-model: $(STAMP) ## Measure: training time and ranking beside the baselines
 
 bench-tables: $(STAMP) ## Measure: the network on public labelled tables, or TABLE="--table … --label …"
 	@$(BIN)/python benchmarks/tables.py $(TABLE)
+
+bench-finetune: $(STAMP) ## Measure: fine-tuning beside the general model and a training from scratch
+	@$(BIN)/python benchmarks/finetune.py
 
 bench-monitor: $(STAMP) ## Measure: how often monitoring speaks of drift, real, none and injected
 	@$(BIN)/python benchmarks/monitor.py
