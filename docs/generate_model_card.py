@@ -33,7 +33,8 @@ def page(card: Mapping[str, Any]) -> str:
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     said = {name: value for name, value in card["lineage"].items() if isinstance(value, str | int)}
     window = str(said.get("label_definition", "90d")).rsplit(" ", 1)[-1].removesuffix("d")
-    evaluation = {"segments": [], "costs": [], **card["evaluation"]}
+    later: dict[str, Any] = {"segments": [], "costs": [], "alarm": None, "categories": None}
+    evaluation = {**later, **card["evaluation"]}
     card = {"unseen": [], **card, "evaluation": evaluation}
     return template.render(card=card, lineage=said, days=window, zip=zip)
 

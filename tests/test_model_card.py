@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
+from msgspec import to_builtins
 
 from pullrisk.progress import Silent
 from pullrisk.train.evaluate import Options, evaluate
+from pullrisk.train.report import Categories, CategoryFigures, Interval
 from support.training import shared_training
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +33,7 @@ def card() -> dict[str, Any]:
     options = Options(resamples=10, baselines=False)
     evaluation = evaluate(trained.bundle, data, options=options, progress=Silent())
     found: dict[str, Any] = json.loads(CARD.read_text(encoding="utf-8"))
-    return found | {"evaluation": msgspec.to_builtins(evaluation)}
+    return found | {"evaluation": to_builtins(evaluation)}
 
 
 def test_the_model_card_is_what_the_general_model_s_json_says(
@@ -62,7 +63,7 @@ def test_every_figure_of_the_evaluation_is_in_the_card(
 def test_the_card_has_no_hole_where_an_evaluation_has_no_risk(
     page: Callable[[dict[str, Any]], str], card: dict[str, Any]
 ) -> None:
-    absent = dict.fromkeys(("probability", "capture", "scores", "novelty"))
+    absent = dict.fromkeys(("probability", "capture", "scores", "novelty", "alarm", "categories"))
     empty: dict[str, Any] = {
         "models": {},
         "differences": {},
@@ -75,6 +76,20 @@ def test_the_card_has_no_hole_where_an_evaluation_has_no_risk(
     assert "The evaluation has no risk to judge." in text
     assert "- the model has no risk" in text
     assert "None" not in text
+
+
+def test_alarms_and_categories_are_told_where_they_were_judged(
+    page: Callable[[dict[str, Any]], str], card: dict[str, Any]
+) -> None:
+    assert "of false alarms" in page(card)
+    figure = Interval(0.71, 0.68, 0.74)
+    told = Categories(
+        1234, figure, Interval(0.5), Interval(0.21, 0.2, 0.22), 0.8, 0.6, 0.01,
+        [CategoryFigures("fix", 500, figure, Interval(0.4))],
+    )  # fmt: skip
+    text = page(card | {"evaluation": card["evaluation"] | {"categories": to_builtins(told)}})
+    assert "macro-F1 is\n0.710 [0.680, 0.740]" in text
+    assert "| fix | 500 | 0.710 [0.680, 0.740] | 0.400 |" in text
 
 
 @pytest.mark.parametrize(
