@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -126,16 +126,9 @@ def _repository(one: RepositorySummary, run: int | None) -> shapes.Repository:
     )
 
 
+_SHARED: Final = tuple(name for name in shapes.ListedPull.__struct_fields__ if name != "updated_at")
+
+
 def _listed(one: shapes.Score, updated_at: datetime) -> shapes.ListedPull:
-    return shapes.ListedPull(
-        repository=one.repository,
-        number=one.number,
-        title=one.title,
-        author=one.author,
-        state=one.state,
-        url=one.url,
-        updated_at=updated_at,
-        risk=one.risk,
-        band=one.band,
-        novelty=one.novelty,
-    )
+    known = {name: getattr(one, name) for name in _SHARED}
+    return shapes.ListedPull(**known, updated_at=updated_at)
