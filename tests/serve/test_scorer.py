@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
 import pytest
 
 from pullrisk.errors import LakeError
@@ -135,3 +136,38 @@ def test_a_damaged_history_is_named(bundle: Bundle, pulls: Sequence[Pull], tmp_p
         history.write_bytes(b"damaged")
     with pytest.raises(LakeError, match="history"):
         Scorer(bundle, lake).score([opened(pulls[1], number=10**6)], now=NOW, explained=False)
+
+
+def test_a_pull_gets_the_pattern_that_it_is_most_like(
+    bundle: Bundle, lake: Lake, pulls: Sequence[Pull]
+) -> None:
+    patterns = bundle.metadata.patterns
+    assert patterns is not None
+    found = Scorer(bundle, lake).score(pulls[:20], now=NOW, explained=False)
+    assert {one.pattern for one in found} <= {one.name for one in patterns.each}
+
+
+def test_a_pull_gets_the_category_that_it_states_or_else_that_of_the_network(
+    lake: Lake, pulls: Sequence[Pull]
+) -> None:
+    table = lake.table()
+    titles = [f"{('fix', 'docs')[row % 2]}: {row}" for row in range(table.num_rows)]
+    place = table.column_names.index("title")
+    dataset = Dataset.from_table(table.set_column(place, "title", pa.array(titles)), NAMES)
+    settings = TrainSettings(fit=FitSettings(epochs=1))
+    telling = train(dataset, FEATURES, settings, schema_hash=SCHEMA_HASH, progress=Silent()).bundle
+    asked = [opened(pulls[0], title=title) for title in ("ci: faster", "Handle an empty list")]
+    stated, told = Scorer(telling, lake).score(asked, now=NOW, explained=False)
+    assert stated.category is not None
+    assert (stated.category.name, stated.category.source) == ("CI and build", "title")
+    assert told.category is not None
+    assert told.category.source == "network"
+    assert 0 < told.category.probability <= 1
+
+
+def test_a_model_that_learnt_no_categories_tells_none(
+    bundle: Bundle, lake: Lake, pulls: Sequence[Pull]
+) -> None:
+    silent = bundle.with_metadata(msgspec.structs.replace(bundle.metadata, categories=()))
+    (found,) = Scorer(silent, lake).score(pulls[:1], now=NOW, explained=False)
+    assert found.category is None
