@@ -1,15 +1,17 @@
 """A real MLflow server for tests: SQLite, artifacts in a folder or on S3, logins if asked for."""
 
 import os
+import random
+import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
-from support.mongo import free_port
 from support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed
 
 ADMIN, PASSWORD = "admin", "of-mlflow-admin-0f1e"
@@ -31,7 +33,7 @@ class MlflowServer:
         self, folder: Path, *, seaweed: Seaweed | None = None, logins: bool = False
     ) -> None:
         self._folder, self._seaweed, self._logins = folder, seaweed, logins
-        self.port = free_port()
+        self.port = _port()
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -88,7 +90,7 @@ class MlflowServer:
     def _answers(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.uri}/health", timeout=5) as answer:
-                return bool(answer.status == 200)
+                return bool(answer.read() == b"OK")
         except urllib.error.HTTPError:
             raise
         except OSError:
@@ -122,3 +124,12 @@ class MlflowServer:
             "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
         )
         return path
+
+
+def _port() -> int:
+    """A free port below those that the system deals out: nobody gets it while we start."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with socket.socket() as trial, suppress(OSError):
+            trial.bind(("127.0.0.1", port))
+            return port
