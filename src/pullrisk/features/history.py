@@ -11,7 +11,16 @@ Serving restores a saved history and calls the very same `features`.
 from datetime import datetime
 from typing import Final
 
-from pullrisk.features import author, repository, saved_form, size, text, touched, when
+from pullrisk.features import (
+    author,
+    likeness,
+    repository,
+    saved_form,
+    size,
+    text,
+    touched,
+    when,
+)
 from pullrisk.features.pulllog import PullLog
 from pullrisk.features.repository import RepositoryState
 from pullrisk.features.saved_form import Saved
@@ -26,6 +35,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
     *author.FEATURES,
     *touched.FEATURES,
     *text.FEATURES,
+    *likeness.FEATURES,
     *when.FEATURES,
 )
 """Every feature, in the order of a row."""
@@ -55,6 +65,7 @@ class RepositoryHistory:
         self._touched = touched.Touched()
         self._words = text.TitleWords()
         self._log = PullLog()
+        self._likeness = likeness.Likeness(self._log)
         self._linker = Linker()
         self._latest: tuple[Pull, datetime, View] | None = None
 
@@ -65,12 +76,14 @@ class RepositoryHistory:
         present for an open pull. The pull's own merge or closing is never looked at.
         """
         view = self._view(pull, as_of)
+        # In this order: likeness goes by the files that touched has looked up.
         return [
             *size.features(view),
             *self._overall.features(view),
             *self._authors.features(view),
             *self._touched.features(view),
             *self._words.features(view),
+            *self._likeness.features(view),
             *when.features(view),
         ]
 
@@ -124,6 +137,7 @@ class RepositoryHistory:
         history._touched = touched.Touched(saved.touched)
         history._words = text.TitleWords(saved.words)
         history._log = PullLog.load(saved.log)
+        history._likeness = likeness.Likeness(history._log)
         history._linker = Linker.restore(saved.linker)
         return history
 
@@ -135,6 +149,7 @@ class RepositoryHistory:
                 self._fail(link.number, view.now)
         files = self._touched.observe(view, len(self._log))
         self._words.observe(view.buckets)
+        self._likeness.observe(view.buckets)
         self._log.append(
             pull.number,
             author=view.author,

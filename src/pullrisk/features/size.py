@@ -21,6 +21,7 @@ FEATURES: Final = family(
     ("files_removed", "files", "log", "files removed"),
     ("files_renamed", "files", "log", "files renamed"),
     ("lines_unknown", "flag", "flag", "line counts are not known"),
+    ("deleted_share", "share", "linear", "share of the changed lines that are deletions"),
 ) + family(
     "kinds",
     ("source_files", "files", "log", "source files changed"),
@@ -31,6 +32,9 @@ FEATURES: Final = family(
     ("dependency_files", "files", "log", "dependency manifests and lock files changed"),
     ("vendored_files", "files", "log", "vendored files changed"),
     ("test_churn_share", "share", "linear", "share of the changed lines that are in tests"),
+    ("source_lines_added", "lines", "log", "lines added to source files"),
+    ("source_lines_deleted", "lines", "log", "lines deleted from source files"),
+    ("test_lines_deleted", "lines", "log", "lines deleted from tests"),
     ("source_without_tests", "flag", "flag", "changes source files but no test"),
     ("directories", "directories", "log", "directories touched"),
     ("top_directories", "directories", "log", "top-level directories touched"),
@@ -53,6 +57,7 @@ def features(view: View) -> tuple[float, ...]:
         *_spread(view.churns),
         *_statuses(view),
         float(view.pull.additions is None),
+        view.deletions / churn if churn else 0.0,
         *_kinds(view),
     )
 
@@ -77,10 +82,15 @@ def _statuses(view: View) -> tuple[int, int, int]:
 def _kinds(view: View) -> tuple[float, ...]:
     kinds = [*map(_KIND, view.facts)]
     source, tests = kinds.count(SOURCE), kinds.count(TEST)
-    tested = 0
-    if tests:
-        churns = zip(kinds, view.churns, strict=True)
-        tested = sum([churn for kind, churn in churns if kind == TEST])
+    source_added = source_deleted = test_added = test_deleted = 0
+    for kind, added, deleted in zip(kinds, view.added, view.deleted, strict=True):
+        if kind == SOURCE:
+            source_added += added
+            source_deleted += deleted
+        elif kind == TEST:
+            test_added += added
+            test_deleted += deleted
+    tested = test_added + test_deleted
     return (
         source,
         tests,
@@ -90,6 +100,9 @@ def _kinds(view: View) -> tuple[float, ...]:
         kinds.count(DEPENDENCY),
         kinds.count(VENDORED),
         tested / sum(view.churns) if tested else 0.0,
+        source_added,
+        source_deleted,
+        test_deleted,
         float(source > 0 and not tests),
         len(view.directories),
         len({*map(_TOP, view.facts)}),

@@ -34,6 +34,8 @@ FEATURES: Final = family(
     ("issue_references", "references", "log", "issues or pulls named in title and description"),
     ("title_prefix", "flag", "flag", "the title starts with a scope or type, as in `feat(api):`"),
     ("title_code", "flag", "flag", "the title names code in back-ticks"),
+    ("title_bump", "flag", "flag", "the title tells a change of version, as in `from 1.2 to 1.3`"),
+    ("title_bump_major", "flag", "flag", "the title tells a change of major version"),
     ("title_new_words", "share", "linear", "share of the title's words that no earlier title had"),
     ("title_failure_odds", "log odds", "linear",
      "how much more often than others pulls with these title words failed here"),
@@ -52,6 +54,7 @@ _KEYWORD_OF: Final = {
     for place, (_, _, words) in enumerate(_KEYWORDS, start=1)
     for word in words.split()
 }
+_BUMP: Final = re.compile(r"\bfrom v?(\d+)(?:\.\S*)? to v?(\d+)")
 _RECENT_FAILURES: Final = 32
 _WEIGHT: Final = 20.0
 _ZEROS: Final = bytes(4 * WORD_BUCKETS)
@@ -85,6 +88,7 @@ class TitleWords:
             _references(title) + _references(body),
             float(_has_prefix(title)),
             float("`" in title),
+            *_bump(title),
             *self._record(view.buckets, view.prior),
             *keywords,
         )
@@ -143,6 +147,13 @@ class TitleWords:
 def _has_prefix(title: str) -> bool:
     # The cheap test first: the pattern retreats letter by letter where there is no colon.
     return (":" in title or "[" in title) and _PREFIX.match(title) is not None
+
+
+def _bump(title: str) -> tuple[float, float]:
+    """Whether the title tells a change of version, and of the major one."""
+    # The cheap test first: few titles have a "to".
+    match = _BUMP.search(title) if " to " in title else None
+    return (0.0, 0.0) if match is None else (1.0, float(match[1] != match[2]))
 
 
 def _references(text: str) -> int:

@@ -3,7 +3,7 @@
 import re
 from datetime import datetime
 from math import log1p
-from operator import attrgetter
+from operator import add, attrgetter
 from typing import Final
 from zlib import crc32
 
@@ -24,16 +24,17 @@ _EXTENSION: Final = attrgetter("extension")
 class View:
     """Facts of a pull that need no history, plus the repository's state that families share.
 
-    `now` is the moment of the question in epoch seconds; `churns` are changed lines per file;
+    `now` is the moment of the question in epoch seconds; `added`, `deleted` and `churns`
+    (their sums) are lines per file;
     `directories` are the distinct ones, `words` the distinct title words and `buckets` their
-    hashes, all in order of appearance.
+    distinct hashes, all in order of appearance.
     """
 
     __slots__ = (
-        "additions", "author", "buckets", "changed_files", "churn", "churns", "deletions",
-        "directories", "directory_records", "extensions", "facts", "file_records", "files",
-        "log_churn", "log_directories", "log_files", "merged", "now", "paths", "prior", "pull",
-        "words",
+        "added", "additions", "author", "buckets", "changed_files", "churn", "churns", "deleted",
+        "deletions", "directories", "directory_records", "extensions", "facts", "file_records",
+        "files", "log_churn", "log_directories", "log_files", "merged", "now", "paths", "prior",
+        "pull", "words",
     )  # fmt: skip
 
     def __init__(
@@ -48,7 +49,9 @@ class View:
         self.merged = merged
         """Pulls merged in the repository so far."""
         files = self.files = pull.files or ()
-        self.churns = [(file.additions or 0) + (file.deletions or 0) for file in files]
+        self.added = [file.additions or 0 for file in files]
+        self.deleted = [file.deletions or 0 for file in files]
+        self.churns = [*map(add, self.added, self.deleted)]
         self.paths = [*map(_PATH, files)]
         self.file_records: list[PathRecord | None] = []
         self.directory_records: list[PathRecord | None] = []
@@ -65,4 +68,6 @@ class View:
         self.log_directories = log1p(len(self.directories))
         words = _WORD.findall(pull.title.lower().encode("utf-8", "replace"))[:_MOST_WORDS]
         self.words = [*dict.fromkeys(words)]
-        self.buckets = [crc & (WORD_BUCKETS - 1) for crc in map(crc32, self.words)]
+        self.buckets = [
+            *dict.fromkeys([crc & (WORD_BUCKETS - 1) for crc in map(crc32, self.words)])
+        ]
