@@ -75,6 +75,9 @@ def ran(
             env={
                 "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
                 **own,
+                # inside Kubernetes, where credentials come from Vault alone unless allowed
+                "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+                "PULLRISK_ALLOW_LOCAL_SECRETS": "true",
                 "PULLRISK_STORE": uri,
                 "PULLRISK_LAKE": f"s3://{BUCKET}/lake",
                 "PULLRISK_S3__ENDPOINT": s3.endpoint,
@@ -125,6 +128,13 @@ def test_executors_replay_what_the_driver_commits(ran: Run) -> None:
     assert [one["status"] for one in report["repositories"]] == ["new"]
     assert report["repositories"][0]["pulls"] == 60
     assert len(ran.pods) == 1
+
+
+def test_executors_go_when_their_driver_goes(ran: Run) -> None:
+    for made in ran.pods:
+        (owner,) = made["metadata"]["ownerReferences"]
+        assert (owner["kind"], owner["uid"]) == ("Pod", "uid-of-the-driver")
+        assert owner["controller"] is True
 
 
 def test_the_driver_shows_its_own_token_and_no_other(ran: Run) -> None:

@@ -122,3 +122,12 @@ def test_pods_are_not_sent_to_files_of_this_machine(tmp_path: Path) -> None:
             bucket = Lake("s3://bucket/lake", s3=S3(endpoint="http://127.0.0.1:1"))
             with pytest.raises(SettingsError, match="cannot read an SQLite file"):
                 preprocess_spark(store, bucket, options=options)
+
+
+def test_a_driver_in_a_pod_owns_its_executors(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, cluster = "spark.kubernetes.driver.pod.name", SparkOptions(master="k8s://https://h:443")
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    assert name not in cluster.properties()
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.245.0.1")
+    assert cluster.properties()[name] == socket.gethostname()
+    assert name not in SparkOptions().properties()

@@ -93,6 +93,7 @@ class SparkOptions(msgspec.Struct, frozen=True, kw_only=True):
             "spark.kubernetes.container.image": self.image,
             "spark.kubernetes.namespace": self.namespace,
             "spark.kubernetes.authenticate.driver.serviceAccountName": self.service_account,
+            "spark.kubernetes.driver.pod.name": _own_pod() if self.kubernetes else None,
         }
         given = {name: str(value) for name, value in known.items() if value is not None}
         return given | dict(self.conf)
@@ -102,6 +103,11 @@ class SparkOptions(msgspec.Struct, frozen=True, kw_only=True):
         # Spark tries a task once on a local master unless the master says otherwise.
         found = re.fullmatch(r"local\[(\w+|\*)\]", self.master)
         return f"local[{found[1]},{self.task_attempts}]" if found else self.master
+
+
+def _own_pod() -> str | None:
+    """The pod of this process, None outside of Kubernetes: what it owns goes when it goes."""
+    return socket.gethostname() if os.environ.get("KUBERNETES_SERVICE_HOST") else None
 
 
 @contextmanager

@@ -7,6 +7,7 @@ machine's Python, Java and Spark. Nothing is scheduled, pulled or isolated.
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -28,6 +29,7 @@ class PodsApi:
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.pods: dict[str, dict[str, Any]] = {}
         self.tokens: set[str] = set()
+        self.driver = socket.gethostname()
         self._folder, self._environment = folder, environment
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -52,6 +54,8 @@ class PodsApi:
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Status and body of the answer to a request."""
         found = _PODS.fullmatch(path)
+        if found and method == "GET" and found[2] == self.driver:
+            return 200, self._driver(found[1])
         if found and method == "POST":
             return 201, self._start(found[1], body)
         if found and method == "GET" and found[2] is None:
@@ -67,6 +71,11 @@ class PodsApi:
             kind = path.rpartition("/")[2].removesuffix("s").capitalize()
             return 200, {"kind": f"{kind}List", "apiVersion": "v1", "metadata": {}, "items": []}
         return 200, {"kind": "Status", "apiVersion": "v1", "status": "Success"}
+
+    def _driver(self, namespace: str) -> dict[str, Any]:
+        """The pod that this machine stands for."""
+        metadata = {"name": self.driver, "namespace": namespace, "uid": "uid-of-the-driver"}
+        return {"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": {"containers": []}}
 
     def _start(self, namespace: str, pod: dict[str, Any]) -> dict[str, Any]:
         name = pod["metadata"]["name"]
