@@ -19,7 +19,7 @@ GENERAL_DATA ?= ../shared/data/github
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types contracts check format docs model-card clean distclean \
 	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-category bench-tables bench-cli loadtest drill drill-secrets bench-serve bench-stores bench-vault general-model bench-monitor bench-finetune model-pin \
-	test-stage promote-dry-run images images-size test-images
+	test-stage promote-dry-run images images-size test-images container-engine
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -152,6 +152,10 @@ bench-cli: $(STAMP) ## Measure: how long `pullrisk --help` takes
 images: ## Build the image of each stage at HEAD (podman or docker); STAGES="data-fetch …"
 	@for stage in $(STAGES); do \
 		echo "== $$stage"; $(PYTHON) images/build.py $$stage --bases $(BASES) || exit 1; done
+
+container-engine: ## Install podman and debootstrap from Debian's packages, as root, where none is
+	@{ $(PYTHON) images/engine.py && command -v debootstrap; } >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -qq -y --no-install-recommends podman runc debootstrap >/dev/null; }
 
 images-size: ## Print the size of each image of HEAD
 	@$(PYTHON) images/sizes.py
