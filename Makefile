@@ -91,6 +91,7 @@ docs: $(STAMP) ## Write docs/cli.md and docs/features.md anew from the code
 
 general-model: $(STAMP) ## Train the model that ships, on ../shared (GENERAL_DATA=FOLDER; some minutes)
 	@$(BIN)/python -m pullrisk.cli.general --data $(GENERAL_DATA) $(if $(GENERAL_HOME),--home $(GENERAL_HOME))
+	@! grep -qx version=general argo-apps/base/model-serving/model.env || $(MAKE) --no-print-directory model-pin
 
 model-pin: $(STAMP) ## Pin the served model in argo-apps by its answers (MODEL=3; else general)
 	@$(BIN)/pullrisk golden record $(or $(MODEL),general) --file sample/kedro-org__kedro.jsonl.gz
