@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from pullrisk.errors import LakeError, PullriskError, StoreError
-from pullrisk.features import SCHEMA_HASH
 from pullrisk.pulls.record import Pull
 from pullrisk.serve import shapes
 from pullrisk.serve.histories import Histories
@@ -173,13 +172,9 @@ class Service:
         lake = self.parts.lake
         lake.files.check()
         lake.refresh()
-        found = lake.schema_hash if lake.exists() else None
-        self.schema_conflict = None
-        if found not in (None, SCHEMA_HASH):
-            self.schema_conflict = (
-                f"the lake has feature schema {found}, this pullrisk computes {SCHEMA_HASH}"
-            )
-        else:
+        misfit = lake.misfit
+        self.schema_conflict = None if misfit is None else f"the lake has {misfit}"
+        if misfit is None:
             self.histories.refresh()
 
     def lake_failed(self, error: PullriskError) -> None:
