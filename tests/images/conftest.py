@@ -11,8 +11,8 @@ import pytest
 from images.build import REGISTRY, STAGES
 from images.engine import Engine, EngineError, find
 from support.containers.network import private_network
-from support.containers.platform import Platform, platform
-from support.containers.pod import BASE, ROOT, Pod, Spec
+from support.containers.platform import REPOSITORIES, Platform, platform
+from support.containers.pod import BASE, ROOT, Pod, Spec, answers, until
 
 ASKED = os.environ.get("PULLRISK_TEST_IMAGES", "")
 """Set by `make test-images`: running containers takes minutes."""
@@ -69,6 +69,7 @@ def make_pod(
 
     def make(stage: str, **settings: str) -> Pod:
         folder = tmp_path_factory.mktemp(stage)
+        folder.chmod(0o755)  # as a ConfigMap is
         shutil.copy(BASE / stage / "pullrisk.toml", folder)
         file = folder / "pullrisk.toml"
         if stage == "data-fetch":
@@ -95,3 +96,26 @@ def replace(file: Path, settings: dict[str, str]) -> None:
 def vault(cluster: Platform) -> dict[str, str]:
     """Where the test's Vault is, in place of the manifest's."""
     return {"VAULT_ADDR": cluster.bao.address}
+
+
+@pytest.fixture(scope="session")
+def fetched(make_pod: MakePod, vault: dict[str, str]) -> Pod:
+    return make_pod("data-fetch").run(vault, ["fetch", *REPOSITORIES])
+
+
+@pytest.fixture(scope="session")
+def preprocessed(fetched: Pod, make_pod: MakePod, vault: dict[str, str]) -> Pod:
+    return make_pod("spark-preprocess").run(vault)
+
+
+@pytest.fixture(scope="session")
+def trained(preprocessed: Pod, make_pod: MakePod, vault: dict[str, str]) -> Pod:
+    pod = make_pod("ml-training")
+    return pod.run(vault, [*pod.spec.args, "--from", "general"])
+
+
+@pytest.fixture(scope="session")
+def served(trained: Pod, make_pod: MakePod, vault: dict[str, str]) -> Pod:
+    pod = make_pod("model-serving").start(vault, ["serve", "--model", "1"])
+    until(lambda: answers("/readyz"), pod)
+    return pod

@@ -13,53 +13,24 @@ import pytest
 from pymongo import MongoClient
 
 from pullrisk.lake import Lake
+from pullrisk.lake.delta import FeatureTable
 from support.containers.network import interfaces
 from support.containers.platform import API_KEY, CREDENTIALS, PULLS, REPOSITORIES, Platform
-from support.containers.pod import ROOT, Pod, until
+from support.containers.pod import ROOT, Pod, answers
+from support.containers.pod import SERVED as URL
 from support.mlflow_server import ADMIN, PASSWORD
 from support.serving import opened
 
 MakePod = Callable[..., Pod]
-URL = "http://127.0.0.1:8080"
 KEY = {"authorization": f"Bearer {API_KEY}"}
 # Wide of what the service needs: here two cores run it, the load and all the servers.
 LIMITS = {"P50_MS": "250", "P95_MS": "1000", "P99_MS": "2500"}
-
-
-@pytest.fixture(scope="module")
-def fetched(make_pod: MakePod, vault: dict[str, str]) -> Pod:
-    return make_pod("data-fetch").run(vault, ["fetch", *REPOSITORIES])
-
-
-@pytest.fixture(scope="module")
-def preprocessed(fetched: Pod, make_pod: MakePod, vault: dict[str, str]) -> Pod:
-    return make_pod("spark-preprocess").run(vault)
-
-
-@pytest.fixture(scope="module")
-def trained(preprocessed: Pod, make_pod: MakePod, vault: dict[str, str]) -> Pod:
-    pod = make_pod("ml-training")
-    return pod.run(vault, [*pod.spec.args, "--from", "general"])
-
-
-@pytest.fixture(scope="module")
-def served(trained: Pod, make_pod: MakePod, vault: dict[str, str]) -> Pod:
-    pod = make_pod("model-serving").start(vault, ["serve", "--model", "1"])
-    until(lambda: answers("/readyz"), pod)
-    return pod
 
 
 @pytest.fixture(params=["fetched", "preprocessed", "trained", "served"])
 def pod(request: pytest.FixtureRequest) -> Pod:
     found: Pod = request.getfixturevalue(request.param)
     return found
-
-
-def answers(path: str) -> bool:
-    try:
-        return httpx.get(f"{URL}{path}", timeout=5).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def get(path: str) -> Any:
@@ -84,7 +55,9 @@ def test_data_fetch_fills_the_store(fetched: Pod, cluster: Platform) -> None:
 def test_spark_preprocess_fills_the_lake(preprocessed: Pod, cluster: Platform) -> None:
     assert preprocessed.code == 0, preprocessed.log
     lake = Lake("s3://lake/lake", s3=cluster.seaweed.s3)
-    assert len(lake.table(["number"])) == PULLS * len(REPOSITORIES)
+    table = FeatureTable.open(lake.files)
+    assert table is not None
+    assert sum(file.rows for file in table.parquet_files()) == PULLS * len(REPOSITORIES)
     assert lake.repositories() == sorted(REPOSITORIES)
 
 
@@ -118,7 +91,8 @@ def test_model_serving_answers_with_the_registered_model(served: Pod) -> None:
     body = opened(5)
     found = httpx.post(f"{URL}/v1/score", json=body, headers=KEY, timeout=20)
     assert found.status_code == 200, found.text
-    assert found.json()["basis"] == "history", found.text
+    (score,) = found.json()["scores"]
+    assert score["basis"] == "history", found.text
 
 
 def test_model_serving_wants_a_key_and_shows_its_health_without(served: Pod) -> None:
@@ -128,8 +102,8 @@ def test_model_serving_wants_a_key_and_shows_its_health_without(served: Pod) -> 
 
 
 def test_the_images_own_health_check_passes(served: Pod) -> None:
-    image: dict[str, Any] = served.engine.inspect("image", served.image)["Config"]
-    program = image["Healthcheck"]["Test"]
+    image = served.engine.inspect("image", served.image)
+    program = (image.get("Healthcheck") or image["Config"]["Healthcheck"])["Test"]
     assert program[0] == "CMD", "a shell would be needed"
     served.engine.run("exec", served.name, *program[1:])
 

@@ -66,7 +66,7 @@ class Platform:
     def token(self, stage: str) -> Path:
         """The folder that Kubernetes mounts: a fresh token of the stage's service account."""
         folder = self.folder / f"token-of-{stage}"
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=True, mode=0o755)
         (folder / "token").write_text(self.accounts.token(stage))
         return folder
 

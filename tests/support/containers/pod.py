@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import yaml
 
 from images.engine import Engine
@@ -21,6 +22,8 @@ MANIFESTS = {
     "ml-training": "cronjob.yaml",
     "model-serving": "rollout.yaml",
 }
+SERVED = "http://127.0.0.1:8080"
+"""Where model-serving listens, in the network of its host."""
 OF_THE_ENGINE = {"PATH", "TERM", "HOSTNAME", "container"}
 """Variables that an engine sets in every container."""
 
@@ -186,3 +189,11 @@ def until(holds: Callable[[], bool], pod: Pod, *, seconds: float = 120) -> None:
         assert pod.state["Running"], f"it ended with {pod.code}\n{pod.log}"
         assert time.monotonic() < end, f"did not come about within {seconds} s\n{pod.log}"
         time.sleep(0.2)
+
+
+def answers(path: str) -> bool:
+    """Whether the service answers 200 there."""
+    try:
+        return httpx.get(f"{SERVED}{path}", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
