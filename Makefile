@@ -14,6 +14,7 @@ SAMPLE := $(wildcard sample/*.jsonl.gz)
 PYTEST_WORKERS ?= auto
 STAGES ?= data-fetch spark-preprocess ml-training model-serving
 BASES ?= auto
+REVISION ?= $(shell git rev-parse HEAD)
 GENERAL_DATA ?= ../shared/data/github
 
 .DEFAULT_GOAL := help
@@ -152,18 +153,22 @@ bench-cli: $(STAMP) ## Measure: how long `pullrisk --help` takes
 
 images: ## Build the image of each stage at HEAD (podman or docker); STAGES="data-fetch …"
 	@for stage in $(STAGES); do \
-		echo "== $$stage"; $(PYTHON) images/build.py $$stage --bases $(BASES) || exit 1; done
+		echo "== $$stage"; $(PYTHON) images/build.py $$stage --bases $(BASES) \
+			--revision $(REVISION) || exit 1; done
 
 container-engine: ## Install podman and debootstrap from Debian's packages, as root, where none is
 	@{ $(PYTHON) images/engine.py && command -v debootstrap; } >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -qq -y --no-install-recommends podman runc debootstrap >/dev/null; }
 
 images-size: ## Print the size of each image of HEAD
-	@$(PYTHON) images/sizes.py
+	@$(PYTHON) images/sizes.py --tag $(REVISION)
 
+test-images: REVISION := $(shell git rev-parse HEAD)
 test-images: $(STAMP) $(SCHEMA) ## Build the images, run them against real servers (minutes)
-	@if $(PYTHON) images/engine.py; then $(MAKE) --no-print-directory images images-size && \
-		PULLRISK_TEST_IMAGES=1 $(BIN)/python -m pytest --timeout 900 tests/images; \
+	@if $(PYTHON) images/engine.py; then \
+		$(MAKE) --no-print-directory images images-size REVISION=$(REVISION) && \
+		PULLRISK_TEST_IMAGES=1 PULLRISK_TEST_IMAGES_TAG=$(REVISION) \
+			$(BIN)/python -m pytest --timeout 900 --durations 15 tests/images; \
 	else echo "tests of the images are skipped"; fi
 
 loadtest: $(STAMP) ## Load the bundled model with Locust; LOADTEST=--soak for 30 minutes
