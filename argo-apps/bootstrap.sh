@@ -3,7 +3,8 @@
 #
 #     argo-apps/bootstrap.sh staging|production [--dry-run]
 #
-# It may be run again at any time. --dry-run prints the commands and runs none.
+# It may be run again at any time. --dry-run prints the commands and runs none. MLFLOW_VALUES may
+# name a file of values for MLflow's chart: its database and its bucket.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -53,8 +54,13 @@ chart vault vault https://helm.releases.hashicorp.com vault "$VAULT_CHART" \
 chart monitoring monitoring https://prometheus-community.github.io/helm-charts kube-prometheus-stack "$PROMETHEUS_CHART" \
   "--set prometheus.prometheusSpec.serviceMonitorSelectorNilUsesHelmValues=false --set prometheus.prometheusSpec.ruleSelectorNilUsesHelmValues=false --set grafana.sidecar.dashboards.searchNamespace=ALL"
 chart mongodb mongodb https://mongodb.github.io/helm-charts community-operator "$MONGODB_CHART" ""
+run "kubectl apply --server-side --filename argo-apps/platform/mongodb.yaml"
 chart mlflow mlflow https://community-charts.github.io/helm-charts mlflow "$MLFLOW_CHART" \
-  "--set image.tag=v$MLFLOW --set artifactRoot.proxiedArtifactStorage=true --set service.containerPort=5000"
+  "--set image.tag=v$MLFLOW --set artifactRoot.proxiedArtifactStorage=true --set service.containerPort=5000${MLFLOW_VALUES:+ --values $MLFLOW_VALUES}"
+
+if [[ -z ${MLFLOW_VALUES:-} ]]; then
+  echo "note: MLflow keeps its runs inside its pod; set MLFLOW_VALUES (docs/operations.md)" >&2
+fi
 
 run "kubectl apply --server-side --namespace argo-rollouts --filename https://github.com/argoproj/argo-rollouts/releases/download/$ARGO_ROLLOUTS/install.yaml"
 run "kubectl apply --server-side --force-conflicts --namespace argocd --filename https://raw.githubusercontent.com/argoproj/argo-cd/$ARGO_CD/manifests/ha/install.yaml"

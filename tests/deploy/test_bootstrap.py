@@ -141,6 +141,22 @@ def programs(tmp_path: Path) -> dict[str, str]:
     return {"PATH": f"{tmp_path}:{os.environ['PATH']}", "CALLED": str(tmp_path / "called")}
 
 
+def test_values_for_mlflow_are_handed_on(tmp_path: Path) -> None:
+    given = {"PATH": os.environ["PATH"], "MLFLOW_VALUES": "mlflow.yaml"}
+    done = run("staging", "--dry-run", environment=given)
+    (line,) = [one for one in done.stdout.splitlines() if " mlflow mlflow " in one]
+    assert line.endswith(" --values mlflow.yaml")
+    assert done.stderr == ""
+    assert "MLFLOW_VALUES" in run("staging", "--dry-run").stderr
+
+
+def test_every_file_that_is_applied_is_there() -> None:
+    for words in commands():
+        for word in words:
+            if word.startswith("argo-apps/"):
+                assert (ROOT / word).exists()
+
+
 def test_what_is_run_is_what_the_dry_run_says(programs: dict[str, str]) -> None:
     done = run("production", environment=programs)
     assert done.returncode == 0, done.stderr

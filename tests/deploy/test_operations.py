@@ -178,8 +178,8 @@ def test_every_command_that_cannot_run_here_has_the_options_it_is_given(line: st
 
 def kubectl_refuses(words: list[str]) -> str:
     """Why kubectl does not take these words, by its own help; empty where it does."""
-    verbs = [word for word in words[:2] if not word.startswith("-")]
-    verb = verbs if verbs[:1] in (["create"], ["rollout"]) else verbs[:1]
+    depth = {"create": 3 if words[1:2] == ["secret"] else 2}.get(words[0], 1)
+    verb = words[:depth]
     shown = subprocess.run([BIN / "kubectl", *verb, "--help"], capture_output=True, text=True)
     general = subprocess.run([BIN / "kubectl", "options"], capture_output=True, text=True)
     known = set(re.findall(r"--[a-z-]+", shown.stdout + general.stdout))
