@@ -56,7 +56,7 @@ class Operator:
 
 @pytest.fixture(scope="module")
 def operator(tmp_path_factory: pytest.TempPathFactory) -> Operator:
-    """A clone of what the page's commands need, with a registry and a store of 60 pulls."""
+    """A clone of what the page's commands need, and a store and a lake of 60 pulls."""
     folder = tmp_path_factory.mktemp("operator")
     clone = folder / "clone"
     shutil.copytree(ROOT / "argo-apps", clone / "argo-apps")
@@ -83,12 +83,14 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Operator:
     one.run("git init --quiet && git add --all && git commit --quiet --message Start")
     (folder / "pulls.jsonl").write_bytes(b"".join(sample_lines(60)))
     one.run(f"pullrisk fetch --quiet --file {folder / 'pulls.jsonl'}; pullrisk preprocess --quiet")
-    shutil.copy(ROOT / "src" / "pullrisk" / "model" / "general.onnx", folder / "model.onnx")
-    one.run(f"pullrisk models register {folder / 'model.onnx'}")
     return one
 
 
-def test_a_model_is_pinned_by_a_commit_and_taken_back_by_git_revert(operator: Operator) -> None:
+def test_a_model_is_pinned_by_a_commit_and_taken_back_by_git_revert(
+    operator: Operator, tmp_path: Path
+) -> None:
+    shutil.copy(ROOT / "src" / "pullrisk" / "model" / "general.onnx", tmp_path / "model.onnx")
+    operator.run(f"pullrisk models register {tmp_path / 'model.onnx'}")
     before = operator.run("kubectl kustomize argo-apps/base")
     assert "- general" in before
     pinned = operator.block("golden record 1")
