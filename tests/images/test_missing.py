@@ -100,3 +100,25 @@ def test_data_fetch_without_github_ends_with_4(make_pod: MakePod, vault: dict[st
     assert pod.code == 4, pod.log
     assert "githubstatus.com" in pod.errors
     assert "Traceback" not in pod.log
+
+
+def test_sparks_image_is_an_executor_too_and_ends_where_its_driver_is_gone(
+    make_pod: MakePod,
+) -> None:
+    """Started by the word and the variables that Spark's driver gives to its pods."""
+    address = nowhere()
+    env = {
+        "SPARK_DRIVER_URL": f"spark://CoarseGrainedScheduler@{address}",
+        "SPARK_EXECUTOR_MEMORY": "512m",
+        "SPARK_EXECUTOR_ID": "1",
+        "SPARK_EXECUTOR_CORES": "1",
+        "SPARK_APPLICATION_ID": "spark-1",
+        "SPARK_EXECUTOR_POD_IP": "127.0.0.1",
+        "SPARK_RESOURCE_PROFILE_ID": "0",
+        "SPARK_EXECUTOR_POD_NAME": "executor-1",
+        "SPARK_JAVA_OPT_0": "--add-modules=jdk.incubator.vector",
+    }
+    pod = make_pod("spark-preprocess").run(env, ["executor"], seconds=SOON)
+    assert pod.code == 1, pod.log
+    assert f"Failed to connect to /{address}" in pod.log
+    assert pod.changes == set()
