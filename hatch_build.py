@@ -18,8 +18,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLD = (
     *(f"pullrisk/features/{name}.py" for name in (
-        "author", "decay", "history", "likeness", "pathrecords", "paths", "pulllog", "replay", "repository",
-        "size", "text", "topics", "touched", "view", "when",
+        "author", "decay", "history", "likeness", "pathrecords", "paths", "pulllog", "replay",
+        "repository", "size", "text", "topics", "touched", "view", "when",
     )),
     "pullrisk/pulls/outcomes/ledger.py",
 )  # fmt: skip
