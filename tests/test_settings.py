@@ -140,6 +140,9 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
     assert settings.load().home == Path(".pullrisk")
 
 
-def test_a_password_in_a_uri_is_never_shown() -> None:
-    assert settings.masked("https://user:secret@host/x") == "https://***@host/x"
-    assert settings.masked("sqlite:////srv/a@b.db") == "sqlite:////srv/a@b.db"
+@pytest.mark.parametrize("password", ["secret", "se/cr@et", "two words"])
+def test_a_password_in_a_uri_is_never_shown(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    monkeypatch.setenv("PULLRISK_WORKERS", f"https://user:{password}@host/x")
+    with pytest.raises(SettingsError) as caught:
+        settings.load()
+    assert "workers is 'https://***@host/x'" in str(caught.value)

@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from pullrisk.errors import MissingExtraError, SettingsError
-from pullrisk.pulls.uri import redacted
+from pullrisk.redaction import redacted
 from pullrisk.settings import Settings
 
 if TYPE_CHECKING:

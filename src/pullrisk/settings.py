@@ -26,7 +26,7 @@ from pydantic_settings import (
 from pullrisk.errors import SettingsError
 from pullrisk.infrastructure import Infrastructure
 from pullrisk.monitor.options import MonitorOptions
-from pullrisk.redaction import SENSITIVE_NAME
+from pullrisk.redaction import SENSITIVE_NAME, redacted
 from pullrisk.secrets.fields import Credentials
 from pullrisk.serve.options import ServeOptions
 from pullrisk.train.options import GateOptions
@@ -225,13 +225,8 @@ def _explain(error: ErrorDetails, *, given: Mapping[str, Any], file: Path | None
     return SettingsError(what, hint=_possible(parts))
 
 
-def masked(uri: str) -> str:
-    """The URI without the user name and password that it may hold."""
-    return re.sub(r"//[^/@]+@", "//***@", uri)
-
-
 def _shown(value: object) -> str:
-    return masked(repr(value) if isinstance(value, str) else f"{value}")
+    return redacted(repr(value) if isinstance(value, str) else f"{value}")
 
 
 def _possible(parts: tuple[str, ...]) -> str | None:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from http.client import InvalidURL
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, Literal
@@ -16,7 +17,8 @@ from urllib.request import urlopen
 import msgspec
 
 from pullrisk.errors import NotEnoughDataError, PullriskError
-from pullrisk.settings import Settings, masked, settings_file
+from pullrisk.redaction import redacted
+from pullrisk.settings import Settings, settings_file
 
 State = Literal["ok", "absent", "stale", "broken"]
 
@@ -194,12 +196,16 @@ def _tracking(settings: Settings) -> Check:
     if uri.startswith(_SQLITE):
         return _tracking_file(Path(uri.removeprefix(_SQLITE)))
     if not uri.startswith(("http://", "https://")):
-        return Check("tracking", "ok", f"{masked(uri)} (not looked at)")
+        return Check("tracking", "ok", f"{redacted(uri)} (not looked at)")
     try:
         with urlopen(f"{uri.rstrip('/')}/health", timeout=_TIMEOUT):  # noqa: S310  # checked above
-            return Check("tracking", "ok", f"{masked(uri)} answers")
+            return Check("tracking", "ok", f"{redacted(uri)} answers")
+    except InvalidURL:
+        # Its message quotes what it takes for the port, which may be a part of the password.
+        found = f"{redacted(uri)} is no address: percent-encode its user and password"
+        return Check("tracking", "broken", found, "check the setting mlflow_uri")
     except (URLError, OSError, ValueError) as error:
-        found = f"{masked(uri)} does not answer: {error}"
+        found = f"{redacted(uri)} does not answer: {error}"
         return Check("tracking", "broken", found, "check the setting mlflow_uri")
 
 

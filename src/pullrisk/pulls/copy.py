@@ -10,7 +10,7 @@ from pullrisk.errors import InputError, StoreError
 from pullrisk.progress import Progress, Silent, Task
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore, RepositorySummary, Written
-from pullrisk.pulls.uri import redacted
+from pullrisk.redaction import redacted
 
 BATCH: Final = 1_000
 """Pulls in one write."""

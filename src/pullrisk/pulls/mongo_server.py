@@ -26,7 +26,7 @@ from pymongo.errors import (
 from pymongo.uri_parser import parse_uri
 
 from pullrisk.errors import SettingsError, StoreError
-from pullrisk.pulls.uri import redacted
+from pullrisk.redaction import redacted
 
 DATABASE: Final = "pullrisk"
 """The database, where the URI names none."""

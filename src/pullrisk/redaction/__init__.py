@@ -9,6 +9,7 @@ from pullrisk.redaction.redactor import (
     SPARK_REDACTION,
     Redactor,
 )
+from pullrisk.redaction.uri import redacted
 
 __all__ = [
     "MASK",
@@ -18,5 +19,6 @@ __all__ = [
     "SPARK_REDACTION",
     "Redactor",
     "protect",
+    "redacted",
     "redacted_traceback",
 ]

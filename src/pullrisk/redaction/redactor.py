@@ -11,9 +11,10 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
-MASK: Final = "***"
+from pullrisk.redaction.uri import MASK, password_of, redacted
+
 SHORTEST: Final = 4
 """Characters that a learned value needs; masking shorter ones would eat ordinary words."""
 MOST_VALUES: Final = 1_000
@@ -38,13 +39,12 @@ SENSITIVE_NAME: Final = (
 
 SPARK_REDACTION: Final[Mapping[str, str]] = {
     "spark.redaction.regex": rf"(?i){SENSITIVE_NAME}|uri|url",
-    "spark.redaction.string.regex": "|".join([r"//[^/@\s]+@", *SHAPES.values()]),
+    "spark.redaction.string.regex": "|".join([r"(?<=://)[^/\s]\S*@", *SHAPES.values()]),
     "spark.sql.redaction.options.regex": rf"(?i){SENSITIVE_NAME}|uri|url",
 }
 """Spark's own settings of what its logs, UI and event log must not show."""
 
 _SHAPE: Final = re.compile("|".join(SHAPES.values()))
-_USER_OF_URI: Final = re.compile(r"(\w://)[^/@\s'\"]+@")
 _BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
 _ASSIGNED: Final = re.compile(rf"(?i)(\b[\w.-]*{SENSITIVE_NAME}[\w.-]*['\"]?=)['\"]?[^\s'\"&,;)]+")
 _SENSITIVE: Final = re.compile(rf"(?i){SENSITIVE_NAME}")
@@ -78,7 +78,7 @@ class Redactor:
         """The text with every credential masked."""
         if self._values:
             text = (self._learned or self._compile()).sub(MASK, text)
-        text = _USER_OF_URI.sub(rf"\1{MASK}@", _SHAPE.sub(MASK, text))
+        text = redacted(_SHAPE.sub(MASK, text))
         return _ASSIGNED.sub(rf"\1{MASK}", _BEARER.sub(rf"\1 {MASK}", text))
 
     def _compile(self) -> re.Pattern[str]:
@@ -142,11 +142,7 @@ def _forms(value: str) -> Iterator[str]:
 def _parts(value: str) -> Iterator[str]:
     if "\n" in value:
         yield from (line for line in value.splitlines() if len(line) >= 16)
-    if "://" in value and "@" in value:
-        try:
-            password = urlsplit(value).password
-        except ValueError:
-            return
-        if password:
-            yield password
-            yield unquote(password)
+    password = password_of(value)
+    if password:
+        yield password
+        yield unquote(password)
