@@ -49,6 +49,7 @@ class Contents:
             with tarfile.open(fileobj=export.stdout, mode="r|") as files:
                 for file in files:
                     self._note(files, file)
+            export.stdout.read()  # what pads the archive; the engine waits to be rid of it
 
     def _note(self, files: tarfile.TarFile, file: tarfile.TarInfo) -> None:
         self.names.add(file.name)
