@@ -2,6 +2,11 @@
 
 The graph is put together operator by operator rather than traced, so it needs no exporter, is
 the same bytes for the same weights, and holds nothing that scoring does not use.
+
+The constants are the network's own tensors, a row of members each, which fine-tuning reads back.
+What scoring multiplies by, all members side by side in one matrix, is computed from them in the
+graph itself: from constants alone, so onnxruntime does it once, when it loads the file. One row
+costs two thirds of what it does member by member.
 """
 
 from dataclasses import dataclass
@@ -64,42 +69,51 @@ def _scale(b: "_Builder", scaling: Scaling) -> None:
     b.op("Sub", "values", "mean", to="centred")
     b.op("Div", "centred", "spread", to="standard")
     b.op("Clip", "standard", "least", "most", to="z")
-    b.op("Unsqueeze", "z", "axis0", to="members_z")
 
 
 def _network(b: "_Builder") -> None:
-    b.layer("members_z", "encoder1", to="e1")
+    b.op("Transpose", "encoder1", to="encoder1_rows", perm=[1, 0, 2])
+    b.op("Reshape", "encoder1_rows", "merge_last", to="encoder1_matrix")
+    b.apart("encoder2", to="encoder2_matrix")
+    b.apart("decoder1", to="decoder1_matrix")
+    b.layer("z", "encoder1", to="e1")
     b.silu("e1", to="e1_on")
     b.layer("e1_on", "encoder2", to="e2")
-    b.op("Tanh", "e2", to="members_code")
-    b.layer("members_code", "decoder1", to="d1")
+    b.op("Tanh", "e2", to="code")
+    b.layer("code", "decoder1", to="d1")
     b.silu("d1", to="d1_on")
-    b.layer("d1_on", "decoder2", to="members_rebuilt")
-    b.op("MatMul", "members_code", "head", to="deep_logit")
-    b.op("MatMul", "members_z", "wide", to="wide_logit")
-    b.op("Add", "deep_logit", "wide_logit", to="both_logit")
-    b.op("Add", "both_logit", "bias", to="members_logit")
 
 
 def _answers(b: "_Builder") -> None:
-    b.op("ReduceMean", "members_logit", to="logit", axes=[0, 2], keepdims=0)
-    b.op("Mul", "logit", "slope", to="sloped")
-    b.op("Add", "sloped", "intercept", to="calibrated")
-    b.op("Sigmoid", "calibrated", to="risk")
-    b.op("Transpose", "members_code", to="rows_code", perm=[1, 0, 2])
-    b.op("Reshape", "rows_code", "flat", to="code")
+    """The mean of the members' logits, calibrated: all of it linear in code and z."""
+    b.op("Reshape", "head", "column", to="heads")
+    b.op("Mul", "heads", "slope_each", to="head_matrix")
+    b.mean_of_members("wide", to="wide_mean")
+    b.op("Mul", "wide_mean", "slope", to="wide_matrix")
+    b.mean_of_members("bias", to="bias_mean")
+    b.op("Mul", "bias_mean", "slope", to="bias_sloped")
+    b.op("Add", "bias_sloped", "intercept", to="risk_bias")
+    b.op("Gemm", "z", "wide_matrix", "risk_bias", to="wide_logit")
+    b.op("Gemm", "code", "head_matrix", "wide_logit", to="logit")
+    b.op("Sigmoid", "logit", to="risk_column")
+    b.op("Reshape", "risk_column", "row", to="risk")
 
 
 def _novelty(b: "_Builder") -> None:
-    b.op("ReduceMean", "members_rebuilt", to="rebuilt", axes=[0], keepdims=0)
+    """Both halves of the error beside each other: one square, one cap, one weighted mean."""
+    b.op("Reshape", "decoder2", "inputs_last", to="decoder2_rows")
+    b.op("Mul", "decoder2_rows", "each", to="decoder2_matrix")
+    b.mean_of_members("decoder2_bias", to="rebuilt_bias")
+    b.op("Gemm", "d1_on", "decoder2_matrix", "rebuilt_bias", to="rebuilt")
     b.op("Sub", "z", "rebuilt", to="residual")
     b.op("MatMul", "residual", "whitening", to="whitened")
-    b.capped_mean("whitened", to="unbuilt")
     b.op("Sub", "z", "usual_centre", to="moved")
     b.op("Div", "moved", "usual_spread", to="deviations")
-    b.capped_mean("deviations", to="strayed")
-    b.op("Add", "unbuilt", "strayed", to="both_errors")
-    b.op("Mul", "both_errors", "half", to="novelty_error")
+    b.op("Concat", "whitened", "deviations", to="oddities", axis=1)
+    b.op("Mul", "oddities", "oddities", to="squares")
+    b.op("Min", "squares", "error_cap", to="capped")
+    b.op("MatMul", "capped", "shares", to="error_column")
+    b.op("Reshape", "error_column", "row", to="novelty_error")
 
 
 def _category(b: "_Builder", head: CategoryHead) -> None:
@@ -112,27 +126,35 @@ def _category(b: "_Builder", head: CategoryHead) -> None:
     b.widen("category_words", to="word_weights")
     b.op("Gather", "word_weights", "words", to="of_words")
     b.op("ReduceSum", "of_words", "axis1", to="said", keepdims=0)
-    b.op("MatMul", "z", "category_wide", to="shown")
-    b.op("Add", "shown", "said", to="both")
-    b.op("Add", "both", "category_bias", to="category_logit")
+    b.op("Gemm", "z", "category_wide", "category_bias", to="shown")
+    b.op("Add", "shown", "said", to="category_logit")
     b.op("Softmax", "category_logit", to="category", axis=-1)
     b.output("category", len(head.bias))
 
 
 def _constants(parts: Parts, metadata: Metadata) -> dict[str, NDArray[Any]]:
+    members = len(parts.weights["head"])
+    inputs, directions = parts.ordinary.directions.shape
+    slope = metadata.calibration.slope
     scalars = {
         "one": 1.0,
         "least": -CLIP,
         "most": CLIP,
-        "slope": metadata.calibration.slope,
+        "each": 1 / members,
+        "slope": slope,
+        "slope_each": slope / members,
         "intercept": metadata.calibration.intercept,
         "error_cap": ERROR_CAP,
-        "half": 0.5,
     }
+    shares = [[0.5 / directions]] * directions + [[0.5 / inputs]] * inputs
+    shapes = {"row": [-1], "column": [-1, 1], "merge_last": [0, -1], "inputs_last": [-1, inputs]}
     return {
         **{name: np.array(value, np.float32) for name, value in scalars.items()},
-        "axis0": np.array([0], np.int64),
-        "flat": np.array([-1, _code_width(parts)], np.int64),
+        **{name: np.array(value, np.int64) for name, value in shapes.items()},
+        "axis2": np.array([2], np.int64),
+        **{f"{name}_shape": _blocks(parts.weights[name]) for name in ("encoder2", "decoder1")},
+        "own": np.eye(members, dtype=np.float32).reshape(members, 1, members, 1),
+        "shares": np.array(shares, np.float32),
         "logarithmic": parts.scaling.logarithmic,
         "mean": parts.scaling.mean,
         "spread": parts.scaling.spread,
@@ -141,6 +163,11 @@ def _constants(parts: Parts, metadata: Metadata) -> dict[str, NDArray[Any]]:
         "usual_spread": parts.ordinary.spread,
         **parts.weights,
     }
+
+
+def _blocks(weights: NDArray[np.float32]) -> NDArray[np.int64]:
+    members, rows, columns = weights.shape
+    return np.array([members * rows, members * columns], np.int64)
 
 
 def _code_width(parts: Parts) -> int:
@@ -163,18 +190,21 @@ class _Builder:
         self._nodes.append(node)
 
     def layer(self, values: str, weights: str, *, to: str) -> None:
-        self.op("MatMul", values, weights, to=f"{to}_product")
-        self.op("Add", f"{to}_product", f"{weights}_bias", to=to)
+        self.op("Reshape", f"{weights}_bias", "row", to=f"{weights}_row")
+        self.op("Gemm", values, f"{weights}_matrix", f"{weights}_row", to=to)
+
+    def apart(self, weights: str, *, to: str) -> None:
+        """One matrix that keeps the members apart: [m, r, c] as m blocks along a diagonal."""
+        self.op("Unsqueeze", weights, "axis2", to=f"{weights}_wide")
+        self.op("Mul", f"{weights}_wide", "own", to=f"{weights}_blocks")
+        self.op("Reshape", f"{weights}_blocks", f"{weights}_shape", to=to)
+
+    def mean_of_members(self, weights: str, *, to: str) -> None:
+        self.op("ReduceMean", weights, to=to, axes=[0], keepdims=0)
 
     def silu(self, values: str, *, to: str) -> None:
         self.op("Sigmoid", values, to=f"{to}_gate")
         self.op("Mul", values, f"{to}_gate", to=to)
-
-    def capped_mean(self, values: str, *, to: str) -> None:
-        """The mean over a row of its capped squares."""
-        self.op("Mul", values, values, to=f"{to}_squares")
-        self.op("Min", f"{to}_squares", "error_cap", to=f"{to}_capped")
-        self.op("ReduceMean", f"{to}_capped", to=to, axes=[1], keepdims=0)
 
     def constant(self, name: str, value: NDArray[Any]) -> None:
         self._constants.append(self._onnx.numpy_helper.from_array(value, name))
