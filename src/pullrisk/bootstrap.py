@@ -16,28 +16,54 @@ if TYPE_CHECKING:
     from pullrisk.model.bundle import Bundle
     from pullrisk.model.metadata import OperatingPoints
     from pullrisk.preprocess.spark_session import SparkOptions
+    from pullrisk.pulls.mongo_database import Rotating
     from pullrisk.pulls.store import PullStore
     from pullrisk.train.tracking import Tracking
 
+_MONGO: Final = ("mongodb://", "mongodb+srv://")
 MODEL_FILE: Final = "model.onnx"
 """The last trained model, in the home folder."""
 
 
-def open_store(settings: Settings, *, patience: float | None = None) -> "PullStore":
+def open_store(
+    settings: Settings,
+    *,
+    patience: float | None = None,
+    rotating: "Rotating | None" = None,
+) -> "PullStore":
     """The pull store of these settings; nothing is created before the first write."""
-    return store_at(settings.store_uri, patience=patience)
+    return store_at(settings.store_uri, patience=patience, rotating=rotating)
 
 
-def store_at(place: str, *, patience: float | None = None) -> "PullStore":
+def checked_store_uri(settings: Settings) -> str:
+    """Where the pull store is.
+
+    Raises SettingsError for a URI that MongoDB would not take, MissingExtraError without the
+    extra `mongo`.
+    """
+    if settings.store_uri.startswith(_MONGO):
+        try:
+            from pullrisk.pulls.mongo_server import Address
+        except ImportError as error:
+            raise MissingExtraError.of(error.name or "pymongo", "mongo") from None
+        Address.parse(settings.store_uri)
+    return settings.store_uri
+
+
+def store_at(
+    place: str, *, patience: float | None = None, rotating: "Rotating | None" = None
+) -> "PullStore":
     """The pull store at a path (SQLite) or a mongodb:// URI.
 
-    `patience` is how many seconds a server that is away is tried again. Raises SettingsError
-    for another kind of URI, MissingExtraError without the extra `mongo`.
+    `patience` is how many seconds a server that is away is tried again; `rotating` tells the
+    URI as it is now. Raises SettingsError for another kind of URI, MissingExtraError without
+    the extra `mongo`.
     """
-    if place.startswith(("mongodb://", "mongodb+srv://")):
-        from pullrisk.pulls.mongo import MongoStore
+    if place.startswith(_MONGO):
+        from pullrisk.pulls.mongo import PATIENCE, MongoStore
 
-        return MongoStore(place) if patience is None else MongoStore(place, patience=patience)
+        seconds = PATIENCE if patience is None else patience
+        return MongoStore(place, patience=seconds, rotating=rotating)
     if "://" in place:
         raise SettingsError(
             f"the pull store {redacted(place)} is of an unknown kind",

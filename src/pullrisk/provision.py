@@ -1,17 +1,21 @@
 """From secrets to settings: a stage's credentials from Vault take the place of its settings."""
 
+import logging
 import os
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from pydantic import SecretStr
 
-from pullrisk.errors import SettingsError
+from pullrisk.errors import PullriskError, SettingsError
 from pullrisk.settings import Settings
 
 if TYPE_CHECKING:
     from pullrisk.secrets import Secrets
 
+T = TypeVar("T")
+_LOG: Final = logging.getLogger(__name__)
 _MONGO: Final = ("mongodb://", "mongodb+srv://")
 
 
@@ -51,6 +55,42 @@ def filled(settings: Settings, values: Mapping[str, SecretStr]) -> Settings:
     for name, value in values.items():
         settings = _placed(settings, SECRETS[name].place, _spelled(name, value))
     return settings
+
+
+class Following(Generic[T]):
+    """What is made of the settings, made anew when secrets change; any thread may ask.
+
+    `bare` are the settings without the secrets. New values of which nothing can be made are
+    logged, and what was made of the last good ones stays. The first may raise what `make` does.
+    """
+
+    def __init__(self, bare: Settings, secrets: "Secrets", make: Callable[[Settings], T]) -> None:
+        self._bare, self._secrets, self._make = bare, secrets, make
+        self._lock = threading.Lock()
+        self._now = make(filled(bare, secrets.snapshot().values))
+        secrets.on_change(lambda names, snapshot: self._follow())
+
+    @property
+    def now(self) -> T:
+        """The one object that holds until the next change."""
+        return self._now
+
+    def refresh(self) -> bool:
+        """Read the secrets anew, after a service refused one; whether that made a difference."""
+        before = self._now
+        self._secrets.refresh()
+        self._follow()  # the change may have been found, and not yet told, by another thread
+        return self._now is not before
+
+    def _follow(self) -> None:
+        with self._lock:
+            try:
+                made = self._make(filled(self._bare, self._secrets.snapshot().values))
+            except PullriskError as error:
+                _LOG.warning("rotated secrets cannot be used, the last good stay: %s", error)
+                return
+            if made != self._now:
+                self._now = made
 
 
 def _given(settings: Settings) -> Iterator[tuple[str, SecretStr]]:

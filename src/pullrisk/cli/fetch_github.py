@@ -94,7 +94,13 @@ def fetch(session: Session, request: "Request", *, as_json: bool) -> None:
     access = github_access(session.settings)
     from pullrisk.fetch.github.fetch import fetch_github
 
-    report = fetch_github(request, session.store, access=access, progress=session.progress)
+    report = fetch_github(
+        request,
+        session.store,
+        access=access,
+        progress=session.progress,
+        rotating=session.following(github_access),
+    )
     if as_json:
         print_json(report)
     else:

@@ -1,9 +1,9 @@
 """What one command works with: its settings, its progress display, the store and the lake."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pullrisk.cli.bars import progress
 from pullrisk.progress import Progress
@@ -11,19 +11,28 @@ from pullrisk.settings import Settings, load
 
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
+    from pullrisk.provision import Following
     from pullrisk.pulls.store import PullStore
     from pullrisk.secrets import Secrets
+
+T = TypeVar("T")
 
 
 class Session:
     """Opens what a command asks for, when it first asks."""
 
     def __init__(
-        self, settings: Settings, progress: Progress, secrets: "Secrets | None" = None
+        self,
+        settings: Settings,
+        progress: Progress,
+        secrets: "Secrets | None" = None,
+        *,
+        bare: Settings | None = None,
     ) -> None:
         self.settings = settings
         self.progress = progress
         self.secrets = secrets
+        self._bare = bare or settings
 
     @classmethod
     @contextmanager
@@ -35,13 +44,14 @@ class Session:
         Where there is Vault, the credentials of `stage` come from there. Raises SettingsError,
         SecretsError.
         """
-        settings, secrets = load(**options), None
+        bare, secrets = load(**options), None
+        settings = bare
         if stage is not None:
             from pullrisk.provision import provide
 
-            settings, secrets = provide(settings, stage)
+            settings, secrets = provide(bare, stage)
         display = progress(quiet=quiet, json_lines=settings.log_format == "json")
-        session = cls(settings, display, secrets)
+        session = cls(settings, display, secrets, bare=bare)
         try:
             yield session
         finally:
@@ -50,12 +60,20 @@ class Session:
             if secrets is not None:
                 secrets.close()
 
+    def following(self, make: Callable[[Settings], T]) -> "Following[T] | None":
+        """What is made of the settings, as rotated secrets change it; None where none rotate."""
+        if self.secrets is None:
+            return None
+        from pullrisk.provision import Following
+
+        return Following(self._bare, self.secrets, make)
+
     @cached_property
     def store(self) -> "PullStore":
         """The pull store."""
-        from pullrisk.bootstrap import open_store
+        from pullrisk.bootstrap import checked_store_uri, open_store
 
-        return open_store(self.settings)
+        return open_store(self.settings, rotating=self.following(checked_store_uri))
 
     @cached_property
     def lake(self) -> "Lake":

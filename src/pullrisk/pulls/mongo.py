@@ -19,11 +19,12 @@ from pullrisk.errors import MissingExtraError, StoreError
 
 try:
     from pymongo import DESCENDING
+    from pymongo.collection import Collection
 except ImportError as error:
     raise MissingExtraError.of(error.name or "pymongo", "mongo") from error
 
 from pullrisk.pulls.moments import moment
-from pullrisk.pulls.mongo_database import BY_EVENT, HAPPENED, Database
+from pullrisk.pulls.mongo_database import BY_EVENT, HAPPENED, Database, Rotating
 from pullrisk.pulls.mongo_documents import Document, key, to_pull
 from pullrisk.pulls.mongo_writes import batches, write
 from pullrisk.pulls.record import Pull
@@ -33,6 +34,8 @@ BATCH: Final = 1_000
 """Pulls in one answer of a reading."""
 MANY: Final = 10_000
 """Numbers asked for at once."""
+PATIENCE: Final = 60.0
+"""Seconds for which work that a fail-over cut off is repeated."""
 _SUMMARY: Final[Document] = {
     "_id": "$repository",
     "pulls": {"$sum": 1},
@@ -52,13 +55,13 @@ class MongoStore:
     Nothing is created before the first write. Writes wait for a majority of the replica set.
     What a fail-over cuts off is repeated for `patience` seconds; every write may be repeated.
     Raises SettingsError for a URI that cannot be read, StoreError later, and never shows a
-    password.
+    password. `rotating` tells the URI as it is now, when its user or password is rotated.
     """
 
-    def __init__(self, uri: str, *, patience: float = 60.0) -> None:
-        self._database = Database(uri, patience=patience)
-        self._pulls = self._database.pulls
-        self._checkpoints = self._database.checkpoints
+    def __init__(
+        self, uri: str, *, patience: float = PATIENCE, rotating: Rotating | None = None
+    ) -> None:
+        self._database = Database(uri, patience=patience, rotating=rotating)
 
     def __repr__(self) -> str:
         return f"MongoStore({self._database.address.shown!r})"
@@ -167,8 +170,7 @@ class MongoStore:
         named = {"repository": repository, "state": state}
         wanted = {name: value for name, value in named.items() if value is not None}
         order = [("updated_us", DESCENDING), ("repository", 1), ("number", 1)]
-        find = self._pulls.find
-        rows = self._database.do(lambda: list(find(wanted, sort=order, limit=limit)))
+        rows = self._database.do(lambda: list(self._pulls.find(wanted, sort=order, limit=limit)))
         return [self._pull(row) for row in rows]
 
     def checkpoint(self, key: str) -> dict[str, object] | None:
@@ -187,6 +189,14 @@ class MongoStore:
     def close(self) -> None:
         """Close the connections. Safe to call twice."""
         self._database.close()
+
+    @property
+    def _pulls(self) -> Collection[Document]:
+        return self._database.pulls
+
+    @property
+    def _checkpoints(self) -> Collection[Document]:
+        return self._database.checkpoints
 
     def _event_keys(self, repository: str, numbers: Iterable[int] | None) -> list[_Key]:
         """(event, number) of the repository's events in order; from the index alone."""

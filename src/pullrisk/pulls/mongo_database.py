@@ -1,10 +1,13 @@
 """The database under the MongoDB pull store: its collections, indexes and schema version."""
 
+import threading
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from bson import Int64
 from pymongo import DESCENDING, IndexModel, WriteConcern
+from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
 
 from pullrisk.errors import StoreError
 from pullrisk.pulls.mongo_documents import CODEC, SCHEMA, Document
@@ -16,6 +19,8 @@ BY_UPDATE: Final = "pulls_by_update"
 """Index of the recent pulls."""
 HAPPENED: Final = {"$gte": Int64(-(2**63))}
 """Condition on `event_us`: not null. Unlike {"$ne": null}, the index alone answers it."""
+REFUSALS: Final = frozenset({11, 13, 18, 391, 8000})
+"""Error codes of a user who is unknown, gone, or has another password by now."""
 
 _INDEXES: Final = [
     IndexModel(
@@ -28,28 +33,77 @@ _MARK: Final = "pulls"
 _T = TypeVar("_T")
 
 
-class Database:
-    """One client on one database. `do` runs what talks to the server, and explains its errors."""
+class Rotating(Protocol):
+    """The store's URI, whose user and password may change while the store is open."""
 
-    def __init__(self, uri: str, *, patience: float) -> None:
+    @property
+    def now(self) -> str:
+        """As it is now; costs nothing to ask."""
+
+    def refresh(self) -> bool:
+        """Read it anew, after it was refused; whether it changed."""
+
+
+class _Connection:
+    """One client and the collections of the store."""
+
+    def __init__(self, uri: str) -> None:
         self.address = Address.parse(uri)
-        self._patience = Patience(patience)
-        self._client = self.address.client()
+        self.client = self.address.client()
         wait = self.address.options.get("wtimeoutms", DEFAULTS["wtimeoutms"])
-        database = self._client.get_database(
+        database = self.client.get_database(
             self.address.database,
             codec_options=CODEC,
             write_concern=WriteConcern("majority", wtimeout=wait),
         )
         self.pulls = database["pulls"]
         self.checkpoints = database["checkpoints"]
-        self._schema = database["schema"]
+        self.schema = database["schema"]
+
+
+class Database:
+    """One client on one database. `do` runs what talks to the server, and explains its errors.
+
+    When the URI is rotated another client takes over; the one before it is closed at the next
+    rotation, so that what other threads have under way ends well.
+    """
+
+    def __init__(self, uri: str, *, patience: float, rotating: Rotating | None = None) -> None:
+        self._patience, self._rotating = Patience(patience), rotating
+        self._connection = _Connection(uri)
+        self._retired: _Connection | None = None
+        self._lock = threading.Lock()
         self._checked = self._prepared = False
 
+    @property
+    def address(self) -> Address:
+        """Where it is, and as whom."""
+        return self._connection.address
+
+    @property
+    def pulls(self) -> Collection[Document]:
+        """One document a pull request."""
+        return self._connection.pulls
+
+    @property
+    def checkpoints(self) -> Collection[Document]:
+        """Key and value."""
+        return self._connection.checkpoints
+
     def do(self, work: Callable[[], _T]) -> _T:
-        """What `work` returns; a lost connection repeats it. Raises StoreError."""
-        with explained(self.address):
-            return self._patience.run(work)
+        """What `work` returns; a lost connection repeats it, and so does a rotated password.
+
+        `work` has to ask this object for its collections. Raises StoreError.
+        """
+        self._follow()
+        asked = self.address
+        with explained(asked):
+            try:
+                return self._patience.run(work)
+            except OperationFailure as error:
+                if not self._is_rotated(error, asked.uri):
+                    raise
+                return self._patience.run(work)
 
     def prepare(self) -> None:
         """Make schema and indexes before the first write; at any write, refuse a newer schema."""
@@ -57,7 +111,7 @@ class Database:
         self.check()
         if not self._prepared:
             mark: Document = {"$setOnInsert": {"version": SCHEMA}}
-            self.do(lambda: self._schema.update_one({"_id": _MARK}, mark, upsert=True))
+            self.do(lambda: self._connection.schema.update_one({"_id": _MARK}, mark, upsert=True))
             self.do(lambda: self.pulls.create_indexes(_INDEXES))
             self._prepared = True
 
@@ -65,7 +119,7 @@ class Database:
         """Whether there is a store. Refuses one of a newer version, or another program's data."""
         if self._checked:
             return True
-        found = self.do(lambda: self._schema.find_one({"_id": _MARK}))
+        found = self.do(lambda: self._connection.schema.find_one({"_id": _MARK}))
         if found is None:
             self._refuse_foreign()
         elif found["version"] > SCHEMA:
@@ -79,7 +133,31 @@ class Database:
 
     def close(self) -> None:
         """Close the connections; safe to call twice."""
-        self._client.close()
+        for each in (self._retired, self._connection):
+            if each is not None:
+                each.client.close()
+
+    def _follow(self) -> None:
+        """Go on with the URI as it is now."""
+        if self._rotating is None or self._rotating.now == self.address.uri:
+            return
+        with self._lock:
+            uri = self._rotating.now
+            if uri == self.address.uri:
+                return  # another thread did it
+            if self._retired is not None:
+                self._retired.client.close()
+            self._retired, self._connection = self._connection, _Connection(uri)
+            self._checked = self._prepared = False
+
+    def _is_rotated(self, error: OperationFailure, refused: str) -> bool:
+        """Whether the refusal was of a URI that is out of date by now."""
+        if self._rotating is None or error.code not in REFUSALS:
+            return False
+        if self._rotating.now == refused:
+            self._rotating.refresh()
+        self._follow()
+        return self.address.uri != refused
 
     def _refuse_foreign(self) -> None:
         if self.do(lambda: self.pulls.find_one({}, {"_id": True})) is not None:

@@ -2,14 +2,13 @@
 
 from pullrisk.redaction.logs import protect, redacted_traceback
 from pullrisk.redaction.redactor import (
-    MASK,
     REDACTOR,
     SENSITIVE_NAME,
     SHAPES,
     SPARK_REDACTION,
     Redactor,
 )
-from pullrisk.redaction.uri import redacted
+from pullrisk.redaction.uri import MASK, redacted
 
 __all__ = [
     "MASK",

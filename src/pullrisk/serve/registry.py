@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from pullrisk.errors import LakeError, MissingExtraError, ModelError
-from pullrisk.pulls.uri import redacted
+from pullrisk.redaction import redacted
 
 if TYPE_CHECKING:
     import httpx

@@ -23,7 +23,8 @@ from pullrisk.fetch.github.failures import (
     Transient,
     Unauthorized,
 )
-from pullrisk.fetch.github.lanes import Caller, Lane, Lanes
+from pullrisk.fetch.github.keyring import Keyring
+from pullrisk.fetch.github.lanes import Caller, Lane
 from pullrisk.fetch.github.wire import Data, Problem, RateLimit
 
 T = TypeVar("T", bound=Data)
@@ -55,10 +56,11 @@ class Client:
     Who opened `http` closes it.
     """
 
-    def __init__(self, endpoint: Endpoint, lanes: Lanes, *, http: httpx.AsyncClient) -> None:
+    def __init__(self, endpoint: Endpoint, keyring: Keyring, *, http: httpx.AsyncClient) -> None:
         self.endpoint = endpoint
-        self.lanes = lanes
+        self.lanes = keyring.lanes
         self.http = http
+        self._keyring = keyring
 
     async def query(
         self,
@@ -76,11 +78,13 @@ class Client:
         limited = 0
         renewed: set[Lane] = set()
         while True:
+            await self._keyring.follow()
             lane = await self.lanes.lease(caller)
             try:
                 return await self._patiently(document, body, lane, caller, shrinkable)
             except Unauthorized as failure:
-                if lane in renewed or not lane.credential.renew():
+                tried = lane in renewed or not lane.credential.renew()
+                if tried and not await self._keyring.replaces(lane):
                     lane.refused = str(failure)
                 renewed.add(lane)
             except Limited as failure:

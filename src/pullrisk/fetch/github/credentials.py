@@ -42,6 +42,12 @@ class Token:
     def __repr__(self) -> str:
         return f"Token({self.name})"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Token) and other._secret == self._secret
+
+    def __hash__(self) -> int:
+        return hash(self._secret)
+
     async def authorization(self, http: httpx.AsyncClient) -> str:
         """The token itself."""
         return f"Bearer {self._secret}"

@@ -42,6 +42,11 @@ class Lanes:
         self.all: Sequence[Lane] = [Lane(each, pace=pace) for each in credentials]
         self.pace = pace
 
+    def replace(self, credentials: Iterable[Credential]) -> None:
+        """Go on with these; one that stays keeps its budget."""
+        lanes = {lane.credential: lane for lane in self.all}
+        self.all = [lanes.get(each) or Lane(each, pace=self.pace) for each in credentials]
+
     @property
     def left(self) -> int | None:
         """Points left in all budgets together, None while unknown."""
