@@ -152,7 +152,7 @@ def test_the_bands_follow_the_operating_points(
 def test_evaluating_again_gives_the_same_figures(result: Any, home: Home) -> None:
     again = home.json("evaluate")
     assert again["models"]["pullrisk"] == result["evaluation"]["models"]["pullrisk"]
-    registered = home.json("evaluate", "--model", "@champion", "--since", "2026-01-01")
+    registered = home.json("evaluate", "--model", "@challenger", "--since", "2026-01-01")
     assert 0 < registered["pulls"] < again["pulls"]
 
 
@@ -191,7 +191,7 @@ def test_the_report_loads_nothing_and_links_to_github_only(result: Any) -> None:
 
 def test_the_report_holds_every_plot_and_the_figures_of_the_evaluation(result: Any) -> None:
     text = Path(result["report"]).read_text(encoding="utf-8")
-    assert text.count("<svg") == 3
+    assert text.count("<svg") == 4
     value = result["evaluation"]["models"]["pullrisk"]["ranking"]["pooled_auc"]["value"]
     assert f"{value:.3f}" in text
     assert "kedro-org/kedro" in text

@@ -9,7 +9,7 @@ def run() -> None:
     The image of spark-preprocess is driver and executor: in an executor's pod Spark calls the
     image's entry point with this word, and everything else stands in variables.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
       PULLRISK_SPARK__MASTER=k8s://https://kubernetes.default.svc pullrisk preprocess --engine spark
     """

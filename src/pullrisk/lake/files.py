@@ -87,9 +87,13 @@ class Files:
         """Every file below a folder, with the folders below it; empty where there is none."""
         selector = FileSelector(folder, recursive=True, allow_not_found=True)
         with explained(self.root):
+            try:
+                found = self.filesystem.get_file_info(selector)
+            except FileNotFoundError:  # the folder was made between Arrow's two looks at it
+                found = self.filesystem.get_file_info(selector)
             return [
                 StoredFile(info.path, info.size, info.mtime.astimezone(UTC))
-                for info in self.filesystem.get_file_info(selector)
+                for info in found
                 if info.type == FileType.File
             ]
 

@@ -20,6 +20,7 @@ _DEFAULTS: Final = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",  # some 30 s; MLflow's own 7 take four minutes
 }
 _DENIED: Final = re.compile(r"error code 40[13]\b")
+_ABSENT: Final = re.compile(r"(alias|[Vv]ersion|[Mm]odel)\b.* not found")
 _AWAY: Final = re.compile(r"Max retries exceeded|Connection (refused|aborted|reset)|timed out")
 _REASON: Final = re.compile(r"\[Errno -?\d+\] [\w ]+|timed out|Name or service not known")
 
@@ -104,6 +105,8 @@ def _what(text: str, tracking: Tracking) -> str:
 def _hint(text: str) -> str:
     if _DENIED.search(text):
         return "check mlflow_username and mlflow_password, or mlflow_token, and its permissions"
+    if _ABSENT.search(text):
+        return "`pullrisk models list` names the versions and aliases that there are"
     return "check the setting mlflow_uri and that the server or file can be written"
 
 
