@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,13 +44,12 @@ class Contents:
             engine.run("rm", name)
 
     def _read(self, engine: Engine, name: str) -> None:
-        command = [engine.name, "export", name]
-        with subprocess.Popen(command, env=engine.environment, stdout=subprocess.PIPE) as export:
-            assert export.stdout is not None
-            with tarfile.open(fileobj=export.stdout, mode="r|") as files:
+        with tempfile.TemporaryDirectory() as folder:
+            archive = Path(folder, "image.tar")
+            engine.run("export", f"--output={archive}", name)
+            with tarfile.open(archive) as files:
                 for file in files:
                     self._note(files, file)
-            export.stdout.read()  # what pads the archive; the engine waits to be rid of it
 
     def _note(self, files: tarfile.TarFile, file: tarfile.TarInfo) -> None:
         self.names.add(file.name)
