@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from pullrisk.errors import MissingExtraError, PullriskError, SettingsError
+from pullrisk.redaction import SPARK_REDACTION
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -96,7 +97,7 @@ class SparkOptions(msgspec.Struct, frozen=True, kw_only=True):
             "spark.kubernetes.driver.pod.name": _own_pod() if self.kubernetes else None,
         }
         given = {name: str(value) for name, value in known.items() if value is not None}
-        return given | dict(self.conf)
+        return {**SPARK_REDACTION, **given, **self.conf}
 
     @property
     def _master(self) -> str:

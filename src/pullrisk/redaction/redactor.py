@@ -37,9 +37,11 @@ SENSITIVE_NAME: Final = (
 )
 """Names of fields, parameters and settings whose values are credentials."""
 
+_SPARK_SHAPES: Final = "|".join([r"(?<=://)[^/\s]\S*@", *SHAPES.values()])
 SPARK_REDACTION: Final[Mapping[str, str]] = {
-    "spark.redaction.regex": rf"(?i){SENSITIVE_NAME}|uri|url",
-    "spark.redaction.string.regex": "|".join([r"(?<=://)[^/\s]\S*@", *SHAPES.values()]),
+    # Spark holds this one against the names of its settings, and against their values.
+    "spark.redaction.regex": rf"(?i){SENSITIVE_NAME}|uri|url|{_SPARK_SHAPES}",
+    "spark.redaction.string.regex": _SPARK_SHAPES,
     "spark.sql.redaction.options.regex": rf"(?i){SENSITIVE_NAME}|uri|url",
 }
 """Spark's own settings of what its logs, UI and event log must not show."""
