@@ -25,8 +25,10 @@ PULLRISK = [sys.executable, "-c", "import sys; from pullrisk.cli import main; sy
 SAMPLE = Path(__file__).parents[2] / "sample" / "laravel__framework.jsonl.gz"
 LATEST = 2_500
 """Pull requests: enough reverts to train on."""
-S3_STAGES = ("spark-preprocess", "ml-training", "model-serving")
-MONGO_STAGES = ("data-fetch", "spark-preprocess", "ml-training", "model-serving")
+CROSSED = 12
+"""Exit code of a monitoring that finds a model to be stale: the sample's pulls are years old."""
+S3_STAGES = ("spark-preprocess", "ml-training", "model-serving", "monitor")
+STAGES_RUN = ("data-fetch", *S3_STAGES)
 Run = Callable[..., Watched]
 
 
@@ -65,7 +67,7 @@ def vault_with_places(
     """Every stage's secrets marked, and those for MongoDB and MLflow good to work with."""
     from pullrisk.secrets.names import STAGES
 
-    for stage in MONGO_STAGES:
+    for stage in STAGES_RUN:
         values = {name: marked(stage, name) for name in STAGES[stage].names}
         uri = (
             f"mongodb://fetcher:password-{MARK}@127.0.0.1:{mongo}/pulls?authMechanism=SCRAM-SHA-256"
@@ -128,6 +130,7 @@ def test_the_whole_pipeline_uses_the_secrets_and_shows_none(
     clean(pullrisk("ml-training", "train"))
     clean(pullrisk("model-serving", "score", "--recent", "5", "--json"))
     clean(pullrisk("model-serving", "report"))
+    clean(pullrisk("monitor", "monitor"), code=CROSSED)
     store = MongoStore(
         f"mongodb://fetcher:password-{MARK}@127.0.0.1:{mongo}/pulls?authMechanism=SCRAM-SHA-256"
     )
@@ -137,7 +140,7 @@ def test_the_whole_pipeline_uses_the_secrets_and_shows_none(
     copied = tmp_path / "home" / "bucket"
     copy_files(BUCKET, str(copied), source_filesystem=spaces.s3.filesystem())
     suffixes = {path.suffix for path in home.rglob("*") if path.is_file()}
-    assert {".db", ".parquet", ".onnx", ".html", ".history"} <= suffixes
+    assert {".db", ".parquet", ".onnx", ".html", ".history", ".prom"} <= suffixes
     assert not (home / "pulls.sqlite").exists()
     assert not (home / "lake").exists(), "the marked keys were needed, and used"
     assert files_holding(home, MARK) == []
