@@ -110,8 +110,7 @@ def preprocessed(fetched: Pod, make_pod: MakePod, vault: dict[str, str]) -> Pod:
 
 @pytest.fixture(scope="session")
 def trained(preprocessed: Pod, make_pod: MakePod, vault: dict[str, str]) -> Pod:
-    pod = make_pod("ml-training")
-    return pod.run(vault, [*pod.spec.args, "--from", "general"])
+    return make_pod("ml-training").run(vault)
 
 
 @pytest.fixture(scope="session")
