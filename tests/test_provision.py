@@ -4,7 +4,8 @@ import pytest
 from pydantic import SecretStr
 
 from pullrisk.errors import SettingsError
-from pullrisk.provision import filled, given, provide
+from pullrisk.provision import Following, filled, given, provide
+from pullrisk.secrets import LocalSecrets
 from pullrisk.settings import Settings
 
 INSIDE = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
@@ -63,3 +64,42 @@ def test_inside_kubernetes_credentials_without_vault_are_refused_by_name(
 def test_an_address_without_a_user_is_no_credential() -> None:
     settings = Settings(mlflow_uri="http://mlflow:5000")
     assert provide(settings, "ml-training", environment=INSIDE) == (settings, None)
+
+
+def bare_token(settings: Settings) -> str | None:
+    token = settings.github_token
+    if token == SecretStr("bad"):
+        raise SettingsError("the token is bad")
+    return None if token is None else token.get_secret_value()
+
+
+def test_what_is_made_of_the_settings_follows_the_secrets() -> None:
+    variables = {"GITHUB_TOKEN": "first"}
+    secrets = LocalSecrets("data-fetch", {}, environment=variables)
+    following = Following(Settings(), secrets, bare_token)
+    assert following.now == "first"
+    variables["GITHUB_TOKEN"] = "second"
+    secrets.refresh()
+    assert following.now == "second", "told of the change"
+    variables["GITHUB_TOKEN"] = "third"
+    assert following.refresh(), "asked to look"
+    assert following.now == "third"
+    assert not following.refresh()
+    del variables["GITHUB_TOKEN"]
+    assert following.refresh()
+    assert following.now is None, "a secret that is gone is no longer used"
+
+
+def test_secrets_that_cannot_be_used_leave_what_was_made_of_the_last_good_ones(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    variables = {"GITHUB_TOKEN": "first"}
+    secrets = LocalSecrets("data-fetch", {}, environment=variables)
+    following = Following(Settings(), secrets, bare_token)
+    variables["GITHUB_TOKEN"] = "bad"
+    assert not following.refresh()
+    assert following.now == "first"
+    assert "the token is bad" in caplog.text
+    variables["GITHUB_TOKEN"] = "second"
+    assert following.refresh()
+    assert following.now == "second"

@@ -35,19 +35,22 @@ def open_store(
     return store_at(settings.store_uri, patience=patience, rotating=rotating)
 
 
-def checked_store_uri(settings: Settings) -> str:
-    """Where the pull store is.
+def is_on_mongo(settings: Settings) -> bool:
+    """Whether the pull store of these settings is on MongoDB."""
+    return settings.store_uri.startswith(_MONGO)
 
-    Raises SettingsError for a URI that MongoDB would not take, MissingExtraError without the
+
+def mongo_uri(settings: Settings) -> str:
+    """The URI of the pull store on MongoDB.
+
+    Raises SettingsError for one that MongoDB would not take, MissingExtraError without the
     extra `mongo`.
     """
-    if settings.store_uri.startswith(_MONGO):
-        try:
-            from pullrisk.pulls.mongo_server import Address
-        except ImportError as error:
-            raise MissingExtraError.of(error.name or "pymongo", "mongo") from None
-        Address.parse(settings.store_uri)
-    return settings.store_uri
+    try:
+        from pullrisk.pulls.mongo_server import Address
+    except ImportError as error:
+        raise MissingExtraError.of(error.name or "pymongo", "mongo") from None
+    return Address.parse(settings.store_uri).uri
 
 
 def store_at(

@@ -71,9 +71,10 @@ class Session:
     @cached_property
     def store(self) -> "PullStore":
         """The pull store."""
-        from pullrisk.bootstrap import checked_store_uri, open_store
+        from pullrisk.bootstrap import is_on_mongo, mongo_uri, open_store
 
-        return open_store(self.settings, rotating=self.following(checked_store_uri))
+        rotating = self.following(mongo_uri) if is_on_mongo(self.settings) else None
+        return open_store(self.settings, rotating=rotating)
 
     @cached_property
     def lake(self) -> "Lake":
