@@ -32,7 +32,7 @@ GENERAL = ROOT / "src" / "pullrisk" / "model" / "general.onnx"
 LOCUSTFILE = ROOT / "tests" / "performance" / "locustfile.py"
 GOLDEN = 10
 TOLERANCE = 1e-4
-SETTINGS = {"drain": 1, "access_log": "false"}
+SETTINGS: dict[str, Any] = {"drain": 1, "access_log": "false"}
 
 
 class Switch(msgspec.Struct):
