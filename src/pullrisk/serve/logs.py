@@ -11,6 +11,8 @@ from typing import Any, BinaryIO, Final
 import msgspec
 import structlog
 
+from pullrisk.redaction import REDACTOR, redacted_traceback
+
 _EVERY: Final = 0.2
 _MOST: Final = 512
 _INFORMATION: Final = b'"level":"info"'
@@ -58,6 +60,16 @@ class LineBuffer:
         return loop.call_later(_EVERY, self.flush_now)
 
 
+def _harmless(logger: object, name: str, event: Any) -> Any:  # noqa: ANN401  (structlog's own)
+    """The traceback of what failed, and no secret; lines of requests hold none and are many."""
+    if event.get("event") == "request":
+        return event
+    error = sys.exc_info()[1] if event.pop("exc_info", None) else None
+    if error is not None:
+        event["traceback"] = redacted_traceback(error)
+    return REDACTOR.mapping(event)
+
+
 def _rendered(logger: object, name: str, event: Any) -> bytes:  # noqa: ANN401  (structlog's own)
     return _encoder.encode(event)
 
@@ -69,6 +81,7 @@ def logger(buffer: LineBuffer) -> Any:  # noqa: ANN401  (structlog's loggers are
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            _harmless,
             _rendered,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(0),

@@ -1,0 +1,39 @@
+import io
+import json
+from typing import Any
+
+from pullrisk.serve.logs import LineBuffer, logger
+
+
+def line(file: io.BytesIO) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.getvalue())
+    return found
+
+
+def test_a_defect_is_logged_with_its_traceback_and_no_password() -> None:
+    file = io.BytesIO()
+    try:
+        raise ValueError("cannot read mongodb://ann:hu/sh@h/db")
+    except ValueError:
+        logger(LineBuffer(file)).exception("defect", request_id="a-1")
+    told = line(file)
+    assert told["request_id"] == "a-1"
+    assert told["level"] == "error"
+    assert "test_a_defect_is_logged" in told["traceback"]
+    assert "ValueError: cannot read mongodb://***@h/db" in told["traceback"]
+    assert "hu/sh" not in file.getvalue().decode()
+
+
+def test_what_an_event_says_is_masked_by_value_and_by_name() -> None:
+    file = io.BytesIO()
+    logger(LineBuffer(file)).warning("store away", why="mongodb://ann:hush@h/db", api_key="k-1")
+    told = line(file)
+    assert told["why"] == "mongodb://***@h/db"
+    assert told["api_key"] == "***"
+    assert told["event"] == "store away"
+
+
+def test_the_line_of_a_request_stays_as_it_is() -> None:
+    file = io.BytesIO()
+    logger(LineBuffer(file)).info("request", path="/v1/score", status=200)
+    assert line(file)["path"] == "/v1/score"
