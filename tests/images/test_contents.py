@@ -56,7 +56,8 @@ class Contents:
         if not file.name.startswith("app/"):
             return
         self.times.add(file.mtime)
-        if file.name.endswith(".dist-info/METADATA"):
+        # What setuptools carries inside itself is of its version, not ours to lock.
+        if re.fullmatch(r"app/[^/]+\.dist-info/METADATA", file.name):
             data = files.extractfile(file)
             assert data is not None
             text = io.TextIOWrapper(data, encoding="utf-8").read()
