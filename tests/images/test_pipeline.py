@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -125,6 +126,27 @@ def test_locust_passes_its_thresholds(served: Pod, tmp_path: Path) -> None:
     figures = json.loads(out.read_text())
     assert figures["missed"] == []
     assert figures["requests"] > 50
+
+
+def test_the_analysis_passes_the_pinned_model_and_stops_another(
+    served: Pod, make_pod: MakePod, vault: dict[str, str]
+) -> None:
+    """The job's own image and arguments, against a preview of each kind."""
+    good = make_pod("model-serving")
+    good.start(vault, ["serve", "--model", "general", "--port", "8081"])
+
+    def analysed(port: int, *, wait: int) -> Pod:
+        job = make_pod("model-serving")
+        expected = ROOT / "argo-apps" / "base" / "model-serving" / "expected.json"
+        shutil.copy(expected, job.settings)
+        url, file = f"http://127.0.0.1:{port}", f"{job.spec.mounts['settings']}/expected.json"
+        return job.run(vault, ["golden", "check", url, "--expected", file, "--wait", str(wait)])
+
+    passed, stopped = analysed(8081, wait=90), analysed(8080, wait=0)
+    good.stop()
+    assert passed.code == 0, passed.log
+    assert stopped.code == 1, stopped.log
+    assert "model" in stopped.output
 
 
 def test_its_environment_is_vaults_variables_alone(pod: Pod) -> None:
