@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pullrisk.errors import MissingExtraError, ModelError
 from pullrisk.redaction import REDACTOR
+from pullrisk.train.mlflow_file import PREFIX, ensure_database
 
 _DEFAULTS: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -40,7 +41,7 @@ class Tracking:
     def local(cls, home: Path) -> "Tracking":
         """MLflow on an SQLite file in the home folder."""
         folder = home.absolute()
-        return cls(f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts")
+        return cls(f"{PREFIX}{folder / 'mlflow.db'}", folder / "mlartifacts")
 
     @property
     def is_file(self) -> bool:
@@ -78,7 +79,7 @@ def connected(tracking: Tracking) -> Iterator[tuple[Any, Any]]:
     before = mlflow.get_tracking_uri() if mlflow.tracking.is_tracking_uri_set() else ""
     with _quiet(), _explained(mlflow, tracking):
         if tracking.is_file:
-            tracking.artifacts.parent.mkdir(parents=True, exist_ok=True)
+            ensure_database(tracking.uri, tracking.artifacts)
         mlflow.set_tracking_uri(tracking.uri)
         try:
             yield mlflow, mlflow.MlflowClient(tracking.uri, tracking.uri)
