@@ -11,28 +11,23 @@ intervals; the difference is paired. Exit code 1 where a target is missed, which
 data of ../shared is held to.
 """
 
-import argparse
 import json
 import sys
-import tempfile
-from pathlib import Path
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model import ROOT, SHARED, features
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
-from pullrisk.lake import Lake
 from pullrisk.model.bundle import Bundle
 from pullrisk.progress import Silent
-from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.train.category_figures import judge_categories
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.evaluate import RESAMPLES
 from pullrisk.train.report import Categories, Interval
 from pullrisk.train.training import TrainSettings, train
+from pulls_data import SHARED, arguments, prepared
 
 FOLDS = 3
 LEAST_F1 = 0.65
@@ -42,21 +37,11 @@ LEAST_LEAD = 0.10
 
 def main() -> int:
     """Measure, print, and say by the exit code whether the targets hold."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=SHARED if SHARED.is_dir() else ROOT / "sample")
-    parser.add_argument("--json", action="store_true")
+    parser = arguments(__doc__)
     parser.add_argument("--unseen", action="store_true", help="judge on other repositories")
-    parser.add_argument("--home", type=Path, help="keep store and lake here, and reuse them")
     options = parser.parse_args()
-    paths = sorted(options.data.glob("*.jsonl.gz"))
-    if not paths:
-        parser.error(f"no *.jsonl.gz in {options.data}")
-    with tempfile.TemporaryDirectory(prefix="pullrisk-bench-") as folder:
-        home = options.home or Path(folder)
-        home.mkdir(parents=True, exist_ok=True)
-        with SqliteStore(home / "pulls.sqlite") as store:
-            table = features(paths, store, Lake(home / "lake"))
-    found = unseen(table) if options.unseen else {"later pulls": later(table)}
+    with prepared(options) as (table, _):
+        found = unseen(table) if options.unseen else {"later pulls": later(table)}
     print(json.dumps(msgspec.to_builtins(found)) if options.json else text(found))
     held = options.data == SHARED and not options.unseen
     return int(held and any(map(missed, found.values())))

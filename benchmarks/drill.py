@@ -26,7 +26,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support.serving import Served, free_port, make_home, opened  # noqa: E402
+from support.ports import free_port  # noqa: E402
+from support.serving import Served, make_home, opened  # noqa: E402
 
 GENERAL = ROOT / "src" / "pullrisk" / "model" / "general.onnx"
 LOCUSTFILE = ROOT / "tests" / "performance" / "locustfile.py"

@@ -8,12 +8,9 @@ the first three quarters of each one left out, and judged on its last quarter. F
 within repositories, weighted by reverts, with bootstrap 95 % intervals; differences are paired.
 """
 
-import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -22,21 +19,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
-from pullrisk.fetch.files import fetch_files
-from pullrisk.lake import Lake
 from pullrisk.model.bundle import Bundle
-from pullrisk.preprocess import preprocess
 from pullrisk.progress import Silent
-from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.train.dataset import UNKNOWN, Dataset
 from pullrisk.train.finetune import fine_tuning, start_from
 from pullrisk.train.fit import FitSettings
 from pullrisk.train.metrics import poisson_weights, within_auc
 from pullrisk.train.split import temporal_split
 from pullrisk.train.training import TrainSettings, train
+from pulls_data import arguments, prepared
 
-ROOT = Path(__file__).resolve().parents[1]
-SHARED = ROOT.parent / "shared" / "data" / "github"
 ROUNDS = 3
 GENERAL, SCRATCH, TUNED = "general", "from scratch", "fine-tuned"
 SIZES = {"all": (0, 10**9), "60 or more": (60, 10**9), "20 to 59": (20, 60), "fewer": (0, 20)}
@@ -53,29 +45,15 @@ class Judged(msgspec.Struct):
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=SHARED if SHARED.is_dir() else ROOT / "sample")
-    parser.add_argument("--home", type=Path, help="keep store and lake here, and reuse them")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="pullrisk-bench-") as folder:
-        table = _table(sorted(options.data.glob("*.jsonl.gz")), options.home or Path(folder))
-    judged = list(_judged(table))
+    options = arguments(__doc__).parse_args()
+    with prepared(options) as (table, _):
+        judged = list(_judged(table))
     found = {
         size: _figures([one for one in judged if low <= one.learnt_from < high])
         for size, (low, high) in SIZES.items()
     }
     print(json.dumps(found) if options.json else _text(found))
     return 0
-
-
-def _table(paths: list[Path], home: Path) -> pa.Table:
-    home.mkdir(parents=True, exist_ok=True)
-    lake = Lake(home / "lake")
-    with SqliteStore(home / "pulls.sqlite") as store:
-        fetch_files(paths, store, progress=Silent())
-        preprocess(store, lake, progress=Silent())
-    return lake.table()
 
 
 def _judged(table: pa.Table) -> Iterator[Judged]:

@@ -10,13 +10,10 @@ come with 95 % bootstrap intervals; differences are paired. Exit code 1 where a 
 which only the full data of ../shared is held to.
 """
 
-import argparse
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -25,10 +22,7 @@ import pyarrow.compute as pc
 
 from novelty_peers import pyod_peers
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
-from pullrisk.fetch.files import fetch_files
-from pullrisk.lake import Lake
 from pullrisk.model.bundle import Bundle
-from pullrisk.preprocess.local import preprocess
 from pullrisk.progress import Silent
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.train.baselines import BOOSTING, ISOLATION, LINES_ADDED, LOGISTIC
@@ -38,9 +32,8 @@ from pullrisk.train.injections import inject
 from pullrisk.train.novelty import ALL_KINDS, Detector, Injected, judge_novelty
 from pullrisk.train.report import OURS, Evaluation, Interval, Novelty
 from pullrisk.train.training import TrainSettings, train
+from pulls_data import SHARED, arguments, prepared
 
-ROOT = Path(__file__).resolve().parents[1]
-SHARED = ROOT.parent / "shared" / "data" / "github"
 FIGURES = (
     "pooled_auc", "within_auc", "within_auc_weighted", "average_precision",
     "top_5", "top_10", "top_30", "pooled_top_10",
@@ -63,35 +56,18 @@ class Result(msgspec.Struct):
 
 def main() -> int:
     """Measure, print, and say by the exit code whether the targets hold."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=SHARED if SHARED.is_dir() else ROOT / "sample")
-    parser.add_argument("--json", action="store_true")
+    parser = arguments(__doc__)
     parser.add_argument("--unseen", action="store_true", help="judge on other repositories")
     parser.add_argument("--no-baselines", action="store_true", help="with --unseen: ours alone")
-    parser.add_argument("--home", type=Path, help="keep store and lake here, and reuse them")
     options = parser.parse_args()
-    paths = sorted(options.data.glob("*.jsonl.gz"))
-    if not paths:
-        parser.error(f"no *.jsonl.gz in {options.data}")
-    with tempfile.TemporaryDirectory(prefix="pullrisk-bench-") as folder:
-        home = options.home or Path(folder)
-        home.mkdir(parents=True, exist_ok=True)
-        with SqliteStore(home / "pulls.sqlite") as store:
-            table = features(paths, store, Lake(home / "lake"))
-            if options.unseen:
-                results = unseen(table, baselines=not options.no_baselines)
-            else:
-                results = [later(table, store)]
+    with prepared(options) as (table, store):
+        if options.unseen:
+            results = unseen(table, baselines=not options.no_baselines)
+        else:
+            results = [later(table, store)]
     print(json.dumps(msgspec.to_builtins(results)) if options.json else text(results))
     held = options.data == SHARED and not options.unseen
     return int(held and bool(missed(results[0])))
-
-
-def features(paths: Sequence[Path], store: SqliteStore, lake: Lake) -> pa.Table:
-    """The feature table of the files, by way of the store."""
-    fetch_files(paths, store, progress=Silent())
-    preprocess(store, lake, progress=Silent())
-    return lake.table()
 
 
 def later(table: pa.Table, store: SqliteStore) -> Result:

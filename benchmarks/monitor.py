@@ -9,31 +9,23 @@ where by construction nothing drifts; and with three kinds of drift injected. Be
 stand the two that are common: an index above 0.25, and a p-value of 0.05 or less.
 """
 
-import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
-from pullrisk.fetch.files import fetch_files
-from pullrisk.lake import Lake
 from pullrisk.model.reference import SCORES, Reference, binned, stability_index
 from pullrisk.monitor.drift import Drift, compare, kolmogorov_smirnov
 from pullrisk.monitor.options import MonitorOptions
-from pullrisk.preprocess import preprocess
 from pullrisk.progress import Silent
-from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.train.dataset import MICROSECONDS_PER_DAY, Dataset
 from pullrisk.train.training import TrainSettings, train
+from pulls_data import arguments, prepared
 
-ROOT = Path(__file__).resolve().parents[1]
-SHARED = ROOT.parent / "shared" / "data" / "github"
 MOMENTS = np.linspace(0.5, 0.94, 12)
 OPTIONS = MonitorOptions()
 Values = NDArray[np.float64]
@@ -52,13 +44,9 @@ class Rates(msgspec.Struct):
 
 def main() -> int:
     """Measure and print; exit code 1 where shuffled pulls raise an alarm in 5 % of windows."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=SHARED if SHARED.is_dir() else ROOT / "sample")
-    parser.add_argument("--home", type=Path, help="keep store and lake here, and reuse them")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="pullrisk-bench-") as folder:
-        dataset = _dataset(sorted(options.data.glob("*.jsonl.gz")), options.home or Path(folder))
+    options = arguments(__doc__).parse_args()
+    with prepared(options) as (table, _):
+        dataset = Dataset.from_table(table, NAMES)
     values = _with_scores(dataset)
     kinds = ("as they are", "shuffled", "three times as large", "half by bots", "files missing")
     found = {kind: _rates(list(_windows(dataset, values, kind))) for kind in kinds}
@@ -67,15 +55,6 @@ def main() -> int:
     else:
         print(_text(found))
     return int(found["shuffled"].alarms >= 0.05)
-
-
-def _dataset(paths: list[Path], home: Path) -> Dataset:
-    home.mkdir(parents=True, exist_ok=True)
-    lake = Lake(home / "lake")
-    with SqliteStore(home / "pulls.sqlite") as store:
-        fetch_files(paths, store, progress=Silent())
-        preprocess(store, lake, progress=Silent())
-    return Dataset.from_table(lake.table(), NAMES)
 
 
 def _with_scores(dataset: Dataset) -> Values:

@@ -24,7 +24,7 @@ from pullrisk.features import NAMES
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support.serving import free_port  # noqa: E402
+from support.ports import free_port  # noqa: E402
 
 GENERAL: Final = ROOT / "src" / "pullrisk" / "model" / "general.onnx"
 PEERS: Final = ROOT / ".pullrisk" / "peers"

@@ -77,6 +77,7 @@ def run_pip(*arguments: str, **environment: str) -> None:
             environment[name] = str(path)
     command = [sys.executable, "-m", "pip", arguments[0], "--disable-pip-version-check"]
     quiet = {"PIP_ROOT_USER_ACTION": "ignore", "PIP_PROGRESS_BAR": "off"}
+    quiet["PIP_CACHE_DIR"] = "/var/cache/pip"  # which the Dockerfiles mount
     environment["PIP_CONSTRAINT"] = str(HERE / "constraints.txt")  # for what builds, too
     subprocess.run([*command, *arguments[1:]], env=os.environ | quiet | environment, check=True)
 

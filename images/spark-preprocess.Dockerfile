@@ -5,7 +5,7 @@ ARG RUN_BASE
 FROM ${BUILD_BASE} AS wheel
 WORKDIR /build
 COPY constraints.txt requirements/tools.txt images/install.py ./
-RUN --mount=type=secret,id=pip --mount=type=secret,id=ca --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=secret,id=pip --mount=type=secret,id=ca --mount=type=cache,target=/var/cache/pip \
     ["python3", "install.py", "tools", "tools.txt"]
 COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY src ./src
@@ -14,7 +14,7 @@ RUN ["python3", "install.py", "wheel", "/wheels"]
 FROM ${BUILD_BASE} AS dependencies
 WORKDIR /build
 COPY constraints.txt requirements/spark-preprocess.txt images/install.py images/prune.toml ./
-RUN --mount=type=secret,id=pip --mount=type=secret,id=ca --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=secret,id=pip --mount=type=secret,id=ca --mount=type=cache,target=/var/cache/pip \
     ["python3", "install.py", "dependencies", "spark-preprocess.txt", "/out"]
 
 FROM dependencies AS code

@@ -103,7 +103,7 @@ def test_another_feature_schema_is_refused(
 def test_a_service_that_is_away_is_refused_and_asked_again_while_there_is_time(
     expected: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from support.serving import free_port
+    from support.ports import free_port
 
     url = f"http://127.0.0.1:{free_port()}"
     assert main(["golden", "check", url, "--expected", str(expected), "--wait", "0.3"]) == 1

@@ -10,7 +10,7 @@ from pullrisk.cli import main
 from pullrisk.pulls.mongo import MongoStore
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import SqliteStore
-from support.mongo import free_port
+from support.ports import free_port
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ COPY a \\
 ADD ["with space.txt", "/to/"]
 ADD https://example.com/file /to/
 COPY --from=other /out /app
-RUN --mount=type=bind,source=lock.txt,target=/lock --mount=type=cache,target=/root \\
+RUN --mount=type=bind,source=lock.txt,target=/lock --mount=type=cache,target=/cache \\
     --mount=type=bind,from=other,source=/x,target=/y \\
     pip install '.[serve,vault]'
 ENTRYPOINT ["lost"]

@@ -13,15 +13,7 @@ from delivery.cli import main
 from support.bao import Bao
 from support.certificates import make_certificates
 from support.kubernetes_api import ServiceAccounts, TokenReviews
-from support.vault import GITHUB, install, marked, trusting
-
-JOB = {
-    "sub": "repo:acme/pullrisk:environment:staging",
-    "aud": "vault",
-    "repository": "acme/pullrisk",
-    "ref": "refs/heads/staging",
-    "environment": "staging",
-}
+from support.vault import GITHUB, JOB, install, marked, trusting
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,9 @@ from pullrisk.pulls.mongo_documents import SCHEMA, to_document
 from pullrisk.pulls.mongo_writes import replace
 from pullrisk.pulls.record import ChangedFile, Pull
 from pullrisk.pulls.store import Written
-from support.mongo import MongoStandIn, free_port
+from support.mongo import MongoStandIn
 from support.mongo_gate import gate, self_signed
+from support.ports import free_port
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 PASSWORD = "p:s/w?rd#%@1"

@@ -17,17 +17,10 @@ from pullrisk.secrets.names import STAGES
 from pullrisk.secrets.vault import VaultSecrets
 from support.bao import Bao
 from support.kubernetes_api import ServiceAccounts
-from support.vault import install, marked
+from support.vault import JOB, install, marked
 
 Opened = Callable[..., VaultSecrets]
 Environment = Callable[..., dict[str, str]]
-JOB = {
-    "sub": "repo:acme/pullrisk:environment:staging",
-    "aud": "vault",
-    "repository": "acme/pullrisk",
-    "ref": "refs/heads/staging",
-    "environment": "staging",
-}
 CI = {"VAULT_AUTH_METHOD": "jwt", "VAULT_ROLE": "ci", "VAULT_SECRET_PATH": "mlops/ci"}
 
 

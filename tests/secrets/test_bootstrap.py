@@ -16,7 +16,8 @@ from pullrisk.errors import InputError, SecretsError, SettingsError
 from pullrisk.secrets.bootstrap import Step, bootstrap
 from pullrisk.secrets.folder import read_folder
 from pullrisk.secrets.names import STAGES
-from support.bao import Bao, free_port
+from support.bao import Bao
+from support.ports import free_port
 from support.vault import MARK, install, marked, operator, put, role
 
 VAULT = Path(__file__).parents[2] / "vault"

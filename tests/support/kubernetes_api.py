@@ -8,18 +8,17 @@ only if its signature, issuer, expiry and audience hold.
 
 import json
 import ssl
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from support.certificates import Certificates
+from support.loopback import Loopback
 
 API_SERVER = "https://kubernetes.default.svc"
 PATH = "/apis/authentication.k8s.io/v1/tokenreviews"
@@ -83,17 +82,16 @@ class ServiceAccounts:
         return found
 
 
-class TokenReviews:
+class TokenReviews(Loopback):
     """The endpoint, on https://127.0.0.1:<free port>."""
 
     def __init__(self, accounts: ServiceAccounts, certificates: Certificates) -> None:
         self.accounts = accounts
         self.reviews = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        super().__init__(self._handler())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificates.certificate, certificates.key)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @property
     def url(self) -> str:
@@ -102,20 +100,6 @@ class TokenReviews:
     @property
     def reviewer_token(self) -> str:
         return self.accounts.token("vault", namespace="vault", audience=API_SERVER, seconds=3600)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def review(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         """The status of one review."""

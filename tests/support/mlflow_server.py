@@ -1,17 +1,15 @@
 """A real MLflow server for tests: SQLite, artifacts in a folder or on S3, logins if asked for."""
 
 import os
-import random
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
+from support.ports import lasting_port
 from support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed
 
 ADMIN, PASSWORD = "admin", "of-mlflow-admin-0f1e"
@@ -33,7 +31,7 @@ class MlflowServer:
         self, folder: Path, *, seaweed: Seaweed | None = None, logins: bool = False
     ) -> None:
         self._folder, self._seaweed, self._logins = folder, seaweed, logins
-        self.port = _port()
+        self.port = lasting_port()
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -124,12 +122,3 @@ class MlflowServer:
             "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
         )
         return path
-
-
-def _port() -> int:
-    """A free port below those that the system deals out: nobody gets it while we start."""
-    while True:
-        port = random.SystemRandom().randrange(20_000, 32_000)
-        with socket.socket() as trial, suppress(OSError):
-            trial.bind(("127.0.0.1", port))
-            return port

@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+from support.ports import free_port
+
 
 class MongoStandIn:
     """nx-27017, a server of MongoDB's wire protocol, on a free port; it can be killed."""
@@ -43,13 +45,6 @@ class MongoStandIn:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def answers(port: int) -> bool:

@@ -5,17 +5,17 @@ import json
 import re
 import shutil
 import subprocess
-import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final, Self
 from uuid import uuid4
 
 import httpx
 
-from support.bao import free_port
+from support.loopback import Loopback
+from support.ports import free_port
 
 PROGRAM: Final = "docker-registry"
 MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
@@ -79,7 +79,7 @@ def answers(url: str) -> bool:
         return False
 
 
-class SmallRegistry:
+class SmallRegistry(Loopback):
     """Blobs, manifests, tags, deletion and referrers in memory, after the OCI distribution spec."""
 
     def __init__(self) -> None:
@@ -95,21 +95,7 @@ class SmallRegistry:
         class Handler(_Handler):
             state = registry
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(Handler)
 
     def find(self, repository: str, reference: str) -> tuple[str, bytes] | None:
         digest = self.tags.get((repository, reference), reference)

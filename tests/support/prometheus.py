@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,8 @@ from urllib.parse import urlencode, urlsplit
 from urllib.request import urlopen
 
 import yaml
+
+from support.ports import free_port
 
 UP = "pullrisk_model_info and on () (count_over_time(up[1m]) >= 4)"
 
@@ -40,9 +41,7 @@ def scraping(url: str, labels: Mapping[str, str], folder: Path) -> Iterator[Prom
     job = {"job_name": "serving", "scrape_interval": "500ms", "scrape_timeout": "500ms"}
     config = {"scrape_configs": [{**job, "static_configs": [target]}]}
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        port = trial.getsockname()[1]
+    port = free_port()
     with (folder / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(
             [

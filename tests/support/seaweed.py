@@ -15,7 +15,8 @@ from typing import Self
 from pydantic import SecretStr
 
 from pullrisk.lake import S3
-from support.mongo import answers, free_port
+from support.mongo import answers
+from support.ports import free_port
 
 BUCKET = "lake"
 ACCESS_KEY, SECRET_KEY = "pullrisk", "pullrisk-secret"

@@ -4,7 +4,6 @@ import gzip
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from pullrisk.lake import Lake
 from pullrisk.preprocess import preprocess
 from pullrisk.pulls.record import parse_rest
 from pullrisk.pulls.sqlite import SqliteStore
+from support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "sample" / "kedro-org__kedro.jsonl.gz"
@@ -50,12 +50,6 @@ def opened(place: int = STORED + 1, **changes: object) -> dict[str, Any]:
 def score(url: str, **headers: str) -> httpx.Response:
     """Ask about one open pull request."""
     return httpx.post(f"{url}/v1/score", json=opened(), headers=headers, timeout=20)
-
-
-def free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
 
 
 class Served:

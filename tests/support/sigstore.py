@@ -11,9 +11,9 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import jwt
 import rfc8785
@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from support.loopback import Loopback
 from support.sigstore_parts import (
     EXTENSIONS,
     audit_path,
@@ -42,7 +43,7 @@ _URLS: Final = {9, 12, 18}
 KEY_DETAILS: Final = "PKIX_ECDSA_P256_SHA_256"
 
 
-class Sigstore:
+class Sigstore(Loopback):
     """The servers, their keys, and the trust configuration that names both."""
 
     def __init__(self, folder: Path) -> None:
@@ -57,14 +58,9 @@ class Sigstore:
         class Handler(_Handler):
             state = sigstore
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        super().__init__(Handler)
         self.trust_config = folder / "trust.json"
         self.trust_config.write_text(json.dumps(self._trust()))
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def job_environment(self) -> dict[str, str]:
@@ -74,15 +70,6 @@ class Sigstore:
             "ACTIONS_ID_TOKEN_REQUEST_URL": f"{self.url}/token?",
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-the-job",
         }
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def token(self) -> str:
         """A job's token; who checks its signature is Fulcio, and it is not under test."""

@@ -13,7 +13,8 @@ from typing import Self
 import pyspark
 
 from pullrisk.preprocess.spark_session import SparkOptions
-from support.mongo import answers, free_port
+from support.mongo import answers
+from support.ports import free_port
 
 WORKERS = 3
 _QUICK_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"

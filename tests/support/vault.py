@@ -20,6 +20,14 @@ from support.kubernetes_api import ServiceAccounts, TokenReviews
 
 VAULT = Path(__file__).parents[2] / "vault"
 GITHUB = "https://token.actions.githubusercontent.com"
+JOB = {
+    "sub": "repo:acme/pullrisk:environment:staging",
+    "aud": "vault",
+    "repository": "acme/pullrisk",
+    "ref": "refs/heads/staging",
+    "environment": "staging",
+}
+"""What GitHub says of a job that CI's role lets in."""
 MARK = "0f1e2d3c"
 """In every secret value of the tests."""
 

@@ -38,7 +38,7 @@ from pullrisk.train.tracking import RunRecord, track
 from pullrisk.train.training import TrainSettings
 from pullrisk.train.unregistered import register
 from support.mlflow_server import ADMIN, PASSWORD, MlflowServer
-from support.mongo import free_port
+from support.ports import free_port
 from support.seaweed import Seaweed
 from support.training import QUICK, full_table, shared_training
 

@@ -21,6 +21,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pullrisk import atomic
 from pullrisk.cli.bars import progress as progress_display
 from pullrisk.cli.tables import print_evaluation
 from pullrisk.errors import InputError, ModelError, PullriskError
@@ -138,11 +139,8 @@ def write(bundle: Bundle, card: Card, folder: Path) -> None:
             f"the general model has {size:,} bytes with its JSON, at most {LARGEST:,} may ship",
             hint="a smaller network, or shorter metadata",
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in ((MODEL_FILE, bundle.data), (CARD_FILE, text)):
-        draft = folder / f".{name}.{os.getpid()}"
-        draft.write_bytes(data)
-        draft.replace(folder / name)
+    atomic.replace(folder / MODEL_FILE, bundle.data)
+    atomic.replace(folder / CARD_FILE, text)
 
 
 def _train(

@@ -1,6 +1,6 @@
 """What counts as an alarm."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +16,9 @@ class DriftOptions(msgspec.Struct, frozen=True):
     significance: float = 0.01
 
 
+_DRIFT: Final = DriftOptions()
+
+
 class MonitorOptions(BaseModel):
     """The thresholds of `pullrisk monitor`."""
 
@@ -28,13 +31,14 @@ class MonitorOptions(BaseModel):
         default=100, description="fewer recent pull requests of a repository are not compared"
     )
     index: Positive = Field(
-        default=0.25, description="population stability index from which a feature may have drifted"
+        default=_DRIFT.index,
+        description="population stability index from which a feature may have drifted",
     )
     usual: Annotated[float, Field(ge=1)] = Field(
-        default=3.0, description="how many times the index of the repository's own windows"
+        default=_DRIFT.usual, description="how many times the index of the repository's own windows"
     )
     significance: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.01, description="largest corrected p-value of a drift"
+        default=_DRIFT.significance, description="largest corrected p-value of a drift"
     )
     drifted_share: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.05, description="share of a repository's features that may drift without alarm"

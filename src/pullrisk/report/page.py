@@ -1,14 +1,13 @@
 """The report as one HTML file that loads nothing from anywhere."""
 
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pullrisk import atomic
 from pullrisk.errors import InputError, MissingExtraError
 from pullrisk.model.metadata import Facts
 from pullrisk.report.charts import BASELINES
@@ -90,14 +89,9 @@ def render(contents: Contents) -> str:
 
 def write(page: str, path: Path) -> None:
     """Write the page whole or not at all. Raises InputError where the path does not work."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(page, encoding="utf-8")
-        draft.replace(path)
+        atomic.replace(path, page.encode())
     except OSError as error:
-        with suppress(OSError):  # where the draft could not be made, there is none
-            draft.unlink()
         raise InputError(
             f"report {path} cannot be written: {error.strerror}",
             hint="name another place with --output",

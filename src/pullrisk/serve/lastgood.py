@@ -4,13 +4,14 @@ A worker that replaces a killed one goes on with it while the registry is away o
 that cannot be used.
 """
 
-import os
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+
+from pullrisk import atomic
 
 if TYPE_CHECKING:
     from pullrisk.serve.parts import LoadedModel
@@ -36,10 +37,8 @@ class LastGood:
         """Remember it, atomically; where the disk is full, the one before stays."""
         data = model.bundle.data
         saved = _Saved(model.version, model.source, model.loaded_at, model.registered, data)
-        fresh = self._path.with_name(f"{NAME}.{os.getpid()}")
         with suppress(OSError):
-            fresh.write_bytes(msgspec.msgpack.encode(saved))
-            fresh.replace(self._path)
+            atomic.replace(self._path, msgspec.msgpack.encode(saved))
 
     def load(self) -> "LoadedModel | None":
         """The model that was kept; None where there is none. Raises ModelError."""

@@ -11,7 +11,8 @@ from support.certificates import make_certificates
 from support.github_server import GitHubServer
 from support.kubernetes_api import ServiceAccounts, TokenReviews
 from support.mlflow_server import ADMIN, PASSWORD, MlflowServer
-from support.mongo import MongoStandIn, free_port
+from support.mongo import MongoStandIn
+from support.ports import free_port
 from support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed
 from support.vault import install, put, trusting
 

@@ -10,20 +10,21 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pyspark
+
+from support.loopback import Loopback
 
 _PODS: Final = re.compile(r"/api/v1/namespaces/([a-z-]+)/pods(?:/([^/]+))?")
 _MAPS: Final = re.compile(r"/api/v1/namespaces/[a-z-]+/configmaps")
 
 
-class PodsApi:
+class PodsApi(Loopback):
     """The server, on http://127.0.0.1:<free port>; `pods` are those that were asked for."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
@@ -32,21 +33,10 @@ class PodsApi:
         self.driver = socket.gethostname()
         self._folder, self._environment = folder, environment
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        super().__init__(self._handler())
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
         for process in self._processes.values():
             process.kill()
             process.wait()

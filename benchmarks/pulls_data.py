@@ -1,0 +1,44 @@
+"""What the benchmarks of the model share: their options, and pulls taken through the pipeline."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from pullrisk.fetch.files import fetch_files
+from pullrisk.lake import Lake
+from pullrisk.preprocess import preprocess
+from pullrisk.progress import Silent
+from pullrisk.pulls.sqlite import SqliteStore
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared" / "data" / "github"
+
+
+def arguments(module: str) -> argparse.ArgumentParser:
+    """A parser with --data, --home and --json, that says the first line of a module's docstring."""
+    parser = argparse.ArgumentParser(description=module.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=SHARED if SHARED.is_dir() else ROOT / "sample")
+    parser.add_argument("--home", type=Path, help="keep store and lake here, and reuse them")
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
+@contextmanager
+def prepared(options: argparse.Namespace) -> Iterator[tuple[pa.Table, SqliteStore]]:
+    """The feature table of the files in --data, and the store behind it; ends where none is."""
+    paths = sorted(options.data.glob("*.jsonl.gz"))
+    if not paths:
+        sys.exit(f"no *.jsonl.gz in {options.data}: name a folder with --data")
+    with tempfile.TemporaryDirectory(prefix="pullrisk-bench-") as folder:
+        home = options.home or Path(folder)
+        home.mkdir(parents=True, exist_ok=True)
+        lake = Lake(home / "lake")
+        with SqliteStore(home / "pulls.sqlite") as store:
+            fetch_files(paths, store, progress=Silent())
+            preprocess(store, lake, progress=Silent())
+            yield lake.table(), store
