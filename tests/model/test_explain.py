@@ -6,9 +6,10 @@ import pytest
 
 from pullrisk.features.schema import Feature
 from pullrisk.model.bundle import Bundle
-from pullrisk.model.explain import LEAST_EFFECT, explain, occlude, occlusion_units
+from pullrisk.model.explain import LEAST_EFFECT, explain
 from pullrisk.model.graph import Parts, to_onnx
 from pullrisk.model.network import Network, Shape
+from pullrisk.model.occlusion import occlude, occlusion_units
 from pullrisk.model.residuals import Ordinary
 from pullrisk.model.scaling import Scaling
 from support.tables import FEATURES, NAMES, SCHEMA, feature_table

@@ -35,6 +35,15 @@ def test_the_percentile_is_the_share_of_pulls_below() -> None:
     assert FOUND.percentile(scores, "o/old") == pytest.approx(expected, abs=0.3)
 
 
+def test_a_few_scores_have_the_percentiles_that_they_have_among_many() -> None:
+    tied = Distribution.of(np.repeat([1.0, 2.0, 3.0], 100), np.zeros(300, int), ("o/r",))
+    for name, found in (("o/old", FOUND), ("o/r", tied)):
+        scores = np.concatenate([[-9.0, 1.0, 2.0, 3.0, 9.0], np.linspace(-5, 5, 101)])
+        together = found.percentile(scores, name)
+        alone = [found.percentile(scores[place : place + 1], name)[0] for place in range(106)]
+        assert alone == pytest.approx(together, abs=1e-4)
+
+
 def test_percentiles_of_equal_scores_are_defined() -> None:
     flat = Distribution.of(np.ones(300), np.zeros(300, int), ("o/r",))
     found = flat.percentile(np.array([0.5, 1.5]), "o/r")

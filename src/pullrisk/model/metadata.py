@@ -1,5 +1,6 @@
 """What a bundle carries beside its graph: facts, typical values and score distributions."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -19,10 +20,13 @@ METADATA_KEY: Final = "pullrisk"
 LEVELS: Final = np.linspace(0.0, 1.0, 201)
 """The levels at which distributions keep their quantiles: every half per cent."""
 _STEPS: Final = np.arange(len(LEVELS)) * 1e-12
+_PER_CENT: Final = 100.0 * LEVELS
 _PRIOR_PULLS: Final = 200.0
+_FEW: Final = 4
+"""Scores up to which Python alone takes less time than numpy takes to begin."""
 
 
-class Distribution(msgspec.Struct, frozen=True, dict=True):
+class Distribution(msgspec.Struct, frozen=True):
     """Quantiles of a score at LEVELS: of all pulls, and of each repository's own.
 
     A repository's are drawn towards the pooled ones as if it had 200 more pulls like theirs,
@@ -61,19 +65,19 @@ class Distribution(msgspec.Struct, frozen=True, dict=True):
         self, scores: NDArray[np.floating], repository: str | None = None
     ) -> NDArray[np.float64]:
         """Per cent (0..100) of the repository's pulls whose score is lower, [n]."""
-        steps = _STEPS[: len(self.pooled)]  # np.interp wants increasing points
-        return np.asarray(100.0 * np.interp(scores, self._quantiles(repository) + steps, LEVELS))
+        points = self._quantiles(repository)
+        if len(scores) > _FEW:
+            # np.interp wants increasing points
+            found = np.interp(scores, np.array(points) + _STEPS[: len(points)], _PER_CENT)
+        else:
+            found = np.array([_per_cent_below(points, score) for score in scores.tolist()])
+        return np.asarray(found, np.float64)
 
-    def _quantiles(self, repository: str | None) -> NDArray[np.float64]:
-        """As an array, which is made once for each repository."""
-        name = repository if repository and repository in self.by_repository else ""
-        made: dict[str, NDArray[np.float64]] = self.__dict__
-        if name not in made:
-            made[name] = np.array(self.by_repository[name] if name else self.pooled, np.float64)
-        return made[name]
+    def _quantiles(self, repository: str | None) -> list[float]:
+        return self.by_repository.get(repository or "", self.pooled)
 
 
-class Typical(msgspec.Struct, frozen=True):
+class Typical(msgspec.Struct, frozen=True, dict=True):
     """Median raw value of every feature [d]: of all pulls, and of each repository's own."""
 
     pooled: list[float]
@@ -97,8 +101,17 @@ class Typical(msgspec.Struct, frozen=True):
         return Typical(self.pooled, own)
 
     def row(self, repository: str | None = None) -> NDArray[np.float32]:
-        """The typical pull of a repository, or of all where that one is not known, [d]."""
-        return np.array(self.by_repository.get(repository or "", self.pooled), np.float32)
+        """The typical pull of a repository, or of all where that one is not known, [d].
+
+        Nobody may change it: it is made once for each repository.
+        """
+        name = repository if repository and repository in self.by_repository else ""
+        made: dict[str, NDArray[np.float32]] = self.__dict__
+        if name not in made:
+            row = np.array(self.by_repository[name] if name else self.pooled, np.float32)
+            row.flags.writeable = False
+            made[name] = row
+        return made[name]
 
 
 class OperatingPoints(msgspec.Struct, frozen=True):
@@ -151,6 +164,16 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     """Names of the graph's `category` output, in its order; empty where it has none."""
     patterns: Patterns | None = None
     """Clusters of the code, named; models of earlier versions have none."""
+
+
+def _per_cent_below(points: list[float], score: float) -> float:
+    """What np.interp tells of one score between the quantiles `points`, in per cent."""
+    after = bisect_left(points, score)
+    if after == 0 or after == len(points):
+        return 0.0 if after == 0 else 100.0
+    low, high = points[after - 1], points[after]
+    part = (score - low) / (high - low)
+    return float(100.0 * (after - 1 + part) / (len(points) - 1))
 
 
 def _short(values: NDArray[np.floating]) -> list[float]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.model.bundle import Bundle
-from pullrisk.model.explain import Unit, occlude, occlusion_units
+from pullrisk.model.occlusion import Unit, occlude, occlusion_units
 
 ROWS_A_REPOSITORY = 200
 
