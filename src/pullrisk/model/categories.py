@@ -84,6 +84,10 @@ _ELSE: Final = re.compile(
     re.IGNORECASE,
 )
 _MOST_TAGS: Final = 3
+_MAY_SAY: Final = frozenset("rRcCpPbBuUsSnNvV")
+"""First letters of titles that _REVERT and _RELEASE match."""
+_MARKS: Final = frozenset(":[")
+"""One of these stands in every prefix that is not a sign of its own."""
 
 
 class Stated(NamedTuple):
@@ -96,9 +100,13 @@ class Stated(NamedTuple):
 @lru_cache(maxsize=256)
 def stated(title: str) -> Stated:
     """Read the prefix of a title and take it away; other tags before it (`[5.x]`) stay."""
-    for pattern, name in ((_REVERT, "revert"), (_RELEASE, "release")):
-        if match := pattern.match(title):
-            return Stated(name, title[match.end() :].strip("\"'“”` "))
+    # Most titles begin with none of this: one letter tells, at a tenth of the patterns' time.
+    if title.lstrip()[:1] in _MAY_SAY:
+        for pattern, name in ((_REVERT, "revert"), (_RELEASE, "release")):
+            if match := pattern.match(title):
+                return Stated(name, title[match.end() :].strip("\"'“”` "))
+    if title.isascii() and _MARKS.isdisjoint(title):
+        return Stated(None, title)
     kept, rest = "", title
     for _ in range(_MOST_TAGS):
         found = _prefix(rest)

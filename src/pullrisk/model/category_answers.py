@@ -29,18 +29,15 @@ def answers(
     names: Sequence[str], probabilities: NDArray[np.float32], said: Sequence[Said]
 ) -> list[Category]:
     """Every pull's category, from probabilities [n, k] of the categories `names` [k]."""
-    likeliest = probabilities.argmax(axis=1).tolist()
-    return [
-        _answer(names, row, best, one)
-        for row, best, one in zip(probabilities, likeliest, said, strict=True)
-    ]
+    return [_answer(names, row, one) for row, one in zip(probabilities.tolist(), said, strict=True)]
 
 
-def _answer(names: Sequence[str], row: NDArray[np.float32], best: int, said: Said) -> Category:
+def _answer(names: Sequence[str], row: list[float], said: Said) -> Category:
     source: Source = "title"
     name = stated(said.title).category
     if name is None:
-        source, name = "labels", labelled(said.labels)
+        source, name = "labels", labelled(said.labels) if said.labels else None
     if name is None or name not in names:
-        return Category(names[best], float(row[best]), "network")
-    return Category(name, float(row[names.index(name)]), source)
+        highest = max(row)
+        return Category(names[row.index(highest)], highest, "network")
+    return Category(name, row[names.index(name)], source)

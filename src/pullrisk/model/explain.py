@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pullrisk.model.bundle import Band, Bundle
 from pullrisk.model.metadata import OperatingPoints
-from pullrisk.model.occlusion import Answers, Unit, differing_bits, plan_of, variants
+from pullrisk.model.occlusion import Answers, Unit, plan_of, variants
 from pullrisk.model.words import usual_phrase, value_phrase
 
 LEAST_EFFECT: Final = 0.05
@@ -126,22 +126,23 @@ class _Teller:
         """The variants of every pull; families only where a band is below the pull's."""
         lower = [band != "low" for band in bands] or [False] * len(x)
         places = [
-            self._plan.changing(bits, families=can)
-            for bits, can in zip(differing_bits(x, self._usual), lower, strict=True)
+            self._plan.changing(unusual, families=can)
+            for unusual, can in zip(x != self._usual, lower, strict=True)
         ]
-        counts = [*map(len, places)]
-        if not any(counts):
+        ends = [*accumulate(map(len, places), initial=0)]
+        if not ends[-1]:
             return [_Variants([], [], [], [])] * len(x)
-        risk, error, _ = self._bundle.raw(variants(x, self._usual, self._plan, places))
-        risks = np.repeat(own[0], counts)
-        errors = np.repeat(own[1], counts)
-        pushes = (_log_odds(risks) - _log_odds(risk)).tolist()
-        shares = ((errors - error) / np.maximum(errors, 1e-12)).tolist()
-        told = risk.tolist()
-        ends = pairwise(accumulate(counts, initial=0))
+        risk, error, _ = self._bundle.raw(variants(x, self._usual, self._plan.mask, places))
+        odds, own_odds = _log_odds(risk), _log_odds(own[0]).tolist()
+        errors = own[1].tolist()
         return [
-            _Variants(own_places, told[a:b], pushes[a:b], shares[a:b])
-            for own_places, (a, b) in zip(places, ends, strict=True)
+            _Variants(
+                places[row],
+                risk[a:b].tolist(),
+                (own_odds[row] - odds[a:b]).tolist(),
+                ((errors[row] - error[a:b]) / max(errors[row], 1e-12)).tolist(),
+            )
+            for row, (a, b) in enumerate(pairwise(ends))
         ]
 
     def _reasons(
@@ -154,16 +155,13 @@ class _Teller:
             if effect >= LEAST_EFFECT and place < families
         ]
         strong.sort()
-        units = self._plan.units
-        return tuple(
-            self._reason(pull, units[place], -effect) for effect, place in strong[: self._top]
-        )
+        return tuple([self._reason(pull, place, -effect) for effect, place in strong[: self._top]])
 
-    def _reason(self, pull: Sequence[float], unit: Unit, effect: float) -> Reason:
-        column = self._telling(pull, unit)
+    def _reason(self, pull: Sequence[float], place: int, effect: float) -> Reason:
+        column = self._telling(pull, self._plan.units[place])
         feature, value, usual = self._features[column], pull[column], self._told[column]
         return Reason(
-            tuple([self._features[i].name for i in unit.columns]),
+            self._plan.names[place],
             feature.family,
             value,
             usual,
@@ -188,9 +186,8 @@ class _Teller:
         if not candidates:
             return None
         _, _, value, place, to = min(candidates)
-        unit = self._plan.units[place]
-        names = tuple(self._features[i].name for i in unit.columns)
-        return Counterfactual(names, to, value, f"{self._change(pull, unit)}: {to}")
+        text = f"{self._change(pull, self._plan.units[place])}: {to}"
+        return Counterfactual(self._plan.names[place], to, value, text)
 
     def _change(self, pull: Sequence[float], unit: Unit) -> str:
         if unit.family is not None:
@@ -200,6 +197,8 @@ class _Teller:
 
     def _telling(self, pull: Sequence[float], unit: Unit) -> int:
         """The unit's first column that is not as usual, best none that is a lowered flag."""
+        if len(unit.columns) == 1:
+            return unit.columns[0]
         differs = [column for column in unit.columns if pull[column] != self._told[column]]
         told = [c for c in differs if self._features[c].scale != "flag" or pull[c] >= 0.5]
         return (told or differs or unit.columns)[0]

@@ -7,6 +7,7 @@ replaced by the repository's median, and every such variant of every pull is sco
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
@@ -30,32 +31,42 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Units, families last from place `families` on; `mask` [units, d] is True in their columns.
+    """The units of a model: topics and features, then families from place `families` on.
 
-    `bits` are the masks' rows as numbers, a bit for each column.
+    `mask` [units, d] is True in a unit's columns, `names` are theirs. `single_of` and `family_of`
+    [d] are the places of each column's units, the number of units where there is none.
     """
 
     units: tuple[Unit, ...]
+    names: tuple[tuple[str, ...], ...]
     mask: NDArray[np.bool_]
-    bits: tuple[int, ...]
+    single_of: NDArray[np.intp]
+    family_of: NDArray[np.intp]
     families: int
 
     @classmethod
-    def of(cls, units: Sequence[Unit], width: int) -> "Plan":
-        """The plan of these units over `width` columns."""
-        mask = np.zeros((len(units), width), np.bool_)
-        for place, unit in enumerate(units):
-            mask[place, list(unit.columns)] = True
+    def of(cls, features: Sequence[Feature]) -> "Plan":
+        """The plan of these features, in the order of a row."""
+        units = occlusion_units(features)
         families = sum(unit.family is None for unit in units)
-        return cls(tuple(units), mask, tuple(_numbers(mask)), families)
+        single_of = np.full(len(features), len(units))
+        family_of = single_of.copy()
+        for place, unit in enumerate(units):
+            (single_of if place < families else family_of)[list(unit.columns)] = place
+        names = tuple(tuple(features[column].name for column in unit.columns) for unit in units)
+        return cls(units, names, _mask(units, len(features)), single_of, family_of, families)
 
-    def changing(self, differing: int, *, families: bool) -> list[int]:
-        """Places of the units that change a pull whose columns `differing` (bits) are not usual.
+    def changing(self, unusual: NDArray[np.bool_], *, families: bool) -> list[int]:
+        """Places of the units that change a pull whose `unusual` [d] columns are not as usual.
 
         Most pulls are usual in most ways.
         """
-        bits = self.bits if families else self.bits[: self.families]
-        return [place for place, own in enumerate(bits) if own & differing]
+        found = np.zeros(len(self.units) + 1, np.bool_)
+        found[self.single_of[unusual]] = True
+        if families:
+            found[self.family_of[unusual]] = True
+        places: list[int] = found[:-1].nonzero()[0].tolist()
+        return places
 
 
 def occlusion_units(features: Sequence[Feature]) -> tuple[Unit, ...]:
@@ -76,22 +87,18 @@ def occlusion_units(features: Sequence[Feature]) -> tuple[Unit, ...]:
 @lru_cache(maxsize=2)
 def plan_of(bundle: Bundle) -> Plan:
     """The plan of a model's own features."""
-    features = bundle.metadata.features
-    return Plan.of(occlusion_units(features), len(features))
-
-
-def differing_bits(x: NDArray[np.float32], usual: NDArray[np.float32]) -> list[int]:
-    """Which columns of each row [n, d] are not usual, as the bits of a number."""
-    return _numbers(x != usual)
+    return Plan.of(bundle.metadata.features)
 
 
 def variants(
-    x: NDArray[np.float32], usual: NDArray[np.float32], plan: Plan, places: Sequence[list[int]]
+    x: NDArray[np.float32],
+    usual: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+    places: Sequence[list[int]],
 ) -> NDArray[np.float32]:
-    """Each row of x [n, d] with the units at its `places` [n] made usual, one after the other."""
-    made = np.repeat(x, [*map(len, places)], axis=0)
-    chosen = [place for own in places for place in own]
-    np.copyto(made, usual, where=plan.mask[chosen])
+    """Each row of x [n, d] as often as it has `places` [n], usual where their masks say so."""
+    made = np.repeat(x, len(places[0]) if len(x) == 1 else [*map(len, places)], axis=0)
+    np.copyto(made, usual, where=mask.take([*chain.from_iterable(places)], axis=0))
     return made
 
 
@@ -103,16 +110,19 @@ def occlude(
     units: Sequence[Unit],
 ) -> Answers:
     """Risk and novelty error [n, 1 + units] of rows as they are, then with each unit usual."""
-    plan = Plan.of(units, x.shape[1])
-    places = [plan.changing(bits, families=True) for bits in differing_bits(x, usual)]
+    mask = _mask(units, x.shape[1])
     found = np.repeat(np.stack(bundle.raw(x)[:2])[:, :, None], len(units) + 1, axis=2)
-    rows = np.repeat(np.arange(len(x)), [*map(len, places)])
-    columns = [place + 1 for own in places for place in own]
-    if columns:
-        found[:, rows, columns] = bundle.raw(variants(x, usual, plan, places))[:2]
+    wanted = (x != usual).astype(np.float32) @ mask.T.astype(np.float32) > 0
+    if wanted.any():
+        places = [row.nonzero()[0].tolist() for row in wanted]
+        rows, columns = wanted.nonzero()
+        found[:, rows, columns + 1] = bundle.raw(variants(x, usual, mask, places))[:2]
     return found[0], found[1]
 
 
-def _numbers(rows: NDArray[np.bool_]) -> list[int]:
-    packed = np.packbits(rows, axis=1, bitorder="little")
-    return [int.from_bytes(row.tobytes(), "little") for row in packed]
+def _mask(units: Sequence[Unit], width: int) -> NDArray[np.bool_]:
+    """Which columns are a unit's, [units, d]."""
+    mask = np.zeros((len(units), width), np.bool_)
+    for place, unit in enumerate(units):
+        mask[place, list(unit.columns)] = True
+    return mask
