@@ -18,10 +18,14 @@ from support.training import shared_training
 X = np.random.default_rng(0).lognormal(3, 2, (500, len(NAMES))).astype(np.float32)
 
 
-def parts_and_metadata() -> tuple[Network, Parts, Metadata]:
+PLAIN = Shape(members=3, hidden=8, code=5)
+PIECES = Shape(members=3, hidden=8, code=5, pieces=6, embedding=3)
+
+
+def parts_and_metadata(shape: Shape = PLAIN) -> tuple[Network, Parts, Metadata]:
     import msgspec
 
-    network = Network(len(NAMES), Shape(members=3, hidden=8, code=5), seed=0)
+    network = Network(len(NAMES), shape, seed=0)
     random = np.random.default_rng(1)
     weights = {
         name: random.normal(0, 0.3, value.shape).astype(np.float32)
@@ -30,15 +34,17 @@ def parts_and_metadata() -> tuple[Network, Parts, Metadata]:
     network.restore(weights)
     scaling = Scaling.fit(X, FEATURES)
     z = scaling.apply(X)
-    parts = Parts(scaling, weights, Ordinary.of(z, z - predict(network, z)[1]))
+    network.measure(z)
+    parts = Parts(scaling, network.weights(), Ordinary.of(z, z - predict(network, z)[1]))
     metadata = msgspec.structs.replace(
         shared_training()[1].bundle.metadata, calibration=Calibration(1.3, -0.4)
     )
     return network, parts, metadata
 
 
-def test_risk_and_novelty_equal_torch_within_a_hundred_thousandth() -> None:
-    network, parts, metadata = parts_and_metadata()
+@pytest.mark.parametrize("shape", [PLAIN, PIECES], ids=["plain", "pieces"])
+def test_risk_and_novelty_equal_torch_within_a_hundred_thousandth(shape: Shape) -> None:
+    network, parts, metadata = parts_and_metadata(shape)
     bundle = Bundle.of(to_onnx(parts, metadata), schema_hash=SCHEMA)
     risk, error, code = bundle.raw(X)
     z = parts.scaling.apply(X)

@@ -10,7 +10,7 @@ costs two thirds of what it does member by member.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,13 +18,11 @@ from numpy.typing import NDArray
 
 from pullrisk.errors import MissingExtraError
 from pullrisk.model.category_head import CategoryHead
+from pullrisk.model.graph_builder import Builder
 from pullrisk.model.metadata import METADATA_KEY, Metadata
 from pullrisk.model.residuals import ERROR_CAP, Ordinary
 from pullrisk.model.scaling import CLIP, Scaling
 from pullrisk.model.tokens import WIDTH
-
-OPSET: Final = 17
-IR_VERSION: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +41,12 @@ class Parts:
 def to_onnx(parts: Parts, metadata: Metadata) -> bytes:
     """The serialised ONNX model; raises MissingExtraError where onnx is not installed."""
     onnx = import_onnx()
-    builder = _Builder(onnx)
+    builder = Builder(onnx)
     _scale(builder, parts.scaling)
-    _network(builder)
+    pieces = "embedding" in parts.weights
+    if pieces:
+        _pieces(builder, parts.weights["embedding"])
+    _network(builder, read="read" if pieces else "z")
     _answers(builder)
     _novelty(builder)
     for name, value in _constants(parts, metadata).items():
@@ -59,7 +60,7 @@ def to_onnx(parts: Parts, metadata: Metadata) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _scale(b: "_Builder", scaling: Scaling) -> None:
+def _scale(b: Builder, scaling: Scaling) -> None:
     b.op("Abs", "x", to="size")
     b.op("Add", "size", "one", to="size1")
     b.op("Log", "size1", to="log")
@@ -71,12 +72,28 @@ def _scale(b: "_Builder", scaling: Scaling) -> None:
     b.op("Clip", "standard", "least", "most", to="z")
 
 
-def _network(b: "_Builder") -> None:
+def _pieces(b: Builder, embedding: NDArray[np.float32]) -> None:
+    """Each input cut into its intervals, embedded, and put beside z for the encoder."""
+    inputs, _, width = embedding.shape
+    b.constant("nothing", np.array(0.0, np.float32))
+    b.constant("embedded_shape", np.array([-1, inputs * width], np.int64))
+    b.op("Unsqueeze", "z", "axis2", to="z_alone")
+    b.op("Sub", "z_alone", "piece_start", to="above")
+    b.op("Mul", "above", "piece_steepness", to="filled")
+    b.op("Clip", "filled", "nothing", "one", to="pieces")
+    b.op("Transpose", "pieces", to="pieces_each", perm=[1, 0, 2])
+    b.op("MatMul", "pieces_each", "embedding", to="embedded_each")
+    b.op("Transpose", "embedded_each", to="embedded_rows", perm=[1, 0, 2])
+    b.op("Reshape", "embedded_rows", "embedded_shape", to="embedded")
+    b.op("Concat", "z", "embedded", to="read", axis=1)
+
+
+def _network(b: Builder, *, read: str) -> None:
     b.op("Transpose", "encoder1", to="encoder1_rows", perm=[1, 0, 2])
     b.op("Reshape", "encoder1_rows", "merge_last", to="encoder1_matrix")
     b.apart("encoder2", to="encoder2_matrix")
     b.apart("decoder1", to="decoder1_matrix")
-    b.layer("z", "encoder1", to="e1")
+    b.layer(read, "encoder1", to="e1")
     b.silu("e1", to="e1_on")
     b.layer("e1_on", "encoder2", to="e2")
     b.op("Tanh", "e2", to="code")
@@ -84,7 +101,7 @@ def _network(b: "_Builder") -> None:
     b.silu("d1", to="d1_on")
 
 
-def _answers(b: "_Builder") -> None:
+def _answers(b: Builder) -> None:
     """The mean of the members' logits, calibrated: all of it linear in code and z."""
     b.op("Reshape", "head", "column", to="heads")
     b.op("Mul", "heads", "slope_each", to="head_matrix")
@@ -99,7 +116,7 @@ def _answers(b: "_Builder") -> None:
     b.op("Reshape", "risk_column", "row", to="risk")
 
 
-def _novelty(b: "_Builder") -> None:
+def _novelty(b: Builder) -> None:
     """Both halves of the error beside each other: one square, one cap, one weighted mean."""
     b.op("Reshape", "decoder2", "inputs_last", to="decoder2_rows")
     b.op("Mul", "decoder2_rows", "each", to="decoder2_matrix")
@@ -119,7 +136,7 @@ def _novelty(b: "_Builder") -> None:
     b.op("Reshape", "error_column", "row", to="novelty_error")
 
 
-def _category(b: "_Builder", head: CategoryHead) -> None:
+def _category(b: Builder, head: CategoryHead) -> None:
     b.constant("category_words", head.words)
     b.constant("category_wide", head.wide)
     b.constant("category_bias", head.bias)
@@ -176,78 +193,6 @@ def _blocks(weights: NDArray[np.float32]) -> NDArray[np.int64]:
 def _code_width(parts: Parts) -> int:
     members, width, _ = parts.weights["head"].shape
     return int(members * width)
-
-
-class _Builder:
-    """Collects operators and constants, and names each operator after what it makes."""
-
-    def __init__(self, onnx: Any) -> None:  # noqa: ANN401  (onnx has no types)
-        self._onnx = onnx
-        self._nodes: list[Any] = []
-        self._constants: list[Any] = []
-        self._inputs: list[Any] = []
-        self._outputs: list[Any] = []
-
-    def op(self, kind: str, *inputs: str, to: str, **attributes: object) -> None:
-        node = self._onnx.helper.make_node(kind, list(inputs), [to], name=to, **attributes)
-        self._nodes.append(node)
-
-    def layer(self, values: str, weights: str, *, to: str) -> None:
-        self.op("Reshape", f"{weights}_bias", "row", to=f"{weights}_row")
-        self.op("Gemm", values, f"{weights}_matrix", f"{weights}_row", to=to)
-
-    def apart(self, weights: str, *, to: str) -> None:
-        """One matrix that keeps the members apart: [m, r, c] as m blocks along a diagonal."""
-        self.op("Unsqueeze", weights, "axis2", to=f"{weights}_wide")
-        self.op("Mul", f"{weights}_wide", "own", to=f"{weights}_blocks")
-        self.op("Reshape", f"{weights}_blocks", f"{weights}_shape", to=to)
-
-    def mean_of_members(self, weights: str, *, to: str) -> None:
-        self.op("ReduceMean", weights, to=to, axes=[0], keepdims=0)
-
-    def silu(self, values: str, *, to: str) -> None:
-        self.op("Sigmoid", values, to=f"{to}_gate")
-        self.op("Mul", values, f"{to}_gate", to=to)
-
-    def constant(self, name: str, value: NDArray[Any]) -> None:
-        self._constants.append(self._onnx.numpy_helper.from_array(value, name))
-
-    def widen(self, values: str, *, to: str) -> None:
-        """Any numbers as float32."""
-        kind = self._onnx.TensorProto.FLOAT
-        node = self._onnx.helper.make_node("Cast", [values], [to], name=to, to=kind)
-        self._nodes.append(node)
-
-    def input(self, name: str, default: NDArray[np.int32], *, rows: str) -> None:
-        """An input that may be left out: then it is `default`, of the same width."""
-        kind = self._onnx.TensorProto.INT32
-        shape = [rows, default.shape[1]]
-        self._inputs.append(self._onnx.helper.make_tensor_value_info(name, kind, shape))
-        self.constant(name, default)
-
-    def output(self, name: str, width: int) -> None:
-        """One more output, float32 [n, width]."""
-        kind = self._onnx.TensorProto.FLOAT
-        self._outputs.append(self._onnx.helper.make_tensor_value_info(name, kind, ["n", width]))
-
-    def model(self, *, inputs: int, code: int) -> Any:  # noqa: ANN401  (onnx has no types)
-        helper, kind = self._onnx.helper, self._onnx.TensorProto.FLOAT
-        graph = helper.make_graph(
-            self._nodes,
-            "pullrisk",
-            [helper.make_tensor_value_info("x", kind, ["n", inputs]), *self._inputs],
-            [
-                helper.make_tensor_value_info("risk", kind, ["n"]),
-                helper.make_tensor_value_info("novelty_error", kind, ["n"]),
-                helper.make_tensor_value_info("code", kind, ["n", code]),
-                *self._outputs,
-            ],
-            self._constants,
-        )
-        opset = helper.make_opsetid("", OPSET)
-        return helper.make_model(
-            graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="pullrisk"
-        )
 
 
 def import_onnx() -> Any:  # noqa: ANN401  (the library has no types)

@@ -94,7 +94,9 @@ def fit(  # noqa: PLR0913  (one keyword per choice)
     torch = import_torch()
     with _threads(torch, settings.threads):
         network = Network(training.z.shape[1], settings.shape, seed=seed)
-        if start is not None:
+        if start is None:
+            network.measure(training.z)
+        else:
             network.restore(start.matching(network.shapes()))
         trainer = _Trainer(network, training, settings, seed, begun=start is not None)
         best, epochs = None, []
