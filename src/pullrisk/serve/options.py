@@ -45,6 +45,9 @@ class ServeOptions(BaseModel):
     histories: Annotated[int, Field(ge=1)] = Field(
         default=50, description="repositories whose histories stay in memory"
     )
+    histories_mb: Annotated[float, Field(ge=0)] = Field(
+        default=40, description="MB of the histories used last; the others wait compressed"
+    )
     refresh: Annotated[float, Field(gt=0)] = Field(
         default=5, description="seconds between looks at the lake and at the keys"
     )

@@ -69,8 +69,9 @@ async def _fetch(service: Service, repositories: set[str]) -> Fetched:
     unreachable: set[str] = set()
     for name in repositories:
         found = service.histories.peek(name)
-        (service.metrics.miss if found is None else service.metrics.hit).inc()
-        if found is None:
+        if found is not None:
+            service.metrics.hit.inc()
+        else:
             found = await _read_history(service, name)
         if found is None:
             unreachable.add(name)
@@ -79,6 +80,10 @@ async def _fetch(service: Service, repositories: set[str]) -> Fetched:
 
 
 async def _read_history(service: Service, repository: str) -> Held | None:
+    found = await asyncio.to_thread(service.histories.wake, repository)
+    (service.metrics.miss if found is None else service.metrics.asleep).inc()
+    if found is not None:
+        return found
     if service.lake_resting:
         return None
     try:

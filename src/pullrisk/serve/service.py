@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _UNTRACED: Final = nullcontext()
+_MB: Final = 1_000_000
 
 
 class Service:
@@ -42,7 +43,9 @@ class Service:
         log: Any,  # noqa: ANN401
     ) -> None:
         self.options, self.parts, self.metrics, self.log = options, parts, metrics, log
-        self.histories = Histories(parts.lake, limit=options.histories)
+        self.histories = Histories(
+            parts.lake, limit=options.histories, awake_bytes=int(options.histories_mb * _MB)
+        )
         self.models = Models(parts, metrics=metrics, log=log)
         self.draining = False
         self.lake_fault: str | None = "not looked at yet"
@@ -193,9 +196,10 @@ class Service:
         """Bring the figures about histories up to date."""
         if self.parts.secrets is not None:
             self.metrics.tell_secrets(self.parts.secrets.health().metrics())
-        held = self.histories.items()
-        self.metrics.histories.set(len(held))
-        for repository, one in held:
-            if one.as_of is not None:
-                age = (datetime.now(UTC) - one.as_of).total_seconds()
+        known = self.histories.as_of()
+        self.metrics.histories.set(len(known))
+        self.metrics.awake.set(self.histories.awake)
+        for repository, as_of in known:
+            if as_of is not None:
+                age = (datetime.now(UTC) - as_of).total_seconds()
                 self.metrics.age.labels(repository).set(age)
