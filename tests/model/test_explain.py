@@ -56,7 +56,10 @@ def test_effects_of_a_linear_model_add_up_to_the_whole_difference() -> None:
     weights["wide"][0, :, 0] = np.linspace(-0.5, 0.5, len(NAMES))
     width = len(NAMES)
     ordinary = Ordinary(
-        np.eye(width, dtype=np.float32), np.zeros(width, np.float32), np.ones(width, np.float32)
+        directions=np.eye(width, dtype=np.float32),
+        centre=np.zeros(width, np.float32),
+        spread=np.ones(width, np.float32),
+        shares=np.full(2 * width, 0.5 / width, np.float32),
     )
     parts = Parts(Scaling.fit(data.x, FEATURES), weights, ordinary)
     bundle = Bundle.of(to_onnx(parts, trained.bundle.metadata), schema_hash=SCHEMA)

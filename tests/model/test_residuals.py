@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pullrisk.model.residuals import ERROR_CAP, Ordinary, novelty_error, strayed, whitening
+from pullrisk.model.residuals import ERROR_CAP, Ordinary, novelty_error, whitening
 
 RANDOM = np.random.default_rng(0)
 MIX = RANDOM.normal(size=(8, 8)).astype(np.float32)
@@ -31,9 +31,18 @@ def test_a_row_far_from_recent_ones_is_novel_even_where_it_is_rebuilt() -> None:
     ordinary = Ordinary.of(ORDINARY, ORDINARY)
     rebuilt = np.zeros((1, 8), np.float32)
     far = ordinary.centre + 3 * ordinary.spread
-    assert strayed(far[None], ordinary)[0] == pytest.approx(9, rel=1e-4)
     assert novelty_error(far[None], rebuilt, ordinary)[0] == pytest.approx(4.5, rel=1e-4)
     assert novelty_error(ordinary.centre[None], rebuilt, ordinary)[0] == pytest.approx(0)
+
+
+def test_an_input_that_is_often_far_out_weighs_less_than_one_that_never_was() -> None:
+    z = ORDINARY / ORDINARY.std(axis=0)
+    z[::50, 0] = 20.0
+    ordinary = Ordinary.of(z, ORDINARY)
+    own = ordinary.shares[-8:]
+    assert own[0] < own[1:].min() / 5
+    assert ordinary.shares[:-8].sum() == pytest.approx(0.5)
+    assert own.sum() == pytest.approx(0.5)
 
 
 def test_no_direction_adds_more_than_the_cap() -> None:

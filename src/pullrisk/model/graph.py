@@ -154,7 +154,7 @@ def _category(b: Builder, head: CategoryHead) -> None:
 
 def _constants(parts: Parts, metadata: Metadata) -> dict[str, NDArray[Any]]:
     members = len(parts.weights["head"])
-    inputs, directions = parts.ordinary.directions.shape
+    inputs = len(parts.ordinary.directions)
     slope = metadata.calibration.slope
     scalars = {
         "one": 1.0,
@@ -166,7 +166,6 @@ def _constants(parts: Parts, metadata: Metadata) -> dict[str, NDArray[Any]]:
         "intercept": metadata.calibration.intercept,
         "error_cap": ERROR_CAP,
     }
-    shares = [[0.5 / directions]] * directions + [[0.5 / inputs]] * inputs
     shapes = {"row": [-1], "column": [-1, 1], "merge_last": [0, -1], "inputs_last": [-1, inputs]}
     return {
         **{name: np.array(value, np.float32) for name, value in scalars.items()},
@@ -174,7 +173,7 @@ def _constants(parts: Parts, metadata: Metadata) -> dict[str, NDArray[Any]]:
         "axis2": np.array([2], np.int64),
         **{f"{name}_shape": _blocks(parts.weights[name]) for name in ("encoder2", "decoder1")},
         "own": np.eye(members, dtype=np.float32).reshape(members, 1, members, 1),
-        "shares": np.array(shares, np.float32),
+        "shares": parts.ordinary.shares[:, None],
         "logarithmic": parts.scaling.logarithmic,
         "mean": parts.scaling.mean,
         "spread": parts.scaling.spread,
