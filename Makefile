@@ -181,8 +181,8 @@ drill-secrets: $(STAMP) ## Rotate API keys, MongoDB's password and Vault's token
 	@PULLRISK_TEST_ROTATIONS=50 $(BIN)/python -m pytest --timeout 1800 \
 		tests/secrets/test_serving.py -k rotations
 
-bench-serve: $(STAMP) ## Measure: the service beside its peers, like for like (needs Debian's wrk)
-	@$(BIN)/python benchmarks/serve.py
+bench-serve: $(FOLD) ## Measure: the service as shipped beside its peers (minutes; needs Debian's wrk)
+	@PYTHONPATH=build/fold/src $(BIN)/python benchmarks/serve.py $(SERVE)
 
 clean: ## Remove caches and the demo's results
 	rm -rf $(DEMO_HOME) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-import msgspec
 import psutil
 
 from pullrisk.features import NAMES
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
+from serve_load import Target  # noqa: E402
 from support.ports import free_port  # noqa: E402
 
 GENERAL: Final = ROOT / "src" / "pullrisk" / "model" / "general.onnx"
@@ -100,15 +100,6 @@ class Scorer(MLModel):
 )
 
 
-class Target(msgspec.Struct):
-    """What is asked, and with what; `pid` is the process whose memory counts."""
-
-    name: str
-    url: str
-    body: str
-    pid: int
-
-
 def start_peers(folder: Path, stack: ExitStack) -> Iterator[Target]:
     """The ceiling, then the peers that can be installed."""
     (folder / "bare.py").write_text(BARE)
@@ -117,16 +108,16 @@ def start_peers(folder: Path, stack: ExitStack) -> Iterator[Target]:
     bare = ["granian", "--interface", "asginl", "--loop", "uvloop", "--no-ws", "--log-level"]
     bare += ["error", "--port", str(port), "bare:app"]
     url, pid = stack.enter_context(process(folder, bare, port))
-    yield Target("bare ASGI", f"{url}/", row, pid)
+    yield Target("bare ASGI", f"{url}/", [row], pid)
     port = free_port()
     flask = ["python", "flaskapp.py", str(port)]
     url, pid = stack.enter_context(process(folder, flask, port))
-    yield Target("Flask + torch", f"{url}/predict", json.dumps({"features": ROW}), pid)
+    yield Target("Flask + torch", f"{url}/predict", [json.dumps({"features": ROW})], pid)
     port = free_port()
     write_mlflow(folder / "mlflow")
     mlflow = ["mlflow", "models", "serve", "-m", "mlflow", "--env-manager", "local"]
     url, pid = stack.enter_context(process(folder, [*mlflow, "-p", str(port)], port))
-    yield Target("mlflow models serve", f"{url}/invocations", json.dumps({"inputs": [ROW]}), pid)
+    yield Target("mlflow models serve", f"{url}/invocations", [json.dumps({"inputs": [ROW]})], pid)
     yield from start_installed(folder, stack)
 
 
@@ -139,7 +130,7 @@ def start_installed(folder: Path, stack: ExitStack) -> Iterator[Target]:
         bento = ["bentoml", "serve", "service:Scorer", "--port", str(port)]
         started = process(own, bento, port, programs=programs)
         url, pid = stack.enter_context(started)
-        yield Target("BentoML", f"{url}/predict", json.dumps({"features": [ROW]}), pid)
+        yield Target("BentoML", f"{url}/predict", [json.dumps({"features": [ROW]})], pid)
     programs = install("mlserver", "mlserver==1.7.1", "onnxruntime")
     if programs is not None:
         ports, own = [free_port() for _ in range(3)], folder / "mlserver"
@@ -148,7 +139,7 @@ def start_installed(folder: Path, stack: ExitStack) -> Iterator[Target]:
         url, pid = stack.enter_context(started)
         rows = {"name": "x", "shape": [1, len(ROW)], "datatype": "FP32", "data": ROW}
         asked = json.dumps({"inputs": [rows]})
-        yield Target("MLServer", f"{url}/v2/models/scorer/infer", asked, pid)
+        yield Target("MLServer", f"{url}/v2/models/scorer/infer", [asked], pid)
 
 
 def install(name: str, *packages: str) -> Path | None:

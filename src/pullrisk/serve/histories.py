@@ -5,6 +5,7 @@ asked for last are awake, as far as the memory set for it goes; the others wait 
 tenth of the size, from which one wakes in some milliseconds and without the lake.
 """
 
+import ctypes
 from collections import OrderedDict
 from datetime import datetime
 from threading import Lock
@@ -140,9 +141,19 @@ class Histories:
         if self._awake_bytes is None:
             return
         taken = sum(self._kept[name].size for name in self._awake) * _AWAKE
+        if taken <= self._awake_bytes:
+            return
         while taken > self._awake_bytes and len(self._awake) > 1:
             name, _ = self._awake.popitem(last=False)
             taken -= self._kept[name].size * _AWAKE
+        give_back_memory()
+
+
+def give_back_memory() -> None:
+    """Return freed memory to the system, where the C library can (glibc)."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _packed(saved: bytes) -> bytes:

@@ -1,7 +1,6 @@
 """Scores for the API: reads what is missing, then scores on the event loop, a slice at a time."""
 
 import asyncio
-import ctypes
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -11,7 +10,7 @@ import msgspec
 from pullrisk.errors import PullriskError
 from pullrisk.pulls.record import Pull
 from pullrisk.serve import shapes
-from pullrisk.serve.histories import Held
+from pullrisk.serve.histories import Held, give_back_memory
 from pullrisk.serve.scorer import Rows, Scored, Scorer
 from pullrisk.serve.service import Service
 
@@ -110,13 +109,6 @@ async def _rows(service: Service, pulls: Sequence[Pull]) -> Rows:
     except PullriskError as error:
         service.lake_failed(error)
         return {}
-
-
-def give_back_memory() -> None:
-    """Return freed memory to the system, where the C library can (glibc)."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
 
 
 def _answer(one: Scored, history: shapes.History, *, unreachable: bool) -> shapes.Score:
