@@ -81,6 +81,7 @@ def make_app(settings: Settings, shared: Path) -> "App":
         secrets=secrets,
         last_good=LastGood(shared),
         tracing=tracing(os.environ),
+        admin=None if options.admin_keys_file is None else Keys(file=options.admin_keys_file),
     )
     service = Service(options, parts, metrics=metrics_of(options), log=logger(stdout_buffer()))
     current.follow(service)

@@ -16,7 +16,7 @@ from pullrisk.serve.endpoints import Endpoints, Handler
 from pullrisk.serve.http import Exchange, Header, ProblemError, Request, Response, Scope
 from pullrisk.serve.limits import RateLimit
 from pullrisk.serve.openapi import document, page
-from pullrisk.serve.routes import Route, Table
+from pullrisk.serve.routes import ADMIN, ROUTES, Route, Table
 from pullrisk.serve.service import Service
 from pullrisk.serve.tracing import ids
 
@@ -41,8 +41,9 @@ class App:
         self.service = service
         self.deadlines = Deadlines()
         self._allow_open = allow_open
-        self._table = Table()
-        found = document(version("pullrisk"), batch=service.options.batch)
+        routes = ROUTES if service.parts.admin is None else (*ROUTES, *ADMIN)
+        self._table = Table(routes)
+        found = document(version("pullrisk"), routes, batch=service.options.batch)
         self._endpoints = Endpoints(service, msgspec.json.encode(found), page(found))
         options = service.options
         self._limit = RateLimit(options.rate, options.burst, path=buckets)
@@ -65,7 +66,7 @@ class App:
             else:
                 route, name = self._route(request)
                 if not route.open:
-                    self._admit(request)
+                    self._admit(route, request)
                 response = await self._answer(route, request, started)
         except ProblemError as problem:
             response = problem.response(request.id)
@@ -94,9 +95,10 @@ class App:
             raise ProblemError(405, f"this path answers {allowed}", headers=(allow,))
         return route, route.path
 
-    def _admit(self, request: Request) -> None:
+    def _admit(self, route: Route, request: Request) -> None:
         """Let the key's requests in, at its rate."""
-        keys = self.service.parts.keys
+        parts = self.service.parts
+        keys = parts.admin if route.admin and parts.admin is not None else parts.keys
         if keys.required or not self._allow_open:
             name = keys.name_of(_presented(request))
             if name is None:

@@ -1,5 +1,7 @@
 """What each route answers."""
 
+import os
+import signal
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, TypeVar
@@ -20,6 +22,8 @@ from pullrisk.serve.service import Service
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 T = TypeVar("T")
 _MB: Final = 1_000_000
+_NO_BODY: Final = 1_000
+"""Bytes that are read and not looked at."""
 
 
 class Explain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,6 +122,18 @@ class Endpoints:
                 features=list(NAMES),
             )
         )
+
+    async def reload(self, request: Request) -> Response:
+        """Load the model anew, here and then in the other workers."""
+        _query(request, NoQuery)
+        await request.body(limit=_NO_BODY, seconds=self.service.options.timeout)
+        before = self.service.loaded.version
+        refused = await self.service.models.swap()
+        if refused is not None:
+            raise ProblemError(409, f"{before} stays: {refused}")
+        if self.service.options.workers > 1:
+            os.kill(os.getppid(), signal.SIGHUP)  # which tells all of them
+        return json_response(shapes.Reloaded(self.service.loaded.name, before))
 
     async def alive(self, request: Request) -> Response:
         """The process lives."""

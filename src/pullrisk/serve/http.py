@@ -53,6 +53,7 @@ TITLES: Final = {
     404: "Not found",
     405: "Method not allowed",
     408: "Request too slow",
+    409: "Model refused",
     411: "Length required",
     413: "Body too large",
     415: "Unsupported media type",

@@ -31,8 +31,8 @@ class Models:
         loop = asyncio.get_running_loop()
         self._adopt(await loop.run_in_executor(self._thread, self._first))
 
-    async def swap(self) -> bool:
-        """Load the model anew and warm it beside the present one, which stays if that fails."""
+    async def swap(self) -> str | None:
+        """Load the model anew and warm it beside the present one; why that one stays, or None."""
         loop = asyncio.get_running_loop()
         try:
             model = await loop.run_in_executor(self._thread, self._load)
@@ -40,11 +40,13 @@ class Models:
         except Exception as error:
             self._metrics.swaps.labels("refused").inc()
             self._log.error("model refused", error=str(error))
-            return False
+            return (
+                str(error.args[0]) if isinstance(error, PullriskError) else "a defect, see the log"
+            )
         self.fault = None
         self._adopt(model)
         self.keep()
-        return True
+        return None
 
     def keep(self) -> None:
         """Leave the model to the worker that may have to replace this one."""

@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document, made from the table of routes and the Structs it names."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ import msgspec
 
 from pullrisk.features import NAMES
 from pullrisk.serve.http import TITLES, Problem
-from pullrisk.serve.routes import REPOSITORY_PART, ROUTES, Route
+from pullrisk.serve.routes import REPOSITORY_PART, Route
 
 _REF: Final = "#/components/schemas/{name}"
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
@@ -22,14 +22,15 @@ pre{padding:1em;overflow:auto}h2{border-top:1px solid #8884;padding-top:1rem}
 """
 
 
-def document(version: str, *, batch: int) -> dict[str, Any]:
+def document(version: str, routes: Sequence[Route], *, batch: int) -> dict[str, Any]:
     """The whole document. `version` is the package's, `batch` the most pulls in one request."""
-    types = [Problem, *(route.answer for route in ROUTES), *_bodies(), *(r.query for r in ROUTES)]
+    types: list[Any] = [Problem, *(route.answer for route in routes)]
+    types += (kind for route in routes for kind in (*route.body, route.query))
     schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
     known = dict(zip(map(_key, types), schemas, strict=True))
     _say_what_a_pull_needs(components)
     paths: dict[str, Any] = {}
-    for route in ROUTES:
+    for route in routes:
         operation = _operation(route, known, components, batch=batch)
         paths.setdefault(route.path, {})[route.method.lower()] = operation
     return {
@@ -84,11 +85,6 @@ def _section(path: str, method: str, operation: dict[str, Any]) -> str:
     )
 
 
-def _bodies() -> Iterator[Any]:
-    for route in ROUTES:
-        yield from route.body
-
-
 def _key(kind: Any) -> str:  # noqa: ANN401  (any type at all)
     return str(kind)
 
@@ -109,7 +105,8 @@ def _operation(
             "required": True,
             "content": _content(_body(route, known, batch)),
         }
-    operation["security"] = [] if route.open else [{}, {"bearer": []}, {"key": []}]
+    keys: list[dict[str, list[str]]] = [{"bearer": []}, {"key": []}]
+    operation["security"] = [] if route.open else keys if route.admin else [{}, *keys]
     return operation
 
 

@@ -24,6 +24,11 @@ class ServeOptions(BaseModel):
     keys_file: Path | None = Field(
         default=None, description="file of API keys, one a line; read again when it changes"
     )
+    admin_keys_file: Path | None = Field(
+        default=None,
+        description="file of keys, one a line, that may have the model loaded anew; without it "
+        "nobody may",
+    )
     rate: Annotated[float, Field(ge=0)] = Field(
         default=0, description="requests a second that each key may make of all workers; 0 = any"
     )

@@ -42,7 +42,8 @@ class LoadedModel(msgspec.Struct, frozen=True):
 class Parts(msgspec.Struct, frozen=True):
     """What a service is made of; `load_model` may take seconds and is called in a thread.
 
-    `secrets` are asked anew where the store or the lake refuses what is known of them.
+    `secrets` are asked anew where the store or the lake refuses what is known of them. Without
+    `admin` keys the service has no routes for administration.
     """
 
     lake: "Lake"
@@ -53,6 +54,7 @@ class Parts(msgspec.Struct, frozen=True):
     secrets: "Secrets | None" = None
     last_good: LastGood | None = None
     tracing: Tracing | None = None
+    admin: Keys | None = None
 
 
 def warm(bundle: Bundle) -> None:

@@ -14,7 +14,10 @@ REPOSITORY_PART: Final = r"^[A-Za-z0-9_.-]{1,100}$"
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation; `handler` names a method of Endpoints. `open` needs no key."""
+    """One operation; `handler` names a method of Endpoints.
+
+    `open` needs no key, `admin` one of its own.
+    """
 
     method: str
     path: str
@@ -25,6 +28,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     body: Sequence[Any] = ()
     problems: tuple[int, ...] = ()
     open: bool = False
+    admin: bool = False
     media: str = "application/json"
 
 
@@ -85,10 +89,20 @@ ROUTES: Final = (
 )  # fmt: skip
 
 
+ADMIN: Final = (
+    Route(
+        method="POST", path="/v1/admin/reload", handler="reload",
+        summary="Load the model anew beside the present one, which stays if that is refused.",
+        answer=shapes.Reloaded, problems=(408, 409, 413, 422), admin=True,
+    ),
+)  # fmt: skip
+"""Routes of a service that has keys for them."""
+
+
 class Table:
     """Finds a route by method and path."""
 
-    def __init__(self, routes: Sequence[Route] = ROUTES) -> None:
+    def __init__(self, routes: Sequence[Route]) -> None:
         self._exact: dict[str, dict[str, Route]] = {}
         self._patterns: list[tuple[tuple[str, ...], dict[str, Route]]] = []
         for route in routes:

@@ -175,7 +175,7 @@ async def _look_again(service: Service) -> None:
         await asyncio.sleep(service.options.refresh)
         await service.refresh_lake()
         try:
-            service.parts.keys.refresh()
+            service.refresh_keys()
         except PullriskError as error:
             service.log.error("keys unreadable, the earlier ones hold", error=str(error))
 

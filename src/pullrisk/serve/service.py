@@ -58,12 +58,18 @@ class Service:
 
     async def start(self) -> None:
         """Load the model and look at the lake. Raises ModelError, LakeError for a wrong schema."""
-        self.parts.keys.refresh()
+        self.refresh_keys()
         await self.models.start()
         await self.refresh_lake()
         if (found := self.schema_conflict) is not None:
             raise LakeError(found, hint="run `pullrisk preprocess` with this version of pullrisk")
         self.models.keep()
+
+    def refresh_keys(self) -> None:
+        """Read every kind of key anew. Raises SettingsError where a file cannot be read."""
+        for keys in (self.parts.keys, self.parts.admin):
+            if keys is not None:
+                keys.refresh()
 
     @property
     def loaded(self) -> LoadedModel:

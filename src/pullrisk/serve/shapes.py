@@ -162,6 +162,13 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     features: list[str]
 
 
+class Reloaded(msgspec.Struct, frozen=True):
+    """The model that answers now, and the version of the one that did before."""
+
+    model: ModelName
+    before: str
+
+
 class Check(msgspec.Struct, frozen=True):
     """One thing that the service needs: whether it is there, and what is missing."""
 
