@@ -24,6 +24,7 @@ FOLD = (
     "pullrisk/pulls/outcomes/ledger.py",
 )  # fmt: skip
 """What is compiled: all that runs for every pull, and nothing that does not."""
+_COMPILER = ["librt>=0.16", "mypy>=2.4", "msgspec>=0.19", "numpy>=2.0", "setuptools>=77"]
 _SETUP = """
 from mypyc.build import mypycify
 from setuptools import setup
@@ -37,7 +38,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
     def dependencies(self) -> list[str]:
         """What the build needs besides hatchling."""
-        return ["mypy>=1.15", "msgspec>=0.19", "numpy>=2.0", "setuptools>=77"] if _wanted() else []
+        return _COMPILER if _wanted() else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Add the compiled modules to a standard wheel."""

@@ -30,7 +30,7 @@ INPUTS = (
     "constraints.txt", "pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "src", "images",
 )  # fmt: skip
 """What a build may look at."""
-COMPILER = ("mypy", "msgspec", "numpy", "setuptools")
+COMPILER = ("mypy", "librt", "msgspec", "numpy", "setuptools")
 """What hatch_build.py asks for."""
 OWN = re.compile(r"pullrisk\[([\w,-]+)\]")
 MOMENT = 315_532_800

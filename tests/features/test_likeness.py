@@ -93,6 +93,21 @@ def test_a_restored_history_sees_the_same_window(titles: list[str], before: int)
     assert restored.save() == history.save()
 
 
+def test_long_titles_need_more_room_and_lose_nothing() -> None:
+    """700 long titles, so that the recent ones fill the rings twice over and go around them."""
+    titles = [" ".join(f"w{(7 * number + word) % 1_000}" for word in range(30))
+              for number in range(700)]  # fmt: skip
+    history = _after(*(_merged(number + 1, title) for number, title in enumerate(titles)))
+    asked = _merged(701, titles[350])
+    told = _likeness(history, asked)
+    words = [set(title.split()) for title in titles[-_RECENT:]]
+    likenesses = [len(each & words[50]) / len(each | words[50]) for each in words]
+    assert told["title_like_recent"] == pytest.approx(max(likenesses), abs=0.05)
+    crowd = sum(each * each for each in likenesses if each > 1 / 59)
+    assert told["titles_like_recent"] == pytest.approx(crowd, rel=0.1)
+    assert _likeness(RepositoryHistory.load(history.save()), asked) == told
+
+
 def test_words_that_share_a_hash_count_once() -> None:
     """Both words fall into one of the 4,096 buckets; a likeness once divided by zero there."""
     title = "b79 b1206"

@@ -91,11 +91,12 @@ class PathRecords:
             for path in self.paths
         ]
 
-    def find(self, paths: Iterable[str]) -> list[PathRecord | None]:
+    def find(self, paths: list[str]) -> list[PathRecord | None]:
         """The record of each path, None where it was never touched."""
         if self._asleep:
             self._wake(paths)
-        return [*map(self._awake.get, paths)]
+        awake = self._awake
+        return [awake.get(path) for path in paths]
 
     def add(self, path: str, now: float, *, like: PathRecord | None = None) -> PathRecord:
         """A record for a new path, first seen now or a copy of another's."""
@@ -108,7 +109,7 @@ class PathRecords:
         self.paths.append(path)
         return record
 
-    def _wake(self, paths: Iterable[str]) -> None:
+    def _wake(self, paths: list[str]) -> None:
         for path in paths:
             saved = self._asleep.pop(path, None)
             if saved is not None:

@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 KINDS: Final = ("vendored", "dependency", "ci", "test", "docs", "config", "source", "other")
 """Kinds of files; the first whose rule matches a path wins."""
 VENDORED, DEPENDENCY, CI, TEST, DOCS, CONFIG, SOURCE, OTHER = range(len(KINDS))
 
 
-class PathFacts(NamedTuple):
+@dataclass(slots=True)
+class PathFacts:
     """`kind` is an index into KINDS; `directory` is empty at the root."""
 
     kind: int
@@ -69,10 +71,7 @@ def facts_of(paths: Sequence[str]) -> list[PathFacts]:
     They are remembered: pulls keep coming back to the same files. A plain dictionary that is
     emptied when it is full, because keeping the order of use costs more than it saves.
     """
-    found = [facts for facts in map(_known.get, paths) if facts is not None]
-    return (
-        found if len(found) == len(paths) else [_known.get(path) or _learn(path) for path in paths]
-    )
+    return [_known.get(path) or _learn(path) for path in paths]
 
 
 def _learn(path: str) -> PathFacts:
@@ -105,14 +104,23 @@ def _kind(directory: int, name: str, extension: str) -> int:
     lower = name.lower()
     if directory == VENDORED:
         return VENDORED
-    if lower in _DEPENDENCY_FILES or _REQUIREMENTS.match(lower):
+    if lower in _DEPENDENCY_FILES or _is_requirements(lower):
         return DEPENDENCY
     if directory == CI or lower in _CI_FILES:
         return CI
-    if directory == TEST or _TEST_NAME.search(name):
+    if directory == TEST or _is_test(name, lower):
         return TEST
     if directory == DOCS or extension in _DOCS_EXTENSIONS:
         return DOCS
     if extension in _CONFIG_EXTENSIONS or lower.startswith("."):
         return CONFIG
     return SOURCE if extension in _SOURCE_EXTENSIONS else OTHER
+
+
+def _is_requirements(name: str) -> bool:
+    # The cheap test first, here and below: most names are neither.
+    return name.startswith("requirements") and _REQUIREMENTS.match(name) is not None
+
+
+def _is_test(name: str, lower: str) -> bool:
+    return ("test" in lower or "spec" in lower) and _TEST_NAME.search(name) is not None

@@ -1,10 +1,12 @@
 """Features of the change itself: how much, where, of what kind. They need no history."""
 
 from math import log2
-from operator import attrgetter
 from typing import Final
 
-from pullrisk.features.paths import CI, CONFIG, DEPENDENCY, DOCS, SOURCE, TEST, VENDORED
+from librt.vecs import vec
+from mypy_extensions import i64
+
+from pullrisk.features.paths import CI, CONFIG, DEPENDENCY, DOCS, KINDS, SOURCE, TEST, VENDORED
 from pullrisk.features.schema import family
 from pullrisk.features.view import View
 
@@ -40,10 +42,6 @@ FEATURES: Final = family(
     ("top_directories", "directories", "log", "top-level directories touched"),
 )  # fmt: skip
 
-_STATUS: Final = attrgetter("status")
-_KIND: Final = attrgetter("kind")
-_TOP: Final = attrgetter("top")
-
 
 def features(view: View) -> tuple[float, ...]:
     """The values of FEATURES, in their order."""
@@ -75,35 +73,40 @@ def _spread(churns: list[int]) -> tuple[float, float]:
 
 
 def _statuses(view: View) -> tuple[int, int, int]:
-    statuses = [*map(_STATUS, view.files)]
-    return statuses.count("added"), statuses.count("removed"), statuses.count("renamed")
+    added = removed = renamed = 0
+    for file in view.files:
+        status = file.status
+        if status == "modified":
+            continue
+        added += status == "added"
+        removed += status == "removed"
+        renamed += status == "renamed"
+    return added, removed, renamed
 
 
 def _kinds(view: View) -> tuple[float, ...]:
-    kinds = [*map(_KIND, view.facts)]
-    source, tests = kinds.count(SOURCE), kinds.count(TEST)
-    source_added = source_deleted = test_added = test_deleted = 0
-    for kind, added, deleted in zip(kinds, view.added, view.deleted, strict=True):
-        if kind == SOURCE:
-            source_added += added
-            source_deleted += deleted
-        elif kind == TEST:
-            test_added += added
-            test_deleted += deleted
-    tested = test_added + test_deleted
+    files = vec[float]([0.0] * len(KINDS))
+    added = vec[float]([0.0] * len(KINDS))
+    deleted = vec[float]([0.0] * len(KINDS))
+    for place, facts in enumerate(view.facts):
+        kind: i64 = facts.kind
+        files[kind] += 1.0
+        added[kind] += float(view.added[place])
+        deleted[kind] += float(view.deleted[place])
+    tested = added[TEST] + deleted[TEST]
     return (
-        source,
-        tests,
-        kinds.count(DOCS),
-        kinds.count(CONFIG),
-        kinds.count(CI),
-        kinds.count(DEPENDENCY),
-        kinds.count(VENDORED),
-        tested / sum(view.churns) if tested else 0.0,
-        source_added,
-        source_deleted,
-        test_deleted,
-        float(source > 0 and not tests),
+        files[SOURCE],
+        files[TEST],
+        files[DOCS],
+        files[CONFIG],
+        files[CI],
+        files[DEPENDENCY],
+        files[VENDORED],
+        tested / sum(view.churns) if tested > 0.0 else 0.0,
+        added[SOURCE],
+        deleted[SOURCE],
+        deleted[TEST],
+        float(files[SOURCE] > 0.0 and files[TEST] == 0.0),
         len(view.directories),
-        len({*map(_TOP, view.facts)}),
+        len({facts.top for facts in view.facts}),
     )

@@ -5,6 +5,9 @@ from array import array
 from math import log
 from typing import Final
 
+from librt.vecs import vec
+from mypy_extensions import i64
+
 from pullrisk.features.schema import family
 from pullrisk.features.view import WORD_BUCKETS, View
 
@@ -57,6 +60,7 @@ _KEYWORD_OF: Final = {
 _BUMP: Final = re.compile(r"\bfrom v?(\d+)(?:\.\S*)? to v?(\d+)")
 _RECENT_FAILURES: Final = 32
 _WEIGHT: Final = 20.0
+_NONE: Final[list[int]] = []
 _ZEROS: Final = bytes(4 * WORD_BUCKETS)
 
 Saved = tuple[bytes, bytes, list[list[int]]]
@@ -126,15 +130,18 @@ class TitleWords:
 
     def _likeness(self, buckets: list[int]) -> float:
         """Highest Jaccard index with the title words of recently failed pulls."""
-        shared: dict[int, int] = {}
+        shared = vec[i64]([0] * _RECENT_FAILURES)
         for bucket in buckets:
-            for failure in self._failures_with.get(bucket, ()):
-                shared[failure] = shared.get(failure, 0) + 1
-        sizes, count = self.recent_failures, len(buckets)
-        return max(
-            [same / (count + len(sizes[failure]) - same) for failure, same in shared.items()],
-            default=0.0,
-        )
+            for failure in self._failures_with.get(bucket, _NONE):
+                shared[failure] += 1
+        most, count = 0.0, len(buckets)
+        for failure, failed in enumerate(self.recent_failures):
+            same = shared[failure]
+            if same:
+                likeness = float(same) / float(count + len(failed) - same)
+                if likeness > most:
+                    most = likeness
+        return most
 
     def _index(self) -> None:
         """Index the recent failures by word: failures are rare, look-ups are not."""

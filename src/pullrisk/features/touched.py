@@ -9,7 +9,7 @@ from pullrisk.features.decay import days, smoothed
 from pullrisk.features.pathrecords import COOLING, LONG_AGO, PathRecord, PathRecords, touch
 from pullrisk.features.paths import facts_of
 from pullrisk.features.schema import DAY, NEVER, family
-from pullrisk.features.view import View
+from pullrisk.features.view import View, distinct
 from pullrisk.pulls.record import ChangedFile
 
 FEATURES: Final = family(
@@ -114,7 +114,7 @@ class Touched:
         """The merged pull that changed these files (by number) turned out to be trouble."""
         paths = [self.files.paths[number] for number in files]
         facts = facts_of(paths)
-        directories = dict.fromkeys(fact.directory for fact in facts)
+        directories = distinct([fact.directory for fact in facts])
         for record in (*self.files.find(paths), *self.directories.find(directories)):
             if record is not None:
                 record.fail(now)
@@ -124,11 +124,11 @@ class Touched:
 
     def _first_sight(self, file: ChangedFile, now: float) -> PathRecord:
         """A new record; a renamed file inherits what was known under its previous path."""
-        (listed,) = self.files.find((file.path,))  # the pull may list a file twice
+        (listed,) = self.files.find([file.path])  # the pull may list a file twice
         return listed or self.files.add(file.path, now, like=self._previous(file))
 
     def _previous(self, file: ChangedFile) -> PathRecord | None:
-        return self.files.find((file.previous_path,))[0] if file.previous_path else None
+        return self.files.find([file.previous_path])[0] if file.previous_path else None
 
     def _files(self, view: View) -> tuple[float, ...]:  # noqa: C901 - one pass, the hot loop
         count = len(view.files)

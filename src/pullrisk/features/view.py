@@ -1,10 +1,9 @@
 """One pull request as the feature families see it at a moment: derived once, shared by all."""
 
-import re
 from datetime import datetime
 from math import log1p
-from operator import add, attrgetter
-from typing import Final
+from operator import attrgetter
+from typing import Final, TypeVar
 from zlib import crc32
 
 from pullrisk.features.pathrecords import PathRecord
@@ -13,12 +12,13 @@ from pullrisk.pulls.record import Pull
 
 WORD_BUCKETS: Final = 4_096
 """Title words are hashed into so many buckets (a power of two); histories count by bucket."""
-_WORD: Final = re.compile(rb"[a-z][a-z0-9]+")
+_LETTERS: Final = b"abcdefghijklmnopqrstuvwxyz"
+_DIGITS: Final = b"0123456789"
+_BLANKED: Final = bytes(each if each in _LETTERS + _DIGITS else 32 for each in range(256))
 _MOST_WORDS: Final = 64
-# In the hottest place of the fold, map with a getter takes half the time of a comprehension.
+_FEW: Final = 16
+T = TypeVar("T")
 _PATH: Final = attrgetter("path")
-_DIRECTORY: Final = attrgetter("directory")
-_EXTENSION: Final = attrgetter("extension")
 
 
 class View:
@@ -51,14 +51,16 @@ class View:
         files = self.files = pull.files or ()
         self.added = [file.additions or 0 for file in files]
         self.deleted = [file.deletions or 0 for file in files]
-        self.churns = [*map(add, self.added, self.deleted)]
+        self.churns = [
+            added + deleted for added, deleted in zip(self.added, self.deleted, strict=True)
+        ]
         self.paths = [*map(_PATH, files)]
         self.file_records: list[PathRecord | None] = []
         self.directory_records: list[PathRecord | None] = []
         """What is known of each of `files` and `directories`, once somebody has looked."""
         facts = self.facts = facts_of(self.paths)
-        self.directories = [*dict.fromkeys(map(_DIRECTORY, facts))]
-        self.extensions = [*dict.fromkeys(map(_EXTENSION, facts))]
+        self.directories = distinct([each.directory for each in facts])
+        self.extensions = distinct([each.extension for each in facts])
         self.additions = pull.additions or 0
         self.deletions = pull.deletions or 0
         self.churn = self.additions + self.deletions
@@ -66,8 +68,27 @@ class View:
         self.log_churn = log1p(self.churn)
         self.log_files = log1p(self.changed_files)
         self.log_directories = log1p(len(self.directories))
-        words = _WORD.findall(pull.title.lower().encode("utf-8", "replace"))[:_MOST_WORDS]
-        self.words = [*dict.fromkeys(words)]
-        self.buckets = [
-            *dict.fromkeys([crc & (WORD_BUCKETS - 1) for crc in map(crc32, self.words)])
-        ]
+        self.words = distinct(_words(pull.title))
+        self.buckets = distinct([crc32(word) & (WORD_BUCKETS - 1) for word in self.words])
+
+
+def distinct(values: list[T]) -> list[T]:
+    """The values without those that came before, in order."""
+    if len(values) > _FEW:
+        return [*dict.fromkeys(values)]
+    found: list[T] = []
+    for value in values:  # a look through a few costs less than a table of them
+        if value not in found:
+            found.append(value)
+    return found
+
+
+def _words(title: str) -> list[bytes]:
+    """What matches [a-z][a-z0-9]+ in the lower-cased title, which takes a third of the time so."""
+    text = title.lower().encode("utf-8", "replace").translate(_BLANKED)
+    words = []
+    for run in text.split():
+        word = run.lstrip(_DIGITS) if run[0] < 97 else run
+        if len(word) > 1:
+            words.append(word)
+    return words[:_MOST_WORDS]
