@@ -70,7 +70,7 @@ def _judged(table: pa.Table) -> Iterator[Judged]:
 def _judge(table: pa.Table, name: str, general: Bundle) -> Judged:
     data = Dataset.from_table(table, NAMES)
     split, labels = temporal_split(data), data.labels()
-    before = data.labels(known_at=split.test_from, early=True)[~split.test]
+    before = data.labels(known_at=split.test_from, learning=True)[~split.test]
     rows = split.test & (labels != UNKNOWN)
     models = {GENERAL: general, SCRATCH: _train(table), TUNED: _train(table, start=general)}
     scores = {model: bundle.raw(data.x[rows])[0] for model, bundle in models.items()}

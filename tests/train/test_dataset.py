@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from pullrisk.errors import LakeError, NotEnoughDataError, SettingsError
-from pullrisk.train.dataset import MICROSECONDS_PER_DAY, NEVER, UNKNOWN, Dataset
+from pullrisk.train.dataset import MICROSECONDS_PER_DAY, UNKNOWN, Dataset
+from pullrisk.train.links import NEVER
 from support.tables import NAMES, START, feature_table, make_table
 
 X = np.arange(len(NAMES), dtype=np.float64)
@@ -38,6 +39,13 @@ def test_a_revert_after_the_window_leaves_the_pull_clean() -> None:
     data = dataset((0, 1, True, []), (90.5, 2, False, [link(1)]), (300, 3, True, []))
     assert labels_by_number(data)[1] == 0
     assert data.reverted_at[0] == NEVER
+
+
+def test_a_revert_after_the_window_is_learnt_from_once_it_is_known() -> None:
+    data = dataset((0, 1, True, []), (120, 2, False, [link(1)]), (300, 3, True, []))
+    assert labels_by_number(data, learning=True)[1] == 1
+    before = np.array([START + 110 * MICROSECONDS_PER_DAY])
+    assert labels_by_number(data, known_at=before, learning=True)[1] == 0
 
 
 def test_a_revert_at_the_very_end_of_the_window_counts() -> None:
@@ -83,7 +91,7 @@ def test_links_stay_within_their_repository() -> None:
 def test_an_immature_pull_has_no_label_even_when_already_reverted() -> None:
     data = dataset((0, 1, True, []), (100, 2, True, []), (110, 3, False, [link(2)]))
     assert labels_by_number(data) == {1: 0, 2: UNKNOWN, 3: UNKNOWN}
-    assert labels_by_number(data, early=True)[2] == 1
+    assert labels_by_number(data, learning=True)[2] == 1
 
 
 def test_nothing_after_the_moment_of_knowing_shows() -> None:
@@ -91,10 +99,10 @@ def test_nothing_after_the_moment_of_knowing_shows() -> None:
         (0, 1, True, []), (10, 2, True, []), (50, 3, False, [link(1)]), (400, 4, True, [])
     )
     known_at = np.array([START + 40 * MICROSECONDS_PER_DAY])
-    assert set(labels_by_number(data, known_at=known_at, early=True).values()) == {UNKNOWN}
+    assert set(labels_by_number(data, known_at=known_at, learning=True).values()) == {UNKNOWN}
     known_at = np.array([START + 95 * MICROSECONDS_PER_DAY])
-    assert labels_by_number(data, known_at=known_at, early=True)[1] == 1
-    assert labels_by_number(data, known_at=known_at, early=True)[2] == UNKNOWN
+    assert labels_by_number(data, known_at=known_at, learning=True)[1] == 1
+    assert labels_by_number(data, known_at=known_at, learning=True)[2] == UNKNOWN
 
 
 def test_observation_may_be_said_to_last_longer_than_the_last_merge() -> None:

@@ -9,6 +9,7 @@ from pullrisk.model.calibration import Calibration
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.progress import Silent
 from pullrisk.train.dataset import UNKNOWN, Dataset
+from pullrisk.train.links import NEVER
 from pullrisk.train.metrics import pooled_auc
 from pullrisk.train.training import TrainSettings, train
 from support.tables import FEATURES, NAMES, SCHEMA, feature_table
@@ -49,12 +50,14 @@ def test_nothing_of_the_test_window_reaches_the_model() -> None:
 def test_outcomes_after_the_start_of_the_test_window_do_not_reach_the_model() -> None:
     data, trained = shared_training()
     cut = trained.split.test_from[data.repository]
-    later = (data.reverted_at > cut) & data.reverted
-    moments = data.reverted_at.copy()
-    moments[later] += 1_000_000
-    assert later.any()
     fields = {name: getattr(data, name) for name in Dataset.__slots__}
-    changed = Dataset(**fields | {"reverted_at": moments})
+    for outcome in ("reverted_at", "undone_at"):
+        moments = fields[outcome].copy()
+        later = (moments > cut) & (moments != NEVER)
+        moments[later] += 1_000_000
+        assert later.any()
+        fields[outcome] = moments
+    changed = Dataset(**fields)
     assert quick_train(changed).bundle.data == trained.bundle.data
 
 

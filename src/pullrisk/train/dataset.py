@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.errors import LakeError, MissingExtraError, NotEnoughDataError, SettingsError
+from pullrisk.train.links import NEVER, Keys, links_of
 from pullrisk.train.said import said_columns, said_of_rows
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 Target = Literal["reverted", "trouble"]
 """`reverted`: the whole pull was reverted; `trouble`: reverted or hot-fixed."""
 TARGETS: Final[tuple[Target, ...]] = ("reverted", "trouble")
-NEVER: Final = np.iinfo(np.int64).max
-"""The moment of an outcome that has not happened."""
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
 UNKNOWN: Final = -1
 """The label of a pull whose outcome cannot be known yet, or that is no example."""
@@ -31,8 +30,9 @@ class Dataset:
 
     `x` is float32 [n, d], raw; `repository` int32 [n] indexes `repositories`; `reverted_at`
     and `hotfixed_at` int64 [n] are NEVER where that did not happen within `maturity` µs of the
-    merge; `observed_until` int64 [repositories] is how far each repository has been seen;
-    `said` is what each pull says of itself, [n] rows, None where the table lacks it.
+    merge, `undone_at` where no revert followed at all; `observed_until` int64 [repositories] is
+    how far each repository has been seen; `said` is what each pull says of itself, [n] rows,
+    None where the table lacks it.
     """
 
     names: tuple[str, ...]
@@ -44,6 +44,7 @@ class Dataset:
     example: NDArray[np.bool_]
     reverted_at: NDArray[np.int64]
     hotfixed_at: NDArray[np.int64]
+    undone_at: NDArray[np.int64]
     observed_until: NDArray[np.int64]
     maturity: int
     said: "pa.Table | None" = None
@@ -73,8 +74,7 @@ class Dataset:
         number = table["number"].to_numpy().astype(np.int64)
         merged_at = table["merged_at"].to_numpy().astype("datetime64[us]").astype(np.int64)
         maturity = int(maturity_days * MICROSECONDS_PER_DAY)
-        keys = _Keys(repository, number, merged_at, maturity)
-        links = _links(table)
+        keys, links = Keys(repository, number, merged_at), links_of(table)
         data = cls(
             names=tuple(names),
             repositories=known,
@@ -83,8 +83,9 @@ class Dataset:
             number=number,
             merged_at=merged_at,
             example=table["example"].to_numpy().astype(bool),
-            reverted_at=keys.first(*links, kind="revert"),
-            hotfixed_at=keys.first(*links, kind="hotfix"),
+            reverted_at=keys.first(*links, kind="revert", within=maturity),
+            hotfixed_at=keys.first(*links, kind="hotfix", within=maturity),
+            undone_at=keys.first(*links, kind="revert"),
             observed_until=_observed(repository, merged_at, len(known), observed_until),
             maturity=maturity,
             said=said_columns(table),
@@ -103,6 +104,7 @@ class Dataset:
             example=self.example[rows],
             reverted_at=self.reverted_at[rows],
             hotfixed_at=self.hotfixed_at[rows],
+            undone_at=self.undone_at[rows],
             observed_until=self.observed_until,
             maturity=self.maturity,
             said=said_of_rows(self.said, rows),
@@ -125,77 +127,23 @@ class Dataset:
 
     def labels(
         self, target: Target = "reverted", *, known_at: NDArray[np.int64] | None = None,
-        early: bool = False,
+        learning: bool = False,
     ) -> NDArray[np.int8]:  # fmt: skip
         """1 for trouble, 0 for none, UNKNOWN where not knowable or no example; int8 [n].
 
         `known_at` (int64 [repositories], default `observed_until`) is the moment of knowing:
-        nothing that happened after it counts. With `early`, a pull already in trouble counts
-        before its window has ended; without, only pulls whose window has ended have a label,
-        so that the share of positives is the true one.
+        nothing that happened after it counts. Only pulls whose window has ended have a label,
+        so that the share of positives is the true one. `learning` takes every positive there
+        is: pulls in trouble before their window has ended, and pulls reverted after it.
         """
         moment = (self.observed_until if known_at is None else known_at)[self.repository]
-        trouble_at = self.reverted_at
+        trouble_at = self.undone_at if learning else self.reverted_at
         if target == "trouble":
             trouble_at = np.minimum(trouble_at, self.hotfixed_at)
         positive = (trouble_at != NEVER) & (trouble_at <= moment)
         ended = self.merged_at + self.maturity <= moment
-        labels = np.where(ended | (positive & early), positive.astype(np.int8), UNKNOWN)
+        labels = np.where(ended | (positive & learning), positive.astype(np.int8), UNKNOWN)
         return np.where(self.example, labels, UNKNOWN).astype(np.int8)
-
-
-class _Keys:
-    """Finds the row of (repository, number) for many pairs at once."""
-
-    def __init__(
-        self,
-        repository: NDArray[np.int32],
-        number: NDArray[np.int64],
-        merged_at: NDArray[np.int64],
-        maturity: int,
-    ) -> None:
-        self._repository, self._merged_at, self._maturity = repository, merged_at, maturity
-        self._numbers = np.unique(number)
-        keys = self._key(repository, number)
-        self._order = np.argsort(keys, kind="stable")
-        self._sorted = keys[self._order]
-
-    def _key(self, repository: NDArray[np.int32], number: NDArray[np.int64]) -> NDArray[np.int64]:
-        # A number's rank, because numbers may be as large as 2**53 and would overflow.
-        rank = np.searchsorted(self._numbers, number)
-        return repository.astype(np.int64) * (len(self._numbers) + 1) + rank
-
-    def first(
-        self,
-        row: NDArray[np.int64],
-        named: NDArray[np.int64],
-        kinds: NDArray[np.str_],
-        *,
-        kind: str,
-    ) -> NDArray[np.int64]:
-        """When each pull was first named by a later link of `kind`, NEVER if not in time, [n]."""
-        chosen = (kinds == kind) & np.isin(named, self._numbers)
-        row, named = row[chosen], named[chosen]
-        moments = np.full(len(self._merged_at), NEVER, np.int64)
-        if not len(row):
-            return moments
-        key = self._key(self._repository[row], named)
-        place = np.minimum(np.searchsorted(self._sorted, key), len(self._sorted) - 1)
-        target = self._order[place]
-        at, since = self._merged_at[row], self._merged_at[target]
-        valid = (self._sorted[place] == key) & (row != target)
-        valid &= (at >= since) & (at - since <= self._maturity)
-        np.minimum.at(moments, target[valid], at[valid])
-        return moments
-
-
-def _links(table: "pa.Table") -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.str_]]:
-    """Every link: the row that carries it, the pull number it names, its kind."""
-    links = table["links"].combine_chunks()
-    flat = links.flatten()
-    row = np.repeat(np.arange(len(links)), links.value_lengths().fill_null(0).to_numpy())
-    named = flat.field("number").to_numpy(zero_copy_only=False).astype(np.int64)
-    return row, named, np.array(flat.field("kind").to_pylist(), dtype=np.str_)
 
 
 def _coded(names: Any, arrow: Any) -> tuple[tuple[str, ...], NDArray[np.int32]]:  # noqa: ANN401

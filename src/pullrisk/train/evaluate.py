@@ -124,7 +124,7 @@ class _Windows:
                 hint="fetch newer pulls, or give an earlier --since",
             )
         later = moment >= _moments(dataset, facts.validation_from)[code]
-        labels = dataset.labels(options.target, known_at=until, early=True)
+        labels = dataset.labels(options.target, known_at=until, learning=True)
         return cls(past, past & later, test, labels)
 
 

@@ -149,17 +149,18 @@ def label_windows(dataset: Dataset, split: Split, scaling: Scaling, *, target: T
     """Give each window the labels that were known when it ended: no look-ahead.
 
     A training pull whose maturity window reaches past the start of validation is unlabelled
-    unless it was in trouble before; a validation pull counts only when mature by the start of
-    the test window, so that the share of positives is the true one.
+    unless it was in trouble before; one reverted later than that counts as positive too. A
+    validation pull counts only when mature by the start of the test window, so that the share
+    of positives is the true one.
     """
-    labels = dataset.labels(target, known_at=split.validation_from, early=True)
+    labels = dataset.labels(target, known_at=split.validation_from, learning=True)
     later = dataset.labels(target, known_at=split.test_from)
 
     def rows(mask: NDArray[np.bool_], known: NDArray[np.int8]) -> Rows:
         return Rows(scaling.apply(dataset.x[mask]), known[mask], dataset.repository[mask])
 
     either = split.train | split.validation
-    refit = dataset.labels(target, known_at=split.test_from, early=True)
+    refit = dataset.labels(target, known_at=split.test_from, learning=True)
     return Windows(rows(split.train, labels), rows(split.validation, later), rows(either, refit))
 
 

@@ -213,7 +213,8 @@ def _study(optuna: Any, storage: Path, *, name: str, seed: int) -> Any:  # noqa:
 def _name(dataset: Dataset, settings: TrainSettings) -> str:
     """The same for the same data, outcomes, settings and search; else another study."""
     digest = blake2b(digest_size=8)
-    for part in (dataset.x, dataset.merged_at, dataset.reverted_at, dataset.hotfixed_at):
+    outcomes = (dataset.reverted_at, dataset.hotfixed_at, dataset.undone_at)
+    for part in (dataset.x, dataset.merged_at, *outcomes):
         digest.update(part.tobytes())
     digest.update(msgspec.json.encode((_VERSION, SPACE, settings)))
     return f"{settings.target}-{digest.hexdigest()}"

@@ -1,0 +1,69 @@
+"""Which pulls later ones name, and when: the links of the feature table, joined to its rows."""
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NEVER: Final = np.iinfo(np.int64).max
+"""The moment of an outcome that has not happened."""
+
+
+class Keys:
+    """Finds the row of (repository, number) for many pairs at once."""
+
+    def __init__(
+        self,
+        repository: NDArray[np.int32],
+        number: NDArray[np.int64],
+        merged_at: NDArray[np.int64],
+    ) -> None:
+        self._repository, self._merged_at = repository, merged_at
+        self._numbers = np.unique(number)
+        keys = self._key(repository, number)
+        self._order = np.argsort(keys, kind="stable")
+        self._sorted = keys[self._order]
+
+    def _key(self, repository: NDArray[np.int32], number: NDArray[np.int64]) -> NDArray[np.int64]:
+        # A number's rank, because numbers may be as large as 2**53 and would overflow.
+        rank = np.searchsorted(self._numbers, number)
+        return repository.astype(np.int64) * (len(self._numbers) + 1) + rank
+
+    def first(
+        self,
+        row: NDArray[np.int64],
+        named: NDArray[np.int64],
+        kinds: NDArray[np.str_],
+        *,
+        kind: str,
+        within: int = NEVER,
+    ) -> NDArray[np.int64]:
+        """When each pull was first named by a later link of `kind`, [n].
+
+        NEVER where that was not within so many µs of its merge.
+        """
+        chosen = (kinds == kind) & np.isin(named, self._numbers)
+        row, named = row[chosen], named[chosen]
+        moments = np.full(len(self._merged_at), NEVER, np.int64)
+        if not len(row):
+            return moments
+        key = self._key(self._repository[row], named)
+        place = np.minimum(np.searchsorted(self._sorted, key), len(self._sorted) - 1)
+        target = self._order[place]
+        at, since = self._merged_at[row], self._merged_at[target]
+        valid = (self._sorted[place] == key) & (row != target)
+        valid &= (at >= since) & (at - since <= within)
+        np.minimum.at(moments, target[valid], at[valid])
+        return moments
+
+
+def links_of(table: "pa.Table") -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.str_]]:
+    """Every link: the row that carries it, the pull number it names, its kind."""
+    links = table["links"].combine_chunks()
+    flat = links.flatten()
+    row = np.repeat(np.arange(len(links)), links.value_lengths().fill_null(0).to_numpy())
+    named = flat.field("number").to_numpy(zero_copy_only=False).astype(np.int64)
+    return row, named, np.array(flat.field("kind").to_pylist(), dtype=np.str_)

@@ -1,0 +1,29 @@
+"""Joining links to the pulls they name."""
+
+import numpy as np
+
+from pullrisk.train.links import NEVER, Keys
+
+
+def first(kind: str, *, within: int = NEVER) -> list[int]:
+    """Pull 1 of two repositories; 2 and 3 of the first name it, at 50 and at 20."""
+    repository = np.array([0, 0, 0, 1], np.int32)
+    number, merged_at = np.array([1, 2, 3, 1]), np.array([10, 50, 20, 0])
+    row, named = np.array([1, 2]), np.array([1, 1])
+    kinds = np.array(["revert", "revert"])
+    return Keys(repository, number, merged_at).first(
+        row, named, kinds, kind=kind, within=within
+    ).tolist()  # fmt: skip
+
+
+def test_the_earliest_link_tells_when_and_only_in_its_own_repository() -> None:
+    assert first("revert") == [20, NEVER, NEVER, NEVER]
+
+
+def test_a_link_that_came_too_late_does_not_count() -> None:
+    assert first("revert", within=10)[0] == 20
+    assert first("revert", within=9)[0] == NEVER
+
+
+def test_links_of_another_kind_do_not_count() -> None:
+    assert first("hotfix") == [NEVER] * 4
