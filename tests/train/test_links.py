@@ -11,9 +11,8 @@ def first(kind: str, *, within: int = NEVER) -> list[int]:
     number, merged_at = np.array([1, 2, 3, 1]), np.array([10, 50, 20, 0])
     row, named = np.array([1, 2]), np.array([1, 1])
     kinds = np.array(["revert", "revert"])
-    return Keys(repository, number, merged_at).first(
-        row, named, kinds, kind=kind, within=within
-    ).tolist()  # fmt: skip
+    found = Keys(repository, number, merged_at).first(row, named, kinds, kind=kind, within=within)
+    return [int(moment) for moment in found]
 
 
 def test_the_earliest_link_tells_when_and_only_in_its_own_repository() -> None:
