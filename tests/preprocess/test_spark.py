@@ -282,6 +282,41 @@ def test_a_driver_killed_leaves_all_or_nothing_and_the_next_run_completes(
     assert same(lake, before)
 
 
+SPECULATING = """
+import sys
+from pathlib import Path
+from pullrisk.lake import Lake
+from pullrisk.preprocess import packing
+from pullrisk.preprocess.spark import preprocess_spark
+from pullrisk.preprocess.spark_session import SparkOptions
+from support.spark import CONF
+from support.stores import StuckStore
+
+store, lake, master = sys.argv[1:]
+packing.LEAST_PULLS = 40
+speculation = {"spark.speculation": "true", "spark.speculation.interval": "100ms",
+               "spark.speculation.quantile": "0.5"}
+options = SparkOptions(master=master, driver_host="127.0.0.1", driver_memory="512m",
+                       executor_memory="512m", executor_cores=1, conf=CONF | speculation)
+preprocess_spark(StuckStore(Path(store)), Lake(lake), options=options)
+"""
+
+
+def test_a_task_that_is_stuck_is_overtaken_by_a_speculative_one(
+    cluster: Cluster, path: Path, lake: Lake
+) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", SPECULATING, str(path), lake.uri, cluster.options.master],
+        env=os.environ | {"PYTHONPATH": str(TESTS)},
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0
+    assert Path(f"{path}.stuck").exists()
+    assert same(lake, expected(path))
+    assert orphans(lake) == set()
+
+
 def test_tasks_write_straight_to_a_bucket(
     spark: SparkSession, path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -51,7 +51,8 @@ class Cluster:
         self._run(f"{deploy}.master.Master", "--host", "127.0.0.1", "--port", str(self._port))
         self._await(lambda: answers(self._port), "the master")
         for index in range(WORKERS):
-            options = ["--cores", "2", "--memory", "2g", "--host", "127.0.0.1"]
+            # Each has a loopback address of its own: Spark tries no task twice at once on one host.
+            options = ["--cores", "2", "--memory", "2g", "--host", f"127.0.0.{1 + index}"]
             options += ["--work-dir", str(self._folder / f"work-{index}"), self.options.master]
             self._run(f"{deploy}.worker.Worker", *options)
         self._await(lambda: self._log().count("Registering worker") == WORKERS, "the workers")

@@ -46,6 +46,18 @@ class SlowStore(_Kept):
             yield pull
 
 
+class StuckStore(_Kept):
+    """Whoever reads the last repository first gets stuck there for minutes."""
+
+    def events(self, repository: str, *, numbers: Iterable[int] | None = None) -> Iterator[Pull]:
+        stuck = Path(f"{self.path}.stuck")
+        for count, pull in enumerate(super().events(repository, numbers=numbers)):
+            if count == 5 and repository.endswith("8") and not stuck.exists():
+                stuck.touch()
+                time.sleep(600)
+            yield pull
+
+
 class OtherStore(SqliteStore):
     """What a worker without the driver's disk sees: another, empty file."""
 
