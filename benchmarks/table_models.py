@@ -23,7 +23,8 @@ Model = Callable[["Part", int], Scores]
 OURS: Final = "pullrisk"
 OUR_ERROR: Final = "pullrisk, error alone"
 _TUNING_SHARE: Final = 0.2
-_STEPS: Final = 4_000
+_MANY: Final = 50_000
+_LEAST_EPOCHS: Final = 6
 _UNSUPERVISED_ROWS: Final = 20_000
 
 
@@ -43,33 +44,65 @@ class Part:
         return infer_features(self.x, self.names)
 
 
-def settings_for(rows: int) -> FitSettings:
-    """About as many steps for a small table as for a large one, in batches that suit it."""
-    batch = 256 if rows < 50_000 else 1_024
-    epochs = max(6, min(60, round(_STEPS * batch / rows)))
-    return FitSettings(
-        shape=Shape(members=8, hidden=64, code=24), noise=Noise(), batch=batch, epochs=epochs
+def candidates(rows: int) -> tuple[FitSettings, ...]:
+    """What the network is chosen from: smooth in its inputs, or cut at their quantiles.
+
+    About as many steps for a small table as for a large one, in batches that suit it.
+    """
+    small = rows < _MANY
+    batch = 256 if small else 1_024
+
+    def epochs(steps: int) -> int:
+        return max(_LEAST_EPOCHS, min(60, round(steps * batch / rows)))
+
+    smooth = FitSettings(
+        shape=Shape(members=8, hidden=64, code=24),
+        noise=Noise(dropped=0.2),
+        batch=batch,
+        epochs=epochs(2_000),
     )
+    cut = FitSettings(
+        shape=Shape(members=4, hidden=128, code=24, pieces=16, embedding=8),
+        noise=Noise(dropped=0.3),
+        batch=batch,
+        epochs=epochs(1_500),
+        learning_rate=4e-3,
+    )
+    return smooth, cut
 
 
 def ours(part: Part, seed: int) -> Scores:
     """The network of pullrisk, its scaling measured on the earlier rows."""
-    return _network(part, seed)[0]
+
+    def fitted(
+        x: Matrix, labels: NDArray[np.int8], settings: FitSettings
+    ) -> Callable[[Matrix], Scores]:
+        answer = _network(replace(part, x=x, labels=labels), settings, seed)
+        return lambda rows: answer(rows)[0]
+
+    return _tuned(part, fitted, candidates(len(part.x)))
 
 
 def our_error(part: Part, seed: int) -> Scores:
     """The same network trained without any label: mean squared reconstruction error."""
-    blind = np.full_like(part.labels, -1)
-    return _network(replace(part, labels=blind), seed)[1]
+    blind = replace(part, labels=np.full_like(part.labels, -1))
+    return _network(blind, candidates(len(part.x))[0], seed)(part.later)[1]
 
 
-def _network(part: Part, seed: int) -> tuple[Scores, Scores]:
+def _network(
+    part: Part, settings: FitSettings, seed: int
+) -> Callable[[Matrix], tuple[Scores, Scores]]:
+    """Risk logit and squared reconstruction error of any rows, learnt from the part's earlier."""
     scaling = Scaling.fit(part.x, part.features)
     rows = Rows(scaling.apply(part.x), part.labels, part.project)
-    fitted = fit(rows, None, settings_for(len(rows.z)), seed=seed, progress=Silent())
-    z = scaling.apply(part.later)
-    logit, rebuilt = predict(fitted.network, z)
-    return logit.astype(np.float64), np.square(z - rebuilt).mean(axis=1, dtype=np.float64)
+    network = fit(rows, None, settings, seed=seed, progress=Silent()).network
+
+    def answer(x: Matrix) -> tuple[Scores, Scores]:
+        z = scaling.apply(x)
+        logit, rebuilt = predict(network, z)
+        return logit.astype(np.float64), np.square(z - rebuilt).mean(axis=1, dtype=np.float64)
+
+    return answer
 
 
 def models() -> dict[str, Model]:

@@ -18,7 +18,7 @@ from pullrisk.train.metrics import pooled_auc, within_auc
 if TYPE_CHECKING:
     import torch
 
-_EVALUATION_ROWS: Final = 16_384
+_EVALUATION_ROWS: Final = 4_096
 
 
 class FitSettings(msgspec.Struct, frozen=True):
