@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -179,9 +178,7 @@ class Bundle:
             raise InputError(
                 f"the feature rows have shape {x.shape}, the model reads [n, {len(features)}]"
             )
-        flat = x.reshape(-1)
-        # The sum of squares is finite where all are, but for the largest: then each is looked at.
-        if not isfinite(flat.dot(flat)) and not np.isfinite(x).all():
+        if not np.isfinite(x).all():
             row, column = np.argwhere(~np.isfinite(x))[0]
             name = features[int(column)].name
             raise InputError(f"feature {name} of row {row} is {x[row, column]}, not a number")
