@@ -86,6 +86,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="pullrisk-bench-") as name:
             memory = measure_memory(Path(name))
     verdicts = [*judge({one.name: one for one in found}), *judge_rest(starts, batches, memory)]
+    if memory is not None:
+        print(described(memory), file=sys.stderr)
     if options.json:
         print(json.dumps(msgspec.to_builtins({"figures": found, "verdicts": verdicts})))
     else:
@@ -187,7 +189,8 @@ def judge_rest(
     ]
     if memory is not None:
         good = memory.cached <= MOST_MB
-        verdicts.append(Verdict(described(memory), f"<= {MOST_MB} MB", "", good))
+        told = f"{memory.cached:.0f} MB"
+        verdicts.append(Verdict("a worker, 50 repositories", f"<= {MOST_MB} MB", told, good))
     return verdicts
 
 

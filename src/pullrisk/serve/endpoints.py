@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import msgspec
 
 from pullrisk.errors import InputError, StoreError
-from pullrisk.features import NAMES
+from pullrisk.features import NAMES, SCHEMA_HASH
 from pullrisk.pulls.record import Pull
 from pullrisk.serve import shapes
 from pullrisk.serve.asked import parse, parse_rows
@@ -182,7 +182,8 @@ class Endpoints:
 
 
 def health_of(service: Service) -> shapes.Health:
-    """What the service needs and has; the store is told of and not needed."""
+    """What the service needs and has; the store, and a lake that moved to another schema, are
+    told of: it goes on without the one and with what it read of the other."""
     model, lake, store = service.models.current, service.lake_fault, service.store_fault
     version = "none loaded" if model is None else model.version
     if service.models.fault is not None:
@@ -192,7 +193,11 @@ def health_of(service: Service) -> shapes.Health:
         shapes.Check("histories", service.lake_seen, lake or "current"),
         shapes.Check("not draining", not service.draining, "stopping" if service.draining else ""),
     ]
-    told = [shapes.Check("store", store is None, store or "")]
+    conflict = service.schema_conflict
+    told = [
+        shapes.Check("schema", conflict is None, conflict or SCHEMA_HASH),
+        shapes.Check("store", store is None, store or ""),
+    ]
     return shapes.Health(all(check.ok for check in needed), needed + told)
 
 
