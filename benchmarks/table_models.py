@@ -13,7 +13,7 @@ from pullrisk.model.network import Noise, Shape
 from pullrisk.model.scaling import Scaling, infer_features
 from pullrisk.progress import Silent
 from pullrisk.train.fit import FitSettings, Rows, fit, predict
-from pullrisk.train.metrics import pooled_auc
+from pullrisk.train.metrics import poisson_weights, pooled_auc
 from table_reading import Matrix
 
 Scores = NDArray[np.float64]
@@ -23,6 +23,8 @@ Model = Callable[["Part", int], Scores]
 OURS: Final = "pullrisk"
 OUR_ERROR: Final = "pullrisk, error alone"
 _TUNING_SHARE: Final = 0.2
+_CHANCE: Final = 0.025
+_RESAMPLES: Final = 300
 _MANY: Final = 50_000
 _LEAST_EPOCHS: Final = 6
 _UNSUPERVISED_ROWS: Final = 20_000
@@ -44,7 +46,7 @@ class Part:
         return infer_features(self.x, self.names)
 
 
-def candidates(rows: int) -> tuple[FitSettings, ...]:
+def candidates(rows: int) -> tuple[FitSettings, FitSettings]:
     """What the network is chosen from: smooth in its inputs, or cut at their quantiles.
 
     About as many steps for a small table as for a large one, in batches that suit it.
@@ -57,9 +59,8 @@ def candidates(rows: int) -> tuple[FitSettings, ...]:
 
     smooth = FitSettings(
         shape=Shape(members=8, hidden=64, code=24),
-        noise=Noise(dropped=0.2),
         batch=batch,
-        epochs=epochs(2_000),
+        epochs=epochs(4_000),
     )
     cut = FitSettings(
         shape=Shape(members=4, hidden=128, code=24, pieces=16, embedding=8),
@@ -73,14 +74,22 @@ def candidates(rows: int) -> tuple[FitSettings, ...]:
 
 def ours(part: Part, seed: int) -> Scores:
     """The network of pullrisk, its scaling measured on the earlier rows."""
+    settings = _chosen(part, seed)
+    return _network(part, settings, seed)(part.later)[0]
 
-    def fitted(
-        x: Matrix, labels: NDArray[np.int8], settings: FitSettings
-    ) -> Callable[[Matrix], Scores]:
-        answer = _network(replace(part, x=x, labels=labels), settings, seed)
-        return lambda rows: answer(rows)[0]
 
-    return _tuned(part, fitted, candidates(len(part.x)))
+def _chosen(part: Part, seed: int) -> FitSettings:
+    """Inputs that are cut only where they are ahead beyond chance on the latest known fifth."""
+    cut = round((1 - _TUNING_SHARE) * len(part.x))
+    earlier = replace(part, x=part.x[:cut], labels=part.labels[:cut], project=part.project[:cut])
+    smooth, pieces = candidates(len(part.x))
+    labels = part.labels[cut:]
+    weights = poisson_weights(len(labels), resamples=_RESAMPLES, seed=seed)
+    aucs = [
+        pooled_auc(_network(earlier, settings, seed)(part.x[cut:])[0], labels, weights)
+        for settings in (smooth, pieces)
+    ]
+    return pieces if np.quantile(aucs[1] - aucs[0], _CHANCE) > 0 else smooth
 
 
 def our_error(part: Part, seed: int) -> Scores:

@@ -71,6 +71,21 @@ def test_a_table_without_time_is_split_or_folded_at_random(tmp_path: Path) -> No
     assert found["rows"]["logistic regression"]["auc"]["value"] > 0.85
 
 
+def test_a_value_that_says_who_it_is_is_cut_where_a_smooth_network_sees_nothing(
+    tmp_path: Path,
+) -> None:
+    random = np.random.default_rng(3)
+    who = random.integers(0, 16, 2_000)
+    wrong = random.random(2_000) < np.where(who % 2, 0.9, 0.1)
+    path = tmp_path / "mine.parquet"
+    pq.write_table(pa.table({"size": 100 + who, "wrong": wrong}), path)
+
+    rows = judged(path)["rows"]
+
+    assert rows["logistic regression"]["auc"]["value"] < 0.7
+    assert rows["pullrisk"]["auc"]["value"] > 0.85
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -1,3 +1,4 @@
+import msgspec
 import numpy as np
 import pytest
 
@@ -51,3 +52,17 @@ def test_a_fine_tuned_model_says_what_it_started_from() -> None:
     found = train(few, FEATURES, settings, schema_hash=SCHEMA, start=start, progress=Silent())
     assert found.bundle.metadata.facts.started_from == "first"
     assert found.bundle.metadata.facts.fit["batch"] == QUICK.batch
+
+
+def test_fine_tuning_keeps_the_intervals_of_a_model_that_cuts_its_inputs() -> None:
+    fit = msgspec.structs.replace(QUICK, shape=Shape(2, 16, 4, pieces=4, embedding=2), epochs=1)
+    settings = TrainSettings(fit=fit)
+    dataset = quick_dataset(feature_table(pulls=400, repositories=2, seed=1))
+    few = quick_dataset(feature_table(pulls=200, repositories=1, seed=7))
+    first = train(dataset, FEATURES, settings, schema_hash=SCHEMA, progress=Silent())
+    start = Start.of(first.bundle, name="first")
+    tuned = train(few, FEATURES, settings, schema_hash=SCHEMA, start=start, progress=Silent())
+    kept = Start.of(tuned.bundle, name="second").weights
+    assert start.weights["piece_steepness"].any()
+    np.testing.assert_array_equal(kept["piece_start"], start.weights["piece_start"])
+    assert not np.array_equal(kept["embedding"], start.weights["embedding"])

@@ -24,7 +24,7 @@ from pullrisk.train.training import TrainSettings, Windows, label_windows
 
 FILE: Final = "tuning.db"
 """The study, in the home folder."""
-_VERSION: Final = 1
+_VERSION: Final = 2
 """Of the search space and the objective; another version is another study."""
 _STARTUP_TRIALS: Final = 6
 _WARMUP_EPOCHS: Final = 2
@@ -46,8 +46,10 @@ SPACE: Final = {
     "reconstruction_weight": Range(0.02, 1.0, log=True),
     "noise.hidden": Range(0.0, 0.5),
     "noise.spread": Range(0.0, 0.5),
+    "noise.dropped": Range(0.0, 0.5),
     "shape.hidden": Range(choices=(32, 64, 96)),
     "shape.code": Range(choices=(12, 24, 32)),
+    "shape.pieces": Range(choices=(0, 16)),
     "batch": Range(choices=(256, 512, 1024, 2048)),
 }
 """What is searched: names of FitSettings, a dot between the parts of a nested one."""
