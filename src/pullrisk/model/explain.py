@@ -197,11 +197,14 @@ class _Teller:
 
     def _telling(self, pull: Sequence[float], unit: Unit) -> int:
         """The unit's first column that is not as usual, best none that is a lowered flag."""
-        if len(unit.columns) == 1:
-            return unit.columns[0]
-        differs = [column for column in unit.columns if pull[column] != self._told[column]]
-        told = [c for c in differs if self._features[c].scale != "flag" or pull[c] >= 0.5]
-        return (told or differs or unit.columns)[0]
+        usual, lowered = self._told, -1
+        for column in unit.columns:
+            if pull[column] == usual[column]:
+                continue
+            if pull[column] >= 0.5 or self._features[column].scale != "flag":
+                return column
+            lowered = column if lowered < 0 else lowered
+        return unit.columns[0] if lowered < 0 else lowered
 
 
 def _log_odds(risk: NDArray[np.float64]) -> NDArray[np.float64]:
