@@ -4,15 +4,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from pullrisk.features.schema import Feature
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.explain import LEAST_EFFECT, explain
-from pullrisk.model.graph import Parts, to_onnx
-from pullrisk.model.network import Network, Shape
-from pullrisk.model.occlusion import occlude, occlusion_units
-from pullrisk.model.residuals import Ordinary
-from pullrisk.model.scaling import Scaling
-from support.tables import FEATURES, NAMES, SCHEMA, feature_table
+from support.tables import NAMES, feature_table
 from support.training import quick_dataset, quick_train, shared_training
 
 REPOSITORY = "owner/0"
@@ -47,30 +41,6 @@ def test_the_effect_is_the_change_of_log_odds_when_the_feature_is_made_usual() -
     risk = bundle.raw(np.stack([risky, usual]))[0]
     log_odds = np.log(risk / (1 - risk))
     assert found.risk[0].effect == pytest.approx(log_odds[0] - log_odds[1], abs=1e-4)
-
-
-def test_effects_of_a_linear_model_add_up_to_the_whole_difference() -> None:
-    data, trained = shared_training()
-    network = Network(len(NAMES), Shape(members=1, hidden=4, code=2), seed=0)
-    weights = network.weights()
-    weights["wide"][0, :, 0] = np.linspace(-0.5, 0.5, len(NAMES))
-    width = len(NAMES)
-    ordinary = Ordinary(
-        directions=np.eye(width, dtype=np.float32),
-        centre=np.zeros(width, np.float32),
-        spread=np.ones(width, np.float32),
-        shares=np.full(2 * width, 0.5 / width, np.float32),
-    )
-    parts = Parts(Scaling.fit(data.x, FEATURES), weights, ordinary)
-    bundle = Bundle.of(to_onnx(parts, trained.bundle.metadata), schema_hash=SCHEMA)
-    usual = bundle.metadata.typical.row(REPOSITORY)
-    units = [unit for unit in occlusion_units(FEATURES) if unit.family is None]
-    pull = np.median(data.x, axis=0)[None] * 1.1
-    risk, _ = occlude(bundle, pull, usual=usual, units=units)
-    log_odds = np.log(risk[0] / (1 - risk[0]))
-    whole = bundle.raw(np.stack([pull[0], usual]))[0]
-    difference = np.diff(np.log(whole / (1 - whole)))[0]
-    assert (log_odds[1:] - log_odds[0]).sum() == pytest.approx(difference, abs=1e-4)
 
 
 def test_a_counterfactual_holds_when_it_is_tried() -> None:
@@ -121,20 +91,6 @@ def test_a_model_without_risk_explains_novelty_alone() -> None:
     assert found.risk == ()
     assert found.counterfactual is None
     assert found.novelty
-
-
-def test_features_of_one_topic_are_made_usual_together() -> None:
-    features = (
-        Feature("hour_sine", "time", "sine", "hour"),
-        Feature("hour_cosine", "time", "cosine", "hour"),
-        Feature("opened_friday", "time", "flag", "opened on a Friday", "flag"),
-        Feature("commits", "size", "commits", "commits", "log"),
-        Feature("dependency_files", "size", "files", "files", "log"),
-    )
-    units = [(unit.columns, unit.family) for unit in occlusion_units(features)]
-    assert units == [
-        ((2, 0, 1), None), ((3,), None), ((4,), None), ((0, 1, 2), "time"), ((3, 4), "size")
-    ]  # fmt: skip
 
 
 def test_a_topic_gives_one_reason_with_a_value_that_is_not_usual() -> None:

@@ -1,0 +1,76 @@
+"""Variants of a pull: one thing made usual at a time, and only where it is not."""
+
+import numpy as np
+import pytest
+
+from pullrisk.features.schema import Feature
+from pullrisk.model.bundle import Bundle
+from pullrisk.model.graph import Parts, to_onnx
+from pullrisk.model.network import Network, Shape
+from pullrisk.model.occlusion import Plan, occlude, occlusion_units, variants
+from pullrisk.model.residuals import Ordinary
+from pullrisk.model.scaling import Scaling
+from support.tables import FEATURES, NAMES, SCHEMA
+from support.training import shared_training
+
+REPOSITORY = "owner/0"
+OF_TIME_AND_SIZE = (
+    Feature("hour_sine", "time", "sine", "hour"),
+    Feature("hour_cosine", "time", "cosine", "hour"),
+    Feature("opened_friday", "time", "flag", "opened on a Friday", "flag"),
+    Feature("commits", "size", "commits", "commits", "log"),
+    Feature("dependency_files", "size", "files", "files", "log"),
+)
+
+
+def test_effects_of_a_linear_model_add_up_to_the_whole_difference() -> None:
+    data, trained = shared_training()
+    network = Network(len(NAMES), Shape(members=1, hidden=4, code=2), seed=0)
+    weights = network.weights()
+    weights["wide"][0, :, 0] = np.linspace(-0.5, 0.5, len(NAMES))
+    width = len(NAMES)
+    ordinary = Ordinary(
+        directions=np.eye(width, dtype=np.float32),
+        centre=np.zeros(width, np.float32),
+        spread=np.ones(width, np.float32),
+        shares=np.full(2 * width, 0.5 / width, np.float32),
+    )
+    parts = Parts(Scaling.fit(data.x, FEATURES), weights, ordinary)
+    bundle = Bundle.of(to_onnx(parts, trained.bundle.metadata), schema_hash=SCHEMA)
+    usual = bundle.metadata.typical.row(REPOSITORY)
+    units = [unit for unit in occlusion_units(FEATURES) if unit.family is None]
+    pull = np.median(data.x, axis=0)[None] * 1.1
+    risk, _ = occlude(bundle, pull, usual=usual, units=units)
+    log_odds = np.log(risk[0] / (1 - risk[0]))
+    whole = bundle.raw(np.stack([pull[0], usual]))[0]
+    difference = np.diff(np.log(whole / (1 - whole)))[0]
+    assert (log_odds[1:] - log_odds[0]).sum() == pytest.approx(difference, abs=1e-4)
+
+
+def test_features_of_one_topic_are_made_usual_together() -> None:
+    units = [(unit.columns, unit.family) for unit in occlusion_units(OF_TIME_AND_SIZE)]
+    assert units == [
+        ((2, 0, 1), None), ((3,), None), ((4,), None), ((0, 1, 2), "time"), ((3, 4), "size")
+    ]  # fmt: skip
+
+
+def test_only_units_with_an_unusual_column_are_changed() -> None:
+    plan = Plan.of(OF_TIME_AND_SIZE)
+    unusual = np.array([False, True, False, False, True])
+    assert plan.changing(unusual, families=False) == [0, 2]
+    assert plan.changing(unusual, families=True) == [0, 2, 3, 4]
+    assert plan.changing(np.zeros(5, np.bool_), families=True) == []
+
+
+def test_a_variant_is_the_pull_but_for_its_unit() -> None:
+    plan = Plan.of(OF_TIME_AND_SIZE)
+    x = np.array([[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]], np.float32)
+    made = variants(x, np.zeros(5, np.float32), plan.mask, [[0, 2], [4]])
+    assert made.tolist() == [[0, 0, 0, 4, 5], [1, 2, 3, 4, 0], [6, 7, 8, 0, 0]]
+
+
+def test_where_nothing_is_unusual_every_variant_answers_as_the_pull_does() -> None:
+    bundle = shared_training()[1].bundle
+    usual = bundle.metadata.typical.row(REPOSITORY)
+    risk, error = occlude(bundle, usual[None], usual=usual, units=occlusion_units(FEATURES))
+    assert np.ptp(risk) == np.ptp(error) == 0
