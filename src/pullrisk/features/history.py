@@ -76,7 +76,6 @@ class RepositoryHistory:
         present for an open pull. The pull's own merge or closing is never looked at.
         """
         view = self._view(pull, as_of)
-        # In this order: likeness goes by the files that touched has looked up.
         return [
             *size.features(view),
             *self._overall.features(view),
@@ -175,6 +174,9 @@ class RepositoryHistory:
             return latest[2]
         overall = self._overall
         author_id = self._authors.id(pull.author)
-        view = View(pull, moment, author=author_id, prior=overall.prior, merged=overall.merged)
+        records = self._touched.known(pull)
+        view = View(
+            pull, moment, records, author=author_id, prior=overall.prior, merged=overall.merged
+        )
         self._latest = pull, moment, view
         return view

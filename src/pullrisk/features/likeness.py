@@ -47,7 +47,7 @@ class Likeness:
         self._fill(0)
 
     def features(self, view: View) -> tuple[float, ...]:
-        """The values of FEATURES, in their order; the view's files have been looked up."""
+        """The values of FEATURES, in their order."""
         log, author, sizes = self._log, view.author, self._sizes
         authors = log.authors
         count: i64 = len(view.buckets)

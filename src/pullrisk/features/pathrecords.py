@@ -5,13 +5,14 @@ history therefore keeps each record as the bytes it was saved as until its path 
 restoring, saving again and holding many histories in memory cost little for what lies idle.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from math import exp, log
 from typing import Final
 
 import msgspec
 
+from pullrisk.features.paths import PathFacts, path_facts
 from pullrisk.features.schema import DAY
 
 COOLING: Final = -log(2.0) / (30 * DAY)
@@ -25,10 +26,12 @@ _State = tuple[int, float, float, int, int, int, int, int, float, float, dict[in
 class PathRecord:
     """What is known of one path; times are epoch seconds.
 
-    `id` numbers the paths of a history, `authors` counts pulls by author number, `top` is the
-    largest of these counts, `heat` the touches of about a month as of `last`.
+    `facts` are those of the path alone. `id` numbers the paths of a history, `authors` counts
+    pulls by author number, `top` is the largest of these counts, `heat` the touches of about a
+    month as of `last`.
     """
 
+    facts: PathFacts
     id: int
     first: float
     last: float
@@ -47,7 +50,7 @@ class PathRecord:
         self.last_failure = now
 
     def state(self) -> _State:
-        """Its fields in order, as the constructor takes them."""
+        """All but its facts, in order, as the constructor takes them."""
         return (
             self.id, self.first, self.last, self.touches, self.top, self.last_author,
             self.last_pull, self.failures, self.last_failure, self.heat, self.authors,
@@ -76,9 +79,12 @@ _decode: Final = msgspec.msgpack.Decoder(_State).decode
 
 
 class PathRecords:
-    """Records by path; `paths[n]` is the path numbered n."""
+    """Records by path; `paths[n]` is the path numbered n, `facts` tells those of a path."""
 
-    def __init__(self, saved: Saved | None = None) -> None:
+    def __init__(
+        self, saved: Saved | None = None, *, facts: Callable[[str], PathFacts] = path_facts
+    ) -> None:
+        self._facts = facts
         self.paths, asleep = saved or ([], [])
         self._awake: dict[str, PathRecord] = {}
         self._asleep = dict(zip(self.paths, asleep, strict=True))
@@ -98,13 +104,15 @@ class PathRecords:
         awake = self._awake
         return [awake.get(path) for path in paths]
 
-    def add(self, path: str, now: float, *, like: PathRecord | None = None) -> PathRecord:
+    def add(
+        self, path: str, facts: PathFacts, now: float, *, like: PathRecord | None = None
+    ) -> PathRecord:
         """A record for a new path, first seen now or a copy of another's."""
         number = len(self.paths)
         if like is None:
-            record = PathRecord(number, now, now)
+            record = PathRecord(facts, number, now, now)
         else:
-            record = replace(like, id=number, authors=like.authors.copy())
+            record = replace(like, facts=facts, id=number, authors=like.authors.copy())
         self._awake[path] = record
         self.paths.append(path)
         return record
@@ -113,4 +121,4 @@ class PathRecords:
         for path in paths:
             saved = self._asleep.pop(path, None)
             if saved is not None:
-                self._awake[path] = PathRecord(*_decode(saved))
+                self._awake[path] = PathRecord(self._facts(path), *_decode(saved))

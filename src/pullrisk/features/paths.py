@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from sys import intern
 from typing import Final
 
 KINDS: Final = ("vendored", "dependency", "ci", "test", "docs", "config", "source", "other")
@@ -87,7 +88,8 @@ def path_facts(path: str) -> PathFacts:
     top, kind = _directory(directory)
     stem, dot, extension = name.rpartition(".")
     extension = extension.lower() if dot and stem else ""
-    return PathFacts(_kind(kind, name, extension), directory, top, extension)
+    # Interned: a history keeps the facts of each of its files.
+    return PathFacts(_kind(kind, name, extension), intern(directory), top, intern(extension))
 
 
 @lru_cache(maxsize=1 << 15)

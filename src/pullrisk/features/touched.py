@@ -7,10 +7,10 @@ from typing import Final
 from pullrisk.features import pathrecords
 from pullrisk.features.decay import days, smoothed
 from pullrisk.features.pathrecords import COOLING, LONG_AGO, PathRecord, PathRecords, touch
-from pullrisk.features.paths import facts_of
+from pullrisk.features.paths import OTHER, PathFacts
 from pullrisk.features.schema import DAY, NEVER, family
 from pullrisk.features.view import View, distinct
-from pullrisk.pulls.record import ChangedFile
+from pullrisk.pulls.record import ChangedFile, Pull
 
 FEATURES: Final = family(
     "files",
@@ -63,6 +63,7 @@ FEATURES: Final = family(
 )  # fmt: skip
 
 _NOTHING_KNOWN: Final = tuple([0.0] * 9 + [NEVER, NEVER] + [0.0] * 4)
+_NO_FACTS: Final = PathFacts(OTHER, "", "", "")
 _WEIGHT: Final = 10.0
 """How many pulls' worth of the repository's own rate a path's failure rate starts with."""
 
@@ -78,29 +79,31 @@ class Touched:
     def __init__(self, saved: Saved | None = None) -> None:
         files, directories, self.extensions = saved or (None, None, {})
         self.files = PathRecords(files)
-        self.directories = PathRecords(directories)
+        self.directories = PathRecords(directories, facts=_no_facts)
 
     def save(self) -> Saved:
         """The state, as the constructor takes it back."""
         return self.files.save(), self.directories.save(), self.extensions
 
+    def known(self, pull: Pull) -> list[PathRecord | None]:
+        """What is known of each of the pull's files."""
+        return self.files.find([file.path for file in pull.files or ()])
+
     def features(self, view: View) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
-        view.file_records = self.files.find(view.paths)
         view.directory_records = self.directories.find(view.directories)
         return (*self._files(view), *self._directories(view), self._extensions(view))
 
     def observe(self, view: View, pull: int) -> list[int]:
         """A pull was merged; it is number `pull` in this history. The numbers of its files."""
         now, author = view.now, view.author
-        found = view.file_records or self.files.find(view.paths)
         records = [
-            record or self._first_sight(file, now)
-            for file, record in zip(view.files, found, strict=True)
+            record or self._first_sight(file, facts, now)
+            for file, facts, record in zip(view.files, view.facts, view.file_records, strict=True)
         ]
         around = view.directory_records or self.directories.find(view.directories)
         directories = [
-            directory or self.directories.add(name, now)
+            directory or self.directories.add(name, _NO_FACTS, now)
             for name, directory in zip(view.directories, around, strict=True)
         ]
         touch(records, now=now, author=author, pull=pull)
@@ -113,19 +116,21 @@ class Touched:
     def fail(self, files: Iterable[int], now: float) -> None:
         """The merged pull that changed these files (by number) turned out to be trouble."""
         paths = [self.files.paths[number] for number in files]
-        facts = facts_of(paths)
-        directories = distinct([fact.directory for fact in facts])
-        for record in (*self.files.find(paths), *self.directories.find(directories)):
-            if record is not None:
-                record.fail(now)
-        for extension in {fact.extension for fact in facts}:
+        touched = [record for record in self.files.find(paths) if record is not None]
+        directories = distinct([record.facts.directory for record in touched])
+        for record in touched:
+            record.fail(now)
+        for directory in self.directories.find(directories):
+            if directory is not None:
+                directory.fail(now)
+        for extension in {record.facts.extension for record in touched}:
             seen, failed = self.extensions[extension]
             self.extensions[extension] = (seen, failed + 1)
 
-    def _first_sight(self, file: ChangedFile, now: float) -> PathRecord:
+    def _first_sight(self, file: ChangedFile, facts: PathFacts, now: float) -> PathRecord:
         """A new record; a renamed file inherits what was known under its previous path."""
         (listed,) = self.files.find([file.path])  # the pull may list a file twice
-        return listed or self.files.add(file.path, now, like=self._previous(file))
+        return listed or self.files.add(file.path, facts, now, like=self._previous(file))
 
     def _previous(self, file: ChangedFile) -> PathRecord | None:
         return self.files.find([file.previous_path])[0] if file.previous_path else None
@@ -244,3 +249,8 @@ class Touched:
             if failed:
                 worst = max(worst, smoothed(failed, seen, view.prior, 50.0))
         return worst
+
+
+def _no_facts(_path: str) -> PathFacts:
+    """Of a directory nothing is asked but its record."""
+    return _NO_FACTS

@@ -2,12 +2,11 @@
 
 from datetime import datetime
 from math import log1p
-from operator import attrgetter
 from typing import Final, TypeVar
 from zlib import crc32
 
 from pullrisk.features.pathrecords import PathRecord
-from pullrisk.features.paths import facts_of
+from pullrisk.features.paths import path_facts
 from pullrisk.pulls.record import Pull
 
 WORD_BUCKETS: Final = 4_096
@@ -18,7 +17,6 @@ _BLANKED: Final = bytes(each if each in _LETTERS + _DIGITS else 32 for each in r
 _MOST_WORDS: Final = 64
 _FEW: Final = 16
 T = TypeVar("T")
-_PATH: Final = attrgetter("path")
 
 
 class View:
@@ -33,12 +31,19 @@ class View:
     __slots__ = (
         "added", "additions", "author", "buckets", "changed_files", "churn", "churns", "deleted",
         "deletions", "directories", "directory_records", "extensions", "facts", "file_records",
-        "files", "log_churn", "log_directories", "log_files", "merged", "now", "paths", "prior",
+        "files", "log_churn", "log_directories", "log_files", "merged", "now", "prior",
         "pull", "words",
     )  # fmt: skip
 
     def __init__(
-        self, pull: Pull, as_of: datetime, *, author: int, prior: float, merged: int
+        self,
+        pull: Pull,
+        as_of: datetime,
+        records: list[PathRecord | None],
+        *,
+        author: int,
+        prior: float,
+        merged: int,
     ) -> None:
         self.pull = pull
         self.now = as_of.timestamp()
@@ -54,11 +59,14 @@ class View:
         self.churns = [
             added + deleted for added, deleted in zip(self.added, self.deleted, strict=True)
         ]
-        self.paths = [*map(_PATH, files)]
-        self.file_records: list[PathRecord | None] = []
+        self.file_records = records
+        """What is known of each of `files`."""
         self.directory_records: list[PathRecord | None] = []
-        """What is known of each of `files` and `directories`, once somebody has looked."""
-        facts = self.facts = facts_of(self.paths)
+        """What is known of each of `directories`, once somebody has looked."""
+        facts = self.facts = [
+            path_facts(file.path) if record is None else record.facts
+            for file, record in zip(files, records, strict=True)
+        ]
         self.directories = distinct([each.directory for each in facts])
         self.extensions = distinct([each.extension for each in facts])
         self.additions = pull.additions or 0
