@@ -125,6 +125,18 @@ def test_only_what_is_new_is_replayed_and_either_engine_can_go_on(
     assert same(lake, expected(path))
 
 
+def test_where_nothing_is_new_no_session_is_started(
+    path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SqliteStore(path) as store:
+        preprocess(store, lake)
+        monkeypatch.setattr("pullrisk.preprocess.spark.spark_session", lambda _: 1 / 0)
+        assert preprocess_spark(store, lake).run is None
+        store.upsert(some("o/r8", 101, 102))
+        with pytest.raises(ZeroDivisionError):
+            preprocess_spark(store, lake)
+
+
 def test_a_damaged_history_is_rebuilt_and_named(
     spark: SparkSession, path: Path, lake: Lake
 ) -> None:

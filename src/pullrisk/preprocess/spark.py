@@ -17,7 +17,7 @@ from pullrisk.lake import AddedFile, Lake
 from pullrisk.lake.schema import TABLE
 from pullrisk.lake.writer import run_files
 from pullrisk.preprocess.packing import pack
-from pullrisk.preprocess.plan import Plan, sketch
+from pullrisk.preprocess.plan import Plan, compared, sketch
 from pullrisk.preprocess.replay import Replayed
 from pullrisk.preprocess.report import PreprocessReport
 from pullrisk.preprocess.run import run_once
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _POLL_SECONDS: Final = 0.5
+_COMPARED_HERE: Final = 1_000_000
+"""Pulls that are compared with the lake in the seconds that a session takes to start."""
 _RAISED: Final = re.compile(r"pullrisk\.errors\.(\w+): ([^\n]+)(?:\n  (\S[^\n]*))?")
 
 
@@ -100,8 +102,17 @@ class _SparkEngine:
             return [], []
         if self._spark is not None:
             return self._replay(self._spark.sparkContext, todo, run)
+        if not self._anything_new(todo):
+            return [], []
         with spark_session(self._options) as session:
             return self._replay(session.sparkContext, todo, run)
+
+    def _anything_new(self, todo: Plan) -> bool:
+        """Whether a session is worth its start: looked up here where that is quicker."""
+        if sum(work.size for work in todo.works) > _COMPARED_HERE:
+            return True
+        objects = self._lake.objects
+        return any(compared(self._store, objects, work) is not None for work in todo.works)
 
     def _replay(
         self, context: "SparkContext", todo: Plan, run: int
