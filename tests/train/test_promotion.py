@@ -18,6 +18,7 @@ from pullrisk.train.dataset import Dataset
 from pullrisk.train.evaluate import Options, evaluate
 from pullrisk.train.fit import FitSettings
 from pullrisk.train.gate import Decision
+from pullrisk.train.links import NEVER
 from pullrisk.train.options import GateOptions
 from pullrisk.train.promotion import judge, promote
 from pullrisk.train.registry import Version, artifact, champion, crown, events, find
@@ -51,7 +52,7 @@ def misled() -> Bundle:
     """Learnt from outcomes dealt out at random: it ranks like a coin."""
     order = np.random.default_rng(5).permutation(len(data()))
     moments = np.where(data().reverted[order], data().merged_at + 1, data().reverted_at.max())
-    return trained(replace(data(), reverted_at=moments))
+    return trained(replace(data(), reverted_at=moments, undone_at=moments))
 
 
 @cache
@@ -176,7 +177,8 @@ def test_a_champion_whose_file_is_damaged_is_met_by_what_it_said(
 
 
 def test_a_champion_without_risk_gives_way(tracking: Tracking) -> None:
-    calm = replace(data(), reverted_at=np.full(len(data()), np.iinfo(np.int64).max))
+    never = np.full(len(data()), NEVER)
+    calm = replace(data(), reverted_at=never, undone_at=never)
     novelty_only = trained(calm)
     assert not novelty_only.metadata.risk_available
     crown(tracking, registered(tracking, novelty_only), by="ann", reason="first")
