@@ -51,7 +51,7 @@ def test_a_long_message_is_judged_in_a_moment() -> None:
     assert recognise(commit("(#1) " * 100_000 + "x")) is None
     assert recognise(commit("x" + " " * 1_000_000 + "(#12")) is None
     assert recognise(commit("Merge #12\n\n12: " + " r=" * 100_000)) is not None
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 10  # a pattern that retreats takes minutes
 
 
 @pytest.mark.parametrize(
