@@ -1,11 +1,14 @@
 import json
 import sqlite3
+from base64 import b64encode
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from pullrisk.cli import main
+from support.loopback import Loopback
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +86,30 @@ def test_a_tracking_server_that_does_not_answer_is_broken_and_its_password_hidde
     assert code == 1
     assert checks["tracking"]["state"] == "broken"
     assert not any(part in json.dumps(checks) for part in password.replace("@", "/").split("/"))
+
+
+class Guarded(BaseHTTPRequestHandler):
+    """Answers /health to ann, whose password is "s@cret"."""
+
+    def do_GET(self) -> None:
+        known = b64encode(b"ann:s@cret").decode()
+        allowed = self.headers["Authorization"] == f"Basic {known}" and self.path == "/health"
+        self.send_response(200 if allowed else 401)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is printed."""
+
+
+def test_a_tracking_server_that_wants_the_user_of_its_address_is_asked_as_that_user(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Loopback(Guarded) as server:
+        place = server.url.removeprefix("http://")
+        monkeypatch.setenv("PULLRISK_MLFLOW_URI", f"http://ann:s%40cret@{place}")
+        assert doctor(capsys)[1]["tracking"]["state"] == "ok"
+        monkeypatch.setenv("PULLRISK_MLFLOW_URI", f"http://bob:s%40cret@{place}")
+        assert doctor(capsys)[1]["tracking"]["state"] == "broken"
 
 
 def test_a_store_ahead_of_the_lake_makes_it_stale(

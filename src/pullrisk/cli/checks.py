@@ -5,6 +5,7 @@ import platform
 import shutil
 import sqlite3
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http.client import InvalidURL
@@ -12,7 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, Literal
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.request import Request, urlopen
 
 import msgspec
 
@@ -198,7 +200,7 @@ def _tracking(settings: Settings) -> Check:
     if not uri.startswith(("http://", "https://")):
         return Check("tracking", "ok", f"{redacted(uri)} (not looked at)")
     try:
-        with urlopen(f"{uri.rstrip('/')}/health", timeout=_TIMEOUT):  # noqa: S310  # checked above
+        with urlopen(_asking(f"{uri.rstrip('/')}/health"), timeout=_TIMEOUT):  # noqa: S310
             return Check("tracking", "ok", f"{redacted(uri)} answers")
     except InvalidURL:
         # Its message quotes what it takes for the port, which may be a part of the password.
@@ -207,6 +209,17 @@ def _tracking(settings: Settings) -> Check:
     except (URLError, OSError, ValueError) as error:
         found = f"{redacted(uri)} does not answer: {error}"
         return Check("tracking", "broken", found, "check the setting mlflow_uri")
+
+
+def _asking(url: str) -> Request:
+    """A request of an http address, its user and password as a header."""
+    parts = urlsplit(url)
+    user, _, place = parts.netloc.rpartition("@")
+    request = Request(urlunsplit(parts._replace(netloc=place)))  # noqa: S310  # the caller checked
+    if user:
+        token = b64encode(unquote(user).encode()).decode()
+        request.add_header("Authorization", f"Basic {token}")
+    return request
 
 
 def _tracking_file(path: Path) -> Check:
