@@ -1,9 +1,9 @@
 """Builds the wheel, with the fold compiled to C by mypyc where a C compiler is at hand.
 
-The compiled modules are the same Python, type-checked and translated: same rows, a third of the time
-(tests/features/test_compiled.py compares the rows; `make bench-preprocess` measures). Without a
-compiler the wheel holds Python alone and says so. PULLRISK_COMPILE=1 insists, =0 forgoes. An
-editable install is never compiled, or an edit would go unnoticed.
+The compiled modules are the same Python, type-checked and translated: the same rows in a third of
+the time (tests/features/test_compiled.py compares the rows; `make bench-preprocess` measures).
+Without a compiler the wheel holds Python alone and says so. PULLRISK_COMPILE=1 insists, =0 forgoes.
+An editable install is never compiled, or an edit would go unnoticed.
 """
 
 import os
