@@ -25,6 +25,7 @@ def service(home: Path, tmp_path: Path, model: Path) -> Iterator[Served]:
     with served(
         home, model=model, admin_keys_file=admins, keys_file=keys, workers=2, refresh=0.2
     ) as one:
+        one.until("model loaded", 2)  # a worker that starts late would read what the test wrote
         yield one
 
 
