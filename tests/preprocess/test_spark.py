@@ -242,9 +242,8 @@ from pullrisk.lake import Lake
 from pullrisk.preprocess import packing, run
 from pullrisk.preprocess.spark import preprocess_spark
 from pullrisk.lake import commit
-from support.spark import CONF
+from support.spark import options
 from support.stores import SlowStore
-from pullrisk.preprocess.spark_session import SparkOptions
 
 store, lake, master, when = sys.argv[1:]
 packing.LEAST_PULLS = 40
@@ -257,10 +256,8 @@ def writing(*args):
 
 if when != "in mid-run":
     commit._write = writing
-options = SparkOptions(master=master, driver_host="127.0.0.1", driver_memory="512m",
-                       executor_memory="512m", executor_cores=1, conf=CONF)
 print("started", flush=True)
-preprocess_spark(SlowStore(Path(store)), Lake(lake), options=options)
+preprocess_spark(SlowStore(Path(store)), Lake(lake), options=options(master))
 """
 
 
@@ -300,17 +297,14 @@ from pathlib import Path
 from pullrisk.lake import Lake
 from pullrisk.preprocess import packing
 from pullrisk.preprocess.spark import preprocess_spark
-from pullrisk.preprocess.spark_session import SparkOptions
-from support.spark import CONF
+from support.spark import options
 from support.stores import StuckStore
 
 store, lake, master = sys.argv[1:]
 packing.LEAST_PULLS = 40
 speculation = {"spark.speculation": "true", "spark.speculation.interval": "100ms",
                "spark.speculation.quantile": "0.5"}
-options = SparkOptions(master=master, driver_host="127.0.0.1", driver_memory="512m",
-                       executor_memory="512m", executor_cores=1, conf=CONF | speculation)
-preprocess_spark(StuckStore(Path(store)), Lake(lake), options=options)
+preprocess_spark(StuckStore(Path(store)), Lake(lake), options=options(master, **speculation))
 """
 
 

@@ -27,6 +27,18 @@ CONF = {
 }
 
 
+def options(master: str, **conf: str) -> SparkOptions:
+    """Small executors of one core, and what `conf` says beside."""
+    return SparkOptions(
+        master=master,
+        driver_host="127.0.0.1",
+        driver_memory="512m",
+        executor_memory="512m",
+        executor_cores=1,
+        conf=CONF | conf,
+    )
+
+
 class Cluster:
     """A master and three workers of two cores each, on free ports."""
 
@@ -37,14 +49,7 @@ class Cluster:
 
     @property
     def options(self) -> SparkOptions:
-        return SparkOptions(
-            master=f"spark://127.0.0.1:{self._port}",
-            driver_host="127.0.0.1",
-            driver_memory="512m",
-            executor_memory="512m",
-            executor_cores=1,
-            conf=CONF,
-        )
+        return options(f"spark://127.0.0.1:{self._port}")
 
     def __enter__(self) -> Self:
         deploy = "org.apache.spark.deploy"
@@ -52,9 +57,9 @@ class Cluster:
         self._await(lambda: answers(self._port), "the master")
         for index in range(WORKERS):
             # Each has a loopback address of its own: Spark tries no task twice at once on one host.
-            options = ["--cores", "2", "--memory", "2g", "--host", f"127.0.0.{1 + index}"]
-            options += ["--work-dir", str(self._folder / f"work-{index}"), self.options.master]
-            self._run(f"{deploy}.worker.Worker", *options)
+            given = ["--cores", "2", "--memory", "2g", "--host", f"127.0.0.{1 + index}"]
+            given += ["--work-dir", str(self._folder / f"work-{index}"), self.options.master]
+            self._run(f"{deploy}.worker.Worker", *given)
         self._await(lambda: self._log().count("Registering worker") == WORKERS, "the workers")
         return self
 

@@ -16,16 +16,32 @@ class _Kept(SqliteStore):
         return type(self), (self.path,)
 
 
-class FlakyStore(_Kept):
-    """Its connection breaks once, in the middle of the second repository that is read."""
+class _MishapStore(_Kept):
+    """Something happens to it once, in the middle of the repository whose name ends so."""
+
+    repository_end: str
+    mark: str
+    """Suffix of the file that tells that it has happened."""
 
     def events(self, repository: str, *, numbers: Iterable[int] | None = None) -> Iterator[Pull]:
-        broken = Path(f"{self.path}.broken")
+        happened = Path(f"{self.path}.{self.mark}")
         for count, pull in enumerate(super().events(repository, numbers=numbers)):
-            if count == 5 and repository.endswith("1") and not broken.exists():
-                broken.touch()
-                raise StoreError("the connection broke")
+            if count == 5 and repository.endswith(self.repository_end) and not happened.exists():
+                happened.touch()
+                self.mishap()
             yield pull
+
+    def mishap(self) -> None:
+        raise NotImplementedError
+
+
+class FlakyStore(_MishapStore):
+    """Its connection breaks once, in the middle of the second repository that is read."""
+
+    repository_end, mark = "1", "broken"
+
+    def mishap(self) -> None:
+        raise StoreError("the connection broke")
 
 
 class BrokenStore(_Kept):
@@ -46,16 +62,13 @@ class SlowStore(_Kept):
             yield pull
 
 
-class StuckStore(_Kept):
+class StuckStore(_MishapStore):
     """Whoever reads the last repository first gets stuck there for minutes."""
 
-    def events(self, repository: str, *, numbers: Iterable[int] | None = None) -> Iterator[Pull]:
-        stuck = Path(f"{self.path}.stuck")
-        for count, pull in enumerate(super().events(repository, numbers=numbers)):
-            if count == 5 and repository.endswith("8") and not stuck.exists():
-                stuck.touch()
-                time.sleep(600)
-            yield pull
+    repository_end, mark = "8", "stuck"
+
+    def mishap(self) -> None:
+        time.sleep(600)
 
 
 class OtherStore(SqliteStore):

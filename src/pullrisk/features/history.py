@@ -9,6 +9,7 @@ Serving restores a saved history and calls the very same `features`.
 """
 
 from datetime import datetime
+from struct import Struct
 from typing import Final
 
 from pullrisk.features import (
@@ -40,6 +41,8 @@ FEATURES: Final[tuple[Feature, ...]] = (
 )
 """Every feature, in the order of a row."""
 NAMES: Final = tuple(feature.name for feature in FEATURES)
+ROW: Final = Struct(f"={len(FEATURES)}f")
+"""A row as float32 in bytes, which numpy reads in half the time that a list takes it."""
 SCHEMA_HASH: Final = schema_hash(FEATURES, version=1)
 """Feature tables, histories and models of another hash do not fit this code."""
 

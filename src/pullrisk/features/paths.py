@@ -1,7 +1,6 @@
 """What a file's path says: its kind, directory and extension."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from sys import intern
@@ -60,26 +59,6 @@ _REQUIREMENTS: Final = re.compile(r"requirements[\w.-]*\.(txt|in)$")
 
 
 _KINDS_OF_DIRECTORIES: Final = ((VENDORED, _VENDORED_DIRS), (TEST, _TEST_DIRS), (DOCS, _DOCS_DIRS))
-
-
-_MOST_KNOWN: Final = 1 << 17
-_known: Final[dict[str, PathFacts]] = {}
-
-
-def facts_of(paths: Sequence[str]) -> list[PathFacts]:
-    """Facts of each path; the same for every repository and every moment.
-
-    They are remembered: pulls keep coming back to the same files. A plain dictionary that is
-    emptied when it is full, because keeping the order of use costs more than it saves.
-    """
-    return [_known.get(path) or _learn(path) for path in paths]
-
-
-def _learn(path: str) -> PathFacts:
-    if len(_known) >= _MOST_KNOWN:
-        _known.clear()
-    facts = _known[path] = path_facts(path)
-    return facts
 
 
 def path_facts(path: str) -> PathFacts:

@@ -2,18 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from struct import Struct
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.features.history import FEATURES, RepositoryHistory
+from pullrisk.features.history import FEATURES, ROW, RepositoryHistory
 from pullrisk.features.said import Said, said_of
 from pullrisk.pulls.outcomes import Link, is_undo
 from pullrisk.pulls.record import Pull
-
-_ROW: Final = Struct(f"={len(FEATURES)}f")
 
 
 class Block:
@@ -46,7 +42,7 @@ class Block:
         """Add the row of one merged pull."""
         if pull.merged_at is None:
             raise ValueError(f"{pull.repository}#{pull.number} is not merged")
-        self._values += _ROW.pack(*row)
+        self._values += ROW.pack(*row)
         self.numbers.append(pull.number)
         self.merged_at.append(pull.merged_at)
         self.authors.append(pull.author)

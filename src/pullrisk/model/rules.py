@@ -6,9 +6,10 @@ rare category have no prefix.
 
 import re
 from collections.abc import Sequence, Set
+from functools import lru_cache
 from typing import Final
 
-from pullrisk.features.paths import KINDS, facts_of
+from pullrisk.features.paths import KINDS, path_facts
 from pullrisk.features.said import Said
 from pullrisk.model.categories import stated
 
@@ -79,7 +80,12 @@ def says_anything(words: Sequence[str]) -> bool:
 
 def kinds_of(paths: Sequence[str]) -> list[str]:
     """What kind each path is of, one of features.paths.KINDS."""
-    return [KINDS[facts.kind] for facts in facts_of(paths)]
+    return [*map(_kind_of, paths)]
+
+
+@lru_cache(maxsize=1 << 17)
+def _kind_of(path: str) -> str:
+    return KINDS[path_facts(path).kind]  # remembered: pulls keep coming back to the same files
 
 
 def said_rule(said: Said) -> str:
