@@ -87,18 +87,18 @@ format: $(STAMP) ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff format .
 
 docs: $(STAMP) ## Write docs/cli.md and docs/features.md anew from the code
-	@$(BIN)/python docs/generate_cli.py > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
-	@$(BIN)/python -m pullrisk.features > docs/features.md.new && mv docs/features.md.new docs/features.md
+	@$(BIN)/python tools/generate_cli.py > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
+	@$(BIN)/python tools/generate_features.py > docs/features.md.new && mv docs/features.md.new docs/features.md
 
 general-model: $(STAMP) ## Train the model that ships, on ../shared (GENERAL_DATA=FOLDER; some minutes)
-	@$(BIN)/python -m pullrisk.cli.general --data $(GENERAL_DATA) $(if $(GENERAL_HOME),--home $(GENERAL_HOME))
+	@$(BIN)/python tools/general_model.py --data $(GENERAL_DATA) $(if $(GENERAL_HOME),--home $(GENERAL_HOME))
 	@! grep -qx version=general argo-apps/base/model-serving/model.env || $(MAKE) --no-print-directory model-pin
 
 model-pin: $(STAMP) ## Pin the served model in argo-apps by its answers (MODEL=3; else general)
 	@$(BIN)/pullrisk golden record $(or $(MODEL),general) --file sample/kedro-org__kedro.jsonl.gz
 
 model-card: $(STAMP) ## Write docs/model-card.md anew from the general model's JSON
-	@$(BIN)/python docs/generate_model_card.py > docs/model-card.md.new && mv docs/model-card.md.new docs/model-card.md
+	@$(BIN)/python tools/generate_model_card.py > docs/model-card.md.new && mv docs/model-card.md.new docs/model-card.md
 
 fake-github: $(STAMP) $(SCHEMA) ## Serve the bundled sample as a GitHub, to try things offline
 	@PYTHONPATH=tests $(BIN)/python -m fake_github --port 8765

@@ -19,7 +19,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 FOLD = (
     *(f"pullrisk/features/{name}.py" for name in (
         "author", "decay", "history", "likeness", "pathrecords", "paths", "pulllog", "replay",
-        "repository", "size", "text", "topics", "touched", "view", "when",
+        "repository", "size", "text", "topics", "touched", "pull_context", "when",
     )),
     "pullrisk/pulls/outcomes/ledger.py",
 )  # fmt: skip

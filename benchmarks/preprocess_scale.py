@@ -2,7 +2,7 @@
 
     python benchmarks/preprocess_scale.py [--max PULLS] [--engines NAMES] [--json] [--plot FILE]
 
-Input is synthetic (`pullrisk synth`), about 8 files a pull, 250,000 pulls doubled up to --max.
+Input is synthetic (benchmarks/synthetic), about 8 files a pull, 250,000 pulls doubled up to --max.
 Every run is a process of its own; `MB` and `cpu s` are those of the process and its children
 (not of a JVM's processor time, which nobody waits for). `start` is the part of `seconds` that
 Spark took to start. DuckDB and Polars compute 15 of the features from Parquet files made for
@@ -22,9 +22,9 @@ from pathlib import Path
 
 import msgspec
 
+import synthetic
 from apart import Cost, Job, run_apart
 from preprocess_peers import COLUMNS, make, run_duckdb, run_polars
-from pullrisk import synth
 from pullrisk.features import NAMES
 from pullrisk.lake import Lake
 from pullrisk.preprocess import preprocess
@@ -122,7 +122,9 @@ def main() -> int:
     pulls = min(SMALLEST, options.max)
     while pulls <= options.max:
         with tempfile.TemporaryDirectory(prefix="pullrisk-scale-", dir=options.folder) as folder:
-            made = synth.pulls(pulls, repositories=REPOSITORIES, seed=SEED, mean_files=MEAN_FILES)
+            made = synthetic.pulls(
+                pulls, repositories=REPOSITORIES, seed=SEED, mean_files=MEAN_FILES
+            )
             make(Path(folder), made)
             for name in engines:
                 runs.append(apart(name, Path(folder), pulls))

@@ -82,7 +82,7 @@ def test_make_help_lists_every_target() -> None:
 def test_the_command_line_reference_is_what_the_commands_say() -> None:
     import runpy
 
-    generated = runpy.run_path(str(ROOT / "docs" / "generate_cli.py"))["page"]()
+    generated = runpy.run_path(str(ROOT / "tools" / "generate_cli.py"))["page"]()
     assert generated == (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"), "run: make docs"
 
 

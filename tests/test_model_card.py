@@ -21,7 +21,7 @@ CARD = ROOT / "src" / "pullrisk" / "model" / "general.json"
 @pytest.fixture(scope="module")
 def page() -> Callable[[dict[str, Any]], str]:
     made: Callable[[dict[str, Any]], str] = runpy.run_path(
-        str(ROOT / "docs" / "generate_model_card.py")
+        str(ROOT / "tools" / "generate_model_card.py")
     )["page"]
     return made
 

@@ -245,5 +245,5 @@ def test_this_repositorys_own_manifests_run_nothing_but_its_images() -> None:
     assert all(image_name(stage) in manifests for stage in STAGES)
     parts = {stage: stage_inputs(repository, commit, stage).parts for stage in STAGES}
     assert all(len(each) > 50 for each in parts.values())
-    assert "src/pullrisk/cli/executor.py" in parts["spark-preprocess"]
+    assert "src/pullrisk/cli/commands/executor.py" in parts["spark-preprocess"]
     assert "src/pullrisk/train/training.py" not in parts["data-fetch"]

@@ -332,7 +332,7 @@ def test_a_uri_that_cannot_be_used_is_explained_without_its_password(uri: str, s
 def test_without_pymongo_the_error_names_the_extra() -> None:
     program = (
         "import sys; sys.modules['pymongo'] = None\n"
-        "from pullrisk.bootstrap import store_at\n"
+        "from pullrisk.wiring.adapters import store_at\n"
         "from pullrisk.errors import MissingExtraError\n"
         "try: store_at('mongodb://h/db')\n"
         "except MissingExtraError as error: print(error)\n"

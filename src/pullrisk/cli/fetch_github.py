@@ -89,7 +89,7 @@ def fetch(session: Session, request: "Request", *, as_json: bool) -> None:
 
     Raises InputError at the end where repositories failed; the others are up to date then.
     """
-    from pullrisk.bootstrap import github_access
+    from pullrisk.wiring.adapters import github_access
 
     access = github_access(session.settings)
     from pullrisk.fetch.github.fetch import fetch_github

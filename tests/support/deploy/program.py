@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
-from pullrisk.bootstrap import spark_options
 from pullrisk.cli.app import COMMANDS, load
 from pullrisk.errors import PullriskError
 from pullrisk.secrets.config import vault_config
 from pullrisk.settings import Settings
 from pullrisk.settings import load as load_settings
+from pullrisk.wiring.adapters import spark_options
 from support.deploy.manifests import ROOT, Object, Pod, Violation, of_kind, pods
 
 LOCUSTFILE: Final = ROOT / "tests" / "performance" / "locustfile.py"
