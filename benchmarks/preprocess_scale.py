@@ -1,6 +1,6 @@
 """What preprocessing costs as its input grows, on each engine, beside DuckDB and Polars.
 
-    python benchmarks/preprocess_scale.py [--max PULLS] [--engines NAMES] [--json] [--plot FILE]
+    python benchmarks/preprocess_scale.py [--max PULLS] [--engines NAMES] [--json]
 
 Input is synthetic (benchmarks/synthetic), about 8 files a pull, 250,000 pulls doubled up to --max.
 Every run is a process of its own; `MB` and `cpu s` are those of the process and its children
@@ -114,7 +114,6 @@ def main() -> int:
     parser.add_argument("--max", type=int, default=LARGEST, help="pulls of the largest input")
     parser.add_argument("--engines", default=",".join(ENGINES).replace(", 2", " 2"))
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder unless set")
-    parser.add_argument("--plot", type=Path, help="write the plot to this image too")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     engines = [name for name in ENGINES if name.replace(",", "") in options.engines.split(",")]
@@ -135,8 +134,6 @@ def main() -> int:
         print(json.dumps({"runs": msgspec.to_builtins(runs), "figures": figures}))
     else:
         show(runs, figures)
-    if options.plot:
-        draw(runs, options.plot)
     return int(any(missed(name, value) for name, value in figures.items()))
 
 
@@ -205,20 +202,6 @@ def show(runs: list[Measured], figures: dict[str, float]) -> None:
     for name, value in figures.items():
         limit, kind = LIMITS[name]
         print(f"{name:<28}{value:>8.2f}  ({kind} {limit:g}{', MISSED' * missed(name, value)})")
-
-
-def draw(runs: list[Measured], path: Path) -> None:
-    """Seconds over pulls, both logarithmic, a line for each engine."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 5))
-    axes = figure.add_subplot(xscale="log", yscale="log", xlabel="pull requests", ylabel="seconds")
-    for name in dict.fromkeys(run.engine for run in runs):
-        points = [(run.pulls, run.seconds) for run in runs if run.engine == name]
-        axes.plot(*zip(*points, strict=True), marker="o", label=name)
-    axes.legend()
-    axes.grid(visible=True, which="both", alpha=0.3)
-    figure.savefig(path, dpi=150, bbox_inches="tight")
 
 
 if __name__ == "__main__":

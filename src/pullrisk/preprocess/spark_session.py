@@ -82,7 +82,6 @@ class SparkOptions(msgspec.Struct, frozen=True, kw_only=True):
             "spark.task.maxFailures": self.task_attempts,
             "spark.sql.shuffle.partitions": 4,
             "spark.sql.session.timeZone": "UTC",
-            "spark.sql.python.filterPushdown.enabled": "true",
             "spark.driver.memory": self.driver_memory,
             "spark.driver.host": self.driver_host or (_LOOPBACK if self.local else None),
             "spark.driver.bindAddress": _LOOPBACK if self.local else None,

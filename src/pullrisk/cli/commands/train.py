@@ -50,16 +50,6 @@ From: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-Tune: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        "--tune",
-        min=1,
-        metavar="N",
-        help="Search the settings first, in N trials; those of an earlier search count.",
-        show_default=False,
-    ),
-]
 
 
 def run(
@@ -67,7 +57,6 @@ def run(
     seed: Seed = None,
     maturity_days: Maturity = None,
     start: From = None,
-    tune: Tune = None,
     gate: Gate = True,
     if_new: IfNew = False,
     home: options.Home = None,
@@ -84,16 +73,12 @@ def run(
     away, the model is kept and `pullrisk models register` registers it later.
 
     --from fine-tunes a model on this lake, which pays where there are few reverts to learn from.
-    --tune searches the settings on the stretch of time before the test window; a stopped search
-    goes on where it was.
 
     [bold]Examples[/bold]
 
       pullrisk train
 
       pullrisk train --from general
-
-      pullrisk train --tune 30
 
       pullrisk train --target trouble --seed 1
 
@@ -105,9 +90,7 @@ def run(
         if if_new and (version := trained_before(session, target)) is not None:
             say(f"nothing new: version {version} was trained on this version of the lake")
             return
-        if start is not None and tune is not None:
-            raise typer.BadParameter("--from keeps the shape of a model: search without it")
-        result = train(session, target=target, gated=gate, start=start, trials=tune)
+        result = train(session, target=target, gated=gate, start=start)
     if as_json:
         facts = result.trained.bundle.metadata.facts
         print_json(
@@ -118,7 +101,6 @@ def run(
                 "aliases": result.tracked.aliases,
                 "best_epoch": result.trained.best_epoch,
                 "settings": facts.fit,
-                "tuned_trials": facts.tuned_trials,
                 "started_from": facts.started_from,
                 "notes": result.trained.notes,
                 "gate": result.decision,
@@ -140,24 +122,19 @@ def train(
     target: Literal["reverted", "trouble"] = "reverted",
     gated: bool = True,
     start: str | None = None,
-    trials: int | None = None,
 ) -> "TrainResult":
     """Train on the session's lake, register the model, and let the gate decide if `gated`.
 
-    `start` is the model to fine-tune; with `trials`, the settings are searched first.
+    `start` is the model to fine-tune.
     """
     from pullrisk.train.pipeline import train_model
-    from pullrisk.train.search import log_trials, search
     from pullrisk.wiring.adapters import tracking
 
     settings, table = session.settings, session.lake.table()
-    wanted, begun, tuned = _wanted(session, target), None, None
-    if trials is not None:
-        found = search(table, wanted, trials=trials, home=settings.home, progress=session.progress)
-        wanted, tuned = found.settings, found.tuned
-    elif start is not None:
+    wanted, begun = _wanted(session, target), None
+    if start is not None:
         wanted, begun = _fine_tuning(session, wanted, start)
-    result = train_model(
+    return train_model(
         table,
         home=settings.home,
         settings=wanted,
@@ -168,9 +145,6 @@ def train(
         start=begun,
         progress=session.progress,
     )
-    if tuned is not None:
-        log_trials(tracking(settings), result.tracked.run_id, tuned)
-    return result
 
 
 def _wanted(session: Session, target: Literal["reverted", "trouble"]) -> "TrainSettings":
@@ -221,7 +195,6 @@ def summary(result: "TrainResult") -> str:
     also = f" ({', '.join(result.tracked.aliases)})" if result.tracked.aliases else ""
     said = "" if result.decision is None else f"; {outcome(result.decision)}"
     how = f" from {facts.started_from}" if facts.started_from else ""
-    how += f" with the best of {facts.tuned_trials} settings" if facts.tuned_trials else ""
     return (
         f"trained{how} on {facts.examples:,} pull requests, {facts.positives:,} of them "
         f"{facts.target}; registered as version {result.tracked.version}{also}, "
