@@ -73,8 +73,6 @@ def run(
     org: fetch_github.Organisation = None,
     search: fetch_github.Search = None,
     limit: fetch_github.Limit = None,
-    watch: fetch_github.Watch = False,
-    every: fetch_github.Every = 60.0,
     concurrency: fetch_github.Concurrency = 4,
     home: options.Home = None,
     as_json: options.Json = False,
@@ -90,7 +88,7 @@ def run(
 
       pullrisk fetch rails/rails rust-lang/cargo
 
-      pullrisk fetch --search 'stars:>10000 language:go' --limit 20 --watch
+      pullrisk fetch --search 'stars:>10000 language:go' --limit 20
 
       pullrisk fetch --file pulls.jsonl.gz others.jsonl
 
@@ -115,7 +113,6 @@ def run(
                 search=search,
                 limit=limit,
                 concurrency=concurrency,
-                every=every if watch else None,
             )
             fetch_github.fetch(session, request, as_json=as_json)
             return

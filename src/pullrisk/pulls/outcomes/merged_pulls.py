@@ -1,4 +1,4 @@
-"""The merged pulls of one repository, in fixed-size rows, found by number, commit or title."""
+"""An index of the merged pulls of one repository: fixed-size rows by number, commit or title."""
 
 import re
 from collections.abc import Iterator
@@ -43,10 +43,11 @@ class Row(NamedTuple):
     commits: int
 
 
-class Ledger:
-    """An append-only table of 45 bytes a merged pull.
+class MergedPullIndex:
+    """An append-only table with 45 bytes for each merged pull, and look-up tables over it.
 
-    The look-up tables catch up with it only when something is looked up, which few pulls need.
+    The look-up tables are brought up to date only when something is looked up, which few pulls
+    need. `bytes(index)` are the rows, which a new index takes; ValueError if they are damaged.
     """
 
     def __init__(self, rows: bytes = b"") -> None:
@@ -58,8 +59,8 @@ class Ledger:
         self._by_commit: dict[int, int] = {}
         self._by_title: dict[int, int] = {}
         self._by_opening: dict[int, int] = {}
-        self._namesake: dict[int, int] = {}
-        self._likewise: dict[int, int] = {}
+        self._older_by_title: dict[int, int] = {}
+        self._older_by_opening: dict[int, int] = {}
 
     def __bytes__(self) -> bytes:
         return bytes(self._rows)
@@ -83,14 +84,14 @@ class Ledger:
         )
 
     def by_number(self, number: int) -> Row | None:
-        """The merged pull of that number."""
-        self._catch_up()
+        """The merged pull with that number, or None."""
+        self._update()
         at = self._by_number.get(number)
         return None if at is None else self._row(at)
 
     def by_commit(self, sha: str) -> Row | None:
-        """The pull whose merge commit, or else whose head, starts with these 7 to 40 digits."""
-        self._catch_up()
+        """The pull whose merge commit or head commit starts with these 7 to 40 digits, or None."""
+        self._update()
         at = self._by_commit.get(int(sha[:7], 16))
         if at is None:
             return None
@@ -99,13 +100,15 @@ class Ledger:
         return row if same else None
 
     def by_title(self, title: str) -> Iterator[Row]:
-        """Pulls of that title, the latest first; of a cut-off title, those that open with it."""
-        self._catch_up()
-        key, older = title_key(title), self._namesake
+        """Pulls with that title, the latest first; for a title that was cut off, those that begin
+        with it.
+        """
+        self._update()
+        key, older = title_key(title), self._older_by_title
         at = self._by_title.get(crc32(key)) if key else None
         if at is None and title.endswith(("…", "...")) and len(key) > _CUT:
-            self._catch_up_openings()
-            at, older = self._by_opening.get(crc32(key[:_CUT])), self._likewise
+            self._update_openings()
+            at, older = self._by_opening.get(crc32(key[:_CUT])), self._older_by_opening
         while at is not None:
             yield self._row(at)
             at = older.get(at)
@@ -113,32 +116,34 @@ class Ledger:
     def _row(self, at: int) -> Row:
         return Row._make(_ROW.unpack_from(self._rows, at * _ROW.size))
 
-    def _catch_up(self) -> None:
+    def _update(self) -> None:
         numbers, commits, titles = self._by_number, self._by_commit, self._by_title
         fresh = self._rows[self._indexed * _ROW.size :]
         for at, fields in enumerate(_ROW.iter_unpack(fresh), self._indexed):
             number, title, _, merge, head = fields[:5]
             numbers[number] = at
             if title in titles:
-                self._namesake[at] = titles[title]
+                self._older_by_title[at] = titles[title]
             titles[title] = at
             commits.setdefault(head >> 4, at)
             commits[merge >> 4] = at
         self._indexed = len(self._rows) // _ROW.size
         commits.pop(0, None)
 
-    def _catch_up_openings(self) -> None:
+    def _update_openings(self) -> None:
         fresh = self._rows[self._opened * _ROW.size :]
         for at, fields in enumerate(_ROW.iter_unpack(fresh), self._opened):
             opening = fields[2]
             if opening in self._by_opening:
-                self._likewise[at] = self._by_opening[opening]
+                self._older_by_opening[at] = self._by_opening[opening]
             self._by_opening[opening] = at
         self._opened = len(self._rows) // _ROW.size
 
 
 def title_key(title: str) -> bytes:
-    """What spellings of one title share: no tags, type, number, punctuation, case or blanks."""
+    """The title without tags, type, number, punctuation, case and blanks: equal for spellings of
+    one title.
+    """
     if title[:1] == "[":
         title = _TAGS.sub("", title, count=1)
     if ": " in title and (match := _TYPE.match(title)):
@@ -184,10 +189,10 @@ def _sample(files: tuple[ChangedFile, ...] | None) -> tuple[int, ...]:
 
 
 def undone_share(row: Row, pull: Pull) -> tuple[float | None, float | None]:
-    """Shares of `row`'s lines that `pull` could have taken back, and of its files it touches.
+    """Upper bounds of the shares of `row`'s lines and files that `pull` takes back, 0 to 1.
 
-    None where either side is unknown. Files are judged by a sample of at most four, which is
-    kept only for pulls of several commits.
+    None for what is unknown on either side. Files are compared by a sample of at most four,
+    which is kept only for pulls with several commits.
     """
     lines = files = None
     sizes = (row.additions, row.deletions)

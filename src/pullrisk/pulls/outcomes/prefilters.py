@@ -1,8 +1,8 @@
-"""Cheap tests that tell the many texts without any claim from the few to be read closely.
+"""Cheap tests that rule out the many texts without a claim, before the patterns read the rest.
 
-They run on every pull, so each is one expression of substring tests: a loop over a tuple of cues
-takes twice as long, a regular expression more. They may be true in vain, never false in error
-for the patterns of titles.py and claims.py (save for rare capitals).
+They run on every pull, so each is one expression of substring tests: a loop over a tuple of words
+takes twice as long, a regular expression more. A false positive costs time only; there are no
+false negatives for the patterns of titles.py and claims.py (except for rare capitals).
 """
 
 import re
