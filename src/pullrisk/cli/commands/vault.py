@@ -10,7 +10,8 @@ import typer
 from rich.text import Text
 
 from pullrisk.cli import options
-from pullrisk.cli.output import print_json, print_table, say
+from pullrisk.cli.display.console import say
+from pullrisk.cli.display.tables import print_json, print_table
 from pullrisk.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
