@@ -33,12 +33,12 @@ def provide(
     unless `allow_local_secrets`. Raises SettingsError, SecretsError, MissingExtraError.
     """
     from pullrisk.redaction import REDACTOR, protect
-    from pullrisk.secrets.learning import learn
+    from pullrisk.secrets.names import mask_credentials
 
     environment = os.environ if environment is None else environment
     protect()
     held = given(settings)
-    learn(held, REDACTOR)
+    mask_credentials(held, REDACTOR)
     if environment.get("VAULT_ADDR", "").strip():
         from pullrisk.secrets import open_secrets
 
@@ -136,9 +136,8 @@ def _refuse_inside_kubernetes(
     held: Mapping[str, SecretStr],
     environment: Mapping[str, str],
 ) -> None:
-    from pullrisk.secrets.learning import is_credential
-    from pullrisk.secrets.local import IN_KUBERNETES
-    from pullrisk.secrets.names import SECRETS, needs_of
+    from pullrisk.secrets.names import SECRETS, is_credential, needs_of
+    from pullrisk.secrets.source import IN_KUBERNETES
 
     if settings.allow_local_secrets or not environment.get(IN_KUBERNETES):
         return

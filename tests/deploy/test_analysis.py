@@ -29,7 +29,7 @@ def accounts() -> ServiceAccounts:
 
 @pytest.fixture(scope="module")
 def vault(tmp_path_factory: pytest.TempPathFactory, accounts: ServiceAccounts) -> Iterator[Bao]:
-    """A real server, set up from vault/ as `pullrisk vault bootstrap` does."""
+    """A real server, set up by `vault/install.sh`."""
     folder = tmp_path_factory.mktemp("vault")
     certificates = make_certificates(tmp_path_factory.mktemp("certificates"))
     with TokenReviews(accounts, certificates) as reviews:

