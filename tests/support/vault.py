@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -89,11 +87,3 @@ def role(bao: Bao, name: str, *, account: str, path: str, **more: Any) -> None:
         **more,
     }
     bao.client.write_data(f"auth/kubernetes/role/{name}", data=data)
-
-
-def until(holds: Callable[[], bool], *, seconds: float = 10) -> None:
-    """Wait for something that another thread brings about."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"did not come about within {seconds} s"
-        time.sleep(0.01)
