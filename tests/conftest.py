@@ -8,6 +8,9 @@ from uuid import uuid4
 import pytest
 
 from support.mongo import MongoStandIn
+from support.runner_variables import remove_runner_variables
+
+remove_runner_variables()  # before test modules import libraries that look at them
 
 REAL_MONGO = os.environ.get("PULLRISK_TEST_MONGO_URI")
 """A real MongoDB to test against instead of the stand-in: its URI without a database."""
