@@ -18,9 +18,8 @@ from pymongo.collection import Collection
 
 from pullrisk.errors import SettingsError, StoreError
 from pullrisk.pulls.mongo import MongoStore
-from pullrisk.pulls.mongo_database import Database
+from pullrisk.pulls.mongo_database import Database, replace
 from pullrisk.pulls.mongo_documents import SCHEMA, to_document
-from pullrisk.pulls.mongo_writes import replace
 from pullrisk.pulls.record import ChangedFile, Pull
 from pullrisk.pulls.store import Written
 from support.mongo import MongoStandIn

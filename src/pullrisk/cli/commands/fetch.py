@@ -148,7 +148,7 @@ def fetch_git(
     session: Session, path: Path, *, repository: str | None, ref: str, since: datetime | None
 ) -> "FetchReport":
     """Read the clone's merges into the session's store."""
-    from pullrisk.fetch.git import fetch_git as fetch
+    from pullrisk.fetch.git.fetch import fetch_git as fetch
     from pullrisk.fetch.salt import read_salt
 
     return fetch(

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from pullrisk.errors import InputError
-from pullrisk.fetch.git_log import Commit, OwnCommits, branch_commits, own_commits
-from pullrisk.fetch.git_program import Git
-from pullrisk.fetch.git_pulls import pull_of, recognise
+from pullrisk.fetch.git.log import Commit, OwnCommits, branch_commits, own_commits
+from pullrisk.fetch.git.program import Git
+from pullrisk.fetch.git.pulls import pull_of, recognise
 from pullrisk.fetch.names import checked_name
 from pullrisk.fetch.report import FetchReport
 from pullrisk.progress import Progress

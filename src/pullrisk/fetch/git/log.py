@@ -7,7 +7,7 @@ from typing import Final, NoReturn
 import msgspec
 
 from pullrisk.errors import InputError
-from pullrisk.fetch.git_program import Git
+from pullrisk.fetch.git.program import Git
 from pullrisk.pulls.record import ChangedFile
 
 MESSAGES: Final = 16_384

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from pullrisk.fetch.git_log import Commit, OwnCommits
+from pullrisk.fetch.git.log import Commit, OwnCommits
 from pullrisk.fetch.salt import pseudonym
 from pullrisk.pulls.record import MAX_BODY, MAX_FILES, MAX_TITLE, Pull, is_bot
 

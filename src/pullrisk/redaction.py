@@ -1,4 +1,4 @@
-"""No secret in any output: values that were learned, and whatever has the shape of a credential.
+"""No secret in any output: logs, tracebacks, error messages, MLflow's records, Spark's settings.
 
 A value that a `Secrets` source hands out is learned first, so from then on it is masked in log
 records, tracebacks and error messages. Shapes (URIs with a password, tokens, private keys) are
@@ -7,18 +7,22 @@ masked whether they were learned or not.
 
 import base64
 import json
+import logging
 import re
+import sys
 import threading
-from collections.abc import Iterator, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
 from typing import Final
 from urllib.parse import quote, unquote
 
-from pullrisk.redaction.uri import MASK, password_of, redacted
-
+MASK: Final = "***"
+"""What stands in the place of a secret."""
 SHORTEST: Final = 4
-"""Characters that a learned value needs; masking shorter ones would eat ordinary words."""
+"""Least length of a learned value; masking shorter ones would mask parts of ordinary words."""
 MOST_VALUES: Final = 1_000
-"""Learned values kept, the newest; rotated ones stay masked for a long while."""
+"""How many learned values are kept, the newest; so rotated ones stay masked for long."""
 
 SHAPES: Final[Mapping[str, str]] = {
     "private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*KEY-----|\Z)",
@@ -39,7 +43,7 @@ SENSITIVE_NAME: Final = (
 
 _SPARK_SHAPES: Final = "|".join([r"(?<=://)[^/\s]\S*@", *SHAPES.values()])
 SPARK_REDACTION: Final[Mapping[str, str]] = {
-    # Spark holds this one against the names of its settings, and against their values.
+    # Spark matches this one against the names of its settings and against their values.
     "spark.redaction.regex": rf"(?i){SENSITIVE_NAME}|uri|url|{_SPARK_SHAPES}",
     "spark.redaction.string.regex": _SPARK_SHAPES,
     "spark.sql.redaction.options.regex": rf"(?i){SENSITIVE_NAME}|uri|url",
@@ -50,6 +54,28 @@ _SHAPE: Final = re.compile("|".join(SHAPES.values()))
 _BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
 _ASSIGNED: Final = re.compile(rf"(?i)(\b[\w.-]*{SENSITIVE_NAME}[\w.-]*['\"]?=)['\"]?[^\s'\"&,;)]+")
 _SENSITIVE: Final = re.compile(rf"(?i){SENSITIVE_NAME}")
+# Up to the last "@": a password that should have been percent-encoded holds "@" or "/". A text
+# that begins with a URI may be nothing else, and then its password may even hold a space.
+_USER: Final = re.compile(r"(?:(?<=://)[^/\s]\S*|(?<=\A)(['\"]?\w[\w+.-]*://)[^/\n][^\n]*)@")
+_SECRET: Final = re.compile(
+    r"([?&;][^=&;\s]*(?:password|token|secret|properties)[^=&;\s]*=)[^&;\s'\"]*", re.IGNORECASE
+)
+
+
+def redacted(text: str) -> str:
+    """The text with the user names, passwords and secret options of the URIs in it masked."""
+    if "://" not in text:
+        return text
+    return _SECRET.sub(rf"\1{MASK}", _USER.sub(rf"\g<1>{MASK}@", text))
+
+
+def password_of(uri: str) -> str | None:
+    """The password as it is written in the URI, even if it should have been percent-encoded;
+    None if there is none.
+    """
+    user, at, _ = uri.partition("://")[2].rpartition("@")
+    _, colon, password = user.partition(":")
+    return password if at and colon and password else None
 
 
 class Redactor:
@@ -64,7 +90,9 @@ class Redactor:
         return f"{type(self).__name__}({len(self._values)} values)"
 
     def learn(self, value: str) -> None:
-        """Mask this value from now on, also quoted, escaped, in base64, line by line."""
+        """Mask this value from now on, also where it is quoted, escaped, in base64, or one of
+        its lines alone.
+        """
         forms = [form for form in _forms(value) if len(form) >= SHORTEST]
         with self._lock:
             if all(form in self._values for form in forms):
@@ -91,7 +119,7 @@ class Redactor:
             return self._learned
 
     def value(self, value: object) -> object:
-        """The value with every credential in it masked; numbers and the like stay themselves."""
+        """The value with every credential in it masked; numbers are returned as they are."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, bytes):
@@ -107,9 +135,9 @@ class Redactor:
         return value if masked == shown else masked
 
     def mapping(self, fields: Mapping[str, object]) -> dict[str, object]:
-        """The fields with credentials masked, those whose name says so whatever they hold.
+        """The fields with credentials masked; a field with a sensitive name is masked as a whole.
 
-        What MLflow's parameters and tags, and events of a log, go through.
+        For MLflow's parameters and tags, and for the events of a log.
         """
         return {
             name: MASK if _SENSITIVE.search(str(name)) and _holds(value) else self.value(value)
@@ -124,7 +152,7 @@ class Redactor:
 
 
 REDACTOR: Final = Redactor()
-"""The redactor of this process: what one part has learned, no other part may print."""
+"""The redactor of this process, shared by all its parts."""
 
 
 def _holds(value: object) -> bool:
@@ -148,3 +176,67 @@ def _parts(value: str) -> Iterator[str]:
     if password:
         yield password
         yield unquote(password)
+
+
+def protect(redactor: Redactor = REDACTOR) -> None:
+    """Mask secrets in every log record and in every traceback that Python prints by itself.
+
+    Log records are masked when they are made, so it does not matter which handler or library
+    writes them. Hooks that somebody else has set are left alone. Calling it again changes
+    nothing.
+    """
+    factory = logging.getLogRecordFactory()
+    if not isinstance(factory, RecordFactory):
+        logging.setLogRecordFactory(RecordFactory(redactor))
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = _Hook(redactor)
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _thread_hook(redactor)
+
+
+class RecordFactory:
+    """Makes log records whose message and traceback are masked already."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._make = logging.getLogRecordFactory()
+
+    def __call__(self, *args: object, **kwargs: object) -> logging.LogRecord:
+        """A record; a message that cannot be formatted keeps its error for the handler."""
+        record = self._make(*args, **kwargs)
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):
+            return record
+        record.msg, record.args = self._redactor.text(message), None
+        if record.exc_info and record.exc_info[1] is not None:
+            record.exc_text = redacted_traceback(record.exc_info[1], self._redactor)
+        return record
+
+
+def redacted_traceback(error: BaseException, redactor: Redactor = REDACTOR) -> str:
+    """The traceback of an error, without the secrets that its messages may hold."""
+    return redactor.text("".join(traceback.format_exception(error)).rstrip("\n"))
+
+
+class _Hook:
+    """Stands in for sys.excepthook."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+
+    def __call__(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        print(redacted_traceback(error, self._redactor), file=sys.stderr)
+
+
+def _thread_hook(redactor: Redactor) -> Callable[[threading.ExceptHookArgs], None]:
+    def hook(arguments: threading.ExceptHookArgs) -> None:
+        if arguments.exc_value is None or arguments.exc_type is SystemExit:
+            return
+        name = arguments.thread.name if arguments.thread else "?"
+        shown = redacted_traceback(arguments.exc_value, redactor)
+        print(f"Exception in thread {name}:\n{shown}", file=sys.stderr)
+
+    return hook
