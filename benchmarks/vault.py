@@ -28,7 +28,7 @@ settings = load()
 marks = [time.perf_counter()]
 def lap():
     marks.append(time.perf_counter())
-from pullrisk.provision import provide
+from pullrisk.wiring.provision import provide
 from pullrisk.secrets.faults import import_hvac
 import_hvac()
 lap()
