@@ -25,8 +25,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from pullrisk.lake import Lake  # noqa: E402
 from pullrisk.preprocess import preprocess  # noqa: E402
 from pullrisk.pulls.sqlite import SqliteStore  # noqa: E402
-from pullrisk.synth import OWNER, pulls  # noqa: E402
 from support.serving import Served, opened, served  # noqa: E402
+from synthetic import OWNER, pulls  # noqa: E402
 
 REPOSITORIES: Final = 50
 PULLS: Final = 400_000

@@ -28,8 +28,8 @@ settings = load()
 marks = [time.perf_counter()]
 def lap():
     marks.append(time.perf_counter())
-from pullrisk.provision import provide
 from pullrisk.secrets.vault_errors import import_hvac
+from pullrisk.wiring.provision import provide
 import_hvac()
 lap()
 filled, secrets = provide(settings, "model-serving")

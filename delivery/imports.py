@@ -12,7 +12,7 @@ from typing import Final
 from delivery.references import COMMANDS, EVERYTHING, PACKAGE, Module, Ref, read
 
 SOURCES: Final = "src/"
-ENTRIES: Final = (f"{PACKAGE}.__main__", COMMANDS)
+ENTRIES: Final = (f"{PACKAGE}.__main__", f"{PACKAGE}.cli")
 """What runs whatever the command."""
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from delivery.errors import InputError
 
 PACKAGE: Final = "pullrisk"
-COMMANDS: Final = f"{PACKAGE}.cli"
+COMMANDS: Final = f"{PACKAGE}.cli.commands"
 """The package with one module per command; its app imports them by name."""
 EVERYTHING: Final = "*"
 _NAMED: Final = re.compile(rf"{PACKAGE}(?:\.\w+)+")

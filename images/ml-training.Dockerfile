@@ -25,7 +25,7 @@ FROM ${RUN_BASE}
 COPY --from=dependencies /out /app
 COPY --from=code /code /app
 ENV PYTHONPATH=/app PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1 HOME=/tmp \
-    PULLRISK_HOME=/tmp/pullrisk PULLRISK_LOG_FORMAT=json MPLCONFIGDIR=/tmp/matplotlib \
+    PULLRISK_HOME=/tmp/pullrisk PULLRISK_LOG_FORMAT=json \
     PYTHONWARNINGS="ignore:Could not find the number of physical cores:UserWarning"
 WORKDIR /etc/pullrisk
 USER 65532:65532

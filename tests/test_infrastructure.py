@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from pullrisk.bootstrap import open_lake, spark_options
 from pullrisk.cli import main
 from pullrisk.errors import SettingsError
 from pullrisk.settings import load
+from pullrisk.wiring.adapters import open_lake, spark_options
 
 
 @pytest.fixture(autouse=True)

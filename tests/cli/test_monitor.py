@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pullrisk.cli import main
-from pullrisk.cli.monitor import CROSSED
+from pullrisk.cli.commands.monitor import CROSSED
 
 SAMPLE = Path(__file__).parents[2] / "sample"
 PULLS = 1_800

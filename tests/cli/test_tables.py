@@ -5,7 +5,7 @@ import pytest
 
 from pullrisk.cli.tables import print_scores
 from pullrisk.model.category_answers import Category
-from pullrisk.serve.scorer import Scored
+from pullrisk.score.scorer import Scored
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SCORED = Scored(

@@ -90,7 +90,7 @@ def test_provenance_of_another_commit_than_its_signers_is_refused(
 
 
 def test_an_attestation_made_for_another_digest_is_refused(world: World, refused: Refused) -> None:
-    forged(world, said_of="sha256:" + "2" * 64)
+    forged(world, text_of="sha256:" + "2" * 64)
     refused("it is signed for")
 
 

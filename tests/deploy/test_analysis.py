@@ -178,12 +178,12 @@ def test_no_result_and_nan_are_neither_success_nor_failure(
 def test_after_the_switch_prometheus_answers_for_the_new_pods_alone(
     base: list[Object], preview: Served, tmp_path: Path
 ) -> None:
-    from support.prometheus import available, scraping
+    from support.prometheus import Prometheus, available
 
     if not available():
         pytest.skip("prometheus is not installed (Debian: apt-get install prometheus)")
     labels = {"namespace": "pullrisk", "rollouts_pod_template_hash": "green"}
-    with scraping(preview.url, labels, tmp_path) as prometheus:
+    with Prometheus(preview.url, labels, tmp_path) as prometheus:
         for metric in metrics(base):
             query = metric["provider"]["prometheus"]["query"]
             found = prometheus.ask(query.replace("{{args.version}}", "green"))

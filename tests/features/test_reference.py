@@ -1,7 +1,7 @@
 from pathlib import Path
 
+from generate_features import reference
 from pullrisk.features import FEATURES, NAMES
-from pullrisk.features.__main__ import reference
 
 ROOT = Path(__file__).parents[2]
 

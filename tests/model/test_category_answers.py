@@ -1,6 +1,6 @@
 import numpy as np
 
-from pullrisk.features.said import Said
+from pullrisk.features.pull_text import PullText
 from pullrisk.model.categories import CATEGORIES
 from pullrisk.model.category_answers import answers
 
@@ -9,7 +9,7 @@ LIKELY_FIX[0, CATEGORIES.index("fix")] = 0.5
 
 
 def answered(title: str, *labels: str) -> tuple[str, float, str]:
-    (found,) = answers(CATEGORIES, LIKELY_FIX, [Said(title, labels, (), False)])
+    (found,) = answers(CATEGORIES, LIKELY_FIX, [PullText(title, labels, (), False)])
     return found.name, round(found.probability, 3), found.source
 
 
@@ -27,5 +27,7 @@ def test_labels_answer_where_the_title_states_nothing() -> None:
 
 
 def test_a_category_that_the_model_does_not_know_is_left_to_the_network() -> None:
-    (found,) = answers(("feature", "fix"), np.array([[0.2, 0.8]]), [Said("docs: a", (), (), False)])
+    (found,) = answers(
+        ("feature", "fix"), np.array([[0.2, 0.8]]), [PullText("docs: a", (), (), False)]
+    )
     assert (found.name, found.source) == ("fix", "network")

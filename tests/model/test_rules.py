@@ -1,6 +1,6 @@
 import pytest
 
-from pullrisk.features.said import Said
+from pullrisk.features.pull_text import PullText
 from pullrisk.model.categories import CATEGORIES
 from pullrisk.model.rules import KEYWORDS, rule, said_rule
 
@@ -23,16 +23,16 @@ from pullrisk.model.rules import KEYWORDS, rule, said_rule
     ],
 )
 def test_files_and_words_decide(title: str, paths: tuple[str, ...], category: str) -> None:
-    assert said_rule(Said(title, (), paths, False)) == category
+    assert said_rule(PullText(title, (), paths, False)) == category
 
 
 def test_a_body_that_names_what_it_reverts_decides_before_all_else() -> None:
-    assert said_rule(Said("Add a call", (), ("docs/a.md",), True)) == "revert"
+    assert said_rule(PullText("Add a call", (), ("docs/a.md",), True)) == "revert"
 
 
 def test_the_rules_do_not_see_the_prefix() -> None:
     paths = ("src/a.py",)
-    assert said_rule(Said("docs: Add a call", (), paths, False)) == "feature"
+    assert said_rule(PullText("docs: Add a call", (), paths, False)) == "feature"
 
 
 def test_every_rule_names_a_known_category() -> None:

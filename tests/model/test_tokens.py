@@ -2,14 +2,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullrisk.features.said import Said
+from pullrisk.features.pull_text import PullText
 from pullrisk.model.tokens import BUCKETS, WIDTH, token_rows, tokens
 
 PATHS = ("src/core/a.py", "tests/test_a.py")
 
 
-def said(title: str, paths: tuple[str, ...] = PATHS, *, reverts: bool = False) -> Said:
-    return Said(title, (), paths, reverts)
+def said(title: str, paths: tuple[str, ...] = PATHS, *, reverts: bool = False) -> PullText:
+    return PullText(title, (), paths, reverts)
 
 
 def test_a_prefix_leaves_no_trace() -> None:

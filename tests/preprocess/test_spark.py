@@ -23,8 +23,7 @@ from pullrisk.lake.delta import FeatureTable
 from pullrisk.preprocess import preprocess
 from pullrisk.preprocess.spark import preprocess_spark
 from pullrisk.preprocess.spark_session import spark_session
-from pullrisk.preprocess.spark_source import register
-from pullrisk.pulls.record import Pull, decode
+from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import SqliteStore
 from support.preprocessing import left_files, made_pull, rows, statuses
 from support.seaweed import Seaweed
@@ -336,51 +335,6 @@ def test_tasks_write_straight_to_a_bucket(
         store.upsert(some("o/r1", 31, 40))
         preprocess_spark(store, lake, spark=spark)
         assert same(lake, expected(path))
-
-
-def test_a_store_can_be_read_as_a_data_frame(spark: SparkSession, path: Path) -> None:
-    with SqliteStore(path) as store:
-        register(spark, store)
-        stored = [pull for name in REPOSITORIES for pull in store.pulls(name)]
-        found = spark.read.format("pullrisk").load().collect()
-    assert sorted((row.repository, row.number) for row in found) == sorted(
-        (pull.repository, pull.number) for pull in stored
-    )
-    assert {decode(bytes(row.record)) for row in found} == set(stored)
-    by_key = {(pull.repository, pull.number): pull for pull in stored}
-    for row in found:
-        pull = by_key[row.repository, row.number]
-        for name in ("title", "author", "state", "additions", "changed_files", "bot"):
-            assert row[name] == getattr(pull, name)
-
-
-def test_conditions_are_pushed_down_to_what_is_read(spark: SparkSession, path: Path) -> None:
-    with SqliteStore(path) as store:
-        register(spark, store)
-        stored = list(store.pulls("o/r3"))
-        since = stored[30].updated_at
-        frame = spark.read.format("pullrisk").load()
-        some = frame.filter(frame.repository.isin("o/r3", "o/none"))
-        assert some.rdd.getNumPartitions() == 1
-        later = some.filter(frame.updated_at >= since)
-        assert {row.number for row in later.collect()} == {
-            pull.number for pull in stored if pull.updated_at >= since
-        }
-        after = some.filter(frame.updated_at > since).filter(frame.number % 2 == 0)
-        assert {row.number for row in after.collect()} == {
-            pull.number for pull in stored if pull.updated_at > since and pull.number % 2 == 0
-        }
-        assert frame.filter(frame.repository == "o/r3").count() == len(stored)
-
-
-def test_only_the_named_columns_are_built(spark: SparkSession, path: Path) -> None:
-    with SqliteStore(path) as store:
-        register(spark, store)
-        frame = spark.read.format("pullrisk").option("columns", "number, repository").load()
-        assert frame.columns == ["number", "repository"]
-        assert frame.count() == sum(20 + 10 * index for index in range(9))
-        with pytest.raises(Exception, match="has no column wrong"):
-            spark.read.format("pullrisk").option("columns", "wrong").load()
 
 
 def test_a_task_that_does_not_fail_by_pullrisk_is_told_by_its_last_line(

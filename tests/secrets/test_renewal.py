@@ -13,7 +13,8 @@ from pullrisk.secrets.names import split_values
 from pullrisk.secrets.vault import VaultSecrets
 from support.bao import Bao
 from support.kubernetes_api import ServiceAccounts, TokenReviews
-from support.vault import install, marked, put, role, until
+from support.processes import until
+from support.vault import install, marked, put, role
 
 Opened = Callable[..., VaultSecrets]
 STAGE = "data-fetch"

@@ -118,7 +118,7 @@ class World:
         kinds: tuple[str, ...] = REQUIRED,
         job: Mapping[str, str] | None = None,
         predicates: Mapping[str, Any] | None = None,
-        said_of: str | None = None,
+        text_of: str | None = None,
         sigstore: Sigstore | None = None,
     ) -> None:
         """Sign what a good run signs, with each lie that is asked for."""
@@ -128,7 +128,7 @@ class World:
         config = trust(signer.trust_config)
         with self.home(stage) as registry:
             for kind in kinds:
-                bundle = sign(statement(stage, said_of or digest, kind, said[kind]), config)
+                bundle = sign(statement(stage, text_of or digest, kind, said[kind]), config)
                 registry.attach(digest, BUNDLE, bundle)
 
     def update(self, stage: str, digest: str, source: str) -> int:

@@ -40,7 +40,7 @@ import importlib
 
 
 def load(name):
-    return importlib.import_module(f"pullrisk.cli.{name}")
+    return importlib.import_module(f"pullrisk.cli.commands.{name}")
 """
 _POD: Final = """\
 apiVersion: batch/v1
@@ -72,6 +72,7 @@ def project() -> dict[str, str]:
         "src/pullrisk/__main__.py": "from pullrisk.cli import main\n",
         "src/pullrisk/cli/__init__.py": "from pullrisk.cli.app import load\n",
         "src/pullrisk/cli/app.py": _APP,
+        "src/pullrisk/cli/commands/__init__.py": "",
         "src/pullrisk/errors.py": "",
         "src/pullrisk/pulls/__init__.py": "import pullrisk.errors\n",
         "src/pullrisk/pulls/schema.json": "{}\n",
@@ -84,7 +85,7 @@ def project() -> dict[str, str]:
     for stage, command in COMMAND.items():
         own = {"stage": stage, "command": command, "image": image_name(stage)}
         late = f"def run():\n    from pullrisk import {command}\n"
-        files[f"src/pullrisk/cli/{command}.py"] = late
+        files[f"src/pullrisk/cli/commands/{command}.py"] = late
         files[f"images/{stage}.Dockerfile"] = _DOCKERFILE.format(**own)
         files[f"argo-apps/base/{stage}.yaml"] = _POD.format(**own)
     files["argo-apps/base/kustomization.yaml"] = manifest(dict.fromkeys(STAGES, ZEROS))

@@ -3,8 +3,6 @@
 import json
 import shutil
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from pullrisk.secrets.names import STAGES
 from support.bao import Bao
 from support.certificates import Certificates
 from support.kubernetes_api import ServiceAccounts, TokenReviews
+from support.processes import until
 
 VAULT = Path(__file__).parents[2] / "vault"
 GITHUB = "https://token.actions.githubusercontent.com"
@@ -118,11 +117,3 @@ def role(bao: Bao, name: str, *, account: str, path: str, **more: Any) -> None:
         **more,
     }
     bao.client.write_data(f"auth/kubernetes/role/{name}", data=data)
-
-
-def until(holds: Callable[[], bool], *, seconds: float = 30) -> None:
-    """Wait until another thread or process has brought this about."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"did not come about within {seconds} s"
-        time.sleep(0.01)

@@ -63,12 +63,6 @@ def test_the_base_rate_has_its_own_brier_score_to_beat() -> None:
     assert found.expected_calibration_error == pytest.approx(0.32)  # bins of one pull each
 
 
-def test_every_pull_is_in_one_bar_of_the_histogram() -> None:
-    found = figures.histogram(SCORES, LABELS)
-    assert (sum(found.clean), sum(found.trouble)) == (8, 2)
-    assert len(found.edges) == len(found.clean) + 1
-
-
 def test_chunks_of_resamples_give_what_one_array_gives() -> None:
     random = np.random.default_rng(0)
     weights = random.poisson(1.0, (120, 10)).astype(float)

@@ -27,7 +27,7 @@ def judged(
         target="reverted", pulls=5000, positives=positives, immature=0, since="2026-01-01",
         until="2026-06-01", models=models,
         differences={name: {FIGURE: each} for name, each in found.items()} if has_risk else {},
-        bands={}, probability=None, capture=None, scores=None,
+        bands={}, probability=None, capture=None,
         reconstruction=Reconstruction(0, 0, 0, 0), novelty=None, repositories=[], notes=[],
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pullrisk.features.said import Said
+from pullrisk.features.pull_text import PullText
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.categories import CATEGORIES
 from pullrisk.model.patterns import Pattern, Patterns
@@ -44,7 +44,7 @@ def test_without_words_the_graph_answers_from_the_features_alone(
     told: tuple[Dataset, Trained],
 ) -> None:
     dataset, trained = told
-    said = [Said("", (), (), False)] * 3
+    said = [PullText("", (), (), False)] * 3
     assert trained.bundle.score(dataset.x[:3]).category is None
     assert trained.bundle.categories(dataset.x[:3], said) is not None
 
@@ -53,7 +53,9 @@ def test_a_prefix_does_not_move_the_networks_answer(told: tuple[Dataset, Trained
     dataset, trained = told
     x = dataset.x[:1].repeat(2, axis=0)
     words = "crash when the list is empty"
-    said = [Said(prefix + words, (), ("src/list.py",), False) for prefix in ("docs: ", "feat: ")]
+    said = [
+        PullText(prefix + words, (), ("src/list.py",), False) for prefix in ("docs: ", "feat: ")
+    ]
     found = trained.bundle.categories(x, said)
     assert found is not None
     assert np.array_equal(found[0], found[1])
@@ -63,7 +65,7 @@ def test_a_prefix_does_not_move_the_networks_answer(told: tuple[Dataset, Trained
 def test_a_model_of_pulls_without_titles_tells_no_category() -> None:
     data, trained = shared_training()
     assert trained.bundle.metadata.categories == ()
-    said = [Said("fix: it", (), (), False)]
+    said = [PullText("fix: it", (), (), False)]
     assert trained.bundle.categories(data.x[:1], said) is None
     assert trained.bundle.score(data.x[:1], said=said).category is None
     rows = np.ones(len(data), bool)
@@ -80,7 +82,7 @@ def test_fine_tuning_on_pulls_that_state_nothing_keeps_the_head(
     tuned = train(
         silent, FEATURES, settings, schema_hash=SCHEMA, start=start, progress=Silent()
     ).bundle
-    said = [Said("explain the options", (), ("docs/options.md",), False)]
+    said = [PullText("explain the options", (), ("docs/options.md",), False)]
     assert tuned.metadata.categories == CATEGORIES
     found, before = (model.categories(silent.x[:1], said) for model in (tuned, bundle))
     assert np.array_equal(np.asarray(found), np.asarray(before))

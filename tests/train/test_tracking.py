@@ -110,7 +110,7 @@ def test_the_registered_model_has_its_signature_and_scores_through_pyfunc(
     np.testing.assert_allclose(found["risk"], trained.bundle.raw(data.x[:5])[0], atol=1e-6)
 
 
-def test_the_run_holds_parameters_metrics_of_every_epoch_and_plots(
+def test_the_run_holds_parameters_metrics_of_every_epoch(
     tracking: Tracking, tracked: list[Tracked], evaluation: Evaluation
 ) -> None:
     client = import_mlflow().MlflowClient(tracking.uri, tracking.uri)
@@ -121,8 +121,6 @@ def test_the_run_holds_parameters_metrics_of_every_epoch_and_plots(
     assert run.data.metrics["test_pooled_auc"] == pytest.approx(expected)
     losses = client.get_metric_history(tracked[0].run_id, "training_loss")
     assert [point.step for point in losses] == [1, 2, 3, 4]
-    plots = {item.path for item in client.list_artifacts(tracked[0].run_id, "plots")}
-    assert plots == {f"plots/{name}.png" for name in ("loss", "capture", "calibration", "scores")}
 
 
 def test_the_evaluation_lies_beside_the_run_under_home(

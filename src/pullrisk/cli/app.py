@@ -29,11 +29,10 @@ COMMANDS: Final = {
     "doctor": "Say what is configured, reachable, fresh, and broken.",
     "secrets": "Say what a stage can and cannot read, never a value.",
     "lake": "List the lake's runs, or delete what nothing refers to.",
-    "synth": "Make synthetic pull requests, for tests of scale.",
     "completion": "Print the shell's completion script.",
 }
-"""Name → one line of help. The function is `run` of `pullrisk.cli.<name>`; where that module
-has COMMANDS, name → function, `run` only explains them."""
+"""Name → one line of help. The function is `run` of `pullrisk.cli.commands.<name>`; if that
+module has COMMANDS, name → function, `run` only explains them."""
 
 COMPLETE: Final = "_PULLRISK_COMPLETE"
 """The variable by which a shell asks for completions."""
@@ -67,7 +66,7 @@ class LazyGroup(TyperGroup):
 
 def load(name: str) -> "Command":
     """The command `name`, its module imported."""
-    module = import_module(f"pullrisk.cli.{name}")
+    module = import_module(f"pullrisk.cli.commands.{name}")
     functions = getattr(module, "COMMANDS", None)
     application = typer.Typer(
         add_completion=False, no_args_is_help=bool(functions), context_settings=_CONTEXT

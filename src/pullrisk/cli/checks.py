@@ -27,7 +27,7 @@ State = Literal["ok", "absent", "stale", "broken"]
 EXTRAS: Final = {
     "lake": ("deltalake", "obstore", "pyarrow"),
     "spark": ("pyspark",),
-    "train": ("torch", "mlflow", "onnx", "onnxruntime", "scikit-learn", "matplotlib", "jinja2"),
+    "train": ("torch", "mlflow", "onnx", "onnxruntime", "scikit-learn", "jinja2"),
     "serve": ("onnxruntime", "jinja2"),
 }
 """The libraries of each extra that are looked for."""
@@ -138,7 +138,7 @@ def _home(settings: Settings) -> Check:
 
 
 def _store(settings: Settings) -> Check:
-    from pullrisk.bootstrap import open_store
+    from pullrisk.wiring.adapters import open_store
 
     store = open_store(settings)
     try:
@@ -154,8 +154,8 @@ def _store(settings: Settings) -> Check:
 
 
 def _lake(settings: Settings) -> Check:
-    from pullrisk.bootstrap import open_lake, open_store
     from pullrisk.preprocess.plan import plan
+    from pullrisk.wiring.adapters import open_lake, open_store
 
     lake, store = open_lake(settings), open_store(settings)
     if not lake.exists():
@@ -174,7 +174,7 @@ def _lake(settings: Settings) -> Check:
 
 
 def _model(settings: Settings) -> Check:
-    from pullrisk.bootstrap import MODEL_FILE, load_model, open_lake
+    from pullrisk.wiring.adapters import MODEL_FILE, load_model, open_lake
 
     if not (settings.home / MODEL_FILE).exists():
         return Check("model", "absent", "none trained yet", "run `pullrisk train`")

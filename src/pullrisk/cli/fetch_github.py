@@ -41,12 +41,6 @@ Limit: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-Watch: TypeAlias = Annotated[
-    bool, typer.Option("--watch", help="Stay, and fetch what changes, within the token's budget.")
-]
-Every: TypeAlias = Annotated[
-    float, typer.Option(metavar="SECONDS", min=1, help="Of --watch, how often to look.")
-]
 Concurrency: TypeAlias = Annotated[
     int, typer.Option(metavar="N", min=1, max=50, help="From GitHub, repositories at once.")
 ]
@@ -59,9 +53,8 @@ def request(
     search: str | None,
     limit: int | None,
     concurrency: int,
-    every: float | None,
 ) -> "Request":
-    """What to fetch; `every` is None where nothing is watched. Raises MissingExtraError."""
+    """What to fetch. Raises MissingExtraError."""
     try:
         from pullrisk.fetch.github.rounds import Request
     except ImportError as error:
@@ -72,8 +65,6 @@ def request(
         search=search,
         limit=limit,
         concurrency=concurrency,
-        watch=every is not None,
-        every=every or 60.0,
     )
 
 
@@ -89,7 +80,7 @@ def fetch(session: Session, request: "Request", *, as_json: bool) -> None:
 
     Raises InputError at the end where repositories failed; the others are up to date then.
     """
-    from pullrisk.bootstrap import github_access
+    from pullrisk.wiring.adapters import github_access
 
     access = github_access(session.settings)
     from pullrisk.fetch.github.fetch import fetch_github

@@ -3,9 +3,9 @@
 from getpass import getuser
 from typing import TYPE_CHECKING
 
-from pullrisk.bootstrap import load_model, tracking
 from pullrisk.cli.session import Session
 from pullrisk.errors import ModelError
+from pullrisk.wiring.adapters import load_model, tracking
 
 if TYPE_CHECKING:
     from pullrisk.train.contest import Answers

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pullrisk.model.bundle import Bundle
     from pullrisk.pulls.record import Pull
     from pullrisk.pulls.store import PullStore
-    from pullrisk.serve.scorer import Scored
+    from pullrisk.score.scorer import Scored
 
 OWN = "the last trained model"
 USUAL_PULLS = 2_000
@@ -46,10 +46,10 @@ def score_clone(
     Neither the store nor the lake of the session is read or written. Raises InputError for a
     folder that is no clone, NotEnoughDataError where no merge in it names a pull request.
     """
-    from pullrisk.bootstrap import operating_points
     from pullrisk.lake import Lake
     from pullrisk.pulls.sqlite import SqliteStore
-    from pullrisk.serve.scorer import Scorer
+    from pullrisk.score.scorer import Scorer
+    from pullrisk.wiring.adapters import operating_points
 
     with TemporaryDirectory(prefix="pullrisk-score-") as folder:
         lake = Lake(Path(folder) / "lake")
@@ -64,7 +64,7 @@ def score_clone(
 
 def _fold(session: Session, clone: Clone, store: "PullStore", lake: "Lake") -> str:
     """Fetch and preprocess the clone; the repository's name."""
-    from pullrisk.fetch.git import fetch_git
+    from pullrisk.fetch.git.fetch import fetch_git
     from pullrisk.preprocess import preprocess
 
     name = clone.repository or _name(clone.path)
@@ -87,7 +87,7 @@ def _fold(session: Session, clone: Clone, store: "PullStore", lake: "Lake") -> s
 
 def _name(path: Path) -> str:
     """The name that origin has on GitHub, or else one made of the folder's."""
-    from pullrisk.fetch.git_program import Git
+    from pullrisk.fetch.git.program import Git
 
     path = path.expanduser()
     return Git(path).github_name() or f"local/{path.resolve().name.replace(' ', '-')}"
@@ -95,8 +95,8 @@ def _name(path: Path) -> str:
 
 def _model(session: Session, reference: str | None, repository: str) -> "tuple[Bundle, str]":
     """The named model, or the last trained where it learnt from this repository, or the general."""
-    from pullrisk.bootstrap import MODEL_FILE, load_model
     from pullrisk.model.general import GENERAL, general_bundle
+    from pullrisk.wiring.adapters import MODEL_FILE, load_model
 
     if reference is not None:
         return load_model(session.settings, reference), f"model {reference}"

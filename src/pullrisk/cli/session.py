@@ -11,9 +11,9 @@ from pullrisk.settings import Settings, load
 
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
-    from pullrisk.provision import Following
     from pullrisk.pulls.store import PullStore
     from pullrisk.secrets import Secrets
+    from pullrisk.wiring.provision import Following
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class Session:
         bare, secrets = load(**options), None
         settings = bare
         if stage is not None:
-            from pullrisk.provision import provide
+            from pullrisk.wiring.provision import provide
 
             settings, secrets = provide(bare, stage)
         display = progress(quiet=quiet, json_lines=settings.log_format == "json")
@@ -64,14 +64,14 @@ class Session:
         """What is made of the settings, as rotated secrets change it; None where none rotate."""
         if self.secrets is None:
             return None
-        from pullrisk.provision import Following
+        from pullrisk.wiring.provision import Following
 
         return Following(self._bare, self.secrets, make)
 
     @cached_property
     def store(self) -> "PullStore":
         """The pull store."""
-        from pullrisk.bootstrap import is_on_mongo, mongo_uri, open_store
+        from pullrisk.wiring.adapters import is_on_mongo, mongo_uri, open_store
 
         rotating = self.following(mongo_uri) if is_on_mongo(self.settings) else None
         return open_store(self.settings, rotating=rotating)
@@ -79,6 +79,6 @@ class Session:
     @cached_property
     def lake(self) -> "Lake":
         """The lake."""
-        from pullrisk.bootstrap import open_lake
+        from pullrisk.wiring.adapters import open_lake
 
         return open_lake(self.settings)

@@ -8,7 +8,7 @@ from rich.text import Text
 from pullrisk.cli.output import is_terminal, print_table, say, warn
 
 if TYPE_CHECKING:
-    from pullrisk.serve.scorer import Scored
+    from pullrisk.score.scorer import Scored
     from pullrisk.train.report import Evaluation, Interval
 
 _FIGURES: Final = {

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pullrisk.features.decay import Spread, days, faded, smoothed
+from pullrisk.features.pull_context import PullContext
 from pullrisk.features.schema import DAY, NEVER, family
-from pullrisk.features.view import View
 
 FEATURES: Final = family(
     "author",
@@ -66,7 +66,7 @@ class Authors:
         record = self.records.get(login) if login is not None else None
         return -1 if record is None else record.id
 
-    def features(self, view: View) -> tuple[float, ...]:
+    def features(self, view: PullContext) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
         record = self.records.get(view.pull.author or "", _UNKNOWN)
         now, pull = view.now, view.pull
@@ -87,7 +87,7 @@ class Authors:
             float(pull.head_repository not in (None, pull.repository)),
         )
 
-    def observe(self, view: View, *, merged: bool) -> None:
+    def observe(self, view: PullContext, *, merged: bool) -> None:
         """A pull was merged or closed; sets `view.author` to the author's number."""
         login, now = view.pull.author, view.now
         if not login:

@@ -22,11 +22,11 @@ from pullrisk.features import (
     touched,
     when,
 )
+from pullrisk.features.pull_context import PullContext
 from pullrisk.features.pulllog import PullLog
 from pullrisk.features.repository import RepositoryState
 from pullrisk.features.saved_form import Saved
 from pullrisk.features.schema import DAY, Feature, schema_hash
-from pullrisk.features.view import View
 from pullrisk.pulls.outcomes import Link, Linker
 from pullrisk.pulls.record import Pull
 
@@ -70,7 +70,7 @@ class RepositoryHistory:
         self._log = PullLog()
         self._likeness = likeness.Likeness(self._log)
         self._linker = Linker()
-        self._latest: tuple[Pull, datetime, View] | None = None
+        self._latest: tuple[Pull, datetime, PullContext] | None = None
 
     def features(self, pull: Pull, *, as_of: datetime) -> list[float]:
         """One row in the order of FEATURES: finite raw values, from what is known by now.
@@ -143,7 +143,7 @@ class RepositoryHistory:
         history._linker = Linker.restore(saved.linker)
         return history
 
-    def _merge(self, view: View) -> tuple[Link, ...]:
+    def _merge(self, view: PullContext) -> tuple[Link, ...]:
         pull = view.pull
         links = self._linker.observe(pull)
         for link in links:
@@ -170,7 +170,7 @@ class RepositoryHistory:
         self._touched.fail(self._log.files_of(row), now)
         self._words.fail(self._log.words_of(row).tolist())
 
-    def _view(self, pull: Pull, moment: datetime) -> View:
+    def _view(self, pull: Pull, moment: datetime) -> PullContext:
         """The pull as of `moment`; `features` and the `observe` that follows share one."""
         latest = self._latest
         if latest is not None and latest[0] is pull and latest[1] is moment:
@@ -178,7 +178,7 @@ class RepositoryHistory:
         overall = self._overall
         author_id = self._authors.id(pull.author)
         records = self._touched.known(pull)
-        view = View(
+        view = PullContext(
             pull, moment, records, author=author_id, prior=overall.prior, merged=overall.merged
         )
         self._latest = pull, moment, view

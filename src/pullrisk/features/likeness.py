@@ -10,9 +10,9 @@ from typing import Final
 from librt.vecs import append, vec
 from mypy_extensions import i64
 
+from pullrisk.features.pull_context import WORD_BUCKETS, PullContext
 from pullrisk.features.pulllog import PullLog
 from pullrisk.features.schema import family
-from pullrisk.features.view import WORD_BUCKETS, View
 
 FEATURES: Final = family(
     "likeness",
@@ -46,7 +46,7 @@ class Likeness:
         self._log = log
         self._fill(0)
 
-    def features(self, view: View) -> tuple[float, ...]:
+    def features(self, view: PullContext) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
         log, author, sizes = self._log, view.author, self._sizes
         authors = log.authors
@@ -95,7 +95,7 @@ class Likeness:
                 at = before[at & mask]
         return alike
 
-    def _common_files(self, view: View, row: int) -> float:
+    def _common_files(self, view: PullContext, row: int) -> float:
         files = self._log.files_of(row).tolist()
         numbers = {record.id for record in view.file_records if record is not None}
         same = len(numbers.intersection(files))

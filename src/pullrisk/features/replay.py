@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.features.history import FEATURES, ROW, RepositoryHistory
-from pullrisk.features.said import Said, said_of
+from pullrisk.features.pull_text import PullText, text_of
 from pullrisk.pulls.outcomes import Link, is_undo
 from pullrisk.pulls.record import Pull
 
@@ -27,7 +27,7 @@ class Block:
         self.authors: list[str | None] = []
         self.example: list[bool] = []
         self.links: list[tuple[Link, ...]] = []
-        self.said: list[Said] = []
+        self.said: list[PullText] = []
         self._values = bytearray()
 
     def __len__(self) -> int:
@@ -48,7 +48,7 @@ class Block:
         self.authors.append(pull.author)
         self.example.append(not is_undo(pull))
         self.links.append(links)
-        self.said.append(said_of(pull))
+        self.said.append(text_of(pull))
 
 
 def replay(

@@ -9,8 +9,8 @@ from math import log
 from typing import Final
 
 from pullrisk.features.decay import Spread, days, faded, smoothed
+from pullrisk.features.pull_context import PullContext
 from pullrisk.features.schema import DAY, NEVER, family
-from pullrisk.features.view import View
 
 FEATURES: Final = family(
     "repository",
@@ -68,7 +68,7 @@ class RepositoryState:
         """The failure rate, shrunk towards 1 %."""
         return smoothed(self.failures, self.merged, 0.01, 200.0)
 
-    def features(self, view: View) -> tuple[float, ...]:
+    def features(self, view: PullContext) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
         now, prior = view.now, view.prior
         idle = now - self.last_merge
@@ -91,7 +91,7 @@ class RepositoryState:
             self._percentile(view),
         )
 
-    def observe(self, view: View, *, merged: bool) -> None:
+    def observe(self, view: PullContext, *, merged: bool) -> None:
         """A pull was merged or closed at `view.now`."""
         if not merged:
             self.unmerged += 1
@@ -113,14 +113,14 @@ class RepositoryState:
         self.recent_failures = faded(self.recent_failures, now - self.failures_at, _HALF_YEAR) + 1.0
         self.failures_at = self.last_failure = now
 
-    def _percentile(self, view: View) -> float:
+    def _percentile(self, view: PullContext) -> float:
         if not self.merged:
             return 0.5
         bucket = _bucket(view)
         return (sum(self.histogram[:bucket]) + 0.5 * self.histogram[bucket]) / self.merged
 
 
-def _bucket(view: View) -> int:
+def _bucket(view: PullContext) -> int:
     """Sizes in steps of a third of an octave."""
     bucket = int(_STEPS * view.log_churn)
     return bucket if bucket < _BUCKETS else _BUCKETS - 1

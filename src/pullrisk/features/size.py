@@ -7,8 +7,8 @@ from librt.vecs import vec
 from mypy_extensions import i64
 
 from pullrisk.features.paths import CI, CONFIG, DEPENDENCY, DOCS, KINDS, SOURCE, TEST, VENDORED
+from pullrisk.features.pull_context import PullContext
 from pullrisk.features.schema import family
-from pullrisk.features.view import View
 
 FEATURES: Final = family(
     "size",
@@ -43,7 +43,7 @@ FEATURES: Final = family(
 )  # fmt: skip
 
 
-def features(view: View) -> tuple[float, ...]:
+def features(view: PullContext) -> tuple[float, ...]:
     """The values of FEATURES, in their order."""
     churn, count = view.churn, view.changed_files
     return (
@@ -72,7 +72,7 @@ def _spread(churns: list[int]) -> tuple[float, float]:
     return largest, entropy
 
 
-def _statuses(view: View) -> tuple[int, int, int]:
+def _statuses(view: PullContext) -> tuple[int, int, int]:
     added = removed = renamed = 0
     for file in view.files:
         status = file.status
@@ -84,7 +84,7 @@ def _statuses(view: View) -> tuple[int, int, int]:
     return added, removed, renamed
 
 
-def _kinds(view: View) -> tuple[float, ...]:
+def _kinds(view: PullContext) -> tuple[float, ...]:
     files = vec[float]([0.0] * len(KINDS))
     added = vec[float]([0.0] * len(KINDS))
     deleted = vec[float]([0.0] * len(KINDS))

@@ -8,8 +8,8 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64
 
+from pullrisk.features.pull_context import WORD_BUCKETS, PullContext
 from pullrisk.features.schema import family
-from pullrisk.features.view import WORD_BUCKETS, View
 
 _KEYWORDS: Final = (
     ("fix", "a fix", "fix fixes fixed fixing bug bugfix hotfix correct regression"),
@@ -80,7 +80,7 @@ class TitleWords:
         """The state, as the constructor takes it back."""
         return self.merged.tobytes(), self.failed.tobytes(), self.recent_failures
 
-    def features(self, view: View) -> tuple[float, ...]:
+    def features(self, view: PullContext) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
         title, body = view.pull.title, view.pull.body
         keywords = [0.0] * len(_KEYWORDS)

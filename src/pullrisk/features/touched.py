@@ -8,8 +8,8 @@ from pullrisk.features import pathrecords
 from pullrisk.features.decay import days, smoothed
 from pullrisk.features.pathrecords import COOLING, LONG_AGO, PathRecord, PathRecords, touch
 from pullrisk.features.paths import OTHER, PathFacts
+from pullrisk.features.pull_context import PullContext, distinct
 from pullrisk.features.schema import DAY, NEVER, family
-from pullrisk.features.view import View, distinct
 from pullrisk.pulls.record import ChangedFile, Pull
 
 FEATURES: Final = family(
@@ -89,12 +89,12 @@ class Touched:
         """What is known of each of the pull's files."""
         return self.files.find([file.path for file in pull.files or ()])
 
-    def features(self, view: View) -> tuple[float, ...]:
+    def features(self, view: PullContext) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
         view.directory_records = self.directories.find(view.directories)
         return (*self._files(view), *self._directories(view), self._extensions(view))
 
-    def observe(self, view: View, pull: int) -> list[int]:
+    def observe(self, view: PullContext, pull: int) -> list[int]:
         """A pull was merged; it is number `pull` in this history. The numbers of its files."""
         now, author = view.now, view.author
         records = [
@@ -135,7 +135,7 @@ class Touched:
     def _previous(self, file: ChangedFile) -> PathRecord | None:
         return self.files.find([file.previous_path])[0] if file.previous_path else None
 
-    def _files(self, view: View) -> tuple[float, ...]:  # noqa: C901 - one pass, the hot loop
+    def _files(self, view: PullContext) -> tuple[float, ...]:  # noqa: C901 - one pass, the hot loop
         count = len(view.files)
         if not count:
             return (*_NOTHING_KNOWN, view.prior, view.prior, NEVER)
@@ -204,7 +204,7 @@ class Touched:
             days(now - last_failure, NEVER),
         )
 
-    def _directories(self, view: View) -> tuple[float, ...]:
+    def _directories(self, view: PullContext) -> tuple[float, ...]:
         now, author, prior = view.now, view.author, view.prior
         count = len(view.directories)
         known = contested = mine = 0
@@ -242,7 +242,7 @@ class Touched:
             days(now - last_failure, NEVER),
         )
 
-    def _extensions(self, view: View) -> float:
+    def _extensions(self, view: PullContext) -> float:
         worst = view.prior
         for extension in view.extensions:
             seen, failed = self.extensions.get(extension, (0, 0))

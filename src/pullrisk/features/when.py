@@ -3,8 +3,8 @@
 from math import cos, pi, sin
 from typing import Final
 
+from pullrisk.features.pull_context import PullContext
 from pullrisk.features.schema import family
-from pullrisk.features.view import View
 
 FEATURES: Final = family(
     "time",
@@ -17,7 +17,7 @@ FEATURES: Final = family(
 _CIRCLE: Final = [(sin(2 * pi * hour / 24), cos(2 * pi * hour / 24)) for hour in range(24)]
 
 
-def features(view: View) -> tuple[float, ...]:
+def features(view: PullContext) -> tuple[float, ...]:
     """The values of FEATURES, in their order."""
     opened = view.pull.created_at
     weekday = opened.weekday()

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from pullrisk.errors import LakeError
 from pullrisk.features import NAMES, SCHEMA_HASH
+from pullrisk.features.pull_text import PullText
 from pullrisk.features.replay import Block
-from pullrisk.features.said import Said
 
 TABLE: Final = "features"
 """Folder of the Delta table below the lake's root."""
@@ -32,7 +32,7 @@ LINK: Final = pa.struct(
 KEYS: Final = ("repository", "number", "merged_at", "author", "example")
 """The columns before the features; `links`, SAID and `run` follow them."""
 TEXTS: Final = pa.list_(pa.string())
-SAID: Final = Said._fields
+SAID: Final = PullText._fields
 """What each pull says of itself in words."""
 SCHEMA: Final = pa.schema(
     [

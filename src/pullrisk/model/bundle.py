@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.errors import InputError, MissingExtraError, ModelError
-from pullrisk.features.said import Said
+from pullrisk.features.pull_text import PullText
 from pullrisk.model.metadata import FORMAT, METADATA_KEY, Metadata, OperatingPoints
 from pullrisk.model.tokens import token_rows
 
@@ -102,7 +102,7 @@ class Bundle:
         repository: str | None = None,
         *,
         points: OperatingPoints | None = None,
-        said: Sequence[Said] | None = None,
+        said: Sequence[PullText] | None = None,
     ) -> Scores:
         """Score raw rows [n, d] of one repository; `points` replaces the trained ones.
 
@@ -121,7 +121,7 @@ class Bundle:
         )
 
     def categories(
-        self, x: NDArray[np.float32], said: Sequence[Said]
+        self, x: NDArray[np.float32], said: Sequence[PullText]
     ) -> NDArray[np.float32] | None:
         """The probability of each of `metadata.categories` for raw rows [n, d], [n, categories].
 
@@ -130,7 +130,7 @@ class Bundle:
         return self._run(_CATEGORY, x, said)[0] if self.metadata.categories else None
 
     def _run(
-        self, outputs: list[str], x: NDArray[np.float32], said: Sequence[Said] | None = None
+        self, outputs: list[str], x: NDArray[np.float32], said: Sequence[PullText] | None = None
     ) -> list[NDArray[np.float32]]:
         """Outputs of the graph for raw rows [n, d], a chunk at a time."""
         self._check(x)

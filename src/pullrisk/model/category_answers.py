@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.features.said import Said
+from pullrisk.features.pull_text import PullText
 from pullrisk.model.categories import labelled, stated
 
 Source = Literal["title", "labels", "network"]
@@ -26,13 +26,13 @@ class Category(msgspec.Struct, frozen=True):
 
 
 def answers(
-    names: Sequence[str], probabilities: NDArray[np.float32], said: Sequence[Said]
+    names: Sequence[str], probabilities: NDArray[np.float32], said: Sequence[PullText]
 ) -> list[Category]:
     """Every pull's category, from probabilities [n, k] of the categories `names` [k]."""
     return [_answer(names, row, one) for row, one in zip(probabilities.tolist(), said, strict=True)]
 
 
-def _answer(names: Sequence[str], row: list[float], said: Said) -> Category:
+def _answer(names: Sequence[str], row: list[float], said: PullText) -> Category:
     source: Source = "title"
     name = stated(said.title).category
     if name is None:

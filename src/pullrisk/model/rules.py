@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from pullrisk.features.paths import KINDS, path_facts
-from pullrisk.features.said import Said
+from pullrisk.features.pull_text import PullText
 from pullrisk.model.categories import stated
 
 KEYWORDS: Final = {
@@ -88,7 +88,7 @@ def _kind_of(path: str) -> str:
     return KINDS[path_facts(path).kind]  # remembered: pulls keep coming back to the same files
 
 
-def said_rule(said: Said) -> str:
+def said_rule(said: PullText) -> str:
     """The rules' category of a pull, its title without the prefix."""
     words, kinds = title_words(stated(said.title).title), set(kinds_of(said.paths))
     return rule(words, kinds, reverts=said.says_reverts)

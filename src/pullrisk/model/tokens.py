@@ -13,7 +13,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.features.said import Said
+from pullrisk.features.pull_text import PullText
 from pullrisk.model.categories import stated
 from pullrisk.model.rules import kinds_of, rule, says_anything, spoken_of, title_words
 
@@ -25,7 +25,7 @@ WIDTH: Final = 72
 _VERSION: Final = re.compile(r"\d\.\d")
 
 
-def token_rows(said: Iterable[Said]) -> NDArray[np.int32]:
+def token_rows(said: Iterable[PullText]) -> NDArray[np.int32]:
     """The tokens of every pull, [n, WIDTH], each 0 to BUCKETS - 1; 0 where there is none."""
     rows = [tokens(one) for one in said]
     found = np.zeros((len(rows), WIDTH), np.int32)
@@ -34,7 +34,7 @@ def token_rows(said: Iterable[Said]) -> NDArray[np.int32]:
     return found
 
 
-def tokens(said: Said) -> list[int]:
+def tokens(said: PullText) -> list[int]:
     """The tokens of one pull, without repetition: its facts, its words, its paths."""
     title = stated(said.title).title
     words = title_words(title)
@@ -46,7 +46,7 @@ def tokens(said: Said) -> list[int]:
     return [*dict.fromkeys(chain(facts, *parts))][:WIDTH]
 
 
-def _flags(title: str, words: Sequence[str], said: Said) -> list[str]:
+def _flags(title: str, words: Sequence[str], said: PullText) -> list[str]:
     flags = []
     if said.says_reverts:
         flags.append("names what it reverts")

@@ -8,7 +8,6 @@ local.py, pool.py  `preprocess`: this machine, in one process or several
 spark.py           `preprocess_spark`: a cluster; spark_task.py is what runs there
 packing.py         repositories shared out over Spark's tasks
 spark_session.py   Spark's settings, and the Java it needs
-spark_source.py    `spark.read.format("pullrisk")`: the store as a DataFrame
 """
 
 from pullrisk.preprocess.local import preprocess

@@ -158,11 +158,6 @@ def parse_rest_list(data: bytes, *, most: int) -> list[Pull] | None:
     return None if len(found) > most else [_from_rest(rest, None) for rest in found]
 
 
-def pull_from_rest(value: object, *, repository: str | None = None) -> Pull:
-    """Like `parse_rest`, for an object already decoded from JSON (a webhook's payload)."""
-    return _from_rest(msgspec.convert(value, RestPull), repository)
-
-
 def _from_rest(rest: RestPull, repository: str | None) -> Pull:
     base, head, user = rest.base or _NO_BRANCH, rest.head or _NO_BRANCH, rest.user or _NO_USER
     name = (base.repo.full_name if base.repo else None) or repository

@@ -16,7 +16,7 @@ from pullrisk.report import charts
 from pullrisk.report.drivers import drivers
 from pullrisk.report.page import Contents, Outcome, Riskiest
 from pullrisk.report.patterns import pattern_map
-from pullrisk.serve.scorer import Scored, Scorer
+from pullrisk.score.scorer import Scored, Scorer
 from pullrisk.train.dataset import MICROSECONDS_PER_DAY, UNKNOWN, Dataset
 from pullrisk.train.report import Evaluation
 

@@ -14,7 +14,7 @@ from pullrisk.report.charts import BASELINES
 from pullrisk.report.drivers import Driver
 from pullrisk.report.patterns import PatternMap
 from pullrisk.report.svg import percent
-from pullrisk.serve.scorer import Scored
+from pullrisk.score.scorer import Scored
 from pullrisk.train.report import OURS, Evaluation, Interval
 
 if TYPE_CHECKING:

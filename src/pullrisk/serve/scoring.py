@@ -9,9 +9,9 @@ import msgspec
 
 from pullrisk.errors import PullriskError
 from pullrisk.pulls.record import Pull
+from pullrisk.score.histories import Held, give_back_memory
+from pullrisk.score.scorer import Rows, Scored, Scorer
 from pullrisk.serve import shapes
-from pullrisk.serve.histories import Held, give_back_memory
-from pullrisk.serve.scorer import Rows, Scored, Scorer
 from pullrisk.serve.service import Service
 
 _SLICE: Final = 32

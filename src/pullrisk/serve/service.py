@@ -15,8 +15,8 @@ import msgspec
 
 from pullrisk.errors import LakeError, PullriskError, StoreError
 from pullrisk.pulls.record import Pull
+from pullrisk.score.histories import Histories
 from pullrisk.serve import shapes
-from pullrisk.serve.histories import Histories
 from pullrisk.serve.metrics import Metrics
 from pullrisk.serve.models import Models
 from pullrisk.serve.options import ServeOptions

@@ -86,7 +86,6 @@ def evaluate(
         bands=figures.bands(judged.bands, judged.labels) if ours else {},
         probability=figures.probability(*ours) if ours else None,
         capture=figures.capture(*ours, judged.groups) if ours else None,
-        scores=figures.histogram(*ours) if ours else None,
         reconstruction=_reconstruction(bundle, dataset, windows),
         novelty=novelty,
         alarm=judge_alarm(bundle, dataset.x[windows.past], later, rate=options.false_alarms),

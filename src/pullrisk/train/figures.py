@@ -10,7 +10,6 @@ from pullrisk.train import metrics
 from pullrisk.train.metrics import Floats, Reliability
 from pullrisk.train.report import (
     Curve,
-    Histogram,
     Interval,
     Operating,
     Probability,
@@ -121,14 +120,6 @@ def capture(
         for share in shares
     ]
     return Curve([0.0, *shares.tolist()], [0.0, *caught])
-
-
-def histogram(risk: NDArray[np.floating], labels: NDArray[np.integer]) -> Histogram:
-    """Counts of clean and of troubled pulls in 30 equal steps of the log-odds of risk."""
-    log_odds = np.log(risk) - np.log1p(-risk)
-    edges = np.linspace(log_odds.min() - 1e-6, log_odds.max() + 1e-6, 31)
-    clean, trouble = (np.histogram(log_odds[labels == kind], edges)[0] for kind in (0, 1))
-    return Histogram(edges.tolist(), clean.tolist(), trouble.tolist())
 
 
 def by_repository(

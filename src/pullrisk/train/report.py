@@ -36,14 +36,6 @@ class Curve(msgspec.Struct, frozen=True):
     y: list[float]
 
 
-class Histogram(msgspec.Struct, frozen=True):
-    """How many clean pulls, and pulls in trouble, have a log-odds of risk between two edges."""
-
-    edges: list[float]
-    clean: list[int]
-    trouble: list[int]
-
-
 class Probability(msgspec.Struct, frozen=True):
     """How good the risk is as a probability, and the same for always saying the base rate."""
 
@@ -167,7 +159,6 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     bands: dict[str, Operating]
     probability: Probability | None
     capture: Curve | None
-    scores: Histogram | None
     reconstruction: Reconstruction
     novelty: Novelty | None
     alarm: Alarm | None = None

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.features.said import Said
+from pullrisk.features.pull_text import PullText
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 def said_columns(table: "pa.Table") -> "pa.Table | None":
     """The columns of a feature table that tell what each pull says; None where one is missing."""
-    if not set(Said._fields) <= set(table.column_names):
+    if not set(PullText._fields) <= set(table.column_names):
         return None
-    return table.select(Said._fields)
+    return table.select(PullText._fields)
 
 
 def said_of_rows(
@@ -27,10 +27,10 @@ def said_of_rows(
     return said.take(np.flatnonzero(rows) if rows.dtype == np.bool_ else rows)
 
 
-def each_said(said: "pa.Table") -> list[Said]:
+def each_said(said: "pa.Table") -> list[PullText]:
     """The rows as objects, in their order."""
-    titles, labels, paths, reverts = (said[name].to_pylist() for name in Said._fields)
+    titles, labels, paths, reverts = (said[name].to_pylist() for name in PullText._fields)
     return [
-        Said(title or "", tuple(label or ()), tuple(path or ()), bool(names))
+        PullText(title or "", tuple(label or ()), tuple(path or ()), bool(names))
         for title, label, path, names in zip(titles, labels, paths, reverts, strict=True)
     ]

@@ -10,7 +10,6 @@ from pullrisk.model.bundle import Bundle
 from pullrisk.redaction import REDACTOR
 from pullrisk.train.fit import Epoch
 from pullrisk.train.mlflow_client import Tracking, connected, import_mlflow
-from pullrisk.train.plots import draw_all
 from pullrisk.train.publish import CHALLENGER, MODEL_NAME, publish
 from pullrisk.train.registry import CHAMPION, download
 from pullrisk.train.report import Evaluation
@@ -41,7 +40,7 @@ class Tracked:
 
 
 def track(tracking: Tracking, bundle: Bundle, record: RunRecord) -> Tracked:
-    """Log a run with its parameters, epochs, metrics, plots and model, and register the model.
+    """Log a run with its parameters, epochs, metrics and model, and register the model.
 
     The new version becomes `challenger`. Raises RegistryError when MLflow is away, refuses, or
     loses the signature (mlflow issue 25593).
@@ -55,7 +54,7 @@ def track(tracking: Tracking, bundle: Bundle, record: RunRecord) -> Tracked:
         mlflow.log_params(REDACTOR.mapping(_flat(record.settings)))
         _log_epochs(mlflow, record.epochs)
         if record.evaluation is not None:
-            _log_evaluation(mlflow, record.evaluation, record.epochs)
+            _log_evaluation(mlflow, record.evaluation)
         if record.predictions is not None:
             _log_bytes(mlflow, record.predictions, PREDICTIONS_FILE)
         version = publish(mlflow, client, bundle, tags=tags)
@@ -78,11 +77,9 @@ def _log_epochs(mlflow: Any, epochs: tuple[Epoch, ...]) -> None:  # noqa: ANN401
         mlflow.log_metrics({k: v for k, v in found.items() if v is not None}, step=step)
 
 
-def _log_evaluation(mlflow: Any, evaluation: Evaluation, epochs: tuple[Epoch, ...]) -> None:  # noqa: ANN401
+def _log_evaluation(mlflow: Any, evaluation: Evaluation) -> None:  # noqa: ANN401
     mlflow.log_metrics({f"test_{name}": value for name, value in evaluation.flat().items()})
     mlflow.log_dict(msgspec.to_builtins(evaluation), EVALUATION_FILE)
-    for name, figure in draw_all(evaluation, epochs).items():
-        mlflow.log_figure(figure, f"plots/{name}")
 
 
 def _log_bytes(mlflow: Any, data: bytes, name: str) -> None:  # noqa: ANN401

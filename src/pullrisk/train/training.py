@@ -38,10 +38,7 @@ _CALIBRATION_PRIOR: Final = 10.0
 
 
 class TrainSettings(msgspec.Struct, frozen=True):
-    """What is trained and on what; `test` and `validation` are shares of a repository's time.
-
-    `tuned_trials` says after how many trials of a search `fit` was chosen.
-    """
+    """What is trained and on what; `test` and `validation` are shares of a repository's time."""
 
     target: Target = "reverted"
     maturity_days: float = 90.0
@@ -49,7 +46,6 @@ class TrainSettings(msgspec.Struct, frozen=True):
     validation: float = 0.15
     seed: int = 0
     fit: FitSettings = FitSettings()
-    tuned_trials: int = 0
     operating_points: OperatingPoints = OperatingPoints()
 
     def __post_init__(self) -> None:
@@ -235,7 +231,6 @@ class _Outcome:
             seed=settings.seed,
             epochs=self.fitted.best_epoch,
             fit=msgspec.to_builtins(settings.fit),
-            tuned_trials=settings.tuned_trials,
             validation_from=dict(zip(names, split.validation_from.tolist(), strict=True)),
             trained_until=dict(zip(names, split.test_from.tolist(), strict=True)),
         )

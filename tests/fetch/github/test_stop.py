@@ -135,16 +135,3 @@ def finish(process: "subprocess.Popen[str]") -> None:
     """Let a fetch run to its end."""
     _, complaint = process.communicate()
     assert process.returncode == 0, complaint
-
-
-def test_watching_goes_on_until_it_is_stopped(tmp_path: Path) -> None:
-    with (
-        GitHubServer(f"--repository={KEDRO}", "--pulls=30", "--points=999999") as server,
-        command(server, tmp_path, KEDRO, "--watch", "--every=1", "-q") as process,
-    ):
-        wait_for(server, "Identified", 2)
-        process.send_signal(signal.SIGTERM)
-        process.communicate()
-        assert process.returncode == 130
-        # Two pages and a scan; the looks after them found nothing new.
-        assert server.counts()["by_document"]["Pulls"] == 3

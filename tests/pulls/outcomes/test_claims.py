@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullrisk.pulls.outcomes import Claim, claims, is_reland, is_revert, is_undo
+from pullrisk.pulls.outcomes.claims import Claim, claims, is_reland, is_revert, is_undo
 from pullrisk.pulls.record import Pull
 
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)

@@ -20,7 +20,7 @@ def fetch_github(
     progress: Progress,
     rotating: Rotating | None = None,
 ) -> GitHubReport:
-    """Bring the repositories up to date in the store, and with `watch` keep them so.
+    """Bring the repositories up to date in the store.
 
     A repository that fails is reported with its reason and the others go on; `rotating` tells
     the access as it is now. Raises SettingsError (no credential works), InputError (nothing to

@@ -57,12 +57,6 @@ class Lanes:
             else None
         )
 
-    @property
-    def hourly(self) -> int | None:
-        """Points an hour of all budgets together, None while unknown."""
-        known = [lane.budget.limit for lane in self.all if not lane.refused and lane.budget.limit]
-        return sum(each for each in known if each) or None
-
     def others(self, caller: Caller, lane: Lane) -> list[Lane]:
         """Lanes other than this one that may still see what the caller wants."""
         return [each for each in self.usable(caller) if each is not lane]

@@ -24,18 +24,6 @@ class RepositoryReport(msgspec.Struct, frozen=True, kw_only=True):
         """The same with what was read and written."""
         return msgspec.structs.replace(self, read=read, written=written)
 
-    def followed_by(self, later: "RepositoryReport") -> "RepositoryReport":
-        """Both rounds together; whether it failed is what the later one says."""
-        return msgspec.structs.replace(
-            later,
-            read=self.read + later.read,
-            written=self.written + later.written,
-            requests=self.requests + later.requests,
-            points=self.points + later.points,
-            seconds=self.seconds + later.seconds,
-            notes=tuple(dict.fromkeys(self.notes + later.notes)),
-        )
-
 
 class GitHubReport(msgspec.Struct, frozen=True, kw_only=True):
     """All repositories of a fetch; `left` is how many points remain in the budgets."""

@@ -1,7 +1,6 @@
-"""Rounds through many repositories: several at once, each on its own, once or for ever."""
+"""One fetch of many repositories: several at once, each independent of the others."""
 
 import asyncio
-import time
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import Final
 
@@ -18,17 +17,12 @@ from pullrisk.pulls.store import PullStore
 
 FOUND_AT_MOST: Final = 100
 """Repositories of a search unless a limit is given."""
-BUDGET_SHARE: Final = 0.8
-"""Of the hourly budget, what watching may use."""
-REDISCOVER: Final = 3_600.0
-"""Seconds after which a watched organisation or search is looked up again."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What to fetch: repositories by name, of an organisation or user, or found by a search.
 
-    `limit` is how many of those two at most; `concurrency` how many repositories at once;
-    `every` the seconds between two looks while watching.
+    `limit` is how many of those two at most; `concurrency` how many repositories at once.
     """
 
     repositories: tuple[str, ...] = ()
@@ -36,8 +30,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     search: str | None = None
     limit: int | None = None
     concurrency: int = 4
-    watch: bool = False
-    every: float = 60.0
 
 
 class Rounds:
@@ -51,26 +43,22 @@ class Rounds:
         self._states = States(store, client.endpoint.host)
         self._turns = asyncio.Semaphore(request.concurrency)
         self._reports: dict[str, RepositoryReport] = {}
-        self._discovered_at = 0.0
 
     async def run(self) -> GitHubReport:
-        """Once through all repositories, and with `watch` again and again.
+        """Bring every repository of the request up to date.
 
         Raises InputError (nothing to fetch), SettingsError, StoreError.
         """
         names = await self._names()
-        total = None if self._request.watch else len(names)
+        total = len(names)
         with self._progress.task("repositories", total=total, unit="repositories") as overall:
-            points = await self._round(names, overall)
-            while self._request.watch:
-                names, points = await self._watched(names, points, overall)
+            await self._fetch(names, overall)
         reports = tuple(self._reports[name] for name in names)
         return GitHubReport(repositories=reports, left=self._client.lanes.left)
 
     async def _names(self) -> list[str]:
         """All names that the request leads to, each once, in its order."""
         request = self._request
-        self._discovered_at = time.monotonic()
         names = list(request.repositories)
         if request.organisation:
             found = await owned(self._client, request.organisation, limit=request.limit)
@@ -83,42 +71,17 @@ class Rounds:
             raise InputError("no repository to fetch", hint="name one: pullrisk fetch owner/name")
         return list({name.lower(): name for name in reversed(names)}.values())[::-1]
 
-    async def _round(self, names: Sequence[str], overall: Task) -> int:
-        """Bring each repository up to date; returns the points that it cost."""
-        before = sum(report.points for report in self._reports.values())
+    async def _fetch(self, names: Sequence[str], overall: Task) -> None:
         known = [state for name in names if (state := self._states.by_name(name))]
         seen = await look(self._client, known) if known else {}
 
         async def turn(name: str) -> None:
             async with self._turns:
                 visit = Visit(name, self._client, self._store, self._states, self._progress)
-                report = await visit.run(seen)
-            last = self._reports.get(name)
-            self._reports[name] = last.followed_by(report) if last else report
+                self._reports[name] = await visit.run(seen)
             overall.advance()
 
         await _all(map(turn, names))
-        return sum(report.points for report in self._reports.values()) - before
-
-    async def _watched(self, names: list[str], points: int, overall: Task) -> tuple[list[str], int]:
-        """Wait as the budget allows, then another round."""
-        pause = self.pause(points)
-        overall.describe(f"watching {len(names):,} repositories, every {pause:.0f} s")
-        await asyncio.sleep(pause)
-        try:
-            if time.monotonic() - self._discovered_at > REDISCOVER:
-                names = await self._names()
-            return names, await self._round(names, overall)
-        except InputError as error:
-            # Out of reach for now; those who watch want to see it come back.
-            overall.describe(f"watching: {error.args[0]}")
-            return names, points
-
-    def pause(self, points: int) -> float:
-        """Seconds until the next round, where the last one cost so many points."""
-        hourly = self._client.lanes.hourly
-        within = 3_600 * points / (BUDGET_SHARE * hourly) if hourly else 0.0
-        return max(self._request.every, min(within, 3_600.0))
 
 
 async def _all(work: Iterable[Coroutine[None, None, None]]) -> None:

@@ -1,0 +1,202 @@
+"""`pullrisk monitor`: whether a model still fits the pull requests it is asked about."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+
+import typer
+
+from pullrisk.cli import options
+from pullrisk.cli.output import print_json, print_table, say, warn
+from pullrisk.cli.session import Session
+
+if TYPE_CHECKING:
+    from pullrisk.model.bundle import Bundle
+    from pullrisk.monitor.report import Monitored
+    from pullrisk.train.pipeline import TrainResult
+
+CROSSED: Final = 12
+"""Exit code where a threshold is crossed."""
+METRICS_FILE: Final = "monitor.prom"
+PAGE_FILE: Final = "monitor.html"
+_SHOWN: Final = 8
+
+Days: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--days",
+        min=1,
+        metavar="DAYS",
+        help="How many days up to the latest merge are recent. [dim](90)[/dim]",
+        show_default=False,
+    ),
+]
+Output: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Where to write the page. [dim](monitor.html in the home folder)[/dim]",
+        show_default=False,
+    ),
+]
+Metrics: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics",
+        metavar="FILE",
+        help="Where to write Prometheus' text. [dim](monitor.prom in the home folder)[/dim]",
+        show_default=False,
+    ),
+]
+Retrain: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--retrain", help="Where a threshold is crossed: preprocess, train, let the gate decide."
+    ),
+]
+
+
+def run(
+    model: options.Model = None,
+    days: Days = None,
+    output: Output = None,
+    metrics: Metrics = None,
+    retrain: Retrain = False,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Say whether a model still fits: drift, outcomes against predictions, freshness.
+
+    Recent pull requests are held against what the model was trained on, feature by feature;
+    those whose outcome is known by now, against the risk that it gave them. The exit code is
+    12 where a threshold is crossed. Thresholds are settings, such as monitor.least_auc.
+
+    A page with plots and a file for Prometheus' textfile collector are written each time.
+
+    [bold]Examples[/bold]
+
+      pullrisk monitor
+
+      pullrisk monitor --model @champion --days 30 --json
+
+      pullrisk monitor --retrain
+    """
+    stage = "ml-training" if retrain else "monitor"
+    with Session.open(stage=stage, home=home, quiet=quiet) as session:
+        from pullrisk.wiring.adapters import load_model
+
+        bundle = load_model(session.settings, model)
+        found = monitor(session, bundle, days=days)
+        files = _write(session, found, output=output, metrics=metrics)
+        result = _retrain(session) if retrain and found.alarms else None
+    if as_json:
+        print_json({"monitored": found, **files, "retrained": _version(result)})
+    else:
+        _print(found)
+        say(f"page: {files['page']}; metrics: {files['metrics']}")
+        _print_retrained(result)
+    if found.alarms:
+        raise typer.Exit(CROSSED)
+
+
+def monitor(session: Session, bundle: "Bundle", *, days: int | None = None) -> "Monitored":
+    """Hold the session's lake against what a model learnt from."""
+    from pullrisk.features import NAMES
+    from pullrisk.monitor.run import Pulls
+    from pullrisk.monitor.run import monitor as look
+    from pullrisk.train.dataset import Dataset, Target
+
+    facts, thresholds = bundle.metadata.facts, session.settings.monitor
+    data = Dataset.from_table(session.lake.table(), NAMES, maturity_days=facts.maturity_days)
+    target: Target = "trouble" if facts.target == "trouble" else "reverted"
+    return look(
+        bundle,
+        Pulls(data.repositories, data.x, data.repository, data.merged_at, data.labels(target)),
+        now=datetime.now(UTC),
+        options=thresholds if days is None else thresholds.model_copy(update={"days": days}),
+        progress=session.progress,
+    )
+
+
+def _write(
+    session: Session, found: "Monitored", *, output: Path | None, metrics: Path | None
+) -> dict[str, Path]:
+    from pullrisk.monitor.prometheus import metrics as text
+    from pullrisk.report.monitoring import render
+    from pullrisk.report.page import write
+
+    page = output or session.settings.home / PAGE_FILE
+    file = metrics or session.settings.home / METRICS_FILE
+    write(render(found), page)
+    write(text(found), file)
+    return {"page": page, "metrics": file}
+
+
+def _retrain(session: Session) -> "TrainResult":
+    from pullrisk.cli.commands.preprocess import preprocess
+    from pullrisk.cli.commands.train import train
+
+    preprocess(session)
+    return train(session)
+
+
+def _version(result: "TrainResult | None") -> dict[str, object] | None:
+    if result is None:
+        return None
+    return {
+        "version": result.tracked.version,
+        "aliases": result.tracked.aliases,
+        "gate": result.decision,
+    }
+
+
+def _print(found: "Monitored") -> None:
+    for one in found.drift:
+        names = ", ".join(column.name for column in one.drifted[:_SHOWN])
+        more = f" and {len(one.drifted) - _SHOWN} more" if len(one.drifted) > _SHOWN else ""
+        what = f"{len(one.drifted)} of {len(one.columns)} drifted" + (": " if names else "")
+        say(
+            f"{one.repository}: {one.pulls:,} pull requests, {one.since} to {one.until}: "
+            f"{what}{names}{more}"
+        )
+    if found.outcomes:
+        _print_outcomes(found)
+    fresh = found.freshness
+    say(
+        f"the latest merge is {fresh.data_age_days:.0f} days old, the training's data end "
+        f"{fresh.model_age_days:.0f} days ago"
+    )
+    for note in found.notes:
+        warn(f"note: {note}")
+    for alarm in found.alarms:
+        warn(f"alarm ({alarm.kind}): {alarm.text}")
+    if not found.alarms:
+        say("no threshold is crossed", style="green")
+
+
+def _print_outcomes(found: "Monitored") -> None:
+    columns = ("merged", "pull requests", found.target, "expected", "ratio", "AUC within")
+    rows = [
+        [
+            f"{one.since} to {one.until}",
+            f"{one.pulls:,}",
+            f"{one.positives}",
+            f"{one.expected:.1f}",
+            f"{one.ratio.value:.2f} [{one.ratio.low:.2f}, {one.ratio.high:.2f}]",
+            ""
+            if one.auc is None
+            else f"{one.auc.value:.3f} [{one.auc.low:.3f}, {one.auc.high:.3f}]",
+        ]
+        for one in found.outcomes
+    ]
+    print_table(columns, rows, right=columns[1:])
+
+
+def _print_retrained(result: "TrainResult | None") -> None:
+    if result is not None:
+        from pullrisk.cli.commands.train import summary
+
+        say(summary(result))

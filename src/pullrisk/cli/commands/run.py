@@ -1,0 +1,96 @@
+"""`pullrisk run`: the whole pipeline in one process."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from pullrisk.cli import options
+from pullrisk.cli.commands import fetch, preprocess, train
+from pullrisk.cli.commands.report import report
+from pullrisk.cli.output import print_json, say, warn
+from pullrisk.cli.session import Session
+from pullrisk.cli.tables import print_evaluation, print_scores
+
+if TYPE_CHECKING:
+    from pullrisk.model.bundle import Bundle
+    from pullrisk.score.scorer import Scored
+    from pullrisk.train.pipeline import TrainResult
+
+Shown: TypeAlias = Annotated[
+    int, typer.Option("--show", min=1, metavar="N", help="How many of the riskiest to show.")
+]
+
+
+def run(
+    more: fetch.More = None,
+    file: options.File = None,
+    git: fetch.Git = None,
+    repository: fetch.Name = None,
+    show: Shown = 10,
+    workers: options.Workers = None,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """All of it in one process: fetch, preprocess, train, evaluate, score, report.
+
+    Without files and clones it starts from what the store already holds. A stopped run
+    continues where it was.
+
+    [bold]Examples[/bold]
+
+      pullrisk run --file sample/*.jsonl.gz
+
+      pullrisk run --git ~/src/project --repository owner/project
+    """
+    started = time.monotonic()
+    files = [*(file or ()), *(more or ())]
+    with Session.open(home=home, quiet=quiet, workers=workers) as session:
+        steps = _gather(session, files, git, repository)
+        result = train.train(session)
+        bundle = result.trained.bundle
+        scored = _riskiest(session, bundle, limit=show)
+        name = f"Model version {result.tracked.version}"
+        path = report(session, bundle, result.evaluation, name=name)
+    if as_json:
+        print_json({"evaluation": result.evaluation, "riskiest": scored, "report": path})
+        return
+    for step in (*steps, train.summary(result)):
+        say(step)
+    _print(result, scored)
+    say(f"\nreport: {path}  ({time.monotonic() - started:.0f} s in all)")
+
+
+def _gather(
+    session: Session, files: list[str], git: Path | None, repository: str | None
+) -> list[str]:
+    """Fetch and preprocess; one line about each."""
+    steps = []
+    if files:
+        steps.append(fetch.summary(fetch.fetch_files(session, files, repository=repository)))
+    if git is not None:
+        fetched = fetch.fetch_git(session, git, repository=repository, ref="HEAD", since=None)
+        steps.append(fetch.summary(fetched))
+    return [*steps, preprocess.summary(preprocess.preprocess(session))]
+
+
+def _riskiest(session: Session, bundle: "Bundle", *, limit: int) -> "list[Scored]":
+    from pullrisk.report.build import riskiest_recent
+    from pullrisk.score.scorer import Scorer
+    from pullrisk.wiring.adapters import operating_points
+
+    scorer = Scorer(bundle, session.lake, points=operating_points(session.settings))
+    return riskiest_recent(scorer, session.store, now=datetime.now(UTC), limit=limit)
+
+
+def _print(result: "TrainResult", scored: "Sequence[Scored]") -> None:
+    say("\nThe riskiest recent pull requests", style="bold")
+    print_scores(scored)
+    say("\nThe model beside plain baselines, on pull requests that none of them saw", style="bold")
+    print_evaluation(result.evaluation)
+    for note in result.trained.notes:
+        warn(f"note: {note}")

@@ -1,0 +1,214 @@
+"""`pullrisk score`: risk, novelty and reasons of pull requests."""
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, TypeAlias
+
+import typer
+
+from pullrisk.cli import options
+from pullrisk.cli.commands import fetch
+from pullrisk.cli.output import print_json, say, warn
+from pullrisk.cli.score_git import Clone, score_clone
+from pullrisk.cli.session import Session
+from pullrisk.cli.tables import print_scores
+from pullrisk.errors import InputError, NotEnoughDataError
+
+if TYPE_CHECKING:
+    from pullrisk.pulls.record import Pull
+    from pullrisk.pulls.store import PullStore
+    from pullrisk.score.scorer import Scored
+
+DEFAULT_RECENT: Final = 20
+_REFERENCE: Final = re.compile(r"(?P<repository>[^/#\s]+/[^/#\s]+)#(?P<number>[1-9]\d*)")
+
+References: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[OWNER/NAME#N]...", help="Pull requests of the store.", show_default=False
+    ),
+]
+Recent: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--recent",
+        "-n",
+        min=1,
+        metavar="N",
+        help="The N latest of the store, or of each --repository.",
+        show_default=False,
+    ),
+]
+Git: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--git",
+        metavar="PATH",
+        help="A local clone: score its latest merges, or those of --file, at once.",
+        show_default=False,
+    ),
+]
+Explain: TypeAlias = Annotated[
+    bool, typer.Option("--explain/--no-explain", help="Say why, or only how much.")
+]
+ByRisk: TypeAlias = Annotated[
+    bool, typer.Option("--by-risk", help="The riskiest first, instead of the order asked for.")
+]
+
+
+def run(
+    references: References = None,
+    recent: Recent = None,
+    repository: options.Repositories = None,
+    file: options.File = None,
+    git: Git = None,
+    ref: fetch.Ref = "HEAD",
+    model: options.Model = None,
+    explain: Explain = True,
+    by_risk: ByRisk = False,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Score pull requests: risk, novelty, and the reasons.
+
+    Merged ones are scored with what was known just before their merge, open ones with what is
+    known now. Novelty is the percentile among the repository's pull requests.
+
+    With --git, a clone is enough: its history is folded on the spot and nothing is stored. The
+    model is the last trained where that knows the repository, else the general one, which is
+    part of pullrisk.
+
+    [bold]Examples[/bold]
+
+      pullrisk score --git ~/src/project --by-risk
+
+      pullrisk score --git . --file open.jsonl
+
+      pullrisk score rails/rails#54321
+
+      pullrisk score --recent 50 --repository rails/rails --by-risk
+
+      pullrisk score --file open.jsonl --json | jq '.[] | select(.band == "high")'
+    """
+    with Session.open(stage="model-serving", home=home, quiet=quiet) as session:
+        if git is not None:
+            if references:
+                raise typer.BadParameter("with --git, name no pull requests: give --recent")
+            clone = Clone(path=git, repository=next(iter(repository or ()), None), ref=ref)
+            scored, name = score_clone(
+                session,
+                clone,
+                pulls=[pull for path in file or () for pull in _from_file(path)],
+                recent=recent or DEFAULT_RECENT,
+                model=model,
+                explained=explain,
+            )
+            note = f"scored with {name}"
+        else:
+            pulls = list(_pulls(session, references or [], repository or [], recent, file or []))
+            scored, note = score(session, pulls, model=model, explained=explain), ""
+    if by_risk:
+        scored = riskiest_first(scored)
+    if as_json:
+        print_json(scored)
+        return
+    print_scores(scored)
+    if note:
+        say(note)
+    _warn(scored)
+
+
+def score(
+    session: Session, pulls: Sequence["Pull"], *, model: str | None = None, explained: bool = True
+) -> "list[Scored]":
+    """Score pulls with a model and the histories of the session's lake."""
+    from pullrisk.score.scorer import Scorer
+    from pullrisk.wiring.adapters import load_model, operating_points
+
+    points = operating_points(session.settings)
+    scorer = Scorer(load_model(session.settings, model), session.lake, points=points)
+    return scorer.score(pulls, now=datetime.now(UTC), explained=explained)
+
+
+def riskiest_first(scored: "Sequence[Scored]") -> "list[Scored]":
+    """By risk, or by novelty where the model has no risk."""
+    return sorted(scored, key=lambda one: (-(one.risk or 0.0), -one.novelty))
+
+
+def _pulls(
+    session: Session,
+    references: Sequence[str],
+    repositories: Sequence[str],
+    recent: int | None,
+    files: Sequence[str],
+) -> "list[Pull]":
+    if files:
+        return [pull for path in files for pull in _from_file(path)]
+    if references:
+        return [_stored(session.store, reference) for reference in references]
+    limit = recent or DEFAULT_RECENT
+    wanted: Sequence[str | None] = repositories or [None]
+    pulls = [pull for name in wanted for pull in session.store.recent(repository=name, limit=limit)]
+    if not pulls:
+        where = f"of {', '.join(repositories)} " if repositories else ""
+        raise NotEnoughDataError(
+            f"there is no pull request {where}in the store", hint="run `pullrisk fetch` first"
+        )
+    return pulls
+
+
+def _stored(store: "PullStore", reference: str) -> "Pull":
+    found = _REFERENCE.fullmatch(reference)
+    if found is None:
+        raise InputError(
+            f"{reference!r} names no pull request",
+            hint="write owner/name#number, or name a file with --file",
+        )
+    pull = store.get(found["repository"], int(found["number"]))
+    if pull is None:
+        raise InputError(
+            f"{reference} is not in the store",
+            hint="run `pullrisk fetch`, or score it from a file with --file",
+        )
+    return pull
+
+
+def _from_file(path: str) -> "Iterator[Pull]":
+    if path == "-":
+        yield from _parsed(sys.stdin.buffer, "standard input")
+        return
+    try:
+        file = Path(path).open("rb")  # noqa: SIM115  # closed below
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    with file:
+        yield from _parsed(file, path)
+
+
+def _parsed(file: BinaryIO, name: str) -> "Iterator[Pull]":
+    from pullrisk.fetch.lines import read_lines
+    from pullrisk.pulls.record import parse_rest
+
+    for number, line in enumerate(read_lines(file, name), 1):
+        if not line or line.isspace():
+            continue
+        try:
+            yield parse_rest(line)
+        except ValueError as error:
+            raise InputError(f"{name}, line {number}: {error}") from error
+
+
+def _warn(scored: "Sequence[Scored]") -> None:
+    from pullrisk.score.scorer import WARNINGS
+
+    for basis, text in WARNINGS.items():
+        names = [f"{one.repository}#{one.number}" for one in scored if one.basis == basis]
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            warn(f"{', '.join(names[:3])}{more}: {text}")
+    if any(one.risk is None for one in scored):
+        say("the model has no risk: it was trained with too few matured reverts")

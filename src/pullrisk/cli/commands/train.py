@@ -1,0 +1,202 @@
+"""`pullrisk train`: the network, trained on the lake and registered."""
+
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import typer
+
+from pullrisk.cli import options
+from pullrisk.cli.decisions import outcome, print_decision
+from pullrisk.cli.output import print_json, say, warn
+from pullrisk.cli.session import Session
+from pullrisk.cli.tables import print_evaluation
+
+if TYPE_CHECKING:
+    from pullrisk.model.start import Start
+    from pullrisk.train.pipeline import TrainResult
+    from pullrisk.train.training import TrainSettings
+
+Seed: TypeAlias = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Seed of the training. [dim](0)[/dim]", show_default=False),
+]
+Maturity: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--maturity-days",
+        metavar="DAYS",
+        help="Days until a pull request without a revert is clean. [dim](90)[/dim]",
+        show_default=False,
+    ),
+]
+Outcome: TypeAlias = Literal["reverted", "trouble"]
+Target: TypeAlias = Annotated[
+    Outcome,
+    typer.Option(help="What counts: reverted, or trouble (reverted or hot-fixed)."),
+]
+
+Gate: TypeAlias = Annotated[
+    bool, typer.Option("--gate/--no-gate", help="Let it become champion if it earned that, or not.")
+]
+IfNew: TypeAlias = Annotated[
+    bool,
+    typer.Option("--if-new", help="Do nothing where the newest version was trained on this lake."),
+]
+From: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="MODEL",
+        help="Fine-tune this model: general, a file, a registered version (3) or an alias.",
+        show_default=False,
+    ),
+]
+
+
+def run(
+    target: Target = "reverted",
+    seed: Seed = None,
+    maturity_days: Maturity = None,
+    start: From = None,
+    gate: Gate = True,
+    if_new: IfNew = False,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train the network on matured outcomes, judge it, and register it with MLflow.
+
+    The last quarter of each repository's time is kept for the judgement. The model is written
+    to model.onnx in the home folder, where the other commands find it.
+
+    The new version is challenger. The gate makes it champion if it beats the champion and the
+    plain baselines, with intervals, on pull requests that it never saw. Where the registry is
+    away, the model is kept and `pullrisk models register` registers it later.
+
+    --from fine-tunes a model on this lake, which pays where there are few reverts to learn from.
+
+    [bold]Examples[/bold]
+
+      pullrisk train
+
+      pullrisk train --from general
+
+      pullrisk train --target trouble --seed 1
+
+      pullrisk train --if-new
+    """
+    with Session.open(
+        stage="ml-training", home=home, quiet=quiet, seed=seed, maturity_days=maturity_days
+    ) as session:
+        if if_new and (version := trained_before(session, target)) is not None:
+            say(f"nothing new: version {version} was trained on this version of the lake")
+            return
+        result = train(session, target=target, gated=gate, start=start)
+    if as_json:
+        facts = result.trained.bundle.metadata.facts
+        print_json(
+            {
+                "model": result.model,
+                "run_id": result.tracked.run_id,
+                "version": result.tracked.version,
+                "aliases": result.tracked.aliases,
+                "best_epoch": result.trained.best_epoch,
+                "settings": facts.fit,
+                "started_from": facts.started_from,
+                "notes": result.trained.notes,
+                "gate": result.decision,
+                "evaluation": result.evaluation,
+            }
+        )
+        return
+    print_evaluation(result.evaluation)
+    if result.decision is not None:
+        print_decision(result.decision)
+    say(summary(result))
+    for note in result.trained.notes:
+        warn(f"note: {note}")
+
+
+def train(
+    session: Session,
+    *,
+    target: Literal["reverted", "trouble"] = "reverted",
+    gated: bool = True,
+    start: str | None = None,
+) -> "TrainResult":
+    """Train on the session's lake, register the model, and let the gate decide if `gated`.
+
+    `start` is the model to fine-tune.
+    """
+    from pullrisk.train.pipeline import train_model
+    from pullrisk.wiring.adapters import tracking
+
+    settings, table = session.settings, session.lake.table()
+    wanted, begun = _wanted(session, target), None
+    if start is not None:
+        wanted, begun = _fine_tuning(session, wanted, start)
+    return train_model(
+        table,
+        home=settings.home,
+        settings=wanted,
+        tracking=tracking(settings),
+        read=session.store.events,
+        source={"lake": session.lake.uri, "version": str(session.lake.version)},
+        gate=settings.gate if gated else None,
+        start=begun,
+        progress=session.progress,
+    )
+
+
+def _wanted(session: Session, target: Literal["reverted", "trouble"]) -> "TrainSettings":
+    from pullrisk.train.training import TrainSettings
+    from pullrisk.wiring.adapters import operating_points
+
+    settings = session.settings
+    return TrainSettings(
+        target=target,
+        maturity_days=settings.maturity_days,
+        seed=settings.seed,
+        operating_points=operating_points(settings),
+    )
+
+
+def _fine_tuning(
+    session: Session, settings: "TrainSettings", reference: str
+) -> "tuple[TrainSettings, Start]":
+    """The settings of a fine-tuning, and the model where it starts."""
+    import msgspec
+
+    from pullrisk.train.finetune import fine_tuning, start_from
+    from pullrisk.wiring.adapters import load_model
+
+    start = start_from(load_model(session.settings, reference), name=reference)
+    return msgspec.structs.replace(settings, fit=fine_tuning(settings.fit)), start
+
+
+def trained_before(session: Session, target: Literal["reverted", "trouble"]) -> str | None:
+    """The version that was trained on the lake as it is now, None where there is none."""
+    from pullrisk.train.freshness import already_trained
+    from pullrisk.wiring.adapters import tracking
+
+    if not session.lake.exists():
+        return None
+    place, days = tracking(session.settings), session.settings.maturity_days
+    found = already_trained(place, _source(session), target=target, maturity_days=days)
+    return None if found is None else found.version
+
+
+def _source(session: Session) -> dict[str, str]:
+    return {"lake": session.lake.uri, "version": str(session.lake.version)}
+
+
+def summary(result: "TrainResult") -> str:
+    """What a training made, in one line."""
+    facts = result.trained.bundle.metadata.facts
+    also = f" ({', '.join(result.tracked.aliases)})" if result.tracked.aliases else ""
+    said = "" if result.decision is None else f"; {outcome(result.decision)}"
+    how = f" from {facts.started_from}" if facts.started_from else ""
+    return (
+        f"trained{how} on {facts.examples:,} pull requests, {facts.positives:,} of them "
+        f"{facts.target}; registered as version {result.tracked.version}{also}, "
+        f"written to {result.model}{said}"
+    )

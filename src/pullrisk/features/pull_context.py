@@ -1,0 +1,102 @@
+"""One pull request as the feature families see it at a moment: derived once, shared by all."""
+
+from datetime import datetime
+from math import log1p
+from typing import Final, TypeVar
+from zlib import crc32
+
+from pullrisk.features.pathrecords import PathRecord
+from pullrisk.features.paths import path_facts
+from pullrisk.pulls.record import Pull
+
+WORD_BUCKETS: Final = 4_096
+"""Title words are hashed into so many buckets (a power of two); histories count by bucket."""
+_LETTERS: Final = b"abcdefghijklmnopqrstuvwxyz"
+_DIGITS: Final = b"0123456789"
+_BLANKED: Final = bytes(each if each in _LETTERS + _DIGITS else 32 for each in range(256))
+_MOST_WORDS: Final = 64
+_FEW: Final = 16
+T = TypeVar("T")
+
+
+class PullContext:
+    """Facts of a pull that need no history, plus the repository's state that families share.
+
+    `now` is the moment of the question in epoch seconds; `added`, `deleted` and `churns`
+    (their sums) are lines per file;
+    `directories` are the distinct ones, `words` the distinct title words and `buckets` their
+    distinct hashes, all in order of appearance.
+    """
+
+    __slots__ = (
+        "added", "additions", "author", "buckets", "changed_files", "churn", "churns", "deleted",
+        "deletions", "directories", "directory_records", "extensions", "facts", "file_records",
+        "files", "log_churn", "log_directories", "log_files", "merged", "now", "prior",
+        "pull", "words",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        pull: Pull,
+        as_of: datetime,
+        records: list[PathRecord | None],
+        *,
+        author: int,
+        prior: float,
+        merged: int,
+    ) -> None:
+        self.pull = pull
+        self.now = as_of.timestamp()
+        self.author = author
+        """Number of the author in this history, or -1 where unknown."""
+        self.prior = prior
+        """The repository's smoothed failure rate: what any other rate is shrunk towards."""
+        self.merged = merged
+        """Pulls merged in the repository so far."""
+        files = self.files = pull.files or ()
+        self.added = [file.additions or 0 for file in files]
+        self.deleted = [file.deletions or 0 for file in files]
+        self.churns = [
+            added + deleted for added, deleted in zip(self.added, self.deleted, strict=True)
+        ]
+        self.file_records = records
+        """What is known of each of `files`."""
+        self.directory_records: list[PathRecord | None] = []
+        """What is known of each of `directories`, once somebody has looked."""
+        facts = self.facts = [
+            path_facts(file.path) if record is None else record.facts
+            for file, record in zip(files, records, strict=True)
+        ]
+        self.directories = distinct([each.directory for each in facts])
+        self.extensions = distinct([each.extension for each in facts])
+        self.additions = pull.additions or 0
+        self.deletions = pull.deletions or 0
+        self.churn = self.additions + self.deletions
+        self.changed_files = len(files) if pull.changed_files is None else pull.changed_files
+        self.log_churn = log1p(self.churn)
+        self.log_files = log1p(self.changed_files)
+        self.log_directories = log1p(len(self.directories))
+        self.words = distinct(_words(pull.title))
+        self.buckets = distinct([crc32(word) & (WORD_BUCKETS - 1) for word in self.words])
+
+
+def distinct(values: list[T]) -> list[T]:
+    """The values without those that came before, in order."""
+    if len(values) > _FEW:
+        return [*dict.fromkeys(values)]
+    found: list[T] = []
+    for value in values:  # a look through a few costs less than a table of them
+        if value not in found:
+            found.append(value)
+    return found
+
+
+def _words(title: str) -> list[bytes]:
+    """What matches [a-z][a-z0-9]+ in the lower-cased title, which takes a third of the time so."""
+    text = title.lower().encode("utf-8", "replace").translate(_BLANKED)
+    words = []
+    for run in text.split():
+        word = run.lstrip(_DIGITS) if run[0] < 97 else run
+        if len(word) > 1:
+            words.append(word)
+    return words[:_MOST_WORDS]

@@ -1,0 +1,1 @@
+"""Scores of pull requests from a model and the lake."""

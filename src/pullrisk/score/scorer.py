@@ -1,0 +1,247 @@
+"""Scores of pull requests from a model and the lake; used by the command line and the service.
+
+A merged pull that the lake has a row of is scored by that row: as of just before its merge.
+Every other pull is folded live, by the very method that made the rows.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pullrisk.features import NAMES, RepositoryHistory
+from pullrisk.features.history import ROW
+from pullrisk.features.pull_text import PullText, text_of
+from pullrisk.model.bundle import Band, Bundle, Scores
+from pullrisk.model.category_answers import Category, answers
+from pullrisk.model.explain import Explanation, explain
+from pullrisk.model.metadata import OperatingPoints
+from pullrisk.pulls.record import Pull
+from pullrisk.score.histories import Held, Histories
+
+if TYPE_CHECKING:
+    from pullrisk.lake import Lake
+
+Basis = Literal["row", "history", "later history", "no history"]
+"""What the features came from: the lake's row of a merged pull; the repository's history; a
+history that already knows what followed the pull's merge; none, as for a new repository."""
+
+State = Literal["open", "closed", "merged"]
+
+Rows = Mapping[tuple[str, int], NDArray[np.float32]]
+"""The lake's rows of merged pulls, by repository and number."""
+
+WARNINGS: Final[dict[Basis, str]] = {
+    "later history": "the history is later than the merge: run `pullrisk preprocess`",
+    "no history": "unknown repository: scored without any history of it",
+}
+
+
+class Scored(msgspec.Struct, frozen=True, kw_only=True):
+    """One pull with its answers; the first three are None where the model has no risk.
+
+    `risk` is a probability, `percentile` the per cent of the repository's pulls with a lower
+    one, `novelty` the percentile (0..100) of the reconstruction error
+    `novelty_error` among the repository's pulls; `as_of` is the moment whose knowledge the
+    features hold. `category` and `pattern` are None where the model tells none.
+    """
+
+    repository: str
+    number: int
+    title: str
+    author: str | None
+    state: State
+    url: str
+    updated_at: datetime
+    as_of: datetime
+    basis: Basis
+    risk: float | None
+    band: Band | None
+    percentile: float | None
+    novelty: float
+    novelty_error: float
+    category: Category | None = None
+    pattern: str | None = None
+    explanation: Explanation | None = None
+
+
+class HistorySource(Protocol):
+    """Where histories come from: `Histories`, or what was read before."""
+
+    def get(self, repository: str) -> Held:
+        """The history of a repository. Raises LakeError."""
+
+
+class Scorer:
+    """A model beside a lake; keeps the histories it has read. `points` replaces the model's."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        lake: "Lake",
+        *,
+        points: OperatingPoints | None = None,
+        histories: HistorySource | None = None,
+    ) -> None:
+        self.bundle = bundle
+        self.points = points
+        self.histories: HistorySource = histories or Histories(lake)
+        self._lake = lake
+
+    def score(
+        self, pulls: Sequence[Pull], *, now: datetime, explained: bool, rows: Rows | None = None
+    ) -> list[Scored]:
+        """Score pulls in the order given; an open one as of `now`. Raises LakeError.
+
+        `rows` are those that `rows_of` found; they are read here unless given.
+        """
+        known = self.rows_of(pulls) if rows is None else rows
+        if len(pulls) == 1:
+            return self._score_one(pulls[0].repository, list(pulls), known, now, explained)
+        found: dict[int, Scored] = {}
+        places: dict[str, list[int]] = {}
+        for place, pull in enumerate(pulls):
+            places.setdefault(pull.repository, []).append(place)
+        for repository, own in places.items():
+            chosen = [pulls[place] for place in own]
+            scored = self._score_one(repository, chosen, known, now, explained)
+            found.update(zip(own, scored, strict=True))
+        return [found[place] for place in range(len(pulls))]
+
+    def rows_of(self, pulls: Iterable[Pull]) -> Rows:
+        """The lake's rows of those that are merged, where it has them. Raises LakeError."""
+        wanted: dict[str, set[int]] = {}
+        for pull in pulls:
+            if pull.merged_at:
+                wanted.setdefault(pull.repository, set()).add(pull.number)
+        if not wanted or not self._lake.exists():
+            return {}
+        return {
+            (repository, number): row
+            for repository, numbers in wanted.items()
+            for number, row in self._rows(repository, numbers)
+        }
+
+    def _score_one(
+        self, repository: str, pulls: list[Pull], rows: Rows, now: datetime, explained: bool
+    ) -> list[Scored]:
+        values = bytearray()
+        bases: list[Basis] = []
+        for pull in pulls:
+            row = rows.get((repository, pull.number)) if pull.merged_at else None
+            if row is None:
+                live, basis = self._live(pull, now)
+                values += ROW.pack(*live)
+            else:
+                values += row.tobytes()
+                basis = "row"
+            bases.append(basis)
+        matrix = np.frombuffer(values, np.float32).reshape(len(pulls), len(NAMES))
+        said = [*map(text_of, pulls)]
+        scores = self.bundle.score(matrix, repository, points=self.points, said=said)
+        why: list[Explanation | None] = [None] * len(pulls)
+        if explained:
+            own = None if scores.risk is None else (scores.risk, scores.novelty_error)
+            why = list(explain(self.bundle, matrix, repository, points=self.points, known=own))
+        numbers = _answers(self.bundle, scores, repository)
+        work = _work(self.bundle, scores, said)
+        return [
+            _scored(pull, answer, work=kind, basis=basis, now=now, why=reason)
+            for pull, answer, kind, basis, reason in zip(
+                pulls, numbers, work, bases, why, strict=True
+            )
+        ]
+
+    def _live(self, pull: Pull, now: datetime) -> tuple[list[float], Basis]:
+        history = self.histories.get(pull.repository).history
+        moment = _moment(pull, now)
+        if history is None:
+            return RepositoryHistory(pull.repository).features(pull, as_of=moment), "no history"
+        late = history.as_of is not None and pull.event_at is not None and moment <= history.as_of
+        return history.features(pull, as_of=moment), "later history" if late else "history"
+
+    def _rows(self, repository: str, wanted: set[int]) -> Iterable[tuple[int, NDArray[np.float32]]]:
+        import pyarrow as pa
+
+        table = self._lake.table(["number", *NAMES], repository=repository, numbers=wanted)
+        matrix = np.stack([table[name].to_numpy() for name in NAMES], axis=1, dtype=np.float32)
+        found = list(zip(table["number"].to_pylist(), matrix, strict=True))
+        del table
+        pa.default_memory_pool().release_unused()  # a whole repository was read for a few rows
+        return found
+
+
+_Answer: TypeAlias = tuple[float | None, Band | None, float | None, float, float]
+
+
+def _answers(bundle: Bundle, scores: Scores, repository: str) -> Iterator[_Answer]:
+    """Risk, band, percentile, novelty and its error of each pull, as Python's own numbers."""
+    count = len(scores.novelty)
+    risk: Sequence[float | None] = [None] * count
+    percentile: Sequence[float | None] = risk
+    if scores.risk is not None:
+        risk = scores.risk.tolist()
+        percentile = bundle.metadata.risk.percentile(scores.risk, repository).tolist()
+    bands = scores.bands or [None] * count
+    novelty = scores.novelty.tolist(), scores.novelty_error.tolist()
+    return zip(risk, bands, percentile, *novelty, strict=True)
+
+
+_Work: TypeAlias = tuple[Category | None, str | None]
+
+
+def _work(bundle: Bundle, scores: Scores, said: Sequence[PullText]) -> list[_Work]:
+    """Category and pattern of each pull."""
+    metadata = bundle.metadata
+    categories: Sequence[Category | None] = [None] * len(said)
+    patterns: Sequence[str | None] = [None] * len(said)
+    if scores.category is not None:
+        categories = answers(metadata.categories, scores.category, said)
+    if metadata.patterns is not None:
+        each = metadata.patterns.each
+        patterns = [each[place].name for place in metadata.patterns.of(scores.code).tolist()]
+    return list(zip(categories, patterns, strict=True))
+
+
+def _scored(
+    pull: Pull,
+    answer: _Answer,
+    *,
+    work: _Work,
+    basis: Basis,
+    now: datetime,
+    why: Explanation | None,
+) -> Scored:
+    risk, band, percentile, novelty, error = answer
+    return Scored(
+        repository=pull.repository,
+        number=pull.number,
+        title=pull.title,
+        author=pull.author,
+        state=_state(pull),
+        url=f"https://github.com/{pull.repository}/pull/{pull.number}",
+        updated_at=pull.updated_at,
+        as_of=_moment(pull, now),
+        basis=basis,
+        risk=risk,
+        band=band,
+        percentile=percentile,
+        novelty=novelty,
+        novelty_error=error,
+        category=work[0],
+        pattern=work[1],
+        explanation=why,
+    )
+
+
+def _state(pull: Pull) -> State:
+    if pull.merged_at is not None:
+        return "merged"
+    return "open" if pull.closed_at is None else "closed"
+
+
+def _moment(pull: Pull, now: datetime) -> datetime:
+    return pull.event_at or now

@@ -1,0 +1,1 @@
+"""From settings to adapters: the only place that composes."""

@@ -1,0 +1,125 @@
+"""From settings to the scoring service: composed anew in every worker process."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pullrisk.errors import SettingsError
+from pullrisk.settings import Settings
+from pullrisk.wiring.adapters import open_lake, open_store, operating_points
+from pullrisk.wiring.provision import filled, provide
+from pullrisk.wiring.served_models import load_model
+
+if TYPE_CHECKING:
+    from pullrisk.pulls.store import PullStore
+    from pullrisk.secrets import Secrets, Snapshot
+    from pullrisk.serve.app import App
+    from pullrisk.serve.server import Worker
+    from pullrisk.serve.service import Service
+
+STAGE: Final = "model-serving"
+_LAKE: Final = frozenset(
+    ("do_spaces_endpoint", "do_spaces_bucket", "do_spaces_key", "do_spaces_secret")
+)
+
+
+class Current:
+    """The settings as the secrets are now: rotated ones take their place without a restart."""
+
+    def __init__(self, settings: Settings, secrets: "Secrets | None") -> None:
+        self.settings, self.secrets = settings, secrets
+
+    def keys(self) -> tuple[str, ...]:
+        """The API keys that Vault or the settings hold."""
+        return key_values(self.settings, self.secrets)
+
+    def follow(self, service: "Service") -> None:
+        """Hand each rotated secret to what uses it, from the secrets' own thread."""
+        if self.secrets is None:
+            return
+
+        def changed(names: frozenset[str], now: "Snapshot") -> None:
+            self.settings = filled(self.settings, now.values)
+            service.log.info("secrets rotated", names=sorted(names))
+            if "api_keys" in names:
+                service.parts.keys.refresh()
+            if "mongo_uri" in names:
+                service.replace(store=_store(self.settings))
+            if names & _LAKE:
+                service.replace(lake=open_lake(self.settings))
+
+        self.secrets.on_change(changed)
+
+
+def make_worker(settings: Settings, shared: Path) -> "Worker":
+    """What granian runs in one process; `shared` is a folder of all workers."""
+    from pullrisk.serve.server import Worker
+
+    return Worker(make_app(settings, shared))
+
+
+def make_app(settings: Settings, shared: Path) -> "App":
+    """The application of one worker, with its own login at Vault where there is one."""
+    from pullrisk.serve.app import App
+    from pullrisk.serve.keys import Keys
+    from pullrisk.serve.lastgood import LastGood
+    from pullrisk.serve.logs import logger, stdout_buffer
+    from pullrisk.serve.parts import Parts
+    from pullrisk.serve.server import metrics_of
+    from pullrisk.serve.service import Service
+    from pullrisk.serve.tracing import tracing
+
+    settings, secrets = provide(settings, STAGE)
+    current, options = Current(settings, secrets), settings.serve
+    parts = Parts(
+        lake=open_lake(settings),
+        store=_store(settings),
+        load_model=lambda: load_model(current.settings),
+        keys=Keys(file=options.keys_file, source=current.keys),
+        points=operating_points(settings),
+        secrets=secrets,
+        last_good=LastGood(shared),
+        tracing=tracing(os.environ),
+        admin=None if options.admin_keys_file is None else Keys(file=options.admin_keys_file),
+    )
+    service = Service(options, parts, metrics=metrics_of(options), log=logger(stdout_buffer()))
+    current.follow(service)
+    return App(service, allow_open=options.loopback, buckets=shared / "rates")
+
+
+def has_served(shared: Path) -> bool:
+    """Whether a worker of this folder ever had a model to answer with."""
+    from pullrisk.serve.lastgood import NAME
+
+    return (shared / NAME).exists()
+
+
+def key_values(settings: Settings, secrets: "Secrets | None") -> tuple[str, ...]:
+    """The API keys that Vault or the settings hold now."""
+    from pullrisk.secrets.names import split_values
+
+    found = settings.api_keys if secrets is None else secrets.find("api_keys")
+    return () if found is None else split_values(found)
+
+
+def refuse_open(settings: Settings) -> None:
+    """SettingsError where other machines could connect and nobody needs a key."""
+    options = settings.serve
+    if options.loopback or options.keys_file is not None:
+        return
+    settings, secrets = provide(settings, STAGE)
+    try:
+        if key_values(settings, secrets):
+            return
+    finally:
+        if secrets is not None:
+            secrets.close()
+    raise SettingsError(
+        f"serve.host is {options.host} and no API key is set: anybody could ask",
+        hint="set PULLRISK_API_KEYS or PULLRISK_SERVE__KEYS_FILE, or listen at 127.0.0.1",
+    )
+
+
+def _store(settings: Settings) -> "PullStore":
+    """The pull store, which gives up before a client does."""
+    return open_store(settings, patience=settings.serve.reach)

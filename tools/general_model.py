@@ -1,0 +1,186 @@
+"""Makes the general model that comes with the package: `make general-model`.
+
+    python tools/general_model.py --data FOLDER [--output FOLDER] [--home FOLDER]
+
+FOLDER holds *.jsonl.gz files of REST objects. They go through the ordinary stages: fetch,
+preprocess, train. The model that ships has learnt from all of it; how good that recipe is was
+measured twice with models that had not: on the last quarter of each repository's time, and on
+repositories that the model never saw.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pullrisk import atomic
+from pullrisk.cli.bars import progress as progress_display
+from pullrisk.cli.tables import print_evaluation
+from pullrisk.errors import InputError, ModelError, PullriskError
+from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
+from pullrisk.fetch.files import fetch_files
+from pullrisk.lake import Lake
+from pullrisk.model.bundle import Bundle
+from pullrisk.model.general import CARD_FILE, MODEL_FILE
+from pullrisk.preprocess import preprocess
+from pullrisk.progress import Progress
+from pullrisk.pulls.sqlite import SqliteStore
+from pullrisk.train.dataset import Dataset
+from pullrisk.train.evaluate import Options
+from pullrisk.train.lineage import lineage
+from pullrisk.train.pipeline import evaluate_bundle
+from pullrisk.train.report import Evaluation
+from pullrisk.train.training import TrainSettings, train
+
+LARGEST: Final = 2_000_000
+"""Bytes that the model and its JSON may have together."""
+COMMAND: Final = "make general-model"
+FOLDS: Final = 3
+"""Each repository is unseen in one of as many rounds."""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """One file that the model learnt from."""
+
+    name: str
+    sha256: str
+
+
+class Unseen(msgspec.Struct, frozen=True):
+    """Figures of a model on repositories that were left out of its training."""
+
+    repositories: list[str]
+    evaluation: Evaluation
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """Beside general.onnx: how it was made, and how good the same recipe is on unseen pulls."""
+
+    command: str = COMMAND
+    sha256: str
+    bytes: int
+    pulls: int
+    examples: int
+    positives: int
+    repositories: list[str]
+    lineage: dict[str, str]
+    data: list[Source]
+    evaluation: Evaluation
+    unseen: list[Unseen]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the model, and say where it is and how good."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of *.jsonl.gz files")
+    parser.add_argument(
+        "--output", type=Path, default=Path(__file__).parents[1] / "src" / "pullrisk" / "model"
+    )
+    parser.add_argument("--home", type=Path, help="keep store and lake here, and reuse them")
+    options = parser.parse_args(arguments)
+    display = progress_display(quiet=False)
+    try:
+        with tempfile.TemporaryDirectory(prefix="pullrisk-general-") as folder:
+            home = options.home or Path(folder)
+            bundle, card = make(options.data, home, progress=display)
+            write(bundle, card, options.output)
+    except PullriskError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    _print(card, options.output)
+    return 0
+
+
+def make(data: Path, home: Path, *, progress: Progress) -> tuple[Bundle, Card]:
+    """The model and its card, from the files in `data`; store and lake lie in `home`.
+
+    Raises InputError where there is no file, and what the stages raise.
+    """
+    paths = sorted(data.glob("*.jsonl.gz"))
+    if not paths:
+        raise InputError(f"no *.jsonl.gz in {data}", hint="name their folder with --data")
+    home.mkdir(parents=True, exist_ok=True)
+    lake = Lake(home / "lake")
+    with SqliteStore(home / "pulls.sqlite") as store:
+        fetch_files(paths, store, progress=progress)
+        preprocess(store, lake, workers=os.cpu_count() or 1, progress=progress)
+        table = lake.table()
+        judged = _train(table, test=TrainSettings().test, progress=progress)
+        evaluation = evaluate_bundle(judged, table, read=store.events, progress=progress)
+    bundle = _train(table, test=0.0, lake_version=str(lake.version), progress=progress)
+    facts, dataset = bundle.metadata.facts, Dataset.from_table(table, NAMES)
+    card = Card(
+        sha256=sha256(bundle.data).hexdigest(),
+        bytes=len(bundle.data),
+        pulls=table.num_rows,
+        examples=facts.examples,
+        positives=facts.positives,
+        repositories=sorted(facts.trained_until),
+        lineage=lineage(dataset, {"version": str(lake.version)}, target=TrainSettings().target),
+        data=[Source(path.name, sha256(path.read_bytes()).hexdigest()) for path in paths],
+        evaluation=evaluation,
+        unseen=list(_on_unseen_repositories(table, progress=progress)),
+    )
+    return bundle, card
+
+
+def write(bundle: Bundle, card: Card, folder: Path) -> None:
+    """Put both files in place. Raises ModelError where they are larger than LARGEST together."""
+    text = msgspec.json.format(msgspec.json.encode(card), indent=1) + b"\n"
+    size = len(text) + len(bundle.data)
+    if size > LARGEST:
+        raise ModelError(
+            f"the general model has {size:,} bytes with its JSON, at most {LARGEST:,} may ship",
+            hint="a smaller network, or shorter metadata",
+        )
+    atomic.replace(folder / MODEL_FILE, bundle.data)
+    atomic.replace(folder / CARD_FILE, text)
+
+
+def _train(
+    table: pa.Table, *, test: float, lake_version: str | None = None, progress: Progress
+) -> Bundle:
+    """The ordinary training; `test` is the share of each repository's time that it leaves out."""
+    return train(
+        Dataset.from_table(table, NAMES),
+        FEATURES,
+        TrainSettings(test=test),
+        schema_hash=SCHEMA_HASH,
+        dataset_version=lake_version,
+        progress=progress,
+    ).bundle
+
+
+def _on_unseen_repositories(table: pa.Table, *, progress: Progress) -> Iterator[Unseen]:
+    """Train on two thirds of the repositories and judge on the others, each once."""
+    names = sorted(pc.unique(table["repository"]).to_pylist())
+    if len(names) < FOLDS:
+        return
+    for fold in range(FOLDS):
+        left_out = names[fold::FOLDS]
+        outside = pc.is_in(table["repository"], value_set=pa.array(left_out, pa.string()))
+        bundle = _train(table.filter(pc.invert(outside)), test=0.0, progress=progress)
+        judged = evaluate_bundle(
+            bundle, table.filter(outside), options=Options(baselines=False), progress=progress
+        )
+        yield Unseen(left_out, judged)
+
+
+def _print(card: Card, folder: Path) -> None:
+    print_evaluation(card.evaluation)
+    for one in card.unseen:
+        print(f"\nnever seen: {', '.join(one.repositories)}")
+        print_evaluation(one.evaluation)
+    print(f"\n{card.bytes:,} bytes, learnt from {card.pulls:,} pull requests: {folder}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
