@@ -90,7 +90,7 @@ def fetch(session: Session, request: "Request", *, as_json: bool) -> None:
         session.store,
         access=access,
         progress=session.progress,
-        rotating=session.following(github_access),
+        rotating=session.rotating(github_access),
     )
     if as_json:
         print_json(report)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pullrisk.errors import SettingsError
 from pullrisk.settings import Settings
 from pullrisk.wiring.adapters import open_lake, open_store, operating_points
-from pullrisk.wiring.provision import filled, provide
+from pullrisk.wiring.provision import provide, with_secrets
 from pullrisk.wiring.served_models import load_model
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Current:
             return
 
         def changed(names: frozenset[str], now: "Snapshot") -> None:
-            self.settings = filled(self.settings, now.values)
+            self.settings = with_secrets(self.settings, now.values)
             service.log.info("secrets rotated", names=sorted(names))
             if "api_keys" in names:
                 service.parts.keys.refresh()
