@@ -11,8 +11,7 @@ from pullrisk.cli.session import Session
 from pullrisk.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
-    from pullrisk.fetch.github.report import GitHubReport
-    from pullrisk.fetch.github.rounds import Request
+    from pullrisk.fetch.github.fetch import GitHubReport, Request
 
 Organisation: TypeAlias = Annotated[
     str | None,
@@ -56,7 +55,7 @@ def request(
 ) -> "Request":
     """What to fetch. Raises MissingExtraError."""
     try:
-        from pullrisk.fetch.github.rounds import Request
+        from pullrisk.fetch.github.fetch import Request
     except ImportError as error:
         raise MissingExtraError.of(error.name or "httpx", "github") from None
     return Request(
