@@ -5,21 +5,21 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import kubernetes_validate
 import pytest
 
 pytest.importorskip("pyspark", reason="the extra spark is not installed")
 
+from pullrisk.infrastructure import SparkSettings
 from pullrisk.pulls.record import parse_rest
 from support.deploy import network, security
 from support.deploy.manifests import Object, Pod, of_kind, pods, render_with
 from support.deploy.pods_api import PodsApi
-from support.deploy.program import read_settings, settings_text
+from support.deploy.program import settings_of
 from support.deploy.references import executors
 from support.deploy.schema import OLDEST
 from support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed
@@ -35,10 +35,13 @@ def component() -> list[Object]:
     return render_with("spark-executors")
 
 
-def settings_of(objects: list[Object]) -> Any:
-    """The driver's settings, as TOML says them."""
-    driver = next(pod for pod in pods(objects) if pod.where == "CronJob/spark-preprocess")
-    return tomllib.loads(settings_text(driver, objects) or "")
+def driver_of(objects: list[Object]) -> Pod:
+    return next(pod for pod in pods(objects) if pod.where == "CronJob/spark-preprocess")
+
+
+def spark_of(objects: list[Object]) -> SparkSettings:
+    """The driver's settings, from its variables and its file."""
+    return settings_of(driver_of(objects), objects).spark
 
 
 class Run(NamedTuple):
@@ -95,7 +98,7 @@ def ran(
 
 def here(component: list[Object], folder: Path, url: str) -> str:
     """The component's own settings, with this machine's addresses and a smaller executor."""
-    spark = settings_of(component)["spark"]
+    spark = spark_of(component).model_dump(exclude_none=True)
     conf = spark.pop("conf") | {
         "spark.kubernetes.executor.podTemplateFile": str(folder / "executor.json"),
         "spark.kubernetes.authenticate.oauthTokenFile": str(folder / "token"),
@@ -118,8 +121,7 @@ def here(component: list[Object], folder: Path, url: str) -> str:
 
 
 def test_the_driver_s_image_is_that_of_its_executors(component: list[Object]) -> None:
-    driver = next(pod for pod in pods(component) if pod.where == "CronJob/spark-preprocess")
-    assert settings_of(component)["spark"]["image"] == driver.containers[0]["image"]
+    assert spark_of(component).image == driver_of(component).containers[0]["image"]
 
 
 def test_executors_replay_what_the_driver_commits(ran: Run) -> None:
@@ -158,7 +160,7 @@ def test_an_executor_has_no_account_s_rights_and_no_credential_of_a_stage(
         assert made["metadata"]["labels"].items() >= EXECUTOR.items()
         assert SECRET_KEY not in json.dumps(made)
         assert "mongodb://" not in json.dumps(made)
-        assert made["spec"]["containers"][0]["image"] == settings_of(component)["spark"]["image"]
+        assert made["spec"]["containers"][0]["image"] == spark_of(component).image
         assert made["spec"]["containers"][0]["args"] == ["executor"]
     bound = [
         subject["name"] for one in of_kind(component, "RoleBinding") for subject in one["subjects"]
@@ -171,7 +173,7 @@ def test_executors_reach_their_driver_the_store_and_the_bucket_and_nothing_else(
 ) -> None:
     policies = of_kind(component, "NetworkPolicy")
     inside = {"kubernetes.io/metadata.name": "pullrisk"}
-    conf = settings_of(component)["spark"]["conf"]
+    conf = spark_of(component).conf
     own = {"app.kubernetes.io/name": "spark-preprocess"}
     driver = [
         network.Place("the driver", int(conf[name]), inside, own)
@@ -185,17 +187,19 @@ def test_executors_reach_their_driver_the_store_and_the_bucket_and_nothing_else(
     assert not network.reaches(policies, {"app.kubernetes.io/name": "model-serving"}, driver[0])
 
 
-def test_the_driver_s_name_and_ports_are_those_of_its_service(component: list[Object]) -> None:
-    spark = settings_of(component)["spark"]
-    service = next(
-        one for one in of_kind(component, "Service") if one["spec"].get("clusterIP") == "None"
-    )
-    assert spark["driver_host"].split(".")[:2] == [service["metadata"]["name"], "pullrisk"]
-    ports = {port["port"] for port in service["spec"]["ports"]}
-    assert ports == {
-        int(spark["conf"]["spark.driver.port"]),
-        int(spark["conf"]["spark.blockManager.port"]),
+def test_executors_are_told_the_address_of_their_own_driver_s_pod(component: list[Object]) -> None:
+    (container,) = driver_of(component).containers
+    (host,) = [one for one in container["env"] if one["name"] == "PULLRISK_SPARK__DRIVER_HOST"]
+    assert host["valueFrom"]["fieldRef"]["fieldPath"] == "status.podIP"
+    conf = spark_of(component).conf
+    assert {port["containerPort"] for port in container["ports"]} == {
+        int(conf["spark.driver.port"]),
+        int(conf["spark.blockManager.port"]),
     }
+    assert [one["metadata"]["name"] for one in of_kind(component, "Service")] == [
+        "model-serving",
+        "model-serving-preview",
+    ]
 
 
 def test_the_token_of_the_api_outlives_the_longest_run(component: list[Object]) -> None:
@@ -215,6 +219,5 @@ def test_the_token_of_the_api_outlives_the_longest_run(component: list[Object]) 
 
 
 def test_the_settings_ask_for_encrypted_messages(component: list[Object]) -> None:
-    driver = next(pod for pod in pods(component) if pod.where == "CronJob/spark-preprocess")
-    conf = read_settings(settings_text(driver, component) or "").spark.conf
+    conf = spark_of(component).conf
     assert conf["spark.authenticate"] == conf["spark.network.crypto.enabled"] == "true"

@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from pullrisk.errors import InputError
-from pullrisk.fetch import git
-from pullrisk.fetch.git import fetch_git
+from pullrisk.fetch.git.fetch import fetch_git
 from pullrisk.fetch.report import FetchReport
 from pullrisk.fetch.salt import pseudonym
 from pullrisk.progress import Silent
@@ -28,13 +27,13 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 DRIVER = """
 import sys
 from pathlib import Path
-from pullrisk.fetch import git
+from pullrisk.fetch.git import fetch
 from pullrisk.progress import Silent
 from pullrisk.pulls.sqlite import SqliteStore
-git.BATCH_COMMITS = 50
+fetch.BATCH_COMMITS = 50
 print("started", flush=True)
 with SqliteStore(Path(sys.argv[1])) as store:
-    git.fetch_git(Path(sys.argv[2]), store, salt=b"s" * 32, progress=Silent())
+    fetch.fetch_git(Path(sys.argv[2]), store, salt=b"s" * 32, progress=Silent())
 """
 
 
@@ -382,7 +381,7 @@ def test_the_name_comes_from_origin_or_must_be_given(tmp_path: Path, store: Sqli
 def test_a_damaged_repository_keeps_what_was_read_and_goes_on_when_mended(
     repo: Repo, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(git, "BATCH_COMMITS", 1)
+    monkeypatch.setattr("pullrisk.fetch.git.fetch.BATCH_COMMITS", 1)
     for number in range(1, 5):
         repo.commit(f"Change (#{number})", b__py=f"{number}\n")
     tree = repo.git("rev-parse", "HEAD~1^{tree}")

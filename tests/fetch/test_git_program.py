@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pullrisk.errors import InputError
-from pullrisk.fetch.git_program import Git
+from pullrisk.fetch.git.program import Git
 
 
 @pytest.fixture

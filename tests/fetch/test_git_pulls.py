@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pullrisk.fetch.git_log import Commit
-from pullrisk.fetch.git_pulls import Merge, pull_of, recognise
+from pullrisk.fetch.git.log import Commit
+from pullrisk.fetch.git.pulls import Merge, pull_of, recognise
 from pullrisk.pulls.record import ChangedFile
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)

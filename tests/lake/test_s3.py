@@ -136,7 +136,7 @@ def test_a_run_outlives_a_server_that_is_away_for_twenty_seconds(
         restart = threading.Timer(OUTAGE, server.start)
 
         def stop() -> None:
-            server.stop()
+            server.kill()
             restart.start()
 
         with filled(tmp_path / "pulls.sqlite", 2, 40) as store:

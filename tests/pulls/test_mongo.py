@@ -18,9 +18,8 @@ from pymongo.collection import Collection
 
 from pullrisk.errors import SettingsError, StoreError
 from pullrisk.pulls.mongo import MongoStore
-from pullrisk.pulls.mongo_database import Database
+from pullrisk.pulls.mongo_database import Database, replace
 from pullrisk.pulls.mongo_documents import SCHEMA, to_document
-from pullrisk.pulls.mongo_writes import replace
 from pullrisk.pulls.record import ChangedFile, Pull
 from pullrisk.pulls.store import Written
 from support.mongo import MongoStandIn
@@ -238,7 +237,10 @@ def test_a_pickled_store_opens_the_same_database_and_shows_no_password(store: Mo
 # --- what the server says -----------------------------------------------------------------------
 
 
-@pytest.mark.skipif("PULLRISK_TEST_MONGO_URI" not in os.environ, reason="the stand-in has no plans")
+@pytest.mark.skipif(
+    "PULLRISK_TEST_MONGO_URI" not in os.environ,
+    reason="the stand-in explains no query: PULLRISK_TEST_MONGO_URI=...",
+)
 def test_fingerprints_and_summaries_read_no_document(
     store: MongoStore, collections: dict[str, Documents]
 ) -> None:

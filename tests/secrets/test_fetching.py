@@ -22,7 +22,8 @@ from pullrisk.pulls.mongo import MongoStore
 from support.bao import Bao
 from support.mongo import MongoStandIn
 from support.mongo_gate import gate
-from support.vault import MARK, install, put, until
+from support.processes import until
+from support.vault import MARK, install, put
 
 KEDRO = "kedro-org/kedro"
 STAGE = "data-fetch"

@@ -35,11 +35,11 @@ Run = Callable[..., Watched]
 @pytest.fixture(scope="module")
 def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a MongoDB that lets in only the marked user with the marked password."""
-    server = MongoStandIn(tmp_path_factory.mktemp("mongo"))
-    server.start()
-    with gate(server.port, user="fetcher", password=f"password-{MARK}") as port:
+    with (
+        MongoStandIn(tmp_path_factory.mktemp("mongo")) as server,
+        gate(server.port, user="fetcher", password=f"password-{MARK}") as port,
+    ):
         yield port
-    server.kill()
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pullrisk.secrets.port import Snapshot, several
+from pullrisk.secrets import Snapshot
+from pullrisk.secrets.names import split_values
 from pullrisk.secrets.vault import VaultSecrets
 from support.bao import Bao
 from support.kubernetes_api import ServiceAccounts, TokenReviews
-from support.vault import install, marked, put, role, until
+from support.processes import until
+from support.vault import install, marked, put, role
 
 Opened = Callable[..., VaultSecrets]
 STAGE = "data-fetch"
@@ -263,7 +265,7 @@ def test_fifty_rotations_of_values_and_token_under_readers_fail_no_read(
             try:
                 now = secrets.snapshot().values
                 generation = int(now["mongo_uri"].get_secret_value().split(":")[2].split("@")[0])
-                assert several(now["api_keys"])[0] == f"key-{generation}", "of one moment"
+                assert split_values(now["api_keys"])[0] == f"key-{generation}", "of one moment"
                 assert generation >= last, "never an older value again"
                 assert secrets.get("api_keys").get_secret_value()
                 last = generation

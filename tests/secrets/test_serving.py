@@ -16,9 +16,10 @@ pytest.importorskip("nx_27017", reason="nx-27017 is not installed")
 pytest.importorskip("mlflow", reason="the extra train is not installed")
 
 from support.bao import Bao
+from support.processes import until
 from support.production import Production, production, register
 from support.serving import ROOT, Served, opened, served
-from support.vault import MARK, install, until
+from support.vault import MARK, install
 
 ROTATIONS = int(os.environ.get("PULLRISK_TEST_ROTATIONS", "3"))
 """How often everything is rotated under load; `make drill-secrets` does it 50 times."""
@@ -133,7 +134,7 @@ def test_each_server_may_go_and_come_back(
         assert history()["stale"] is False
         assert asking.get("/v1/pulls").json()["stale"] is False
 
-        servers.spaces.stop()
+        servers.spaces.kill()
         until(lambda: history()["stale"] is True)
         unknown = opened()
         unknown["base"]["repo"]["full_name"] = "some/where"
@@ -151,7 +152,7 @@ def test_each_server_may_go_and_come_back(
         servers.mongo.start()
         until(lambda: asking.get("/v1/pulls").json()["stale"] is False, seconds=30)
 
-        servers.mlflow.stop()
+        servers.mlflow.kill()
         service.process.send_signal(signal.SIGHUP)
         service.until("model refused")
         assert history()["stale"] is False

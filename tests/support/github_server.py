@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from support.processes import mortal
+
 TESTS = Path(__file__).parents[1]
 
 DRIVER = """
@@ -17,7 +19,7 @@ from pathlib import Path
 from pullrisk.errors import PullriskError
 from pullrisk.fetch.github.access import Access
 from pullrisk.fetch.github.fetch import fetch_github
-from pullrisk.fetch.github.rounds import Request
+from pullrisk.fetch.github.fetch import Request
 from pullrisk.progress import Silent
 from pullrisk.pulls.sqlite import SqliteStore
 import stamina.instrumentation
@@ -39,7 +41,7 @@ class GitHubServer:
     def __init__(self, *options: str) -> None:
         environment = {**os.environ, "PYTHONPATH": str(TESTS)}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "fake_github", *options],
+            mortal([sys.executable, "-m", "fake_github", *options]),
             env=environment,
             stdout=subprocess.PIPE,
             text=True,
@@ -72,7 +74,7 @@ class GitHubServer:
     def fetch(self, store: Path, *names: str, pace: float = 0.01) -> "subprocess.Popen[str]":
         """Start a fetch into the store; its first line of output says that it runs."""
         return subprocess.Popen(
-            [sys.executable, "-c", DRIVER, self.url, str(store), str(pace), *names],
+            mortal([sys.executable, "-c", DRIVER, self.url, store, str(pace), *names]),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

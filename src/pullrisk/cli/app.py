@@ -30,7 +30,6 @@ COMMANDS: Final = {
     "store": "Count what a pull store holds, or copy it into another.",
     "doctor": "Say what is configured, reachable, fresh, and broken.",
     "secrets": "Say what a stage can and cannot read, never a value.",
-    "vault": "Bring a Vault to the policies and roles in vault/, load secrets.",
     "lake": "List the lake's runs, or delete what nothing refers to.",
     "completion": "Print the shell's completion script.",
 }

@@ -27,6 +27,8 @@ _INSTALL: Final = (
 )
 _LOOPBACK: Final = "127.0.0.1"
 _CONNECT_SECONDS: Final = 5
+_POD_PREFIX: Final = 47
+"""The longest `podNamePrefix` that Spark takes: executors' names have to fit behind it."""
 _LOGGING: Final = Path(__file__).with_name("log4j2.properties")
 
 
@@ -93,10 +95,23 @@ class SparkOptions(msgspec.Struct, frozen=True, kw_only=True):
             "spark.kubernetes.container.image": self.image,
             "spark.kubernetes.namespace": self.namespace,
             "spark.kubernetes.authenticate.driver.serviceAccountName": self.service_account,
-            "spark.kubernetes.driver.pod.name": _own_pod() if self.kubernetes else None,
+            **(self._on_kubernetes() if self.kubernetes else {}),
         }
         given = {name: str(value) for name, value in known.items() if value is not None}
         return {**SPARK_REDACTION, **given, **self.conf}
+
+    def _on_kubernetes(self) -> dict[str, object]:
+        """Names after this process' own pod, so that two drivers never meet.
+
+        Executors connect to `driver_host`: unless told otherwise PySpark's tell them the address
+        that the driver binds, which may be 0.0.0.0.
+        """
+        pod = _own_pod()
+        return {
+            "spark.kubernetes.driver.pod.name": pod,
+            "spark.kubernetes.executor.podNamePrefix": pod and pod[-_POD_PREFIX:].lstrip("-"),
+            "spark.kubernetes.executor.useDriverPodIP": "false",
+        }
 
     @property
     def _master(self) -> str:

@@ -23,12 +23,17 @@ try:
 except ImportError as error:
     raise MissingExtraError.of(error.name or "pymongo", "mongo") from error
 
-from pullrisk.pulls.moments import moment
-from pullrisk.pulls.mongo_database import BY_EVENT, HAPPENED, Database, Rotating
+from pullrisk.pulls.mongo_database import (
+    BY_EVENT,
+    HAPPENED,
+    Database,
+    Rotating,
+    batches,
+    write,
+)
 from pullrisk.pulls.mongo_documents import Document, key, to_pull
-from pullrisk.pulls.mongo_writes import batches, write
 from pullrisk.pulls.record import Pull
-from pullrisk.pulls.store import RepositorySummary, Written
+from pullrisk.pulls.store import RepositorySummary, Written, moment
 
 BATCH: Final = 1_000
 """Pulls in one answer of a reading."""

@@ -28,8 +28,8 @@ from bson import Int64
 from bson.codec_options import CodecOptions
 
 from pullrisk.pulls import record
-from pullrisk.pulls.moments import microseconds
 from pullrisk.pulls.record import ChangedFile, Pull, Review
+from pullrisk.pulls.store import microseconds
 
 Document: TypeAlias = dict[str, Any]
 

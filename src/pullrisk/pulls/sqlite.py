@@ -13,10 +13,9 @@ import msgspec
 
 from pullrisk.errors import StoreError
 from pullrisk.pulls import record
-from pullrisk.pulls.moments import microseconds, moment
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite_file import explained, open_reader, open_writer
-from pullrisk.pulls.store import RepositorySummary, Written
+from pullrisk.pulls.store import RepositorySummary, Written, microseconds, moment
 
 _UPSERT: Final = """
 INSERT INTO pulls (repository, number, updated_at, event_at, state, files, fingerprint, payload)

@@ -5,13 +5,16 @@ passes tests/contract/test_pull_store.py.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 import msgspec
 
 from pullrisk.pulls.record import Pull
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -110,3 +113,13 @@ class PullStore(Protocol):
 
     def close(self) -> None:
         """Release what the store holds; safe to call twice."""
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds from 1970 to the moment, negative before: exact, and the same in all stores."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(microseconds: int) -> datetime:
+    """The moment this many microseconds after 1970, in UTC; the inverse of `microseconds`."""
+    return _EPOCH + timedelta(microseconds=microseconds)

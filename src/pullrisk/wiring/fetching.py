@@ -9,7 +9,7 @@ from pullrisk.errors import MissingExtraError
 from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
-    from pullrisk.fetch.github.report import GitHubReport
+    from pullrisk.fetch.github.fetch import GitHubReport
     from pullrisk.fetch.report import FetchReport
 
 
@@ -30,8 +30,8 @@ def fetch_github(
     from pullrisk.wiring.adapters import github_access
 
     try:
+        from pullrisk.fetch.github.fetch import Request
         from pullrisk.fetch.github.fetch import fetch_github as fetch
-        from pullrisk.fetch.github.rounds import Request
     except ImportError as error:
         raise MissingExtraError.of(error.name or "httpx", "github") from None
     request = Request(
@@ -46,7 +46,7 @@ def fetch_github(
         session.store,
         access=github_access(session.settings),
         progress=session.progress,
-        rotating=session.following(github_access),
+        rotating=session.rotating(github_access),
     )
 
 
@@ -74,7 +74,7 @@ def fetch_git(
     since: datetime | None = None,
 ) -> "FetchReport":
     """Read the merges of a clone; e-mail addresses are hashed with the salt of the home folder."""
-    from pullrisk.fetch.git import fetch_git as fetch
+    from pullrisk.fetch.git.fetch import fetch_git as fetch
     from pullrisk.fetch.salt import read_salt
 
     return fetch(

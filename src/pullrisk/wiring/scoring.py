@@ -82,7 +82,7 @@ def score_clone(
 
 def _fold(session: Session, clone: Clone, store: "PullStore", lake: "Lake") -> str:
     """Fetch and preprocess the clone; the repository's name."""
-    from pullrisk.fetch.git import fetch_git
+    from pullrisk.fetch.git.fetch import fetch_git
     from pullrisk.preprocess import preprocess
 
     name = clone.repository or _name(clone.path)
@@ -105,7 +105,7 @@ def _fold(session: Session, clone: Clone, store: "PullStore", lake: "Lake") -> s
 
 def _name(path: Path) -> str:
     """The name that origin has on GitHub, or else one made of the folder's."""
-    from pullrisk.fetch.git_program import Git
+    from pullrisk.fetch.git.program import Git
 
     path = path.expanduser()
     return Git(path).github_name() or f"local/{path.resolve().name.replace(' ', '-')}"

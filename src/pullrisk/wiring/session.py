@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pullrisk.lake import Lake
     from pullrisk.pulls.store import PullStore
     from pullrisk.secrets import Secrets
-    from pullrisk.wiring.provision import Following
+    from pullrisk.wiring.provision import RotatingValue
 
 T = TypeVar("T")
 
@@ -67,20 +67,20 @@ class Session:
         if self.secrets is not None:
             self.secrets.close()
 
-    def following(self, make: Callable[[Settings], T]) -> "Following[T] | None":
-        """What `make` makes of the settings, made anew when secrets rotate; None without Vault."""
+    def rotating(self, make: Callable[[Settings], T]) -> "RotatingValue[T] | None":
+        """What `make` makes of the settings, kept up with rotated secrets; None without Vault."""
         if self.secrets is None:
             return None
-        from pullrisk.wiring.provision import Following
+        from pullrisk.wiring.provision import RotatingValue
 
-        return Following(self._bare, self.secrets, make)
+        return RotatingValue(self._bare, self.secrets, make)
 
     @cached_property
     def store(self) -> "PullStore":
         """The pull store."""
         from pullrisk.wiring.adapters import is_on_mongo, mongo_uri, open_store
 
-        rotating = self.following(mongo_uri) if is_on_mongo(self.settings) else None
+        rotating = self.rotating(mongo_uri) if is_on_mongo(self.settings) else None
         return open_store(self.settings, rotating=rotating)
 
     @cached_property

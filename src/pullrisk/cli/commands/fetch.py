@@ -14,7 +14,7 @@ from pullrisk.cli.session import open_session
 from pullrisk.errors import InputError
 
 if TYPE_CHECKING:
-    from pullrisk.fetch.github.report import GitHubReport
+    from pullrisk.fetch.github.fetch import GitHubReport
     from pullrisk.fetch.report import FetchReport
 
 SHOWN_BAD_LINES = 5

@@ -1,0 +1,1 @@
+"""Pull requests from the history of a local clone, read through the git program only."""
