@@ -40,13 +40,13 @@ class Current:
 
         def changed(names: frozenset[str], now: "Snapshot") -> None:
             self.settings = with_secrets(self.settings, now.values)
-            service.log.info("secrets rotated", names=sorted(names))
             if "api_keys" in names:
                 service.parts.keys.refresh()
             if "mongo_uri" in names:
                 service.replace(store=_store(self.settings))
             if names & _LAKE:
                 service.replace(lake=open_lake(self.settings))
+            service.log.info("secrets rotated", names=sorted(names))
 
         self.secrets.on_change(changed)
 
