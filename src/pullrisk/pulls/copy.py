@@ -1,4 +1,4 @@
-"""Copy one pull store into another; they may be of different kinds."""
+"""Everything of one pull store into another, of whichever kinds they are."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -15,11 +15,11 @@ from pullrisk.redaction import redacted
 BATCH: Final = 1_000
 """Pulls in one write."""
 OWN: Final = "copy:"
-"""Prefix of the checkpoints that a copy itself keeps in the target; they are not copied."""
+"""How the checkpoints begin that copying keeps in the target; they are not copied on."""
 
 
 class CopyReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a copy did; `whole` is how many repositories were already complete in the target."""
+    """What a copy did. `whole` repositories were there from a copy that was stopped."""
 
     repositories: int
     whole: int
@@ -31,11 +31,12 @@ class CopyReport(msgspec.Struct, frozen=True, kw_only=True):
 def copy_store(
     source: PullStore, target: PullStore, *, name: str, progress: Progress | None = None
 ) -> CopyReport:
-    """Copy all pulls, open ones too, then all checkpoints; `name` identifies the source.
+    """Copy every pull, open ones too, then every checkpoint; `name` tells sources apart.
 
-    It may be repeated: a pull that is newer in the target stays, and repositories that are
-    complete are skipped. Checkpoints come last, since they say what is stored. Raises InputError
-    if the source is empty, StoreError if the target has fewer pulls at the end.
+    Repeating it changes nothing, a pull that is newer in the target stays, and a stopped copy
+    passes over the repositories that are whole. Checkpoints come last: they say what is
+    stored. Raises InputError for an empty source, StoreError where the target has fewer pulls
+    at the end.
     """
     summaries = source.repositories()
     if not summaries:
@@ -63,7 +64,7 @@ def copy_store(
 
 
 def _whole(summaries: Iterable[RepositorySummary], target: PullStore) -> set[str]:
-    """The repositories with the same counts and times in both stores."""
+    """Repositories whose pulls, files and times are the same in both stores."""
     there = {one.repository: one for one in target.repositories()}
     return {one.repository for one in summaries if there.get(one.repository) == one}
 

@@ -11,20 +11,20 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from pullrisk.errors import StoreError
 from pullrisk.pulls.mongo_documents import CODEC, SCHEMA, Document, key, to_document
-from pullrisk.pulls.mongo_server import DEFAULTS, Address, Retries, duplicates, translate_errors
+from pullrisk.pulls.mongo_server import DEFAULTS, Address, Patience, duplicates, explained
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import Written
 
 BATCH: Final = 1_000
 """Pulls in one write."""
 BY_EVENT: Final = "pulls_by_event"
-"""Index for fingerprints, summaries and the order of events, without reading documents."""
+"""Index that answers fingerprints, summaries and the order of events without a document."""
 BY_UPDATE: Final = "pulls_by_update"
 """Index of the recent pulls."""
 HAPPENED: Final = {"$gte": Int64(-(2**63))}
-"""Condition on `event_us`: not null. Unlike {"$ne": null}, it is answered by the index alone."""
+"""Condition on `event_us`: not null. Unlike {"$ne": null}, the index alone answers it."""
 REFUSALS: Final = frozenset({11, 13, 18, 391, 8000})
-"""Error codes of a user that does not exist or whose password has changed."""
+"""Error codes of a user who is unknown, gone, or has another password by now."""
 
 _INDEXES: Final = [
     IndexModel(
@@ -37,15 +37,15 @@ _MARK: Final = "pulls"
 _T = TypeVar("_T")
 
 
-class RotatingUri(Protocol):
-    """The URI of the store, whose user and password may be rotated while the store is open."""
+class Rotating(Protocol):
+    """The store's URI, whose user and password may change while the store is open."""
 
     @property
     def now(self) -> str:
-        """The current URI. Returns at once."""
+        """As it is now; costs nothing to ask."""
 
     def refresh(self) -> bool:
-        """Read it again, because the server refused it. Returns whether it changed."""
+        """Read it anew, after it was refused; whether it changed."""
 
 
 class _Connection:
@@ -66,16 +66,14 @@ class _Connection:
 
 
 class Database:
-    """One client of one database; `do` runs everything that talks to the server.
+    """One client on one database. `do` runs what talks to the server, and explains its errors.
 
-    When the URI is rotated, a new client is used. The one before it is closed at the next
-    rotation only, so that the work of other threads can end.
+    When the URI is rotated another client takes over; the one before it is closed at the next
+    rotation, so that what other threads have under way ends well.
     """
 
-    def __init__(
-        self, uri: str, *, retry_seconds: float, rotating: RotatingUri | None = None
-    ) -> None:
-        self._retries, self._rotating = Retries(retry_seconds), rotating
+    def __init__(self, uri: str, *, patience: float, rotating: Rotating | None = None) -> None:
+        self._patience, self._rotating = Patience(patience), rotating
         self._connection = _Connection(uri)
         self._retired: _Connection | None = None
         self._lock = threading.Lock()
@@ -83,36 +81,36 @@ class Database:
 
     @property
     def address(self) -> Address:
-        """The address that is in use."""
+        """Where it is, and as whom."""
         return self._connection.address
 
     @property
     def pulls(self) -> Collection[Document]:
-        """The collection of pulls, one document for each."""
+        """One document a pull request."""
         return self._connection.pulls
 
     @property
     def checkpoints(self) -> Collection[Document]:
-        """The collection of checkpoints, by key."""
+        """Key and value."""
         return self._connection.checkpoints
 
     def do(self, work: Callable[[], _T]) -> _T:
-        """Run `work` and return its result; repeat it after a lost connection or a rotation.
+        """What `work` returns; a lost connection repeats it, and so does a rotated password.
 
-        `work` has to get the collections from this object each time. Raises StoreError.
+        `work` has to ask this object for its collections. Raises StoreError.
         """
-        self._apply_rotation()
-        address = self.address
-        with translate_errors(address):
+        self._follow()
+        asked = self.address
+        with explained(asked):
             try:
-                return self._retries.run(work)
+                return self._patience.run(work)
             except OperationFailure as error:
-                if not self._was_rotated(error, address.uri):
+                if not self._is_rotated(error, asked.uri):
                     raise
-                return self._retries.run(work)
+                return self._patience.run(work)
 
     def prepare(self) -> None:
-        """Create schema and indexes before the first write; refuse a newer schema at any write."""
+        """Make schema and indexes before the first write; at any write, refuse a newer schema."""
         self._checked = False
         self.check()
         if not self._prepared:
@@ -122,19 +120,19 @@ class Database:
             self._prepared = True
 
     def check(self) -> bool:
-        """Whether there is a store. Raises StoreError for a newer version or for other data."""
+        """Whether there is a store. Refuses one of a newer version, or another program's data."""
         if self._checked:
             return True
-        mark = self.do(lambda: self._connection.schema.find_one({"_id": _MARK}))
-        if mark is None:
+        found = self.do(lambda: self._connection.schema.find_one({"_id": _MARK}))
+        if found is None:
             self._refuse_foreign()
-        elif mark["version"] > SCHEMA:
+        elif found["version"] > SCHEMA:
             raise StoreError(
-                f"pull store {self.address.shown} has schema version {mark['version']}, "
+                f"pull store {self.address.shown} has schema version {found['version']}, "
                 f"this pullrisk knows {SCHEMA}",
                 hint="upgrade pullrisk, or name another store",
             )
-        self._checked = mark is not None
+        self._checked = found is not None
         return self._checked
 
     def close(self) -> None:
@@ -143,8 +141,8 @@ class Database:
             if each is not None:
                 each.client.close()
 
-    def _apply_rotation(self) -> None:
-        """Connect with the current URI if it has changed."""
+    def _follow(self) -> None:
+        """Go on with the URI as it is now."""
         if self._rotating is None or self._rotating.now == self.address.uri:
             return
         with self._lock:
@@ -156,13 +154,13 @@ class Database:
             self._retired, self._connection = self._connection, _Connection(uri)
             self._checked = self._prepared = False
 
-    def _was_rotated(self, error: OperationFailure, refused: str) -> bool:
-        """Whether the URI that the server refused has been replaced by now."""
+    def _is_rotated(self, error: OperationFailure, refused: str) -> bool:
+        """Whether the refusal was of a URI that is out of date by now."""
         if self._rotating is None or error.code not in REFUSALS:
             return False
         if self._rotating.now == refused:
             self._rotating.refresh()
-        self._apply_rotation()
+        self._follow()
         return self.address.uri != refused
 
     def _refuse_foreign(self) -> None:
@@ -174,7 +172,7 @@ class Database:
 
 
 def batches(pulls: Iterable[Pull]) -> Iterator[dict[str, Pull]]:
-    """Batches of pulls by `_id`; a repeated pull begins a new batch, which keeps their order."""
+    """Batches by `_id`; a pull that comes again begins a new one, so that order is kept."""
     batch: dict[str, Pull] = {}
     for pull in pulls:
         name = key(pull.repository, pull.number)
@@ -187,10 +185,10 @@ def batches(pulls: Iterable[Pull]) -> Iterator[dict[str, Pull]]:
 
 
 def write(database: Database, batch: dict[str, Pull]) -> Written:
-    """Write the pulls of the batch that the store does not have, in one unordered bulk write.
+    """Write those pulls of the batch that the store has not, in one unordered bulk write.
 
-    The store is asked first what it has. So a page that is read again writes nothing, which is
-    the most common case, and a write that is repeated after a fail-over counts once.
+    What the store has is asked first: a page read again, the commonest, writes nothing, and a
+    write repeated after a fail-over counts once.
     """
     documents = {name: to_document(pull) for name, pull in batch.items()}
     known = database.do(lambda: _known(database, list(documents)))
@@ -202,13 +200,13 @@ def write(database: Database, batch: dict[str, Pull]) -> Written:
 
 
 def _known(database: Database, names: list[str]) -> dict[str, tuple[int, int]]:
-    """The stored pulls: `_id` → (`updated_us`, `digest`)."""
+    """`_id` → (`updated_us`, `digest`) of those that are stored."""
     found = database.pulls.find({"_id": {"$in": names}}, {"updated_us": True, "digest": True})
     return {row["_id"]: (row["updated_us"], row["digest"]) for row in found}
 
 
 def replace(database: Database, documents: list[Document]) -> None:
-    """Replace or insert each, unless the store has a later version. May be repeated."""
+    """Replace or insert each, unless the store has a later one by now. May be repeated."""
     try:
         database.pulls.bulk_write([_guarded(one, upsert=True) for one in documents], ordered=False)
     except BulkWriteError as error:

@@ -6,9 +6,8 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from pullrisk.cli import options
-from pullrisk.cli.display.console import say
-from pullrisk.cli.display.tables import print_json, print_table
-from pullrisk.cli.session import open_session
+from pullrisk.cli.output import print_json, print_table, say
+from pullrisk.cli.session import Session
 
 _DAY: Final = 24
 
@@ -46,7 +45,7 @@ def runs(
 
       pullrisk lake runs --limit 5
     """
-    with open_session(home=home, quiet=True) as session:
+    with Session.open(home=home, quiet=True) as session:
         found = session.lake.runs(limit)
         place = session.lake.uri
     if as_json:
@@ -82,14 +81,14 @@ def vacuum(
 
       pullrisk lake vacuum --older-than 48
     """
-    with open_session(home=home, quiet=True) as session:
+    with Session.open(home=home, quiet=True) as session:
         deleted = session.lake.vacuum(older_than=timedelta(hours=older_than))
         place = session.lake.uri
     if as_json:
         print_json(deleted)
         return
     for path in deleted:
-        say(path)
+        print(path)
     say(f"{len(deleted):,} files deleted from {place}")
 
 
