@@ -3,7 +3,6 @@
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, TypeAlias
 
@@ -11,16 +10,17 @@ import typer
 
 from pullrisk.cli import options
 from pullrisk.cli.commands import fetch
-from pullrisk.cli.output import print_json, say, warn
-from pullrisk.cli.score_git import Clone, score_clone
-from pullrisk.cli.session import Session
-from pullrisk.cli.tables import print_scores
+from pullrisk.cli.display.console import say, warn
+from pullrisk.cli.display.scores import print_scores
+from pullrisk.cli.display.tables import print_json
+from pullrisk.cli.session import open_session
 from pullrisk.errors import InputError, NotEnoughDataError
 
 if TYPE_CHECKING:
     from pullrisk.pulls.record import Pull
     from pullrisk.pulls.store import PullStore
     from pullrisk.score.scorer import Scored
+    from pullrisk.wiring.session import Session
 
 DEFAULT_RECENT: Final = 20
 _REFERENCE: Final = re.compile(r"(?P<repository>[^/#\s]+/[^/#\s]+)#(?P<number>[1-9]\d*)")
@@ -94,7 +94,9 @@ def run(
 
       pullrisk score --file open.jsonl --json | jq '.[] | select(.band == "high")'
     """
-    with Session.open(stage="model-serving", home=home, quiet=quiet) as session:
+    from pullrisk.wiring.scoring import Clone, score, score_clone
+
+    with open_session(stage="model-serving", home=home, quiet=quiet) as session:
         if git is not None:
             if references:
                 raise typer.BadParameter("with --git, name no pull requests: give --recent")
@@ -122,25 +124,13 @@ def run(
     _warn(scored)
 
 
-def score(
-    session: Session, pulls: Sequence["Pull"], *, model: str | None = None, explained: bool = True
-) -> "list[Scored]":
-    """Score pulls with a model and the histories of the session's lake."""
-    from pullrisk.score.scorer import Scorer
-    from pullrisk.wiring.adapters import load_model, operating_points
-
-    points = operating_points(session.settings)
-    scorer = Scorer(load_model(session.settings, model), session.lake, points=points)
-    return scorer.score(pulls, now=datetime.now(UTC), explained=explained)
-
-
 def riskiest_first(scored: "Sequence[Scored]") -> "list[Scored]":
     """By risk, or by novelty where the model has no risk."""
     return sorted(scored, key=lambda one: (-(one.risk or 0.0), -one.novelty))
 
 
 def _pulls(
-    session: Session,
+    session: "Session",
     references: Sequence[str],
     repositories: Sequence[str],
     recent: int | None,

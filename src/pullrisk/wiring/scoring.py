@@ -1,4 +1,4 @@
-"""Scores from a clone alone: its history is folded in a temporary folder, which then goes."""
+"""Scores on a session, or from a clone alone: its history is folded in a temporary folder."""
 
 import secrets
 from collections.abc import Sequence
@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pullrisk.cli.session import Session
 from pullrisk.errors import NotEnoughDataError
+from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
     from pullrisk.model.bundle import Bundle
     from pullrisk.pulls.record import Pull
     from pullrisk.pulls.store import PullStore
-    from pullrisk.score.scorer import Scored
+    from pullrisk.score.scorer import Scored, Scorer
 
 OWN = "the last trained model"
 USUAL_PULLS = 2_000
@@ -30,6 +30,24 @@ class Clone(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
     repository: str | None = None
     ref: str = "HEAD"
+
+
+def make_scorer(session: Session, bundle: "Bundle") -> "Scorer":
+    """A model beside the session's lake, with the bands of its settings."""
+    from pullrisk.score.scorer import Scorer
+    from pullrisk.wiring.adapters import operating_points
+
+    return Scorer(bundle, session.lake, points=operating_points(session.settings))
+
+
+def score(
+    session: Session, pulls: "Sequence[Pull]", *, model: str | None = None, explained: bool = True
+) -> "list[Scored]":
+    """Score pulls with a model and the histories of the session's lake."""
+    from pullrisk.wiring.adapters import load_model
+
+    scorer = make_scorer(session, load_model(session.settings, model))
+    return scorer.score(pulls, now=datetime.now(UTC), explained=explained)
 
 
 def score_clone(
