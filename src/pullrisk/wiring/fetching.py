@@ -1,16 +1,18 @@
 """The stage data-fetch on a session: pull requests from GitHub, files or a clone into its store."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from pullrisk.errors import MissingExtraError
+from pullrisk.errors import InputError, MissingExtraError
 from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
     from pullrisk.fetch.github.fetch import GitHubReport
     from pullrisk.fetch.report import FetchReport
+    from pullrisk.pulls.record import Pull
 
 
 def fetch_github(
@@ -86,3 +88,32 @@ def fetch_git(
         ref=ref,
         since=since,
     )
+
+
+def read_pulls(path: str | Path) -> "Iterator[Pull]":
+    """The pulls of a file of GitHub's REST objects, one a line, gzip or not; - is standard input.
+
+    Raises InputError with file and line.
+    """
+    if path == "-":
+        yield from _parsed(sys.stdin.buffer, "standard input")
+        return
+    try:
+        file = Path(path).open("rb")  # noqa: SIM115  # closed below
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    with file:
+        yield from _parsed(file, str(path))
+
+
+def _parsed(file: BinaryIO, name: str) -> "Iterator[Pull]":
+    from pullrisk.fetch.lines import read_lines
+    from pullrisk.pulls.record import parse_rest
+
+    for number, line in enumerate(read_lines(file, name), 1):
+        if not line or line.isspace():
+            continue
+        try:
+            yield parse_rest(line)
+        except ValueError as error:
+            raise InputError(f"{name}, line {number}: {error}") from error
