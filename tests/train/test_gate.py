@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
+from pullrisk.options import GateOptions
 from pullrisk.train.baselines import BOOSTING, LINES_ADDED, LOGISTIC
 from pullrisk.train.contest import Contest
 from pullrisk.train.gate import FIGURE, Decision, Incumbent, decide
-from pullrisk.train.options import GateOptions
 from pullrisk.train.report import OURS, Evaluation, Figures, Interval, Reconstruction
 
 AHEAD, EVEN, BEHIND = (

@@ -19,10 +19,10 @@ from pydantic import SecretStr
 from pullrisk.errors import ModelError
 from pullrisk.features import NAMES
 from pullrisk.model.bundle import Bundle
+from pullrisk.options import GateOptions
 from pullrisk.progress import Silent
 from pullrisk.train.mlflow_auth import MlflowLogin, authenticate
 from pullrisk.train.mlflow_client import RegistryError, Tracking
-from pullrisk.train.options import GateOptions
 from pullrisk.train.pipeline import TrainResult, train_model
 from pullrisk.train.registry import (
     artifact,

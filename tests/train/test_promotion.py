@@ -12,6 +12,7 @@ import pytest
 
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
 from pullrisk.model.bundle import Bundle
+from pullrisk.options import GateOptions
 from pullrisk.progress import Silent
 from pullrisk.train import predictions
 from pullrisk.train.dataset import Dataset
@@ -19,7 +20,6 @@ from pullrisk.train.evaluate import Options, evaluate
 from pullrisk.train.fit import FitSettings
 from pullrisk.train.gate import Decision
 from pullrisk.train.links import NEVER
-from pullrisk.train.options import GateOptions
 from pullrisk.train.promotion import judge, promote
 from pullrisk.train.registry import Version, artifact, champion, crown, events, find
 from pullrisk.train.report import Evaluation

@@ -10,9 +10,9 @@ from typing import Final
 
 import msgspec
 
+from pullrisk.options import GateOptions
 from pullrisk.train.baselines import BOOSTING, LINES_ADDED, LOGISTIC
 from pullrisk.train.contest import BRIER, Contest
-from pullrisk.train.options import GateOptions
 from pullrisk.train.report import OURS, Evaluation, Interval
 
 FIGURE: Final = "within_auc_weighted"

@@ -10,6 +10,7 @@ import msgspec
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.start import Start
+from pullrisk.options import GateOptions
 from pullrisk.progress import Progress
 from pullrisk.train import predictions
 from pullrisk.train.atomic import write
@@ -20,7 +21,6 @@ from pullrisk.train.injections import Read, inject
 from pullrisk.train.inputs import oddities, read_dataset
 from pullrisk.train.lineage import lineage
 from pullrisk.train.mlflow_client import RegistryError
-from pullrisk.train.options import GateOptions
 from pullrisk.train.promotion import judge, promote
 from pullrisk.train.registry import find
 from pullrisk.train.report import Evaluation

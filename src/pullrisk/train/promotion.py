@@ -9,12 +9,12 @@ import msgspec
 
 from pullrisk.errors import ModelError
 from pullrisk.model.bundle import Bundle
+from pullrisk.options import GateOptions
 from pullrisk.redaction import REDACTOR
 from pullrisk.train.contest import Answers, by_bundle, by_record, contest
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.gate import Decision, Incumbent, decide
 from pullrisk.train.mlflow_client import Tracking, connected
-from pullrisk.train.options import GateOptions
 from pullrisk.train.publish import DIGEST, MODEL_NAME, RISK, digest
 from pullrisk.train.registry import (
     ROLLED_BACK,
