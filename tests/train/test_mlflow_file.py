@@ -5,12 +5,11 @@ import sys
 import time
 from pathlib import Path
 
-from pullrisk.train.mlflow_client import connected
-from pullrisk.train.mlflow_file import ensure_database
-from pullrisk.train.tracking import Tracking
+from pullrisk.train.mlflow_client import Tracking, connected, ensure_database
 
 MAKE = (
-    "import sys; from pathlib import Path; from pullrisk.train.mlflow_file import ensure_database;"
+    "import sys; from pathlib import Path\n"
+    "from pullrisk.train.mlflow_client import ensure_database\n"
     "ensure_database(sys.argv[1], Path(sys.argv[2]))"
 )
 

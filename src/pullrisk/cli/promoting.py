@@ -8,7 +8,7 @@ from pullrisk.errors import ModelError
 from pullrisk.wiring.adapters import load_model, tracking
 
 if TYPE_CHECKING:
-    from pullrisk.train.contest import Answers
+    from pullrisk.train.comparison import Answers
     from pullrisk.train.dataset import Dataset
     from pullrisk.train.gate import Decision
     from pullrisk.train.registry import Event
@@ -20,7 +20,7 @@ def gate(
     """The gate's decision on today's lake, and the change of champion if it was made."""
     from pullrisk.train.evaluate import evaluate
     from pullrisk.train.promotion import judge
-    from pullrisk.train.registry import crown, find
+    from pullrisk.train.registry import find, set_champion
 
     place = tracking(session.settings)
     version = find(place, reference)
@@ -35,25 +35,25 @@ def gate(
         return decision, None
     passed = f"gate passed: {'; '.join(decision.reasons)}"
     text = f"{reason}; {passed}" if reason else passed
-    return decision, crown(place, version, by=by or whoami(), reason=text)
+    return decision, set_champion(place, version, by=by or whoami(), reason=text)
 
 
 def move(
     session: Session, reference: str, *, by: str | None, reason: str, yes: bool
 ) -> "Event | None":
     """Make a version champion without asking the gate; None where that was not confirmed."""
-    from pullrisk.train.registry import crown, find
+    from pullrisk.train.registry import find, set_champion
 
     place = tracking(session.settings)
     version = find(place, reference)
-    return crown(place, version, by=by or whoami(), reason=reason) if yes else None
+    return set_champion(place, version, by=by or whoami(), reason=reason) if yes else None
 
 
 def back(
     session: Session, to: str | None, *, by: str | None, reason: str, yes: bool
 ) -> "tuple[str, Event | None]":
     """The version to go back to, and the change of champion if it was confirmed."""
-    from pullrisk.train.registry import champion, crown, find, predecessor
+    from pullrisk.train.registry import champion, find, predecessor, set_champion
 
     place = tracking(session.settings)
     version = find(place, to) if to else predecessor(place)
@@ -63,12 +63,12 @@ def back(
     if not yes:
         return version.version, None
     who = by or whoami()
-    return version.version, crown(place, version, by=who, reason=reason, action="rollback")
+    return version.version, set_champion(place, version, by=who, reason=reason, action="rollback")
 
 
 def answers(session: Session, reference: str) -> "Answers":
     """What a model says of pulls: a version, an alias, `general` or a file. Raises ModelError."""
-    from pullrisk.train.contest import by_bundle
+    from pullrisk.train.comparison import by_bundle
     from pullrisk.train.promotion import answers_of
     from pullrisk.train.registry import find
 
@@ -84,7 +84,7 @@ def answers(session: Session, reference: str) -> "Answers":
 def dataset(session: Session, *, days: float | None = None) -> "Dataset":
     """The session's lake, with outcomes."""
     from pullrisk.features import NAMES
-    from pullrisk.train.inputs import read_dataset
+    from pullrisk.train.dataset import read_dataset
 
     maturity = session.settings.maturity_days if days is None else days
     return read_dataset(session.lake.table(), NAMES, maturity_days=maturity)

@@ -9,7 +9,7 @@ from pullrisk.cli.output import is_terminal, print_table, say, warn
 
 if TYPE_CHECKING:
     from pullrisk.score.scorer import Scored
-    from pullrisk.train.report import Evaluation, Interval
+    from pullrisk.train.evaluation import Evaluation, Interval
 
 _FIGURES: Final = {
     "within_auc_weighted": "AUC within",

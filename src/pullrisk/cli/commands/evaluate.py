@@ -12,7 +12,7 @@ from pullrisk.cli.tables import print_evaluation
 
 if TYPE_CHECKING:
     from pullrisk.model.bundle import Bundle
-    from pullrisk.train.report import Evaluation
+    from pullrisk.train.evaluation import Evaluation
 
 Since: TypeAlias = Annotated[
     datetime | None,

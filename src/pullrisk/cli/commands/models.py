@@ -11,7 +11,7 @@ from pullrisk.cli.commands.evaluate import Since
 from pullrisk.cli.decisions import (
     VERSION_COLUMNS,
     outcome,
-    print_contest,
+    print_comparison,
     print_decision,
     told,
     version_row,
@@ -21,7 +21,7 @@ from pullrisk.cli.session import Session
 from pullrisk.errors import SettingsError
 
 if TYPE_CHECKING:
-    from pullrisk.train.contest import Contest
+    from pullrisk.train.comparison import PairedComparison
     from pullrisk.train.gate import Decision
     from pullrisk.train.registry import Event
 
@@ -101,7 +101,7 @@ def compare(
     if as_json:
         print_json(found)
     else:
-        print_contest(found, first, second)
+        print_comparison(found, first, second)
 
 
 def promote(
@@ -184,7 +184,7 @@ def register(
 
       pullrisk models register .pullrisk/unregistered/0f1e2d3c4b5a6978.onnx
     """
-    from pullrisk.train.unregistered import register as register_file
+    from pullrisk.train.pending import register as register_file
     from pullrisk.wiring.adapters import tracking
 
     with Session.open(stage=STAGE, home=home, quiet=True) as session:
@@ -198,13 +198,15 @@ def register(
         say("ask the gate: pullrisk models promote --yes")
 
 
-def _compare(session: Session, first: str, second: str, since: datetime | None) -> "Contest":
+def _compare(
+    session: Session, first: str, second: str, since: datetime | None
+) -> "PairedComparison":
     from pullrisk.cli.promoting import answers, dataset
-    from pullrisk.train.contest import contest
+    from pullrisk.train.comparison import compare
 
     asked = [answers(session, each) for each in (first, second)]
     start = since.replace(tzinfo=UTC) if since else None
-    return contest(asked[0], asked[1], dataset(session), since=start)
+    return compare(asked[0], asked[1], dataset(session), since=start)
 
 
 def _say_decided(decision: "Decision", event: "Event | None", *, as_json: bool) -> None:

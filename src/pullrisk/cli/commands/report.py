@@ -12,7 +12,7 @@ from pullrisk.cli.session import Session
 
 if TYPE_CHECKING:
     from pullrisk.model.bundle import Bundle
-    from pullrisk.train.report import Evaluation
+    from pullrisk.train.evaluation import Evaluation
 
 Output: TypeAlias = Annotated[
     Path | None,

@@ -175,7 +175,7 @@ def _fine_tuning(
 
 def trained_before(session: Session, target: Literal["reverted", "trouble"]) -> str | None:
     """The version that was trained on the lake as it is now, None where there is none."""
-    from pullrisk.train.freshness import already_trained
+    from pullrisk.train.registry import already_trained
     from pullrisk.wiring.adapters import tracking
 
     if not session.lake.exists():
