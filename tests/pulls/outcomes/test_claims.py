@@ -346,23 +346,23 @@ HOSTILE = [
 
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_a_hostile_body_costs_no_more_than_in_proportion(piece: str) -> None:
-    def cost(size: int) -> float:
+    def cost(size: int, tries: int) -> float:
         text = (piece * (size // len(piece) + 1))[:size]
         pull = a_pull("Tidy", f"evert caused {text} reverts")
         times = []
-        for _ in range(3):
+        for _ in range(tries):
             start = time.process_time()
             claims(pull)
             times.append(time.process_time() - start)
         return min(times)
 
-    assert cost(64_000) < 8 * cost(16_000) + 0.02
+    # 32 times the text; a pattern that retreats costs 1,024 times as much, on any machine.
+    assert cost(512_000, 1) < 200 * cost(16_000, 3)
 
 
+@pytest.mark.timeout(60)  # it takes a millisecond, and hours where a pattern retreats
 @pytest.mark.parametrize("piece", [*HOSTILE, "revert ", "[a] ", "(", ": ", "a: ", "… "])
-def test_a_hostile_title_is_read_in_milliseconds(piece: str) -> None:
+def test_a_hostile_title_is_read_in_a_moment(piece: str) -> None:
     pull = a_pull(f"Revert {piece * 1_024}"[:1_024])
-    start = time.process_time()
-    claims(pull)
-    is_undo(pull)
-    assert time.process_time() - start < 0.1
+    assert isinstance(claims(pull), list | tuple)
+    assert is_undo(pull) in {True, False}
