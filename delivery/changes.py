@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from delivery.errors import RefusedError
+from delivery.errors import InputError, RefusedError
 from delivery.git import Repository
 from delivery.inputs import stage_inputs
 from delivery.origin import origin
@@ -45,7 +45,11 @@ def decide(repository: Repository, commit: str, stage: str) -> Decision:
         return found(
             True, f"{running.source[:12]}, which it was built from, is not in this history"
         )
-    changed = now.differences(stage_inputs(repository, running.source, stage))
+    try:
+        before = stage_inputs(repository, running.source, stage)
+    except InputError as error:
+        return found(True, f"what it was built from cannot be compared: {error.args[0]}")
+    changed = now.differences(before)
     if changed:
         more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
         return found(True, f"changed: {', '.join(changed[:_SHOWN])}{more}", *changed)

@@ -39,10 +39,10 @@ def _changes(options: Namespace) -> None:
 
 
 def _tests(options: Namespace) -> None:
-    from delivery.unit_tests import unit_tests
+    from delivery.inputs import stage_tests
 
     repository = Repository(options.clone)
-    print(*unit_tests(repository, repository.commit(options.commit), options.stage))
+    print(*stage_tests(repository, repository.commit(options.commit), options.stage))
 
 
 def _login(options: Namespace) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from delivery.git import Repository
-from delivery.inputs import stage_inputs
 from delivery.render import check_images, rendered
 from delivery.stages import KUSTOMIZATION, STAGES, image_name
 from support.delivery import World
@@ -256,7 +255,3 @@ def test_this_repositorys_own_manifests_run_nothing_but_its_images() -> None:
     manifests = rendered(repository, commit)
     check_images(manifests, repository.show(commit, KUSTOMIZATION) or "")
     assert all(image_name(stage) in manifests for stage in STAGES)
-    parts = {stage: stage_inputs(repository, commit, stage).parts for stage in STAGES}
-    assert all(len(each) > 50 for each in parts.values())
-    assert "src/pullrisk/cli/commands/executor.py" in parts["spark-preprocess"]
-    assert "src/pullrisk/train/training.py" not in parts["data-fetch"]

@@ -356,11 +356,13 @@ def test_what_is_no_repository_is_explained(
 ) -> None:
     (tmp_path / "file").touch()
     (repo.path / "folder").mkdir()
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         fetch(store, tmp_path / "file")
     for folder in (tmp_path / "home", repo.path / "folder"):
         folder.mkdir(exist_ok=True)
-        with pytest.raises(InputError, match="is no git repository: fatal: not a git repository"):
+        with pytest.raises(
+            InputError, match="is not a git repository: fatal: not a git repository"
+        ):
             fetch(store, folder)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="git program is not installed"):

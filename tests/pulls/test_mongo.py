@@ -134,7 +134,7 @@ def test_a_collection_of_another_program_is_left_alone(
 
 def test_the_guard_alone_refuses_a_stale_write(store: MongoStore, mongo_uri: str) -> None:
     store.upsert([pull(1, version=5)])
-    database = Database(mongo_uri, patience=0)
+    database = Database(mongo_uri, retry_seconds=0)
     replace(database, [to_document(pull(1, version=4, title="Old")), to_document(pull(2))])
     assert store.get("o/r", 1) == pull(1, version=5)
     assert store.get("o/r", 2) == pull(2)
@@ -214,11 +214,11 @@ def test_a_reading_goes_on_after_the_server_was_killed(mongo_stand_in: MongoStan
         coming_back.join()
 
 
-def test_a_server_that_does_not_come_back_is_an_error_after_the_patience(
+def test_a_server_that_does_not_come_back_is_an_error_after_the_retries(
     mongo_stand_in: MongoStandIn,
 ) -> None:
     uri = f"{mongo_stand_in.uri}db?serverSelectionTimeoutMS=300"
-    with MongoStore(uri, patience=1) as store:
+    with MongoStore(uri, retry_seconds=1) as store:
         store.upsert([pull(1)])
         mongo_stand_in.kill()
         with pytest.raises(StoreError, match=f"127.0.0.1:{mongo_stand_in.port}"):

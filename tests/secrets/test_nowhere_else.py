@@ -19,7 +19,7 @@ from support.vault import MARK, install, marked, put
 from support.watch import Watched, files_holding, run_watched
 
 pytest.importorskip("nx_27017", reason="nx-27017 is not installed")
-pytest.importorskip("torch", reason="the extra train is not installed")
+pytest.importorskip("jax", reason="the extra train is not installed")
 
 PULLRISK = [sys.executable, "-c", "import sys; from pullrisk.cli import main; sys.exit(main())"]
 SAMPLE = Path(__file__).parents[2] / "sample" / "laravel__framework.jsonl.gz"

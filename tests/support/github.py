@@ -12,9 +12,7 @@ from fake_github.faults import Faults
 from fake_github.inside import URL, Inside
 from fake_github.world import FakeRepository, Rest, World
 from pullrisk.fetch.github.access import Access
-from pullrisk.fetch.github.fetch import fetch_github
-from pullrisk.fetch.github.report import GitHubReport
-from pullrisk.fetch.github.rounds import Request
+from pullrisk.fetch.github.fetch import GitHubReport, Request, fetch_github
 from pullrisk.progress import Progress, Silent
 from pullrisk.pulls.record import ChangedFile, Pull, Review, parse_rest, utc
 from pullrisk.pulls.store import PullStore

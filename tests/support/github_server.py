@@ -19,7 +19,7 @@ from pathlib import Path
 from pullrisk.errors import PullriskError
 from pullrisk.fetch.github.access import Access
 from pullrisk.fetch.github.fetch import fetch_github
-from pullrisk.fetch.github.rounds import Request
+from pullrisk.fetch.github.fetch import Request
 from pullrisk.progress import Silent
 from pullrisk.pulls.sqlite import SqliteStore
 import stamina.instrumentation

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pullrisk.errors import SettingsError
 from pullrisk.settings import Settings
 from pullrisk.wiring.adapters import open_lake, open_store, operating_points
-from pullrisk.wiring.provision import filled, provide
+from pullrisk.wiring.provision import provide, with_secrets
 from pullrisk.wiring.served_models import load_model
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ class Current:
             return
 
         def changed(names: frozenset[str], now: "Snapshot") -> None:
-            self.settings = filled(self.settings, now.values)
-            service.log.info("secrets rotated", names=sorted(names))
+            self.settings = with_secrets(self.settings, now.values)
             if "api_keys" in names:
                 service.parts.keys.refresh()
             if "mongo_uri" in names:
                 service.replace(store=_store(self.settings))
             if names & _LAKE:
                 service.replace(lake=open_lake(self.settings))
+            service.log.info("secrets rotated", names=sorted(names))
 
         self.secrets.on_change(changed)
 

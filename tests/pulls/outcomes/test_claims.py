@@ -1,6 +1,5 @@
 """What titles and bodies claim. All wording here is made up."""
 
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -329,7 +328,7 @@ def test_any_text_is_read_without_an_error(title: str, body: str) -> None:
         max_size=40,
     ).map("".join)
 )  # fmt: skip
-def test_any_mixture_of_cues_is_read_without_an_error(text: str) -> None:
+def test_any_mixture_of_signal_words_is_read_without_an_error(text: str) -> None:
     claims(a_pull(text, text))
     is_undo(a_pull(text, text, commits=1))
 
@@ -344,25 +343,21 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+LONG = 256_000
+"""Characters of a text that a pattern reads in half a second, and in many minutes if its cost grows
+with the square of the length."""
+
+
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_a_hostile_body_costs_no_more_than_in_proportion(piece: str) -> None:
-    def cost(size: int, tries: int) -> float:
-        text = (piece * (size // len(piece) + 1))[:size]
-        pull = a_pull("Tidy", f"evert caused {text} reverts")
-        times = []
-        for _ in range(tries):
-            start = time.process_time()
-            claims(pull)
-            times.append(time.process_time() - start)
-        return min(times)
-
-    # 32 times the text; a pattern that retreats costs 1,024 times as much, on any machine.
-    assert cost(512_000, 1) < 200 * cost(16_000, 3)
+    text = (piece * (LONG // len(piece) + 1))[:LONG]
+    claims(a_pull("Tidy", f"evert caused {text} reverts"))
 
 
-@pytest.mark.timeout(60)  # it takes a millisecond, and hours where a pattern retreats
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("piece", [*HOSTILE, "revert ", "[a] ", "(", ": ", "a: ", "… "])
-def test_a_hostile_title_is_read_in_a_moment(piece: str) -> None:
-    pull = a_pull(f"Revert {piece * 1_024}"[:1_024])
-    assert isinstance(claims(pull), list | tuple)
-    assert is_undo(pull) in {True, False}
+def test_a_hostile_title_costs_no_more_than_in_proportion(piece: str) -> None:
+    pull = a_pull(f"Revert {piece * LONG}"[:LONG])
+    claims(pull)
+    is_undo(pull)
