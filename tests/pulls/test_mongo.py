@@ -5,7 +5,6 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -17,7 +16,7 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 
 from pullrisk.errors import SettingsError, StoreError
-from pullrisk.pulls.mongo import MongoStore
+from pullrisk.pulls.mongo import RETRY_SECONDS, MongoStore
 from pullrisk.pulls.mongo_database import Database, replace
 from pullrisk.pulls.mongo_documents import SCHEMA, to_document
 from pullrisk.pulls.record import ChangedFile, Pull
@@ -151,8 +150,11 @@ def test_the_newest_version_stays_whichever_of_several_writers_comes_last(
             for start in range(1, 201, 50):
                 own.upsert(pull(n, version=version) for n in range(start, start + 50))
 
-    with ThreadPoolExecutor(4) as writers:
-        assert list(writers.map(write, (2, 0, 3, 1))) == [None] * 4
+    writers = [Thread(target=write, args=(version,)) for version in (2, 0, 3, 1)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
     with MongoStore(mongo_uri) as store:
         assert list(store.events("o/r")) == [pull(n, version=3) for n in range(1, 201)]
 
@@ -177,14 +179,12 @@ def test_a_server_killed_in_the_middle_of_a_bulk_write_loses_and_doubles_nothing
 ) -> None:
     written: list[Written] = []
 
-    def fail(after: int) -> None:
-        until(lambda: len(written) >= after)
-        mongo_stand_in.kill()
-        mongo_stand_in.start()
-
     def fail_over() -> None:
-        fail(1)
-        fail(len(written) + 1)
+        for _ in range(2):
+            batches = len(written)
+            until(lambda: len(written) > batches)  # noqa: B023 - called before it changes
+            mongo_stand_in.kill()
+            mongo_stand_in.start()
 
     with MongoStore(f"{mongo_stand_in.uri}db") as store:
         store.upsert([pull(1)])
@@ -255,7 +255,8 @@ def test_fingerprints_and_summaries_read_no_document(
     assert plan["executionStats"]["totalDocsExamined"] == 0
 
 
-def test_nobody_answering_is_said_with_host_and_port() -> None:
+@pytest.mark.timeout(RETRY_SECONDS - 5)
+def test_nobody_answering_is_said_without_retries_and_with_host_and_port() -> None:
     port = free_port()
     uri = f"mongodb://ann:{QUOTED}@127.0.0.1:{port}/db?serverSelectionTimeoutMS=500"
     with MongoStore(uri) as store, pytest.raises(StoreError) as caught:
