@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -69,7 +69,7 @@ class Lab:
     store: str
     s3: Seaweed
 
-    def drive(self, component: list[Object], template: Object, **conf: str) -> Run:
+    def drive(self, component: list[Object], template: Object, *, lake: str) -> Run:
         """`pullrisk preprocess --engine spark` with the component's settings, on this machine."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         java = str(Path(os.path.realpath(shutil.which("java") or "")).parents[1])
@@ -77,18 +77,21 @@ class Lab:
         with PodsApi(folder, own, component, "spark-preprocess") as api:
             (folder / "token").write_text(TOKEN)
             (folder / "executor.json").write_text(json.dumps(template))
-            (folder / "pullrisk.toml").write_text(here(component, folder, api.url, conf))
+            (folder / "pullrisk.toml").write_text(here(component, folder, api.url))
             done = subprocess.run(
                 [sys.executable, "-m", "pullrisk", "preprocess", "--engine", "spark", "--json"],
                 cwd=folder,
                 env={
                     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
                     **own,
+                    # as in the image: where Spark's local directory is
+                    "SPARK_LOCAL_DIRS": "/tmp",
+                    "PULLRISK_LOG_FORMAT": "json",
                     # inside Kubernetes, where credentials come from Vault alone unless allowed
                     "KUBERNETES_SERVICE_HOST": "127.0.0.1",
                     "PULLRISK_ALLOW_LOCAL_SECRETS": "true",
                     "PULLRISK_STORE": self.store,
-                    "PULLRISK_LAKE": f"s3://{BUCKET}/lake",
+                    "PULLRISK_LAKE": f"s3://{BUCKET}/{lake}",
                     "PULLRISK_S3__ENDPOINT": self.s3.endpoint,
                     "PULLRISK_S3__ACCESS_KEY": ACCESS_KEY,
                     "PULLRISK_S3__SECRET_KEY": SECRET_KEY,
@@ -120,19 +123,19 @@ def refused(component: list[Object], lab: Lab) -> Run:
     """A run whose executors mount a second volume at Spark's own place; nothing is written."""
     (template,) = executors(component)
     text = json.dumps(template).replace("spark-local-dir-1", "scratch")
-    return lab.drive(component, json.loads(text))
+    return lab.drive(component, json.loads(text), lake="refused")
 
 
 @pytest.fixture(scope="module")
 def ran(component: list[Object], lab: Lab) -> Run:
     """A run that comes to its end."""
     (template,) = executors(component)
-    run = lab.drive(component, template)
+    run = lab.drive(component, template, lake="lake")
     assert run.code == 0, f"{run.output}\n{run.errors[-3000:]}\n{run.api.refused}\n{run.logs}"
     return run
 
 
-def here(component: list[Object], folder: Path, url: str, more: Mapping[str, str]) -> str:
+def here(component: list[Object], folder: Path, url: str) -> str:
     """The component's own settings, with this machine's addresses and a smaller executor."""
     spark = spark_of(component).model_dump(exclude_none=True)
     conf = spark.pop("conf") | {
@@ -146,7 +149,6 @@ def here(component: list[Object], folder: Path, url: str, more: Mapping[str, str
         "spark.kubernetes.executor.enableApiWatcher": "false",
         "spark.kubernetes.executor.apiPollingInterval": "1s",
         "spark.kubernetes.allocation.batch.delay": "200ms",
-        **more,
     }
     del conf["spark.kubernetes.authenticate.caCertFile"]
     spark |= {"master": f"k8s://{url}", "driver_host": "127.0.0.1", "executors": 1}
@@ -263,8 +265,25 @@ def test_a_refused_executor_s_reason_is_in_the_stage_s_error(refused: Run) -> No
     assert refused.code != 0
     assert any("must be unique" in why for why in refused.api.refused)
     assert "must be unique" in refused.errors
+    assert "Kubernetes refused its pods" in refused.errors
+
+
+def test_spark_s_lines_are_json_where_the_log_is(refused: Run) -> None:
+    lines = [line for line in refused.errors.splitlines() if "spark" in line and line[:1] == "{"]
+    assert {json.loads(line)["source"] for line in lines} == {"spark"}
+    assert not any(line.startswith("spark:") for line in refused.errors.splitlines())
 
 
 def test_the_driver_asks_for_what_its_role_allows_and_for_nothing_else(ran: Run) -> None:
     assert ran.api.refused == []
-    assert ran.api.requests == ran.api.allowed
+    for_an_executor_that_is_lost = {("delete", "pods"), ("patch", "pods")}
+    assert ran.api.allowed - ran.api.requests <= for_an_executor_that_is_lost
+    assert ("deletecollection", "services") in ran.api.requests
+
+
+def test_executors_are_named_after_their_driver_and_told_its_host(ran: Run) -> None:
+    for made in ran.pods:
+        assert made["metadata"]["name"].startswith(f"{ran.api.driver}-exec-")
+        variables = {one["name"]: one.get("value") for one in made["spec"]["containers"][0]["env"]}
+        # not the address that the driver binds, 0.0.0.0
+        assert "@127.0.0.1:" in str(variables["SPARK_DRIVER_URL"])
