@@ -113,7 +113,7 @@ def spark_options(settings: Settings) -> "SparkOptions":
     """Where and how Spark runs. Raises SettingsError."""
     from pullrisk.preprocess.spark_session import SparkOptions
 
-    return SparkOptions(**dict(settings.spark))
+    return SparkOptions(**dict(settings.spark), json_logs=settings.log_format == "json")
 
 
 def tracking(settings: Settings) -> "Tracking":
