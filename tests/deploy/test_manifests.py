@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pullrisk.cli.commands.golden import read as read_golden
+from pullrisk.wiring.golden import read as read_golden
 from support.deploy import rules, schema
 from support.deploy.manifests import (
     APPS,

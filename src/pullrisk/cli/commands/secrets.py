@@ -6,7 +6,8 @@ import typer
 from rich.text import Text
 
 from pullrisk.cli import options
-from pullrisk.cli.output import print_json, print_table, say, warn
+from pullrisk.cli.display.console import say, warn
+from pullrisk.cli.display.tables import print_json, print_table
 from pullrisk.errors import SecretsError
 from pullrisk.settings import load
 

@@ -1,4 +1,4 @@
-"""Pull requests from the history of a local clone, read through the git program only."""
+"""Read the pull requests that were merged in a local clone into the pull store."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,7 +9,7 @@ from typing import Final
 from pullrisk.errors import InputError
 from pullrisk.fetch.git.log import Commit, OwnCommits, branch_commits, own_commits
 from pullrisk.fetch.git.program import Git
-from pullrisk.fetch.git.pulls import pull_of, recognise
+from pullrisk.fetch.git.pulls import merge_of, pull_of
 from pullrisk.fetch.names import checked_name
 from pullrisk.fetch.report import FetchReport
 from pullrisk.progress import Progress
@@ -18,10 +18,10 @@ from pullrisk.pulls.store import PullStore
 
 BATCH_COMMITS: Final = 1_000
 READER: Final = 1
-"""Part of the checkpoint: raise it when the reader learns to read more from old commits."""
+"""Version of the reader, part of the checkpoint: raise it when it reads more of old commits."""
 
 
-def fetch_git(  # noqa: PLR0913 (each is a choice of the caller's)
+def fetch_git(  # noqa: PLR0913 (all are options of the command)
     path: Path,
     store: PullStore,
     *,
@@ -31,12 +31,13 @@ def fetch_git(  # noqa: PLR0913 (each is a choice of the caller's)
     ref: str = "HEAD",
     since: datetime | None = None,
 ) -> FetchReport:
-    """Read the pulls merged into `ref` of the clone at `path`, those merged at `since` or later.
+    """Read the pulls that were merged into `ref` of the clone at `path`, at `since` or later.
 
-    Goes on after the last commit that an earlier run, even a killed one, has written; reads all
-    anew when history was rewritten, or `salt` or `since` changed. `repository` (`owner/name`)
-    is needed where origin is not on github.com. A number that comes twice keeps its earliest
-    merge. Raises InputError (no repository, no commits, a shallow clone, no git), StoreError.
+    Continues behind the last commit that an earlier run has written, even if that run was
+    killed; reads all again if history was rewritten, or `salt` or `since` changed. `repository`
+    (`owner/name`) is needed if origin is not on github.com. If a number was merged twice, the
+    earliest merge counts. Raises InputError (not a repository, no commits, a shallow clone, no
+    git), StoreError.
     """
     git = Git(path)
     name = _repository(git, repository)
@@ -50,7 +51,7 @@ def fetch_git(  # noqa: PLR0913 (each is a choice of the caller's)
 
 
 class _Reading:
-    """One pass over the commits that are new since the last one, written in batches."""
+    """Reads the commits since the last run and writes their pulls in batches."""
 
     def __init__(
         self,
@@ -73,7 +74,7 @@ class _Reading:
         self._head = git.head(ref)
         self._old = self._last_commit()
         self._seen: set[int] = set()
-        # Another run's pulls decide which merge of a number came first.
+        # The pulls of earlier runs decide which merge of a number came first.
         self._stored = store.fingerprints(name).keys() if self._old else frozenset[int]()
 
     def run(self, progress: Progress) -> FetchReport:
@@ -98,7 +99,7 @@ class _Reading:
         return report
 
     def _own_commits(self, revisions: str, progress: Progress) -> dict[str, OwnCommits]:
-        """What each merge brought in, by the merge's sha."""
+        """The commits that each merge brought in: sha of the merge → commits."""
         own: dict[str, OwnCommits] = {}
         total = self._git.count(revisions)
         with progress.task(f"{self._name}: commits", total=total, unit="commits") as task:
@@ -121,12 +122,12 @@ class _Reading:
 
     def _pulls(self, batch: list[Commit], own: dict[str, OwnCommits]) -> Iterable[Pull]:
         for commit in batch:
-            brought = own.pop(commit.sha, None)
-            merge = recognise(commit)
+            brought_in = own.pop(commit.sha, None)
+            merge = merge_of(commit)
             if merge is None or merge.number in self._seen:
                 continue
             self._seen.add(merge.number)
-            pull = pull_of(merge, commit, brought, repository=self._name, salt=self._salt)
+            pull = pull_of(merge, commit, brought_in, repository=self._name, salt=self._salt)
             if not (self._is_too_old(pull) or self._was_merged_before(pull)):
                 yield pull
 
@@ -145,7 +146,7 @@ class _Reading:
         )
 
     def _last_commit(self) -> str | None:
-        """The commit that an earlier run reached, if the branch still descends from it."""
+        """The last commit of an earlier run, or None if the branch does not descend from it."""
         saved = self._store.checkpoint(self._key) or {}
         commit = saved.pop("commit", None)
         if not isinstance(commit, str) or saved != self._identity:

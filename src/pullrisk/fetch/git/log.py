@@ -1,4 +1,4 @@
-"""Commits as `git log` tells them: the branch with its changes, and the pulls' own commits."""
+"""Commits from `git log`: those of the branch with their changes, and those merged into it."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from pullrisk.fetch.git.program import Git
 from pullrisk.pulls.record import ChangedFile
 
 MESSAGES: Final = 16_384
-"""Characters kept of all messages of a pull's own commits, the newest first."""
+"""Characters kept of all messages of a pull's commits together, the newest first."""
 MESSAGE: Final = 4_096
 """Characters kept of one such message."""
 _HEADER: Final = "%x01%H%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%B"
@@ -27,7 +27,7 @@ _LAST_SECOND: Final = 253_402_300_799  # of the year 9999
 
 
 class Commit(msgspec.Struct, frozen=True):
-    """A commit; `files` against its first parent, None where they were not asked for."""
+    """A commit; `files` is the change from its first parent, None if it was not asked for."""
 
     sha: str
     parents: tuple[str, ...]
@@ -50,7 +50,7 @@ class Commit(msgspec.Struct, frozen=True):
 
 
 class OwnCommits(msgspec.Struct):
-    """What is kept of the commits that a merge brought in."""
+    """A summary of the commits that a merge brought in."""
 
     count: int = 0
     first_authored_at: datetime | None = None
@@ -59,13 +59,13 @@ class OwnCommits(msgspec.Struct):
     characters: int = 0
 
     def add(self, commit: Commit) -> None:
-        """Take one more commit in; they come newest first."""
+        """Add a commit; call it from the newest to the oldest."""
         self.count += 1
         first = self.first_authored_at
         if first is None or commit.authored_at < first:
             self.first_authored_at = commit.authored_at
         if len(commit.parents) > 1:
-            return  # a branch brought up to date: neither its author's work nor its words
+            return  # a merge that updates the branch: no work or words of its author
         key = (commit.author, commit.email)
         self.authors[key] = self.authors.get(key, 0) + 1
         if self.characters < MESSAGES and commit.message:
@@ -74,10 +74,10 @@ class OwnCommits(msgspec.Struct):
 
 
 def branch_commits(git: Git, revisions: str, *, count_lines: bool) -> Iterator[Commit]:
-    """The first-parent chain of `revisions`, oldest first, each against its first parent.
+    """The first-parent chain of `revisions`, oldest first, with the changed files.
 
-    Without `count_lines` (a partial clone has no file contents) files have no line counts and
-    a rename shows as removed and added.
+    Without `count_lines` (a partial clone has no file contents) files have no line counts, and
+    a rename is a removed and an added file. Raises InputError.
     """
     changes = ("--raw", "--numstat", "-M") if count_lines else ("--raw", "--no-renames")
     tokens = git.log(
@@ -90,10 +90,11 @@ def branch_commits(git: Git, revisions: str, *, count_lines: bool) -> Iterator[C
 
 
 def own_commits(git: Git, revisions: str, head: str) -> Iterator[tuple[str, Commit]]:
-    """Each commit that a merge of the branch brought in, newest first, with that merge's sha.
+    """(sha of the merge, commit) for each commit that a merge brought into the branch.
 
-    A commit belongs to the oldest commit of the first-parent chain from `head` that reaches it:
-    children come before parents, so its owner is known when it comes.
+    Newest first. A commit belongs to the oldest commit of the first-parent chain from `head`
+    that reaches it. Git lists children before parents, so the owner of a commit is known when
+    it is read. Raises InputError.
     """
     tokens = git.log("--topo-order", "--no-patch", f"--format={_HEADER}", revisions, "--")
     chain: list[str] = []
@@ -182,7 +183,7 @@ class _Parser:
 
 
 def _moment(seconds: str) -> datetime:
-    """Broken clocks wrote times outside the years 1970 to 9999; they are moved to the edge."""
+    """The moment; times of broken clocks are limited to the years 1970 to 9999."""
     return datetime.fromtimestamp(min(max(int(seconds or 0), 0), _LAST_SECOND), UTC)
 
 

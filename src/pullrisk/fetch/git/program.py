@@ -1,4 +1,4 @@
-"""The git program, run on a repository that is not trusted."""
+"""Run the git program on a repository that is not trusted."""
 
 import os
 import re
@@ -40,12 +40,12 @@ _GITHUB: Final = re.compile(
 
 
 class Git:
-    """Runs git in one repository; every failure is an InputError that names it."""
+    """Runs git in one repository. Raises InputError, which names the repository."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         if not path.is_dir():
-            raise InputError(f"{path} is no folder", hint="name the folder of a local clone")
+            raise InputError(f"{path} is not a folder", hint="name the folder of a local clone")
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
             **_ENVIRONMENT,
@@ -54,20 +54,20 @@ class Git:
         }
         if self.ask("rev-parse", "--git-dir") is None:
             raise InputError(
-                f"{path} is no git repository: {self._complaint}",
+                f"{path} is not a git repository: {self._error}",
                 hint="name the top folder of a local clone, or a bare repository",
             )
 
     def ask(self, *arguments: str) -> str | None:
-        """The answer of a short command, without the last line's end; None if it failed."""
-        with self._started(arguments) as (process, complaints):
+        """The output of a short command without the last line end, or None if it failed."""
+        with self._started(arguments) as (process, errors):
             answer = process.stdout.read() if process.stdout else b""
             failed = process.wait() != 0
-            self._complaint = _complaint(complaints)
+            self._error = _first_line(errors)
         return None if failed else answer.decode(errors="replace").rstrip("\n")
 
     def head(self, ref: str) -> str:
-        """The commit that `ref` names."""
+        """The sha of the commit that `ref` names. Raises InputError if there is none."""
         commit = self.ask(
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
         )
@@ -83,33 +83,33 @@ class Git:
         return self.ask("rev-parse", "--is-shallow-repository") == "true"
 
     def is_partial(self) -> bool:
-        """Whether some objects were left on the server (`--filter`)."""
+        """Whether the clone lacks some objects (it was made with `--filter`)."""
         return (
             self.ask("config", "--get-regexp", r"^(extensions|remote\..*)\.(partialclone|promisor)")
             is not None
         )
 
     def count(self, *revisions: str) -> int:
-        """How many commits `git rev-list` lists."""
+        """How many commits `git rev-list` lists for the revisions."""
         return int(self.ask("rev-list", "--count", *revisions, "--") or 0)
 
     def github_name(self) -> str | None:
-        """`owner/name` of the clone's origin, if that is on github.com."""
-        found = _GITHUB.match(self.ask("config", "--get", "remote.origin.url") or "")
-        return found[1] if found else None
+        """`owner/name` of the clone's origin, or None if that is not on github.com."""
+        match = _GITHUB.match(self.ask("config", "--get", "remote.origin.url") or "")
+        return match[1] if match else None
 
     def log(self, *arguments: str) -> Iterator[bytes]:
-        """`git log -z`, streamed as the tokens between its NULs.
+        """The output of `git log -z` as a stream of the tokens between its NUL bytes.
 
-        Raises InputError when git fails; tokens before that may be incomplete as a whole.
+        Raises InputError if git fails, after the tokens that it has written.
         """
         options = ("log", "-z", "--no-color", "--no-show-signature", "--no-mailmap", *arguments)
-        with self._started(options) as (process, complaints):
+        with self._started(options) as (process, errors):
             assert process.stdout is not None  # noqa: S101
             yield from _tokens(process.stdout)
             if process.wait():
                 raise InputError(
-                    f"{self.path}: git log failed: {_complaint(complaints)}",
+                    f"{self.path}: git log failed: {_first_line(errors)}",
                     hint=f"try: git -C {self.path} fsck",
                 )
 
@@ -117,14 +117,14 @@ class Git:
     def _started(
         self, arguments: tuple[str, ...]
     ) -> Iterator[tuple[subprocess.Popen[bytes], BinaryIO]]:
-        """The process and the file that takes its complaints; it is dead on leaving."""
-        with tempfile.TemporaryFile() as complaints:
+        """The process and the file with its standard error; it is killed at the end."""
+        with tempfile.TemporaryFile() as errors:
             try:
                 process = subprocess.Popen(  # noqa: S603 (a list, no shell)
                     ["git", *_OPTIONS, "-C", str(self.path), *arguments],  # noqa: S607 (from PATH)
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
-                    stderr=complaints,
+                    stderr=errors,
                     env=self._environment,
                 )
             except FileNotFoundError as error:
@@ -133,7 +133,7 @@ class Git:
                 ) from error
             with process:
                 try:
-                    yield process, complaints
+                    yield process, errors
                 finally:
                     process.kill()
 
@@ -151,7 +151,7 @@ def _tokens(stdout: IO[bytes]) -> Iterator[bytes]:
         yield last
 
 
-def _complaint(complaints: BinaryIO) -> str:
-    complaints.seek(0)
-    lines = complaints.read(65_536).decode(errors="replace").strip().splitlines()
+def _first_line(errors: BinaryIO) -> str:
+    errors.seek(0)
+    lines = errors.read(65_536).decode(errors="replace").strip().splitlines()
     return lines[0] if lines else "it gave no reason"

@@ -1,4 +1,4 @@
-"""From a commit on the branch to the pull request that it merged."""
+"""Recognise the pull request that a commit of the branch merged, and make its record."""
 
 import re
 from typing import Final
@@ -27,7 +27,7 @@ _BOT_NAMES: Final = frozenset(
 
 
 class Merge(msgspec.Struct, frozen=True):
-    """What a message tells of the pull it merged."""
+    """What the message of a merge says about its pull request."""
 
     number: int
     title: str
@@ -36,8 +36,11 @@ class Merge(msgspec.Struct, frozen=True):
     head_ref: str | None = None
 
 
-def recognise(commit: Commit) -> Merge | None:
-    """The pull that this commit merged: GitHub's and bors' merge messages, squash subjects."""
+def merge_of(commit: Commit) -> Merge | None:
+    """The pull request that the commit merged, or None.
+
+    Knows the merge messages of GitHub, Homu and bors, and the subjects of squash merges.
+    """
     subject = commit.subject
     if found := _GITHUB.match(subject) or _HOMU.match(subject):
         title, _, body = commit.text.partition("\n")
@@ -60,9 +63,9 @@ def recognise(commit: Commit) -> Merge | None:
 def pull_of(
     merge: Merge, commit: Commit, own: OwnCommits | None, *, repository: str, salt: bytes
 ) -> Pull:
-    """The record; `own` are the commits that a true merge brought in, None for a squash.
+    """The record of the pull; `own` are the commits that the merge brought in, None if squashed.
 
-    Git knows no opening time: `created_at` is the earliest author date of the own commits.
+    Git does not know when it was opened: `created_at` is the first author date of its commits.
     """
     own = own if own is not None and own.count else None
     name, email = _author(commit, own)
@@ -93,7 +96,7 @@ def pull_of(
 
 
 def _author(commit: Commit, own: OwnCommits | None) -> tuple[str, str]:
-    """Who wrote most of the own commits, else who wrote the commit."""
+    """Name and address of who wrote most of the pull's commits, else of the commit's author."""
     if own is None or not own.authors:
         return commit.author, commit.email
     return max(own.authors, key=own.authors.__getitem__)
@@ -104,14 +107,14 @@ def _first_subject(own: OwnCommits | None) -> str:
 
 
 def _body(merge: Merge, own: OwnCommits | None) -> str:
-    """The merge's own words, then those of its commits, oldest first: they name reverts."""
+    """The text of the merge, then the messages of its commits, which name reverts."""
     messages = reversed(own.messages) if own else ()
     parts = [part for part in (merge.body, *messages) if part]
     return _without_addresses("\n\n".join(parts))[:MAX_BODY]
 
 
 def _head_repository(merge: Merge, repository: str) -> str | None:
-    """The fork under its usual name: messages name its owner only."""
+    """The fork, assumed to have the repository's name: messages name its owner only."""
     if merge.head_owner is None:
         return None
     return f"{merge.head_owner}/{repository.partition('/')[2]}"
@@ -133,6 +136,6 @@ def _is_bot(name: str, email: str) -> bool:
 
 
 def _sum(counts: list[int | None]) -> int | None:
-    """The sum of what is known; None where files are there and nothing is known of them."""
+    """The sum of the known counts; None if there are counts and none is known."""
     known = [count for count in counts if count is not None]
     return sum(known) if known or not counts else None

@@ -1,14 +1,15 @@
-"""What `pullrisk models` does: ask the gate, move the alias, find what a reference names."""
+"""The registry on a session: ask the gate, make a version champion, compare two models."""
 
+from datetime import UTC, datetime
 from getpass import getuser
 from typing import TYPE_CHECKING
 
-from pullrisk.cli.session import Session
 from pullrisk.errors import ModelError
 from pullrisk.wiring.adapters import load_model, tracking
+from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
-    from pullrisk.train.comparison import Answers
+    from pullrisk.train.comparison import Answers, PairedComparison
     from pullrisk.train.dataset import Dataset
     from pullrisk.train.gate import Decision
     from pullrisk.train.registry import Event
@@ -41,7 +42,7 @@ def gate(
 def move(
     session: Session, reference: str, *, by: str | None, reason: str, yes: bool
 ) -> "Event | None":
-    """Make a version champion without asking the gate; None where that was not confirmed."""
+    """Make a version champion without asking the gate; None unless it was confirmed."""
     from pullrisk.train.registry import find, set_champion
 
     place = tracking(session.settings)
@@ -64,6 +65,17 @@ def back(
         return version.version, None
     who = by or whoami()
     return version.version, set_champion(place, version, by=who, reason=reason, action="rollback")
+
+
+def compare(
+    session: Session, first: str, second: str, *, since: datetime | None = None
+) -> "PairedComparison":
+    """Two models on the matured pulls that neither saw, merged `since` a day if it is given."""
+    from pullrisk.train.comparison import compare
+
+    both = [answers(session, reference) for reference in (first, second)]
+    start = since.replace(tzinfo=UTC) if since else None
+    return compare(both[0], both[1], dataset(session), since=start)
 
 
 def answers(session: Session, reference: str) -> "Answers":

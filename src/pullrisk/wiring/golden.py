@@ -1,6 +1,8 @@
-"""A running service as `pullrisk golden check` sees it: each look is a check, none raises."""
+"""A running service held to its golden predictions: each look is a `Check`, none raises."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -8,12 +10,36 @@ from urllib.request import Request, urlopen
 
 import msgspec
 
-from pullrisk.cli.checks import Check
-from pullrisk.errors import SettingsError
+from pullrisk.errors import InputError, SettingsError
 from pullrisk.serve.golden import Answer, Golden, differs
+from pullrisk.settings import Settings
+from pullrisk.wiring.checks import Check
 
 _TIMEOUT: Final = 15.0
 _UNLIKE: Final = "another image or another model than the one in Git"
+
+
+def read(path: Path) -> Golden:
+    """The golden predictions in a file. Raises InputError."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Golden)
+    except (OSError, msgspec.DecodeError) as error:
+        raise InputError(
+            f"golden predictions {path} cannot be read: {error}",
+            hint="write them with `pullrisk golden record`",
+        ) from None
+
+
+def api_key(settings: Settings) -> str | None:
+    """A key that the service accepts, from Vault or the settings; None if neither has one."""
+    from pullrisk.wiring.provision import provide
+    from pullrisk.wiring.service import STAGE, key_values
+
+    settings, secrets = provide(settings, STAGE)
+    if secrets is None:
+        return next(iter(key_values(settings, None)), None)
+    with closing(secrets):
+        return next(iter(key_values(settings, secrets)), None)
 
 
 class Service:

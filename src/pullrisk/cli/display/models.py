@@ -1,12 +1,13 @@
-"""Registered versions, the gate's decision and a comparison of two models, as text."""
+"""Evaluations, comparisons of two models, the gate's decision and registered versions, as text."""
 
 from typing import TYPE_CHECKING, Final
 
-from pullrisk.cli.output import print_table, say
+from pullrisk.cli.display.console import say, warn
+from pullrisk.cli.display.tables import print_table
 
 if TYPE_CHECKING:
     from pullrisk.train.comparison import PairedComparison
-    from pullrisk.train.evaluation import Interval
+    from pullrisk.train.evaluation import Evaluation, Interval
     from pullrisk.train.gate import Decision
     from pullrisk.train.registry import Event, Version
 
@@ -14,14 +15,60 @@ VERSION_COLUMNS: Final = (
     "version", "aliases", "registered (UTC)", "gate", "data", "schema", "labels", "code",
 )  # fmt: skip
 _FIGURES: Final = {
-    "within_auc_weighted": "AUC within repositories",
+    "within_auc_weighted": "AUC within",
     "pooled_auc": "AUC pooled",
-    "average_precision": "average precision",
-    "top_5": "reverts in the top 5 %",
-    "top_10": "reverts in the top 10 %",
-    "top_30": "reverts in the top 30 %",
+    "average_precision": "avg. precision",
+    "top_5": "top 5 %",
+    "top_10": "top 10 %",
+    "top_30": "top 30 %",
     "brier": "Brier score (less is better)",
 }
+"""Figures of an evaluation or a comparison, and their headings."""
+
+
+def print_evaluation(evaluation: "Evaluation") -> None:
+    """An evaluation beside its baselines, and what else it found."""
+    say(
+        f"{evaluation.pulls:,} pull requests merged {evaluation.since} to {evaluation.until}, "
+        f"{evaluation.positives:,} {evaluation.target}; {evaluation.immature:,} are too young "
+        "to count"
+    )
+    if evaluation.models:
+        keys = [key for key in _FIGURES if key != "brier"]
+        rows = [
+            [name, *(interval(model.ranking[key]) for key in keys)]
+            for name, model in evaluation.models.items()
+        ]
+        headings = [_FIGURES[key] for key in keys]
+        print_table(("model", *headings), rows, right=headings)
+        say("top n %: share of the reverts among each repository's own riskiest n %")
+    if evaluation.probability:
+        probability = evaluation.probability
+        say(
+            f"calibration: error {probability.expected_calibration_error:.4f}, Brier "
+            f"{probability.brier:.5f} (base rate {probability.brier_of_base_rate:.5f})"
+        )
+    if evaluation.novelty:
+        _print_novelty(evaluation)
+    if evaluation.categories:
+        told = evaluation.categories
+        say(
+            f"category: macro-F1 {interval(told.macro_f1)} on {told.pulls:,} pull requests that "
+            f"state one, prefix hidden; rules {interval(told.rules_macro_f1)}"
+        )
+    for note in evaluation.notes:
+        warn(f"note: {note}")
+
+
+def _print_novelty(evaluation: "Evaluation") -> None:
+    assert evaluation.novelty is not None  # noqa: S101  (the caller looked)
+    forest = evaluation.novelty.isolation_forest
+    rows = [
+        [kind, interval(figure), interval(forest[kind]) if kind in forest else ""]
+        for kind, figure in evaluation.novelty.ours.items()
+    ]
+    columns = ("injected anomaly", "AUC of novelty", "AUC of IsolationForest")
+    print_table(columns, rows, right=columns[1:])
 
 
 def print_decision(decision: "Decision") -> None:
@@ -32,7 +79,7 @@ def print_decision(decision: "Decision") -> None:
             check.name,
             _number(check.challenger),
             _number(check.opponent),
-            difference(check.difference) if check.difference else "",
+            _signed(check.difference) if check.difference else "",
         ]
         for check in decision.checks
     ]
@@ -63,9 +110,9 @@ def print_comparison(comparison: "PairedComparison", first: str, second: str) ->
     rows = [
         [
             text,
-            difference(comparison.first[name], signed=False),
-            difference(comparison.second[name], signed=False),
-            difference(comparison.difference[name]),
+            interval(comparison.first[name], ".4f"),
+            interval(comparison.second[name], ".4f"),
+            _signed(comparison.difference[name]),
         ]
         for name, text in _FIGURES.items()
         if name in comparison.difference
@@ -77,14 +124,17 @@ def print_comparison(comparison: "PairedComparison", first: str, second: str) ->
         say("they are of one class only: there is nothing to rank")
 
 
-def difference(found: "Interval", *, signed: bool = True) -> str:
+def interval(figure: "Interval", form: str = ".3f") -> str:
     """A figure with its interval."""
-    if found.value is None:
+    if figure.value is None:
         return ""
-    form = "+.4f" if signed else ".4f"
-    if found.low is None or found.high is None:
-        return f"{found.value:{form}}"
-    return f"{found.value:{form}} [{found.low:{form}}, {found.high:{form}}]"
+    if figure.low is None or figure.high is None:
+        return f"{figure.value:{form}}"
+    return f"{figure.value:{form}} [{figure.low:{form}}, {figure.high:{form}}]"
+
+
+def _signed(figure: "Interval") -> str:
+    return interval(figure, "+.4f")
 
 
 def version_row(version: "Version") -> list[str]:
@@ -102,7 +152,7 @@ def version_row(version: "Version") -> list[str]:
     ]
 
 
-def told(event: "Event") -> str:
+def event_text(event: "Event") -> str:
     """One change of champion, as a sentence."""
     instead = f" instead of {event.replaced}" if event.replaced else ""
     verb = "was promoted" if event.action == "promote" else "was rolled back to"

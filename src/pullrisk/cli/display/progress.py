@@ -1,6 +1,5 @@
 """Progress for people: bars on a terminal, a line every few seconds where there is none."""
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,26 +20,28 @@ from rich.progress import Progress as RichProgress
 from rich.progress import Task as RichTask
 from rich.text import Text
 
+from pullrisk.cli.display.console import console, is_terminal
+from pullrisk.cli.display.log import json_line, json_lines
 from pullrisk.progress import Progress, Silent, Task
 
 LINE_EVERY: Final = 5.0
 """Seconds between two lines of a task where there is no terminal."""
 
 
-def progress(*, quiet: bool, json_lines: bool = False) -> Progress:
+def progress(*, quiet: bool) -> Progress:
     """The progress display that fits standard error."""
     if quiet:
         return Silent()
-    if sys.stderr.isatty():
+    if is_terminal("stderr") and not json_lines():
         return Bars()
-    return Lines(json_lines=json_lines)
+    return Lines(as_json=json_lines())
 
 
 class Bars:
     """Bars with done / total, rate and time left, on standard error."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
+    def __init__(self, screen: Console | None = None) -> None:
+        self._console = screen or console("stderr")
         self._live: RichProgress | None = None
 
     @contextmanager
@@ -100,11 +101,11 @@ class Lines:
     def __init__(
         self,
         *,
-        json_lines: bool = False,
+        as_json: bool = False,
         every: float = LINE_EVERY,
         write: Callable[[str], object] | None = None,
     ) -> None:
-        self._json_lines = json_lines
+        self._as_json = as_json
         self._every = every
         self._write = write or (lambda line: print(line, file=sys.stderr, flush=True))
 
@@ -116,8 +117,8 @@ class Lines:
         task.end()
 
     def _emit(self, description: str, state: dict[str, object], text: str) -> None:
-        if self._json_lines:
-            self._write(json.dumps({"task": description, **state}))
+        if self._as_json:
+            self._write(json_line("info", "progress", task=description, **state))
         else:
             self._write(f"{description}: {text}")
 

@@ -4,7 +4,7 @@ import json
 import pytest
 from rich.console import Console
 
-from pullrisk.cli.bars import Bars, Lines, done, progress, rate
+from pullrisk.cli.display.progress import Bars, Lines, done, progress, rate
 from pullrisk.progress import Silent
 
 
@@ -37,7 +37,7 @@ def test_a_task_that_fails_does_not_claim_to_have_ended() -> None:
 
 def test_json_lines_are_json() -> None:
     lines: list[str] = []
-    with Lines(json_lines=True, write=lines.append).task("x", total=2, unit="pulls") as task:
+    with Lines(as_json=True, write=lines.append).task("x", total=2, unit="pulls") as task:
         task.advance(2)
     told = json.loads(lines[0])
     assert (told["task"], told["done"], told["total"], told["unit"]) == ("x", 2, 2, "pulls")

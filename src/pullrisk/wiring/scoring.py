@@ -1,23 +1,21 @@
-"""Scores from a clone alone: its history is folded in a temporary folder, which then goes."""
+"""Scores on a session, or from a clone alone: its history is folded in a temporary folder."""
 
 import secrets
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from pullrisk.cli.session import Session
 from pullrisk.errors import NotEnoughDataError
+from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
     from pullrisk.model.bundle import Bundle
     from pullrisk.pulls.record import Pull
     from pullrisk.pulls.store import PullStore
-    from pullrisk.score.scorer import Scored
+    from pullrisk.score.scorer import Scorer
 
 OWN = "the last trained model"
 USUAL_PULLS = 2_000
@@ -25,41 +23,71 @@ USUAL_PULLS = 2_000
 
 
 class Clone(msgspec.Struct, frozen=True, kw_only=True):
-    """A local clone: where it is, its name where origin does not say it, what was merged into."""
+    """A local clone: its folder, its name if origin does not tell it, the branch to read."""
 
     path: Path
     repository: str | None = None
     ref: str = "HEAD"
 
 
-def score_clone(
-    session: Session,
-    clone: Clone,
-    *,
-    pulls: "Sequence[Pull]" = (),
-    recent: int,
-    model: str | None,
-    explained: bool,
-) -> "tuple[list[Scored], str]":
-    """Scores of `pulls`, or else of the clone's `recent` latest, and the model's name.
+def make_scorer(session: Session, model: "Bundle | str | None" = None) -> "Scorer":
+    """A model, or the one that a reference names, beside the session's lake."""
+    from pullrisk.model.bundle import Bundle
+    from pullrisk.score.scorer import Scorer
+    from pullrisk.wiring.adapters import load_model, operating_points
+
+    bundle = model if isinstance(model, Bundle) else load_model(session.settings, model)
+    return Scorer(bundle, session.lake, points=operating_points(session.settings))
+
+
+class FoldedClone:
+    """A clone's history, folded into a temporary folder that `close` deletes.
 
     Neither the store nor the lake of the session is read or written. Raises InputError for a
-    folder that is no clone, NotEnoughDataError where no merge in it names a pull request.
+    folder that is no clone, NotEnoughDataError if no merge in it names a pull request.
     """
-    from pullrisk.lake import Lake
-    from pullrisk.pulls.sqlite import SqliteStore
-    from pullrisk.score.scorer import Scorer
-    from pullrisk.wiring.adapters import operating_points
 
-    with TemporaryDirectory(prefix="pullrisk-score-") as folder:
-        lake = Lake(Path(folder) / "lake")
-        with SqliteStore(Path(folder) / "pulls.sqlite") as store:
-            repository = _fold(session, clone, store, lake)
-            wanted = list(pulls) or list(store.recent(repository=repository, limit=recent))
-        bundle, name = _model(session, model, repository)
-        points = operating_points(session.settings)
-        scorer = Scorer(_at_home(bundle, lake, repository), lake, points=points)
-        return scorer.score(wanted, now=datetime.now(UTC), explained=explained), name
+    def __init__(self, session: Session, clone: Clone) -> None:
+        from pullrisk.lake import Lake
+        from pullrisk.pulls.sqlite import SqliteStore
+
+        self._session, self._folder = session, TemporaryDirectory(prefix="pullrisk-clone-")
+        try:
+            self.lake = Lake(Path(self._folder.name) / "lake")
+            self.store = SqliteStore(Path(self._folder.name) / "pulls.sqlite")
+            self.repository = _fold(session, clone, self.store, self.lake)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "FoldedClone":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Delete what was folded."""
+        if "store" in vars(self):
+            self.store.close()
+        self._folder.cleanup()
+
+    def scorer(self, model: str | None = None) -> "tuple[Scorer, str]":
+        """A model beside the clone's history, and the model's name for people.
+
+        Without `model` it is the last trained if that knows the repository, else the general one.
+        """
+        from pullrisk.score.scorer import Scorer
+        from pullrisk.wiring.adapters import operating_points
+
+        bundle, name = _model(self._session, model, self.repository)
+        points = operating_points(self._session.settings)
+        bundle = _at_home(bundle, self.lake, self.repository)
+        return Scorer(bundle, self.lake, points=points), name
+
+    def recent(self, limit: int) -> "list[Pull]":
+        """The clone's latest merged pulls."""
+        return list(self.store.recent(repository=self.repository, limit=limit))
 
 
 def _fold(session: Session, clone: Clone, store: "PullStore", lake: "Lake") -> str:
