@@ -18,7 +18,7 @@ REVISION ?= $(shell git rev-parse HEAD)
 GENERAL_DATA ?= ../shared/data/github
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-stage test-images lint types contracts check format docs clean distclean \
+.PHONY: help setup demo test test-stage test-images test-cluster lint types contracts check format docs clean distclean \
 	general-model model-pin fake-github images container-engine promote-dry-run loadtest \
 	drill-fetch drill-secrets drill-serve
 
@@ -101,6 +101,9 @@ test-images: $(STAMP) $(SCHEMA) ## Build the images, run them against real serve
 		PULLRISK_TEST_IMAGES=1 PULLRISK_TEST_IMAGES_TAG=$(REVISION) \
 			$(BIN)/python -m pytest --timeout 900 --durations 15 tests/images; \
 	else echo "tests of the images are skipped"; fi
+
+test-cluster: $(STAMP) ## Run the manifests on the empty cluster of kubectl's context; ARGS=--help (45 minutes)
+	@PYTHONPATH=tests $(BIN)/python -m cluster $(ARGS)
 
 format: $(STAMP) ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix .

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from delivery.errors import InputError, RefusedError
 from delivery.git import Repository
 from delivery.inputs import stage_inputs
+from delivery.marks import marks, same_code
 from delivery.origin import origin
 
 _SHOWN = 5
@@ -39,6 +40,11 @@ def decide(repository: Repository, commit: str, stage: str) -> Decision:
         running = origin(repository, commit, stage)
     except RefusedError as error:
         return found(True, f"the manifest names no image: {error.args[0]}")
+    mark = marks(repository, commit).get(stage)
+    if mark and same_code(repository, commit, stage, mark, commit):
+        return found(False, f"it was rolled back, and its code is as before: {mark.reason}")
+    if mark:
+        return found(True, f"it was rolled back, and its code changed since: {mark.reason}")
     if running.source is None:
         return found(True, f"no commit of the workflow wrote {running.digest[:19]}")
     if not repository.is_ancestor(running.source, commit):

@@ -6,11 +6,16 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support.mongo import MongoStandIn
 from support.runner_variables import remove_runner_variables
 
 remove_runner_variables()  # before test modules import libraries that look at them
+
+# An example takes as long as the machine is busy: no test may depend on that.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 pytest_plugins = ("support.isolation", "support.skips")
 

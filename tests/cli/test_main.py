@@ -3,7 +3,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from pullrisk.cli import main
 from pullrisk.cli.app import COMMANDS
+from support.processes import PATIENCE, until
 
 RUN = "import sys; from pullrisk.cli import main; sys.exit(main())"
 HEED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -223,29 +223,29 @@ def test_a_stopped_command_says_so_and_exits_with_130(
         text=True,
     )
     assert running.stdin is not None
-    running.stdin.write(PULL % 1)
-    running.stdin.flush()
-    wait_until_reading(running)
-    running.send_signal(number)
-    _, told = running.communicate(timeout=20)
-    assert running.returncode == 130
+    assert running.stderr is not None
+    with running.stdin, running.stderr:
+        running.stdin.write(PULL % 1)
+        running.stdin.flush()
+        until(lambda: reads_on(running))
+        running.send_signal(number)
+        assert running.wait(PATIENCE) == 130  # its input has not ended: only the signal ends it
+        told = running.stderr.read()
     assert told.endswith("stopped; run the same command again to continue\n")
 
 
-def wait_until_reading(running: "subprocess.Popen[str]") -> None:
-    """Until the process has drained the pipe, so that it is inside the command."""
+def reads_on(running: "subprocess.Popen[str]") -> bool:
+    """Whether the process has drained the pipe and waits for more: it is inside the command."""
     import fcntl
     import struct
     import termios
 
+    import psutil
+
     assert running.stdin is not None
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        waiting = fcntl.ioctl(running.stdin.fileno(), termios.FIONREAD, struct.pack("i", 0))
-        if struct.unpack("i", waiting)[0] == 0:
-            return
-        time.sleep(0.02)
-    raise AssertionError("the command did not read its input")
+    waiting = fcntl.ioctl(running.stdin.fileno(), termios.FIONREAD, struct.pack("i", 0))
+    drained = struct.unpack("i", waiting)[0] == 0
+    return drained and bool(psutil.Process(running.pid).status() == psutil.STATUS_SLEEPING)
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
@@ -257,10 +257,10 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     )
     assert running.stdout is not None
     assert running.stderr is not None
-    running.stdout.close()
-    assert running.stderr.read() == b""
-    running.stderr.close()
-    running.wait(timeout=30)
+    with running.stderr:
+        running.stdout.close()
+        assert running.stderr.read() == b""
+        running.wait(PATIENCE)
 
 
 def test_the_shell_is_told_commands_and_options() -> None:

@@ -5,7 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,18 +47,65 @@ def spark_of(objects: list[Object]) -> SparkSettings:
 
 
 class Run(NamedTuple):
-    """A finished run of the driver, the pods that it made, and the tokens that it showed."""
+    """A run of the driver that has ended, and the API that it asked."""
 
+    code: int
     output: str
-    pods: list[Object]
-    tokens: set[str]
+    errors: str
+    api: PodsApi
+    logs: str
+    """Of its executors."""
+
+    @property
+    def pods(self) -> list[Object]:
+        return list(self.api.pods.values())
+
+
+@dataclass
+class Lab:
+    """A store with 60 pull requests, an empty bucket, and a folder for the driver."""
+
+    folder: Path
+    store: str
+    s3: Seaweed
+
+    def drive(self, component: list[Object], template: Object, *, lake: str) -> Run:
+        """`pullrisk preprocess --engine spark` with the component's settings, on this machine."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        java = str(Path(os.path.realpath(shutil.which("java") or "")).parents[1])
+        own = {"JAVA_HOME": java, "HOME": str(folder), "PYTHONPATH": os.pathsep.join(sys.path)}
+        with PodsApi(folder, own, component, "spark-preprocess") as api:
+            (folder / "token").write_text(TOKEN)
+            (folder / "executor.json").write_text(json.dumps(template))
+            (folder / "pullrisk.toml").write_text(here(component, folder, api.url))
+            done = subprocess.run(
+                [sys.executable, "-m", "pullrisk", "preprocess", "--engine", "spark", "--json"],
+                cwd=folder,
+                env={
+                    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                    **own,
+                    # as in the image: where Spark's local directory is
+                    "SPARK_LOCAL_DIRS": "/tmp",
+                    "PULLRISK_LOG_FORMAT": "json",
+                    # inside Kubernetes, where credentials come from Vault alone unless allowed
+                    "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+                    "PULLRISK_ALLOW_LOCAL_SECRETS": "true",
+                    "PULLRISK_STORE": self.store,
+                    "PULLRISK_LAKE": f"s3://{BUCKET}/{lake}",
+                    "PULLRISK_S3__ENDPOINT": self.s3.endpoint,
+                    "PULLRISK_S3__ACCESS_KEY": ACCESS_KEY,
+                    "PULLRISK_S3__SECRET_KEY": SECRET_KEY,
+                },
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+            logs = "".join(path.read_text()[-2000:] for path in folder.glob("*.log"))
+            return Run(done.returncode, done.stdout, done.stderr, api, logs)
 
 
 @pytest.fixture(scope="module")
-def ran(
-    component: list[Object], mongo_server: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Run]:
-    """`pullrisk preprocess --engine spark` with the component's settings, on this machine."""
+def lab(mongo_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     if shutil.which("java") is None:
         pytest.skip("Java is not installed")
     from pullrisk.pulls.mongo import MongoStore
@@ -65,35 +114,25 @@ def ran(
     uri = f"{mongo_server.rstrip('/')}/pullrisk_test_executors"
     with MongoStore(uri) as store:
         store.upsert(parse_rest(line) for line in sample_lines(60))
-    java = str(Path(os.path.realpath(shutil.which("java") or "")).parents[1])
-    own = {"JAVA_HOME": java, "HOME": str(folder), "PYTHONPATH": os.pathsep.join(sys.path)}
-    with Seaweed(folder / "s3") as s3, PodsApi(folder, own) as api:
-        (folder / "token").write_text(TOKEN)
-        (template,) = executors(component)
-        (folder / "executor.json").write_text(json.dumps(template))
-        (folder / "pullrisk.toml").write_text(here(component, folder, api.url))
-        done = subprocess.run(
-            [sys.executable, "-m", "pullrisk", "preprocess", "--engine", "spark", "--json"],
-            cwd=folder,
-            env={
-                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-                **own,
-                # inside Kubernetes, where credentials come from Vault alone unless allowed
-                "KUBERNETES_SERVICE_HOST": "127.0.0.1",
-                "PULLRISK_ALLOW_LOCAL_SECRETS": "true",
-                "PULLRISK_STORE": uri,
-                "PULLRISK_LAKE": f"s3://{BUCKET}/lake",
-                "PULLRISK_S3__ENDPOINT": s3.endpoint,
-                "PULLRISK_S3__ACCESS_KEY": ACCESS_KEY,
-                "PULLRISK_S3__SECRET_KEY": SECRET_KEY,
-            },
-            capture_output=True,
-            text=True,
-            timeout=280,
-        )
-        logs = "".join(path.read_text()[-2000:] for path in folder.glob("*.log"))
-        assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-3000:]}\n{logs}"
-        yield Run(done.stdout, list(api.pods.values()), api.tokens)
+    with Seaweed(folder / "s3") as s3:
+        yield Lab(folder, uri, s3)
+
+
+@pytest.fixture(scope="module")
+def refused(component: list[Object], lab: Lab) -> Run:
+    """A run whose executors mount a second volume at Spark's own place; nothing is written."""
+    (template,) = executors(component)
+    text = json.dumps(template).replace("spark-local-dir-1", "scratch")
+    return lab.drive(component, json.loads(text), lake="refused")
+
+
+@pytest.fixture(scope="module")
+def ran(component: list[Object], lab: Lab) -> Run:
+    """A run that comes to its end."""
+    (template,) = executors(component)
+    run = lab.drive(component, template, lake="lake")
+    assert run.code == 0, f"{run.output}\n{run.errors[-3000:]}\n{run.api.refused}\n{run.logs}"
+    return run
 
 
 def here(component: list[Object], folder: Path, url: str) -> str:
@@ -102,7 +141,6 @@ def here(component: list[Object], folder: Path, url: str) -> str:
     conf = spark.pop("conf") | {
         "spark.kubernetes.executor.podTemplateFile": str(folder / "executor.json"),
         "spark.kubernetes.authenticate.oauthTokenFile": str(folder / "token"),
-        "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.port": "0",
         "spark.driver.extraJavaOptions": QUICK,
         "spark.executor.extraJavaOptions": QUICK,
@@ -140,7 +178,7 @@ def test_executors_go_when_their_driver_goes(ran: Run) -> None:
 
 
 def test_the_driver_shows_its_own_token_and_no_other(ran: Run) -> None:
-    assert ran.tokens == {f"Bearer {TOKEN}"}
+    assert ran.api.tokens == {f"Bearer {TOKEN}"}
 
 
 def test_an_executor_s_pod_is_valid_and_restricted(ran: Run) -> None:
@@ -221,3 +259,31 @@ def test_the_token_of_the_api_outlives_the_longest_run(component: list[Object]) 
 def test_the_settings_ask_for_encrypted_messages(component: list[Object]) -> None:
     conf = spark_of(component).conf
     assert conf["spark.authenticate"] == conf["spark.network.crypto.enabled"] == "true"
+
+
+def test_a_refused_executor_s_reason_is_in_the_stage_s_error(refused: Run) -> None:
+    assert refused.code != 0
+    assert any("must be unique" in why for why in refused.api.refused)
+    assert "must be unique" in refused.errors
+    assert "Kubernetes refused its pods" in refused.errors
+
+
+def test_spark_s_lines_are_json_where_the_log_is(refused: Run) -> None:
+    lines = [line for line in refused.errors.splitlines() if "spark" in line and line[:1] == "{"]
+    assert {json.loads(line)["source"] for line in lines} == {"spark"}
+    assert not any(line.startswith("spark:") for line in refused.errors.splitlines())
+
+
+def test_the_driver_asks_for_what_its_role_allows_and_for_nothing_else(ran: Run) -> None:
+    assert ran.api.refused == []
+    for_an_executor_that_is_lost = {("delete", "pods"), ("patch", "pods")}
+    assert ran.api.allowed - ran.api.requests <= for_an_executor_that_is_lost
+    assert ("deletecollection", "services") in ran.api.requests
+
+
+def test_executors_are_named_after_their_driver_and_told_its_host(ran: Run) -> None:
+    for made in ran.pods:
+        assert made["metadata"]["name"].startswith(f"{ran.api.driver}-exec-")
+        variables = {one["name"]: one.get("value") for one in made["spec"]["containers"][0]["env"]}
+        # not the address that the driver binds, 0.0.0.0
+        assert "@127.0.0.1:" in str(variables["SPARK_DRIVER_URL"])

@@ -3,10 +3,7 @@
 import os
 import random
 import shutil
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +18,7 @@ from pullrisk.fetch.salt import pseudonym
 from pullrisk.progress import Silent
 from pullrisk.pulls.record import ChangedFile, Pull
 from pullrisk.pulls.sqlite import SqliteStore
+from support.kills import run_killed
 
 SALT = b"s" * 32
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -31,9 +29,10 @@ from pullrisk.fetch.git import fetch
 from pullrisk.progress import Silent
 from pullrisk.pulls.sqlite import SqliteStore
 fetch.BATCH_COMMITS = 50
-print("started", flush=True)
+count_calls()
 with SqliteStore(Path(sys.argv[1])) as store:
     fetch.fetch_git(Path(sys.argv[2]), store, salt=b"s" * 32, progress=Silent())
+print_calls()
 """
 
 
@@ -474,18 +473,11 @@ def test_a_run_killed_at_any_moment_and_repeated_ends_as_if_undisturbed(
         assert fetch(whole, repo).read == 1_500
         expected = list(whole.events("o/r")), whole.checkpoint("git:o/r:HEAD")
     assert [found.commits for found in expected[0][:4]] == [1, None, 1, None]
-    wait, kills, killed = random.Random(3), 0, tmp_path / "killed.sqlite"
-    command = [sys.executable, "-c", DRIVER, str(killed), str(repo.path)]
-    while kills < 30:
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            process.stdout.readline()
-            time.sleep(wait.uniform(0, 0.2))
-            process.send_signal(signal.SIGKILL)
-        if process.returncode == 0:
-            break
+    moment, kills, killed = random.Random(3), 0, tmp_path / "killed.sqlite"
+    calls = run_killed(DRIVER, tmp_path / "calm.sqlite", repo.path) or 0
+    while run_killed(DRIVER, killed, repo.path, after=moment.randrange(1, calls // 2)) is None:
         kills += 1
-    assert kills > 0
+    assert kills > 3
     with SqliteStore(killed) as store:
         fetch(store, repo)
         assert (list(store.events("o/r")), store.checkpoint("git:o/r:HEAD")) == expected

@@ -18,7 +18,7 @@ def reference(random: np.random.Generator) -> Reference:
 def look(values: np.ndarray, *, against: Reference, **options: float) -> Drift:
     period = ("2026-01-01", "2026-03-31")
     return compare(
-        against, "o/a", values, period=period, options=MonitorOptions.model_validate(options)
+        against, "o/a", values, period=period, options=MonitorOptions().model_copy(update=options)
     )
 
 

@@ -98,7 +98,7 @@ def environment(tmp_path: Path, bao: Bao, accounts: ServiceAccounts) -> Environm
             "VAULT_ROLE": stage,
             "VAULT_SECRET_PATH": f"secret/data/mlops/{stage}",
             "VAULT_JWT_FILE": str(file),
-            "VAULT_START_SECONDS": "1",
+            "VAULT_START_SECONDS": "60",
             **ca,
             **more,
         }

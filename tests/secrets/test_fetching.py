@@ -23,7 +23,7 @@ from support.bao import Bao
 from support.mongo import MongoStandIn
 from support.mongo_gate import gate
 from support.processes import until
-from support.vault import MARK, install, put
+from support.vault import MARK, put, write_all
 
 KEDRO = "kedro-org/kedro"
 STAGE = "data-fetch"
@@ -106,7 +106,7 @@ def serving(app: FakeGitHub) -> Iterator[str]:
 
 
 @pytest.fixture
-def services(bao: Bao, vault_folder: Path, tmp_path: Path) -> Iterator[Services]:
+def services(bao: Bao, tmp_path: Path) -> Iterator[Services]:
     try:
         github_schema()
     except NotInstalledError as error:
@@ -122,7 +122,7 @@ def services(bao: Bao, vault_folder: Path, tmp_path: Path) -> Iterator[Services]
         app.on_request = found.grow
         yield found
     mongo.kill()
-    install(bao, vault_folder)
+    write_all(bao)
 
 
 @contextmanager

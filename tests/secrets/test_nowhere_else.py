@@ -16,7 +16,7 @@ from support.bao import Bao
 from support.mongo import MongoStandIn
 from support.mongo_gate import gate
 from support.seaweed import BUCKET, Seaweed
-from support.vault import MARK, install, marked, put
+from support.vault import MARK, marked, put, write_all
 from support.watch import Watched, files_holding, run_watched
 
 pytest.importorskip("nx_27017", reason="nx-27017 is not installed")
@@ -62,9 +62,7 @@ def spaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
 
 
 @pytest.fixture
-def vault_with_places(
-    bao: Bao, mongo: int, spaces: Seaweed, tmp_path: Path, vault_folder: Path
-) -> Iterator[Bao]:
+def vault_with_places(bao: Bao, mongo: int, spaces: Seaweed, tmp_path: Path) -> Iterator[Bao]:
     """Every stage's secrets marked, and those for MongoDB and MLflow good to work with."""
     from pullrisk.secrets.names import STAGES
 
@@ -81,7 +79,7 @@ def vault_with_places(
         }
         put(bao, f"mlops/{stage}", values | {n: v for n, v in places.items() if n in values})
     yield bao
-    install(bao, vault_folder)
+    write_all(bao)
 
 
 @pytest.fixture

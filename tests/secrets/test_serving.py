@@ -17,7 +17,7 @@ from support.bao import Bao
 from support.processes import PATIENCE, until
 from support.production import Production, production, register
 from support.serving import Served, opened, served, wait_for
-from support.vault import MARK, install
+from support.vault import MARK, write_all
 
 ROTATIONS = int(os.environ.get("PULLRISK_TEST_ROTATIONS", "3"))
 """How often everything is rotated under load; `make drill-secrets` does it 50 times."""
@@ -34,12 +34,12 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
 
 
 @pytest.fixture
-def vault(bao: Bao, servers: Production, vault_folder: Path) -> Iterator[Bao]:
+def vault(bao: Bao, servers: Production) -> Iterator[Bao]:
     """A Vault that holds what the service needs."""
     servers.passwords[:] = [PASSWORD]
     servers.store_in(bao, keys=[KEY], password=PASSWORD)
     yield bao
-    install(bao, vault_folder)
+    write_all(bao)
 
 
 @pytest.fixture

@@ -25,7 +25,13 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def pytest_configure() -> None:
-    """Orphans of what tests start become children of this process, so that they are seen."""
+    """Orphans of what tests start become children of this process, so that they are seen.
+
+    A shell starts what it runs in the background with SIGINT ignored, and children inherit that;
+    tests that interrupt a command have to be able to.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_BECOME_SUBREAPER, 1, 0, 0, 0)
 
