@@ -76,7 +76,13 @@ class Served:
                 stderr=subprocess.PIPE,
             )
 
-    def wait(self, seconds: float = 30) -> "Served":
+    def __enter__(self) -> "Served":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def wait(self, seconds: float = 60) -> "Served":
         """Until it is ready."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -97,10 +103,10 @@ class Served:
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The lines of its log with this event."""
-        lines = [json.loads(line) for line in self.log.read_bytes().splitlines()]
-        return [line for line in lines if line["event"] == name]
+        *whole, _ = self.log.read_bytes().split(b"\n")
+        return [line for line in map(json.loads, whole) if line["event"] == name]
 
-    def until(self, name: str, count: int = 1, seconds: float = 20) -> None:
+    def until(self, name: str, count: int = 1, seconds: float = 60) -> None:
         """Until the log has so many lines of an event."""
         deadline = time.monotonic() + seconds
         while len(self.events(name)) < count:
@@ -109,14 +115,15 @@ class Served:
             time.sleep(0.05)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Tell it to stop; its exit code."""
+        """Tell it to stop; its exit code. Its workers end with it, however it ends."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
-            return self.process.wait(timeout=40)
+            return self.process.wait(timeout=60)
         finally:
             if self.process.poll() is None:
                 self.process.kill()
+                self.process.wait()
             if self.process.stderr is not None:
                 self.process.stderr.close()
 
@@ -126,14 +133,11 @@ def served(
     home: Path, *options: str, environment: Mapping[str, str] | None = None, **settings: object
 ) -> Iterator[Served]:
     """A ready service, stopped at the end."""
-    one = Served(home, *options, environment=environment, **{"drain": 0, **settings})
-    try:
+    with Served(home, *options, environment=environment, **{"drain": 0, **settings}) as one:
         yield one.wait()
-    finally:
-        one.stop()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     """Until the condition holds."""
     deadline = time.monotonic() + seconds
     while True:
