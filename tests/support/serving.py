@@ -120,6 +120,8 @@ class Served:
             self.process.send_signal(number)
         try:
             return self.process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"serve did not stop: {self.log.read_text()[-2000:]}") from None
         finally:
             if self.process.poll() is None:
                 self.process.kill()

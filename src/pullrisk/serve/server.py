@@ -109,6 +109,9 @@ class Server(MPServer):
             return
         if told and self.main_loop_interrupt.wait(_TRY_AGAIN) and self.interrupt_signal:
             return
+        if self.interrupt_signal:  # granian cleared the event that told it to stop
+            self.main_loop_interrupt.set()
+            return
         super()._respawn_workers(workers, *args, **kwargs)
         if self._has_served():
             self.respawned_wrks.clear()  # or granian would end all for one that cannot start
