@@ -18,12 +18,15 @@ REVISION ?= $(shell git rev-parse HEAD)
 GENERAL_DATA ?= ../shared/data/github
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types contracts check format docs model-card clean distclean \
-	fake-github drill-fetch bench-fetch bench-outcomes bench-preprocess bench-scale bench-model bench-category bench-tables bench-cli loadtest drill drill-secrets bench-serve bench-stores bench-vault general-model bench-monitor bench-finetune model-pin \
-	test-stage promote-dry-run images images-size test-images container-engine
+.PHONY: help setup demo test test-stage test-images test-cluster lint types contracts check format docs clean distclean \
+	general-model model-pin fake-github images container-engine promote-dry-run loadtest \
+	drill-fetch drill-secrets drill-serve
 
-help: ## List every command
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help: ## List the commands
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z%-]+:.*## / {sub("%", "NAME", $$1); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Use it
 
 setup: $(STAMP) $(SCHEMA) $(LINTER) ## Create .venv and install the package with all its extras (once)
 
@@ -60,15 +63,19 @@ $(CHECKOV): tests/deploy/checkov.txt | $(STAMP)
 demo: $(STAMP) ## Run the whole pipeline on the bundled sample and show what it found
 	@PULLRISK_HOME=$(DEMO_HOME) $(BIN)/pullrisk run --file $(SAMPLE)
 
-test: $(STAMP) $(SCHEMA) $(CHECKOV) ## Run the tests
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile
+fake-github: $(STAMP) $(SCHEMA) ## Serve the bundled sample as a GitHub, to try things offline
+	@PYTHONPATH=tests $(BIN)/python -m fake_github --port 8765
 
-test-stage: $(STAMP) $(SCHEMA) $(LINTER) ## Run the tests of one stage: make test-stage STAGE=data-fetch
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile \
-		$$($(BIN)/python -m delivery tests --stage $(STAGE))
+clean: ## Remove caches and the demo's results
+	rm -rf $(DEMO_HOME) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-promote-dry-run: $(STAMP) ## Show what a promotion would change; PROMOTE=--json, --local
-	@$(BIN)/python -m delivery plan $(PROMOTE)
+distclean: clean ## Remove the environment too
+	rm -rf $(VENV)
+
+##@ Check it
+
+check: lint types contracts test ## Everything that CI checks
 
 lint: $(STAMP) ## Check style and formatting
 	@$(BIN)/ruff check .
@@ -80,43 +87,34 @@ types: $(STAMP) ## Check types (mypy, strict)
 contracts: $(STAMP) ## Check which part may import which (import-linter)
 	@$(BIN)/lint-imports
 
-check: lint types contracts test ## Everything that CI checks
+test: $(STAMP) $(SCHEMA) $(CHECKOV) ## Run the tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile
+
+test-stage: $(STAMP) $(SCHEMA) $(LINTER) ## Run the tests of one stage: make test-stage STAGE=data-fetch
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile \
+		$$($(BIN)/python -m delivery tests --stage $(STAGE))
+
+test-images: REVISION := $(shell git rev-parse HEAD)
+test-images: $(STAMP) $(SCHEMA) ## Build the images, run them against real servers (minutes)
+	@if $(PYTHON) images/engine.py; then \
+		$(MAKE) --no-print-directory images REVISION=$(REVISION) && \
+		PULLRISK_TEST_IMAGES=1 PULLRISK_TEST_IMAGES_TAG=$(REVISION) \
+			$(BIN)/python -m pytest --timeout 900 --durations 15 tests/images; \
+	else echo "tests of the images are skipped"; fi
+
+test-cluster: $(STAMP) ## Run the manifests on the empty cluster of kubectl's context; ARGS=--help (45 minutes)
+	@PYTHONPATH=tests $(BIN)/python -m cluster $(ARGS)
 
 format: $(STAMP) ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: $(STAMP) ## Write docs/cli.md and docs/features.md anew from the code
+docs: $(STAMP) ## Write docs/cli.md, docs/features.md and docs/model-card.md from the code
 	@$(BIN)/python tools/generate_cli.py > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
 	@$(BIN)/python tools/generate_features.py > docs/features.md.new && mv docs/features.md.new docs/features.md
-
-general-model: $(STAMP) ## Train the model that ships, on ../shared (GENERAL_DATA=FOLDER; some minutes)
-	@$(BIN)/python tools/general_model.py --data $(GENERAL_DATA) $(if $(GENERAL_HOME),--home $(GENERAL_HOME))
-	@! grep -qx version=general argo-apps/base/model-serving/model.env || $(MAKE) --no-print-directory model-pin
-
-model-pin: $(STAMP) ## Pin the served model in argo-apps by its answers (MODEL=3; else general)
-	@$(BIN)/pullrisk golden record $(or $(MODEL),general) --file sample/kedro-org__kedro.jsonl.gz
-
-model-card: $(STAMP) ## Write docs/model-card.md anew from the general model's JSON
 	@$(BIN)/python tools/generate_model_card.py > docs/model-card.md.new && mv docs/model-card.md.new docs/model-card.md
 
-fake-github: $(STAMP) $(SCHEMA) ## Serve the bundled sample as a GitHub, to try things offline
-	@PYTHONPATH=tests $(BIN)/python -m fake_github --port 8765
-
-bench-fetch: $(STAMP) $(SCHEMA) ## Measure: pull requests from files and from a fake GitHub
-	@$(BIN)/python benchmarks/fetch.py
-	@PYTHONPATH=tests $(BIN)/python benchmarks/fetch_github.py
-
-drill-fetch: $(STAMP) $(SCHEMA) ## Kill a backfill 100 times, and 1,000 schedules of changes (minutes)
-	@PULLRISK_TEST_KILLS=100 PULLRISK_TEST_KILL_PULLS=5000 PULLRISK_TEST_SCHEDULES=1000 \
-		$(BIN)/python -m pytest --timeout 3600 tests/fetch/github/test_stop.py \
-		tests/fetch/github/test_changes.py
-
-bench-outcomes: $(STAMP) ## Measure: revert links against the labelled data set
-	@$(BIN)/python benchmarks/outcomes.py
-
-bench-stores: $(STAMP) ## Measure: pull requests a second, SQLite beside MongoDB
-	@$(BIN)/python benchmarks/stores.py
+##@ Measure it and break it
 
 # The package with its fold compiled, as a wheel has it (an editable install is never compiled).
 $(FOLD): hatch_build.py $(shell find src -name '*.py') | $(STAMP)
@@ -124,69 +122,47 @@ $(FOLD): hatch_build.py $(shell find src -name '*.py') | $(STAMP)
 	@$(BIN)/python hatch_build.py build/fold
 	@touch $@
 
-bench-preprocess: $(FOLD) ## Measure: the store replayed into the feature table
-	@PYTHONPATH=build/fold/src $(BIN)/python benchmarks/preprocess.py
+# NAME is a file of benchmarks/ that has a main(): bench-model runs benchmarks/model.py. Speed is
+# measured with the fold compiled, as a wheel has it; nothing else of the package changes.
+bench-%: $(STAMP) $(SCHEMA) $(FOLD) ## Measure: NAME is a script of benchmarks/ (model, serve, …); ARGS=--json
+	@PYTHONPATH=build/fold/src:tests $(BIN)/python benchmarks/$*.py $(ARGS)
 
-bench-scale: $(FOLD) ## Measure: engines on 0.25 to 4 M synthetic pulls (an hour; SCALE_MAX=500000)
-	@PYTHONPATH=build/fold/src $(BIN)/python benchmarks/preprocess_scale.py --max $(or $(SCALE_MAX),4000000)
+loadtest: $(STAMP) ## Load the bundled model with Locust; ARGS=--soak for 30 minutes
+	@$(BIN)/python tests/performance/loadtest.py $(ARGS)
 
-bench-model: $(STAMP) ## Measure: training time and ranking beside the baselines; public tables
-	@$(BIN)/python benchmarks/model.py; missed=$$?; $(BIN)/python benchmarks/tables.py && exit $$missed
+# One line of help for the three drills below.
+drill-%: ; @echo "there is no drill '$*': fetch, secrets, serve" >&2; exit 2 ## Break it on purpose, under load (minutes): fetch secrets serve
 
-bench-tables: $(STAMP) ## Measure: the network on public labelled tables, or TABLE="--table … --label …"
-	@$(BIN)/python benchmarks/tables.py $(TABLE)
+drill-fetch: $(STAMP) $(SCHEMA) # kill a backfill 100 times; 1,000 schedules of changes in mid-scan
+	@PULLRISK_TEST_KILLS=100 PULLRISK_TEST_KILL_PULLS=5000 PULLRISK_TEST_SCHEDULES=1000 \
+		$(BIN)/python -m pytest --timeout 3600 tests/fetch/github/test_stop.py \
+		tests/fetch/github/test_changes.py
 
-bench-finetune: $(STAMP) ## Measure: fine-tuning beside the general model and a training from scratch
-	@$(BIN)/python benchmarks/finetune.py
-
-bench-monitor: $(STAMP) ## Measure: how often monitoring speaks of drift, real, none and injected
-	@$(BIN)/python benchmarks/monitor.py
-
-bench-category: $(STAMP) ## Measure: macro-F1 of categories beside the rules
-	@$(BIN)/python benchmarks/category.py
-
-bench-vault: $(STAMP) ## Measure: what secrets from Vault cost at start-up
-	@$(BIN)/python benchmarks/vault.py
-
-bench-cli: $(STAMP) ## Measure: how long `pullrisk --help` takes
-	@$(BIN)/python benchmarks/cli.py
-
-images: ## Build the image of each stage at HEAD (podman or docker); STAGES="data-fetch …"
-	@for stage in $(STAGES); do \
-		echo "== $$stage"; $(PYTHON) images/build.py $$stage --bases $(BASES) \
-			--revision $(REVISION) || exit 1; done
-
-container-engine: ## Install podman and debootstrap from Debian's packages, as root, where none is
-	@{ $(PYTHON) images/engine.py && command -v debootstrap; } >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -qq -y --no-install-recommends podman runc debootstrap >/dev/null; }
-
-images-size: ## Print the size of each image of HEAD
-	@$(PYTHON) images/sizes.py --tag $(REVISION)
-
-test-images: REVISION := $(shell git rev-parse HEAD)
-test-images: $(STAMP) $(SCHEMA) ## Build the images, run them against real servers (minutes)
-	@if $(PYTHON) images/engine.py; then \
-		$(MAKE) --no-print-directory images images-size REVISION=$(REVISION) && \
-		PULLRISK_TEST_IMAGES=1 PULLRISK_TEST_IMAGES_TAG=$(REVISION) \
-			$(BIN)/python -m pytest --timeout 900 --durations 15 tests/images; \
-	else echo "tests of the images are skipped"; fi
-
-loadtest: $(STAMP) ## Load the bundled model with Locust; LOADTEST=--soak for 30 minutes
-	@$(BIN)/python tests/performance/loadtest.py $(LOADTEST)
-
-drill: $(STAMP) ## Switch blue and green behind a proxy, under load: no failed request
-	@$(BIN)/python benchmarks/drill.py
-
-drill-secrets: $(STAMP) ## Rotate API keys, MongoDB's password and Vault's token 50 times under load
+drill-secrets: $(STAMP) # rotate API keys, MongoDB's password and Vault's token 50 times under load
 	@PULLRISK_TEST_ROTATIONS=50 $(BIN)/python -m pytest --timeout 1800 \
 		tests/secrets/test_serving.py -k rotations
 
-bench-serve: $(FOLD) ## Measure: the service as shipped beside its peers (minutes; needs Debian's wrk)
-	@PYTHONPATH=build/fold/src $(BIN)/python benchmarks/serve.py $(SERVE)
+drill-serve: $(STAMP) # switch blue and green behind a proxy, under load: no failed request
+	@$(BIN)/python benchmarks/drill.py
 
-clean: ## Remove caches and the demo's results
-	rm -rf $(DEMO_HOME) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+##@ Ship it
 
-distclean: clean ## Remove the environment too
-	rm -rf $(VENV)
+general-model: $(STAMP) ## Train the model that ships; GENERAL_DATA=FOLDER of *.jsonl.gz (some minutes)
+	@$(BIN)/python tools/general_model.py --data $(GENERAL_DATA) $(if $(GENERAL_HOME),--home $(GENERAL_HOME))
+	@! grep -qx version=general argo-apps/base/model-serving/model.env || $(MAKE) --no-print-directory model-pin
+
+model-pin: $(STAMP) ## Pin the served model in argo-apps by its answers (MODEL=3; else general)
+	@$(BIN)/pullrisk golden record $(or $(MODEL),general) --file sample/kedro-org__kedro.jsonl.gz
+
+images: ## Build the image of each stage at HEAD, print sizes; STAGES="data-fetch …"
+	@for stage in $(STAGES); do \
+		echo "== $$stage"; $(PYTHON) images/build.py $$stage --bases $(BASES) \
+			--revision $(REVISION) || exit 1; done
+	@$(PYTHON) images/sizes.py --tag $(REVISION)
+
+container-engine: ## Install podman and debootstrap from Debian's packages (as root) if they are missing
+	@{ $(PYTHON) images/engine.py && command -v debootstrap; } >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -qq -y --no-install-recommends podman runc debootstrap >/dev/null; }
+
+promote-dry-run: $(STAMP) ## Show what a promotion would change; ARGS=--json, --local
+	@$(BIN)/python -m delivery plan $(ARGS)

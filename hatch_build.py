@@ -21,7 +21,7 @@ FOLD = (
         "author", "decay", "history", "likeness", "pathrecords", "paths", "pulllog", "replay",
         "repository", "size", "text", "topics", "touched", "pull_context", "when",
     )),
-    "pullrisk/pulls/outcomes/ledger.py",
+    "pullrisk/pulls/outcomes/merged_pulls.py",
 )  # fmt: skip
 """What is compiled: all that runs for every pull, and nothing that does not."""
 _COMPILER = ["librt>=0.16", "mypy>=2.4", "msgspec>=0.19", "numpy>=2.0", "setuptools>=77"]

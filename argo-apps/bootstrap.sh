@@ -52,7 +52,7 @@ run "doctl registry kubernetes-manifest --namespace pullrisk --name registry | k
 chart vault vault https://helm.releases.hashicorp.com vault "$VAULT_CHART" \
   "--set injector.enabled=false --set server.ha.enabled=true --set server.ha.raft.enabled=true --set server.authDelegator.enabled=true --wait=false"
 chart monitoring monitoring https://prometheus-community.github.io/helm-charts kube-prometheus-stack "$PROMETHEUS_CHART" \
-  "--set prometheus.prometheusSpec.serviceMonitorSelectorNilUsesHelmValues=false --set prometheus.prometheusSpec.ruleSelectorNilUsesHelmValues=false --set grafana.sidecar.dashboards.searchNamespace=ALL"
+  "--set prometheus.prometheusSpec.podMonitorSelectorNilUsesHelmValues=false --set prometheus.prometheusSpec.ruleSelectorNilUsesHelmValues=false --set grafana.sidecar.dashboards.searchNamespace=ALL"
 chart mongodb mongodb https://mongodb.github.io/helm-charts community-operator "$MONGODB_CHART" ""
 run "kubectl apply --server-side --filename argo-apps/platform/mongodb.yaml"
 chart mlflow mlflow https://community-charts.github.io/helm-charts mlflow "$MLFLOW_CHART" \

@@ -24,9 +24,7 @@ import httpx
 import msgspec
 
 from pullrisk.fetch.github.access import access_from
-from pullrisk.fetch.github.fetch import fetch_github
-from pullrisk.fetch.github.report import GitHubReport
-from pullrisk.fetch.github.rounds import Request
+from pullrisk.fetch.github.fetch import GitHubReport, Request, fetch_github
 from pullrisk.progress import Silent
 from pullrisk.pulls.sqlite import SqliteStore
 from support.github_server import GitHubServer

@@ -1,7 +1,7 @@
 """The peers of `serve.py`: what each runs, and how it is started.
 
-BentoML and MLServer want other versions of what pullrisk pins, so each gets an environment of
-its own below .pullrisk/peers, made at the first run.
+Flask with torch, BentoML and MLServer get an environment each (peers.py): pullrisk needs no torch,
+and the others want other versions of what it pins.
 """
 
 import json
@@ -23,11 +23,11 @@ from pullrisk.features import NAMES
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
+from peers import install  # noqa: E402
 from serve_load import Target  # noqa: E402
 from support.ports import free_port  # noqa: E402
 
 GENERAL: Final = ROOT / "src" / "pullrisk" / "model" / "general.onnx"
-PEERS: Final = ROOT / ".pullrisk" / "peers"
 START_SECONDS: Final = 120
 ROW: Final = [round((place * 37 % 100) / 10, 4) for place in range(1, len(NAMES) + 1)]
 
@@ -110,10 +110,6 @@ def start_peers(folder: Path, stack: ExitStack) -> Iterator[Target]:
     url, pid = stack.enter_context(process(folder, bare, port))
     yield Target("bare ASGI", f"{url}/", [row], pid)
     port = free_port()
-    flask = ["python", "flaskapp.py", str(port)]
-    url, pid = stack.enter_context(process(folder, flask, port))
-    yield Target("Flask + torch", f"{url}/predict", [json.dumps({"features": ROW})], pid)
-    port = free_port()
     write_mlflow(folder / "mlflow")
     mlflow = ["mlflow", "models", "serve", "-m", "mlflow", "--env-manager", "local"]
     url, pid = stack.enter_context(process(folder, [*mlflow, "-p", str(port)], port))
@@ -122,7 +118,13 @@ def start_peers(folder: Path, stack: ExitStack) -> Iterator[Target]:
 
 
 def start_installed(folder: Path, stack: ExitStack) -> Iterator[Target]:
-    """BentoML and MLServer."""
+    """The blueprint's Flask, BentoML and MLServer."""
+    programs = install("flask", "flask", "numpy", "torch")
+    if programs is not None:
+        port = free_port()
+        flask = ["python", "flaskapp.py", str(port)]
+        url, pid = stack.enter_context(process(folder, flask, port, programs=programs))
+        yield Target("Flask + torch", f"{url}/predict", [json.dumps({"features": ROW})], pid)
     programs = install("bentoml", "bentoml==1.4.39", "onnxruntime")
     if programs is not None:
         port, own = free_port(), folder / "bento"
@@ -140,21 +142,6 @@ def start_installed(folder: Path, stack: ExitStack) -> Iterator[Target]:
         rows = {"name": "x", "shape": [1, len(ROW)], "datatype": "FP32", "data": ROW}
         asked = json.dumps({"inputs": [rows]})
         yield Target("MLServer", f"{url}/v2/models/scorer/infer", [asked], pid)
-
-
-def install(name: str, *packages: str) -> Path | None:
-    """The programs of an environment with these packages; None where they cannot be had."""
-    folder = PEERS / name
-    if not (folder / "installed").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-        ran = subprocess.run([*pip, *packages], capture_output=True, text=True, check=False)
-        if ran.returncode:
-            print(f"{name} is left out: {ran.stderr.strip()[-300:]}", file=sys.stderr)
-            return None
-        (folder / "installed").write_text(" ".join(packages))
-    return folder / "bin"
 
 
 def write_bento(folder: Path) -> None:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from novelty_peers import AUTOENCODER, ECOD, pyod_peers
 from pullrisk.features.schema import Feature
-from pullrisk.model.network import Noise, Shape
+from pullrisk.model.network import Noise, Shape, predict
 from pullrisk.model.scaling import Scaling, infer_features
 from pullrisk.progress import Silent
-from pullrisk.train.fit import FitSettings, Rows, fit, predict
+from pullrisk.train.fit import FitSettings, Rows, fit
 from pullrisk.train.metrics import poisson_weights, pooled_auc
 from table_reading import Matrix
 
@@ -104,11 +104,11 @@ def _network(
     """Risk logit and squared reconstruction error of any rows, learnt from the part's earlier."""
     scaling = Scaling.fit(part.x, part.features)
     rows = Rows(scaling.apply(part.x), part.labels, part.project)
-    network = fit(rows, None, settings, seed=seed, progress=Silent()).network
+    weights = fit(rows, None, settings, seed=seed, progress=Silent()).weights
 
     def answer(x: Matrix) -> tuple[Scores, Scores]:
         z = scaling.apply(x)
-        logit, rebuilt = predict(network, z)
+        logit, rebuilt = predict(weights, z)
         return logit.astype(np.float64), np.square(z - rebuilt).mean(axis=1, dtype=np.float64)
 
     return answer

@@ -28,8 +28,8 @@ settings = load()
 marks = [time.perf_counter()]
 def lap():
     marks.append(time.perf_counter())
+from pullrisk.secrets.vault_errors import import_hvac
 from pullrisk.wiring.provision import provide
-from pullrisk.secrets.faults import import_hvac
 import_hvac()
 lap()
 filled, secrets = provide(settings, "model-serving")
@@ -70,19 +70,15 @@ def measured(folder: Path, runs: int) -> list[dict[str, float]]:
     from support.vault import install, trusting
 
     accounts, certificates = ServiceAccounts(), make_certificates(folder)
-    server = Bao(folder / "bao").start()
-    try:
-        with TokenReviews(accounts, certificates) as reviews:
-            install(server, trusting(folder / "vault", reviews, certificates, accounts))
-            (folder / "token").write_text(accounts.token("model-serving"))
-            environment = {
-                "PATH": os.environ["PATH"],
-                "VAULT_ADDR": server.address,
-                "VAULT_JWT_FILE": str(folder / "token"),
-            }
-            return [one_run(environment) for _ in range(runs + 1)][1:]
-    finally:
-        server.stop()
+    with TokenReviews(accounts, certificates) as reviews, Bao(folder / "bao") as server:
+        install(server, trusting(folder / "vault", reviews, certificates, accounts))
+        (folder / "token").write_text(accounts.token("model-serving"))
+        environment = {
+            "PATH": os.environ["PATH"],
+            "VAULT_ADDR": server.address,
+            "VAULT_JWT_FILE": str(folder / "token"),
+        }
+        return [one_run(environment) for _ in range(runs + 1)][1:]
 
 
 def one_run(environment: dict[str, str]) -> dict[str, float]:

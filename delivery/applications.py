@@ -1,4 +1,4 @@
-"""Argo CD's Applications: they may choose a branch and components, and nothing that runs."""
+"""Argo CD's Applications: they choose a branch and their own overlay, and nothing that runs."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -6,20 +6,22 @@ from typing import Any, Final
 import yaml
 
 from delivery.errors import RefusedError
-from delivery.stages import MAIN, MANIFESTS, STAGING
+from delivery.stages import MAIN, MANIFESTS, OVERLAYS, STAGING
 
 CLUSTERS: Final = {"staging": STAGING, "production": MAIN}
 """Cluster → the branch that it runs."""
-_SOURCE: Final = frozenset({"repoURL", "targetRevision", "path", "kustomize"})
+_SOURCE: Final = frozenset({"repoURL", "targetRevision", "path"})
 
 
-def components(folder: Path) -> list[str]:
-    """Components that production opts in to. Raises RefusedError where an Application does more."""
-    found = {name: _source(folder, name) for name in CLUSTERS}
-    if len({str(each.get("repoURL")) for each in found.values() if each}) > 1:
+def overlay(folder: Path) -> str:
+    """The folder that production renders, the base where no cluster is described.
+
+    Raises RefusedError where an Application does more than name its overlay.
+    """
+    sources = {name: _source(folder, name) for name in CLUSTERS}
+    if len({str(each.get("repoURL")) for each in sources.values() if each}) > 1:
         raise RefusedError("the two clusters read two repositories")
-    chosen = found["production"].get("kustomize") or {}
-    return [str(each) for each in chosen.get("components") or ()]
+    return str(sources["production"].get("path", MANIFESTS))
 
 
 def _source(folder: Path, cluster: str) -> dict[str, Any]:
@@ -33,13 +35,12 @@ def _source(folder: Path, cluster: str) -> dict[str, Any]:
         source = dict(spec["source"])
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise RefusedError(f"{shown} is no Application with one source: {error}") from None
-    more = {*(set(source) - _SOURCE), *(set(spec) & {"sources"})}
-    more |= {f"kustomize.{key}" for key in set(source.get("kustomize") or {}) - {"components"}}
-    if more:
+    if more := {*(set(source) - _SOURCE), *(set(spec) & {"sources"})}:
         raise RefusedError(
             f"{shown} sets {', '.join(sorted(more))}",
             hint="what runs is decided by the manifests alone, which were reviewed and tested",
         )
-    if source.get("targetRevision") != CLUSTERS[cluster] or source.get("path") != MANIFESTS:
-        raise RefusedError(f"{shown} does not read {MANIFESTS} on the branch {CLUSTERS[cluster]}")
+    own = f"{OVERLAYS}/{cluster}"
+    if source.get("targetRevision") != CLUSTERS[cluster] or source.get("path") != own:
+        raise RefusedError(f"{shown} does not read {own} on the branch {CLUSTERS[cluster]}")
     return source

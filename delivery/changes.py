@@ -2,9 +2,10 @@
 
 from dataclasses import asdict, dataclass
 
-from delivery.errors import RefusedError
+from delivery.errors import InputError, RefusedError
 from delivery.git import Repository
 from delivery.inputs import stage_inputs
+from delivery.marks import marks, same_code
 from delivery.origin import origin
 
 _SHOWN = 5
@@ -39,13 +40,22 @@ def decide(repository: Repository, commit: str, stage: str) -> Decision:
         running = origin(repository, commit, stage)
     except RefusedError as error:
         return found(True, f"the manifest names no image: {error.args[0]}")
+    mark = marks(repository, commit).get(stage)
+    if mark and same_code(repository, commit, stage, mark, commit):
+        return found(False, f"it was rolled back, and its code is as before: {mark.reason}")
+    if mark:
+        return found(True, f"it was rolled back, and its code changed since: {mark.reason}")
     if running.source is None:
         return found(True, f"no commit of the workflow wrote {running.digest[:19]}")
     if not repository.is_ancestor(running.source, commit):
         return found(
             True, f"{running.source[:12]}, which it was built from, is not in this history"
         )
-    changed = now.differences(stage_inputs(repository, running.source, stage))
+    try:
+        before = stage_inputs(repository, running.source, stage)
+    except InputError as error:
+        return found(True, f"what it was built from cannot be compared: {error.args[0]}")
+    changed = now.differences(before)
     if changed:
         more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
         return found(True, f"changed: {', '.join(changed[:_SHOWN])}{more}", *changed)

@@ -14,7 +14,8 @@ from delivery.git import Repository
 from delivery.options import parser
 
 if TYPE_CHECKING:
-    from delivery.promotion import Judge
+    from delivery.judgement import Judge
+    from delivery.records import Sign
 
 _REMOTE: Final = re.compile(r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 
@@ -39,10 +40,10 @@ def _changes(options: Namespace) -> None:
 
 
 def _tests(options: Namespace) -> None:
-    from delivery.unit_tests import unit_tests
+    from delivery.inputs import stage_tests
 
     repository = Repository(options.clone)
-    print(*unit_tests(repository, repository.commit(options.commit), options.stage))
+    print(*stage_tests(repository, repository.commit(options.commit), options.stage))
 
 
 def _login(options: Namespace) -> None:
@@ -121,11 +122,25 @@ def _plan(options: Namespace) -> int:
 
 
 def _promote(options: Namespace) -> None:
-    from delivery.promotion import promote
+    from delivery.promotion import promote, record_promotion
     from delivery.report import as_json, as_text
+    from delivery.signatures import has_identity
 
-    plan = promote(Repository(options.clone), _judge(options), options.candidate)
+    judge = _judge(options)
+    plan = promote(Repository(options.clone), judge, options.candidate)
+    if has_identity():
+        record_promotion(judge, plan, _signer(options))
+    else:
+        print("note: not a job of GitHub's, so no rollback can go back to this", file=sys.stderr)
     print(json.dumps(as_json(plan)) if options.json else as_text(plan, manifests=False))
+
+
+def _rollback(options: Namespace) -> None:
+    from delivery.rollback import rollback
+
+    judge, repository = _judge(options), Repository(options.clone)
+    found = rollback(repository, judge, options.stage, options.reason, sign=_signer(options))
+    print(found.text)
 
 
 def _secrets(options: Namespace) -> None:
@@ -145,7 +160,8 @@ def _judge(options: Namespace) -> "Judge":
     """The real registry and Sigstore's public instance, unless the command line names others."""
     from functools import cache, partial
 
-    from delivery.promotion import Judge
+    from delivery.judgement import Judge
+    from delivery.records import WORKFLOWS
     from delivery.registry import Registry
     from delivery.signatures import Identity, trust, verify
     from delivery.stages import repository
@@ -153,8 +169,17 @@ def _judge(options: Namespace) -> "Judge":
     name, config = _repository(options), cache(lambda: trust(options.trust_config))
     return Judge(
         registry=lambda stage: Registry(repository(stage), base=options.registry),
-        verify=lambda stage: partial(verify, who=Identity(name, stage), config=config()),
+        verify=lambda stage: partial(verify, who=Identity.of_stage(name, stage), config=config()),
+        verify_record=lambda kind: partial(
+            verify, who=Identity.on_main(name, WORKFLOWS[kind]), config=config()
+        ),
     )
+
+
+def _signer(options: Namespace) -> "Sign":
+    from delivery.signatures import sign, trust
+
+    return lambda statement: sign(statement, trust(options.trust_config))
 
 
 def _repository(options: Namespace) -> str:
@@ -190,5 +215,6 @@ _COMMANDS: Final[dict[str, Callable[[Namespace], int | None]]] = {
     "update": _update,
     "plan": _plan,
     "promote": _promote,
+    "rollback": _rollback,
     "secrets": _secrets,
 }

@@ -7,6 +7,8 @@ from delivery.attestations import REQUIRED, Signed, check
 from delivery.errors import DeliveryError, InputError, RefusedError
 from delivery.registry import Registry
 
+_BUNDLE: Final = "sigstore.bundle"
+"""In the media type of every version of Sigstore's bundles."""
 _MOST: Final = 200
 """Attestations of one image above which somebody floods the registry."""
 
@@ -44,7 +46,7 @@ def evidence(registry: Registry, stage: str, digest: str, verify: Verify) -> Evi
     """Read every attestation of the digest; one that does not verify proves nothing."""
     proven: dict[str, set[str]] = {}
     refused: list[str] = []
-    for data in _bundles(registry, digest):
+    for data in attached(registry, digest, _BUNDLE):
         try:
             found = verify(data)
             if found.predicate_type in REQUIRED:
@@ -59,7 +61,8 @@ def evidence(registry: Registry, stage: str, digest: str, verify: Verify) -> Evi
     return Evidence(tuple(sorted(complete)), tuple(refused))
 
 
-def _bundles(registry: Registry, digest: str) -> list[bytes]:
+def attached(registry: Registry, digest: str, kind: str) -> list[bytes]:
+    """What is attached to the digest with this media type. Raises RefusedError for a flood."""
     listed = registry.referrers(digest)
     if len(listed) > _MOST:
         raise RefusedError(f"{len(listed)} things are attached to it, more than {_MOST}")
@@ -69,10 +72,10 @@ def _bundles(registry: Registry, digest: str) -> list[bytes]:
             manifest = registry.manifest(str(each["digest"]))
             layers = manifest.body["layers"] if manifest else []
             (layer,) = layers
-            if "sigstore.bundle" in str(layer["mediaType"]):
+            if kind in str(layer["mediaType"]):
                 found.append(registry.blob(str(layer["digest"])))
         except (InputError, KeyError, TypeError, ValueError):
-            continue  # what is gone or no attestation proves nothing, and hinders nothing
+            continue  # what is gone or malformed proves nothing, and hinders nothing
     return found
 
 

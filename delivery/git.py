@@ -3,14 +3,16 @@
 import base64
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from delivery.errors import AwayError, InputError, RefusedError
 
 _TIMEOUT: Final = 300
+_BOT: Final = ("-c", "user.name=pullrisk-delivery", "-c", "user.email=delivery@pullrisk.invalid")
 _REJECTED: Final = ("non-fast-forward", "[rejected]", "[remote rejected]", "fetch first")
 
 
@@ -118,15 +120,45 @@ class Repository:
         """Whether the remote is configured."""
         return self.remote in self.text("remote").splitlines()
 
-    def push(self, commit: str, branch: str) -> None:
-        """Fast-forward the remote's branch. Raises RefusedError where it has moved on."""
-        done = self._run("push", "--quiet", self.remote, f"{commit}:refs/heads/{branch}")
+    def push(self, commits: Mapping[str, str]) -> None:
+        """Fast-forward the remote's branches (name to commit), all of them or none.
+
+        Raises RefusedError if one of them has moved on.
+        """
+        spans = [f"{commit}:refs/heads/{branch}" for branch, commit in commits.items()]
+        atomic = ["--atomic"] if len(spans) > 1 else []
+        done = self._run("push", "--quiet", *atomic, self.remote, *spans)
         if done.returncode == 0:
             return
+        names = ", ".join(commits)
         said = done.stderr.decode(errors="replace").strip()
         if any(word in said for word in _REJECTED):
-            raise RefusedError(f"{branch} did not take {commit[:12]} as a fast-forward: {said}")
-        raise AwayError(f"{branch} cannot be pushed to {self.remote}: {said}")
+            raise RefusedError(f"{names} did not take the push as a fast-forward: {said}")
+        raise AwayError(f"{names} cannot be pushed to {self.remote}: {said}")
+
+    def commit_with(
+        self, files: Mapping[str, str | None], message: str, *, parents: Sequence[str]
+    ) -> str:
+        """The bot's commit: the first parent's files with these texts, None for a file to delete.
+
+        It is made in an index of its own; the work tree and the branches are not touched.
+        """
+        with TemporaryDirectory() as folder:
+            index = Path(folder) / "index"
+            self.git("read-tree", parents[0], index=index)
+            for path, text in files.items():
+                self.git("update-index", *self._entry(path, text), index=index)
+            tree = self.git("write-tree", index=index).decode().strip()
+        above = [word for parent in parents for word in ("-p", parent)]
+        made = self.git(*_BOT, "commit-tree", tree, *above, "-F", "-", data=message.encode())
+        return made.decode().strip()
+
+    def _entry(self, path: str, text: str | None) -> list[str]:
+        """Arguments of update-index for one file."""
+        if text is None:
+            return ["--force-remove", path]
+        blob = self.git("hash-object", "-w", "--stdin", data=text.encode()).decode().strip()
+        return ["--add", "--cacheinfo", f"100644,{blob},{path}"]
 
     def _run(
         self, *arguments: str, data: bytes | None = None, index: Path | None = None

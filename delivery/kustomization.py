@@ -30,7 +30,10 @@ def digests(text: str) -> dict[str, str]:
 
 
 def with_digest(text: str, stage: str, digest: str) -> str:
-    """The text with this one digest replaced: comments, order and all other bytes as they were."""
+    """The text with this one digest replaced: comments, order and all other bytes as they were.
+
+    A stage's first digest also takes out the line that suspends it until it has an image.
+    """
     if not DIGEST.fullmatch(digest):
         raise InputError(f"{digest!r} is no sha256 digest")
     for entry in _entries(text):
@@ -40,11 +43,19 @@ def with_digest(text: str, stage: str, digest: str) -> str:
         if not isinstance(node, yaml.ScalarNode):
             break
         start, end = node.start_mark.index, node.end_mark.index
-        changed = text[:start] + digest + text[end:]
+        changed = _resumed(text[:start] + digest + text[end:], stage)
         if digests(changed) != digests(text) | {stage: digest}:
             raise _refused(f"replacing the digest of {stage} would change more than it")
         return changed
     raise _refused(f"{image_name(stage)} has no digest to replace")
+
+
+def _resumed(text: str, stage: str) -> str:
+    return "".join(
+        line
+        for line in text.splitlines(keepends=True)
+        if not line.endswith(f"# until {stage} has an image\n")
+    )
 
 
 def _entries(text: str) -> list[yaml.MappingNode]:

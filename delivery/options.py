@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "update": "Write a tested digest into staging's manifest.",
     "plan": "Show what a promotion would change, and what speaks against it.",
     "promote": "Judge a commit of staging, and fast-forward main to it.",
+    "rollback": "Write the digest that ran before into main and staging.",
     "secrets": "Search the commits since another one for credentials.",
 }
 EPILOG: Final = """\
@@ -23,6 +24,7 @@ examples:
   python -m delivery changes --stage data-fetch
   python -m delivery plan --json
   python -m delivery promote --candidate COMMIT
+  python -m delivery rollback --stage model-serving --reason "answers are wrong"
 
 exit codes: 0 done, 2 wrong command line, 3 refused, 4 wrong input, 5 something is away.
 See docs/delivery.md."""
@@ -87,9 +89,10 @@ def _publishing(commands: dict[str, argparse.ArgumentParser]) -> None:
 
 
 def _promoting(commands: dict[str, argparse.ArgumentParser]) -> None:
-    for name in ("plan", "promote"):
+    for name in ("plan", "promote", "rollback"):
         _registry(commands[name])
         _who(commands[name])
+    for name in ("plan", "promote"):
         commands[name].add_argument("--json", action="store_true", help="For programs.")
     plan = commands["plan"]
     plan.add_argument("--candidate", help="A commit of staging (its tip).")
@@ -98,6 +101,8 @@ def _promoting(commands: dict[str, argparse.ArgumentParser]) -> None:
     plan.add_argument("--strict", action="store_true", help="Exit with 3 where it is refused.")
     _outputs(plan)
     commands["promote"].add_argument("--candidate", required=True, help="A commit of staging.")
+    _stage(commands["rollback"])
+    commands["rollback"].add_argument("--reason", required=True, help="Why, for the commit.")
 
 
 def _stage(command: argparse.ArgumentParser) -> None:

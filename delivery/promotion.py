@@ -1,45 +1,20 @@
 """The judge: may this commit of staging become main? It says yes only where all of it holds."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from delivery.errors import AwayError, DeliveryError, InputError, RefusedError
-from delivery.evidence import Evidence, Verify, evidence, image_exists, why
+from delivery.errors import DeliveryError, InputError, RefusedError
+from delivery.evidence import why
 from delivery.git import Commit, Repository
-from delivery.inputs import stage_inputs
+from delivery.judgement import Image, Judge, judge_image, promoted
 from delivery.kustomization import digests
-from delivery.registry import Registry
+from delivery.records import PROMOTION, Sign, add_record
 from delivery.render import check_images, difference, rendered
 from delivery.stages import KUSTOMIZATION, MAIN, STAGES, STAGING
 
-State = Literal["tested", "refused", "unknown"]
 ATTEMPTS: Final = 3
 ATTENTION: Final = (".github/", "delivery/", "vault/", "argo-apps/clusters/")
 """Whoever approves looks at changes of these: they decide what later promotions may do."""
-
-
-@dataclass(frozen=True)
-class Judge:
-    """What a judgement needs besides Git."""
-
-    registry: Callable[[str], Registry]
-    """Stage → the registry's repository of its image."""
-    verify: Callable[[str], Verify]
-    """Stage → who verifies a bundle of it."""
-
-
-@dataclass(frozen=True)
-class Image:
-    """One stage's digest: on main, in the candidate, and what is proven of the latter."""
-
-    stage: str
-    was: str | None
-    digest: str
-    state: State
-    source: str | None
-    """The commit that it was built from and tested at."""
-    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +32,7 @@ class Plan:
     @property
     def allowed(self) -> bool:
         """Whether nothing speaks against it and every image is proven."""
-        proven = {image.stage for image in self.images if image.state == "tested"}
+        proven = {image.stage for image in self.images if image.accepted}
         return not self.problems and proven == set(STAGES)
 
     @property
@@ -128,7 +103,7 @@ def promote(repository: Repository, judge: Judge, candidate: str) -> Plan:
             )
         try:
             if not plan.empty:
-                repository.push(plan.candidate, MAIN)
+                repository.push({MAIN: plan.candidate})
             break
         except RefusedError:
             if attempt == ATTEMPTS:
@@ -136,9 +111,18 @@ def promote(repository: Repository, judge: Judge, candidate: str) -> Plan:
     return plan
 
 
+def record_promotion(judge: Judge, plan: Plan, sign: Sign) -> None:
+    """Leave a record beside each image that has none, so that a rollback may go back to it."""
+    for image in plan.images:
+        with judge.registry(image.stage) as registry:
+            if not promoted(registry, image.stage, image.digest, judge):
+                content = {"commit": plan.candidate}
+                add_record(registry, image.stage, image.digest, PROMOTION, content, sign)
+
+
 def reasons(plan: Plan) -> list[str]:
     """All that speaks against it, one line each."""
-    unproven = [image for image in plan.images if image.state != "tested"]
+    unproven = [image for image in plan.images if not image.accepted]
     return [*plan.problems, *(f"{image.stage}: {image.problem}" for image in unproven)]
 
 
@@ -164,7 +148,7 @@ def _images(repository: Repository, main: str, commit: str, judge: Judge) -> tup
         raise InputError(f"{KUSTOMIZATION} is not in {commit[:12]}")
     now, before = digests(text), _running(repository, main)
     return tuple(
-        _image(repository, commit, (stage, now[stage], before.get(stage)), judge)
+        judge_image(repository, commit, (stage, now[stage], before.get(stage)), judge)
         for stage in STAGES
     )
 
@@ -175,36 +159,6 @@ def _running(repository: Repository, main: str) -> dict[str, str]:
         return digests(repository.show(main, KUSTOMIZATION) or "{}")
     except DeliveryError:
         return {}
-
-
-def _image(
-    repository: Repository, commit: str, which: tuple[str, str, str | None], judge: Judge
-) -> Image:
-    stage, digest, was = which
-    try:
-        with judge.registry(stage) as registry:
-            image_exists(registry, digest)
-            found = evidence(registry, stage, digest, judge.verify(stage))
-        source = _source(repository, commit, stage, found)
-    except AwayError as error:
-        return Image(stage, was, digest, "unknown", None, why(error))
-    except DeliveryError as error:
-        return Image(stage, was, digest, "refused", None, why(error))
-    return Image(stage, was, digest, "tested", source)
-
-
-def _source(repository: Repository, commit: str, stage: str, found: Evidence) -> str:
-    """The commit that the image was tested at, whose inputs are those of the candidate."""
-    refused = list(found.refused)
-    for source in found.sources:
-        if repository.resolve(source) is None or not repository.is_ancestor(source, commit):
-            refused.append(f"{source[:12]}, which it was built from, is not in this history")
-            continue
-        now, then = (stage_inputs(repository, each, stage) for each in (commit, source))
-        if not (changed := now.differences(then)):
-            return source
-        refused.append(f"{', '.join(changed[:3])} changed since {source[:12]}: not built anew yet")
-    raise RefusedError("; ".join(refused) or "it was never tested on staging: nothing attests it")
 
 
 def _manifests(repository: Repository, main: str, commit: str) -> tuple[str, list[str]]:

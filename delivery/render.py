@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import yaml
 
-from delivery.applications import components
+from delivery.applications import overlay
 from delivery.errors import InputError, RefusedError
 from delivery.git import Repository
 from delivery.kustomization import digests
@@ -42,10 +42,7 @@ def rendered(repository: Repository, commit: str) -> str:
             raise RefusedError(f"a file of {commit[:12]} leads out of it: {error}") from None
         for path in folder.rglob("kustomization.y*ml"):
             _only_local(path, folder)
-        chosen = components(folder)
-        if chosen:
-            _opt_in(folder / KUSTOMIZATION, chosen)
-        return _kustomize(folder)
+        return _kustomize(folder, overlay(folder))
 
 
 def check_images(manifests: str, kustomization: str) -> None:
@@ -75,12 +72,12 @@ def _third_party(image: str) -> bool:
     return bool(pinned) and pinned["name"] in THIRD_PARTY  # type: ignore[index]
 
 
-def _kustomize(folder: Path) -> str:
+def _kustomize(folder: Path, path: str) -> str:
     program = shutil.which("kubectl") or shutil.which("kubectl", path=Path(sys.executable).parent)
     if program is None:
         raise InputError("kubectl is not installed", hint="manifests are rendered with it")
     done = subprocess.run(  # noqa: S603
-        [program, "kustomize", str(folder / MANIFESTS)],
+        [program, "kustomize", str(folder / path)],
         capture_output=True,
         timeout=_TIMEOUT,
         check=False,
@@ -89,16 +86,6 @@ def _kustomize(folder: Path) -> str:
         said = done.stderr.decode(errors="replace").strip().replace(f"{folder}/", "")
         raise RefusedError(f"the manifests do not render: {said}")
     return done.stdout.decode()
-
-
-def _opt_in(path: Path, chosen: list[str]) -> None:
-    """As Argo CD does with an Application's components."""
-    found = yaml.safe_load(path.read_bytes())
-    for each in chosen:
-        if not (path.parent / each / "kustomization.yaml").resolve().exists():
-            raise RefusedError(f"the component {each} is not in the commit")
-    found["components"] = [*found.get("components", []), *chosen]
-    path.write_text(yaml.safe_dump(found), encoding="utf-8")
 
 
 def _only_local(path: Path, folder: Path) -> None:

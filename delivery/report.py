@@ -3,9 +3,12 @@
 from dataclasses import asdict
 from typing import Any
 
-from delivery.promotion import Image, Plan, reasons
+from delivery.judgement import Image
+from delivery.promotion import Plan, reasons
 
-_MARK = {"tested": "tested", "refused": "REFUSED", "unknown": "unknown"}
+_MARK = {
+    "tested": "tested", "rolled back": "ROLLED BACK", "refused": "REFUSED", "unknown": "unknown",
+}  # fmt: skip
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
@@ -21,10 +24,11 @@ def as_text(plan: Plan, *, manifests: bool = True) -> str:
     lines += [f"  {each.sha[:12]} {each.subject}" for each in plan.commits]
     lines += ["", "images"]
     lines += [
-        f"  {image.stage:17} {_change(image):43} {_MARK[image.state]:8} "
+        f"  {image.stage:17} {_change(image):43} {_MARK[image.state]:11} "
         f"{(image.source or '')[:12]}".rstrip()
         for image in plan.images
     ]
+    lines += [f"  {each}" for each in _held(plan)]
     if plan.attention:
         lines += ["", "look at these: they decide what later promotions may do"]
         lines += [f"  {path}" for path in plan.attention]
@@ -53,6 +57,8 @@ def as_markdown(plan: Plan) -> str:
             "|---|---|---|---|",
             *rows,
             "",
+            *(f"- {each}" for each in _held(plan)),
+            "",
             *(["Changes that decide what later promotions may do:", "", *look, ""] if look else []),
             "<details><summary>Manifests</summary>",
             "",
@@ -63,6 +69,14 @@ def as_markdown(plan: Plan) -> str:
             "</details>",
         ]
     )
+
+
+def _held(plan: Plan) -> list[str]:
+    """Stages that a rollback keeps at an earlier image than their code's."""
+    held = [image for image in plan.images if image.state == "rolled back"]
+    return [
+        f"{image.stage} runs an earlier image than its code's: {image.problem}" for image in held
+    ]
 
 
 def _verdict(plan: Plan) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from os import environ
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ from sigstore.verify import Verifier, policy
 
 from delivery.attestations import Signed, signed
 from delivery.errors import AwayError, InputError, RefusedError
-from delivery.stages import STAGING, WORKFLOW
+from delivery.stages import MAIN, STAGING, WORKFLOW
 
 BUNDLE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 """Media type of what lies in the registry beside an image."""
@@ -36,21 +37,35 @@ _TRIGGERS: Final = ("push", "workflow_dispatch")
 
 @dataclass(frozen=True)
 class Identity:
-    """The only workflow that may sign for a stage: stage.yml, called by the stage's, on staging."""
+    """The only workflow whose signature counts for one purpose."""
 
     repository: str
-    stage: str
+    branch: str
+    workflow: str
+    """Path of the workflow whose job signs."""
+    caller: str
+    """Path of the workflow that was started, and called that one."""
+
+    @classmethod
+    def of_stage(cls, repository: str, stage: str) -> "Identity":
+        """stage.yml, called by the stage's own workflow, on staging."""
+        return cls(repository, STAGING, WORKFLOW, f".github/workflows/{stage}.yml")
+
+    @classmethod
+    def on_main(cls, repository: str, name: str) -> "Identity":
+        """A workflow that was started on main."""
+        path = f".github/workflows/{name}.yml"
+        return cls(repository, MAIN, path, path)
 
     def policy(self) -> policy.VerificationPolicy:
         """What the certificate has to say, all of it."""
-        home, ref = f"{_GITHUB}/{self.repository}", f"refs/heads/{STAGING}"
-        caller = f".github/workflows/{self.stage}.yml"
+        home, ref = f"{_GITHUB}/{self.repository}", f"refs/heads/{self.branch}"
         return policy.AllOf(
             [
                 policy.OIDCIssuerV2(ISSUER),
-                policy.Identity(identity=f"{home}/{WORKFLOW}@{ref}"),
-                policy.OIDCBuildSignerURI(f"{home}/{WORKFLOW}@{ref}"),
-                policy.OIDCBuildConfigURI(f"{home}/{caller}@{ref}"),
+                policy.Identity(identity=f"{home}/{self.workflow}@{ref}"),
+                policy.OIDCBuildSignerURI(f"{home}/{self.workflow}@{ref}"),
+                policy.OIDCBuildConfigURI(f"{home}/{self.caller}@{ref}"),
                 policy.OIDCSourceRepositoryURI(home),
                 policy.OIDCSourceRepositoryRef(ref),
                 policy.OIDCRunnerEnvironment("github-hosted"),
@@ -67,6 +82,11 @@ def trust(path: Path | None) -> ClientTrustConfig:
         return ClientTrustConfig.production()
     except SigstoreError as error:
         raise AwayError(f"Sigstore's root of trust cannot be read: {error}") from error
+
+
+def has_identity() -> bool:
+    """Whether this is a job of GitHub Actions that may ask for a token of its own."""
+    return "ACTIONS_ID_TOKEN_REQUEST_URL" in environ
 
 
 def sign(statement: object, config: ClientTrustConfig) -> bytes:

@@ -2,19 +2,17 @@
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from delivery.errors import AwayError, InputError, RefusedError
 from delivery.git import Repository
 from delivery.inputs import stage_inputs
-from delivery.kustomization import digests, with_digest
+from delivery.kustomization import with_digest
+from delivery.marks import dump, marks, same_code
 from delivery.origin import message, origin
-from delivery.stages import KUSTOMIZATION, STAGING
+from delivery.stages import KUSTOMIZATION, MARKS, STAGING
 
 ATTEMPTS: Final = 12
-_AUTHOR: Final = ("-c", "user.name=pullrisk-delivery", "-c", "user.email=delivery@pullrisk.invalid")
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def update(
             return Outcome(None, reason)
         commit = _commit(repository, built, tip)
         try:
-            repository.push(commit, branch)
+            repository.push({branch: commit})
         except RefusedError:
             time.sleep(pause * (1 + attempt % 4))
             continue
@@ -66,8 +64,10 @@ def _nothing_to_do(repository: Repository, built: Built, tip: str) -> str | None
             f"{built.source[:12]}, which {built.stage} was built from, is no longer in the branch",
             hint="the branch was forced to another history; the push that did it builds anew",
         )
-    running = origin(repository, tip, built.stage)
-    if running.digest == built.digest:
+    running, mark = origin(repository, tip, built.stage), marks(repository, tip).get(built.stage)
+    if mark and (given_up := same_code(repository, tip, built.stage, mark, built.source)):
+        return f"{built.stage} was rolled back from the same code, {given_up[:19]}: {mark.reason}"
+    if running.digest == built.digest and mark is None:
         return f"{built.stage} runs {built.digest[:19]} already"
     if running.source and _is_newer(repository, built, running.source):
         return f"{built.stage} runs a later build already, of {running.source[:12]}"
@@ -85,27 +85,13 @@ def _is_newer(repository: Repository, built: Built, running: str) -> bool:
 
 
 def _commit(repository: Repository, built: Built, tip: str) -> str:
-    """A commit on top of the tip that changes this one file; the work tree is not touched."""
+    """A commit on top of the tip that writes the digest and takes the stage's mark away."""
     text = repository.show(tip, KUSTOMIZATION)
     if text is None:
         raise InputError(f"{KUSTOMIZATION} is not in {tip[:12]}")
-    changed = with_digest(text, built.stage, built.digest)
-    if digests(changed) == digests(text):
-        raise RefusedError(f"the digest of {built.stage} did not change")
-    blob = repository.git("hash-object", "-w", "--stdin", data=changed.encode()).decode().strip()
-    tree = _tree_with(repository, tip, blob)
+    files: dict[str, str | None] = {KUSTOMIZATION: with_digest(text, built.stage, built.digest)}
+    left = marks(repository, tip)
+    if left.pop(built.stage, None):
+        files[MARKS] = dump(left)
     said = message(built.stage, built.digest, built.source)
-    return (
-        repository.git(*_AUTHOR, "commit-tree", tree, "-p", tip, "-F", "-", data=said.encode())
-        .decode()
-        .strip()
-    )
-
-
-def _tree_with(repository: Repository, tip: str, blob: str) -> str:
-    """The tip's tree with the manifest's blob replaced, made in an index of its own."""
-    with TemporaryDirectory() as folder:
-        index = Path(folder) / "index"
-        repository.git("read-tree", tip, index=index)
-        repository.git("update-index", "--cacheinfo", f"100644,{blob},{KUSTOMIZATION}", index=index)
-        return repository.git("write-tree", index=index).decode().strip()
+    return repository.commit_with(files, said, parents=[tip])

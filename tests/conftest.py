@@ -6,8 +6,18 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support.mongo import MongoStandIn
+from support.runner_variables import remove_runner_variables
+
+remove_runner_variables()  # before test modules import libraries that look at them
+
+# An example takes as long as the machine is busy: no test may depend on that.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
+pytest_plugins = ("support.isolation", "support.skips")
 
 REAL_MONGO = os.environ.get("PULLRISK_TEST_MONGO_URI")
 """A real MongoDB to test against instead of the stand-in: its URI without a database."""
@@ -19,10 +29,8 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if REAL_MONGO:
         yield REAL_MONGO
         return
-    server = MongoStandIn(tmp_path_factory.mktemp("mongo"))
-    server.start()
-    yield server.uri
-    server.kill()
+    with MongoStandIn(tmp_path_factory.mktemp("mongo")) as server:
+        yield server.uri
 
 
 @pytest.fixture
@@ -42,7 +50,5 @@ def mongo_uri(mongo_server: str) -> Iterator[str]:
 @pytest.fixture
 def mongo_stand_in(tmp_path: Path) -> Iterator[MongoStandIn]:
     """A server of this test alone, which it may kill and start again."""
-    server = MongoStandIn(tmp_path)
-    server.start()
-    yield server
-    server.kill()
+    with MongoStandIn(tmp_path) as server:
+        yield server

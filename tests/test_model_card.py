@@ -41,7 +41,7 @@ def test_the_model_card_is_what_the_general_model_s_json_says(
 ) -> None:
     generated = page(json.loads(CARD.read_text(encoding="utf-8")))
     committed = (ROOT / "docs" / "model-card.md").read_text(encoding="utf-8")
-    assert generated == committed, "run: make model-card"
+    assert generated == committed, "run: make docs"
 
 
 def test_every_figure_of_the_evaluation_is_in_the_card(

@@ -22,8 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pullrisk import atomic
-from pullrisk.cli.bars import progress as progress_display
-from pullrisk.cli.tables import print_evaluation
+from pullrisk.cli.display.models import print_evaluation
+from pullrisk.cli.display.progress import progress as progress_display
 from pullrisk.errors import InputError, ModelError, PullriskError
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
 from pullrisk.fetch.files import fetch_files

@@ -74,7 +74,8 @@ class MissingExtraError(PullriskError):
 
     @classmethod
     def of(cls, library: str, extra: str) -> "MissingExtraError":
-        """The error for `library`, which the extra `extra` installs."""
+        """The error for `library`, or a module of it, which the extra `extra` installs."""
+        library = library.partition(".")[0]
         return cls(f"{library} is not installed", hint=f"run: pip install 'pullrisk[{extra}]'")
 
 

@@ -27,7 +27,7 @@ from pullrisk.errors import SettingsError
 from pullrisk.infrastructure import Infrastructure
 from pullrisk.monitor.options import MonitorOptions
 from pullrisk.redaction import SENSITIVE_NAME, redacted
-from pullrisk.secrets.fields import Credentials
+from pullrisk.secrets.names import Credentials
 from pullrisk.serve.options import ServeOptions
 from pullrisk.train.options import GateOptions
 

@@ -1,42 +1,26 @@
+import json
 from datetime import UTC, datetime
 
-import msgspec
+import numpy as np
 import pytest
 
-from pullrisk.cli.tables import print_scores
-from pullrisk.model.category_answers import Category
-from pullrisk.score.scorer import Scored
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-SCORED = Scored(
-    repository="o/r", number=7, title="Handle an empty list", author="ann", state="open",
-    url="https://github.com/o/r/pull/7", updated_at=NOW, as_of=NOW, basis="history", risk=0.05,
-    band="high", percentile=99.0, novelty=40.0, novelty_error=1.0,
-    category=Category("fix", 0.814, "network"), pattern="small change by a regular",
-)  # fmt: skip
+from pullrisk.cli.display.tables import aligned, print_json, print_table
 
 
-def test_scores_tell_the_category_its_probability_and_the_pattern(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    print_scores([SCORED])
-    printed = capsys.readouterr().out
-    assert "fix 81 %" in printed
-    assert "small change by a regular" in printed
+def test_a_table_in_a_pipe_is_aligned_text_without_tabs_or_trailing_spaces() -> None:
+    text = aligned(["name", "n"], [["a\tb", "5"], ["long name", "1,000"]], right=["n"]).plain
+    assert text == "name           n\na b            5\nlong name  1,000"
 
 
-def test_a_category_that_the_pull_states_is_told_without_a_probability(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    stated = msgspec.structs.replace(SCORED, category=Category("fix", 0.814, "title"))
-    print_scores([stated])
-    printed = capsys.readouterr().out
-    assert "fix" in printed
-    assert "81 %" not in printed
+def test_nothing_is_cut_or_coloured_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["title"], [["x" * 500]])
+    assert capsys.readouterr().out == f"title\n{'x' * 500}\n"
 
 
-def test_a_model_without_categories_and_patterns_leaves_them_out(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    print_scores([msgspec.structs.replace(SCORED, category=None, pattern=None)])
-    assert "None" not in capsys.readouterr().out
+def test_json_holds_numpy_values_and_times(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"a": np.float32(0.5), "b": np.arange(2), "c": datetime(2024, 1, 2, tzinfo=UTC)})
+    assert json.loads(capsys.readouterr().out) == {
+        "a": 0.5,
+        "b": [0, 1],
+        "c": "2024-01-02T00:00:00Z",
+    }

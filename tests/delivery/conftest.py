@@ -35,8 +35,6 @@ def job(sigstore: Sigstore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     """Every test is a job of GitHub Actions, with an identity and no credentials of its own."""
     for name, value in sigstore.job_environment.items():
         monkeypatch.setenv(name, value)
-    for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
 
 
@@ -48,7 +46,6 @@ def promoted(
     with pytest.MonkeyPatch.context() as patch:
         for name, value in sigstore.job_environment.items():
             patch.setenv(name, value)
-        patch.delenv("GITHUB_TOKEN", raising=False)
         world = World(tmp_path_factory.mktemp("world"), registry_url, sigstore).begin()
         for stage in STAGES:
             world.release(stage, world.branch("staging"))

@@ -5,7 +5,9 @@ import pytest
 from delivery.changes import Decision, decide
 from delivery.cli import main
 from delivery.git import Repository
-from delivery.inputs import stage_inputs
+from delivery.inputs import TABLE
+from delivery.kustomization import with_digest
+from delivery.origin import message
 from delivery.stages import KUSTOMIZATION, STAGES
 from support.delivery import World
 from support.project import project
@@ -63,29 +65,22 @@ def test_of_pyproject_only_what_the_stage_installs_counts(
     assert built(world, world.push({"pyproject.toml": text.replace(old, new)})) == stages
 
 
-@pytest.mark.parametrize(
-    "line", ["import engine", "from images import bases, engine", "from images.engine import find"]
-)
-def test_a_module_that_a_builder_imports_counts_with_it(world: World, line: str) -> None:
-    world.push({"images/build.py": f"{line}\n", "images/engine.py": "A = 1\n"})
-    repository, commit = Repository(world.clone), world.tip("HEAD")
-    assert "images/engine.py" in stage_inputs(repository, commit, "data-fetch").parts
+def test_a_change_of_the_declaration_builds_the_stages_that_it_names(world: World) -> None:
+    table = project()[TABLE]
+    narrower = table.replace('"fetch", "pulls"]', '"pulls"]')
+    assert built(world, world.push({TABLE: narrower})) == {"data-fetch"}
+    assert built(world, world.push({TABLE: table.replace("tests/cli", "tests")})) == set()
 
 
-def test_a_command_that_a_manifest_runs_counts_with_the_images_own(world: World) -> None:
-    pod = world.shown("staging", "argo-apps/base/data-fetch.yaml")
-    commit = world.push({"argo-apps/base/data-fetch.yaml": pod.replace("[fetch]", "[train]")})
-    assert "src/pullrisk/train/__init__.py" in decision(world, commit).changed
-
-
-def test_an_image_that_runs_no_command_it_says_is_made_from_all_of_the_package(
-    world: World,
-) -> None:
-    dockerfile = project()["images/data-fetch.Dockerfile"].replace('CMD ["fetch"]', "")
-    pod = world.shown("staging", "argo-apps/base/data-fetch.yaml").replace("[fetch]", "[]")
-    files = {"images/data-fetch.Dockerfile": dockerfile, "argo-apps/base/data-fetch.yaml": pod}
-    parts = stage_inputs(Repository(world.clone), world.push(files), "data-fetch").parts
-    assert set(parts) >= {path for path in project() if path.startswith("src/")}
+def test_an_image_from_before_inputs_were_declared_is_built_anew(world: World) -> None:
+    source = world.push({TABLE: None})
+    world.push({"docs/notes.md": "words"})
+    digest = world.image("data-fetch", tag=source)
+    text = with_digest(world.shown("staging"), "data-fetch", digest)
+    world.push({KUSTOMIZATION: text}, message("data-fetch", digest, source))
+    found = decision(world, world.push({TABLE: project()[TABLE]}))
+    assert found.build
+    assert "cannot be compared" in found.reason
 
 
 def test_the_bots_own_commit_builds_nothing(world: World) -> None:
@@ -142,19 +137,18 @@ def test_a_manifest_that_was_broken_by_hand_builds(world: World) -> None:
 def test_the_reason_names_what_changed(world: World) -> None:
     commit = world.push({"src/pullrisk/fetch/__init__.py": "A = 1\n"})
     found = decision(world, commit)
-    assert found.reason == "changed: src/pullrisk/errors.py, src/pullrisk/fetch/__init__.py, " + (
-        "src/pullrisk/pulls/__init__.py, src/pullrisk/pulls/schema.json"
-    )
+    assert found.reason == "changed: src/pullrisk/fetch/__init__.py"
     assert len(found.fingerprint) == 64
 
 
 @pytest.mark.parametrize(
     ("path", "text", "reason"),
     [
-        ("src/pullrisk/fetch/__init__.py", "def\n", "pullrisk.fetch is no Python"),
-        ("pyproject.toml", "[project\n", "pyproject.toml is no TOML"),
-        ("argo-apps/base/data-fetch.yaml", "kind: [\n", "data-fetch.yaml is no YAML"),
-        ("images/data-fetch.Dockerfile", 'FROM a\nCOPY "b ./\n', "cannot be read"),
+        ("pyproject.toml", "[project\n", "pyproject.toml is not TOML"),
+        (TABLE, "[data-fetch\n", "inputs.toml is not TOML"),
+        (TABLE, "[every-stage]\n", "[data-fetch] is missing"),
+        (TABLE, "[every-stage]\n[data-fetch]\nfolders = []\n", "unknown keys"),
+        (TABLE, None, "inputs.toml is not in"),
         ("images/data-fetch.Dockerfile", None, "is not in"),
     ],
 )

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from delivery.options import parser
+from delivery.records import WORKFLOWS as RECORDED
 from delivery.stages import MAIN, STAGES, STAGING, WORKFLOW
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +37,7 @@ WRITES = {
     ("promote.yml", "open"): {"pull-requests"},
     ("promote.yml", "merge"): {"contents", "id-token"},
     ("promote.yml", "audit"): {"id-token"},
+    ("rollback.yml", "rollback"): {"contents", "id-token"},
     **{(f"{stage}.yml", "stage"): {"contents", "id-token", "attestations"} for stage in STAGES},
 }
 """Every job that may write anything, and what."""
@@ -193,11 +195,21 @@ def test_nothing_is_built_on_main() -> None:
 
 
 def test_the_judge_is_the_code_that_was_promoted_last() -> None:
-    found = jobs(GITHUB / "workflows" / "promote.yml")
-    assert "github.ref == 'refs/heads/main'" in found["plan"]["if"]
-    for job in found.values():
+    promote = jobs(GITHUB / "workflows" / "promote.yml")
+    rollback = jobs(GITHUB / "workflows" / "rollback.yml")
+    for job in (promote["plan"], rollback["rollback"]):
+        assert "github.ref == 'refs/heads/main'" in job["if"]
+    for job in (*promote.values(), *rollback.values()):
         checkouts = [each for each in job["steps"] if "actions/checkout" in each.get("uses", "")]
         assert all("ref" not in each["with"] for each in checkouts)
+
+
+def test_a_rollback_offers_every_stage_and_waits_for_no_promotion() -> None:
+    path = GITHUB / "workflows" / "rollback.yml"
+    assert tuple(triggers(path)["workflow_dispatch"]["inputs"]["stage"]["options"]) == STAGES
+    group = load(GITHUB / "workflows" / "promote.yml")["concurrency"]["group"]
+    assert load(path)["concurrency"]["group"] != group
+    assert {f"{name}.yml" for name in RECORDED.values()} == {"promote.yml", "rollback.yml"}
 
 
 def test_only_the_workflow_that_signatures_name_asks_for_attestations() -> None:

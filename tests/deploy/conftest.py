@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.deploy.manifests import BASE, COMPONENTS, Object, render, render_with
+from support.deploy.manifests import BASE, COMPONENTS, OVERLAYS, Object, render, render_with
 
 
 @pytest.fixture(scope="session")
@@ -13,8 +13,8 @@ def base() -> list[Object]:
 
 @pytest.fixture(scope="session")
 def monitored() -> list[Object]:
-    """The base as the Applications opt in: scraped, with alerts and a dashboard."""
-    return render_with("service-monitor", "alerts", "dashboard")
+    """What production's Application renders: scraped, with alerts and a dashboard."""
+    return render(OVERLAYS / "production")
 
 
 @pytest.fixture(scope="session")

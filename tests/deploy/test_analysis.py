@@ -29,7 +29,7 @@ def accounts() -> ServiceAccounts:
 
 @pytest.fixture(scope="module")
 def vault(tmp_path_factory: pytest.TempPathFactory, accounts: ServiceAccounts) -> Iterator[Bao]:
-    """A real server, set up from vault/ as `pullrisk vault bootstrap` does."""
+    """A real server, set up by `vault/install.sh`."""
     folder = tmp_path_factory.mktemp("vault")
     certificates = make_certificates(tmp_path_factory.mktemp("certificates"))
     with TokenReviews(accounts, certificates) as reviews:
@@ -178,12 +178,12 @@ def test_no_result_and_nan_are_neither_success_nor_failure(
 def test_after_the_switch_prometheus_answers_for_the_new_pods_alone(
     base: list[Object], preview: Served, tmp_path: Path
 ) -> None:
-    from support.prometheus import available, scraping
+    from support.prometheus import Prometheus, available
 
     if not available():
         pytest.skip("prometheus is not installed (Debian: apt-get install prometheus)")
     labels = {"namespace": "pullrisk", "rollouts_pod_template_hash": "green"}
-    with scraping(preview.url, labels, tmp_path) as prometheus:
+    with Prometheus(preview.url, labels, tmp_path) as prometheus:
         for metric in metrics(base):
             query = metric["provider"]["prometheus"]["query"]
             found = prometheus.ask(query.replace("{{args.version}}", "green"))

@@ -5,21 +5,23 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
+import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import kubernetes_validate
 import pytest
 
 pytest.importorskip("pyspark", reason="the extra spark is not installed")
 
+from pullrisk.infrastructure import SparkSettings
 from pullrisk.pulls.record import parse_rest
 from support.deploy import network, security
 from support.deploy.manifests import Object, Pod, of_kind, pods, render_with
 from support.deploy.pods_api import PodsApi
-from support.deploy.program import read_settings, settings_text
+from support.deploy.program import settings_of
 from support.deploy.references import executors
 from support.deploy.schema import OLDEST
 from support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed
@@ -35,25 +37,75 @@ def component() -> list[Object]:
     return render_with("spark-executors")
 
 
-def settings_of(objects: list[Object]) -> Any:
-    """The driver's settings, as TOML says them."""
-    driver = next(pod for pod in pods(objects) if pod.where == "CronJob/spark-preprocess")
-    return tomllib.loads(settings_text(driver, objects) or "")
+def driver_of(objects: list[Object]) -> Pod:
+    return next(pod for pod in pods(objects) if pod.where == "CronJob/spark-preprocess")
+
+
+def spark_of(objects: list[Object]) -> SparkSettings:
+    """The driver's settings, from its variables and its file."""
+    return settings_of(driver_of(objects), objects).spark
 
 
 class Run(NamedTuple):
-    """A finished run of the driver, the pods that it made, and the tokens that it showed."""
+    """A run of the driver that has ended, and the API that it asked."""
 
+    code: int
     output: str
-    pods: list[Object]
-    tokens: set[str]
+    errors: str
+    api: PodsApi
+    logs: str
+    """Of its executors."""
+
+    @property
+    def pods(self) -> list[Object]:
+        return list(self.api.pods.values())
+
+
+@dataclass
+class Lab:
+    """A store with 60 pull requests, an empty bucket, and a folder for the driver."""
+
+    folder: Path
+    store: str
+    s3: Seaweed
+
+    def drive(self, component: list[Object], template: Object, *, lake: str) -> Run:
+        """`pullrisk preprocess --engine spark` with the component's settings, on this machine."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        java = str(Path(os.path.realpath(shutil.which("java") or "")).parents[1])
+        own = {"JAVA_HOME": java, "HOME": str(folder), "PYTHONPATH": os.pathsep.join(sys.path)}
+        with PodsApi(folder, own, component, "spark-preprocess") as api:
+            (folder / "token").write_text(TOKEN)
+            (folder / "executor.json").write_text(json.dumps(template))
+            (folder / "pullrisk.toml").write_text(here(component, folder, api.url))
+            done = subprocess.run(
+                [sys.executable, "-m", "pullrisk", "preprocess", "--engine", "spark", "--json"],
+                cwd=folder,
+                env={
+                    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                    **own,
+                    # as in the image: where Spark's local directory is
+                    "SPARK_LOCAL_DIRS": "/tmp",
+                    "PULLRISK_LOG_FORMAT": "json",
+                    # inside Kubernetes, where credentials come from Vault alone unless allowed
+                    "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+                    "PULLRISK_ALLOW_LOCAL_SECRETS": "true",
+                    "PULLRISK_STORE": self.store,
+                    "PULLRISK_LAKE": f"s3://{BUCKET}/{lake}",
+                    "PULLRISK_S3__ENDPOINT": self.s3.endpoint,
+                    "PULLRISK_S3__ACCESS_KEY": ACCESS_KEY,
+                    "PULLRISK_S3__SECRET_KEY": SECRET_KEY,
+                },
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+            logs = "".join(path.read_text()[-2000:] for path in folder.glob("*.log"))
+            return Run(done.returncode, done.stdout, done.stderr, api, logs)
 
 
 @pytest.fixture(scope="module")
-def ran(
-    component: list[Object], mongo_server: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Run]:
-    """`pullrisk preprocess --engine spark` with the component's settings, on this machine."""
+def lab(mongo_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     if shutil.which("java") is None:
         pytest.skip("Java is not installed")
     from pullrisk.pulls.mongo import MongoStore
@@ -62,44 +114,33 @@ def ran(
     uri = f"{mongo_server.rstrip('/')}/pullrisk_test_executors"
     with MongoStore(uri) as store:
         store.upsert(parse_rest(line) for line in sample_lines(60))
-    java = str(Path(os.path.realpath(shutil.which("java") or "")).parents[1])
-    own = {"JAVA_HOME": java, "HOME": str(folder), "PYTHONPATH": os.pathsep.join(sys.path)}
-    with Seaweed(folder / "s3") as s3, PodsApi(folder, own) as api:
-        (folder / "token").write_text(TOKEN)
-        (template,) = executors(component)
-        (folder / "executor.json").write_text(json.dumps(template))
-        (folder / "pullrisk.toml").write_text(here(component, folder, api.url))
-        done = subprocess.run(
-            [sys.executable, "-m", "pullrisk", "preprocess", "--engine", "spark", "--json"],
-            cwd=folder,
-            env={
-                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-                **own,
-                # inside Kubernetes, where credentials come from Vault alone unless allowed
-                "KUBERNETES_SERVICE_HOST": "127.0.0.1",
-                "PULLRISK_ALLOW_LOCAL_SECRETS": "true",
-                "PULLRISK_STORE": uri,
-                "PULLRISK_LAKE": f"s3://{BUCKET}/lake",
-                "PULLRISK_S3__ENDPOINT": s3.endpoint,
-                "PULLRISK_S3__ACCESS_KEY": ACCESS_KEY,
-                "PULLRISK_S3__SECRET_KEY": SECRET_KEY,
-            },
-            capture_output=True,
-            text=True,
-            timeout=280,
-        )
-        logs = "".join(path.read_text()[-2000:] for path in folder.glob("*.log"))
-        assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-3000:]}\n{logs}"
-        yield Run(done.stdout, list(api.pods.values()), api.tokens)
+    with Seaweed(folder / "s3") as s3:
+        yield Lab(folder, uri, s3)
+
+
+@pytest.fixture(scope="module")
+def refused(component: list[Object], lab: Lab) -> Run:
+    """A run whose executors mount a second volume at Spark's own place; nothing is written."""
+    (template,) = executors(component)
+    text = json.dumps(template).replace("spark-local-dir-1", "scratch")
+    return lab.drive(component, json.loads(text), lake="refused")
+
+
+@pytest.fixture(scope="module")
+def ran(component: list[Object], lab: Lab) -> Run:
+    """A run that comes to its end."""
+    (template,) = executors(component)
+    run = lab.drive(component, template, lake="lake")
+    assert run.code == 0, f"{run.output}\n{run.errors[-3000:]}\n{run.api.refused}\n{run.logs}"
+    return run
 
 
 def here(component: list[Object], folder: Path, url: str) -> str:
     """The component's own settings, with this machine's addresses and a smaller executor."""
-    spark = settings_of(component)["spark"]
+    spark = spark_of(component).model_dump(exclude_none=True)
     conf = spark.pop("conf") | {
         "spark.kubernetes.executor.podTemplateFile": str(folder / "executor.json"),
         "spark.kubernetes.authenticate.oauthTokenFile": str(folder / "token"),
-        "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.port": "0",
         "spark.driver.extraJavaOptions": QUICK,
         "spark.executor.extraJavaOptions": QUICK,
@@ -118,8 +159,7 @@ def here(component: list[Object], folder: Path, url: str) -> str:
 
 
 def test_the_driver_s_image_is_that_of_its_executors(component: list[Object]) -> None:
-    driver = next(pod for pod in pods(component) if pod.where == "CronJob/spark-preprocess")
-    assert settings_of(component)["spark"]["image"] == driver.containers[0]["image"]
+    assert spark_of(component).image == driver_of(component).containers[0]["image"]
 
 
 def test_executors_replay_what_the_driver_commits(ran: Run) -> None:
@@ -138,7 +178,7 @@ def test_executors_go_when_their_driver_goes(ran: Run) -> None:
 
 
 def test_the_driver_shows_its_own_token_and_no_other(ran: Run) -> None:
-    assert ran.tokens == {f"Bearer {TOKEN}"}
+    assert ran.api.tokens == {f"Bearer {TOKEN}"}
 
 
 def test_an_executor_s_pod_is_valid_and_restricted(ran: Run) -> None:
@@ -158,7 +198,7 @@ def test_an_executor_has_no_account_s_rights_and_no_credential_of_a_stage(
         assert made["metadata"]["labels"].items() >= EXECUTOR.items()
         assert SECRET_KEY not in json.dumps(made)
         assert "mongodb://" not in json.dumps(made)
-        assert made["spec"]["containers"][0]["image"] == settings_of(component)["spark"]["image"]
+        assert made["spec"]["containers"][0]["image"] == spark_of(component).image
         assert made["spec"]["containers"][0]["args"] == ["executor"]
     bound = [
         subject["name"] for one in of_kind(component, "RoleBinding") for subject in one["subjects"]
@@ -171,7 +211,7 @@ def test_executors_reach_their_driver_the_store_and_the_bucket_and_nothing_else(
 ) -> None:
     policies = of_kind(component, "NetworkPolicy")
     inside = {"kubernetes.io/metadata.name": "pullrisk"}
-    conf = settings_of(component)["spark"]["conf"]
+    conf = spark_of(component).conf
     own = {"app.kubernetes.io/name": "spark-preprocess"}
     driver = [
         network.Place("the driver", int(conf[name]), inside, own)
@@ -185,17 +225,19 @@ def test_executors_reach_their_driver_the_store_and_the_bucket_and_nothing_else(
     assert not network.reaches(policies, {"app.kubernetes.io/name": "model-serving"}, driver[0])
 
 
-def test_the_driver_s_name_and_ports_are_those_of_its_service(component: list[Object]) -> None:
-    spark = settings_of(component)["spark"]
-    service = next(
-        one for one in of_kind(component, "Service") if one["spec"].get("clusterIP") == "None"
-    )
-    assert spark["driver_host"].split(".")[:2] == [service["metadata"]["name"], "pullrisk"]
-    ports = {port["port"] for port in service["spec"]["ports"]}
-    assert ports == {
-        int(spark["conf"]["spark.driver.port"]),
-        int(spark["conf"]["spark.blockManager.port"]),
+def test_executors_are_told_the_address_of_their_own_driver_s_pod(component: list[Object]) -> None:
+    (container,) = driver_of(component).containers
+    (host,) = [one for one in container["env"] if one["name"] == "PULLRISK_SPARK__DRIVER_HOST"]
+    assert host["valueFrom"]["fieldRef"]["fieldPath"] == "status.podIP"
+    conf = spark_of(component).conf
+    assert {port["containerPort"] for port in container["ports"]} == {
+        int(conf["spark.driver.port"]),
+        int(conf["spark.blockManager.port"]),
     }
+    assert [one["metadata"]["name"] for one in of_kind(component, "Service")] == [
+        "model-serving",
+        "model-serving-preview",
+    ]
 
 
 def test_the_token_of_the_api_outlives_the_longest_run(component: list[Object]) -> None:
@@ -215,6 +257,33 @@ def test_the_token_of_the_api_outlives_the_longest_run(component: list[Object]) 
 
 
 def test_the_settings_ask_for_encrypted_messages(component: list[Object]) -> None:
-    driver = next(pod for pod in pods(component) if pod.where == "CronJob/spark-preprocess")
-    conf = read_settings(settings_text(driver, component) or "").spark.conf
+    conf = spark_of(component).conf
     assert conf["spark.authenticate"] == conf["spark.network.crypto.enabled"] == "true"
+
+
+def test_a_refused_executor_s_reason_is_in_the_stage_s_error(refused: Run) -> None:
+    assert refused.code != 0
+    assert any("must be unique" in why for why in refused.api.refused)
+    assert "must be unique" in refused.errors
+    assert "Kubernetes refused its pods" in refused.errors
+
+
+def test_spark_s_lines_are_json_where_the_log_is(refused: Run) -> None:
+    lines = [line for line in refused.errors.splitlines() if "spark" in line and line[:1] == "{"]
+    assert {json.loads(line)["source"] for line in lines} == {"spark"}
+    assert not any(line.startswith("spark:") for line in refused.errors.splitlines())
+
+
+def test_the_driver_asks_for_what_its_role_allows_and_for_nothing_else(ran: Run) -> None:
+    assert ran.api.refused == []
+    for_an_executor_that_is_lost = {("delete", "pods"), ("patch", "pods")}
+    assert ran.api.allowed - ran.api.requests <= for_an_executor_that_is_lost
+    assert ("deletecollection", "services") in ran.api.requests
+
+
+def test_executors_are_named_after_their_driver_and_told_its_host(ran: Run) -> None:
+    for made in ran.pods:
+        assert made["metadata"]["name"].startswith(f"{ran.api.driver}-exec-")
+        variables = {one["name"]: one.get("value") for one in made["spec"]["containers"][0]["env"]}
+        # not the address that the driver binds, 0.0.0.0
+        assert "@127.0.0.1:" in str(variables["SPARK_DRIVER_URL"])

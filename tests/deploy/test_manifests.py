@@ -1,18 +1,20 @@
 """The manifests of argo-apps: rendered, valid, in accord with the code, Vault and each other."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from pullrisk.cli.commands.golden import read as read_golden
+from pullrisk.wiring.golden import read as read_golden
 from support.deploy import rules, schema
 from support.deploy.manifests import (
     APPS,
     BASE,
     COMPONENTS,
+    OVERLAYS,
     ROOT,
     STAGES,
     Object,
@@ -47,10 +49,10 @@ def test_all_components_go_together(everything: list[Object]) -> None:
 
 def test_every_stage_has_a_workload_an_account_a_policy_and_settings(base: list[Object]) -> None:
     there = {name_of(one) for one in base}
-    settings = {one["metadata"]["name"].rpartition("-")[0] for one in of_kind(base, "ConfigMap")}
+    settings = {one["metadata"]["name"] for one in of_kind(base, "ConfigMap")}
     for stage in STAGES:
         assert {f"ServiceAccount/{stage}", f"NetworkPolicy/{stage}"} <= there
-        assert f"{stage}-settings" in settings
+        assert (f"{stage}-settings" in settings) == (stage != "model-serving")
     assert {f"CronJob/{stage}" for stage in STAGES[:3]} | {"Rollout/model-serving"} <= there
 
 
@@ -85,8 +87,6 @@ def test_batch_stages_start_in_the_order_of_their_data(base: list[Object]) -> No
 
 
 def test_another_model_is_another_version_of_the_pods(tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(APPS, tmp_path / "argo-apps")
     shutil.copytree(ROOT / "tests" / "performance", tmp_path / "tests" / "performance")
     pinned = tmp_path / "argo-apps" / "base" / "model-serving" / "model.env"
@@ -131,6 +131,14 @@ def test_a_cluster_s_project_and_application_are_valid(cluster: str) -> None:
     assert list(schema.check(render(APPS / "clusters" / cluster))) == []
 
 
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_what_a_cluster_runs_breaks_no_rule(cluster: str) -> None:
+    application = render(APPS / "clusters" / cluster)
+    (path,) = [one["spec"]["source"]["path"] for one in of_kind(application, "Application")]
+    assert ROOT / path == OVERLAYS / cluster
+    assert told([*render(ROOT / path), *application]) == []
+
+
 def test_the_clusters_differ_in_the_branch_and_in_nothing_else() -> None:
     staging, production = (render(APPS / "clusters" / cluster) for cluster in CLUSTERS)
     branches = [
@@ -138,7 +146,13 @@ def test_the_clusters_differ_in_the_branch_and_in_nothing_else() -> None:
         for objects in (staging, production)
         for one in of_kind(objects, "Application")
     ]
+    paths = [
+        one["spec"]["source"].pop("path")
+        for objects in (staging, production)
+        for one in of_kind(objects, "Application")
+    ]
     assert branches == ["staging", "main"]
+    assert render(ROOT / paths[0]) == render(ROOT / paths[1])
     assert staging == production
     files = {path.name for path in (APPS / "clusters" / "staging").iterdir()}
     assert files == {path.name for path in (APPS / "clusters" / "production").iterdir()}
@@ -155,14 +169,36 @@ def test_the_project_allows_what_is_rendered_and_no_kind_more(everything: list[O
     assert rendered == allowed
 
 
-def test_the_application_opts_in_to_components_that_are_there() -> None:
-    application = of_kind(render(APPS / "clusters" / "staging"), "Application")[0]["spec"]
-    source = application["source"]
-    folder = ROOT / source["path"]
-    assert folder == BASE
-    for component in source["kustomize"]["components"]:
-        assert (folder / component / "kustomization.yaml").is_file()
-    assert application["syncPolicy"]["automated"] == {"prune": True, "selfHeal": True}
+def test_an_overlay_is_the_base_and_components_and_nothing_else() -> None:
+    for cluster in CLUSTERS:
+        overlay = yaml.safe_load((OVERLAYS / cluster / "kustomization.yaml").read_text())
+        assert overlay.keys() == {"apiVersion", "kind", "resources", "components"}
+        assert overlay["resources"] == ["../../base"]
+        assert {one.rpartition("/")[2] for one in overlay["components"]} <= set(COMPONENTS)
+
+
+def test_an_application_deploys_by_itself_and_mends_what_was_changed_by_hand() -> None:
+    for cluster in CLUSTERS:
+        (one,) = of_kind(render(APPS / "clusters" / cluster), "Application")
+        assert one["spec"]["syncPolicy"]["automated"] == {"prune": True, "selfHeal": True}
+
+
+def test_the_first_digest_of_a_stage_resumes_it_and_no_other(tmp_path: Path) -> None:
+    from delivery.kustomization import with_digest
+
+    shutil.copytree(APPS, tmp_path / "argo-apps")
+    shutil.copytree(ROOT / "tests" / "performance", tmp_path / "tests" / "performance")
+    path = tmp_path / "argo-apps" / "base" / "kustomization.yaml"
+    left = {"data-fetch", "spark-preprocess", "ml-training", "monitor"}
+    for stage, also in (("ml-training", {"monitor"}), ("data-fetch", set()), (STAGES[1], set())):
+        path.write_text(with_digest(path.read_text(), stage, f"sha256:{'1' * 64}"))
+        left -= {stage} | also
+        suspended = {
+            one["metadata"]["name"]
+            for one in of_kind(render(path.parent), "CronJob")
+            if one["spec"].get("suspend")
+        }
+        assert suspended == left
 
 
 def test_no_policy_and_no_account_is_left_over(base: list[Object]) -> None:

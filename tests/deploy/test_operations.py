@@ -26,7 +26,7 @@ BLOCK = re.compile(r"(<!-- tested -->\n)?```sh\n(.*?)```", re.DOTALL)
 TESTED = [text for mark, text in BLOCK.findall(PAGE) if mark]
 SHOWN = [text for mark, text in BLOCK.findall(PAGE) if not mark]
 BIN = Path(sys.executable).parent
-ELSEWHERE = {"doctl", "helm", "export", "make", "pullrisk", "git"}
+ELSEWHERE = {"doctl", "helm", "export", "make", "pullrisk", "git", "vault", "vault/install.sh"}
 """Programs that are checked by other tests, or cannot be had here."""
 
 

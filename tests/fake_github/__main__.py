@@ -36,6 +36,7 @@ def main() -> int:
         too_large_above=options.too_large_above,
         delay=options.delay,
         slow=options.slow,
+        hang_after=options.hang_after,
     )
     app = FakeGitHub(world, faults=faults, remember=options.remember)
     app.accounts.tokens[TOKEN].limit = options.points
@@ -66,6 +67,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--points", type=int, default=5_000, help="budget an hour")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--slow", type=float, default=1.0, help="seconds of the fault `slow`")
+    parser.add_argument("--hang-after", type=int, help="pages; the next one is never answered")
     parser.add_argument("--too-large-above", type=int, help="pulls a page")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(

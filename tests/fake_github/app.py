@@ -97,6 +97,8 @@ class FakeGitHub:
         question = json.loads(body)
         document, name = parsed(question["query"])
         self.requests[name] += 1
+        if name == "Pulls" and self.requests[name] - 1 == self.faults.hang_after:
+            await asyncio.Event().wait()
         account = self.accounts.of(authorization)
         if account is None:
             await self._send(send, 401, {"message": "Bad credentials"})

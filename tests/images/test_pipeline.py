@@ -17,7 +17,7 @@ from pullrisk.lake import Lake
 from pullrisk.lake.delta import FeatureTable
 from support.containers.network import interfaces
 from support.containers.platform import API_KEY, CREDENTIALS, PULLS, REPOSITORIES, Platform
-from support.containers.pod import ROOT, Pod, answers
+from support.containers.pod import ROOT, SETTINGS, Pod, answers
 from support.containers.pod import SERVED as URL
 from support.mlflow_server import ADMIN, PASSWORD
 from support.serving import opened
@@ -139,7 +139,7 @@ def test_the_analysis_passes_the_pinned_model_and_stops_another(
         job = make_pod("model-serving")
         expected = ROOT / "argo-apps" / "base" / "model-serving" / "expected.json"
         shutil.copy(expected, job.settings)
-        url, file = f"http://127.0.0.1:{port}", f"{job.spec.mounts['settings']}/expected.json"
+        url, file = f"http://127.0.0.1:{port}", f"{SETTINGS}/expected.json"
         return job.run(vault, ["golden", "check", url, "--expected", file, "--wait", str(wait)])
 
     passed, stopped = analysed(8081, wait=90), analysed(8080, wait=0)
@@ -149,9 +149,9 @@ def test_the_analysis_passes_the_pinned_model_and_stops_another(
     assert "model" in stopped.output
 
 
-def test_its_environment_is_vaults_variables_alone(pod: Pod) -> None:
-    assert pod.environment
-    assert {name.partition("_")[0] for name in pod.environment} == {"VAULT"}
+def test_its_environment_is_vaults_variables_and_the_manifests_settings(pod: Pod) -> None:
+    assert pod.environment.keys() >= {"VAULT_ADDR", "VAULT_ROLE"}
+    assert pod.environment.keys() <= pod.spec.env.keys()
 
 
 def test_no_credential_is_seen_from_outside(pod: Pod) -> None:

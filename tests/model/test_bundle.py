@@ -79,13 +79,13 @@ def test_metadata_of_a_newer_version_or_damaged_is_refused(text: str, message: s
         Bundle.of(data, schema_hash=SCHEMA)
 
 
-def test_scoring_loads_neither_torch_nor_scikit_learn_nor_mlflow(path: Path) -> None:
+def test_scoring_loads_neither_jax_nor_scikit_learn_nor_mlflow(path: Path) -> None:
     code = (
         "import sys, numpy as np; from pathlib import Path\n"
         "from pullrisk.model.bundle import Bundle; from pullrisk.model.explain import explain\n"
         f"b = Bundle.load(Path({str(path)!r}), schema_hash={SCHEMA!r})\n"
         f"x = np.ones((2, {len(NAMES)}), np.float32); b.score(x, 'owner/0'); explain(b, x)\n"
-        "heavy = {'torch', 'sklearn', 'mlflow', 'onnx', 'pandas', 'matplotlib', 'pyarrow'}\n"
+        "heavy = {'jax', 'sklearn', 'mlflow', 'onnx', 'pandas', 'pyarrow'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

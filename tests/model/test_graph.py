@@ -1,4 +1,4 @@
-"""The ONNX graph computes what torch and numpy compute."""
+"""The ONNX graph computes what numpy computes."""
 
 import numpy as np
 import onnx
@@ -8,10 +8,9 @@ from pullrisk.model.bundle import Bundle
 from pullrisk.model.calibration import Calibration
 from pullrisk.model.graph import Parts, to_onnx
 from pullrisk.model.metadata import Metadata
-from pullrisk.model.network import Network, Shape
+from pullrisk.model.network import FIXED, Shape, Weights, forward, initial_weights, predict
 from pullrisk.model.residuals import Ordinary, novelty_error
 from pullrisk.model.scaling import Scaling
-from pullrisk.train.fit import predict
 from support.tables import FEATURES, NAMES, SCHEMA
 from support.training import shared_training
 
@@ -22,33 +21,29 @@ PLAIN = Shape(members=3, hidden=8, code=5)
 PIECES = Shape(members=3, hidden=8, code=5, pieces=6, embedding=3)
 
 
-def parts_and_metadata(shape: Shape = PLAIN) -> tuple[Network, Parts, Metadata]:
+def parts_and_metadata(shape: Shape = PLAIN) -> tuple[Weights, Parts, Metadata]:
     import msgspec
 
-    network = Network(len(NAMES), shape, seed=0)
-    random = np.random.default_rng(1)
-    weights = {
-        name: random.normal(0, 0.3, value.shape).astype(np.float32)
-        for name, value in network.weights().items()
-    }
-    network.restore(weights)
-    scaling = Scaling.fit(X, FEATURES)
+    random, scaling = np.random.default_rng(1), Scaling.fit(X, FEATURES)
     z = scaling.apply(X)
-    network.measure(z)
-    parts = Parts(scaling, network.weights(), Ordinary.of(z, z - predict(network, z)[1]))
+    weights = {
+        name: value if name in FIXED else random.normal(0, 0.3, value.shape).astype(np.float32)
+        for name, value in initial_weights(z, shape, seed=0).items()
+    }
+    parts = Parts(scaling, weights, Ordinary.of(z, z - predict(weights, z)[1]))
     metadata = msgspec.structs.replace(
         shared_training()[1].bundle.metadata, calibration=Calibration(1.3, -0.4)
     )
-    return network, parts, metadata
+    return weights, parts, metadata
 
 
 @pytest.mark.parametrize("shape", [PLAIN, PIECES], ids=["plain", "pieces"])
-def test_risk_and_novelty_equal_torch_within_a_hundred_thousandth(shape: Shape) -> None:
-    network, parts, metadata = parts_and_metadata(shape)
+def test_risk_and_novelty_equal_numpy_within_a_hundred_thousandth(shape: Shape) -> None:
+    weights, parts, metadata = parts_and_metadata(shape)
     bundle = Bundle.of(to_onnx(parts, metadata), schema_hash=SCHEMA)
     risk, error, code = bundle.raw(X)
     z = parts.scaling.apply(X)
-    logit, rebuilt = predict(network, z)
+    logit, rebuilt = predict(weights, z)
     assert np.abs(risk - metadata.calibration.apply(logit)).max() < 1e-5
     expected = novelty_error(z, z - rebuilt, parts.ordinary)
     np.testing.assert_allclose(error, expected, rtol=1e-5, atol=1e-5)
@@ -56,12 +51,9 @@ def test_risk_and_novelty_equal_torch_within_a_hundred_thousandth(shape: Shape) 
 
 
 def test_the_code_lists_every_member_s_code_in_turn() -> None:
-    import torch
-
-    network, parts, metadata = parts_and_metadata()
+    weights, parts, metadata = parts_and_metadata()
     bundle = Bundle.of(to_onnx(parts, metadata), schema_hash=SCHEMA)
-    with torch.no_grad():
-        codes = network.forward(torch.from_numpy(parts.scaling.apply(X)))[2].numpy()
+    codes = forward(weights, parts.scaling.apply(X))[2]
     np.testing.assert_allclose(bundle.raw(X)[2], np.concatenate(list(codes), axis=1), atol=1e-5)
 
 

@@ -6,7 +6,7 @@ import pytest
 from pullrisk.features.schema import Feature
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.graph import Parts, to_onnx
-from pullrisk.model.network import Network, Shape
+from pullrisk.model.network import Shape, initial_weights
 from pullrisk.model.occlusion import Plan, occlude, occlusion_units, variants
 from pullrisk.model.residuals import Ordinary
 from pullrisk.model.scaling import Scaling
@@ -25,8 +25,8 @@ OF_TIME_AND_SIZE = (
 
 def test_effects_of_a_linear_model_add_up_to_the_whole_difference() -> None:
     data, trained = shared_training()
-    network = Network(len(NAMES), Shape(members=1, hidden=4, code=2), seed=0)
-    weights = network.weights()
+    shape = Shape(members=1, hidden=4, code=2)
+    weights = initial_weights(np.zeros((1, len(NAMES)), np.float32), shape, seed=0)
     weights["wide"][0, :, 0] = np.linspace(-0.5, 0.5, len(NAMES))
     width = len(NAMES)
     ordinary = Ordinary(

@@ -3,10 +3,9 @@ import numpy as np
 import pytest
 
 from pullrisk.errors import ModelError
-from pullrisk.model.network import Network, Shape
+from pullrisk.model.network import Shape, initial_weights, predict
 from pullrisk.model.start import Start
 from pullrisk.progress import Silent
-from pullrisk.train.fit import predict
 from pullrisk.train.training import TrainSettings, train
 from support.tables import FEATURES, SCHEMA, feature_table
 from support.training import QUICK, quick_dataset, shared_training
@@ -17,9 +16,8 @@ SHAPE = QUICK.shape
 def test_the_network_read_back_from_the_file_answers_as_the_file_does() -> None:
     dataset, trained = shared_training()
     start = Start.of(trained.bundle, name="first")
-    network = Network(len(FEATURES), SHAPE, seed=99)
-    network.restore(start.matching(network.shapes()))
-    logit, _ = predict(network, start.scaling.apply(dataset.x[:200]))
+    z = start.scaling.apply(dataset.x[:200])
+    logit, _ = predict(start.matching(initial_weights(z, SHAPE, seed=99)), z)
     risk = trained.bundle.raw(dataset.x[:200])[0]
     calibrated = trained.bundle.metadata.calibration.apply(logit)
     np.testing.assert_allclose(calibrated, risk, rtol=1e-4)
@@ -27,9 +25,10 @@ def test_the_network_read_back_from_the_file_answers_as_the_file_does() -> None:
 
 def test_a_network_of_another_shape_is_refused_by_name() -> None:
     start = Start.of(shared_training()[1].bundle, name="first")
-    other = Network(len(FEATURES), Shape(members=2, hidden=8, code=4), seed=0)
+    z = np.zeros((1, len(FEATURES)), np.float32)
+    other = initial_weights(z, Shape(members=2, hidden=8, code=4), seed=0)
     with pytest.raises(ModelError, match="start from first: its encoder1 has shape"):
-        start.matching(other.shapes())
+        start.matching(other)
 
 
 def test_fine_tuning_begins_where_the_first_model_ended() -> None:

@@ -6,7 +6,6 @@
 Read from the environment, all of them with defaults:
 
     PULLRISK_TEST_KEY         the API key to send; where VAULT_ADDR is set, Vault's first one
-    PULLRISK_TEST_KEY_FILE    a file with the key to send, read again whenever it changes
     PULLRISK_TEST_P50_MS, PULLRISK_TEST_P95_MS, PULLRISK_TEST_P99_MS    most milliseconds
     PULLRISK_TEST_FAILURES    the largest share of failed requests (0)
     PULLRISK_TEST_JSON        where to write the figures
@@ -65,7 +64,6 @@ def _headers(key: str) -> dict[str, str]:
 
 
 HEADERS = _headers(_key())
-KEY_FILE = os.environ.get("PULLRISK_TEST_KEY_FILE")
 GROWTH = 1.03
 """How much more memory the last third of a soak may use than the middle third."""
 _usage: list[tuple[float, int]] = []
@@ -155,18 +153,10 @@ class Reviewer(FastHttpUser):  # type: ignore[misc]  # locust has no types
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]
 def watch(environment: Any, **given: object) -> None:
-    """In a soak, look at memory and file descriptors every second; follow the key's file."""
-    if KEY_FILE is not None:
-        gevent.spawn(_follow, Path(KEY_FILE))
+    """In a soak, look at memory and file descriptors every second."""
     pid = os.environ.get("PULLRISK_TEST_SOAK_PID")
     if pid:
         gevent.spawn(_watch, int(pid))
-
-
-def _follow(file: Path) -> None:
-    while True:
-        HEADERS.update(_headers(file.read_text(encoding="utf-8").strip()))
-        gevent.sleep(0.05)
 
 
 def _watch(pid: int) -> None:

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections import deque
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import Any
 
 import msgspec
 import pytest
+
+from support.processes import until
 
 RUN = "import sys; from pullrisk.cli import main; sys.exit(main())"
 SAMPLE = Path(__file__).parents[2] / "sample"
@@ -214,19 +215,17 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(
 ) -> None:
     arguments = ["run", "--quiet", "--file", str(SAMPLE / "kedro-org__kedro.jsonl.gz")]
     undisturbed, killed = Home(tmp_path / "undisturbed"), Home(tmp_path / "killed")
-    start = time.monotonic()
     undisturbed.run(*arguments)
-    whole = time.monotonic() - start
-    for share in (0.2, 0.5, 0.85):
+    for made in ("pulls.sqlite", "lake", "mlflow.db"):
         running = subprocess.Popen(
             [sys.executable, "-c", RUN, *arguments],
             env=killed.environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(share * whole)
-        running.send_signal(signal.SIGKILL)
-        running.wait()
+        until((killed.path / made).exists)
+        running.kill()
+        assert running.wait() == -signal.SIGKILL
     killed.run(*arguments)
     assert scores(killed) == scores(undisturbed)
 

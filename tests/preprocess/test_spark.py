@@ -5,8 +5,6 @@ import random
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +23,8 @@ from pullrisk.preprocess.spark import preprocess_spark
 from pullrisk.preprocess.spark_session import spark_session
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import SqliteStore
-from support.preprocessing import left_files, made_pull, rows, statuses
+from support.preprocessing import Calling, left_files, made_pull, rows, statuses
+from support.processes import mortal, until
 from support.seaweed import Seaweed
 from support.spark import Cluster
 from support.stores import BrokenStore, FlakyStore, OtherStore, SlowStore
@@ -224,11 +223,8 @@ def test_an_executor_killed_in_mid_run_changes_nothing(
     cluster: Cluster, spark: SparkSession, path: Path, lake: Lake
 ) -> None:
     before = set(cluster.executors())
-    killer = threading.Timer(1.5, cluster.kill_an_executor)
-    killer.start()
     with SlowStore(path) as store:
-        preprocess_spark(store, lake, spark=spark)
-    killer.join()
+        preprocess_spark(store, lake, spark=spark, progress=Calling(cluster.kill_an_executor))
     assert before - set(cluster.executors())
     assert same(lake, expected(path))
     assert orphans(lake) == set()
@@ -271,18 +267,15 @@ def test_a_driver_killed_leaves_all_or_nothing_and_the_next_run_completes(
     arguments = [str(path), lake.uri, cluster.options.master, when]
     environment = os.environ | {"PYTHONPATH": str(TESTS)}
     driver = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, *arguments], env=environment, stdout=subprocess.PIPE
+        mortal([sys.executable, "-c", DRIVER, *arguments]),
+        env=environment,
+        stdout=subprocess.DEVNULL,
     )
     if when == "in mid-run":
-        deadline = time.monotonic() + 60
-        while not len(left_files(lake)) > 3:
-            assert driver.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: len(left_files(lake)) > 3)
+        assert driver.poll() is None
         driver.kill()
-    assert driver.wait(90) == -signal.SIGKILL
-    assert driver.stdout is not None
-    driver.stdout.close()
+    assert driver.wait() == -signal.SIGKILL
     seen = rows(lake)
     assert seen.equals(rows(before) if when == "after the commit" else first)
     with SqliteStore(path) as store:

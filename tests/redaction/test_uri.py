@@ -2,8 +2,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pullrisk.redaction import Redactor, redacted
-from pullrisk.redaction.uri import password_of
+from pullrisk.redaction import Redactor, password_of, redacted
 
 SCHEMES = st.sampled_from(["mongodb", "mongodb+srv", "https", "postgresql", "s3", "redis"])
 TEXT = st.characters(exclude_categories=("C", "Zl", "Zp"))

@@ -1,4 +1,4 @@
-"""One OpenBao for the session, set up by our own `bootstrap`, with Kubernetes auth that checks."""
+"""One OpenBao for the session, set up by `vault/install.sh`, with Kubernetes auth that checks."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from pullrisk.secrets.vault import VaultSecrets  # noqa: E402
 from support.bao import Bao  # noqa: E402
 from support.certificates import Certificates, make_certificates  # noqa: E402
 from support.kubernetes_api import ServiceAccounts, TokenReviews  # noqa: E402
-from support.vault import GITHUB, install, trusting  # noqa: E402
+from support.vault import GITHUB, install, trusting, write_all  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -54,22 +54,18 @@ def vault_folder(
 @pytest.fixture(scope="session")
 def bao(tmp_path_factory: pytest.TempPathFactory, vault_folder: Path) -> Iterator[Bao]:
     """The shared server. Tests change only roles and paths of their own in it."""
-    server = Bao(tmp_path_factory.mktemp("bao")).start()
-    try:
+    with Bao(tmp_path_factory.mktemp("bao")) as server:
         install(server, vault_folder)
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")
 def _sealable_bao(
     tmp_path_factory: pytest.TempPathFactory, certificates: Certificates
 ) -> Iterator[Bao]:
-    server = Bao(tmp_path_factory.mktemp("sealable"), tls=certificates, dev=False).start()
-    server.initialise()
-    yield server
-    server.stop()
+    with Bao(tmp_path_factory.mktemp("sealable"), tls=certificates, dev=False) as server:
+        server.initialise()
+        yield server
 
 
 @pytest.fixture
@@ -79,7 +75,10 @@ def sealable(_sealable_bao: Bao, vault_folder: Path) -> Bao:
     if server.process is None:
         server.start()
     server.unseal()
-    install(server, vault_folder)
+    if "kubernetes/" in server.client.sys.list_auth_methods()["data"]:
+        write_all(server)
+    else:
+        install(server, vault_folder)
     return server
 
 
@@ -99,7 +98,7 @@ def environment(tmp_path: Path, bao: Bao, accounts: ServiceAccounts) -> Environm
             "VAULT_ROLE": stage,
             "VAULT_SECRET_PATH": f"secret/data/mlops/{stage}",
             "VAULT_JWT_FILE": str(file),
-            "VAULT_START_SECONDS": "1",
+            "VAULT_START_SECONDS": "60",
             **ca,
             **more,
         }

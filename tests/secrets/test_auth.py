@@ -1,9 +1,11 @@
-"""The other ways to log in: GitHub's OIDC, AppRole, and a namespace of Vault."""
+"""The other ways to log in: GitHub's OIDC, and a namespace of Vault."""
 
 import json
-import threading
+import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import closing
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,13 +13,14 @@ import pytest
 
 from pullrisk.errors import SecretsError, SettingsError
 from pullrisk.secrets.config import vault_config
-from pullrisk.secrets.connection import Connection
-from pullrisk.secrets.faults import DeniedError
 from pullrisk.secrets.names import STAGES
+from pullrisk.secrets.session import VaultSession
 from pullrisk.secrets.vault import VaultSecrets
+from pullrisk.secrets.vault_errors import DeniedError
 from support.bao import Bao
 from support.kubernetes_api import ServiceAccounts
-from support.vault import JOB, install, marked
+from support.loopback import Loopback
+from support.vault import JOB, VAULT, install, marked
 
 Opened = Callable[..., VaultSecrets]
 Environment = Callable[..., dict[str, str]]
@@ -25,8 +28,6 @@ CI = {"VAULT_AUTH_METHOD": "jwt", "VAULT_ROLE": "ci", "VAULT_SECRET_PATH": "mlop
 
 
 def job_token(github: ServiceAccounts, **claims: str) -> str:
-    import time
-
     now = int(time.time())
     return github.signed(
         {"iss": github.issuer, "iat": now, "nbf": now - 5, "exp": now + 300, **JOB, **claims}
@@ -40,15 +41,14 @@ def test_the_role_of_ci_reads_its_own_path_and_no_stages(
     more = CI | {"VAULT_SECRET_PATH": f"mlops/{path_of}"}
     config = vault_config(environment("ci", token=job_token(github), **more), "ci")
     assert config is not None
-    connection = Connection(config)
-    connection.login()
-    if path_of == "ci":
-        assert connection.read()["registry_token"].get_secret_value() == marked(
-            "ci", "registry_token"
-        )
-    else:
-        with pytest.raises(DeniedError, match="permission denied"):
-            connection.read()
+    with closing(VaultSession(config)) as session:
+        session.login()
+        if path_of == "ci":
+            token = session.read()["registry_token"].get_secret_value()
+            assert token == marked("ci", "registry_token")
+        else:
+            with pytest.raises(DeniedError, match="permission denied"):
+                session.read()
 
 
 @pytest.mark.parametrize(
@@ -66,22 +66,23 @@ def test_a_job_of_another_repository_branch_environment_or_audience_is_refused(
     token = job_token(github, **{claim: value})
     config = vault_config(environment("ci", token=token, **CI), "ci")
     assert config is not None
-    with pytest.raises(SecretsError, match="log in as ci at auth/jwt") as caught:
-        Connection(config).login()
+    with (
+        closing(VaultSession(config)) as session,
+        pytest.raises(SecretsError, match="log in as ci at auth/jwt") as caught,
+    ):
+        session.login()
     assert "bound claims" in str(caught.value)
 
 
 def test_a_job_without_an_environment_is_refused(
     environment: Environment, github: ServiceAccounts
 ) -> None:
-    import time
-
     claims = {key: value for key, value in JOB.items() if key != "environment"}
     token = github.signed({"iss": github.issuer, "exp": int(time.time()) + 300, **claims})
     config = vault_config(environment("ci", token=token, **CI), "ci")
     assert config is not None
-    with pytest.raises(SecretsError, match="log in as ci"):
-        Connection(config).login()
+    with closing(VaultSession(config)) as session, pytest.raises(SecretsError, match="log in as"):
+        session.login()
 
 
 @pytest.fixture
@@ -102,13 +103,8 @@ def actions(github: ServiceAccounts) -> Iterator[tuple[str, list[str]]]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/token?api-version=2.0", asked
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with Loopback(Handler) as server:
+        yield f"{server.url}/token?api-version=2.0", asked
 
 
 def test_a_job_of_github_actions_gets_its_token_from_github(
@@ -121,10 +117,9 @@ def test_a_job_of_github_actions_gets_its_token_from_github(
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "of-the-job")
     config = vault_config(CI | {"VAULT_ADDR": bao.address, "VAULT_JWT_AUDIENCE": "vault"}, "ci")
     assert config is not None
-    secrets = VaultSecrets(config, "ci").open()
-    assert secrets.get("registry_token").get_secret_value() == marked("ci", "registry_token")
+    with closing(VaultSecrets(config, "ci").open()) as secrets:
+        assert secrets.get("registry_token").get_secret_value() == marked("ci", "registry_token")
     assert asked == ["vault"]
-    secrets.close()
 
 
 def test_a_job_that_may_not_ask_for_a_token_is_told_the_permission(
@@ -132,7 +127,7 @@ def test_a_job_that_may_not_ask_for_a_token_is_told_the_permission(
 ) -> None:
     config = vault_config(CI | {"VAULT_ADDR": bao.address, "VAULT_START_SECONDS": "0.1"}, "ci")
     assert config is not None
-    with pytest.raises(SettingsError, match="no GitHub Actions job") as caught:
+    with pytest.raises(SettingsError, match="not a GitHub Actions job") as caught:
         VaultSecrets(config, "ci").open()
     assert "id-token: write" in str(caught.value)
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", actions[0])
@@ -140,40 +135,6 @@ def test_a_job_that_may_not_ask_for_a_token_is_told_the_permission(
     with pytest.raises(SecretsError, match="GitHub gave no OIDC token") as refused:
         VaultSecrets(config, "ci").open()
     assert "wrong-and-secret" not in str(refused.value)
-
-
-def app_role(bao: Bao, folder: Path, stage: str) -> dict[str, str]:
-    client = bao.client
-    if "approle/" not in client.sys.list_auth_methods()["data"]:
-        client.sys.enable_auth_method("approle")
-    client.auth.approle.create_or_update_approle(stage, token_policies=[stage])
-    (folder / "secret-id").write_text(
-        client.auth.approle.generate_secret_id(stage)["data"]["secret_id"] + "\n"
-    )
-    return {
-        "VAULT_ADDR": bao.address,
-        "VAULT_AUTH_METHOD": "approle",
-        "VAULT_ROLE": client.auth.approle.read_role_id(stage)["data"]["role_id"],
-        "VAULT_SECRET_ID_FILE": str(folder / "secret-id"),
-    }
-
-
-def test_an_app_role_reads_its_stage(bao: Bao, tmp_path: Path) -> None:
-    config = vault_config(app_role(bao, tmp_path, "monitor"), "monitor")
-    assert config is not None
-    secrets = VaultSecrets(config, "monitor").open()
-    assert secrets.get("mlflow_uri").get_secret_value() == marked("monitor", "mlflow_uri")
-    secrets.close()
-
-
-def test_a_wrong_secret_id_is_explained_and_not_shown(bao: Bao, tmp_path: Path) -> None:
-    config = vault_config(app_role(bao, tmp_path, "monitor"), "monitor")
-    assert config is not None
-    (tmp_path / "secret-id").write_text("wrong-secret-id")
-    with pytest.raises(SecretsError, match="invalid role or secret ID") as caught:
-        VaultSecrets(config, "monitor").open()
-    assert str(tmp_path / "secret-id") in str(caught.value)
-    assert "wrong-secret-id" not in str(caught.value)
 
 
 def test_a_namespace_has_secrets_of_its_own(
@@ -189,7 +150,8 @@ def test_a_namespace_has_secrets_of_its_own(
             opened("data-fetch")
         assert opened("data-fetch", VAULT_NAMESPACE="team").refresh() is False
     finally:
-        install(bao, vault_folder)
+        text = (VAULT / "policies" / "data-fetch.hcl").read_text()
+        bao.client.sys.create_or_update_policy("data-fetch", text)
 
 
 def test_a_token_of_the_shell_or_the_home_folder_is_never_used(
@@ -200,5 +162,7 @@ def test_a_token_of_the_shell_or_the_home_folder_is_never_used(
     (tmp_path / ".vault-token").write_text(bao.root)
     config = vault_config(environment("data-fetch"), "data-fetch")
     assert config is not None
-    with pytest.raises(DeniedError):
-        Connection(config).read()
+    (tmp_path / "no-token").write_text("not-a-token")
+    config = replace(config, jwt_file=tmp_path / "no-token")
+    with closing(VaultSession(config)) as session, pytest.raises(SecretsError, match="log in as"):
+        session.read()

@@ -69,13 +69,12 @@ def test_the_method_chooses_the_usual_mount() -> None:
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"VAULT_ADDR": "vault:8200"}, "VAULT_ADDR is no http:// or https:// address"),
+        ({"VAULT_ADDR": "vault:8200"}, "VAULT_ADDR is not an http:// or https:// address"),
         ({"VAULT_ADDR": "https://me:hush@vault"}, "VAULT_ADDR holds a user or password"),
         ({"VAULT_AUTH_METHOD": "ldap"}, "VAULT_AUTH_METHOD is 'ldap'"),
         ({"VAULT_CACERT": "/nowhere/ca.pem"}, "VAULT_CACERT names /nowhere/ca.pem"),
         ({"VAULT_REREAD_SECONDS": "often"}, "VAULT_REREAD_SECONDS is 'often'"),
         ({"VAULT_START_SECONDS": "-1"}, "VAULT_START_SECONDS is '-1'"),
-        ({"VAULT_AUTH_METHOD": "approle"}, "VAULT_ROLE .* and VAULT_SECRET_ID_FILE"),
     ],
 )
 def test_a_wrong_variable_is_named(variables: dict[str, str], message: str) -> None:

@@ -15,11 +15,11 @@ from support.bao import Bao
 from support.mongo import MongoStandIn
 from support.mongo_gate import gate
 from support.seaweed import BUCKET, Seaweed
-from support.vault import MARK, install, marked, put
+from support.vault import MARK, marked, put, write_all
 from support.watch import Watched, files_holding, run_watched
 
 pytest.importorskip("nx_27017", reason="nx-27017 is not installed")
-pytest.importorskip("torch", reason="the extra train is not installed")
+pytest.importorskip("jax", reason="the extra train is not installed")
 
 PULLRISK = [sys.executable, "-c", "import sys; from pullrisk.cli import main; sys.exit(main())"]
 SAMPLE = Path(__file__).parents[2] / "sample" / "laravel__framework.jsonl.gz"
@@ -35,11 +35,11 @@ Run = Callable[..., Watched]
 @pytest.fixture(scope="module")
 def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a MongoDB that lets in only the marked user with the marked password."""
-    server = MongoStandIn(tmp_path_factory.mktemp("mongo"))
-    server.start()
-    with gate(server.port, user="fetcher", password=f"password-{MARK}") as port:
+    with (
+        MongoStandIn(tmp_path_factory.mktemp("mongo")) as server,
+        gate(server.port, user="fetcher", password=f"password-{MARK}") as port,
+    ):
         yield port
-    server.kill()
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +61,7 @@ def spaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
 
 
 @pytest.fixture
-def vault_with_places(
-    bao: Bao, mongo: int, spaces: Seaweed, tmp_path: Path, vault_folder: Path
-) -> Iterator[Bao]:
+def vault_with_places(bao: Bao, mongo: int, spaces: Seaweed, tmp_path: Path) -> Iterator[Bao]:
     """Every stage's secrets marked, and those for MongoDB and MLflow good to work with."""
     from pullrisk.secrets.names import STAGES
 
@@ -80,7 +78,7 @@ def vault_with_places(
         }
         put(bao, f"mlops/{stage}", values | {n: v for n, v in places.items() if n in values})
     yield bao
-    install(bao, vault_folder)
+    write_all(bao)
 
 
 @pytest.fixture

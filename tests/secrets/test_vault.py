@@ -1,15 +1,16 @@
 """Each stage against a real OpenBao."""
 
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
 from pullrisk.errors import SecretsError
 from pullrisk.secrets.config import vault_config
-from pullrisk.secrets.connection import Connection
-from pullrisk.secrets.faults import DeniedError
 from pullrisk.secrets.names import STAGES
+from pullrisk.secrets.session import VaultSession
 from pullrisk.secrets.vault import VaultSecrets
+from pullrisk.secrets.vault_errors import DeniedError
 
 Opened = Callable[..., VaultSecrets]
 STAGES_IN_KUBERNETES = [stage for stage in STAGES if stage != "ci"]
@@ -23,13 +24,13 @@ def test_each_role_reads_its_own_path_and_is_refused_every_other(
     path = f"secret/data/mlops/{path_of}"
     config = vault_config(environment(stage, VAULT_SECRET_PATH=path), stage)
     assert config is not None
-    connection = Connection(config)
-    connection.login()
-    if stage == path_of:
-        assert set(connection.read()) == set(STAGES[stage].names)
-    else:
-        with pytest.raises(DeniedError, match="permission denied"):
-            connection.read()
+    with closing(VaultSession(config)) as session:
+        session.login()
+        if stage == path_of:
+            assert set(session.read()) == set(STAGES[stage].names)
+        else:
+            with pytest.raises(DeniedError, match="permission denied"):
+                session.read()
 
 
 def test_the_own_values_are_read_and_shown_to_nobody(opened: Opened) -> None:

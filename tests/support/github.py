@@ -1,5 +1,6 @@
 """Fetches from the fake GitHub, and what they have to leave in the store."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,11 +12,9 @@ from fake_github.faults import Faults
 from fake_github.inside import URL, Inside
 from fake_github.world import FakeRepository, Rest, World
 from pullrisk.fetch.github.access import Access
-from pullrisk.fetch.github.fetch import fetch_github
-from pullrisk.fetch.github.report import GitHubReport
-from pullrisk.fetch.github.rounds import Request
+from pullrisk.fetch.github.fetch import GitHubReport, Request, fetch_github
 from pullrisk.progress import Progress, Silent
-from pullrisk.pulls.record import ChangedFile, Pull, Review, pull_from_rest, utc
+from pullrisk.pulls.record import ChangedFile, Pull, Review, parse_rest, utc
 from pullrisk.pulls.store import PullStore
 
 PACE = 0.001
@@ -78,7 +77,7 @@ def stored(store: PullStore, name: str) -> dict[int, Pull]:
 
 
 def _record(rest: Rest, repository: FakeRepository, name: str) -> Pull:
-    pull = pull_from_rest(rest, repository=name)
+    pull = parse_rest(json.dumps(rest), repository=name)
     return msgspec.structs.replace(
         pull,
         repository_id=repository.id,

@@ -9,25 +9,27 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from support.kills import run_killed
+from support.processes import mortal
+
 TESTS = Path(__file__).parents[1]
 
 DRIVER = """
 import sys
 from pathlib import Path
-from pullrisk.errors import PullriskError
 from pullrisk.fetch.github.access import Access
-from pullrisk.fetch.github.fetch import fetch_github
-from pullrisk.fetch.github.rounds import Request
+from pullrisk.fetch.github.fetch import Request, fetch_github
 from pullrisk.progress import Silent
 from pullrisk.pulls.sqlite import SqliteStore
 import stamina.instrumentation
 stamina.instrumentation.set_on_retry_hooks(())
 url, path, pace, *names = sys.argv[1:]
 access = Access(url=url, tokens=("fake-token",), pace=float(pace))
-print("started", flush=True)
+count_calls()
 with SqliteStore(Path(path)) as store:
     request = Request(repositories=tuple(names))
     report = fetch_github(request, store, access=access, progress=Silent())
+print_calls()
 assert not report.failed, report.failed
 """
 """A fetch as a program of its own, to be killed."""
@@ -39,7 +41,7 @@ class GitHubServer:
     def __init__(self, *options: str) -> None:
         environment = {**os.environ, "PYTHONPATH": str(TESTS)}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "fake_github", *options],
+            mortal([sys.executable, "-m", "fake_github", *options]),
             env=environment,
             stdout=subprocess.PIPE,
             text=True,
@@ -69,11 +71,6 @@ class GitHubServer:
             counts: dict[str, Any] = json.load(answer)
             return counts
 
-    def fetch(self, store: Path, *names: str, pace: float = 0.01) -> "subprocess.Popen[str]":
-        """Start a fetch into the store; its first line of output says that it runs."""
-        return subprocess.Popen(
-            [sys.executable, "-c", DRIVER, self.url, str(store), str(pace), *names],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def fetch(self, store: Path, *names: str, after: int = 0) -> int | None:
+        """Fetch into the store, and kill the fetch at its `after`-th call; see `run_killed`."""
+        return run_killed(DRIVER, self.url, store, 0.01, *names, after=after)

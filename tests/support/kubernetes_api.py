@@ -87,7 +87,8 @@ class TokenReviews(Loopback):
 
     def __init__(self, accounts: ServiceAccounts, certificates: Certificates) -> None:
         self.accounts = accounts
-        self.reviews = 0
+        self.reviewed: list[str] = []
+        """Tokens that Vault asked about, the last one last."""
         super().__init__(self._handler())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificates.certificate, certificates.key)
@@ -103,7 +104,7 @@ class TokenReviews(Loopback):
 
     def review(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         """The status of one review."""
-        self.reviews += 1
+        self.reviewed.append(spec.get("token", ""))
         audiences = spec.get("audiences") or [API_SERVER]
         try:
             claims = self.accounts.verified(spec["token"], audiences)

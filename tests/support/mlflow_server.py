@@ -1,19 +1,16 @@
 """A real MLflow server for tests: SQLite, artifacts in a folder or on S3, logins if asked for."""
 
 import os
-import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
-from support.ports import lasting_port
+from support.ports import free_port
+from support.processes import Server
 from support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed
 
 ADMIN, PASSWORD = "admin", "of-mlflow-admin-0f1e"
-START_SECONDS: Final = 90
 _S3: Final = {
     "AWS_ACCESS_KEY_ID": ACCESS_KEY,
     "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
@@ -24,80 +21,38 @@ _S3: Final = {
 }
 
 
-class MlflowServer:
-    """One server, whose port stays the same over restarts; it hands artifacts on itself."""
+class MlflowServer(Server):
+    """One server, which hands artifacts on itself."""
 
     def __init__(
         self, folder: Path, *, seaweed: Seaweed | None = None, logins: bool = False
     ) -> None:
-        self._folder, self._seaweed, self._logins = folder, seaweed, logins
-        self.port = lasting_port()
-        self._process: subprocess.Popen[bytes] | None = None
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+        super().__init__(folder)
+        self._seaweed, self._logins = seaweed, logins
+        self.port = free_port()
 
     @property
     def uri(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    @property
-    def log(self) -> str:
-        return (self._folder / "output").read_text()
+    def command(self) -> list[str]:
+        logins = ["--app-name", "basic-auth"] if self._logins else []
+        return [
+            *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
+            *("--backend-store-uri", f"sqlite:///{self.folder / 'server.db'}"),
+            *("--host", "127.0.0.1", "--port", str(self.port)),
+            *("--artifacts-destination", self._destination()),
+            *logins,
+        ]
 
-    def start(self) -> None:
-        """Start it, on the data it had, and wait until it answers."""
-        command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
-        command += ["--backend-store-uri", f"sqlite:///{self._folder / 'server.db'}"]
-        command += ["--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--artifacts-destination", self._destination()]
-        if self._logins:
-            command += ["--app-name", "basic-auth"]
-        with (self._folder / "output").open("ab") as output:
-            self._process = subprocess.Popen(
-                command, stdout=output, stderr=output, env=self._environment(),
-                start_new_session=True, cwd=self._folder,
-            )  # fmt: skip
-        try:
-            self._wait()
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """End it and the workers it started."""
-        if self._process is None:
-            return
-        os.killpg(self._process.pid, 9)
-        self._process.wait()
-        self._process = None
-
-    def _wait(self) -> None:
-        assert self._process is not None
-        deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
-            assert self._process.poll() is None, self.log
-            assert time.monotonic() < deadline, f"MLflow does not answer\n{self.log}"
-            time.sleep(0.2)
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.uri}/health", timeout=5) as answer:
-                return bool(answer.read() == b"OK")
-        except urllib.error.HTTPError:
-            raise
-        except OSError:
-            return False
+    def is_ready(self) -> bool:
+        with urllib.request.urlopen(f"{self.uri}/health", timeout=5) as answer:
+            return bool(answer.read() == b"OK")
 
     def _destination(self) -> str:
-        return str(self._folder / "artifacts") if self._seaweed is None else f"s3://{BUCKET}/mlflow"
+        return str(self.folder / "artifacts") if self._seaweed is None else f"s3://{BUCKET}/mlflow"
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         kept = {
             name: text
             for name, text in os.environ.items()
@@ -114,10 +69,10 @@ class MlflowServer:
         return kept
 
     def _auth_file(self) -> Path:
-        path = self._folder / "auth.ini"
+        path = self.folder / "auth.ini"
         path.write_text(
             "[mlflow]\ndefault_permission = READ\n"
-            f"database_uri = sqlite:///{self._folder / 'auth.db'}\n"
+            f"database_uri = sqlite:///{self.folder / 'auth.db'}\n"
             f"admin_username = {ADMIN}\nadmin_password = {PASSWORD}\n"
             "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
         )

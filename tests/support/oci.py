@@ -4,38 +4,35 @@ import hashlib
 import json
 import re
 import shutil
-import subprocess
-import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 from uuid import uuid4
 
 import httpx
 
 from support.loopback import Loopback
 from support.ports import free_port
+from support.processes import Server
 
 PROGRAM: Final = "docker-registry"
 MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 INDEX: Final = "application/vnd.oci.image.index.v1+json"
 CONFIG: Final = "application/vnd.oci.image.config.v1+json"
 LAYER: Final = "application/vnd.oci.image.layer.v1.tar"
-START_SECONDS: Final = 20
 
 
 def digest_of(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-class DebianRegistry:
+class DebianRegistry(Server):
     """The reference implementation, version 2.8: no referrers API."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        super().__init__(folder)
         self.port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
 
     @staticmethod
     def installed() -> bool:
@@ -45,31 +42,22 @@ class DebianRegistry:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Self:
+    def command(self) -> list[str | Path]:
         settings = {
             "version": 0.1,
             "log": {"level": "error", "accesslog": {"disabled": True}},
             "storage": {
-                "filesystem": {"rootdirectory": str(self._folder / "data")},
+                "filesystem": {"rootdirectory": str(self.folder / "data")},
                 "delete": {"enabled": True},
             },
             "http": {"addr": f"127.0.0.1:{self.port}"},
         }
-        path = self._folder / "config.yml"
+        path = self.folder / "config.yml"
         path.write_text(json.dumps(settings))
-        with (self._folder / "registry.log").open("ab") as log:
-            self._process = subprocess.Popen([PROGRAM, "serve", str(path)], stdout=log, stderr=log)
-        end = time.monotonic() + START_SECONDS
-        while not answers(self.url):
-            assert self._process.poll() is None, (self._folder / "registry.log").read_text()
-            assert time.monotonic() < end, "docker-registry does not answer"
-            time.sleep(0.05)
-        return self
+        return [PROGRAM, "serve", path]
 
-    def __exit__(self, *_: object) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(timeout=START_SECONDS)
+    def is_ready(self) -> bool:
+        return answers(self.url)
 
 
 def answers(url: str) -> bool:

@@ -1,15 +1,16 @@
 """A collector of traces: OTLP over HTTP, as OpenTelemetry's own speaks it."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+
+from support.loopback import Loopback
 
 
 class Collector:
@@ -56,10 +57,6 @@ def collector() -> Iterator[Collector]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Be quiet."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        kept.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with Loopback(Handler) as server:
+        kept.port = server.port
         yield kept
-        server.shutdown()
-        thread.join()

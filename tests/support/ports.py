@@ -1,4 +1,4 @@
-"""Free ports for the servers of the tests."""
+"""Ports for the servers of the tests."""
 
 import random
 import socket
@@ -6,16 +6,20 @@ from contextlib import suppress
 
 
 def free_port() -> int:
-    """One that the system deals out; another program may be dealt it once it is let go."""
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
+    """One below those that the system deals out: nobody gets it before, or while, a server is away.
 
-
-def lasting_port() -> int:
-    """One below those that the system deals out: nobody gets it while a server is away."""
+    A program that can listen on port 0 and tell which it got needs no such port.
+    """
+    chance = random.SystemRandom()
     while True:
-        port = random.SystemRandom().randrange(20_000, 32_000)
+        port = chance.randrange(20_000, 32_000)
         with socket.socket() as trial, suppress(OSError):
             trial.bind(("127.0.0.1", port))
             return port
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

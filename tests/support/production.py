@@ -56,11 +56,9 @@ class Production:
 @contextmanager
 def production(folder: Path, *, pulls: int = 300, password: str = "first") -> Iterator[Production]:
     """Started, with pulls in MongoDB, their lake on S3, and version 1 as champion in MLflow."""
-    mongo, passwords = MongoStandIn(folder / "mongo"), [password]
-    (folder / "mongo").mkdir(parents=True)
+    passwords = [password]
     with ExitStack() as stack:
-        mongo.start()
-        stack.callback(mongo.kill)
+        mongo = stack.enter_context(MongoStandIn(folder / "mongo"))
         spaces = stack.enter_context(Seaweed(folder / "spaces"))
         mlflow = stack.enter_context(MlflowServer(folder / "mlflow", seaweed=spaces))
         port = stack.enter_context(gate(mongo.port, user=USER, password=passwords))

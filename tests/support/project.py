@@ -35,12 +35,19 @@ model-serving = ["pullrisk[lake]", "granian"]
 [tool.ruff]
 line-length = 100
 """
-_APP: Final = """\
-import importlib
-
-
-def load(name):
-    return importlib.import_module(f"pullrisk.cli.commands.{name}")
+_TABLE: Final = """\
+[every-stage]
+files = ["constraints.txt", "images/base.env", "images/build.py", "images/install.py"]
+package = ["__init__.py", "__main__.py", "cli/*.py"]
+tests = ["tests/cli", "tests/delivery"]
+[data-fetch]
+package = ["cli/commands/fetch.py", "errors.py", "fetch", "pulls"]
+[spark-preprocess]
+package = ["cli/commands/preprocess.py", "preprocess"]
+[ml-training]
+package = ["cli/commands/train.py", "train"]
+[model-serving]
+package = ["cli/commands/serve.py", "errors.py", "pulls", "serve"]
 """
 _POD: Final = """\
 apiVersion: batch/v1
@@ -71,7 +78,8 @@ def project() -> dict[str, str]:
         "src/pullrisk/__init__.py": "",
         "src/pullrisk/__main__.py": "from pullrisk.cli import main\n",
         "src/pullrisk/cli/__init__.py": "from pullrisk.cli.app import load\n",
-        "src/pullrisk/cli/app.py": _APP,
+        "src/pullrisk/cli/app.py": "",
+        "delivery/inputs.toml": _TABLE,
         "src/pullrisk/cli/commands/__init__.py": "",
         "src/pullrisk/errors.py": "",
         "src/pullrisk/pulls/__init__.py": "import pullrisk.errors\n",

@@ -3,20 +3,17 @@
 import http.client
 import http.server
 import json
-import subprocess
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from sysconfig import get_path
-from typing import Self
 
 from pydantic import SecretStr
 
 from pullrisk.lake import S3
-from support.mongo import answers
-from support.ports import free_port
+from support.loopback import Loopback
+from support.ports import answers, free_port
+from support.processes import Server
 
 BUCKET = "lake"
 ACCESS_KEY, SECRET_KEY = "pullrisk", "pullrisk-secret"
@@ -28,24 +25,16 @@ _IDENTITY = {
 _PARTS = ("s3", "filer", "master", "volume", "admin")
 
 
-class Seaweed:
+class Seaweed(Server):
     """One server with the bucket `lake`; without `identities` it takes any credentials."""
 
     def __init__(self, folder: Path, *, identities: bool = True) -> None:
-        self._folder = folder
+        super().__init__(folder)
         self._ports = {part: free_port() for part in _PARTS}
         self._ports |= {f"{part}.port.grpc": free_port() for part in _PARTS}
-        self._process: subprocess.Popen[bytes] | None = None
-        (folder / "data").mkdir(parents=True)
+        (folder / "data").mkdir()
         if identities:
             (folder / "s3.json").write_text(json.dumps({"identities": [_IDENTITY]}))
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
     def endpoint(self) -> str:
@@ -55,37 +44,22 @@ class Seaweed:
     def s3(self) -> S3:
         return settings(self.endpoint)
 
-    def start(self) -> None:
-        """Start it, on the data it had, and wait until the bucket can be used."""
-        with (self._folder / "output").open("ab") as output:
-            self._process = subprocess.Popen(self._command(), stdout=output, stderr=output)
-        deadline = time.monotonic() + 60
-        while not (answers(self._ports["s3"]) and self._has_bucket()):
-            assert self._process.poll() is None, (self._folder / "output").read_text()
-            assert time.monotonic() < deadline, "SeaweedFS does not answer"
-            time.sleep(0.1)
-
-    def stop(self) -> None:
-        """End it at once, as a crash of the machine would."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+    def is_ready(self) -> bool:
+        """Whether the bucket can be used."""
+        return answers(self._ports["s3"]) and self._has_bucket()
 
     def _has_bucket(self) -> bool:
         from pyarrow.fs import FileType
 
-        try:
-            filesystem = self.s3.filesystem(attempts=1)
-            with filesystem.open_output_stream(f"{BUCKET}/started") as stream:
-                stream.write(b"yes")
-            filesystem.delete_file(f"{BUCKET}/started")
-        except OSError:
-            return False
+        filesystem = self.s3.filesystem(attempts=1)
+        with filesystem.open_output_stream(f"{BUCKET}/started") as stream:
+            stream.write(b"yes")
+        filesystem.delete_file(f"{BUCKET}/started")
         return bool(filesystem.get_file_info(BUCKET).type == FileType.Directory)
 
-    def _command(self) -> list[str]:
+    def command(self) -> list[str]:
         options = {
-            "dir": self._folder / "data",
+            "dir": self.folder / "data",
             "ip": "127.0.0.1",
             "ip.bind": "127.0.0.1",
             "bucket": BUCKET,
@@ -96,7 +70,7 @@ class Seaweed:
             "s3.port.iceberg": 0,
             "s3.port.lance": 0,
         }
-        identities = self._folder / "s3.json"
+        identities = self.folder / "s3.json"
         if identities.exists():
             options["s3.config"] = identities
         for part, port in self._ports.items():
@@ -136,9 +110,5 @@ def without_conditional_put(endpoint: str) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Be quiet."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+    with Loopback(Proxy) as server:
+        yield server.url

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
@@ -20,6 +19,7 @@ from pullrisk.preprocess import preprocess
 from pullrisk.pulls.record import parse_rest
 from pullrisk.pulls.sqlite import SqliteStore
 from support.ports import free_port
+from support.processes import PATIENCE, mortal, until
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "sample" / "kedro-org__kedro.jsonl.gz"
@@ -70,7 +70,7 @@ class Served:
         arguments = [sys.executable, "-c", RUN, "serve", "--port", str(self.port), *options]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                arguments,
+                mortal(arguments),
                 env=kept | {"PULLRISK_HOME": str(home)} | own | dict(environment or {}),
                 stdout=log,
                 stderr=subprocess.PIPE,
@@ -82,19 +82,14 @@ class Served:
     def __exit__(self, *error: object) -> None:
         self.stop()
 
-    def wait(self, seconds: float = 60) -> "Served":
+    def wait(self, seconds: float = PATIENCE) -> "Served":
         """Until it is ready."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                raise AssertionError(f"serve ended: {self.errors()}")
-            try:
-                if httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200:
-                    return self
-            except httpx.TransportError:
-                pass
-            time.sleep(0.05)
-        raise AssertionError("serve was not ready in time")
+        wait_for(self._is_ready, seconds)
+        return self
+
+    def _is_ready(self) -> bool:
+        assert self.process.poll() is None, f"serve ended: {self.errors()}"
+        return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
 
     def errors(self) -> str:
         """What it wrote to standard error, once it has ended."""
@@ -103,23 +98,24 @@ class Served:
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The lines of its log with this event."""
-        *whole, _ = self.log.read_bytes().split(b"\n")
-        return [line for line in map(json.loads, whole) if line["event"] == name]
+        whole = self.log.read_bytes().split(b"\n")[:-1]  # the last line may be half written
+        lines = [json.loads(line) for line in whole]
+        return [line for line in lines if line["event"] == name]
 
-    def until(self, name: str, count: int = 1, seconds: float = 60) -> None:
+    def until(self, name: str, count: int = 1, seconds: float = PATIENCE) -> None:
         """Until the log has so many lines of an event."""
-        deadline = time.monotonic() + seconds
-        while len(self.events(name)) < count:
-            if time.monotonic() > deadline:
-                raise AssertionError(f"no {count} lines of {name!r} in {self.log.read_text()}")
-            time.sleep(0.05)
+        until(
+            lambda: len(self.events(name)) >= count,
+            seconds=seconds,
+            told=lambda: f"{count} lines of {name!r} in {self.log.read_text()}",
+        )
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Tell it to stop; its exit code. Its workers end with it, however it ends."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
-            return self.process.wait(timeout=60)
+            return self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"serve did not stop: {self.log.read_text()[-2000:]}") from None
         finally:
@@ -139,15 +135,13 @@ def served(
         yield one.wait()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    """Until the condition holds."""
-    deadline = time.monotonic() + seconds
-    while True:
+def wait_for(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Until the condition holds; a service that does not answer does not hold it."""
+
+    def holds() -> bool:
         try:
-            if condition():
-                return
+            return bool(condition())
         except httpx.TransportError:
-            pass
-        if time.monotonic() > deadline:
-            raise AssertionError("it did not come about in time")
-        time.sleep(0.05)
+            return False
+
+    until(holds, seconds=seconds)

@@ -42,6 +42,19 @@ def claims(repository: str, stage: str, sha: str, **changed: str) -> dict[str, s
     return found | changed
 
 
+def claims_on_main(repository: str, workflow: str, sha: str, **changed: str) -> dict[str, str]:
+    """What GitHub says of a job of a workflow that was started by hand on main."""
+    ref = f"{repository}/.github/workflows/{workflow}.yml@refs/heads/main"
+    own = {
+        "sub": f"repo:{repository}:environment:production",
+        "ref": "refs/heads/main",
+        "event_name": "workflow_dispatch",
+        "job_workflow_ref": ref,
+        "workflow_ref": ref,
+    }
+    return claims(repository, "", sha, **own) | changed
+
+
 def root_certificate(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a Fulcio of tests")])
     now = datetime.now(UTC)

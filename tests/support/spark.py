@@ -1,20 +1,18 @@
 """A standalone Spark cluster of worker processes on this machine."""
 
 import os
-import re
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
 import pyspark
 
 from pullrisk.preprocess.spark_session import SparkOptions
-from support.mongo import answers
-from support.ports import free_port
+from support.ports import answers, free_port
+from support.processes import Server, until
 
 WORKERS = 3
 _QUICK_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
@@ -39,39 +37,62 @@ def options(master: str, **conf: str) -> SparkOptions:
     )
 
 
+class _Daemon(Server):
+    """A master or a worker."""
+
+    def __init__(self, folder: Path, name: str, *arguments: str, ready: Callable[[], bool]) -> None:
+        super().__init__(folder)
+        self._arguments = (f"org.apache.spark.deploy.{name}", "--webui-port", "0", *arguments)
+        self._ready = ready
+
+    def command(self) -> list[str | Path]:
+        return [Path(pyspark.__file__).parent / "bin" / "spark-class", *self._arguments]
+
+    def environment(self) -> dict[str, str]:
+        return os.environ | {
+            "SPARK_DAEMON_MEMORY": "256m",
+            "SPARK_DAEMON_JAVA_OPTS": _QUICK_JVM,
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "PYSPARK_PYTHON": sys.executable,
+        }
+
+    def is_ready(self) -> bool:
+        return self._ready()
+
+
 class Cluster:
     """A master and three workers of two cores each, on free ports."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._port = free_port()
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._folder, self._port = folder, free_port()
+        self._daemons = ExitStack()
 
     @property
     def options(self) -> SparkOptions:
         return options(f"spark://127.0.0.1:{self._port}")
 
     def __enter__(self) -> Self:
-        deploy = "org.apache.spark.deploy"
-        self._run(f"{deploy}.master.Master", "--host", "127.0.0.1", "--port", str(self._port))
-        self._await(lambda: answers(self._port), "the master")
-        for index in range(WORKERS):
-            # Each has a loopback address of its own: Spark tries no task twice at once on one host.
-            given = ["--cores", "2", "--memory", "2g", "--host", f"127.0.0.{1 + index}"]
-            given += ["--work-dir", str(self._folder / f"work-{index}"), self.options.master]
-            self._run(f"{deploy}.worker.Worker", *given)
-        self._await(lambda: self._log().count("Registering worker") == WORKERS, "the workers")
+        with ExitStack() as stack:
+            where = ["--host", "127.0.0.1", "--port", str(self._port)]
+            master = _Daemon(
+                self._folder / "master", "master.Master", *where, ready=lambda: answers(self._port)
+            )
+            stack.enter_context(master)
+            for worker in map(self._worker, range(WORKERS)):
+                stack.enter_context(worker)
+            until(lambda: master.log.count("Registering worker") == WORKERS)
+            self._daemons = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in reversed(self._processes):
-            process.terminate()
-        for process in self._processes:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        self._daemons.close()
+
+    def _worker(self, index: int) -> _Daemon:
+        # Each has a loopback address of its own: Spark tries no task twice at once on one host.
+        folder = self._folder / f"worker-{index}"
+        given = ["--cores", "2", "--memory", "2g", "--host", f"127.0.0.{1 + index}"]
+        given += ["--work-dir", str(folder / "work"), self.options.master]
+        return _Daemon(folder, "worker.Worker", *given, ready=lambda: True)
 
     def executors(self) -> list[int]:
         """Process ids of the executors that run on this cluster."""
@@ -89,30 +110,3 @@ class Cluster:
     def kill_an_executor(self) -> None:
         """SIGKILL, as the kernel does where memory is short."""
         os.kill(self.executors()[0], signal.SIGKILL)
-
-    def _run(self, name: str, *arguments: str) -> None:
-        environment = os.environ | {
-            "SPARK_DAEMON_MEMORY": "256m",
-            "SPARK_DAEMON_JAVA_OPTS": _QUICK_JVM,
-            "SPARK_LOCAL_IP": "127.0.0.1",
-            "PYSPARK_PYTHON": sys.executable,
-        }
-        spark_class = Path(pyspark.__file__).parent / "bin" / "spark-class"
-        with (self._folder / "log").open("ab") as log:
-            process = subprocess.Popen(
-                [str(spark_class), name, "--webui-port", "0", *arguments],
-                stdout=log,
-                stderr=log,
-                env=environment,
-                cwd=self._folder,
-            )
-        self._processes.append(process)
-
-    def _log(self) -> str:
-        return re.sub(r"\x1b\[\d+m", "", (self._folder / "log").read_text())
-
-    def _await(self, ready: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + 90
-        while not ready():
-            assert time.monotonic() < deadline, f"{what} did not start: {self._log()}"
-            time.sleep(0.2)

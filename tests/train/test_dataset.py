@@ -1,6 +1,5 @@
 """Reading the feature table and deriving outcomes from its links."""
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -147,15 +146,6 @@ def test_numbers_as_large_as_github_allows_do_not_collide() -> None:
     ]
     data = Dataset.from_table(pa.concat_tables(tables), NAMES)
     assert data.number[data.reverted].tolist() == [large] * 40
-
-
-def test_two_hundred_thousand_rows_are_read_in_two_seconds() -> None:
-    table = pa.concat_tables([feature_table(10_000, repositories=1)] * 20)
-    names = pa.array(np.repeat([f"o/{place}" for place in range(20)], table.num_rows // 20))
-    table = table.set_column(0, "repository", names)
-    started = time.process_time()
-    Dataset.from_table(table, NAMES)
-    assert time.process_time() - started < 2
 
 
 def test_a_table_of_another_version_names_the_missing_column() -> None:

@@ -1,15 +1,18 @@
 """The training loop: imbalance, threads, progress and its stop."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import msgspec
 import numpy as np
-import torch
+import pytest
 
+from pullrisk.model.network import FIXED, Array, Arrays, Shape, initial_weights, predict
 from pullrisk.progress import Silent, Task
 from pullrisk.train.dataset import UNKNOWN
-from pullrisk.train.fit import Rows, fit, predict
+from pullrisk.train.fit import Rows, _one_cycle, fit, import_jax, losses
 from support.training import QUICK
 
 RANDOM = np.random.default_rng(0)
@@ -41,14 +44,14 @@ class Counting(Silent):
 
 def test_rare_positives_start_at_their_base_rate_and_rank_by_their_cause() -> None:
     found = fit(rows(), None, QUICK, seed=0, progress=Silent())
-    logit = predict(found.network, Z)[0]
+    logit = predict(found.weights, Z)[0]
     assert np.corrcoef(logit, Z[:, 0])[0, 1] > 0.5
     assert abs((1 / (1 + np.exp(-logit))).mean() - LABELS.mean()) < 0.01
 
 
 def test_unlabelled_rows_train_the_autoencoder_and_leave_the_risk_alone() -> None:
     found = fit(rows(np.full(2000, UNKNOWN, np.int8)), None, QUICK, seed=0, progress=Silent())
-    logit, rebuilt = predict(found.network, Z)
+    logit, rebuilt = predict(found.weights, Z)
     assert np.square(rebuilt - Z).mean() < 0.9
     assert np.isfinite(logit).all()
     assert all(epoch.training_risk_loss == 0 for epoch in found.epochs)
@@ -60,10 +63,47 @@ def test_every_epoch_is_reported() -> None:
     assert progress.done == progress.total == QUICK.epochs
 
 
-def test_the_number_of_threads_is_put_back() -> None:
-    before = torch.get_num_threads()
-    fit(rows(), None, msgspec.structs.replace(QUICK, threads=1), seed=0, progress=Silent())
-    assert torch.get_num_threads() == before
+def test_the_gradient_is_the_slope_of_the_loss() -> None:
+    z, labels = Z[:50], np.resize(np.array([1, 0, 0, UNKNOWN, UNKNOWN - 1], np.int8), 50)
+    shape = Shape(members=2, hidden=8, code=3, pieces=4, embedding=2)
+    weights, random = initial_weights(z, shape, seed=0), np.random.default_rng(0)
+    trained = {
+        name: each + random.normal(0, 0.1, each.shape).astype(np.float32)
+        for name, each in weights.items()
+        if name not in FIXED
+    }
+    fixed = {name: weights[name] for name in FIXED}
+
+    def loss(trained: Arrays) -> Array:
+        total: Array = losses(trained | fixed, z, labels, None, weighing=(10.0, 0.1))[0]
+        return total
+
+    gradient = import_jax()[0].grad(loss)(trained)
+    along = {name: np.asarray(each) for name, each in gradient.items()}
+    length = float(np.sqrt(sum(np.square(each).sum() for each in along.values())))
+    step = 1e-2 / length
+
+    def moved(by: float) -> Arrays:
+        return {name: trained[name] + np.float32(by) * each for name, each in along.items()}
+
+    slope = float(loss(moved(step)) - loss(moved(-step))) / (2 * step)
+    assert slope == pytest.approx(length**2, rel=1e-3)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
+    first, again, other = (
+        fit(rows(), None, QUICK, seed=seed, progress=Silent()).weights for seed in (0, 0, 1)
+    )
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not np.array_equal(first["encoder1"], other["encoder1"])
+
+
+def test_the_learning_rate_rises_and_falls_once_over_all_epochs() -> None:
+    rate, momentum = _one_cycle(101)
+    assert rate[[0, 100]] == pytest.approx([1 / 25, 1 / 25e4])
+    assert rate.argmax() == momentum.argmin() == 30
+    reached = rate.max(), momentum.min(), momentum.max()
+    assert reached == pytest.approx((1.0, 0.85, 0.95), abs=1e-2)
 
 
 def test_training_stops_after_the_epochs_asked_for() -> None:
@@ -78,3 +118,20 @@ def test_training_stops_once_validation_gets_no_better() -> None:
     found = fit(rows(), odd, patient, seed=0, progress=Silent())
     assert len(found.epochs) < 12
     assert len(found.epochs) == found.best_epoch + 1
+
+
+def test_xla_computes_on_as_many_threads_as_were_asked_for() -> None:
+    program = (
+        "from pathlib import Path\n"
+        "import numpy as np\n"
+        "from pullrisk.progress import Silent\n"
+        "from pullrisk.train.fit import FitSettings, Rows, fit\n"
+        "rows = Rows(np.ones((50, 3), np.float32), np.zeros(50, np.int8), np.zeros(50, np.int32))\n"
+        "fit(rows, None, FitSettings(epochs=1, threads={}), seed=0, progress=Silent())\n"
+        "names = [path.read_text() for path in Path('/proc/self/task').glob('*/comm')]\n"
+        "print(sum('XLAEigen' in name for name in names))\n"
+    )
+    for threads in (1, 3):
+        command = [sys.executable, "-c", program.format(threads)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert int(done.stdout) == threads

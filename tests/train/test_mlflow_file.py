@@ -1,22 +1,34 @@
 """MLflow's SQLite file is there whole or not at all."""
 
+import os
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from pullrisk.train.mlflow_client import connected
 from pullrisk.train.mlflow_file import ensure_database
 from pullrisk.train.tracking import Tracking
 
-MAKE = (
-    "import sys; from pathlib import Path; from pullrisk.train.mlflow_file import ensure_database;"
-    "ensure_database(sys.argv[1], Path(sys.argv[2]))"
-)
+MAKE = """
+import resource, signal, sys
+from pathlib import Path
+from pullrisk.train.mlflow_file import ensure_database
+
+uri, artifacts, most_bytes = sys.argv[1:]
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(most_bytes), int(most_bytes)))
+ensure_database(uri, Path(artifacts))
+"""
 
 
-def started(tracking: Tracking) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, "-c", MAKE, tracking.uri, str(tracking.artifacts)])
+def started(tracking: Tracking, *, most_bytes: int = 10**9) -> "subprocess.Popen[bytes]":
+    """A process that makes the tables, killed by the system where a file grows over the limit."""
+    arguments = [tracking.uri, str(tracking.artifacts), str(most_bytes)]
+    return subprocess.Popen(
+        [sys.executable, "-c", MAKE, *arguments],
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+    )
 
 
 def usable(tracking: Tracking) -> bool:
@@ -30,12 +42,7 @@ def test_a_process_killed_while_it_makes_the_tables_leaves_no_file_and_the_next_
 ) -> None:
     tracking = Tracking.local(tmp_path)
     draft = tmp_path / ".mlflow.db.draft"
-    running = started(tracking)
-    while not draft.exists() or draft.stat().st_size < 100_000:
-        assert running.poll() is None
-        time.sleep(0.001)
-    running.kill()
-    running.wait()
+    assert started(tracking, most_bytes=100_000).wait() == -signal.SIGXFSZ
     assert draft.exists()
     assert not (tmp_path / "mlflow.db").exists()
     assert usable(tracking)

@@ -2,11 +2,8 @@
 
 import json
 import os
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from sysconfig import get_path
 from typing import Any
@@ -38,7 +35,8 @@ from pullrisk.train.tracking import RunRecord, track
 from pullrisk.train.training import TrainSettings
 from pullrisk.train.unregistered import register
 from support.mlflow_server import ADMIN, PASSWORD, MlflowServer
-from support.ports import free_port
+from support.ports import answers, free_port
+from support.processes import PATIENCE, Server
 from support.seaweed import Seaweed
 from support.training import QUICK, full_table, shared_training
 
@@ -176,52 +174,42 @@ def test_a_champion_that_was_never_named_is_told_with_what_to_do(server: MlflowS
 def test_mlflow_models_serve_answers_as_the_bundle_does(
     result: TrainResult, server: MlflowServer, tmp_path: Path
 ) -> None:
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
-    command += ["--model-uri", f"models:/pullrisk/{result.tracked.version}"]
-    command += ["--host", "127.0.0.1", "--port", str(port)]
     rows = np.random.default_rng(0).random((3, len(NAMES)), np.float32)
-    with (tmp_path / "log").open("wb") as log:
-        serving = subprocess.Popen(
-            command, stdout=log, stderr=log, start_new_session=True, cwd=tmp_path,
-            env=environment(server),
-        )  # fmt: skip
-        try:
-            found = _invoke(serving, port, {"inputs": {"x": rows.tolist()}}, tmp_path / "log")
-        finally:
-            _end(serving)
+    with ModelServer(tmp_path, server, result.tracked.version) as serving:
+        body = {"inputs": {"x": rows.tolist()}}
+        answer = httpx.post(f"{serving.url}/invocations", json=body, timeout=PATIENCE)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()["predictions"]
     risk, error, _ = result.trained.bundle.raw(rows)
     np.testing.assert_allclose(found["risk"], risk, rtol=1e-5)
     np.testing.assert_allclose(found["novelty_error"], error, rtol=1e-4)
 
 
-def environment(server: MlflowServer) -> dict[str, str]:
-    """An activated environment: MLflow starts uvicorn by its name."""
-    path = os.pathsep.join([get_path("scripts"), os.environ["PATH"]])
-    return {
-        **os.environ, "PATH": path, "MLFLOW_TRACKING_URI": server.uri,
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }  # fmt: skip
+class ModelServer(Server):
+    """`mlflow models serve`."""
 
+    def __init__(self, folder: Path, registry: MlflowServer, version: str) -> None:
+        super().__init__(folder)
+        self._registry, self._version, self._port = registry, version, free_port()
 
-def _invoke(
-    serving: "subprocess.Popen[bytes]", port: int, body: dict[str, Any], log: Path
-) -> dict[str, Any]:
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        assert serving.poll() is None, log.read_text()
-        try:
-            answer = httpx.post(f"http://127.0.0.1:{port}/invocations", json=body, timeout=30)
-        except httpx.TransportError:
-            time.sleep(0.3)
-            continue
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()["predictions"]
-        return found
-    raise AssertionError(log.read_text())
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
 
+    def command(self) -> list[str]:
+        return [
+            *(sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"),
+            *("--model-uri", f"models:/pullrisk/{self._version}"),
+            *("--host", "127.0.0.1", "--port", str(self._port)),
+        ]
 
-def _end(serving: "subprocess.Popen[bytes]") -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(serving.pid, 9)
-    serving.wait()
+    def environment(self) -> dict[str, str]:
+        """An activated environment: MLflow starts uvicorn by its name."""
+        return os.environ | {
+            "PATH": os.pathsep.join([get_path("scripts"), os.environ["PATH"]]),
+            "MLFLOW_TRACKING_URI": self._registry.uri,
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+
+    def is_ready(self) -> bool:
+        return answers(self._port)

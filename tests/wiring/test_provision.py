@@ -6,7 +6,7 @@ from pydantic import SecretStr
 from pullrisk.errors import SettingsError
 from pullrisk.secrets import LocalSecrets
 from pullrisk.settings import Settings
-from pullrisk.wiring.provision import Following, filled, given, provide
+from pullrisk.wiring.provision import RotatingValue, provide, secrets_in, with_secrets
 
 INSIDE = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
 
@@ -26,7 +26,7 @@ def test_secrets_take_their_places_in_the_settings() -> None:
         "mlflow_password": SecretStr("of-mlflow"),
         "registry_token": SecretStr("has no setting"),
     }
-    found = filled(Settings(), values)
+    found = with_secrets(Settings(), values)
     assert found.store_uri == "mongodb://u:p@h/pulls"
     assert found.github_token == SecretStr("one,two")
     assert found.github_app_id == "12"
@@ -35,8 +35,8 @@ def test_secrets_take_their_places_in_the_settings() -> None:
 
 
 def test_a_store_that_is_a_file_is_no_secret() -> None:
-    assert given(Settings(store="pulls.sqlite", lake="s3://bucket/lake")) == {}
-    found = given(Settings(store="mongodb://u:p@h/pulls", github_token=SecretStr("t")))
+    assert secrets_in(Settings(store="pulls.sqlite", lake="s3://bucket/lake")) == {}
+    found = secrets_in(Settings(store="mongodb://u:p@h/pulls", github_token=SecretStr("t")))
     assert {name: value.get_secret_value() for name, value in found.items()} == {
         "mongo_uri": "mongodb://u:p@h/pulls",
         "github_token": "t",
@@ -76,18 +76,18 @@ def bare_token(settings: Settings) -> str | None:
 def test_what_is_made_of_the_settings_follows_the_secrets() -> None:
     variables = {"GITHUB_TOKEN": "first"}
     secrets = LocalSecrets("data-fetch", {}, environment=variables)
-    following = Following(Settings(), secrets, bare_token)
-    assert following.now == "first"
+    rotating = RotatingValue(Settings(), secrets, bare_token)
+    assert rotating.now == "first"
     variables["GITHUB_TOKEN"] = "second"
     secrets.refresh()
-    assert following.now == "second", "told of the change"
+    assert rotating.now == "second", "told of the change"
     variables["GITHUB_TOKEN"] = "third"
-    assert following.refresh(), "asked to look"
-    assert following.now == "third"
-    assert not following.refresh()
+    assert rotating.refresh(), "asked to look"
+    assert rotating.now == "third"
+    assert not rotating.refresh()
     del variables["GITHUB_TOKEN"]
-    assert following.refresh()
-    assert following.now is None, "a secret that is gone is no longer used"
+    assert rotating.refresh()
+    assert rotating.now is None, "a secret that is gone is no longer used"
 
 
 def test_secrets_that_cannot_be_used_leave_what_was_made_of_the_last_good_ones(
@@ -95,11 +95,11 @@ def test_secrets_that_cannot_be_used_leave_what_was_made_of_the_last_good_ones(
 ) -> None:
     variables = {"GITHUB_TOKEN": "first"}
     secrets = LocalSecrets("data-fetch", {}, environment=variables)
-    following = Following(Settings(), secrets, bare_token)
+    rotating = RotatingValue(Settings(), secrets, bare_token)
     variables["GITHUB_TOKEN"] = "bad"
-    assert not following.refresh()
-    assert following.now == "first"
+    assert not rotating.refresh()
+    assert rotating.now == "first"
     assert "the token is bad" in caplog.text
     variables["GITHUB_TOKEN"] = "second"
-    assert following.refresh()
-    assert following.now == "second"
+    assert rotating.refresh()
+    assert rotating.now == "second"

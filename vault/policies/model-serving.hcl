@@ -2,8 +2,3 @@
 path "secret/data/mlops/model-serving" {
   capabilities = ["read"]
 }
-
-# Its own short-lived MongoDB user, where the database engine makes them.
-path "database/creds/model-serving" {
-  capabilities = ["read"]
-}

@@ -2,8 +2,3 @@
 path "secret/data/mlops/spark-preprocess" {
   capabilities = ["read"]
 }
-
-# Its own short-lived MongoDB user, where the database engine makes them.
-path "database/creds/spark-preprocess" {
-  capabilities = ["read"]
-}

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
+from pullrisk.cli.display.console import dress_typer, fail, note
+from pullrisk.cli.display.log import json_lines, write_json_lines
 from pullrisk.errors import PullriskError
 
 INTERRUPTED = 130
@@ -15,6 +17,7 @@ UNEXPECTED = 1
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (sys.argv by default) and return its exit code."""
     signal.signal(signal.SIGTERM, _stop)
+    write_json_lines(os.environ.get("PULLRISK_LOG_FORMAT") == "json")
     try:
         code = _run(arguments)
     except PullriskError as error:
@@ -32,30 +35,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code=UNEXPECTED,
         )
     if code == INTERRUPTED:
-        print("stopped; run the same command again to continue", file=sys.stderr)
+        note("stopped; run the same command again to continue")
     _flush()
     return code
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    from typer import Abort
+
     from pullrisk.cli.app import group
 
     try:
-        group().main(args=arguments, prog_name="pullrisk")
+        code = group().main(args=arguments, prog_name="pullrisk", standalone_mode=False)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    return 0
+    except Abort:
+        return UNEXPECTED
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        return _refuse(error)
+    return code if isinstance(code, int) else 0
+
+
+def _refuse(error: Exception) -> int:
+    """A wrong command line, as typer shows it; it names the class of these errors nowhere."""
+    if json_lines():
+        fail(error.format_message())  # type: ignore[attr-defined]  # _run looked
+    else:
+        from typer import rich_utils
+
+        dress_typer("stderr")
+        rich_utils.rich_format_error(error)  # type: ignore[arg-type]  # a ClickException
+    return int(getattr(error, "exit_code", UNEXPECTED))
 
 
 def _fail(message: str, *, code: int) -> int:
-    if os.environ.get("PULLRISK_DEBUG"):
-        from pullrisk.redaction import redacted_traceback
+    from pullrisk.redaction import REDACTOR, redacted_traceback
 
-        if (error := sys.exc_info()[1]) is not None:
-            print(redacted_traceback(error), file=sys.stderr)
-    from pullrisk.redaction import REDACTOR
-
-    print(f"error: {REDACTOR.text(message)}", file=sys.stderr)
+    error = sys.exc_info()[1]
+    traceback = redacted_traceback(error) if error and os.environ.get("PULLRISK_DEBUG") else None
+    fail(REDACTOR.text(message), traceback=traceback)
     return code
 
 

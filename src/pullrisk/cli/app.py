@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from pullrisk.cli.display.console import Colour, choose_colour, dress_typer
+
 if TYPE_CHECKING:
-    # typer carries its own copy of click and names these two nowhere else.
-    from typer._click import Command, Context
+    # typer carries its own copy of click and names these nowhere else.
+    from typer._click import Command, Context, HelpFormatter
 
 COMMANDS: Final = {
     "fetch": "Read pull requests from GitHub, files or a clone into the store.",
@@ -28,7 +30,6 @@ COMMANDS: Final = {
     "store": "Count what a pull store holds, or copy it into another.",
     "doctor": "Say what is configured, reachable, fresh, and broken.",
     "secrets": "Say what a stage can and cannot read, never a value.",
-    "vault": "Bring a Vault to the policies and roles in vault/, load secrets.",
     "lake": "List the lake's runs, or delete what nothing refers to.",
     "completion": "Print the shell's completion script.",
 }
@@ -40,7 +41,25 @@ COMPLETE: Final = "_PULLRISK_COMPLETE"
 _CONTEXT: Final = {"help_option_names": ["-h", "--help"]}
 
 
-class LazyGroup(TyperGroup):
+class PlainCommand(TyperCommand):
+    """A command whose help is coloured only as `display.console` decides."""
+
+    def format_help(self, ctx: "Context", formatter: "HelpFormatter") -> None:
+        """Print the help."""
+        dress_typer("stdout")
+        super().format_help(ctx, formatter)
+
+
+class PlainGroup(TyperGroup):
+    """A group likewise."""
+
+    def format_help(self, ctx: "Context", formatter: "HelpFormatter") -> None:
+        """Print the help."""
+        dress_typer("stdout")
+        super().format_help(ctx, formatter)
+
+
+class LazyGroup(PlainGroup):
     """A group that lists its commands without importing them."""
 
     def list_commands(self, ctx: "Context") -> list[str]:
@@ -70,12 +89,15 @@ def load(name: str) -> "Command":
     module = import_module(f"pullrisk.cli.commands.{name}")
     functions = getattr(module, "COMMANDS", None)
     application = typer.Typer(
-        add_completion=False, no_args_is_help=bool(functions), context_settings=_CONTEXT
+        cls=PlainGroup,
+        add_completion=False,
+        no_args_is_help=bool(functions),
+        context_settings=_CONTEXT,
     )
     if functions:
         application.callback()(module.run)
     for own, function in (functions or {name: module.run}).items():
-        application.command(own, context_settings=_CONTEXT)(function)
+        application.command(own, cls=PlainCommand, context_settings=_CONTEXT)(function)
     command = typer.main.get_command(application)
     command.name = name
     for one in (command, *getattr(command, "commands", {}).values()):
@@ -124,6 +146,14 @@ def _top(
             "--version", callback=_print_version, is_eager=True, help="Print the version."
         ),
     ] = False,
+    color: Annotated[
+        Colour,
+        typer.Option(
+            callback=choose_colour,
+            is_eager=True,
+            help="When to use colours; auto: on a terminal. NO_COLOR and FORCE_COLOR count.",
+        ),
+    ] = "auto",
 ) -> None:
     """Tell which pull requests deserve a second look before they merge.
 

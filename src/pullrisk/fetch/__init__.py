@@ -1,1 +1,1 @@
-"""Reads pull requests from files and git clones into the pull store."""
+"""Reads pull requests from GitHub, git clones and files into the pull store."""

@@ -1,4 +1,4 @@
-"""Pull requests from files: GitHub's REST objects, one a line, plain or gzipped."""
+"""Read pull requests from files: GitHub's REST objects, one a line, plain or gzipped."""
 
 import stat
 import sys
@@ -24,11 +24,11 @@ STDIN: Final = "-"
 BATCH_PULLS: Final = 2_000
 BATCH_BYTES: Final = 16 * 2**20
 PARSER: Final = 1
-"""Part of a file's identity: raise it when the parser learns to read more from old files."""
+"""Version of the parser, part of the checkpoint: raise it when it reads more of old files."""
 
 
 class _Source(msgspec.Struct):
-    """An open file, the checkpoint's key and identity where it can be resumed."""
+    """An open file; `key` is that of its checkpoint, None if it cannot be resumed."""
 
     name: str
     file: BinaryIO
@@ -46,17 +46,17 @@ def fetch_files(
 ) -> FetchReport:
     """Read files of REST objects into the store; "-" is standard input.
 
-    A run that was killed or stopped goes on after the last line written (regular files only).
-    `repository` is for objects that do not name their own. A malformed line raises InputError
-    with file, line and field after all before it is written, or is skipped and listed
-    (`on_error="skip"`). Raises StoreError.
+    After a run that was killed or stopped, the next one continues behind the last line written
+    (regular files only). `repository` is for objects that do not name their own. A malformed
+    line is skipped and listed if `on_error` is "skip"; else it raises InputError with file, line
+    and field, when all lines before it are written. Raises StoreError.
     """
     if repository is not None:
         checked_name(repository)
-    checked = [_checked(path) for path in paths]
-    size = None if None in checked else sum(size or 0 for size in checked)
+    sizes = [_size(path) for path in paths]
+    total = None if None in sizes else sum(size or 0 for size in sizes)
     report = FetchReport()
-    with progress.task("reading", total=size, unit="bytes") as task:
+    with progress.task("reading", total=total, unit="bytes") as task:
         for path in paths:
             with _opened(path) as source:
                 report += _Reading(source, store, task, on_error, repository).run()
@@ -64,7 +64,7 @@ def fetch_files(
 
 
 class _Reading:
-    """One pass through one source, written in batches, each with its checkpoint."""
+    """Reads one source and writes it in batches, each with its checkpoint."""
 
     def __init__(
         self,
@@ -84,32 +84,32 @@ class _Reading:
         self.report = FetchReport(resumed=self._resumed)
 
     def run(self) -> FetchReport:
-        """Read to the end; what was read before an InputError is written before it leaves."""
+        """Read to the end. After an InputError, what was read before it is written first."""
         self._task.describe(self._source.name)
         try:
             for number, line in enumerate(read_lines(self._source.file, self._source.name), 1):
                 if number > self._resumed:
-                    self._take(number, line)
+                    self._read_line(number, line)
         except InputError:
             self._flush()
             raise
         if self._done > self._resumed:
             self._flush()
-        self._show()
+        self._show_progress()
         return self.report
 
-    def _take(self, number: int, line: bytes) -> None:
+    def _read_line(self, number: int, line: bytes) -> None:
         if line and not line.isspace():
             try:
                 self._batch.append(parse_rest(line, repository=self._repository))
             except ValueError as error:
-                self._bad(number, line, str(error))
+                self._report_bad_line(number, line, str(error))
         self._done = number
         self._bytes += len(line)
         if len(self._batch) >= BATCH_PULLS or self._bytes >= BATCH_BYTES:
             self._flush()
 
-    def _bad(self, number: int, line: bytes, reason: str) -> None:
+    def _report_bad_line(self, number: int, line: bytes, reason: str) -> None:
         if not self._skip:
             hint = "correct the line, or skip such lines with --skip-bad-lines"
             if line.lstrip().startswith(b"[") or line.strip() == b"{":
@@ -124,11 +124,11 @@ class _Reading:
             checkpoint = (self._source.key, {**self._source.identity, "lines": self._done})
         written = self._store.upsert(self._batch, checkpoint=checkpoint)
         self.report += FetchReport(read=len(self._batch), written=written)
-        self._show()
+        self._show_progress()
         self._batch = []
         self._bytes = 0
 
-    def _show(self) -> None:
+    def _show_progress(self) -> None:
         if self._source.key is None:
             self._task.advance(self._bytes)
         else:
@@ -146,8 +146,8 @@ class _Reading:
         return lines if isinstance(lines, int) and saved == self._source.identity else 0
 
 
-def _checked(path: Path | str) -> int | None:
-    """The size in bytes, None for a stream; InputError where there is nothing to read."""
+def _size(path: Path | str) -> int | None:
+    """The size in bytes, None for a stream. Raises InputError if it cannot be read."""
     if path == STDIN:
         return None
     try:
@@ -176,7 +176,7 @@ def _opened(path: Path | str) -> Iterator[_Source]:
 
 
 def _identity(path: Path, file: BinaryIO) -> dict[str, object]:
-    """What tells this content from another under the same path; cheap, so not all of it."""
+    """What identifies the content of the file, without reading all of it."""
     status = path.stat()
     prefix = file.read(2**16)
     file.seek(0)

@@ -1,4 +1,4 @@
-"""Lines of a plain or gzipped file, with nothing lost where the file breaks off."""
+"""Read the lines of a plain or gzipped file, also all those before a fault in it."""
 
 import zlib
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import BinaryIO, Final
 from pullrisk.errors import InputError
 
 MAX_LINE: Final = 64 * 2**20
-"""Bytes of a line; the longest object GitHub can send (3,000 files) is about 1 MB."""
+"""The longest line in bytes; GitHub's largest object (3,000 files) has about 1 MB."""
 _CHUNK: Final = 2**16
 _GZIP: Final = b"\x1f\x8b"
 _GZIP_OR_ZLIB: Final = 31  # wbits: a gzip header and trailer are expected and checked
@@ -16,10 +16,10 @@ _FETCH_AGAIN: Final = "the lines before it are stored; get the file again and re
 
 
 def read_lines(file: BinaryIO, name: str) -> Iterator[bytes]:
-    """Each line without its end; gzip is known by its first bytes, not by the file's name.
+    """The lines without their ends; gzip is recognised by its first bytes, not by the name.
 
-    Raises InputError, after every whole line before the fault, when the file is binary, the
-    gzip is damaged or cut short, a line exceeds MAX_LINE, or reading fails.
+    Raises InputError, after all lines before the fault, if the file is binary, the gzip is
+    damaged or cut short, a line is longer than MAX_LINE, or reading fails.
     """
     count = 0
     try:

@@ -1,11 +1,11 @@
-"""Repository names that a person gives."""
+"""Check the repository names that users give."""
 
 from pullrisk.errors import InputError
 from pullrisk.pulls.record import repository_name
 
 
 def checked_name(name: str) -> str:
-    """`owner/name`, or InputError."""
+    """The name, if it has the form `owner/name`. Raises InputError."""
     try:
         return repository_name(name)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What a fetch did."""
+"""What a fetch from files or a clone did."""
 
 from typing import Final
 
@@ -7,11 +7,11 @@ import msgspec
 from pullrisk.pulls.store import Written
 
 LISTED: Final = 100
-"""At most this many bad lines are listed; all are counted."""
+"""The most bad lines that are listed; all are counted."""
 
 
 class BadLine(msgspec.Struct, frozen=True):
-    """A line that was skipped: the file, its number (from 1), and what was wrong."""
+    """A line that was skipped: its file, its number (from 1), and the reason."""
 
     source: str
     line: int
@@ -19,9 +19,9 @@ class BadLine(msgspec.Struct, frozen=True):
 
 
 class FetchReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One fetch: pulls read from the source, what the store did with them, lines skipped.
+    """One fetch: how many pulls were read, what the store did with them, lines skipped.
 
-    `resumed` counts lines (of a file) or commits (of a clone) that earlier runs had done.
+    `resumed` counts the lines (of a file) or commits (of a clone) that earlier runs have read.
     """
 
     read: int = 0

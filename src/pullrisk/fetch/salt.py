@@ -14,9 +14,10 @@ SALT_BYTES: Final = 32
 
 
 def read_salt(path: Path) -> bytes:
-    """The salt in the file; created once with mode 0600, also when several processes ask.
+    """The salt in the file, which is created with mode 0600 if it is missing.
 
-    Raises StoreError when the file is damaged or cannot be made.
+    Several processes may call this at once. Raises StoreError if the file is damaged or cannot
+    be created.
     """
     try:
         if not path.exists():
@@ -35,7 +36,7 @@ def read_salt(path: Path) -> bytes:
 
 
 def pseudonym(email: str, salt: bytes) -> str:
-    """`author-` and 12 hex digits: the same for one address and salt, whatever the case."""
+    """`author-` and 12 hex digits; upper and lower case in the address make no difference."""
     return f"author-{digest(salt, email.strip().lower().encode(), sha256).hex()[:12]}"
 
 
@@ -48,7 +49,7 @@ def _create(path: Path) -> None:
             file.write(secrets.token_bytes(SALT_BYTES))
             file.flush()
             os.fsync(file.fileno())
-        # A link appears whole or not at all, and never replaces another process's salt.
+        # A link is created completely or not at all, and never replaces another process's salt.
         with suppress(FileExistsError):
             os.link(draft, path)
     finally:

@@ -1,4 +1,4 @@
-"""A trained model as one file, scored with onnxruntime alone: no torch, no scikit-learn."""
+"""A trained model as one file, scored with onnxruntime alone: no JAX, no scikit-learn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The network: a denoising autoencoder with a risk head on its code, a few members side by side.
+"""The network: a denoising autoencoder with a risk head, a few members side by side.
 
     raw x [n, d] ── scaling ──> z [n, d]
     z ── encoder (d → hidden → code, SiLU, tanh) ──> code ── decoder ──> reconstruction of z
@@ -13,26 +13,35 @@
   a member does not see it must rebuild from the rest, which is how novelty is noticed.
 - Training hides inputs at random and adds noise (Vincent et al. 2008).
 - With `pieces` the encoder reads each input a second time, cut at its quantiles, through a small
-  embedding that all members share (model/pieces.py): for tables where a value says who it is.
+  embedding that all members share (model/piecewise_linear.py): for tables where a value says who
+  it is.
 
-Tensors are plain torch tensors in a dictionary: nothing here needs torch until training.
+The weights are arrays in a dictionary, each with a leading axis of members, except those that all
+members share: `embedding` [d, pieces, numbers] and the intervals `piece_start` and
+`piece_steepness` [d, pieces], which are measured and never trained. The forward pass is written
+once, for numpy and for jax.numpy: training differentiates it, everything else needs no JAX.
 """
 
-import math
-from typing import TYPE_CHECKING, Any, Final
+from types import ModuleType
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.errors import MissingExtraError
 from pullrisk.model.pieces import measure
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 HEADS: Final = ("head", "wide")
 """The parameters that lead straight to the risk, which get the stronger weight decay."""
+FIXED: Final = ("piece_start", "piece_steepness")
+"""The intervals of the pieces."""
+_ROWS: Final = 4_096
+
+Array = Any
+"""An array of numpy or of JAX."""
+Arrays = dict[str, Array]
+Weights = dict[str, NDArray[np.float32]]
+"""The network's arrays by name."""
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -61,121 +70,105 @@ class Noise(msgspec.Struct, frozen=True):
     dropped: float = 0.0
 
 
-def import_torch() -> Any:  # noqa: ANN401  (the library has no types)
-    """The torch module; raises MissingExtraError where it is not installed."""
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingExtraError.of("torch", "train") from error
-    return torch
+class Corruption(NamedTuple):
+    """What one training step changes: every member sees its own corrupted copy of the rows.
 
-
-class Network:
-    """The trainable tensors and their forward pass.
-
-    Every tensor has a leading axis of members but `embedding`, [inputs, pieces, numbers], which
-    they share. `fixed` are the intervals of the pieces, measured and not trained.
+    `shown` [members, n, d] are the inputs that a member sees, `added` what is added to them;
+    `kept` [members, n, hidden] is a factor for each hidden unit, None to keep them all.
     """
 
-    def __init__(self, inputs: int, shape: Shape, *, seed: int) -> None:
-        torch = import_torch()
-        self._torch = torch
-        self._random = torch.Generator().manual_seed(seed)
-        width = shape.embedding if shape.pieces else 0
-        sizes = {
-            "encoder1": (inputs * (1 + width), shape.hidden),
-            "encoder2": (shape.hidden, shape.code),
-            "decoder1": (shape.code, shape.hidden),
-            "decoder2": (shape.hidden, inputs),
-        }
-        self.tensors: dict[str, Tensor] = {}
-        for name, (rows, columns) in sizes.items():
-            start = torch.randn(shape.members, rows, columns, generator=self._random)
-            self.tensors[name] = start / math.sqrt(rows)
-            self.tensors[f"{name}_bias"] = torch.zeros(shape.members, 1, columns)
-        self.tensors["head"] = torch.zeros(shape.members, shape.code, 1)
-        self.tensors["wide"] = torch.zeros(shape.members, inputs, 1)
-        self.tensors["bias"] = torch.zeros(shape.members, 1, 1)
-        self._embedded_width = width
-        self._seen = torch.rand(shape.members, 1, inputs, generator=self._random) < shape.seen
-        self.tensors["encoder1"] *= self._at_the_encoder(self._seen).transpose(1, 2)
-        self.fixed: dict[str, Tensor] = {}
-        if shape.pieces:
-            start = torch.randn(inputs, shape.pieces, width, generator=self._random)
-            self.tensors["embedding"] = start / 2
-            for name in ("piece_start", "piece_steepness"):
-                self.fixed[name] = torch.zeros(inputs, shape.pieces)
-        for tensor in self.tensors.values():
-            tensor.requires_grad_(True)
+    shown: Array
+    added: Array
+    kept: Array = None
 
-    def measure(self, z: NDArray[np.float32]) -> None:
-        """Cut the inputs at the quantiles of scaled rows [n, d], where the shape has pieces."""
-        if self.fixed:
-            pieces = self.fixed["piece_start"].shape[1]
-            for tensor, values in zip(self.fixed.values(), measure(z, pieces), strict=True):
-                tensor.copy_(self._torch.from_numpy(values))
 
-    def forward(
-        self, z: "Tensor", noise: Noise | None = None
-    ) -> tuple["Tensor", "Tensor", "Tensor"]:
-        """Logits [members, n], reconstructions [members, n, d] and codes of scaled rows [n, d].
+def initial_weights(z: NDArray[np.float32], shape: Shape, *, seed: int) -> Weights:
+    """Random weights for scaled rows [n, d], at whose quantiles the pieces are cut."""
+    random, inputs, members = np.random.default_rng(seed), z.shape[1], shape.members
+    width = shape.embedding if shape.pieces else 0
+    sizes = {
+        "encoder1": (inputs * (1 + width), shape.hidden),
+        "encoder2": (shape.hidden, shape.code),
+        "decoder1": (shape.code, shape.hidden),
+        "decoder2": (shape.hidden, inputs),
+    }
+    weights: Weights = {}
+    for name, (rows, columns) in sizes.items():
+        start = random.standard_normal((members, rows, columns), np.float32)
+        weights[name] = start / np.float32(np.sqrt(rows))
+        weights[f"{name}_bias"] = np.zeros((members, 1, columns), np.float32)
+    weights["head"] = np.zeros((members, shape.code, 1), np.float32)
+    weights["wide"] = np.zeros((members, inputs, 1), np.float32)
+    weights["bias"] = np.zeros((members, 1, 1), np.float32)
+    seen = random.random((members, inputs, 1), np.float32) < shape.seen
+    weights["encoder1"] *= np.concatenate([seen, seen.repeat(width, axis=1)], axis=1)
+    if shape.pieces:
+        start = random.standard_normal((inputs, shape.pieces, width), np.float32)
+        weights["embedding"] = start / np.float32(2)
+        weights |= dict(zip(FIXED, measure(z, shape.pieces), strict=True))
+    return weights
 
-        With `noise`, every member sees its own corrupted copy of the rows.
-        """
-        torch, t = self._torch, self.tensors
-        inputs, shown = z.expand(t["head"].shape[0], -1, -1), None
-        if noise is not None:
-            shown = torch.rand(inputs.shape, generator=self._random) >= noise.hidden
-            blur = torch.randn(inputs.shape, generator=self._random)
-            # An input that is not seen gets no gradient, so its weights stay zero.
-            shown = shown & self._seen
-            inputs = inputs * shown + noise.spread * blur * self._seen
-        first = self._hidden(self._read(z, inputs, shown), "encoder1")
-        if noise is not None and noise.dropped:
-            kept = torch.rand(first.shape, generator=self._random) >= noise.dropped
-            first = first * kept / (1 - noise.dropped)
-        code = torch.tanh(self._layer(first, "encoder2"))
-        reconstruction = self._layer(self._hidden(code, "decoder1"), "decoder2")
-        logit = code @ t["head"] + inputs @ t["wide"] + t["bias"]
-        return logit[..., 0], reconstruction, code
 
-    def _read(self, z: "Tensor", inputs: "Tensor", shown: "Tensor | None") -> "Tensor":
-        """What the encoder reads: the inputs, and beside them the embedded pieces of z."""
-        if not self.fixed:
-            return inputs
-        start, steepness = (values.unsqueeze(1) for values in self.fixed.values())
-        pieces = ((z.T.unsqueeze(2) - start) * steepness).clamp(0, 1)
-        embedded = self._torch.bmm(pieces, self.tensors["embedding"]).transpose(0, 1)
-        each = embedded.expand(len(inputs), -1, -1, -1)
-        if shown is not None:
-            each = each * shown.unsqueeze(3)
-        return self._torch.cat([inputs, each.flatten(2)], dim=2)
+def seen_inputs(weights: Weights) -> NDArray[np.bool_]:
+    """Which inputs each member reads, [members, 1, d]: those with a weight that is not zero."""
+    read = weights["encoder1"][:, : weights["wide"].shape[1]] != 0
+    return np.asarray(read.any(axis=2)[:, None, :])
 
-    def _at_the_encoder(self, inputs: "Tensor") -> "Tensor":
-        """A mask of inputs [members, 1, d] for everything that the encoder reads of them."""
-        each = inputs.repeat_interleave(self._embedded_width, dim=2)
-        return self._torch.cat([inputs, each], dim=2)
 
-    def _layer(self, values: "Tensor", name: str) -> "Tensor":
-        return self._torch.baddbmm(self.tensors[f"{name}_bias"], values, self.tensors[name])
+def forward(
+    weights: Arrays,
+    z: Array,
+    corruption: Corruption | None = None,
+    *,
+    xp: ModuleType = np,
+) -> tuple[Array, Array, Array]:
+    """Logits [members, n], reconstructions [members, n, d] and codes of scaled rows [n, d].
 
-    def _hidden(self, values: "Tensor", name: str) -> "Tensor":
-        return self._torch.nn.functional.silu(self._layer(values, name))
+    `xp` is numpy or jax.numpy, whichever the arrays are of.
+    """
+    inputs, shown, kept = z, None, None
+    if corruption is not None:
+        # An input that is not seen gets no gradient, so its weights stay zero.
+        shown, kept = corruption.shown, corruption.kept
+        inputs = z * shown + corruption.added
+    first = _silu(_layer(weights, "encoder1", _read(weights, z, inputs, shown, xp)), xp)
+    if kept is not None:
+        first = first * kept
+    code = xp.tanh(_layer(weights, "encoder2", first))
+    reconstruction = _layer(weights, "decoder2", _silu(_layer(weights, "decoder1", code), xp))
+    logit = code @ weights["head"] + inputs @ weights["wide"] + weights["bias"]
+    return logit[..., 0], reconstruction, code
 
-    def weights(self) -> dict[str, NDArray[np.float32]]:
-        """A copy of every tensor as a numpy array."""
-        everything = {**self.tensors, **self.fixed}
-        return {name: tensor.detach().numpy().copy() for name, tensor in everything.items()}
 
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shape of every tensor."""
-        everything = {**self.tensors, **self.fixed}
-        return {name: tuple(tensor.shape) for name, tensor in everything.items()}
+def predict(
+    weights: Weights, z: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean logit [n] and mean reconstruction [n, d] over the members, of scaled rows [n, d]."""
+    logits, rebuilt = [], []
+    for start in range(0, max(1, len(z)), _ROWS):
+        logit, reconstruction, _ = forward(weights, z[start : start + _ROWS])
+        logits.append(logit.mean(axis=0))
+        rebuilt.append(reconstruction.mean(axis=0))
+    return np.concatenate(logits), np.concatenate(rebuilt)
 
-    def restore(self, weights: dict[str, NDArray[np.float32]]) -> None:
-        """Set every tensor to what `weights` returned earlier."""
-        with self._torch.no_grad():
-            for name, tensor in (*self.tensors.items(), *self.fixed.items()):
-                tensor.copy_(self._torch.from_numpy(weights[name]))
-            read = self.tensors["encoder1"][:, : self._seen.shape[2]] != 0
-            self._seen = read.any(dim=2, keepdim=True).transpose(1, 2)
+
+def _read(weights: Arrays, z: Array, inputs: Array, shown: Array, xp: ModuleType) -> Array:
+    """What the encoder reads: the inputs, and beside them the embedded pieces of z."""
+    if "embedding" not in weights:
+        return inputs
+    start, steepness = (weights[name][:, None] for name in FIXED)
+    pieces = xp.clip((z.T[..., None] - start) * steepness, 0, 1)
+    embedded = (pieces @ weights["embedding"]).swapaxes(0, 1)  # [n, d, numbers]
+    if shown is not None:
+        embedded = embedded * shown[..., None]
+    embedded = embedded.reshape(*embedded.shape[:-2], -1)
+    return xp.concatenate([inputs, embedded], axis=-1)
+
+
+def _layer(weights: Arrays, name: str, values: Array) -> Array:
+    return values @ weights[name] + weights[f"{name}_bias"]
+
+
+def _silu(values: Array, xp: ModuleType) -> Array:
+    """Values times their sigmoid, written with tanh, which overflows for none."""
+    return values * (1 + xp.tanh(values / 2)) / 2

@@ -1,4 +1,4 @@
-"""How raw features become network inputs; the same numbers run in torch, numpy and ONNX."""
+"""How raw features become network inputs; the same numbers run in numpy and ONNX."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

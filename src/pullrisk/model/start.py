@@ -13,6 +13,7 @@ from pullrisk.errors import ModelError
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.category_head import CategoryHead
 from pullrisk.model.graph import import_onnx
+from pullrisk.model.network import Weights
 from pullrisk.model.scaling import Scaling
 
 
@@ -46,9 +47,9 @@ class Start:
         parts = [found.pop(part) for part in ("logarithmic", "mean", "spread")]
         return cls(name, bundle.metadata.risk_available, Scaling(*parts), found)
 
-    def matching(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, NDArray[np.float32]]:
+    def matching(self, wanted: Weights) -> Weights:
         """The weights of a network of these shapes; ModelError where the model has others."""
-        for name, shape in shapes.items():
+        for name, shape in ((name, array.shape) for name, array in wanted.items()):
             own = self.weights[name].shape if name in self.weights else None
             if own != shape:
                 raise ModelError(
@@ -56,4 +57,4 @@ class Start:
                     f"the network to train {shape}",
                     hint="train with the shape of that model, or without --from",
                 )
-        return {name: np.array(self.weights[name], np.float32) for name in shapes}
+        return {name: np.array(self.weights[name], np.float32) for name in wanted}

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -27,6 +28,10 @@ _INSTALL: Final = (
 )
 _LOOPBACK: Final = "127.0.0.1"
 _CONNECT_SECONDS: Final = 5
+_JAVA_OPTIONS: Final = "spark.driver.defaultJavaOptions"
+_REFUSED: Final = re.compile(r"Message: (.+?)(?:\. Received status:|$)", re.MULTILINE)
+_POD_PREFIX: Final = 47
+"""The longest `podNamePrefix` that Spark takes: executors' names have to fit behind it."""
 _LOGGING: Final = Path(__file__).with_name("log4j2.properties")
 
 
@@ -38,7 +43,7 @@ class SparkOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Where and how Spark runs; `conf` holds any of its own properties and wins over the rest.
 
     `driver_host` is the name by which executors reach this process. The fields from
-    `executors` on are for masters other than local.
+    `executors` to `service_account` are for masters other than local.
     """
 
     master: str = "local[*]"
@@ -53,6 +58,7 @@ class SparkOptions(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str | None = None
     service_account: str | None = None
     conf: Mapping[str, str] = {}
+    json_logs: bool = False
 
     def __post_init__(self) -> None:
         if not (_LOCAL.fullmatch(self.master) or self.master.startswith(_REMOTE)):
@@ -78,7 +84,8 @@ class SparkOptions(msgspec.Struct, frozen=True, kw_only=True):
             "spark.app.name": "pullrisk preprocess",
             "spark.ui.enabled": "false",
             "spark.ui.showConsoleProgress": "false",
-            "spark.driver.defaultJavaOptions": f"-Dlog4j2.configurationFile=file:{_LOGGING}",
+            _JAVA_OPTIONS: f"-Dlog4j2.configurationFile=file:{_LOGGING}"
+            + (" -Dpullrisk.log.format=json" if self.json_logs else ""),
             "spark.task.maxFailures": self.task_attempts,
             "spark.sql.shuffle.partitions": 4,
             "spark.sql.session.timeZone": "UTC",
@@ -93,10 +100,23 @@ class SparkOptions(msgspec.Struct, frozen=True, kw_only=True):
             "spark.kubernetes.container.image": self.image,
             "spark.kubernetes.namespace": self.namespace,
             "spark.kubernetes.authenticate.driver.serviceAccountName": self.service_account,
-            "spark.kubernetes.driver.pod.name": _own_pod() if self.kubernetes else None,
+            **(self._on_kubernetes() if self.kubernetes else {}),
         }
         given = {name: str(value) for name, value in known.items() if value is not None}
         return {**SPARK_REDACTION, **given, **self.conf}
+
+    def _on_kubernetes(self) -> dict[str, object]:
+        """Names after this process' own pod, so that two drivers never meet.
+
+        Executors connect to `driver_host`: unless told otherwise PySpark's tell them the address
+        that the driver binds, which may be 0.0.0.0.
+        """
+        pod = _own_pod()
+        return {
+            "spark.kubernetes.driver.pod.name": pod,
+            "spark.kubernetes.executor.podNamePrefix": pod and pod[-_POD_PREFIX:].lstrip("-"),
+            "spark.kubernetes.executor.useDriverPodIP": "false",
+        }
 
     @property
     def _master(self) -> str:
@@ -123,20 +143,45 @@ def spark_session(options: SparkOptions) -> Iterator["SparkSession"]:
         raise MissingExtraError.of(error.name or "pyspark", "spark") from error
     # pyspark takes the workers' interpreter from here alone; executor pods have the image's.
     os.environ.setdefault("PYSPARK_PYTHON", "python3" if options.kubernetes else sys.executable)
-    builder = SparkSession.builder
-    for name, value in options.properties().items():
-        builder = builder.config(name, value)
-    try:
-        session = builder.getOrCreate()
-    except Exception as error:
-        raise PullriskError(
-            f"Spark did not start with master {options.master}: {_first_line(error)}",
-            hint="check that the master runs and that this machine reaches it",
-        ) from error
-    try:
-        yield session
-    finally:
-        session.stop()
+    with TemporaryDirectory(prefix="pullrisk-spark-") as folder:
+        log = Path(folder) / "kubernetes.log"
+        builder = SparkSession.builder
+        for name, value in _logging_to(log, options).items():
+            builder = builder.config(name, value)
+        try:
+            session = builder.getOrCreate()
+        except Exception as error:
+            raise _not_started(options, error, log) from error
+        try:
+            yield session
+        finally:
+            session.stop()
+
+
+def _logging_to(log: Path, options: SparkOptions) -> dict[str, str]:
+    """The session's properties; on Kubernetes, what its API answers is written to `log`."""
+    found = options.properties()
+    if options.kubernetes:
+        found[_JAVA_OPTIONS] += f" -Dpullrisk.kubernetes.log={log}"
+    return found
+
+
+def _not_started(options: SparkOptions, error: Exception, log: Path) -> PullriskError:
+    refusal = _refusal(log)
+    return PullriskError(
+        f"Spark did not start with master {options.master}: {refusal or _first_line(error)}",
+        hint="mend the executors' template or the driver's Role: Kubernetes refused its pods"
+        if refusal
+        else "check that the master runs and that this machine reaches it",
+    )
+
+
+def _refusal(log: Path) -> str | None:
+    """The last answer by which the API of Kubernetes refused something, None without one."""
+    if not log.exists():
+        return None
+    answers = _REFUSED.findall(log.read_text(encoding="utf-8", errors="replace"))
+    return answers[-1].strip() if answers else None
 
 
 def check_java() -> int:

@@ -1,4 +1,4 @@
-"""Everything of one pull store into another, of whichever kinds they are."""
+"""Copy one pull store into another; they may be of different kinds."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -15,11 +15,11 @@ from pullrisk.redaction import redacted
 BATCH: Final = 1_000
 """Pulls in one write."""
 OWN: Final = "copy:"
-"""How the checkpoints begin that copying keeps in the target; they are not copied on."""
+"""Prefix of the checkpoints that a copy itself keeps in the target; they are not copied."""
 
 
 class CopyReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a copy did. `whole` repositories were there from a copy that was stopped."""
+    """What a copy did; `whole` is how many repositories were already complete in the target."""
 
     repositories: int
     whole: int
@@ -31,12 +31,11 @@ class CopyReport(msgspec.Struct, frozen=True, kw_only=True):
 def copy_store(
     source: PullStore, target: PullStore, *, name: str, progress: Progress | None = None
 ) -> CopyReport:
-    """Copy every pull, open ones too, then every checkpoint; `name` tells sources apart.
+    """Copy all pulls, open ones too, then all checkpoints; `name` identifies the source.
 
-    Repeating it changes nothing, a pull that is newer in the target stays, and a stopped copy
-    passes over the repositories that are whole. Checkpoints come last: they say what is
-    stored. Raises InputError for an empty source, StoreError where the target has fewer pulls
-    at the end.
+    It may be repeated: a pull that is newer in the target stays, and repositories that are
+    complete are skipped. Checkpoints come last, since they say what is stored. Raises InputError
+    if the source is empty, StoreError if the target has fewer pulls at the end.
     """
     summaries = source.repositories()
     if not summaries:
@@ -64,7 +63,7 @@ def copy_store(
 
 
 def _whole(summaries: Iterable[RepositorySummary], target: PullStore) -> set[str]:
-    """Repositories whose pulls, files and times are the same in both stores."""
+    """The repositories with the same counts and times in both stores."""
     there = {one.repository: one for one in target.repositories()}
     return {one.repository for one in summaries if there.get(one.repository) == one}
 

@@ -23,19 +23,24 @@ try:
 except ImportError as error:
     raise MissingExtraError.of(error.name or "pymongo", "mongo") from error
 
-from pullrisk.pulls.moments import moment
-from pullrisk.pulls.mongo_database import BY_EVENT, HAPPENED, Database, Rotating
+from pullrisk.pulls.mongo_database import (
+    BY_EVENT,
+    HAPPENED,
+    Database,
+    RotatingUri,
+    batches,
+    write,
+)
 from pullrisk.pulls.mongo_documents import Document, key, to_pull
-from pullrisk.pulls.mongo_writes import batches, write
 from pullrisk.pulls.record import Pull
-from pullrisk.pulls.store import RepositorySummary, Written
+from pullrisk.pulls.store import RepositorySummary, Written, moment
 
 BATCH: Final = 1_000
-"""Pulls in one answer of a reading."""
+"""Pulls that are read at once."""
 MANY: Final = 10_000
-"""Numbers asked for at once."""
-PATIENCE: Final = 60.0
-"""Seconds for which work that a fail-over cut off is repeated."""
+"""Numbers in one query."""
+RETRY_SECONDS: Final = 60.0
+"""How long work that a fail-over interrupted is repeated."""
 _SUMMARY: Final[Document] = {
     "_id": "$repository",
     "pulls": {"$sum": 1},
@@ -50,18 +55,18 @@ _Key = tuple[int, int]
 
 
 class MongoStore:
-    """A `PullStore` in a MongoDB database, which its URI names. Threads and processes share it.
+    """A `PullStore` in the MongoDB database of the URI, for several threads and processes.
 
     Nothing is created before the first write. Writes wait for a majority of the replica set.
-    What a fail-over cuts off is repeated for `patience` seconds; every write may be repeated.
-    Raises SettingsError for a URI that cannot be read, StoreError later, and never shows a
-    password. `rotating` tells the URI as it is now, when its user or password is rotated.
+    Work that a fail-over interrupts is repeated for `retry_seconds`; all writes are idempotent.
+    `rotating` gives the current URI if its user or password may be rotated. Raises SettingsError
+    for a URI that cannot be read, StoreError in the methods; no message shows a password.
     """
 
     def __init__(
-        self, uri: str, *, patience: float = PATIENCE, rotating: Rotating | None = None
+        self, uri: str, *, retry_seconds: float = RETRY_SECONDS, rotating: RotatingUri | None = None
     ) -> None:
-        self._database = Database(uri, patience=patience, rotating=rotating)
+        self._database = Database(uri, retry_seconds=retry_seconds, rotating=rotating)
 
     def __repr__(self) -> str:
         return f"MongoStore({self._database.address.shown!r})"
@@ -78,7 +83,7 @@ class MongoStore:
         self.close()
 
     def __reduce__(self) -> tuple[type["MongoStore"], tuple[str]]:
-        """A pickled store is one on the same database, which another process opens for itself."""
+        """Pickle the URI: another process opens the database for itself."""
         return MongoStore, (self._database.address.uri,)
 
     def upsert(
@@ -131,10 +136,10 @@ class MongoStore:
         return {row["number"]: row["fingerprint"] for row in rows}
 
     def events(self, repository: str, *, numbers: Iterable[int] | None = None) -> Iterator[Pull]:
-        """Closed and merged pulls in event order, those that were when the first was read.
+        """Closed and merged pulls in event order, as of the moment when the first is read.
 
-        One that was rewritten meanwhile comes as it is now, at the place of its event now;
-        one that was reopened does not come.
+        A pull that is rewritten meanwhile comes in its new version, at the position of its new
+        event; one that is reopened does not come.
         """
         self._database.check()
         moved: list[tuple[_Key, Document]] = []
@@ -152,7 +157,7 @@ class MongoStore:
             yield self._pull(heappop(moved)[1])
 
     def pulls(self, repository: str) -> Iterator[Pull]:
-        """Every pull by number, open ones too; those that were when the first was read."""
+        """All pulls by number, open ones too, as of the moment when the first is read."""
         self._database.check()
         keys = sorted(
             (0, row["number"]) for row in self._keys({"repository": repository}, "number")
@@ -199,31 +204,31 @@ class MongoStore:
         return self._database.checkpoints
 
     def _event_keys(self, repository: str, numbers: Iterable[int] | None) -> list[_Key]:
-        """(event, number) of the repository's events in order; from the index alone."""
+        """(event, number) of the repository's events in order; reads the index only."""
         wanted: Document = {"repository": repository, "event_us": HAPPENED}
         filters = (
             [wanted]
             if numbers is None
             else [wanted | {"number": {"$in": part}} for part in _parts(numbers, MANY)]
         )
-        found = (row for one in filters for row in self._keys(one, "event_us", "number"))
-        return sorted((row["event_us"], row["number"]) for row in found)
+        rows = (row for one in filters for row in self._keys(one, "event_us", "number"))
+        return sorted((row["event_us"], row["number"]) for row in rows)
 
     def _keys(self, wanted: Document, *names: str) -> list[Document]:
-        return self._found(wanted, {"_id": False, **dict.fromkeys(names, True)})
+        return self._find(wanted, {"_id": False, **dict.fromkeys(names, True)})
 
-    def _found(self, wanted: Document, fields: Document | None = None) -> list[Document]:
+    def _find(self, wanted: Document, fields: Document | None = None) -> list[Document]:
         return self._database.do(lambda: list(self._pulls.find(wanted, fields)))
 
     def _rows(self, repository: str, keys: Iterable[_Key]) -> Iterator[tuple[_Key, Document]]:
-        """The documents of these (…, number), in their order.
+        """The documents with these keys (…, number), in the same order.
 
-        Batch by batch, each a short question that can be repeated after a fail-over: no cursor
-        stays open while the reader works, so none can time out.
+        Each batch is one short query, which can be repeated after a fail-over. No cursor stays
+        open while the caller works, so none can time out.
         """
         for part in _parts(keys, BATCH):
             names = [key(repository, number) for _, number in part]
-            rows = {row["_id"]: row for row in self._found({"_id": {"$in": names}})}
+            rows = {row["_id"]: row for row in self._find({"_id": {"$in": names}})}
             yield from (
                 (one, rows[name]) for one, name in zip(part, names, strict=True) if name in rows
             )

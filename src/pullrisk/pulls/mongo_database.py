@@ -1,26 +1,30 @@
-"""The database under the MongoDB pull store: its collections, indexes and schema version."""
+"""The database under the MongoDB pull store: collections, indexes, schema version, writes."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol, TypeVar
 
 from bson import Int64
-from pymongo import DESCENDING, IndexModel, WriteConcern
+from pymongo import DESCENDING, IndexModel, ReplaceOne, WriteConcern
 from pymongo.collection import Collection
-from pymongo.errors import OperationFailure
+from pymongo.errors import BulkWriteError, OperationFailure
 
 from pullrisk.errors import StoreError
-from pullrisk.pulls.mongo_documents import CODEC, SCHEMA, Document
-from pullrisk.pulls.mongo_server import DEFAULTS, Address, Patience, explained
+from pullrisk.pulls.mongo_documents import CODEC, SCHEMA, Document, key, to_document
+from pullrisk.pulls.mongo_server import DEFAULTS, Address, Retries, duplicates, translate_errors
+from pullrisk.pulls.record import Pull
+from pullrisk.pulls.store import Written
 
+BATCH: Final = 1_000
+"""Pulls in one write."""
 BY_EVENT: Final = "pulls_by_event"
-"""Index that answers fingerprints, summaries and the order of events without a document."""
+"""Index for fingerprints, summaries and the order of events, without reading documents."""
 BY_UPDATE: Final = "pulls_by_update"
 """Index of the recent pulls."""
 HAPPENED: Final = {"$gte": Int64(-(2**63))}
-"""Condition on `event_us`: not null. Unlike {"$ne": null}, the index alone answers it."""
+"""Condition on `event_us`: not null. Unlike {"$ne": null}, it is answered by the index alone."""
 REFUSALS: Final = frozenset({11, 13, 18, 391, 8000})
-"""Error codes of a user who is unknown, gone, or has another password by now."""
+"""Error codes of a user that does not exist or whose password has changed."""
 
 _INDEXES: Final = [
     IndexModel(
@@ -33,15 +37,15 @@ _MARK: Final = "pulls"
 _T = TypeVar("_T")
 
 
-class Rotating(Protocol):
-    """The store's URI, whose user and password may change while the store is open."""
+class RotatingUri(Protocol):
+    """The URI of the store, whose user and password may be rotated while the store is open."""
 
     @property
     def now(self) -> str:
-        """As it is now; costs nothing to ask."""
+        """The current URI. Returns at once."""
 
     def refresh(self) -> bool:
-        """Read it anew, after it was refused; whether it changed."""
+        """Read it again, because the server refused it. Returns whether it changed."""
 
 
 class _Connection:
@@ -62,14 +66,16 @@ class _Connection:
 
 
 class Database:
-    """One client on one database. `do` runs what talks to the server, and explains its errors.
+    """One client of one database; `do` runs everything that talks to the server.
 
-    When the URI is rotated another client takes over; the one before it is closed at the next
-    rotation, so that what other threads have under way ends well.
+    When the URI is rotated, a new client is used. The one before it is closed at the next
+    rotation only, so that the work of other threads can end.
     """
 
-    def __init__(self, uri: str, *, patience: float, rotating: Rotating | None = None) -> None:
-        self._patience, self._rotating = Patience(patience), rotating
+    def __init__(
+        self, uri: str, *, retry_seconds: float, rotating: RotatingUri | None = None
+    ) -> None:
+        self._retries, self._rotating = Retries(retry_seconds), rotating
         self._connection = _Connection(uri)
         self._retired: _Connection | None = None
         self._lock = threading.Lock()
@@ -77,36 +83,36 @@ class Database:
 
     @property
     def address(self) -> Address:
-        """Where it is, and as whom."""
+        """The address that is in use."""
         return self._connection.address
 
     @property
     def pulls(self) -> Collection[Document]:
-        """One document a pull request."""
+        """The collection of pulls, one document for each."""
         return self._connection.pulls
 
     @property
     def checkpoints(self) -> Collection[Document]:
-        """Key and value."""
+        """The collection of checkpoints, by key."""
         return self._connection.checkpoints
 
     def do(self, work: Callable[[], _T]) -> _T:
-        """What `work` returns; a lost connection repeats it, and so does a rotated password.
+        """Run `work` and return its result; repeat it after a lost connection or a rotation.
 
-        `work` has to ask this object for its collections. Raises StoreError.
+        `work` has to get the collections from this object each time. Raises StoreError.
         """
-        self._follow()
-        asked = self.address
-        with explained(asked):
+        self._apply_rotation()
+        address = self.address
+        with translate_errors(address):
             try:
-                return self._patience.run(work)
+                return self._retries.run(work)
             except OperationFailure as error:
-                if not self._is_rotated(error, asked.uri):
+                if not self._was_rotated(error, address.uri):
                     raise
-                return self._patience.run(work)
+                return self._retries.run(work)
 
     def prepare(self) -> None:
-        """Make schema and indexes before the first write; at any write, refuse a newer schema."""
+        """Create schema and indexes before the first write; refuse a newer schema at any write."""
         self._checked = False
         self.check()
         if not self._prepared:
@@ -116,19 +122,19 @@ class Database:
             self._prepared = True
 
     def check(self) -> bool:
-        """Whether there is a store. Refuses one of a newer version, or another program's data."""
+        """Whether there is a store. Raises StoreError for a newer version or for other data."""
         if self._checked:
             return True
-        found = self.do(lambda: self._connection.schema.find_one({"_id": _MARK}))
-        if found is None:
+        mark = self.do(lambda: self._connection.schema.find_one({"_id": _MARK}))
+        if mark is None:
             self._refuse_foreign()
-        elif found["version"] > SCHEMA:
+        elif mark["version"] > SCHEMA:
             raise StoreError(
-                f"pull store {self.address.shown} has schema version {found['version']}, "
+                f"pull store {self.address.shown} has schema version {mark['version']}, "
                 f"this pullrisk knows {SCHEMA}",
                 hint="upgrade pullrisk, or name another store",
             )
-        self._checked = found is not None
+        self._checked = mark is not None
         return self._checked
 
     def close(self) -> None:
@@ -137,8 +143,8 @@ class Database:
             if each is not None:
                 each.client.close()
 
-    def _follow(self) -> None:
-        """Go on with the URI as it is now."""
+    def _apply_rotation(self) -> None:
+        """Connect with the current URI if it has changed."""
         if self._rotating is None or self._rotating.now == self.address.uri:
             return
         with self._lock:
@@ -150,13 +156,13 @@ class Database:
             self._retired, self._connection = self._connection, _Connection(uri)
             self._checked = self._prepared = False
 
-    def _is_rotated(self, error: OperationFailure, refused: str) -> bool:
-        """Whether the refusal was of a URI that is out of date by now."""
+    def _was_rotated(self, error: OperationFailure, refused: str) -> bool:
+        """Whether the URI that the server refused has been replaced by now."""
         if self._rotating is None or error.code not in REFUSALS:
             return False
         if self._rotating.now == refused:
             self._rotating.refresh()
-        self._follow()
+        self._apply_rotation()
         return self.address.uri != refused
 
     def _refuse_foreign(self) -> None:
@@ -165,3 +171,61 @@ class Database:
                 f"{self.address.shown}: its collection `pulls` is of another program",
                 hint="name another database in the URI: mongodb://HOST/DATABASE",
             )
+
+
+def batches(pulls: Iterable[Pull]) -> Iterator[dict[str, Pull]]:
+    """Batches of pulls by `_id`; a repeated pull begins a new batch, which keeps their order."""
+    batch: dict[str, Pull] = {}
+    for pull in pulls:
+        name = key(pull.repository, pull.number)
+        if len(batch) == BATCH or name in batch:
+            yield batch
+            batch = {}
+        batch[name] = pull
+    if batch:
+        yield batch
+
+
+def write(database: Database, batch: dict[str, Pull]) -> Written:
+    """Write the pulls of the batch that the store does not have, in one unordered bulk write.
+
+    The store is asked first what it has. So a page that is read again writes nothing, which is
+    the most common case, and a write that is repeated after a fail-over counts once.
+    """
+    documents = {name: to_document(pull) for name, pull in batch.items()}
+    known = database.do(lambda: _known(database, list(documents)))
+    newer = [one for name, one in documents.items() if _supersedes(one, known.get(name))]
+    if newer:
+        database.do(lambda: replace(database, newer))
+    updated = sum(one["_id"] in known for one in newer)
+    return Written(len(newer) - updated, updated, len(batch) - len(newer))
+
+
+def _known(database: Database, names: list[str]) -> dict[str, tuple[int, int]]:
+    """The stored pulls: `_id` → (`updated_us`, `digest`)."""
+    found = database.pulls.find({"_id": {"$in": names}}, {"updated_us": True, "digest": True})
+    return {row["_id"]: (row["updated_us"], row["digest"]) for row in found}
+
+
+def replace(database: Database, documents: list[Document]) -> None:
+    """Replace or insert each, unless the store has a later version. May be repeated."""
+    try:
+        database.pulls.bulk_write([_guarded(one, upsert=True) for one in documents], ordered=False)
+    except BulkWriteError as error:
+        # A duplicate is a later version, or one inserted by another writer this moment, which
+        # may be an earlier one: the guard alone decides, now that a document is there.
+        rest = [documents[index] for index in duplicates(error)]
+        database.pulls.bulk_write([_guarded(one, upsert=False) for one in rest], ordered=False)
+
+
+def _supersedes(document: Document, known: tuple[int, int] | None) -> bool:
+    if known is None:
+        return True
+    updated, digest = known
+    later: bool = document["updated_us"] > updated
+    return later or (document["updated_us"] == updated and document["digest"] != digest)
+
+
+def _guarded(document: Document, *, upsert: bool) -> ReplaceOne[Document]:
+    not_later = {"_id": document["_id"], "updated_us": {"$lte": document["updated_us"]}}
+    return ReplaceOne(not_later, document, upsert=upsert)

@@ -1,8 +1,7 @@
 """A pull request as a MongoDB document, and back.
 
-The document is the record itself, field by field under the record's own names, so that people
-can query it and nothing stands in it twice. Beside the fields stand the keys that are computed
-from them, which only indexes and guards read:
+The document has the fields of the record under their own names, so that people can query it.
+Beside them it has keys that are computed from the fields, for indexes and guards only:
 
     _id          "owner/name#number"
     schema       version of the document's shape
@@ -13,8 +12,8 @@ from them, which only indexes and guards read:
     fingerprint  `record.fingerprint`
     digest       63 bits over the whole record: tells a rewrite from the same content
 
-A time is a date, unless it has a part below the millisecond (GitHub's have none): that one is
-an ISO 8601 string, since MongoDB would cut it.
+A time is a date. If it has a part below the millisecond (GitHub's never have), it is an ISO 8601
+string, since MongoDB would cut that part.
 """
 
 from collections.abc import Mapping
@@ -28,18 +27,18 @@ from bson import Int64
 from bson.codec_options import CodecOptions
 
 from pullrisk.pulls import record
-from pullrisk.pulls.moments import microseconds
 from pullrisk.pulls.record import ChangedFile, Pull, Review
+from pullrisk.pulls.store import microseconds
 
 Document: TypeAlias = dict[str, Any]
 
 SCHEMA: Final = 1
-"""Version of the documents and of their indexes; a store of a later one is refused."""
+"""Version of the documents and their indexes; a store with a later one is refused."""
 CODEC: Final[CodecOptions[Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 _FIELDS: Final = Pull.__struct_fields__
 _PARTS: Final[dict[str, type[msgspec.Struct]]] = {"files": ChangedFile, "reviews": Review}
-"""Fields that are lists of parts: documents within the document."""
+"""Fields that are lists of documents within the document."""
 
 
 def key(repository: str, number: int) -> str:
@@ -48,7 +47,7 @@ def key(repository: str, number: int) -> str:
 
 
 def to_document(pull: Pull) -> Document:
-    """The record and its keys."""
+    """The record as a document, with its computed keys."""
     document: Document = {
         "_id": key(pull.repository, pull.number),
         "schema": SCHEMA,
@@ -65,11 +64,11 @@ def to_document(pull: Pull) -> Document:
 
 
 def to_pull(document: Mapping[str, Any]) -> Pull:
-    """The record in a document of this schema or an earlier one.
+    """The record of a document with this schema or an earlier one.
 
-    Fields are only ever appended to the record, so those that an earlier version did not know
-    are the last ones, and take their defaults. Raises ValueError for a document that is
-    damaged or of a later schema.
+    New fields are only appended to the record, so those that an earlier version did not know
+    are the last ones; they get their defaults. Raises ValueError if the document is damaged or
+    has a later schema.
     """
     schema = document.get("schema")
     if not isinstance(schema, int) or schema > SCHEMA:

@@ -1,6 +1,6 @@
-"""The MongoDB server behind the pull store: its URI, the client, what its errors mean.
+"""The MongoDB server of the pull store: its URI, the client, the meaning of its errors.
 
-Every message names the server and never holds the password.
+Every error message names the server, and none contains the password.
 """
 
 import time
@@ -29,7 +29,7 @@ from pullrisk.errors import SettingsError, StoreError
 from pullrisk.redaction import redacted
 
 DATABASE: Final = "pullrisk"
-"""The database, where the URI names none."""
+"""The name of the database, if the URI does not have one."""
 DUPLICATE: Final = 11_000
 """MongoDB's error code of a second document with the same `_id`."""
 DEFAULTS: Final[dict[str, Any]] = {
@@ -39,7 +39,7 @@ DEFAULTS: Final[dict[str, Any]] = {
     "sockettimeoutms": 120_000,
     "wtimeoutms": 30_000,
 }
-"""Options of the client, where the URI does not set them. The driver's own would wait for ever."""
+"""Options of the client, unless the URI sets them; the driver's defaults would wait for ever."""
 _PAUSES: Final = (0.1, 5.0)
 _SHOWN: Final = 300
 _FORM: Final = (
@@ -55,9 +55,10 @@ _T = TypeVar("_T")
 
 
 class Address(msgspec.Struct, frozen=True):
-    """Where a store is: the `uri` (secret), how people see it, `host:port`s, its database.
+    """The address of a store, read from its URI, which is secret.
 
-    `options` are the URI's, their names in lower case; the driver has most times in seconds.
+    `shown` is the URI without secrets, for people; `hosts` are `host:port`, separated by commas.
+    `options` are those of the URI, with lower-case names and most times in seconds.
     """
 
     uri: str
@@ -69,63 +70,66 @@ class Address(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, uri: str) -> "Address":
-        """Read the URI. Raises SettingsError for one that MongoDB's driver would not take."""
+        """Read the URI. Raises SettingsError if MongoDB's driver does not accept it."""
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             try:
-                found = parse_uri(uri)
+                parts = parse_uri(uri)
             except (PyMongoError, ValueError, TypeError, OSError, Warning) as error:
-                raise _refused(uri, error) from None
-        if found["collection"]:
+                raise _not_accepted(uri, error) from None
+        if parts["collection"]:
             raise SettingsError(f"{redacted(uri)} names a collection", hint=_FORM)
         return cls(
             uri=uri,
             shown=redacted(uri),
-            hosts=", ".join(f"{host}:{port}" for host, port in found["nodelist"]),
-            database=found["database"] or DATABASE,
-            user=found["username"],
-            options={name.lower(): value for name, value in found["options"].items()},
+            hosts=", ".join(f"{host}:{port}" for host, port in parts["nodelist"]),
+            database=parts["database"] or DATABASE,
+            user=parts["username"],
+            options={name.lower(): value for name, value in parts["options"].items()},
         )
 
     def client(self) -> "MongoClient[dict[str, Any]]":
-        """A client that connects when it is first used."""
+        """A client, which connects at its first use. Raises SettingsError."""
         missing = {name: value for name, value in DEFAULTS.items() if name not in self.options}
         try:
             return MongoClient(self.uri, connect=False, **missing)
         except (PyMongoError, ValueError, TypeError, OSError) as error:
-            raise _refused(self.uri, error) from None
+            raise _not_accepted(self.uri, error) from None
 
 
-class Patience:
-    """Repeats work that a lost connection or a fail-over cut off, up to `seconds` long.
+class Retries:
+    """Repeats work that a lost connection or a fail-over interrupted, for up to `seconds`.
 
-    Only for work that may be done twice. The first contact is not waited for: a server that
-    never answered is more likely misspelt than electing a primary.
+    Only for work that may be done twice. If the server has never answered, nothing is repeated:
+    its name is more likely wrong than that it is electing a primary.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._met = False
+        self._has_answered = False
 
     def run(self, work: Callable[[], _T]) -> _T:
-        """What `work` returns, or the driver's last error."""
+        """Run `work` and return its result. Raises the driver's last error."""
         deadline, pause = time.monotonic() + self.seconds, _PAUSES[0]
         while True:
             try:
                 result = work()
             except PyMongoError as error:
-                if not (self._met and _passes(error)) or time.monotonic() + pause > deadline:
+                if (
+                    not (self._has_answered and _is_temporary(error))
+                    or time.monotonic() + pause > deadline
+                ):
                     raise
             else:
-                self._met = True
+                self._has_answered = True
                 return result
             time.sleep(pause)
             pause = min(2 * pause, _PAUSES[1])
 
 
 @contextmanager
-def explained(address: Address) -> Iterator[None]:
-    """Turn the driver's errors into StoreErrors that name the server and what to do."""
+def translate_errors(address: Address) -> Iterator[None]:
+    """Raise the driver's errors as StoreErrors that name the server and say what to do."""
     try:
         yield
     except PyMongoError as error:
@@ -134,15 +138,15 @@ def explained(address: Address) -> Iterator[None]:
 
 
 def duplicates(error: BulkWriteError) -> list[int]:
-    """Positions of the writes refused as duplicates; raises `error` where another failed too."""
+    """Positions of the writes that were refused as duplicates. Raises `error` if others failed."""
     errors = error.details.get("writeErrors", [])
     if error.details.get("writeConcernErrors") or any(e["code"] != DUPLICATE for e in errors):
         raise error
     return [e["index"] for e in errors]
 
 
-def _passes(error: PyMongoError) -> bool:
-    """Whether the same work may succeed a little later."""
+def _is_temporary(error: PyMongoError) -> bool:
+    """Whether the same work may succeed if it is repeated."""
     if isinstance(error, BulkWriteError):
         codes = {e["code"] for e in error.details.get("writeErrors", [])}
         return bool(error.details.get("writeConcernErrors")) and codes <= {DUPLICATE}
@@ -198,10 +202,10 @@ def _failed(address: Address, error: OperationFailure) -> tuple[str, str | None]
     return f"{_cut(reason)} (code {error.code})", _HINTS.get(error.code or 0)
 
 
-def _refused(uri: str, error: Exception) -> SettingsError:
-    # A URI that cannot be read is quoted in parts by the driver: maybe those of a password.
-    unread = isinstance(error, InvalidURI)
-    reason = "it cannot be read" if unread else _without_password(uri, str(error))
+def _not_accepted(uri: str, error: Exception) -> SettingsError:
+    # The driver quotes parts of a URI that it cannot read, perhaps those of a password.
+    unreadable = isinstance(error, InvalidURI)
+    reason = "it cannot be read" if unreadable else _without_password(uri, str(error))
     return SettingsError(f"pull store {redacted(uri)}: {reason}", hint=_FORM)
 
 

@@ -1,9 +1,9 @@
-"""The one record of a pull request, and the parser of GitHub's REST object.
+"""The record of a pull request, and the parser of GitHub's REST object.
 
-`Pull` is the only shape in which a pull request exists in pullrisk. Every source parses into
-it, every store keeps it, every feature reads it. Parsing is tolerant of what GitHub really
-sends (null author = a deleted account, unknown enum values, missing counts) and strict about
-what nothing works without: repository, number, created_at, updated_at.
+`Pull` is the only form of a pull request in pullrisk: all sources parse into it, all stores keep
+it, all features read it. The parser accepts what GitHub really sends (null author = a deleted
+account, unknown enum values, missing counts) and requires what nothing works without:
+repository, number, created_at, updated_at.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ import msgspec
 from pullrisk.pulls.rest_shapes import RestBranch, RestFile, RestPull, RestUser
 
 MAX_FILES: Final = 3_000
-"""GitHub lists at most this many files of one pull request; more are cut."""
+"""Files of a pull request that are kept; GitHub lists no more."""
 MAX_BODY: Final = 65_536
 """Characters of a body that are kept; GitHub's own limit."""
 MAX_TITLE: Final = 1_024
@@ -26,7 +26,7 @@ MAX_TITLE: Final = 1_024
 
 
 class ChangedFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One file of a pull request. Line counts are None where the source does not know them."""
+    """One file of a pull request. Line counts are None if the source does not know them."""
 
     path: str
     status: str = "modified"
@@ -46,10 +46,10 @@ class Review(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Pull(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
     """A pull request as its source described it at `updated_at`. Times are aware, in UTC.
 
-    `author` is None for a deleted account. `files` is None where the source does not list
-    them; `changed_files` is the true number of files even where the list was cut. `reviews` is
-    None likewise. `review_decision` and `checks` (the head commit's check runs, together) are
-    GitHub's words in lower case; `closes` names the issues it closes, as `owner/name#number`.
+    `author` is None for a deleted account. `files` and `reviews` are None if the source does not
+    list them; `changed_files` is the number of all files, even if `files` was cut.
+    `review_decision` and `checks` (the state of all check runs of the head commit) are GitHub's
+    words in lower case; `closes` are the issues that it closes, as `owner/name#number`.
     """
 
     repository: str
@@ -92,7 +92,7 @@ class Pull(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False)
 
     @property
     def event_at(self) -> datetime | None:
-        """The moment its fate became known: merged, or closed unmerged; None while open."""
+        """When it was merged, or closed without a merge; None while it is open."""
         return self.merged_at or self.closed_at
 
 
@@ -103,20 +103,20 @@ _decoder: Final = msgspec.msgpack.Decoder(Pull)
 
 
 def encode(pull: Pull) -> bytes:
-    """The record as MessagePack; fields are positional and only ever appended."""
+    """The record as MessagePack; its fields are positional, and new ones are only appended."""
     return _encoder.encode(pull)
 
 
 def decode(payload: bytes) -> Pull:
-    """The record that `encode` wrote, by this version or an earlier one."""
+    """The record that this or an earlier version encoded. Raises msgspec.MsgspecError."""
     return _decoder.decode(payload)
 
 
 def fingerprint(pull: Pull) -> int:
-    """A 63-bit digest of everything that a repository's history can learn from the pull.
+    """A 63-bit digest of all that a repository's history learns from the pull.
 
-    Two versions of a pull with equal fingerprints are the same event; a comment, a label or
-    an assignment after the merge changes `updated_at` but not this.
+    Two versions of a pull with equal fingerprints are the same event: a comment, a label or an
+    assignment after the merge changes `updated_at`, but not the fingerprint.
     """
     known = (
         pull.repository, pull.number, pull.created_at, pull.merged_at, pull.closed_at,
@@ -140,8 +140,8 @@ _NO_BRANCH: Final = RestBranch()
 def parse_rest(data: bytes | str, *, repository: str | None = None) -> Pull:
     """Parse one REST pull-request object from JSON.
 
-    `repository` is used where the object does not name its own (`base.repo.full_name`).
-    Raises ValueError (msgspec's errors are ValueErrors) that names the field at fault.
+    `repository` is used if the object does not name its own (`base.repo.full_name`). Raises
+    ValueError (msgspec's errors are ValueErrors), which names the field that is wrong.
     """
     try:
         return _from_rest(_rest_decoder.decode(data), repository)
@@ -152,15 +152,11 @@ def parse_rest(data: bytes | str, *, repository: str | None = None) -> Pull:
 def parse_rest_list(data: bytes, *, most: int) -> list[Pull] | None:
     """Parse a JSON list of REST pull-request objects, in a third less time than one by one.
 
-    None where it holds more than `most`. Raises ValueError, which does not tell the place.
+    Returns None if there are more than `most`. Raises ValueError, which does not say which one
+    is wrong.
     """
-    found = _rest_list_decoder.decode(data)
-    return None if len(found) > most else [_from_rest(rest, None) for rest in found]
-
-
-def pull_from_rest(value: object, *, repository: str | None = None) -> Pull:
-    """Like `parse_rest`, for an object already decoded from JSON (a webhook's payload)."""
-    return _from_rest(msgspec.convert(value, RestPull), repository)
+    objects = _rest_list_decoder.decode(data)
+    return None if len(objects) > most else [_from_rest(rest, None) for rest in objects]
 
 
 def _from_rest(rest: RestPull, repository: str | None) -> Pull:
@@ -200,7 +196,7 @@ def _from_rest(rest: RestPull, repository: str | None) -> Pull:
 
 
 def utc(moment: datetime) -> datetime:
-    """The same moment in UTC; a time without a zone is refused (ValueError)."""
+    """The same moment in UTC. Raises ValueError for a time without a zone."""
     if moment.tzinfo is UTC:
         return moment
     if moment.tzinfo is None:
@@ -212,12 +208,12 @@ def utc(moment: datetime) -> datetime:
 
 
 def is_bot(login: str | None, kind: str | None = None) -> bool:
-    """Whether GitHub says so (`type: Bot`) or the login's own convention does."""
+    """Whether the account is a bot: by GitHub's `type: Bot`, or by the end of its login."""
     return kind == "Bot" or (login is not None and login.lower().endswith(("[bot]", "-bot")))
 
 
 def repository_name(name: str | None) -> str:
-    """`name` if it is `owner/name` in GitHub's alphabet; ValueError otherwise."""
+    """The name, if it has the form `owner/name`. Raises ValueError."""
     if name is None or not _NAME.fullmatch(name):
         raise ValueError(f"repository is {name!r}, expected 'owner/name' at base.repo.full_name")
     return name

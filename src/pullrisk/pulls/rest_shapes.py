@@ -1,4 +1,4 @@
-"""The shapes of GitHub's REST API that `record.parse_rest` decodes."""
+"""The types of GitHub's REST API that `record.parse_rest` decodes."""
 
 from datetime import datetime
 from typing import Annotated, TypeAlias

@@ -1,4 +1,4 @@
-"""The embedded pull store: one SQLite file, many readers beside one writer."""
+"""The embedded pull store: one SQLite file, with many readers beside one writer."""
 
 import sqlite3
 from collections import deque
@@ -13,10 +13,9 @@ import msgspec
 
 from pullrisk.errors import StoreError
 from pullrisk.pulls import record
-from pullrisk.pulls.moments import microseconds, moment
 from pullrisk.pulls.record import Pull
-from pullrisk.pulls.sqlite_file import explained, open_reader, open_writer
-from pullrisk.pulls.store import RepositorySummary, Written
+from pullrisk.pulls.sqlite_file import open_reader, open_writer, translate_errors
+from pullrisk.pulls.store import RepositorySummary, Written, microseconds, moment
 
 _UPSERT: Final = """
 INSERT INTO pulls (repository, number, updated_at, event_at, state, files, fingerprint, payload)
@@ -56,10 +55,10 @@ Row: TypeAlias = tuple[str, int, int, int | None, str, int, int, bytes]
 
 
 class SqliteStore:
-    """A `PullStore` in one SQLite file (WAL). Threads may share it; processes each open it.
+    """A `PullStore` in one SQLite file (WAL); threads may share it, each process opens its own.
 
     Nothing is created before the first write; until then the store is empty. `timeout` is how
-    many seconds to wait for another writer. Every method raises StoreError.
+    many seconds to wait for another writer. All methods raise StoreError.
     """
 
     def __init__(self, path: Path, *, timeout: float = 30.0) -> None:
@@ -82,7 +81,7 @@ class SqliteStore:
         self.close()
 
     def __reduce__(self) -> tuple[type["SqliteStore"], tuple[Path]]:
-        """A pickled store is one on the same file, which another process opens for itself."""
+        """Pickle the path: another process opens the file for itself."""
         return SqliteStore, (self.path,)
 
     def upsert(
@@ -137,14 +136,14 @@ class SqliteStore:
         return dict(self._rows(_FINGERPRINTS, (repository,)))
 
     def events(self, repository: str, *, numbers: Iterable[int] | None = None) -> Iterator[Pull]:
-        """Closed and merged pulls in event order, as the store was when the first was read."""
+        """Closed and merged pulls in event order, as of the moment when the first is read."""
         if numbers is None:
             return self._pulls(_EVENTS, (repository,))
         among = msgspec.json.encode(list(numbers)).decode()
         return self._pulls(_EVENTS_AMONG, (repository, among))
 
     def pulls(self, repository: str) -> Iterator[Pull]:
-        """Every pull by number, open ones too, as the store was when the first was read."""
+        """All pulls by number, open ones too, as of the moment when the first is read."""
         return self._pulls(_PULLS, (repository,))
 
     def recent(
@@ -165,7 +164,7 @@ class SqliteStore:
         return {key: msgspec.json.decode(value, type=dict[str, object]) for key, value in rows}
 
     def close(self) -> None:
-        """Close the file; reads still under way end first. Safe to call twice."""
+        """Close the file, when the reads under way have ended. Safe to call twice."""
         with self._lock:
             self._closed = True
             if self._writer is not None:
@@ -185,14 +184,14 @@ class SqliteStore:
                 ) from error
 
     def _rows(self, query: str, values: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
-        with explained(self.path), self._reading() as connection:
+        with translate_errors(self.path), self._reading() as connection:
             if connection is not None:
                 with closing(connection.execute(query, values)) as cursor:
                     yield from cursor
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection | None]:
-        """A reader for one query: an idle one or a new one; None where nothing is stored yet."""
+        """A connection for one query, or None if nothing is stored yet."""
         self._refuse_closed()
         try:
             connection: sqlite3.Connection | None = self._idle_readers.pop()
@@ -208,8 +207,8 @@ class SqliteStore:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """The writer inside a transaction that commits at the end or leaves nothing."""
-        with self._lock, explained(self.path):
+        """The connection for writing, in a transaction that is rolled back after an error."""
+        with self._lock, translate_errors(self.path):
             self._refuse_closed()
             if self._writer is None:
                 self._writer = open_writer(self.path, self._timeout)

@@ -1,4 +1,4 @@
-"""The SQLite file under the pull store: its schema, how it is opened, what its errors mean."""
+"""The SQLite file of the pull store: its schema, opening it, the meaning of its errors."""
 
 import sqlite3
 import time
@@ -12,7 +12,7 @@ from pullrisk.errors import StoreError
 T = TypeVar("T")
 
 APPLICATION_ID: Final = 0x70756C6C
-"""`pull` in ASCII, in the header of every store: other programs' databases are refused."""
+"""`pull` in ASCII, in the header of every store; databases of other programs are refused."""
 VERSION: Final = 1
 """Version of the schema, kept in `PRAGMA user_version`."""
 
@@ -52,14 +52,17 @@ _ADVICE: Final = {
         "it cannot be opened",
         "check that its folder can be written: SQLite keeps its log beside the file",
     ),
-    "SQLITE_NOTADB": ("it is no SQLite database", "name another file, or move this one away"),
+    "SQLITE_NOTADB": ("it is not an SQLite database", "name another file, or move this one away"),
     "SQLITE_CORRUPT": ("it is damaged", "move it away and fetch again"),
     "SQLITE_IOERR": ("reading or writing the disk failed", "check the disk's space and health"),
 }
 
 
 def open_writer(path: Path, timeout: float) -> sqlite3.Connection:
-    """A connection that writes; creates the folder, the file and the schema where missing."""
+    """A connection for writing; creates the folder, the file and the schema if missing.
+
+    `timeout` is how many seconds to wait for another writer. Raises StoreError.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -69,7 +72,7 @@ def open_writer(path: Path, timeout: float) -> sqlite3.Connection:
         ) from error
     connection = _connect(path, mode="rwc", timeout=timeout)
     try:
-        _patiently(lambda: _create(connection, path), timeout)
+        _retry_while_locked(lambda: _create(connection, path), timeout)
         # NORMAL: a power cut may undo the last commits but never tears one, and since pulls
         # and checkpoint commit together, the next run fetches exactly what was undone.
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -80,12 +83,12 @@ def open_writer(path: Path, timeout: float) -> sqlite3.Connection:
 
 
 def open_reader(path: Path, timeout: float) -> sqlite3.Connection | None:
-    """A connection that only reads, or None where nothing was ever stored."""
+    """A connection for reading only, or None if nothing was ever stored. Raises StoreError."""
     if not path.exists():
         return None
     connection = _connect(path, mode="rw", timeout=timeout)
     try:
-        if _patiently(lambda: _is_store(connection, path), timeout):
+        if _retry_while_locked(lambda: _is_store(connection, path), timeout):
             connection.execute("PRAGMA query_only = ON")
             return connection
     except BaseException:
@@ -96,8 +99,8 @@ def open_reader(path: Path, timeout: float) -> sqlite3.Connection | None:
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into StoreErrors that name the file and what to do."""
+def translate_errors(path: Path) -> Iterator[None]:
+    """Raise SQLite's errors as StoreErrors that name the file and say what to do."""
     try:
         yield
     except sqlite3.Error as error:
@@ -117,8 +120,8 @@ def _connect(path: Path, *, mode: str, timeout: float) -> sqlite3.Connection:
     )
 
 
-def _patiently(work: Callable[[], T], timeout: float) -> T:
-    """Repeat while others hold the file: SQLite's own waiting leaves out the change to WAL."""
+def _retry_while_locked(work: Callable[[], T], timeout: float) -> T:
+    """Repeat while others lock the file: SQLite itself does not wait for the change to WAL."""
     deadline = time.monotonic() + timeout
     while True:
         try:
@@ -137,8 +140,11 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _is_store(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether the schema is there; False for an empty database, StoreError for a foreign one."""
-    connection.execute("BEGIN")  # one moment for all three answers: another may be creating it
+    """Whether the file has the schema; False if it is empty.
+
+    Raises StoreError for a newer schema or the database of another program.
+    """
+    connection.execute("BEGIN")  # one snapshot for all three: another may be creating it
     try:
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]

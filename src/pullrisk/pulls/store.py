@@ -5,19 +5,22 @@ passes tests/contract/test_pull_store.py.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 import msgspec
 
 from pullrisk.pulls.record import Pull
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
 
 class Written(msgspec.Struct, frozen=True):
-    """What one `upsert` did: pulls new to the store, replaced by a newer one, left alone.
+    """What one `upsert` did: how many pulls were inserted, updated and left unchanged.
 
-    `unchanged` counts pulls already there in this or a newer version.
+    `unchanged` counts the pulls that the store has in the same or a newer version.
     """
 
     inserted: int = 0
@@ -33,9 +36,9 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class RepositorySummary(msgspec.Struct, frozen=True):
-    """Counts of one repository; `files` is how many its pulls list, all together.
+    """Counts of one repository; `files` is the sum over its pulls.
 
-    Event times are None where no pull is closed yet.
+    The times of events are None if no pull is closed yet.
     """
 
     repository: str
@@ -49,10 +52,10 @@ class RepositorySummary(msgspec.Struct, frozen=True):
 
 
 class PullStore(Protocol):
-    """Pull requests by (repository, number), and named checkpoints of those who fetch them.
+    """Pull requests by (repository, number), and the checkpoints of those who fetch them, by key.
 
-    Also a context manager that closes itself. Every method raises StoreError when the store
-    refuses: full disk, newer version, unreachable, closed.
+    A context manager that closes itself. All methods raise StoreError: disk full, newer version,
+    not reachable, closed.
     """
 
     def __enter__(self) -> Self: ...
@@ -67,11 +70,11 @@ class PullStore(Protocol):
     def upsert(
         self, pulls: Iterable[Pull], *, checkpoint: tuple[str, Mapping[str, object]] | None = None
     ) -> Written:
-        """Write pulls, then the checkpoint (key, a value that JSON can hold) where one is given.
+        """Write pulls, then the checkpoint: its key, and a value that JSON can hold.
 
         Idempotent. A pull never replaces one with a later `updated_at`; at the same
-        `updated_at` the one written last stays. When this raises (also because `pulls` did),
-        the checkpoint is not written and any of the pulls may be: SQLite leaves none. Write
+        `updated_at` the one written last stays. If this raises (also because `pulls` did), the
+        checkpoint is not written and some of the pulls may be; with SQLite none is. Write
         batches of a few thousand, since one call may hold the store's only write lock.
         """
 
@@ -82,17 +85,17 @@ class PullStore(Protocol):
         """A summary of every repository, by name."""
 
     def fingerprints(self, repository: str) -> dict[int, int]:
-        """Number → `record.fingerprint` of every closed or merged pull. Reads no payload."""
+        """Number → `record.fingerprint` of all closed and merged pulls. Reads no payload."""
 
     def events(self, repository: str, *, numbers: Iterable[int] | None = None) -> Iterator[Pull]:
-        """Closed and merged pulls in event order: (`event_at`, number). Streams.
+        """Closed and merged pulls in event order: (`event_at`, number). A stream.
 
-        `numbers` restricts the answer to those pulls. A write during the reading does not
-        disturb it: no pull comes twice or is skipped.
+        `numbers` restricts it to those pulls. A write meanwhile does not disturb it: no pull
+        comes twice, and none is skipped.
         """
 
     def pulls(self, repository: str) -> Iterator[Pull]:
-        """Every pull of the repository by number, open ones too. Streams, like `events`."""
+        """All pulls of the repository by number, open ones too. A stream, like `events`."""
 
     def recent(
         self, *, repository: str | None = None, state: str | None = None, limit: int = 100
@@ -109,4 +112,14 @@ class PullStore(Protocol):
         """Every checkpoint by its key."""
 
     def close(self) -> None:
-        """Release what the store holds; safe to call twice."""
+        """Close files and connections. Safe to call twice."""
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds from 1970 to the moment, negative before: exact, and the same in all stores."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(microseconds: int) -> datetime:
+    """The moment this many microseconds after 1970, in UTC; the inverse of `microseconds`."""
+    return _EPOCH + timedelta(microseconds=microseconds)

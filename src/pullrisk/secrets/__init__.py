@@ -1,9 +1,8 @@
-"""Credentials: from Vault where VAULT_ADDR is set, from the settings or environment elsewhere."""
+"""Credentials: from Vault if VAULT_ADDR is set, otherwise from the settings or environment."""
 
-from pullrisk.secrets.local import LocalSecrets
+from pullrisk.secrets.health import Health
 from pullrisk.secrets.names import SECRETS, STAGES, Needs, Secret
-from pullrisk.secrets.port import Health, Secrets, Snapshot
-from pullrisk.secrets.source import open_secrets
+from pullrisk.secrets.source import LocalSecrets, Secrets, Snapshot, open_secrets
 
 __all__ = [
     "SECRETS",

@@ -1,4 +1,4 @@
-"""Ways to prove to Vault who we are; each reads its proof anew at each login."""
+"""Logs in to Vault with a signed token, which is read again at each login."""
 
 import base64
 import json
@@ -6,36 +6,29 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from pullrisk.errors import SecretsError, SettingsError
 from pullrisk.redaction import REDACTOR
 from pullrisk.secrets.config import VaultConfig
-from pullrisk.secrets.faults import VaultAwayError
+from pullrisk.secrets.vault_errors import VaultAwayError
 
 _REQUEST_URL: Final = "ACTIONS_ID_TOKEN_REQUEST_URL"
 _REQUEST_TOKEN: Final = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"  # noqa: S105  (a variable's name)
 
 
-class Auth(Protocol):
-    """One way to log in."""
-
-    def login(self, client: Any) -> Mapping[str, Any]:  # noqa: ANN401
-        """Log in and return Vault's answer. Raises SecretsError, or what hvac raises."""
-
-    def hint(self) -> str:
-        """What to look at after a refusal, with what the proof says of itself; no secret."""
-
-
 class JwtAuth:
-    """Kubernetes or JWT/OIDC auth: a signed token, from a file or from GitHub Actions."""
+    """Kubernetes or JWT auth: with a token from a file, or with GitHub Actions' OIDC token."""
 
     def __init__(self, config: VaultConfig) -> None:
         self._config = config
         self._claims: Mapping[str, Any] = {}
 
     def login(self, client: Any) -> Mapping[str, Any]:  # noqa: ANN401
-        """Log in with the token as it is now: the kubelet replaces it at 80 % of its life."""
+        """Log in with the token that the file holds now: the kubelet replaces it regularly.
+
+        Returns Vault's answer. Raises SecretsError, and what hvac raises.
+        """
         config = self._config
         token = self._token()
         REDACTOR.learn(token)
@@ -49,11 +42,11 @@ class JwtAuth:
         return dict(answer)
 
     def hint(self) -> str:
-        """The token's own claims beside the role that has to match them."""
+        """What to look at if Vault refuses: the token's claims and the role they have to match."""
         config = self._config
         role = f"role {config.role} (bao read auth/{config.auth_mount}/role/{config.role})"
         if not self._claims:
-            return f"the token in {config.jwt_file} is no JSON web token; {role} needs one"
+            return f"the token in {config.jwt_file} is not a JSON web token; {role} needs one"
         ends = self._claims.get("exp")
         if isinstance(ends, int | float) and ends < datetime.now(UTC).timestamp():
             when = datetime.fromtimestamp(ends, UTC).isoformat(timespec="seconds")
@@ -73,44 +66,17 @@ class JwtAuth:
         return github_token(self._config.jwt_audience, self._config.timeout)
 
 
-class AppRoleAuth:
-    """AppRole: a role id from the settings and a secret id from a file."""
-
-    def __init__(self, config: VaultConfig, secret_id_file: Path) -> None:
-        self._config, self._file = config, secret_id_file
-
-    def login(self, client: Any) -> Mapping[str, Any]:  # noqa: ANN401
-        """Log in with the secret id that the file holds now."""
-        secret_id = _read(self._file, "VAULT_SECRET_ID_FILE")
-        REDACTOR.learn(secret_id)
-        answer = client.auth.approle.login(
-            role_id=self._config.role, secret_id=secret_id, mount_point=self._config.auth_mount
-        )
-        return dict(answer)
-
-    def hint(self) -> str:
-        """Which two things have to belong together."""
-        return (
-            f"VAULT_ROLE has to be the role's id, and {self._file} a secret id of that role "
-            "which is neither expired nor used up"
-        )
-
-
-def auth_of(config: VaultConfig) -> Auth:
-    """The way that the configuration chooses."""
-    if config.secret_id_file is not None:
-        return AppRoleAuth(config, config.secret_id_file)
-    return JwtAuth(config)
-
-
 def github_token(audience: str | None, timeout: float) -> str:
-    """The OIDC token of this GitHub Actions job. Raises SettingsError outside of one."""
+    """The OIDC token of this GitHub Actions job.
+
+    Raises SettingsError outside of a job, VaultAwayError if GitHub gives none.
+    """
     import requests
 
     url, bearer = os.environ.get(_REQUEST_URL), os.environ.get(_REQUEST_TOKEN)
     if not url or not bearer:
         raise SettingsError(
-            "JWT auth has no token: VAULT_JWT_FILE is not set and this is no GitHub Actions job",
+            "JWT auth has no token: VAULT_JWT_FILE is not set and this is not a GitHub Actions job",
             hint="set VAULT_JWT_FILE, or give the job `permissions: id-token: write`",
         )
     REDACTOR.learn(bearer)
@@ -124,18 +90,18 @@ def github_token(audience: str | None, timeout: float) -> str:
         answer.raise_for_status()
         return str(answer.json()["value"])
     except (requests.RequestException, KeyError, TypeError):
-        fault = VaultAwayError(
+        refused = VaultAwayError(
             "GitHub gave no OIDC token for this job",
             hint="the job needs `permissions: id-token: write`; GitHub may also be down",
         )
-    raise fault from None
+    raise refused from None
 
 
 def _read(path: Path, setting: str) -> str:
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise SecretsError(
             f"{path} cannot be read: {reason}",
             hint=f"mount it there, or name the right file with {setting}",
@@ -146,12 +112,12 @@ def _read(path: Path, setting: str) -> str:
 
 
 def _claims(token: str) -> Mapping[str, Any]:
-    """The claims of a JSON web token, unverified: Vault verifies, we only explain."""
+    """The claims of a JSON web token, unverified: they are only shown beside Vault's refusal."""
     parts = token.split(".")
     if len(parts) != 3:
         return {}
     try:
-        found = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return claims if isinstance(claims, dict) else {}

@@ -1,4 +1,4 @@
-"""Looks at what a stage can and cannot read, without showing any of it."""
+"""Checks what a stage can and cannot read, without showing any value."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -7,10 +7,9 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-from pullrisk.secrets.bootstrap import PREFIX
-from pullrisk.secrets.config import VaultConfig, vault_config
-from pullrisk.secrets.connection import Connection
+from pullrisk.secrets.config import PREFIX, VaultConfig, vault_config
 from pullrisk.secrets.names import SECRETS, STAGES, Needs, needs_of
+from pullrisk.secrets.session import VaultSession
 from pullrisk.secrets.source import open_secrets
 
 State = Literal["readable", "missing", "absent"]
@@ -36,7 +35,7 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What `pullrisk secrets check` tells of a stage; holds no value."""
+    """Result of `pullrisk secrets check` for one stage; holds no value."""
 
     stage: str
     source: str
@@ -46,13 +45,13 @@ class Checked:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Needed and not there."""
-        return tuple(one.name for one in self.readings if one.state == "missing")
+        """Names of secrets that the stage needs and that are absent."""
+        return tuple(each.name for each in self.readings if each.state == "missing")
 
     @property
     def too_wide(self) -> tuple[str, ...]:
         """Paths of other stages that this stage can read and must not."""
-        return tuple(one.path for one in self.reach if one.readable and not one.own)
+        return tuple(each.path for each in self.reach if each.readable and not each.own)
 
 
 def check(
@@ -62,7 +61,7 @@ def check(
     allow_local: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> Checked:
-    """Read a stage's secrets once, where they come from. Raises SettingsError, SecretsError."""
+    """Read a stage's secrets once, from its source. Raises SettingsError, SecretsError."""
     needs = needs_of(stage)
     environment = os.environ if environment is None else environment
     config = vault_config(environment, stage)
@@ -74,20 +73,20 @@ def check(
 
 
 def _check_vault(stage: str, config: VaultConfig) -> Checked:
-    connection = Connection(config)
-    lease = connection.login()
+    session = VaultSession(config)
     try:
-        values = connection.read()
+        session.login()
+        values = session.read()
         own = f"{config.mount}/data/{config.path}"
         paths = dict.fromkeys((own, *(f"{config.mount}/data/{PREFIX}/{name}" for name in STAGES)))
-        reach = tuple(
-            Reach(path, readable, path == own) for path, readable in connection.reach(paths)
-        )
+        readable = session.readable(paths)
+        token_seconds = session.token_left()
     finally:
-        connection.revoke(connection.token)
+        session.close()
+    reach = tuple(Reach(path, can, path == own) for path, can in readable.items())
     source = f"{config.address} {config.mount}/{config.path} as {config.role}"
     readings = _readings(needs_of(stage), values)
-    return Checked(stage, source, readings, reach, token_seconds=lease.seconds)
+    return Checked(stage, source, readings, reach, token_seconds=token_seconds)
 
 
 def _readings(needs: Needs, values: Mapping[str, SecretStr]) -> tuple[Reading, ...]:

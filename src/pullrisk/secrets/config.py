@@ -1,26 +1,28 @@
-"""Where Vault is and who we are to it: the VAULT_* variables, in every accepted spelling."""
+"""Where Vault is, and how a stage logs in: the VAULT_* variables, in every accepted spelling."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from pullrisk.errors import SettingsError
 
-Method = Literal["kubernetes", "jwt", "approle"]
+Method = Literal["kubernetes", "jwt"]
 _SPELLINGS: Final[Mapping[str, Method]] = {
-    **{method: method for method in get_args(Method)},
-    "k8s": "kubernetes",
+    "kubernetes": "kubernetes",
+    "jwt": "jwt",
     "oidc": "jwt",
 }
 SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 DEFAULT_MOUNT: Final = "secret"
+PREFIX: Final = "mlops"
+"""Folder of the stages' secrets in the KV engine."""
 
 
 @dataclass(frozen=True, slots=True)
 class VaultConfig:
-    """One stage's access to Vault. Holds names and places, no credential."""
+    """How one stage reaches Vault. Holds names and paths, no credential."""
 
     address: str
     role: str
@@ -32,24 +34,21 @@ class VaultConfig:
     ca_file: Path | None = None
     jwt_file: Path | None = SERVICE_ACCOUNT_TOKEN
     jwt_audience: str | None = None
-    secret_id_file: Path | None = None
-    database_path: str | None = None
-    """`database/creds/<role>`: user and password for mongo_uri come from there."""
     reread: float = 60.0
-    """Seconds between two readings of the secrets."""
-    patience: float = 60.0
+    """Seconds between two reads of the secrets."""
+    start_seconds: float = 60.0
     """Seconds that a start waits for a Vault that is away or sealed."""
     timeout: float = 5.0
     """Seconds that one request may take."""
 
 
 def vault_config(environment: Mapping[str, str], stage: str) -> VaultConfig | None:
-    """The configuration for a stage, None where VAULT_ADDR is not set. Raises SettingsError."""
+    """The configuration for a stage; None if VAULT_ADDR is not set. Raises SettingsError."""
     address = environment.get("VAULT_ADDR", "").strip()
     if not address:
         return None
     method, auth_mount = _auth(environment)
-    mount, path = secret_path(environment.get("VAULT_SECRET_PATH") or f"mlops/{stage}")
+    mount, path = secret_path(environment.get("VAULT_SECRET_PATH") or f"{PREFIX}/{stage}")
     return VaultConfig(
         address=_address(address),
         role=environment.get("VAULT_ROLE") or stage,
@@ -61,10 +60,8 @@ def vault_config(environment: Mapping[str, str], stage: str) -> VaultConfig | No
         ca_file=_ca_file(environment),
         jwt_file=_jwt_file(environment, method),
         jwt_audience=environment.get("VAULT_JWT_AUDIENCE") or None,
-        secret_id_file=_secret_id_file(environment, method),
-        database_path=environment.get("VAULT_DATABASE_PATH", "").strip("/ ") or None,
         reread=_seconds(environment, "VAULT_REREAD_SECONDS", 60.0),
-        patience=_seconds(environment, "VAULT_START_SECONDS", 60.0),
+        start_seconds=_seconds(environment, "VAULT_START_SECONDS", 60.0),
     )
 
 
@@ -111,7 +108,7 @@ def _address(address: str) -> str:
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SettingsError(
-            "VAULT_ADDR is no http:// or https:// address",
+            "VAULT_ADDR is not an http:// or https:// address",
             hint="write it like https://vault.example.org:8200",
         )
     if parts.username or parts.password:
@@ -127,7 +124,7 @@ def _ca_file(environment: Mapping[str, str]) -> Path | None:
         return None
     if not Path(named).is_file():
         raise SettingsError(
-            f"VAULT_CACERT names {named}, which is no file",
+            f"VAULT_CACERT names {named}, which is not a file",
             hint="mount the certificate authority's PEM file there, or unset VAULT_CACERT",
         )
     return Path(named)
@@ -138,18 +135,6 @@ def _jwt_file(environment: Mapping[str, str], method: Method) -> Path | None:
     if named:
         return Path(named)
     return SERVICE_ACCOUNT_TOKEN if method == "kubernetes" else None
-
-
-def _secret_id_file(environment: Mapping[str, str], method: Method) -> Path | None:
-    if method != "approle":
-        return None
-    named = environment.get("VAULT_SECRET_ID_FILE")
-    if not named or not environment.get("VAULT_ROLE"):
-        raise SettingsError(
-            "AppRole needs VAULT_ROLE (the role id) and VAULT_SECRET_ID_FILE",
-            hint="the secret id is read from a file, so that no process environment holds it",
-        )
-    return Path(named)
 
 
 def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:

@@ -4,15 +4,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from pydantic import BaseModel, Field, SecretStr
+
 from pullrisk.errors import SettingsError
+from pullrisk.redaction import Redactor
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
     """One secret: its name in Vault, what it is, its usual variables, the setting that holds it.
 
-    `address` marks what is no credential in itself, so that logs may show it: a URI's password
-    is masked all the same. A `setting` with a dot is a nested one; unset, it has the same name.
+    `address` marks what is not a credential in itself, so that logs may show it; the password in
+    a URI is masked all the same. A `setting` with a dot is a nested one; if empty, the setting
+    has the secret's name.
     """
 
     name: str
@@ -23,7 +27,7 @@ class Secret:
 
     @property
     def place(self) -> tuple[str, ...]:
-        """The setting's name in parts."""
+        """The setting's name, split at its dots."""
         return tuple((self.setting or self.name).split("."))
 
     @property
@@ -34,7 +38,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a stage reads: all of `required`, one whole group of `either`, maybe the `optional`."""
+    """What a stage reads: all `required`, one complete group of `either`, any `optional`."""
 
     required: tuple[str, ...] = ()
     either: tuple[tuple[str, ...], ...] = ()
@@ -47,12 +51,16 @@ class Needs:
         return tuple(dict.fromkeys((*self.required, *groups, *self.optional)))
 
     def missing(self, present: Iterable[str]) -> tuple[str, ...]:
-        """What has to be there and is not; of the groups, the begun or the first one."""
+        """The needed names that are not present.
+
+        If no group of `either` is complete: what the first incomplete one lacks, or else the
+        first group.
+        """
         have = set(present)
         absent = [name for name in self.required if name not in have]
         if self.either and not any(have.issuperset(group) for group in self.either):
-            begun = (group for group in self.either if have.intersection(group))
-            group = next(begun, self.either[0])
+            incomplete = (group for group in self.either if have.intersection(group))
+            group = next(incomplete, self.either[0])
             absent += [name for name in group if name not in have]
         return tuple(absent)
 
@@ -78,7 +86,6 @@ _ALL: Final = (
     Secret("mlflow_password", "password at MLflow", ("MLFLOW_TRACKING_PASSWORD",)),
     Secret("mlflow_token", "bearer token at MLflow", ("MLFLOW_TRACKING_TOKEN",)),
     Secret("api_keys", "keys that the scoring API accepts, one a line"),
-    Secret("webhook_secret", "signs GitHub's webhook deliveries"),
     Secret("registry_token", "pushes and reads images in the container registry"),
 )
 SECRETS: Final[Mapping[str, Secret]] = {secret.name: secret for secret in _ALL}
@@ -98,7 +105,7 @@ STAGES: Final[Mapping[str, Needs]] = {
     "ml-training": Needs(required=(*_SPACES, "mlflow_uri"), optional=(*_MLFLOW, "mongo_uri")),
     "model-serving": Needs(
         required=(*_SPACES, "mlflow_uri", "api_keys"),
-        optional=(*_MLFLOW, "webhook_secret", "github_token", "mongo_uri"),
+        optional=(*_MLFLOW, "github_token", "mongo_uri"),
     ),
     "monitor": Needs(required=(*_SPACES, "mlflow_uri"), optional=(*_MLFLOW, "mongo_uri")),
     "ci": Needs(required=("registry_token",), optional=("mlflow_uri", *_MLFLOW)),
@@ -107,7 +114,42 @@ STAGES: Final[Mapping[str, Needs]] = {
 
 
 def needs_of(stage: str) -> Needs:
-    """What a stage needs. Raises SettingsError for an unknown one."""
+    """What a stage needs. Raises SettingsError if the stage is unknown."""
     if stage not in STAGES:
         raise SettingsError(f"unknown stage: {stage}", hint=f"stages are: {', '.join(STAGES)}")
     return STAGES[stage]
+
+
+class Credentials(BaseModel):
+    """Settings that are credentials and belong to no other group; with Vault, it holds them."""
+
+    mlflow_username: str | None = Field(default=None, description="user at MLflow")
+    mlflow_password: SecretStr | None = Field(default=None, description="password at MLflow")
+    mlflow_token: SecretStr | None = Field(default=None, description="bearer token at MLflow")
+    api_keys: SecretStr | None = Field(
+        default=None, description="keys that the scoring API accepts, with commas between"
+    )
+    allow_local_secrets: bool = Field(
+        default=False, description="take credentials from the settings even inside Kubernetes"
+    )
+
+
+def is_credential(name: str, value: SecretStr) -> bool:
+    """Whether the value has to be masked: it is not an address, or a URI with a user in it."""
+    return not SECRETS[name].address or "@" in value.get_secret_value()
+
+
+def split_values(value: SecretStr) -> tuple[str, ...]:
+    """The values of a secret that holds several: one a line, or separated by commas."""
+    return tuple(value.get_secret_value().replace(",", " ").split())
+
+
+def mask_credentials(values: Mapping[str, SecretStr], redactor: Redactor) -> None:
+    """Have the redactor mask the credentials among these values from now on."""
+    for name, value in values.items():
+        if not is_credential(name, value):
+            continue
+        redactor.learn(value.get_secret_value())
+        if name in ("api_keys", "github_token"):
+            for part in split_values(value):
+                redactor.learn(part)

@@ -9,18 +9,14 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from pullrisk.errors import SecretsError
+from pullrisk.errors import PullriskError, SecretsError
 from pullrisk.redaction import REDACTOR, Redactor
 from pullrisk.secrets.config import VaultConfig
-from pullrisk.secrets.connection import Connection
-from pullrisk.secrets.database import DatabaseUser
-from pullrisk.secrets.faults import VaultAwayError
-from pullrisk.secrets.learning import learn
-from pullrisk.secrets.names import needs_of
-from pullrisk.secrets.patience import Backoff, patiently
-from pullrisk.secrets.port import Changed, Health, Snapshot, undeclared
-from pullrisk.secrets.tally import Tally
-from pullrisk.secrets.token import Token
+from pullrisk.secrets.health import Health, HealthCounters
+from pullrisk.secrets.names import mask_credentials, needs_of
+from pullrisk.secrets.session import VaultSession
+from pullrisk.secrets.source import Listener, Snapshot, undeclared
+from pullrisk.secrets.vault_errors import Backoff, VaultAwayError, retry_while_away
 
 _LOG: Final = logging.getLogger(__name__)
 _SHORTEST_WAIT: Final = 0.02
@@ -39,13 +35,11 @@ class VaultSecrets:
     ) -> None:
         self._config, self._stage = config, stage
         self._needs, self._redactor, self._clock = needs_of(stage), redactor, clock
-        self._connection = Connection(config, clock=clock)
-        self._token = Token(self._connection, clock)
-        self._database = DatabaseUser(self._connection, clock) if config.database_path else None
+        self._session = VaultSession(config, clock=clock)
         self._snapshot = Snapshot()
-        self._tally = Tally(clock)
-        self._calls: list[Changed] = []
-        self._work = threading.Lock()  # one talks to Vault at a time
+        self._counters = HealthCounters(clock)
+        self._listeners: list[Listener] = []
+        self._lock = threading.Lock()  # only one thread talks to Vault at a time
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pullrisk-secrets", daemon=True)
         self._read_due = 0.0
@@ -54,31 +48,32 @@ class VaultSecrets:
         return f"{type(self).__name__}({self._stage!r}, {self._config.address!r})"
 
     def open(self) -> "VaultSecrets":
-        """Log in and read, waiting for a Vault that is away up to the configured patience.
+        """Log in and read; wait for a Vault that is away, for the configured time.
 
-        Raises SecretsError when the patience ends, and at once for what waiting cannot mend.
+        Raises SecretsError when that time is over, and at once if waiting cannot help.
         """
         try:
-            with self._work:
-                patiently(self._first, seconds=self._config.patience, clock=self._clock)
-        except SecretsError:
+            with self._lock:
+                seconds = self._config.start_seconds
+                retry_while_away(self._first_read, seconds=seconds, clock=self._clock)
+        except PullriskError:
             self.close()
             raise
         self._thread.start()
         return self
 
     def get(self, name: str) -> SecretStr:
-        """The last good value. Raises SecretsError if it is absent or not this stage's."""
-        found = self.find(name)
-        if found is None:
+        """The last good value. Raises SecretsError if it is absent, or not declared."""
+        value = self.find(name)
+        if value is None:
             where = f"{self._config.mount}/{self._config.path}"
             raise SecretsError(
                 f"{where} has no {name}", hint=f"add it: bao kv patch {where} {name}=-"
             )
-        return found
+        return value
 
     def find(self, name: str) -> SecretStr | None:
-        """The last good value, None where it is absent."""
+        """The last good value; None if it is absent."""
         if name not in self._needs.names:
             raise undeclared(self._stage, name)
         return self._snapshot.values.get(name)
@@ -88,85 +83,80 @@ class VaultSecrets:
         return self._snapshot
 
     def refresh(self) -> bool:
-        """Read again now; True if a value changed. Vault's absence is logged, not raised."""
+        """Read again now; returns True if a value changed. Logs, not raises, if Vault is away."""
         called = self._clock()
-        with self._work:
-            if self._tally.read_at < called:  # else another thread has just done it
+        with self._lock:
+            if self._counters.read_at < called:  # else another thread has just read
                 self._read_due = called
-            changes = self._keep()
-        self._tell(changes)
-        return bool(changes)
+            changed = self._keep_fresh()
+        self._notify(changed)
+        return bool(changed)
 
-    def on_change(self, call: Changed) -> Callable[[], None]:
+    def on_change(self, call: Listener) -> Callable[[], None]:
         """Call this after each change, from the background thread; returns what ends that."""
-        self._calls.append(call)
-        return lambda: self._calls.remove(call) if call in self._calls else None
+        self._listeners.append(call)
+        return lambda: self._listeners.remove(call) if call in self._listeners else None
 
     def health(self) -> Health:
-        """Age of the values, what is left of the token, and what was done so far."""
-        return self._tally.health(token_left=self._token.left())
+        """Age of the values, remaining life of the token, and what was done so far."""
+        return self._counters.health(token_left=self._session.token_left())
 
     def close(self) -> None:
-        """End the thread and give the token back if Vault is there."""
+        """End the thread, and revoke the token if Vault can be reached."""
         self._stop.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout=2 * self._config.timeout)
         try:
-            with self._work:
-                self._token.revoke()
-        except SecretsError as fault:
-            _LOG.info("the Vault token was not given back, it ends by itself: %s", fault.args[0])
+            with self._lock:
+                self._session.close()
+        except SecretsError as error:
+            _LOG.info("the Vault token was not revoked, it expires by itself: %s", error.args[0])
 
-    def _first(self) -> None:
-        self._token.keep()
-        self._tally.count(logins=self._token.logins)
+    def _first_read(self) -> None:
+        self._session.keep()
+        self._counters.set_counts(logins=self._session.logins)
         self._read()
 
     def _run(self) -> None:
         backoff = Backoff(longest=min(30.0, self._config.reread))
-        wait = self._wait()
+        wait = self._seconds_until_due()
         while not self._stop.wait(wait):
-            with self._work:
-                changes = self._keep()
-            self._tell(changes)
-            if self._tally.fault is None:
+            with self._lock:
+                changed = self._keep_fresh()
+            self._notify(changed)
+            wait = self._seconds_until_due()
+            if self._counters.fault is None:
                 backoff.reset()
-                wait = self._wait()
             else:
-                wait = min(backoff.next(), max(self._wait(), backoff.shortest))
+                wait = min(backoff.next(), max(wait, backoff.shortest))
 
-    def _wait(self) -> float:
-        due = [self._read_due, self._token.due]
-        if self._database is not None:
-            due.append(self._database.due)
-        return max(_SHORTEST_WAIT, min(due) - self._clock())
+    def _seconds_until_due(self) -> float:
+        return max(_SHORTEST_WAIT, min(self._read_due, self._session.due) - self._clock())
 
-    def _keep(self) -> frozenset[str]:
-        """Do what is due. What fails is logged and tried again; the last good values stay."""
+    def _keep_fresh(self) -> frozenset[str]:
+        """Renew and read if due; returns the names that changed.
+
+        A failure is logged and tried again later; the last good values stay.
+        """
         before = self._snapshot
-        faults: list[SecretsError] = []
-        for job in (self._token.keep, self._read_if_due):
+        errors: list[SecretsError] = []
+        for work in (self._session.keep, self._read_if_due):
             try:
-                job()
-            except SecretsError as fault:
-                faults.append(fault)
-                if isinstance(fault, VaultAwayError):
-                    break  # the other job would only wait for the same timeout
-        self._tally.count(logins=self._token.logins, renewals=self._token.renewals)
-        self._tally.outcome(faults[0] if faults else None)
-        if self._snapshot is before:
-            return frozenset()
-        return _changed(before.values, self._snapshot.values)
+                work()
+            except SecretsError as error:
+                errors.append(error)
+                if isinstance(error, VaultAwayError):
+                    break  # the other work would only wait for the same timeout
+        self._counters.set_counts(logins=self._session.logins, renewals=self._session.renewals)
+        self._counters.record(errors[0] if errors else None)
+        return before.changed_names(self._snapshot.values)
 
     def _read_if_due(self) -> None:
-        due = self._clock() >= self._read_due
-        if self._database is not None:
-            due = due or self._database.is_due(token=self._token.logins)
-        if due:
+        if self._clock() >= self._read_due:
             self._read()
 
     def _read(self) -> None:
-        values = self._token.with_login(self._connection.read)
+        values = self._session.read()
         missing = self._needs.missing(values)
         if missing:
             where = f"{self._config.mount}/{self._config.path}"
@@ -174,31 +164,24 @@ class VaultSecrets:
                 f"{where} lacks {', '.join(missing)}, which {self._stage} needs",
                 hint=f"add it: bao kv patch {where} {missing[0]}=-",
             )
-        database = self._database
-        if database is not None:
-            bare = values
-            values = self._token.with_login(lambda: database.into(bare, self._token.logins))
         self._accept({name: values[name] for name in self._needs.names if name in values})
 
     def _accept(self, values: Mapping[str, SecretStr]) -> None:
         if values != self._snapshot.values:
-            learn(values, self._redactor)
+            mask_credentials(values, self._redactor)
             self._snapshot = Snapshot(values, self._snapshot.version + 1)
-            self._tally.changed(self._snapshot.version)
-        # Pods that started together do not ask together for ever.
+            # The first read is not a change.
+            self._counters.set_counts(changes=self._snapshot.version - 1)
+        # The random part keeps pods that started together from always reading together.
         self._read_due = self._clock() + self._config.reread * random.uniform(0.9, 1.0)
-        self._tally.read()
+        self._counters.count_read()
 
-    def _tell(self, changes: frozenset[str]) -> None:
-        if not changes:
+    def _notify(self, changed: frozenset[str]) -> None:
+        if not changed:
             return
-        _LOG.info("new values of %s are in use", ", ".join(sorted(changes)))
-        for call in tuple(self._calls):
+        _LOG.info("new values of %s are in use", ", ".join(sorted(changed)))
+        for call in tuple(self._listeners):
             try:
-                call(changes, self._snapshot)
+                call(changed, self._snapshot)
             except Exception:
                 _LOG.exception("a listener failed to take new secrets")
-
-
-def _changed(before: Mapping[str, SecretStr], after: Mapping[str, SecretStr]) -> frozenset[str]:
-    return frozenset(n for n in {*before, *after} if before.get(n) != after.get(n))

@@ -18,7 +18,7 @@ from pullrisk.serve.tracing import Tracing
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
     from pullrisk.pulls.store import PullStore
-    from pullrisk.secrets.port import Secrets
+    from pullrisk.secrets import Secrets
 
 
 class LoadedModel(msgspec.Struct, frozen=True):

@@ -90,7 +90,7 @@ def _logistic(past: Past, features: Sequence[Feature]) -> Scorer:
 
 
 def _boosting(past: Past, *, seed: int, threads: int) -> Scorer:
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     ensemble = _sklearn("ensemble")
 

@@ -1,24 +1,56 @@
-"""Fitting the network: batches, imbalance, early stopping."""
+"""Fitting the network: batches, noise, imbalance, early stopping.
 
+JAX differentiates and compiles one step; numpy draws what is random. So the same seed gives the
+same batches and the same noise whatever runs the step, and compiling takes a second.
+"""
+
+import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.model.network import HEADS, Network, Noise, Shape, import_torch
+from pullrisk.errors import MissingExtraError
+from pullrisk.model.network import (
+    FIXED,
+    HEADS,
+    Array,
+    Arrays,
+    Corruption,
+    Noise,
+    Shape,
+    Weights,
+    forward,
+    initial_weights,
+    predict,
+    seen_inputs,
+)
 from pullrisk.model.start import Start
 from pullrisk.progress import Progress
 from pullrisk.train.dataset import UNKNOWN
 from pullrisk.train.metrics import pooled_auc, within_auc
 
-if TYPE_CHECKING:
-    import torch
+_WARM_UP: Final = 0.3
+"""The share of the steps in which the learning rate rises."""
+_RISE: Final = 25.0
+_FALL: Final = 25e4
+"""The highest learning rate is so many times that of the first and of the last step."""
+_MOMENTUM: Final = (0.95, 0.85)
+"""Adam's first moment at the lowest and at the highest learning rate."""
+_ROUND: Final = 8
+"""Batches are filled up to a multiple of so many rows, so that most fits share a compiled step."""
+_FILLER: Final = np.int8(UNKNOWN - 1)
+"""The label of a row that fills up a batch and counts for nothing."""
+_XLA_THREADS: Final = "PJRT_NPROC"
+"""What XLA reads, once, when its client for the CPU is made."""
 
-_EVALUATION_ROWS: Final = 4_096
+_Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 class FitSettings(msgspec.Struct, frozen=True):
@@ -66,9 +98,9 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A trained network at its best epoch, and what every epoch came to."""
+    """The weights of the best epoch, and what every epoch came to."""
 
-    network: Network
+    weights: Weights
     epochs: tuple[Epoch, ...]
     best_epoch: int
 
@@ -82,125 +114,182 @@ def fit(  # noqa: PLR0913  (one keyword per choice)
     progress: Progress,
     stop_after: int | None = None,
     start: Start | None = None,
-    on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Fitted:
     """Train on all rows (labelled or not) and keep the epoch of the least validation risk loss.
 
     Without validation rows the last epoch counts. `stop_after` ends training after that many
     epochs of the unchanged schedule. The same seed gives the same weights. `start` gives the
-    first weights instead of the seed; `on_epoch` hears of every epoch and may stop by raising.
+    first weights instead of the seed. Raises MissingExtraError where JAX is not installed.
     """
     last = stop_after or settings.epochs
-    torch = import_torch()
-    with _threads(torch, settings.threads):
-        network = Network(training.z.shape[1], settings.shape, seed=seed)
+    with _limited(settings.threads):
+        weights = initial_weights(training.z, settings.shape, seed=seed)
         if start is None:
-            network.measure(training.z)
+            weights["bias"] += _base_rate(training.labels)
         else:
-            network.restore(start.matching(network.shapes()))
-        trainer = _Trainer(network, training, settings, seed, begun=start is not None)
+            weights = start.matching(weights)
+        trainer = _Trainer(weights, training, settings, seed)
         best, epochs = None, []
         with progress.task("train", total=last, unit="epochs") as task:
             for number in range(1, last + 1):
-                epochs.append(_judge(trainer.epoch(number), network, validation))
-                if on_epoch is not None:
-                    on_epoch(epochs[-1])
+                epoch, weights = trainer.epoch(number)
+                epochs.append(_judge(epoch, weights, validation))
                 task.advance()
                 task.describe(f"train: epoch {number}, loss {epochs[-1].training_loss:.4f}")
                 if best is None or _merit(epochs[-1]) < best[0]:
-                    best = _merit(epochs[-1]), number, network.weights()
+                    best = _merit(epochs[-1]), number, weights
                 elif number - best[1] >= settings.patience:
                     break
         assert best is not None  # noqa: S101  (epochs >= 1)
-        network.restore(best[2])
-        return Fitted(network, tuple(epochs), best[1])
-
-
-def predict(
-    network: Network, z: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean logit [n] and mean reconstruction [n, d] over the members, of scaled rows [n, d]."""
-    torch = import_torch()
-    logits, rebuilt = [], []
-    with torch.no_grad():
-        for start in range(0, max(1, len(z)), _EVALUATION_ROWS):
-            rows = torch.from_numpy(z[start : start + _EVALUATION_ROWS])
-            logit, reconstruction, _ = network.forward(rows)
-            logits.append(logit.mean(0).numpy())
-            rebuilt.append(reconstruction.mean(0).numpy())
-    return np.concatenate(logits), np.concatenate(rebuilt)
+        return Fitted(best[2], tuple(epochs), best[1])
 
 
 class _Trainer:
-    """The optimiser, its schedule and the shuffled batches."""
+    """The optimiser's state, its schedule and the shuffled batches."""
 
-    def __init__(
-        self, network: Network, rows: Rows, settings: FitSettings, seed: int, *, begun: bool
-    ) -> None:
-        torch = import_torch()
-        self._network, self._settings = network, settings
-        self._z = torch.from_numpy(rows.z)
-        self._labels = torch.from_numpy(rows.labels.astype(np.float32))
-        self._random = torch.Generator().manual_seed(seed + 1)
+    def __init__(self, weights: Weights, rows: Rows, settings: FitSettings, seed: int) -> None:
+        self._rows, self._settings = rows, settings
+        self._fixed = {name: weights[name] for name in FIXED if name in weights}
+        self._seen = seen_inputs(weights)
+        trained = {name: each for name, each in weights.items() if name not in FIXED}
+        self._shapes = tuple((name, each.shape) for name, each in trained.items())
+        self._flat = np.concatenate([each.ravel() for each in trained.values()])
+        self._decay = np.concatenate(
+            [np.full(each.size, _decay(name, settings)) for name, each in trained.items()]
+        )
+        self._step, self._adam = _compiled_step(self._shapes, self._flat.size)
         self._batches = max(1, len(rows.z) // settings.batch)
-        if not begun:
-            _start_at_base_rate(network, rows.labels)
-        heads = [network.tensors[name] for name in HEADS]
-        rest = [tensor for name, tensor in network.tensors.items() if name not in HEADS]
-        self._optimiser = torch.optim.AdamW(
-            [
-                {"params": rest, "weight_decay": settings.weight_decay},
-                {"params": heads, "weight_decay": settings.head_decay},
-            ],
-            lr=settings.learning_rate,
+        self._rates = _one_cycle(self._batches * settings.epochs + 1)
+        self._random = np.random.default_rng((seed, 1))
+
+    def epoch(self, number: int) -> tuple[Epoch, Weights]:
+        """Train once on every row; what that came to, and the weights after it."""
+        order = np.array_split(self._random.permutation(len(self._rows.z)), self._batches)
+        first = (number - 1) * self._batches
+        losses = [self._train(first + step, rows) for step, rows in enumerate(order)]
+        means = np.array([np.asarray(each) for each in losses], np.float64).mean(axis=0)
+        weights = _split(np.array(self._flat), self._shapes)
+        return Epoch(number, *means.tolist()), weights | self._fixed
+
+    def _train(self, step: int, rows: NDArray[np.intp]) -> Array:
+        """One step on these rows; its losses [3] are not waited for."""
+        settings, data = self._settings, self._rows
+        filled = np.resize(rows, -(-len(rows) // _ROUND) * _ROUND)
+        labels = np.where(np.arange(len(filled)) < len(rows), data.labels[filled], _FILLER)
+        rate, momentum = (float(each[step]) for each in self._rates)
+        self._flat, self._adam, losses = self._step(
+            self._flat,
+            self._adam,
+            self._fixed,
+            (data.z[filled], labels, self._corruption(len(filled))),
+            (settings.risk_weight, settings.reconstruction_weight),
+            (rate * settings.learning_rate, momentum, self._decay),
         )
-        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self._optimiser, settings.learning_rate, total_steps=self._batches * settings.epochs + 1
-        )
+        return losses
 
-    def epoch(self, number: int) -> Epoch:
-        sums = np.zeros(3)
-        for rows in self._shuffled():
-            loss, risk, error = self._losses(self._z[rows], self._labels[rows])
-            self._optimiser.zero_grad()
-            loss.backward()
-            self._optimiser.step()
-            self._schedule.step()
-            sums += [loss.item(), risk.item(), error.item()]
-        return Epoch(number, *(sums / self._batches).tolist())
-
-    def _shuffled(self) -> "Iterator[torch.Tensor]":
-        torch = import_torch()
-        order = torch.randperm(len(self._z), generator=self._random)
-        yield from torch.tensor_split(order, self._batches)
-
-    def _losses(
-        self, z: "torch.Tensor", labels: "torch.Tensor"
-    ) -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor]":
-        functional = import_torch().nn.functional
-        logit, rebuilt, _ = self._network.forward(z, self._settings.noise)
-        known = labels >= 0
-        targets = labels[known].expand(len(logit), -1)
-        error = functional.mse_loss(rebuilt, z.expand_as(rebuilt))
-        risk = functional.binary_cross_entropy_with_logits(logit[:, known], targets)
-        if not known.any():
-            risk = logit.sum() * 0.0
-        weighted = self._settings.risk_weight * risk
-        return weighted + self._settings.reconstruction_weight * error, risk, error
+    def _corruption(self, rows: int) -> Corruption:
+        noise, shape, random = self._settings.noise, self._settings.shape, self._random
+        size = (shape.members, rows, self._seen.shape[2])
+        shown = (random.random(size, np.float32) >= noise.hidden) & self._seen
+        added = random.standard_normal(size, np.float32) * (np.float32(noise.spread) * self._seen)
+        if not noise.dropped:
+            return Corruption(shown, added)
+        kept = random.random((shape.members, rows, shape.hidden), np.float32) >= noise.dropped
+        return Corruption(shown, added, kept / np.float32(1 - noise.dropped))
 
 
-def _start_at_base_rate(network: Network, labels: NDArray[np.int8]) -> None:
-    """Begin at the share of positives: with 1 % of them, finding it would cost an epoch."""
+@cache
+def _compiled_step(shapes: _Shapes, size: int) -> tuple[Callable[..., Array], Array]:
+    """One step of AdamW on the flat weights [size], and the optimiser's first state.
+
+    The step is compiled once for each number of rows; everything else is an argument of it.
+    """
+    jax, optax = import_jax()
+
+    def step(
+        flat: Array, state: Array, fixed: Array, batch: Array, weighing: Array, pace: Array
+    ) -> Array:
+        def loss(flat: Array) -> Array:
+            return losses(_split(flat, shapes) | fixed, *batch, weighing=weighing)
+
+        rate, momentum, decay = pace
+        (total, parts), gradient = jax.value_and_grad(loss, has_aux=True)(flat)
+        update, state = optax.scale_by_adam(b1=momentum).update(gradient, state)
+        return flat * (1 - rate * decay) - rate * update, state, jax.numpy.stack([total, *parts])
+
+    return jax.jit(step), optax.scale_by_adam().init(np.zeros(size, np.float32))
+
+
+def losses(
+    weights: Arrays,
+    z: Array,
+    labels: Array,
+    corruption: Corruption | None,
+    *,
+    weighing: tuple[float, float],
+) -> tuple[Array, tuple[Array, Array]]:
+    """The loss, and its two parts: risk (cross-entropy), reconstruction (mean squared error).
+
+    Labels [n] are 1, 0, UNKNOWN, or less for a row that only fills up the batch.
+    """
+    jax, optax = import_jax()
+    numpy = jax.numpy
+    logit, rebuilt, _ = forward(weights, z, corruption, xp=numpy)
+    real, known = labels > _FILLER, labels >= 0
+    squares = numpy.square(rebuilt - z).mean(axis=(0, 2))
+    error = (squares * real).sum() / real.sum()
+    entropy = optax.sigmoid_binary_cross_entropy(logit, known * labels).mean(axis=0)
+    risk = (entropy * known).sum() / numpy.maximum(1, known.sum())
+    return weighing[0] * risk + weighing[1] * error, (risk, error)
+
+
+def import_jax() -> tuple[Any, Any]:
+    """The modules jax and optax; raises MissingExtraError where they are not installed."""
+    try:
+        import jax
+        import optax
+    except ImportError as error:
+        raise MissingExtraError.of("jax", "train") from error
+    return jax, optax
+
+
+def _split(flat: Array, shapes: _Shapes) -> Arrays:
+    """The weights by name, of all of them one after the other."""
+    ends = np.cumsum([math.prod(shape) for _, shape in shapes])
+    return {
+        name: flat[end - math.prod(shape) : end].reshape(shape)
+        for (name, shape), end in zip(shapes, ends.tolist(), strict=True)
+    }
+
+
+def _decay(name: str, settings: FitSettings) -> np.float32:
+    return np.float32(settings.head_decay if name in HEADS else settings.weight_decay)
+
+
+def _one_cycle(steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The learning rate of each step as a share of the highest one, and Adam's momentum, [steps].
+
+    Both move along half a cosine, up and down (Smith & Topin 2018, as PyTorch's OneCycleLR).
+    """
+    step, peak = np.arange(steps), _WARM_UP * steps - 1
+    rising = step <= peak
+    part = np.where(rising, step / max(peak, 1), (step - peak) / (steps - 1 - peak))
+    height = (1 - np.cos(np.pi * np.where(rising, part, 1 - part))) / 2
+    low = np.where(rising, 1 / _RISE, 1 / _FALL)
+    slow, fast = _MOMENTUM
+    return low + (1 - low) * height, slow + (fast - slow) * height
+
+
+def _base_rate(labels: NDArray[np.int8]) -> np.float32:
+    """Log-odds of the share of positives: with 1 % of them, finding it would cost an epoch."""
     positives, negatives = int((labels == 1).sum()), int((labels == 0).sum())
-    odds = (positives + 0.5) / (negatives + 0.5)
-    with import_torch().no_grad():
-        network.tensors["bias"].fill_(float(np.log(odds)))
+    return np.float32(np.log((positives + 0.5) / (negatives + 0.5)))
 
 
-def _judge(epoch: Epoch, network: Network, validation: Rows | None) -> Epoch:
+def _judge(epoch: Epoch, weights: Weights, validation: Rows | None) -> Epoch:
     if validation is None or not len(validation.z):
         return epoch
-    logit, rebuilt = predict(network, validation.z)
+    logit, rebuilt = predict(weights, validation.z)
     error = float(np.square(rebuilt - validation.z).mean())
     figures: dict[str, Any] = {"validation_reconstruction_error": error}
     known = validation.labelled
@@ -226,10 +315,18 @@ def _merit(epoch: Epoch) -> float:
 
 
 @contextmanager
-def _threads(torch: Any, threads: int) -> Iterator[None]:  # noqa: ANN401  (torch has no types here)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+def _limited(threads: int) -> Iterator[None]:
+    """Compute on so many threads: numpy for now, XLA from its first use in this process on."""
+    from threadpoolctl import threadpool_limits
+
+    before = os.environ.get(_XLA_THREADS)
+    os.environ[_XLA_THREADS] = str(threads)
     try:
-        yield
+        import_jax()[0].devices()
     finally:
-        torch.set_num_threads(before)
+        if before is None:
+            del os.environ[_XLA_THREADS]
+        else:
+            os.environ[_XLA_THREADS] = before
+    with threadpool_limits(threads):
+        yield

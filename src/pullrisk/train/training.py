@@ -19,14 +19,14 @@ from pullrisk.model.calibration import Calibration, fit_platt
 from pullrisk.model.categories import CATEGORIES
 from pullrisk.model.graph import Parts
 from pullrisk.model.metadata import Distribution, Facts, Metadata, OperatingPoints, Typical
-from pullrisk.model.network import Network
+from pullrisk.model.network import Weights, predict
 from pullrisk.model.residuals import Ordinary, novelty_error
 from pullrisk.model.scaling import Scaling
 from pullrisk.model.start import Start
 from pullrisk.progress import Progress
 from pullrisk.train.categories import learn
 from pullrisk.train.dataset import TARGETS, Dataset, Target
-from pullrisk.train.fit import Epoch, FitSettings, Fitted, Rows, fit, predict
+from pullrisk.train.fit import Epoch, FitSettings, Fitted, Rows, fit
 from pullrisk.train.reference import referenced
 from pullrisk.train.split import Split, temporal_split
 
@@ -118,10 +118,10 @@ def train(  # noqa: PLR0913  (one keyword per fact)
         progress=progress,
         start=start,
     )
-    network = fitted.network
+    weights = fitted.weights
     if len(windows.validation.z):
-        network = _refit(windows, fitted, settings, start=start, progress=progress)
-    outcome = _Outcome(dataset, split, windows, fitted, network)
+        weights = _refit(windows, fitted, settings, start=start, progress=progress)
+    outcome = _Outcome(dataset, split, windows, fitted, weights)
     parts, draft = outcome.assemble(scaling, settings)
     past = np.flatnonzero(~split.test)
     parts = replace(parts, category=learn(dataset, windows.both.z, past, features, start=start))
@@ -167,7 +167,7 @@ def _refit(
     *,
     start: Start | None,
     progress: Progress,
-) -> Network:
+) -> Weights:
     """Train again on both windows, for as many epochs as did best on validation.
 
     Recent pulls tell most: on windows before the test window this gained 0.016 of pooled and
@@ -183,7 +183,7 @@ def _refit(
         stop_after=fitted.best_epoch,
         start=start,
     )
-    return again.network
+    return again.weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,16 +194,16 @@ class _Outcome:
     split: Split
     windows: Windows
     fitted: Fitted
-    network: Network
+    weights: Weights
 
     def assemble(self, scaling: Scaling, settings: TrainSettings) -> tuple[Parts, Metadata]:
         """The parts of the graph, and metadata that still lacks its schema."""
         windows, data = self.windows, self.dataset
         recent = windows.validation if len(windows.validation.z) else windows.training
-        logit, rebuilt = predict(self.network, recent.z)
+        logit, rebuilt = predict(self.weights, recent.z)
         residuals = recent.z - rebuilt
         ordinary = Ordinary.of(recent.z, residuals)
-        calibration = _calibrate(predict(self.fitted.network, recent.z)[0], recent)
+        calibration = _calibrate(predict(self.fitted.weights, recent.z)[0], recent)
         error = novelty_error(recent.z, residuals, ordinary)
         names, codes, past = data.repositories, recent.repository, ~self.split.test
         metadata = Metadata(
@@ -217,7 +217,7 @@ class _Outcome:
             typical=Typical.of(data.x[past], data.repository[past], names),
             facts=self._facts(settings),
         )
-        return Parts(scaling, self.network.weights(), ordinary), metadata
+        return Parts(scaling, self.weights, ordinary), metadata
 
     def _facts(self, settings: TrainSettings) -> Facts:
         training = self.windows.training

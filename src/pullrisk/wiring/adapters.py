@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pullrisk.model.bundle import Bundle
     from pullrisk.model.metadata import OperatingPoints
     from pullrisk.preprocess.spark_session import SparkOptions
-    from pullrisk.pulls.mongo_database import Rotating
+    from pullrisk.pulls.mongo_database import RotatingUri
     from pullrisk.pulls.store import PullStore
     from pullrisk.train.tracking import Tracking
 
@@ -29,7 +29,7 @@ def open_store(
     settings: Settings,
     *,
     patience: float | None = None,
-    rotating: "Rotating | None" = None,
+    rotating: "RotatingUri | None" = None,
 ) -> "PullStore":
     """The pull store of these settings; nothing is created before the first write."""
     return store_at(settings.store_uri, patience=patience, rotating=rotating)
@@ -54,7 +54,7 @@ def mongo_uri(settings: Settings) -> str:
 
 
 def store_at(
-    place: str, *, patience: float | None = None, rotating: "Rotating | None" = None
+    place: str, *, patience: float | None = None, rotating: "RotatingUri | None" = None
 ) -> "PullStore":
     """The pull store at a path (SQLite) or a mongodb:// URI.
 
@@ -63,10 +63,10 @@ def store_at(
     the extra `mongo`.
     """
     if place.startswith(_MONGO):
-        from pullrisk.pulls.mongo import PATIENCE, MongoStore
+        from pullrisk.pulls.mongo import RETRY_SECONDS, MongoStore
 
-        seconds = PATIENCE if patience is None else patience
-        return MongoStore(place, patience=seconds, rotating=rotating)
+        seconds = RETRY_SECONDS if patience is None else patience
+        return MongoStore(place, retry_seconds=seconds, rotating=rotating)
     if "://" in place:
         raise SettingsError(
             f"the pull store {redacted(place)} is of an unknown kind",
@@ -113,7 +113,7 @@ def spark_options(settings: Settings) -> "SparkOptions":
     """Where and how Spark runs. Raises SettingsError."""
     from pullrisk.preprocess.spark_session import SparkOptions
 
-    return SparkOptions(**dict(settings.spark))
+    return SparkOptions(**dict(settings.spark), json_logs=settings.log_format == "json")
 
 
 def tracking(settings: Settings) -> "Tracking":

@@ -4,88 +4,83 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import SecretStr
 
 from pullrisk.errors import PullriskError, SettingsError
+from pullrisk.redaction import REDACTOR, protect
+from pullrisk.secrets import SECRETS, Secrets, open_secrets
+from pullrisk.secrets.names import is_credential, mask_credentials, needs_of, split_values
+from pullrisk.secrets.source import IN_KUBERNETES
 from pullrisk.settings import Settings
-
-if TYPE_CHECKING:
-    from pullrisk.secrets import Secrets
 
 T = TypeVar("T")
 _LOG: Final = logging.getLogger(__name__)
 _MONGO: Final = ("mongodb://", "mongodb+srv://")
 
 
-def given(settings: Settings) -> dict[str, SecretStr]:
-    """The secrets that the settings hold, by their names."""
-    return dict(_given(settings))
+def secrets_in(settings: Settings) -> dict[str, SecretStr]:
+    """The secrets that the settings hold, by the secrets' names."""
+    return dict(_secrets_in(settings))
 
 
 def provide(
     settings: Settings, stage: str, *, environment: Mapping[str, str] | None = None
-) -> tuple[Settings, "Secrets | None"]:
-    """The settings with this stage's secrets from Vault; as they are where there is no Vault.
+) -> tuple[Settings, Secrets | None]:
+    """The settings with this stage's secrets from Vault, and the secrets, to be closed.
 
-    The secrets are to be closed. Inside Kubernetes, credentials without Vault are refused
-    unless `allow_local_secrets`. Raises SettingsError, SecretsError, MissingExtraError.
+    Without Vault: the settings unchanged, and None. Inside Kubernetes, credentials without
+    Vault are refused unless `allow_local_secrets`. Raises SettingsError, SecretsError,
+    MissingExtraError.
     """
-    from pullrisk.redaction import REDACTOR, protect
-    from pullrisk.secrets.learning import learn
-
     environment = os.environ if environment is None else environment
     protect()
-    held = given(settings)
-    learn(held, REDACTOR)
+    held = secrets_in(settings)
+    mask_credentials(held, REDACTOR)
     if environment.get("VAULT_ADDR", "").strip():
-        from pullrisk.secrets import open_secrets
-
         secrets = open_secrets(stage, held, environment=environment)
-        return filled(settings, secrets.snapshot().values), secrets
+        return with_secrets(settings, secrets.snapshot().values), secrets
     _refuse_inside_kubernetes(settings, stage, held, environment)
     return settings, None
 
 
-def filled(settings: Settings, values: Mapping[str, SecretStr]) -> Settings:
-    """The settings, with these secrets where they belong; those without a setting left out."""
-    from pullrisk.secrets.names import SECRETS
-
+def with_secrets(settings: Settings, values: Mapping[str, SecretStr]) -> Settings:
+    """The settings with these secrets in their fields; those without a field are left out."""
     for name, value in values.items():
-        settings = _placed(settings, SECRETS[name].place, _spelled(name, value))
+        settings = _with_value(settings, SECRETS[name].place, _as_setting(name, value))
     return settings
 
 
-class Following(Generic[T]):
-    """What is made of the settings, made anew when secrets change; any thread may ask.
+class RotatingValue(Generic[T]):
+    """A value made from the settings, and made again when secrets change; thread-safe.
 
-    `bare` are the settings without the secrets. New values of which nothing can be made are
-    logged, and what was made of the last good ones stays. The first may raise what `make` does.
+    `bare` are the settings without the secrets. If `make` fails on new secrets, that is logged
+    and the last good value stays; the first failure is raised.
     """
 
-    def __init__(self, bare: Settings, secrets: "Secrets", make: Callable[[Settings], T]) -> None:
+    def __init__(self, bare: Settings, secrets: Secrets, make: Callable[[Settings], T]) -> None:
         self._bare, self._secrets, self._make = bare, secrets, make
         self._lock = threading.Lock()
-        self._now = make(filled(bare, secrets.snapshot().values))
-        secrets.on_change(lambda names, snapshot: self._follow())
+        self._now = make(with_secrets(bare, secrets.snapshot().values))
+        secrets.on_change(lambda names, snapshot: self._update())
 
     @property
     def now(self) -> T:
-        """The one object that holds until the next change."""
+        """The value in force: the same object until it changes."""
         return self._now
 
     def refresh(self) -> bool:
-        """Read the secrets anew, after a service refused one; whether that made a difference."""
+        """Read the secrets again, after a service refused one; returns True if `now` changed."""
         before = self._now
         self._secrets.refresh()
-        self._follow()  # the change may have been found, and not yet told, by another thread
+        self._update()  # another thread may have found the change, and not yet told of it
         return self._now is not before
 
-    def _follow(self) -> None:
+    def _update(self) -> None:
         with self._lock:
             try:
-                made = self._make(filled(self._bare, self._secrets.snapshot().values))
+                made = self._make(with_secrets(self._bare, self._secrets.snapshot().values))
             except PullriskError as error:
                 _LOG.warning("rotated secrets cannot be used, the last good stay: %s", error)
                 return
@@ -93,9 +88,7 @@ class Following(Generic[T]):
                 self._now = made
 
 
-def _given(settings: Settings) -> Iterator[tuple[str, SecretStr]]:
-    from pullrisk.secrets.names import SECRETS
-
+def _secrets_in(settings: Settings) -> Iterator[tuple[str, SecretStr]]:
     for name, secret in SECRETS.items():
         value: Any = settings
         for part in secret.place:
@@ -103,17 +96,17 @@ def _given(settings: Settings) -> Iterator[tuple[str, SecretStr]]:
         if value is None or (name == "mongo_uri" and not str(value).startswith(_MONGO)):
             continue
         if name == "do_spaces_bucket":
-            continue  # the place of a local lake says nothing of a bucket
+            continue  # a local lake's folder is not a bucket
         yield name, value if isinstance(value, SecretStr) else SecretStr(str(value))
 
 
-def _placed(settings: Any, place: tuple[str, ...], value: SecretStr) -> Any:  # noqa: ANN401
+def _with_value(settings: Any, place: tuple[str, ...], value: SecretStr) -> Any:  # noqa: ANN401
     field = type(settings).model_fields.get(place[0])
     if field is None:
         return settings
     if len(place) > 1:
         nested = getattr(settings, place[0])
-        changed: object = _placed(nested, place[1:], value)
+        changed: object = _with_value(nested, place[1:], value)
     elif SecretStr in getattr(field.annotation, "__args__", ()):
         changed = value
     else:
@@ -121,12 +114,12 @@ def _placed(settings: Any, place: tuple[str, ...], value: SecretStr) -> Any:  # 
     return settings.model_copy(update={place[0]: changed})
 
 
-def _spelled(name: str, value: SecretStr) -> SecretStr:
-    """The secret as its setting writes it: a bucket is a lake's URI there."""
+def _as_setting(name: str, value: SecretStr) -> SecretStr:
+    """The secret in the form of its setting: a bucket is there a lake's URI."""
     if name == "do_spaces_bucket":
         return SecretStr(f"s3://{value.get_secret_value()}/lake")
     if name in ("api_keys", "github_token"):
-        return SecretStr(",".join(value.get_secret_value().replace(",", " ").split()))
+        return SecretStr(",".join(split_values(value)))
     return value
 
 
@@ -136,17 +129,15 @@ def _refuse_inside_kubernetes(
     held: Mapping[str, SecretStr],
     environment: Mapping[str, str],
 ) -> None:
-    from pullrisk.secrets.learning import is_credential
-    from pullrisk.secrets.local import IN_KUBERNETES
-    from pullrisk.secrets.names import SECRETS, needs_of
-
     if settings.allow_local_secrets or not environment.get(IN_KUBERNETES):
         return
-    found = [SECRETS[name].variable for name, value in held.items() if is_credential(name, value)]
+    variables = [
+        SECRETS[name].variable for name, value in held.items() if is_credential(name, value)
+    ]
     usual = (each for name in needs_of(stage).names for each in SECRETS[name].variables)
-    found += [variable for variable in usual if environment.get(variable)]
-    if found:
+    variables += [variable for variable in usual if environment.get(variable)]
+    if variables:
         raise SettingsError(
-            f"inside Kubernetes, credentials stand in {', '.join(found)}",
+            f"inside Kubernetes, credentials stand in {', '.join(variables)}",
             hint="set VAULT_ADDR and remove them, or set PULLRISK_ALLOW_LOCAL_SECRETS=true",
         )

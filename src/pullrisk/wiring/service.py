@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Final
 from pullrisk.errors import SettingsError
 from pullrisk.settings import Settings
 from pullrisk.wiring.adapters import open_lake, open_store, operating_points
-from pullrisk.wiring.provision import filled, provide
+from pullrisk.wiring.provision import provide, with_secrets
 from pullrisk.wiring.served_models import load_model
 
 if TYPE_CHECKING:
     from pullrisk.pulls.store import PullStore
-    from pullrisk.secrets import Secrets
-    from pullrisk.secrets.port import Snapshot
+    from pullrisk.secrets import Secrets, Snapshot
     from pullrisk.serve.lifecycle import Lifecycle
     from pullrisk.serve.service import Service
 
@@ -40,14 +39,14 @@ class Current:
             return
 
         def changed(names: frozenset[str], now: "Snapshot") -> None:
-            self.settings = filled(self.settings, now.values)
-            service.log.info("secrets rotated", names=sorted(names))
+            self.settings = with_secrets(self.settings, now.values)
             if "api_keys" in names:
                 service.parts.keys.refresh()
             if "mongo_uri" in names:
                 service.replace(store=_store(self.settings))
             if names & _LAKE:
                 service.replace(lake=open_lake(self.settings))
+            service.log.info("secrets rotated", names=sorted(names))
 
         self.secrets.on_change(changed)
 
@@ -93,10 +92,10 @@ def has_served(shared: Path) -> bool:
 
 def key_values(settings: Settings, secrets: "Secrets | None") -> tuple[str, ...]:
     """The API keys that Vault or the settings hold now."""
-    from pullrisk.secrets.port import several
+    from pullrisk.secrets.names import split_values
 
     found = settings.api_keys if secrets is None else secrets.find("api_keys")
-    return () if found is None else several(found)
+    return () if found is None else split_values(found)
 
 
 def refuse_open(settings: Settings) -> None:

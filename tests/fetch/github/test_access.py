@@ -66,7 +66,7 @@ def test_an_app_keeps_the_usual_variables_out(tmp_path: Path) -> None:
         ({"app_id": "1"}, "both github_app_id and github_app_key"),
         ({"app_key": PEM}, "both github_app_id and github_app_key"),
         ({"app_id": "1", "app_key": "secret/missing.pem"}, "cannot be read: No such file"),
-        ({"app_id": "1", "app_key": PEM, "installations": "x"}, "is no number"),
+        ({"app_id": "1", "app_key": PEM, "installations": "x"}, "is not a number"),
         ({"url": "http://example.com"}, "unencrypted"),
     ],
 )

@@ -7,7 +7,6 @@ import httpx
 import pytest
 
 from pullrisk.errors import PullriskError, SettingsError
-from pullrisk.fetch.github.answers import check_errors, check_status
 from pullrisk.fetch.github.failures import (
     BadCursor,
     Failure,
@@ -17,8 +16,10 @@ from pullrisk.fetch.github.failures import (
     TooLarge,
     Transient,
     Unauthorized,
+    check_errors,
+    check_status,
 )
-from pullrisk.fetch.github.wire import Envelope, Problem
+from pullrisk.fetch.github.graphql import Envelope, Problem
 
 SECONDARY = '{"message": "You have exceeded a secondary rate limit."}'
 HOUR_BEHIND = time.time() - 3_600

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from pullrisk.fetch.github.budget import CALLS_A_MINUTE, FIRST_PAUSE, LONGEST_PAUSE, RESERVE, Budget
-from pullrisk.fetch.github.wire import RateLimit
+from pullrisk.fetch.github.graphql import RateLimit
+from pullrisk.fetch.github.slots import CALLS_A_MINUTE, FIRST_PAUSE, LONGEST_PAUSE, RESERVE, Budget
 
 
 def rate(remaining: int, limit: int = 5_000) -> RateLimit:

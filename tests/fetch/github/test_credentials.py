@@ -100,7 +100,7 @@ def test_a_key_of_another_app_is_refused_without_showing_it(
 def test_what_is_no_private_key_is_told_without_showing_it(
     github: GitHub, app: dict[str, Any], key: str
 ) -> None:
-    with pytest.raises(SettingsError, match="github_app_key is no RSA private key") as caught:
+    with pytest.raises(SettingsError, match="github_app_key is not an RSA private key") as caught:
         github.fetch(KEDRO, access={**app, "app_key": key})
     assert key not in str(caught.value)
 

@@ -8,9 +8,8 @@ from graphql import parse, validate
 from fake_github.cost import NODE_LIMIT, cost_of
 from fake_github.schema import github_schema
 from pullrisk.fetch.github import documents
-from pullrisk.fetch.github.documents import Document
-from pullrisk.fetch.github.paging import MAXIMUM
-from pullrisk.fetch.github.wire import Data
+from pullrisk.fetch.github.graphql import Data, Document
+from pullrisk.fetch.github.reader import MAXIMUM
 
 ALL: dict[str, Document[Data]] = {
     each.name: each for each in vars(documents).values() if isinstance(each, Document)

@@ -11,7 +11,7 @@ from fake_github.accounts import Account
 from fake_github.faults import KINDS
 from fake_github.world import World, load_sample
 from pullrisk.errors import InputError, SettingsError, StoreError
-from pullrisk.fetch.github.client import PATIENCE
+from pullrisk.fetch.github.client import MAX_LIMITS
 from pullrisk.pulls.sqlite import SqliteStore
 from support.github import NOW, GitHub, expected, stored
 
@@ -90,7 +90,7 @@ def test_limits_without_end_are_given_up(github: GitHub) -> None:
     github.misbehave(rates={"429": 1.0})
     report = github.fetch(KEDRO)
     assert "answers with its limits only" in str(report.failed[0].error)
-    assert github.app.requests.total() == PATIENCE + 1
+    assert github.app.requests.total() == MAX_LIMITS + 1
 
 
 def test_an_exhausted_budget_is_waited_for(github: GitHub) -> None:

@@ -8,9 +8,7 @@ from fake_github.accounts import Account
 from fake_github.world import load_sample
 from pullrisk.errors import SettingsError
 from pullrisk.fetch.github.access import Access
-from pullrisk.fetch.github.fetch import fetch_github
-from pullrisk.fetch.github.report import GitHubReport
-from pullrisk.fetch.github.rounds import Request
+from pullrisk.fetch.github.fetch import GitHubReport, Request, fetch_github
 from pullrisk.progress import Silent
 from support.github import GitHub, expected, stored
 

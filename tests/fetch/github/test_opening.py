@@ -1,7 +1,5 @@
 """Repositories by name, organisation and search; renamed, transferred, deleted, hidden."""
 
-import signal
-
 import pytest
 
 from fake_github.accounts import Account
@@ -182,21 +180,3 @@ def test_a_missing_scope_is_told_with_what_the_token_needs(github: GitHub, field
     error = str(github.fetch("o/r").failed[0].error)
     assert "o/r: Resource not accessible by personal access token" in error
     assert "Pull requests: read" in error
-
-
-def test_an_organisation_that_grows_is_looked_up_again_while_watching(
-    github: GitHub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add(github.world, "big/first")
-    monkeypatch.setattr("pullrisk.fetch.github.rounds.REDISCOVER", 0.0)
-
-    def grow(requests: int) -> None:
-        if requests == 6:
-            add(github.world, "big/second")
-        if len(github.store.repositories()) == 2 or requests > 40:
-            signal.raise_signal(signal.SIGINT)
-
-    github.app.on_request = grow
-    with pytest.raises(KeyboardInterrupt):
-        github.fetch(organisation="big", watch=True, every=0.01)
-    assert [each.repository for each in github.store.repositories()] == ["big/first", "big/second"]

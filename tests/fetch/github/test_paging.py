@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullrisk.fetch.github.paging import FAST, FIRST, MAXIMUM, PARDON, SLOW, Paging
+from pullrisk.fetch.github.reader import FAST, FIRST, MAXIMUM, PARDON, SLOW, Paging
 
 
 def run(paging: Paging, largest: int, pages: int) -> tuple[int, int]:

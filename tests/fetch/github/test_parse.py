@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from pullrisk.fetch.github.documents import PULLS
+from pullrisk.fetch.github.documents import PULLS, PullNode
 from pullrisk.fetch.github.parse import pull_from_node
-from pullrisk.fetch.github.shapes import PullNode
 from pullrisk.pulls.record import MAX_BODY, ChangedFile, Pull, Review
 
 BARE = {

@@ -1,13 +1,12 @@
 """What titles and bodies claim. All wording here is made up."""
 
-import time
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullrisk.pulls.outcomes import Claim, claims, is_reland, is_revert, is_undo
+from pullrisk.pulls.outcomes.claims import Claim, claims, is_reland, is_revert, is_undo
 from pullrisk.pulls.record import Pull
 
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
@@ -329,7 +328,7 @@ def test_any_text_is_read_without_an_error(title: str, body: str) -> None:
         max_size=40,
     ).map("".join)
 )  # fmt: skip
-def test_any_mixture_of_cues_is_read_without_an_error(text: str) -> None:
+def test_any_mixture_of_signal_words_is_read_without_an_error(text: str) -> None:
     claims(a_pull(text, text))
     is_undo(a_pull(text, text, commits=1))
 
@@ -344,25 +343,21 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+LONG = 256_000
+"""Characters of a text that a pattern reads in half a second, and in many minutes if its cost grows
+with the square of the length."""
+
+
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_a_hostile_body_costs_no_more_than_in_proportion(piece: str) -> None:
-    def cost(size: int) -> float:
-        text = (piece * (size // len(piece) + 1))[:size]
-        pull = a_pull("Tidy", f"evert caused {text} reverts")
-        times = []
-        for _ in range(3):
-            start = time.process_time()
-            claims(pull)
-            times.append(time.process_time() - start)
-        return min(times)
-
-    assert cost(64_000) < 8 * cost(16_000) + 0.02
+    text = (piece * (LONG // len(piece) + 1))[:LONG]
+    claims(a_pull("Tidy", f"evert caused {text} reverts"))
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("piece", [*HOSTILE, "revert ", "[a] ", "(", ": ", "a: ", "… "])
-def test_a_hostile_title_is_read_in_milliseconds(piece: str) -> None:
-    pull = a_pull(f"Revert {piece * 1_024}"[:1_024])
-    start = time.process_time()
+def test_a_hostile_title_costs_no_more_than_in_proportion(piece: str) -> None:
+    pull = a_pull(f"Revert {piece * LONG}"[:LONG])
     claims(pull)
     is_undo(pull)
-    assert time.process_time() - start < 0.1

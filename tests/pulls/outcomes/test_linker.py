@@ -204,13 +204,6 @@ def test_a_renamed_file_counts_as_touched() -> None:
     assert links(original, back) == (Link("revert", 1, "number"),)
 
 
-def test_the_linker_tells_undoing_pulls_apart() -> None:
-    linker = Linker()
-    assert linker.is_undo(a_pull(2, 'Revert "Fix it"'))
-    assert linker.is_undo(a_pull(2, 'Reland "Fix it"'))
-    assert not linker.is_undo(a_pull(2, "Fix it"))
-
-
 def test_the_state_takes_45_bytes_a_pull_however_long_its_text() -> None:
     linker = Linker()
     for number in range(1, 101):

@@ -83,9 +83,7 @@ def platform(folder: Path) -> Iterator[Platform]:
         stack.enter_context(mlflow)
         names = [f"--repository={name}" for name in REPOSITORIES]
         github = stack.enter_context(GitHubServer(*names, f"--pulls={PULLS}", "--points=1000000"))
-        mongo = MongoStandIn(folder)
-        mongo.start()
-        stack.callback(mongo.kill)
+        mongo = stack.enter_context(MongoStandIn(folder))
         bao = Bao(folder / "bao").start()
         stack.callback(bao.stop)
         install(bao, trusting(folder / "vault", reviews, certificates, accounts))

@@ -24,6 +24,8 @@ MANIFESTS = {
 }
 SERVED = "http://127.0.0.1:8080"
 """Where model-serving listens, in the network of its host."""
+SETTINGS = "/etc/pullrisk"
+"""Where settings are mounted, and where stages look for them."""
 OF_THE_ENGINE = {"PATH", "TERM", "HOSTNAME", "container"}
 """Variables that an engine sets in every container."""
 
@@ -98,7 +100,7 @@ class Pod:
             yield from ("--read-only-tmpfs=false", "--http-proxy=false")
 
     def _mounted(self) -> Iterator[str]:
-        yield f"--volume={self.settings}:{self.spec.mounts['settings']}:ro"
+        yield f"--volume={self.settings}:{SETTINGS}:ro"
         yield f"--volume={self.token}:{self.spec.mounts['vault-token']}:ro"
         yield f"--tmpfs={self.spec.mounts['scratch']}:rw,mode=1777,size=1g"
 

@@ -13,6 +13,7 @@ import yaml
 ROOT = Path(__file__).parents[3]
 APPS = ROOT / "argo-apps"
 BASE = APPS / "base"
+OVERLAYS = APPS / "overlays"
 COMPONENTS = tuple(
     sorted(path.parent.name for path in APPS.glob("components/*/kustomization.yaml"))
 )
@@ -55,7 +56,7 @@ def render(folder: Path) -> list[Object]:
 
 
 def render_with(*components: str) -> list[Object]:
-    """The base with opt-in components, as Argo CD adds them."""
+    """An overlay like those of the clusters, with these components."""
     with tempfile.TemporaryDirectory(prefix="pullrisk-render-") as folder:
         up = Path(os.path.relpath(APPS, Path(folder).resolve()))
         (Path(folder) / "kustomization.yaml").write_text(

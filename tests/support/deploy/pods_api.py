@@ -1,7 +1,10 @@
 """The part of Kubernetes' API that Spark's driver asks for, whose pods are processes here.
 
-A pod that is made gets a process at once: its container's arguments and variables, on this
-machine's Python, Java and Spark. Nothing is scheduled, pulled or isolated.
+It refuses what a real one refuses: a verb that the caller's Role does not give (403), a pod that
+is not valid, mounts two volumes at one path or a volume that it does not have (422), runs as an
+account that is not there (403), or has a taken name (409). A pod that it takes gets a process at
+once: its container's arguments and variables, on this machine's Python, Java and Spark. Nothing is
+scheduled, pulled or isolated.
 """
 
 import json
@@ -10,27 +13,59 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
+import kubernetes_validate
 import pyspark
 
+from support.deploy.manifests import Object, of_kind
+from support.deploy.schema import OLDEST
 from support.loopback import Loopback
 
-_PODS: Final = re.compile(r"/api/v1/namespaces/([a-z-]+)/pods(?:/([^/]+))?")
-_MAPS: Final = re.compile(r"/api/v1/namespaces/[a-z-]+/configmaps")
+_PATH: Final = re.compile(
+    r"/api/v1/namespaces/(?P<space>[a-z-]+)/(?P<kind>[a-z]+)(?:/(?P<name>.+))?"
+)
+_KINDS: Final = {
+    "pods": "Pod",
+    "configmaps": "ConfigMap",
+    "services": "Service",
+    "persistentvolumeclaims": "PersistentVolumeClaim",
+}
+_VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch"}
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_REASONS: Final = {403: "Forbidden", 404: "NotFound", 409: "AlreadyExists", 422: "Invalid"}
+
+
+class Request(NamedTuple):
+    """What is asked for, in the words of a Role."""
+
+    verb: str
+    kind: str
+    name: str | None
 
 
 class PodsApi(Loopback):
-    """The server, on http://127.0.0.1:<free port>; `pods` are those that were asked for."""
+    """The server, on http://127.0.0.1:<free port>; `pods` are those that were asked for.
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    `objects` are the manifests: the Role of `account` says what the caller may do.
+    """
+
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], objects: Sequence[Object], account: str
+    ) -> None:
         self.pods: dict[str, dict[str, Any]] = {}
+        self.maps: set[str] = set()
         self.tokens: set[str] = set()
+        self.requests: set[tuple[str, str]] = set()
+        """Verb and kind of everything that was asked for."""
+        self.refused: list[str] = []
         self.driver = socket.gethostname()
+        self.allowed = set(_allowed(objects, account))
+        self._accounts = {one["metadata"]["name"] for one in of_kind(objects, "ServiceAccount")}
         self._folder, self._environment = folder, environment
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         super().__init__(self._handler())
@@ -41,33 +76,84 @@ class PodsApi(Loopback):
             process.kill()
             process.wait()
 
-    def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def answer(self, request: Request, space: str, body: Object) -> tuple[int, Object]:
         """Status and body of the answer to a request."""
-        found = _PODS.fullmatch(path)
-        if found and method == "GET" and found[2] == self.driver:
-            return 200, self._driver(found[1])
-        if found and method == "POST":
-            return 201, self._start(found[1], body)
-        if found and method == "GET" and found[2] is None:
-            items = [self._now(name) for name in self.pods]
-            return 200, {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items}
-        if found and found[2] in self.pods and method in ("GET", "PATCH", "PUT"):
-            return 200, self._now(found[2])
-        if found and method == "DELETE":
-            self._stop(found[2])
-        if _MAPS.fullmatch(path) and method == "POST":
+        self.requests.add((request.verb, request.kind))
+        if (request.verb, request.kind) not in self.allowed:
+            return self._refuse(403, f"cannot {request.verb} resource {request.kind}")
+        if request.kind == "pods":
+            return self._pods(request, space, body)
+        if request.kind == "configmaps" and request.verb == "create":
+            self.maps.add(body["metadata"]["name"])
             return 201, body | {"metadata": body["metadata"] | {"uid": "1"}}
-        if method == "GET" and found is None:
-            kind = path.rpartition("/")[2].removesuffix("s").capitalize()
-            return 200, {"kind": f"{kind}List", "apiVersion": "v1", "metadata": {}, "items": []}
-        return 200, {"kind": "Status", "apiVersion": "v1", "status": "Success"}
+        return _listed(request.kind, []) if request.verb == "list" else _success()
 
-    def _driver(self, namespace: str) -> dict[str, Any]:
+    def _pods(self, request: Request, space: str, body: Object) -> tuple[int, Object]:
+        verb, name = request.verb, request.name
+        if verb == "create":
+            return self._create(space, body)
+        if verb in ("list", "watch"):  # a watch ends at once: there is no news here
+            return _listed("pods", [self._now(each) for each in self.pods])
+        if verb in ("delete", "deletecollection"):
+            self._stop(name)
+            return _success()
+        if name == self.driver:
+            return 200, self._driver(space)
+        if name not in self.pods:
+            return self._refuse(404, f'pods "{name}" not found')
+        return 200, self._now(name)
+
+    def _create(self, space: str, pod: Object) -> tuple[int, Object]:
+        name = pod["metadata"]["name"]
+        if name in self.pods:
+            return self._refuse(409, f'pods "{name}" already exists')
+        account = pod["spec"].get("serviceAccountName", "default")
+        if account not in self._accounts:
+            return self._refuse(403, f"error looking up service account {space}/{account}")
+        if whys := list(self._faults(pod)):
+            return self._refuse(422, f'Pod "{name}" is invalid: {", ".join(whys)}')
+        return 201, self._start(space, pod)
+
+    def _faults(self, pod: Object) -> Iterator[str]:
+        try:
+            kubernetes_validate.validate(pod, OLDEST, strict=True)
+        except kubernetes_validate.ValidationError as error:
+            yield f"{'.'.join(map(str, error.path))}: {error.message}"
+        name = pod["metadata"]["name"]
+        if not _NAME.fullmatch(name) or len(name) > 253:
+            yield f'metadata.name: Invalid value: "{name}"'
+        volumes = {one["name"]: one for one in pod["spec"].get("volumes", [])}
+        for volume in volumes.values():
+            if volume.get("configMap", {}).get("name", "") not in {"", *self.maps}:
+                yield f"volume {volume['name']} is of a ConfigMap that is not there"
+        for container in pod["spec"]["containers"]:
+            paths: set[str] = set()
+            for place, mount in enumerate(container.get("volumeMounts", [])):
+                where = f"spec.containers[0].volumeMounts[{place}]"
+                if mount["name"] not in volumes:
+                    yield f'{where}.name: Not found: "{mount["name"]}"'
+                if (path := mount["mountPath"]) in paths:
+                    yield f'{where}.mountPath: Invalid value: "{path}": must be unique'
+                paths.add(path)
+
+    def _refuse(self, status: int, message: str) -> tuple[int, Object]:
+        self.refused.append(message)
+        return status, {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": message,
+            "reason": _REASONS[status],
+            "code": status,
+        }
+
+    def _driver(self, namespace: str) -> Object:
         """The pod that this machine stands for."""
         metadata = {"name": self.driver, "namespace": namespace, "uid": "uid-of-the-driver"}
         return {"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": {"containers": []}}
 
-    def _start(self, namespace: str, pod: dict[str, Any]) -> dict[str, Any]:
+    def _start(self, namespace: str, pod: Object) -> Object:
         name = pod["metadata"]["name"]
         pod["metadata"] |= {"namespace": namespace, "uid": f"uid-of-{name}", "resourceVersion": "1"}
         self.pods[name] = pod
@@ -87,13 +173,13 @@ class PodsApi(Loopback):
             )
         return self._now(name)
 
-    def _field(self, variable: dict[str, Any], name: str) -> str:
+    def _field(self, variable: Object, name: str) -> str:
         path = variable.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
         return {"status.podIP": "127.0.0.1", "metadata.name": name}.get(path, "")
 
-    def _now(self, name: str) -> dict[str, Any]:
+    def _now(self, name: str) -> Object:
         code = self._processes[name].poll()
-        state: dict[str, Any] = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
+        state: Object = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
         phase = "Running"
         if code is not None:
             state, phase = {"terminated": {"exitCode": code}}, "Failed" if code else "Succeeded"
@@ -124,9 +210,8 @@ class PodsApi(Loopback):
             def _answer(self) -> None:
                 api.tokens.add(self.headers.get("Authorization", ""))
                 data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                path = urlsplit(self.path).path
-                body = json.loads(data) if data else {}
-                status, found = api.answer(self.command, path, body)
+                request, space = read_request(self.command, self.path)
+                status, found = api.answer(request, space, json.loads(data) if data else {})
                 text = json.dumps(found).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
@@ -138,3 +223,39 @@ class PodsApi(Loopback):
                 pass
 
         return Handler
+
+
+def read_request(method: str, target: str) -> tuple[Request, str]:
+    """A request in the words of a Role, and its namespace."""
+    parts = urlsplit(target)
+    found = _PATH.fullmatch(parts.path)
+    if found is None:
+        return Request(method.lower(), parts.path, None), ""
+    name = found["name"]
+    if method == "GET":
+        watches = parse_qs(parts.query).get("watch") == ["true"]
+        verb = "watch" if watches else "get" if name else "list"
+    elif method == "DELETE":
+        verb = "delete" if name else "deletecollection"
+    else:
+        verb = _VERBS[method]
+    return Request(verb, found["kind"], name), found["space"]
+
+
+def _allowed(objects: Sequence[Object], account: str) -> Iterator[tuple[str, str]]:
+    """Verb and kind of all that the Roles of an account give it."""
+    roles = {one["metadata"]["name"]: one for one in of_kind(objects, "Role")}
+    for binding in of_kind(objects, "RoleBinding"):
+        if account not in [subject["name"] for subject in binding["subjects"]]:
+            continue
+        for rule in roles[binding["roleRef"]["name"]]["rules"]:
+            yield from ((verb, kind) for verb in rule["verbs"] for kind in rule["resources"])
+
+
+def _listed(kind: str, items: list[Object]) -> tuple[int, Object]:
+    listed = {"kind": f"{_KINDS[kind]}List", "apiVersion": "v1", "items": items}
+    return 200, listed | {"metadata": {"resourceVersion": "1"}}
+
+
+def _success() -> tuple[int, Object]:
+    return 200, {"kind": "Status", "apiVersion": "v1", "status": "Success"}

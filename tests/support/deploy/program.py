@@ -14,7 +14,7 @@ from pullrisk.cli.app import COMMANDS, load
 from pullrisk.errors import PullriskError
 from pullrisk.secrets.config import vault_config
 from pullrisk.serve.inflight import PROBES
-from pullrisk.settings import Settings
+from pullrisk.settings import PREFIX, Settings, names, variable
 from pullrisk.settings import load as load_settings
 from pullrisk.wiring.adapters import spark_options
 from support.deploy.manifests import ROOT, Object, Pod, Violation, of_kind, pods
@@ -23,6 +23,8 @@ LOCUSTFILE: Final = ROOT / "tests" / "performance" / "locustfile.py"
 _PARSE_LOCUST: Final = (
     "import sys; from locust.argument_parser import get_parser; get_parser().parse_args()"
 )
+SETTINGS: Final = tuple(variable(parts) for parts in names())
+"""The variable of every setting."""
 _PROBES: Final = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
@@ -97,20 +99,19 @@ def _environment(one: Object) -> Iterator[str]:
         vault_config(asked, "nobody")
     except PullriskError as error:
         yield str(error)
-    known = asked.names
+    known = asked.names | set(SETTINGS)
     if locust(one):
         text = LOCUSTFILE.read_text()
         known = known | {name for name in given if f'"{name}"' in text}
     for name in given.keys() - known:
-        yield f"nothing reads {name}: settings belong into pullrisk.toml"
+        yield f"nothing reads {name}"
 
 
 def _settings(pod: Pod, one: Object, objects: Sequence[Object]) -> Iterator[str]:
-    text = settings_text(pod, objects)
-    if text is None:
+    if locust(one):
         return
     try:
-        settings = read_settings(text)
+        settings = settings_of(pod, objects)
         spark_options(settings)
     except PullriskError as error:
         yield str(error)
@@ -124,6 +125,19 @@ def _settings(pod: Pod, one: Object, objects: Sequence[Object]) -> Iterator[str]
         yield "listens where no other pod can connect"
 
 
+def settings_of(pod: Pod, objects: Sequence[Object]) -> Settings:
+    """The settings of a pod's first container: its variables, then its file. Raises SettingsError.
+
+    What only the cluster knows, such as the pod's address, is 10.0.0.1 here.
+    """
+    env = pod.containers[0].get("env", [])
+    given = ((each["name"], each.get("value", "10.0.0.1")) for each in env)
+    own = tuple(pair for pair in given if pair[0].startswith(PREFIX))
+    # an unknown name is the rule "environment"'s to tell
+    known = tuple(pair for pair in own if pair[0] in SETTINGS)
+    return read_settings(settings_text(pod, objects) or "", known)
+
+
 def settings_text(pod: Pod, objects: Sequence[Object]) -> str | None:
     """The pod's pullrisk.toml, None where it has none."""
     maps = {each["metadata"]["name"]: each for each in of_kind(objects, "ConfigMap")}
@@ -135,13 +149,15 @@ def settings_text(pod: Pod, objects: Sequence[Object]) -> str | None:
 
 
 @cache
-def read_settings(text: str) -> Settings:
-    """The settings that a file alone makes. Raises SettingsError."""
+def read_settings(text: str, variables: tuple[tuple[str, str], ...] = ()) -> Settings:
+    """The settings that a file and variables make. Raises SettingsError."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PULLRISK_")}
     with tempfile.TemporaryDirectory(prefix="pullrisk-toml-") as folder:
         path = Path(folder) / "pullrisk.toml"
         path.write_text(text)
-        with patch.dict(os.environ, kept | {"PULLRISK_CONFIG": str(path)}, clear=True):
+        with patch.dict(
+            os.environ, {**kept, **dict(variables), "PULLRISK_CONFIG": str(path)}, clear=True
+        ):
             return load_settings()
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import yaml
 
+from support.deploy import argo_cd
 from support.deploy.manifests import (
     NAMESPACE,
     STAGES,
@@ -23,11 +24,13 @@ OWN: Final = tuple(f"registry.digitalocean.com/pullrisk/{stage}@" for stage in S
 OTHERS: Final = ("docker.io/locustio/locust@",)
 """Images that this repository does not build."""
 CLUSTER: Final = {"Namespace"}
+_HASHED: Final = re.compile(r"-[bcdfghkmt2456789]{10}$")
+"""The end of a name to which kustomize added a hash of the content."""
 
 
 def check(objects: Sequence[Object]) -> Iterator[Violation]:
     """All cross-references; the names of rules are those of the functions."""
-    rules = (names, images, services, accounts, config_maps, scaling, analyses)
+    rules = (names, images, services, accounts, config_maps, mounts, scaling, analyses)
     for rule in rules:
         for where, why in rule(objects):
             yield Violation(rule.__name__, where, why)
@@ -40,6 +43,8 @@ def names(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
         if name_of(one) in seen:
             yield name_of(one), "is there twice"
         seen.add(name_of(one))
+        if one["kind"] in argo_cd.KINDS:
+            continue
         if one["kind"] not in CLUSTER and one["metadata"].get("namespace") != NAMESPACE:
             yield name_of(one), f"is in namespace {one['metadata'].get('namespace')}"
 
@@ -109,7 +114,7 @@ def _binding(
 
 
 def config_maps(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
-    """Each one that is mounted is there, with a hash in its name, and each is mounted."""
+    """Each one that is mounted is there and stays there, and each is mounted."""
     known = {one["metadata"]["name"] for one in of_kind(objects, "ConfigMap")}
     used = set()
     for pod in pods(objects):
@@ -117,6 +122,10 @@ def config_maps(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
             used.add(name)
             if name not in known and name != "kube-root-ca.crt":
                 yield pod.where, f"mounts {name}, which is not there"
+            if pod.owner["kind"] == "Rollout":
+                yield pod.where, f"needs {name}, which pruning takes from pods of older versions"
+            elif _HASHED.search(name):
+                yield pod.where, f"needs {name}, which pruning takes from runs that are tried again"
         yield from ((pod.where, why) for why in _volumes(pod.spec))
     for name in sorted(known - used):
         if "grafana_dashboard" not in _labels(objects, name):
@@ -139,6 +148,28 @@ def _volumes(spec: Object) -> Iterator[str]:
     used = set(values_at(spec["containers"], "volumeMounts", "name"))
     if used != there:
         yield f"volumes {sorted(used ^ there)} are mounted or there, not both"
+
+
+def mounts(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
+    """No two volumes at one path, in pods and in those that Spark makes: the API refuses them."""
+    for pod in pods(objects):
+        for one in pod.containers:
+            yield from ((pod.where, why) for why in _twice(one))
+    for template in executors(objects):
+        for one in template["spec"]["containers"]:
+            # Spark mounts a directory of its own unless it knows one by its name.
+            own = [{"mountPath": "/tmp", "name": "spark-local-dir-1"}]
+            names = values_at(one.get("volumeMounts", []), "name")
+            known = any(name.startswith("spark-local-dir-") for name in names)
+            mounted = one.get("volumeMounts", []) + ([] if known else own)
+            for why in _twice({"name": one["name"], "volumeMounts": mounted}):
+                yield "executor.yaml", why
+
+
+def _twice(one: Object) -> Iterator[str]:
+    paths = [str(each["mountPath"]).rstrip("/") for each in one.get("volumeMounts", [])]
+    for path in sorted({path for path in paths if paths.count(path) > 1}):
+        yield f"{one['name']} mounts two volumes at {path}"
 
 
 def scaling(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:

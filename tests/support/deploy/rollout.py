@@ -6,9 +6,12 @@ from functools import cache
 from typing import Any, Final
 
 from support.deploy.manifests import Object, Pod, Violation, name_of, of_kind, pods
-from support.deploy.program import read_settings, settings_text
+from support.deploy.program import settings_of
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
+_LOOKED_AT: Final = 120
+"""Seconds that a refused preview may stay up."""
+_NO_IMAGE: Final = f"sha256:{'0' * 64}"
 _WORD: Final = re.compile(r"\bpullrisk_[a-z_]+")
 
 
@@ -40,6 +43,11 @@ def _cron(one: Object) -> Iterator[str]:
         yield "does not say which failures are worth another attempt"
     if job["template"]["spec"].get("restartPolicy") != "Never":
         yield "is restarted in place, which hides its exit codes"
+    built = all(_NO_IMAGE not in each["image"] for each in next(pods([one])).containers)
+    if not built and not spec.get("suspend"):
+        yield "starts without an image, and holds its stage until a deadline"
+    if built and spec.get("suspend"):
+        yield "is suspended though its stage has an image"
 
 
 def _rollout(one: Object, objects: Sequence[Object]) -> Iterator[str]:
@@ -53,15 +61,18 @@ def _rollout(one: Object, objects: Sequence[Object]) -> Iterator[str]:
         if not strategy.get(when, {}).get("templates"):
             yield f"has no {when}"
     lasts = longest(strategy.get("postPromotionAnalysis", {}), objects)
-    for name in ("scaleDownDelaySeconds", "abortScaleDownDelaySeconds"):
-        if strategy.get(name, 30) <= lasts:
-            yield f"{name} {strategy.get(name, 30)} ends before the analysis of {lasts} s"
+    delay = strategy.get("scaleDownDelaySeconds", 30)
+    if delay <= lasts:
+        yield f"scaleDownDelaySeconds {delay} ends before the analysis of {lasts} s"
+    if strategy.get("scaleDownDelayRevisionLimit") != 1:
+        yield "keeps the pods of every version of the last half hour"
+    if not 30 <= strategy.get("abortScaleDownDelaySeconds", 30) <= _LOOKED_AT:
+        yield "does not keep a refused preview for the time that its logs take to read, or longer"
     yield from _stops(next(pods([one])), objects)
 
 
 def _stops(pod: Pod, objects: Sequence[Object]) -> Iterator[str]:
-    text = settings_text(pod, objects)
-    serve = read_settings(text or "").serve
+    serve = settings_of(pod, objects).serve
     if pod.spec.get("terminationGracePeriodSeconds", 30) <= serve.drain + serve.grace:
         yield f"is killed within its {serve.drain:g} s of drain and {serve.grace} s of grace"
     names = {name for one in pod.containers for name in one}

@@ -1,8 +1,11 @@
 """The restricted Pod Security standard and what this project asks for beyond it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from pullrisk.redaction import SENSITIVE_NAME
+from pullrisk.settings import PREFIX
 from support.deploy.manifests import Object, Pod, Violation, of_kind, pods
 
 RULE: Final = "security"
@@ -76,6 +79,10 @@ def _resources(one: Object) -> Iterator[str]:
 
 def _credentials(one: Object) -> Iterator[str]:
     for variable in one.get("env", []):
+        if re.search(SENSITIVE_NAME, variable["name"].removeprefix(PREFIX).lower()) and (
+            variable["name"].startswith(PREFIX)
+        ):
+            yield f"shows the secret {variable['name']} to whoever may read pods"
         if "secretKeyRef" in variable.get("valueFrom", {}):
             yield f"takes {variable['name']} from a Secret, not from Vault"
     if one.get("envFrom"):

@@ -7,10 +7,10 @@ import typer
 from rich.text import Text
 
 from pullrisk.cli import options
-from pullrisk.cli.checks import Check, broken, environment_checks, state_checks
-from pullrisk.cli.output import print_json, print_table
+from pullrisk.cli.display.tables import print_json, print_table
 from pullrisk.errors import SettingsError
 from pullrisk.settings import load
+from pullrisk.wiring.checks import Check, broken, environment_checks, state_checks
 
 _STYLE: Final = {"ok": "green", "absent": "dim", "stale": "yellow", "broken": "bold red"}
 

@@ -1,18 +1,14 @@
 """`pullrisk evaluate`: a model judged on pull requests that it never saw."""
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from datetime import datetime
+from typing import Annotated, TypeAlias
 
 import typer
 
 from pullrisk.cli import options
-from pullrisk.cli.output import print_json
-from pullrisk.cli.session import Session
-from pullrisk.cli.tables import print_evaluation
-
-if TYPE_CHECKING:
-    from pullrisk.model.bundle import Bundle
-    from pullrisk.train.report import Evaluation
+from pullrisk.cli.display.models import print_evaluation
+from pullrisk.cli.display.tables import print_json
+from pullrisk.cli.session import open_session
 
 Since: TypeAlias = Annotated[
     datetime | None,
@@ -43,25 +39,12 @@ def run(
 
       pullrisk evaluate --model @champion --since 2026-01-01 --json
     """
-    with Session.open(stage="ml-training", home=home, quiet=quiet) as session:
+    with open_session(stage="ml-training", home=home, quiet=quiet) as session:
         from pullrisk.wiring.adapters import load_model
+        from pullrisk.wiring.training import evaluate
 
         evaluation = evaluate(session, load_model(session.settings, model), since=since)
     if as_json:
         print_json(evaluation)
     else:
         print_evaluation(evaluation)
-
-
-def evaluate(session: Session, bundle: "Bundle", *, since: datetime | None = None) -> "Evaluation":
-    """Judge a model on the session's lake."""
-    from pullrisk.train.evaluate import Options
-    from pullrisk.train.pipeline import evaluate_bundle
-
-    return evaluate_bundle(
-        bundle,
-        session.lake.table(),
-        read=session.store.events,
-        options=Options(since=since.replace(tzinfo=UTC) if since else None),
-        progress=session.progress,
-    )

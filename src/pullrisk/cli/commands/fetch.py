@@ -1,16 +1,20 @@
 """`pullrisk fetch`: pull requests from GitHub, files or a clone into the store."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from pullrisk.cli import fetch_github, options
-from pullrisk.cli.output import print_json, say, warn
-from pullrisk.cli.session import Session
+from pullrisk.cli import options
+from pullrisk.cli.display.console import say, warn
+from pullrisk.cli.display.tables import print_json
+from pullrisk.cli.session import open_session
+from pullrisk.errors import InputError
 
 if TYPE_CHECKING:
+    from pullrisk.fetch.github.fetch import GitHubReport
     from pullrisk.fetch.report import FetchReport
 
 SHOWN_BAD_LINES = 5
@@ -60,6 +64,36 @@ Ref: TypeAlias = Annotated[
 SkipBadLines: TypeAlias = Annotated[
     bool, typer.Option("--skip-bad-lines", help="Go on after a line that cannot be read.")
 ]
+Organisation: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--org",
+        metavar="LOGIN",
+        help="From GitHub, all repositories of this organisation or user, most starred first.",
+        show_default=False,
+    ),
+]
+Search: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="QUERY",
+        help="From GitHub, the repositories that this search finds: 'stars:>100 language:go'.",
+        show_default=False,
+    ),
+]
+Limit: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=1_000,
+        help="Of --org or --search, so many repositories. [dim](100 of a search)[/dim]",
+        show_default=False,
+    ),
+]
+Concurrency: TypeAlias = Annotated[
+    int, typer.Option(metavar="N", min=1, max=50, help="From GitHub, repositories at once.")
+]
 
 
 def run(
@@ -70,12 +104,10 @@ def run(
     ref: Ref = "HEAD",
     since: Since = None,
     skip_bad_lines: SkipBadLines = False,
-    org: fetch_github.Organisation = None,
-    search: fetch_github.Search = None,
-    limit: fetch_github.Limit = None,
-    watch: fetch_github.Watch = False,
-    every: fetch_github.Every = 60.0,
-    concurrency: fetch_github.Concurrency = 4,
+    org: Organisation = None,
+    search: Search = None,
+    limit: Limit = None,
+    concurrency: Concurrency = 4,
     home: options.Home = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -90,7 +122,7 @@ def run(
 
       pullrisk fetch rails/rails rust-lang/cargo
 
-      pullrisk fetch --search 'stars:>10000 language:go' --limit 20 --watch
+      pullrisk fetch --search 'stars:>10000 language:go' --limit 20
 
       pullrisk fetch --file pulls.jsonl.gz others.jsonl
 
@@ -106,18 +138,20 @@ def run(
             "name repositories (owner/name, --org or --search), or files with --file, "
             "or a clone with --git"
         )
-    with Session.open(stage="data-fetch", home=home, quiet=quiet) as session:
+    from pullrisk.wiring.fetching import fetch_files, fetch_git, fetch_github
+
+    with open_session(stage="data-fetch", home=home, quiet=quiet) as session:
         if from_github:
-            fetch_github.refuse_files(repositories)
-            request = fetch_github.request(
+            _refuse_files(repositories)
+            fetched = fetch_github(
+                session,
                 repositories,
                 organisation=org,
                 search=search,
                 limit=limit,
                 concurrency=concurrency,
-                every=every if watch else None,
             )
-            fetch_github.fetch(session, request, as_json=as_json)
+            _show_github(fetched, as_json=as_json)
             return
         if git is None:
             report = fetch_files(session, files, repository=repository, skip=skip_bad_lines)
@@ -130,39 +164,6 @@ def run(
     say(summary(report))
     for bad in report.bad_lines[:SHOWN_BAD_LINES]:
         warn(f"skipped {bad.source}, line {bad.line}: {bad.reason}")
-
-
-def fetch_files(
-    session: Session, files: list[str], *, repository: str | None = None, skip: bool = False
-) -> "FetchReport":
-    """Read the files into the session's store."""
-    from pullrisk.fetch.files import fetch_files as fetch
-
-    return fetch(
-        files,
-        session.store,
-        progress=session.progress,
-        on_error="skip" if skip else "stop",
-        repository=repository,
-    )
-
-
-def fetch_git(
-    session: Session, path: Path, *, repository: str | None, ref: str, since: datetime | None
-) -> "FetchReport":
-    """Read the clone's merges into the session's store."""
-    from pullrisk.fetch.git import fetch_git as fetch
-    from pullrisk.fetch.salt import read_salt
-
-    return fetch(
-        path.expanduser(),
-        session.store,
-        salt=read_salt(session.settings.home / "salt"),
-        progress=session.progress,
-        repository=repository,
-        ref=ref,
-        since=since,
-    )
 
 
 def summary(report: "FetchReport") -> str:
@@ -179,3 +180,46 @@ def summary(report: "FetchReport") -> str:
     if report.bad:
         parts.append(f"{report.bad:,} bad lines skipped")
     return ", ".join(parts)
+
+
+def _refuse_files(names: Sequence[str]) -> None:
+    """A file's name where a repository's is expected has lost its --file. Raises InputError."""
+    for name in names:
+        if Path(name).is_file():
+            raise InputError(f"{name} is a file", hint=f"run: pullrisk fetch --file {name}")
+
+
+def _show_github(report: "GitHubReport", *, as_json: bool) -> None:
+    """Say what was fetched. Raises InputError at the end if repositories failed."""
+    if as_json:
+        print_json(report)
+    else:
+        say(_github_summary(report))
+        for each in report.repositories:
+            for note in each.notes:
+                warn(f"{each.repository}: {note}")
+    _refuse_failures(report)
+
+
+def _github_summary(report: "GitHubReport") -> str:
+    """What a fetch from GitHub did, in one line."""
+    written = report.written
+    parts = [
+        f"{len(report.repositories) - len(report.failed):,} repositories up to date",
+        f"{report.read:,} pull requests read",
+        f"{written.inserted:,} new",
+        f"{written.updated:,} updated",
+        f"{report.requests:,} requests",
+    ]
+    if report.left is not None:
+        parts.append(f"{report.left:,} points left this hour")
+    return ", ".join(parts)
+
+
+def _refuse_failures(report: "GitHubReport") -> None:
+    failed = report.failed
+    if len(failed) == 1:
+        raise InputError(failed[0].error or failed[0].repository)
+    if failed:
+        lines = "\n".join(f"  {each.error}" for each in failed)
+        raise InputError(f"{len(failed)} repositories could not be fetched:\n{lines}")

@@ -3,7 +3,6 @@
 import gzip
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
@@ -11,13 +10,13 @@ import typer
 from rich.text import Text
 
 from pullrisk.cli import options
-from pullrisk.cli.checks import Check
-from pullrisk.cli.output import print_json, print_table, say
+from pullrisk.cli.display.console import say
+from pullrisk.cli.display.tables import print_json, print_table
 from pullrisk.errors import InputError, SettingsError
-from pullrisk.settings import Settings, load
+from pullrisk.settings import load
 
 if TYPE_CHECKING:
-    from pullrisk.serve.golden import Golden
+    from pullrisk.wiring.checks import Check
 
 MODEL_ENV: Final = "model.env"
 EXPECTED: Final = "expected.json"
@@ -70,9 +69,9 @@ def check(url: Url, expected: Expected, wait: Wait = 0.0, as_json: options.Json 
 
       pullrisk golden check http://model-serving:8080 --expected expected.json --wait 60
     """
-    from pullrisk.cli.golden_service import Service
+    from pullrisk.wiring.golden import Service, api_key, read
 
-    wanted, key = read(expected), _key(load())
+    wanted, key = read(expected), api_key(load())
     service, deadline = Service(url, key), time.monotonic() + wait
     checks = list(service.checks(wanted))
     while _broken(checks) and time.monotonic() < deadline:
@@ -120,32 +119,6 @@ def record(
     say(f"{folder}: pinned {model}, {golden.version}, schema {golden.schema_hash}")
 
 
-def read(path: Path) -> "Golden":
-    """The golden predictions in a file. Raises InputError."""
-    import msgspec
-
-    from pullrisk.serve.golden import Golden
-
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Golden)
-    except (OSError, msgspec.DecodeError) as error:
-        raise InputError(
-            f"golden predictions {path} cannot be read: {error}",
-            hint="write them with `pullrisk golden record`",
-        ) from None
-
-
-def _key(settings: Settings) -> str | None:
-    from pullrisk.wiring.provision import provide
-    from pullrisk.wiring.service import STAGE, key_values
-
-    settings, secrets = provide(settings, STAGE)
-    if secrets is None:
-        return next(iter(key_values(settings, None)), None)
-    with closing(secrets):
-        return next(iter(key_values(settings, secrets)), None)
-
-
 def _lines(files: list[Path]) -> Iterator[bytes]:
     for path in files:
         try:
@@ -163,11 +136,11 @@ def _write(path: Path, data: bytes) -> None:
         raise InputError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def _broken(checks: list[Check]) -> bool:
+def _broken(checks: "list[Check]") -> bool:
     return any(one.state != "ok" for one in checks)
 
 
-def _rows(checks: list[Check]) -> Iterator[list[str | Text]]:
+def _rows(checks: "list[Check]") -> Iterator[list[str | Text]]:
     styles = {"ok": "green", "broken": "bold red"}
     for one in checks:
         yield [Text(one.state, style=styles.get(one.state, "")), one.what, one.found, one.todo]

@@ -6,8 +6,9 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from pullrisk.cli import options
-from pullrisk.cli.output import print_json, print_table, say
-from pullrisk.cli.session import Session
+from pullrisk.cli.display.console import say
+from pullrisk.cli.display.tables import print_json, print_table
+from pullrisk.cli.session import open_session
 
 _DAY: Final = 24
 
@@ -45,7 +46,7 @@ def runs(
 
       pullrisk lake runs --limit 5
     """
-    with Session.open(home=home, quiet=True) as session:
+    with open_session(home=home, quiet=True) as session:
         found = session.lake.runs(limit)
         place = session.lake.uri
     if as_json:
@@ -81,14 +82,14 @@ def vacuum(
 
       pullrisk lake vacuum --older-than 48
     """
-    with Session.open(home=home, quiet=True) as session:
+    with open_session(home=home, quiet=True) as session:
         deleted = session.lake.vacuum(older_than=timedelta(hours=older_than))
         place = session.lake.uri
     if as_json:
         print_json(deleted)
         return
     for path in deleted:
-        print(path)
+        say(path)
     say(f"{len(deleted):,} files deleted from {place}")
 
 

@@ -1,6 +1,5 @@
 """`pullrisk models`: the registry, and who is champion."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
@@ -8,20 +7,20 @@ import typer
 
 from pullrisk.cli import options
 from pullrisk.cli.commands.evaluate import Since
-from pullrisk.cli.decisions import (
+from pullrisk.cli.display.console import say, warn
+from pullrisk.cli.display.models import (
     VERSION_COLUMNS,
+    event_text,
     outcome,
     print_contest,
     print_decision,
-    told,
     version_row,
 )
-from pullrisk.cli.output import print_json, print_table, say, warn
-from pullrisk.cli.session import Session
+from pullrisk.cli.display.tables import print_json, print_table
+from pullrisk.cli.session import open_session
 from pullrisk.errors import SettingsError
 
 if TYPE_CHECKING:
-    from pullrisk.train.contest import Contest
     from pullrisk.train.gate import Decision
     from pullrisk.train.registry import Event
 
@@ -66,7 +65,7 @@ def list_(home: options.Home = None, as_json: options.Json = False) -> None:
     from pullrisk.train.registry import events, versions
     from pullrisk.wiring.adapters import tracking
 
-    with Session.open(stage=STAGE, home=home, quiet=True) as session:
+    with open_session(stage=STAGE, home=home, quiet=True) as session:
         place = tracking(session.settings)
         found, trail = versions(place), events(place)
     if as_json:
@@ -77,7 +76,7 @@ def list_(home: options.Home = None, as_json: options.Json = False) -> None:
         return
     print_table(VERSION_COLUMNS, [version_row(version) for version in found], right=("version",))
     for event in trail:
-        say(told(event))
+        say(event_text(event))
 
 
 def compare(
@@ -96,8 +95,10 @@ def compare(
 
       pullrisk models compare @challenger @champion
     """
-    with Session.open(stage=STAGE, home=home, quiet=True) as session:
-        found = _compare(session, first, second, since)
+    from pullrisk.wiring.promoting import compare as compare_models
+
+    with open_session(stage=STAGE, home=home, quiet=True) as session:
+        found = compare_models(session, first, second, since=since)
     if as_json:
         print_json(found)
     else:
@@ -129,8 +130,8 @@ def promote(
     """
     if force and not reason:
         raise SettingsError("--force passes over the gate", hint="say why, with --reason TEXT")
-    with Session.open(stage=STAGE, home=home, quiet=quiet) as session:
-        from pullrisk.cli import promoting
+    with open_session(stage=STAGE, home=home, quiet=quiet) as session:
+        from pullrisk.wiring import promoting
 
         if force:
             text = f"forced: {reason}"
@@ -163,8 +164,8 @@ def rollback(
     """
     if yes and not reason:
         raise SettingsError("a rollback needs a reason", hint="say why, with --reason TEXT")
-    with Session.open(stage=STAGE, home=home, quiet=True) as session:
-        from pullrisk.cli import promoting
+    with open_session(stage=STAGE, home=home, quiet=True) as session:
+        from pullrisk.wiring import promoting
 
         target, event = promoting.back(session, to, by=by, reason=reason or "", yes=yes)
     _say_moved(event, target, as_json=as_json)
@@ -187,7 +188,7 @@ def register(
     from pullrisk.train.unregistered import register as register_file
     from pullrisk.wiring.adapters import tracking
 
-    with Session.open(stage=STAGE, home=home, quiet=True) as session:
+    with open_session(stage=STAGE, home=home, quiet=True) as session:
         tracked, new = register_file(tracking(session.settings), bundle)
     if as_json:
         print_json({"version": tracked.version, "run_id": tracked.run_id, "new": new,
@@ -198,21 +199,12 @@ def register(
         say("ask the gate: pullrisk models promote --yes")
 
 
-def _compare(session: Session, first: str, second: str, since: datetime | None) -> "Contest":
-    from pullrisk.cli.promoting import answers, dataset
-    from pullrisk.train.contest import contest
-
-    asked = [answers(session, each) for each in (first, second)]
-    start = since.replace(tzinfo=UTC) if since else None
-    return contest(asked[0], asked[1], dataset(session), since=start)
-
-
 def _say_decided(decision: "Decision", event: "Event | None", *, as_json: bool) -> None:
     if as_json:
         print_json({"decision": decision, "change": event})
     else:
         print_decision(decision)
-        say(told(event) if event else outcome(decision))
+        say(event_text(event) if event else outcome(decision))
         if decision.promote and event is None:
             warn("nothing was moved: add --yes")
     if not decision.promote:
@@ -223,7 +215,7 @@ def _say_moved(event: "Event | None", target: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"version": target, "change": event})
     elif event is not None:
-        say(told(event))
+        say(event_text(event))
     else:
         warn(f"{target} would become champion; nothing was moved: add --yes")
 

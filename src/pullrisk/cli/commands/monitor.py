@@ -1,19 +1,19 @@
 """`pullrisk monitor`: whether a model still fits the pull requests it is asked about."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
 from pullrisk.cli import options
-from pullrisk.cli.output import print_json, print_table, say, warn
-from pullrisk.cli.session import Session
+from pullrisk.cli.display.console import say, warn
+from pullrisk.cli.display.tables import print_json, print_table
+from pullrisk.cli.session import open_session
 
 if TYPE_CHECKING:
-    from pullrisk.model.bundle import Bundle
     from pullrisk.monitor.report import Monitored
     from pullrisk.train.pipeline import TrainResult
+    from pullrisk.wiring.session import Session
 
 CROSSED: Final = 12
 """Exit code where a threshold is crossed."""
@@ -85,13 +85,15 @@ def run(
       pullrisk monitor --retrain
     """
     stage = "ml-training" if retrain else "monitor"
-    with Session.open(stage=stage, home=home, quiet=quiet) as session:
+    with open_session(stage=stage, home=home, quiet=quiet) as session:
         from pullrisk.wiring.adapters import load_model
+        from pullrisk.wiring.monitoring import monitor
+        from pullrisk.wiring.monitoring import retrain as retrain_model
 
         bundle = load_model(session.settings, model)
         found = monitor(session, bundle, days=days)
         files = _write(session, found, output=output, metrics=metrics)
-        result = _retrain(session) if retrain and found.alarms else None
+        result = retrain_model(session) if retrain and found.alarms else None
     if as_json:
         print_json({"monitored": found, **files, "retrained": _version(result)})
     else:
@@ -102,27 +104,8 @@ def run(
         raise typer.Exit(CROSSED)
 
 
-def monitor(session: Session, bundle: "Bundle", *, days: int | None = None) -> "Monitored":
-    """Hold the session's lake against what a model learnt from."""
-    from pullrisk.features import NAMES
-    from pullrisk.monitor.run import Pulls
-    from pullrisk.monitor.run import monitor as look
-    from pullrisk.train.dataset import Dataset, Target
-
-    facts, thresholds = bundle.metadata.facts, session.settings.monitor
-    data = Dataset.from_table(session.lake.table(), NAMES, maturity_days=facts.maturity_days)
-    target: Target = "trouble" if facts.target == "trouble" else "reverted"
-    return look(
-        bundle,
-        Pulls(data.repositories, data.x, data.repository, data.merged_at, data.labels(target)),
-        now=datetime.now(UTC),
-        options=thresholds if days is None else thresholds.model_copy(update={"days": days}),
-        progress=session.progress,
-    )
-
-
 def _write(
-    session: Session, found: "Monitored", *, output: Path | None, metrics: Path | None
+    session: "Session", found: "Monitored", *, output: Path | None, metrics: Path | None
 ) -> dict[str, Path]:
     from pullrisk.monitor.prometheus import metrics as text
     from pullrisk.report.monitoring import render
@@ -133,14 +116,6 @@ def _write(
     write(render(found), page)
     write(text(found), file)
     return {"page": page, "metrics": file}
-
-
-def _retrain(session: Session) -> "TrainResult":
-    from pullrisk.cli.commands.preprocess import preprocess
-    from pullrisk.cli.commands.train import train
-
-    preprocess(session)
-    return train(session)
 
 
 def _version(result: "TrainResult | None") -> dict[str, object] | None:

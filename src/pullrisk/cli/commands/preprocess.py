@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from pullrisk.cli import options
-from pullrisk.cli.output import print_json, print_table, say
-from pullrisk.cli.session import Session
+from pullrisk.cli.display.console import say
+from pullrisk.cli.display.tables import print_json, print_table
+from pullrisk.cli.session import open_session
 
 if TYPE_CHECKING:
     from pullrisk.preprocess import PreprocessReport
@@ -42,9 +43,10 @@ def run(
 
       PULLRISK_SPARK__MASTER=spark://host:7077 pullrisk preprocess --engine spark
     """
-    with Session.open(stage="spark-preprocess", home=home, quiet=quiet, workers=workers) as session:
-        replay = preprocess if engine == "local" else preprocess_on_spark
-        report = replay(session, repositories=repository, full=full)
+    from pullrisk.wiring.preprocessing import preprocess
+
+    with open_session(stage="spark-preprocess", home=home, quiet=quiet, workers=workers) as session:
+        report = preprocess(session, engine=engine, repositories=repository, full=full)
     if as_json:
         print_json(report)
         return
@@ -56,39 +58,6 @@ def run(
     if rows:
         print_table(columns, rows, right=("pulls", "rows"))
     say(summary(report))
-
-
-def preprocess(
-    session: Session, *, repositories: list[str] | None = None, full: bool = False
-) -> "PreprocessReport":
-    """Replay the session's store into its lake."""
-    from pullrisk.preprocess import preprocess as replay
-
-    return replay(
-        session.store,
-        session.lake,
-        workers=session.settings.worker_count,
-        repositories=repositories or None,
-        full=full,
-        progress=session.progress,
-    )
-
-
-def preprocess_on_spark(
-    session: Session, *, repositories: list[str] | None = None, full: bool = False
-) -> "PreprocessReport":
-    """The same on the Spark cluster of the settings; starts and stops a session."""
-    from pullrisk.preprocess.spark import preprocess_spark
-    from pullrisk.wiring.adapters import spark_options
-
-    return preprocess_spark(
-        session.store,
-        session.lake,
-        options=spark_options(session.settings),
-        repositories=repositories or None,
-        full=full,
-        progress=session.progress,
-    )
 
 
 def summary(report: "PreprocessReport") -> str:

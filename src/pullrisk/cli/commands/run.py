@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -10,15 +9,16 @@ import typer
 
 from pullrisk.cli import options
 from pullrisk.cli.commands import fetch, preprocess, train
-from pullrisk.cli.commands.report import report
-from pullrisk.cli.output import print_json, say, warn
-from pullrisk.cli.session import Session
-from pullrisk.cli.tables import print_evaluation, print_scores
+from pullrisk.cli.display.console import say, warn
+from pullrisk.cli.display.models import print_evaluation
+from pullrisk.cli.display.scores import print_scores
+from pullrisk.cli.display.tables import print_json
+from pullrisk.cli.session import open_session
 
 if TYPE_CHECKING:
-    from pullrisk.model.bundle import Bundle
     from pullrisk.score.scorer import Scored
     from pullrisk.train.pipeline import TrainResult
+    from pullrisk.wiring.session import Session
 
 Shown: TypeAlias = Annotated[
     int, typer.Option("--show", min=1, metavar="N", help="How many of the riskiest to show.")
@@ -49,13 +49,16 @@ def run(
     """
     started = time.monotonic()
     files = [*(file or ()), *(more or ())]
-    with Session.open(home=home, quiet=quiet, workers=workers) as session:
+    with open_session(home=home, quiet=quiet, workers=workers) as session:
         steps = _gather(session, files, git, repository)
-        result = train.train(session)
+        from pullrisk.wiring.reporting import riskiest, write_report
+        from pullrisk.wiring.training import train as train_model
+
+        result = train_model(session)
         bundle = result.trained.bundle
-        scored = _riskiest(session, bundle, limit=show)
+        scored = riskiest(session, bundle, limit=show)
         name = f"Model version {result.tracked.version}"
-        path = report(session, bundle, result.evaluation, name=name)
+        path = write_report(session, bundle, result.evaluation, name=name)
     if as_json:
         print_json({"evaluation": result.evaluation, "riskiest": scored, "report": path})
         return
@@ -66,25 +69,18 @@ def run(
 
 
 def _gather(
-    session: Session, files: list[str], git: Path | None, repository: str | None
+    session: "Session", files: list[str], git: Path | None, repository: str | None
 ) -> list[str]:
     """Fetch and preprocess; one line about each."""
+    from pullrisk.wiring.fetching import fetch_files, fetch_git
+    from pullrisk.wiring.preprocessing import preprocess as replay
+
     steps = []
     if files:
-        steps.append(fetch.summary(fetch.fetch_files(session, files, repository=repository)))
+        steps.append(fetch.summary(fetch_files(session, files, repository=repository)))
     if git is not None:
-        fetched = fetch.fetch_git(session, git, repository=repository, ref="HEAD", since=None)
-        steps.append(fetch.summary(fetched))
-    return [*steps, preprocess.summary(preprocess.preprocess(session))]
-
-
-def _riskiest(session: Session, bundle: "Bundle", *, limit: int) -> "list[Scored]":
-    from pullrisk.report.build import riskiest_recent
-    from pullrisk.score.scorer import Scorer
-    from pullrisk.wiring.adapters import operating_points
-
-    scorer = Scorer(bundle, session.lake, points=operating_points(session.settings))
-    return riskiest_recent(scorer, session.store, now=datetime.now(UTC), limit=limit)
+        steps.append(fetch.summary(fetch_git(session, git, repository=repository)))
+    return [*steps, preprocess.summary(replay(session))]
 
 
 def _print(result: "TrainResult", scored: "Sequence[Scored]") -> None:

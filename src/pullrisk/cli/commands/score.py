@@ -1,21 +1,23 @@
 """`pullrisk score`: risk, novelty and reasons of pull requests."""
 
 import re
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
 from pullrisk.cli import options
 from pullrisk.cli.commands import fetch
-from pullrisk.cli.output import print_json, say, warn
-from pullrisk.cli.score_git import Clone, score_clone
-from pullrisk.cli.session import Session
-from pullrisk.cli.tables import print_scores
+from pullrisk.cli.display.console import say, warn
+from pullrisk.cli.display.scores import print_scores
+from pullrisk.cli.display.tables import print_json
+from pullrisk.cli.session import open_session
 from pullrisk.errors import InputError, NotEnoughDataError
+from pullrisk.wiring.fetching import read_pulls
+from pullrisk.wiring.scoring import Clone, FoldedClone, make_scorer
+from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
     from pullrisk.pulls.record import Pull
@@ -94,23 +96,19 @@ def run(
 
       pullrisk score --file open.jsonl --json | jq '.[] | select(.band == "high")'
     """
-    with Session.open(stage="model-serving", home=home, quiet=quiet) as session:
-        if git is not None:
-            if references:
-                raise typer.BadParameter("with --git, name no pull requests: give --recent")
+    with open_session(stage="model-serving", home=home, quiet=quiet) as session:
+        if git is None:
+            pulls = list(_pulls(session, references or [], repository or [], recent, file or []))
+            scored, note = _score(session, pulls, model=model, explained=explain), ""
+        elif references:
+            raise typer.BadParameter("with --git, name no pull requests: give --recent")
+        else:
             clone = Clone(path=git, repository=next(iter(repository or ()), None), ref=ref)
-            scored, name = score_clone(
-                session,
-                clone,
-                pulls=[pull for path in file or () for pull in _from_file(path)],
-                recent=recent or DEFAULT_RECENT,
-                model=model,
-                explained=explain,
+            own = [pull for path in file or () for pull in read_pulls(path)]
+            scored, name = _score_clone(
+                session, clone, own, recent=recent, model=model, explained=explain
             )
             note = f"scored with {name}"
-        else:
-            pulls = list(_pulls(session, references or [], repository or [], recent, file or []))
-            scored, note = score(session, pulls, model=model, explained=explain), ""
     if by_risk:
         scored = riskiest_first(scored)
     if as_json:
@@ -122,16 +120,26 @@ def run(
     _warn(scored)
 
 
-def score(
-    session: Session, pulls: Sequence["Pull"], *, model: str | None = None, explained: bool = True
+def _score(
+    session: Session, pulls: "Sequence[Pull]", *, model: str | None, explained: bool
 ) -> "list[Scored]":
-    """Score pulls with a model and the histories of the session's lake."""
-    from pullrisk.score.scorer import Scorer
-    from pullrisk.wiring.adapters import load_model, operating_points
-
-    points = operating_points(session.settings)
-    scorer = Scorer(load_model(session.settings, model), session.lake, points=points)
+    scorer = make_scorer(session, model)
     return scorer.score(pulls, now=datetime.now(UTC), explained=explained)
+
+
+def _score_clone(
+    session: Session,
+    clone: Clone,
+    pulls: "Sequence[Pull]",
+    *,
+    recent: int | None,
+    model: str | None,
+    explained: bool,
+) -> "tuple[list[Scored], str]":
+    with FoldedClone(session, clone) as folded:
+        scorer, name = folded.scorer(model)
+        wanted = pulls or folded.recent(recent or DEFAULT_RECENT)
+        return scorer.score(wanted, now=datetime.now(UTC), explained=explained), name
 
 
 def riskiest_first(scored: "Sequence[Scored]") -> "list[Scored]":
@@ -147,7 +155,7 @@ def _pulls(
     files: Sequence[str],
 ) -> "list[Pull]":
     if files:
-        return [pull for path in files for pull in _from_file(path)]
+        return [pull for path in files for pull in read_pulls(path)]
     if references:
         return [_stored(session.store, reference) for reference in references]
     limit = recent or DEFAULT_RECENT
@@ -175,31 +183,6 @@ def _stored(store: "PullStore", reference: str) -> "Pull":
             hint="run `pullrisk fetch`, or score it from a file with --file",
         )
     return pull
-
-
-def _from_file(path: str) -> "Iterator[Pull]":
-    if path == "-":
-        yield from _parsed(sys.stdin.buffer, "standard input")
-        return
-    try:
-        file = Path(path).open("rb")  # noqa: SIM115  # closed below
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    with file:
-        yield from _parsed(file, path)
-
-
-def _parsed(file: BinaryIO, name: str) -> "Iterator[Pull]":
-    from pullrisk.fetch.lines import read_lines
-    from pullrisk.pulls.record import parse_rest
-
-    for number, line in enumerate(read_lines(file, name), 1):
-        if not line or line.isspace():
-            continue
-        try:
-            yield parse_rest(line)
-        except ValueError as error:
-            raise InputError(f"{name}, line {number}: {error}") from error
 
 
 def _warn(scored: "Sequence[Scored]") -> None:

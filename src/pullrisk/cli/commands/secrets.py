@@ -6,7 +6,8 @@ import typer
 from rich.text import Text
 
 from pullrisk.cli import options
-from pullrisk.cli.output import print_json, print_table, say, warn
+from pullrisk.cli.display.console import say, warn
+from pullrisk.cli.display.tables import print_json, print_table
 from pullrisk.errors import SecretsError
 from pullrisk.settings import load
 
@@ -35,10 +36,10 @@ def check(stage: Stage, home: options.Home = None, as_json: options.Json = False
       pullrisk secrets check --stage ci --json | jq '.readings[] | select(.state == "missing")'
     """
     from pullrisk.secrets.check import check as look
-    from pullrisk.wiring.provision import given
+    from pullrisk.wiring.provision import secrets_in
 
     settings = load(home=home)
-    checked = look(stage, given(settings), allow_local=settings.allow_local_secrets)
+    checked = look(stage, secrets_in(settings), allow_local=settings.allow_local_secrets)
     if as_json:
         print_json(checked)
     else:
@@ -46,24 +47,24 @@ def check(stage: Stage, home: options.Home = None, as_json: options.Json = False
     if checked.missing:
         raise SecretsError(
             f"{stage} lacks {', '.join(checked.missing)}",
-            hint="load them with `pullrisk vault bootstrap`, or set them where there is no Vault",
+            hint="write them with `bao kv patch`, or without Vault, set them",
         )
     if checked.too_wide:
         raise SecretsError(
             f"{stage} can read what is not its own: {', '.join(checked.too_wide)}",
-            hint="narrow its policy: `pullrisk vault bootstrap` installs the one in vault/",
+            hint="narrow its policy: vault/install.sh installs the one in vault/policies",
         )
 
 
 def _print(checked: "Checked") -> None:
     styles = {"readable": "green", "missing": "bold red", "absent": "dim"}
     rows: list[list[str | Text]] = [
-        [Text(one.state, style=styles[one.state]), one.name, one.sentence]
-        for one in checked.readings
+        [Text(each.state, style=styles[each.state]), each.name, each.sentence]
+        for each in checked.readings
     ]
     say(f"{checked.stage}, from {checked.source}")
     print_table(("state", "secret", "what it is"), rows)
-    refused = [one.path for one in checked.reach if not one.readable]
+    refused = [each.path for each in checked.reach if not each.readable]
     if refused:
         say(f"refused, as it should be: {', '.join(refused)}")
     for path in checked.too_wide:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 from pullrisk.cli import options
-from pullrisk.cli.output import print_json, print_table, say
-from pullrisk.cli.session import Session
+from pullrisk.cli.display.console import say
+from pullrisk.cli.display.tables import print_json, print_table
+from pullrisk.cli.session import open_session
 from pullrisk.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def copy(
     from pullrisk.pulls.copy import copy_store
     from pullrisk.wiring.adapters import store_at
 
-    with Session.open(home=home, quiet=quiet) as session:
+    with open_session(home=home, quiet=quiet) as session:
         place = target or session.settings.store_uri
         if source == place:
             raise InputError("both stores are the same", hint="name another one to copy into")
@@ -93,7 +94,7 @@ def stats(
     from pullrisk.wiring.adapters import store_at
 
     with (
-        Session.open(home=home, quiet=True) as session,
+        open_session(home=home, quiet=True) as session,
         store_at(store or session.settings.store_uri) as found,
     ):
         summaries = found.repositories()

@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from pullrisk.cli import options
-from pullrisk.cli.decisions import outcome, print_decision
-from pullrisk.cli.output import print_json, say, warn
-from pullrisk.cli.session import Session
-from pullrisk.cli.tables import print_evaluation
+from pullrisk.cli.display.console import say, warn
+from pullrisk.cli.display.models import outcome, print_decision, print_evaluation
+from pullrisk.cli.display.tables import print_json
+from pullrisk.cli.session import open_session
 
 if TYPE_CHECKING:
-    from pullrisk.model.start import Start
     from pullrisk.train.pipeline import TrainResult
-    from pullrisk.train.training import TrainSettings
 
 Seed: TypeAlias = Annotated[
     int | None,
@@ -84,7 +82,9 @@ def run(
 
       pullrisk train --if-new
     """
-    with Session.open(
+    from pullrisk.wiring.training import train, trained_before
+
+    with open_session(
         stage="ml-training", home=home, quiet=quiet, seed=seed, maturity_days=maturity_days
     ) as session:
         if if_new and (version := trained_before(session, target)) is not None:
@@ -114,79 +114,6 @@ def run(
     say(summary(result))
     for note in result.trained.notes:
         warn(f"note: {note}")
-
-
-def train(
-    session: Session,
-    *,
-    target: Literal["reverted", "trouble"] = "reverted",
-    gated: bool = True,
-    start: str | None = None,
-) -> "TrainResult":
-    """Train on the session's lake, register the model, and let the gate decide if `gated`.
-
-    `start` is the model to fine-tune.
-    """
-    from pullrisk.train.pipeline import train_model
-    from pullrisk.wiring.adapters import tracking
-
-    settings, table = session.settings, session.lake.table()
-    wanted, begun = _wanted(session, target), None
-    if start is not None:
-        wanted, begun = _fine_tuning(session, wanted, start)
-    return train_model(
-        table,
-        home=settings.home,
-        settings=wanted,
-        tracking=tracking(settings),
-        read=session.store.events,
-        source={"lake": session.lake.uri, "version": str(session.lake.version)},
-        gate=settings.gate if gated else None,
-        start=begun,
-        progress=session.progress,
-    )
-
-
-def _wanted(session: Session, target: Literal["reverted", "trouble"]) -> "TrainSettings":
-    from pullrisk.train.training import TrainSettings
-    from pullrisk.wiring.adapters import operating_points
-
-    settings = session.settings
-    return TrainSettings(
-        target=target,
-        maturity_days=settings.maturity_days,
-        seed=settings.seed,
-        operating_points=operating_points(settings),
-    )
-
-
-def _fine_tuning(
-    session: Session, settings: "TrainSettings", reference: str
-) -> "tuple[TrainSettings, Start]":
-    """The settings of a fine-tuning, and the model where it starts."""
-    import msgspec
-
-    from pullrisk.train.finetune import fine_tuning, start_from
-    from pullrisk.wiring.adapters import load_model
-
-    start = start_from(load_model(session.settings, reference), name=reference)
-    return msgspec.structs.replace(settings, fit=fine_tuning(settings.fit)), start
-
-
-def trained_before(session: Session, target: Literal["reverted", "trouble"]) -> str | None:
-    """The version that was trained on the lake as it is now, None where there is none."""
-    from pullrisk.train.freshness import already_trained
-    from pullrisk.wiring.adapters import tracking
-
-    if not session.lake.exists():
-        return None
-    place, days = tracking(session.settings), session.settings.maturity_days
-    found = already_trained(place, _source(session), target=target, maturity_days=days)
-    return None if found is None else found.version
-
-
-def _source(session: Session) -> dict[str, str]:
-    return {"lake": session.lake.uri, "version": str(session.lake.version)}
 
 
 def summary(result: "TrainResult") -> str:

@@ -1,1 +1,1 @@
-"""Pull requests from GitHub's GraphQL API: whole, incremental, polite to its limits."""
+"""Pull requests from GitHub's GraphQL API, complete and incremental, within its rate limits."""

@@ -1,4 +1,4 @@
-"""Where to ask, and as whom: made from what a person has configured."""
+"""Which GitHub to ask, and with which credentials: read from what a person configured."""
 
 import os
 import shutil
@@ -6,25 +6,74 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 import msgspec
 import stamina.instrumentation
 
 from pullrisk.errors import SettingsError
-from pullrisk.fetch.github.endpoint import GITHUB, Endpoint, endpoint
 
+GITHUB: Final = "https://github.com"
+_LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_PATHS: Final = ("", "/api", "/api/v3", "/api/graphql", "/graphql")
 VARIABLES: Final = ("GITHUB_TOKEN", "GH_TOKEN")
-"""Where a token usually stands, in this order."""
+"""Environment variables that usually hold a token, the first that is set wins."""
 GH_SECONDS: Final = 5.0
-"""How long the gh program may take to tell its token."""
+"""How long to wait for the gh program."""
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """The addresses of both APIs of one GitHub; `host` is part of the key of its checkpoints."""
+
+    host: str
+    graphql: str
+    rest: str
+
+
+def endpoint(url: str = GITHUB) -> Endpoint:
+    """The API addresses for the server's address, which may end with the path of an API.
+
+    Raises SettingsError, whose message never shows a password from the address.
+    """
+    parts = _checked(url)
+    host = parts.netloc.lower()
+    if host in ("github.com", "api.github.com", "www.github.com"):
+        return Endpoint("github.com", "https://api.github.com/graphql", "https://api.github.com")
+    if host.endswith(".ghe.com"):  # Enterprise Cloud with its own data residency
+        api = f"https://api.{host.removeprefix('api.')}"
+        return Endpoint(host.removeprefix("api."), f"{api}/graphql", api)
+    root = f"{parts.scheme}://{host}"
+    return Endpoint(host, f"{root}/api/graphql", f"{root}/api/v3")
+
+
+def _checked(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url if "//" in url else f"https://{url}")
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, port_is_fine = urlsplit(""), False
+    if not port_is_fine or not parts.hostname or parts.path.rstrip("/") not in _PATHS:
+        raise _refusal("is no address of a GitHub server")
+    if parts.username or parts.password:
+        raise _refusal("holds a user name or password")
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOCAL):
+        raise _refusal("would send the token unencrypted: only https:// is accepted")
+    return parts
+
+
+def _refusal(what: str) -> SettingsError:
+    return SettingsError(
+        f"github_url {what}",
+        hint="expected https://github.example.com; the token has its own setting, github_token",
+    )
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """Where, and as whom. Tokens and an App may stand together, each with its own budget.
+    """One GitHub and the credentials for it: tokens, a GitHub App, or both, each with a budget.
 
-    `app_key` is the App's private key, PEM; `app_installations` are all of them unless named.
-    `pace` multiplies every wait and `transport` stands in for the network; both are for tests.
+    `app_key` is the App's private key (PEM). An empty `app_installations` means all of them.
+    Tests set `pace`, a factor of every wait, and `transport`, which replaces the network.
     """
 
     url: str = GITHUB
@@ -39,7 +88,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
         return f"Access({self.url}, {len(self.tokens)} tokens, App {self.app_id})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        """What rich shows of it: no secret."""
+        """The fields that rich may print: none of the secrets."""
         return [("url", self.url), ("tokens", len(self.tokens)), ("app_id", self.app_id)]
 
 
@@ -52,43 +101,46 @@ def access_from(
     installations: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Access:
-    """Access from settings as people write them: several tokens or installations stand with
-    commas between, the App's key is PEM or a path.
+    """Read the settings: tokens and installations are separated by commas, the App's key is PEM
+    or the path of a PEM file.
 
-    Where neither token nor App is set, the usual variables and the gh program are asked. Finding
-    nothing is no error here. Raises SettingsError.
+    If neither a token nor an App is set, a token is taken from the variables GITHUB_TOKEN and
+    GH_TOKEN or from the gh program. No credential at all is not an error here. Raises
+    SettingsError for a value that cannot be used.
     """
-    where = endpoint(url)
+    server = endpoint(url)
     if bool(app_id) != bool(app_key):
         raise SettingsError(
             "a GitHub App needs both github_app_id and github_app_key",
-            hint="both stand in the App's settings on GitHub",
+            hint="the App's settings page on GitHub shows both",
         )
     # stamina's own hook writes to standard output, which is for results.
     stamina.instrumentation.set_on_retry_hooks(())
     if token is None and app_id is None:
-        token = _usual(os.environ if environment is None else environment) or _from_gh(where)
+        token = _from_variables(os.environ if environment is None else environment) or _from_gh(
+            server
+        )
     return Access(
         url=url,
-        tokens=_several(token),
+        tokens=_split(token),
         app_id=app_id,
         app_key=_pem(app_key) if app_key else None,
-        app_installations=_numbers(_several(installations)),
+        app_installations=_numbers(_split(installations)),
     )
 
 
-def _usual(environment: Mapping[str, str]) -> str | None:
+def _from_variables(environment: Mapping[str, str]) -> str | None:
     return next((environment[name] for name in VARIABLES if environment.get(name)), None)
 
 
-def _from_gh(where: Endpoint) -> str | None:
-    """The token that the gh program holds for this server, None without it."""
+def _from_gh(server: Endpoint) -> str | None:
+    """The token that the gh program stores for this server, or None."""
     program = shutil.which("gh")
     if program is None:
         return None
     try:
-        asked = subprocess.run(  # noqa: S603 (the user's own gh, fixed arguments)
-            [program, "auth", "token", "--hostname", where.host.partition(":")[0]],
+        answer = subprocess.run(  # noqa: S603 (the user's own gh, fixed arguments)
+            [program, "auth", "token", "--hostname", server.host.partition(":")[0]],
             capture_output=True,
             text=True,
             timeout=GH_SECONDS,
@@ -97,10 +149,10 @@ def _from_gh(where: Endpoint) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return asked.stdout.strip() or None if asked.returncode == 0 else None
+    return answer.stdout.strip() or None if answer.returncode == 0 else None
 
 
-def _several(text: str | None) -> tuple[str, ...]:
+def _split(text: str | None) -> tuple[str, ...]:
     parts = (part.strip() for part in (text or "").split(","))
     return tuple(part for part in parts if part)
 
@@ -108,20 +160,20 @@ def _several(text: str | None) -> tuple[str, ...]:
 def _numbers(texts: tuple[str, ...]) -> tuple[int, ...]:
     if not all(text.isdecimal() for text in texts):
         raise SettingsError(
-            "github_app_installation_id is no number",
+            "github_app_installation_id is not a number",
             hint="it is the number at the end of the installation's address on GitHub",
         )
     return tuple(map(int, texts))
 
 
 def _pem(key: str) -> str:
-    """The key itself, read from its file where a path is given."""
+    """The key itself; if `key` is a path, the content of that file."""
     if key.lstrip().startswith("-----BEGIN"):
         return key
     try:
         return Path(key).expanduser().read_text()
     except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or "it is no text"
+        reason = (error.strerror if isinstance(error, OSError) else None) or "it is not text"
         raise SettingsError(
             f"github_app_key cannot be read: {reason}",
             hint="it has to be a PEM private key, or the path of its file",

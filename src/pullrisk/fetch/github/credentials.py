@@ -1,4 +1,4 @@
-"""What proves to GitHub who asks: tokens, and installations of a GitHub App."""
+"""Credentials for GitHub: personal access tokens, and installations of a GitHub App."""
 
 import time
 from collections.abc import Sequence
@@ -9,31 +9,36 @@ import httpx
 import msgspec
 
 from pullrisk.errors import MissingExtraError, SettingsError
-from pullrisk.fetch.github.answers import check_status
-from pullrisk.fetch.github.endpoint import Endpoint
-from pullrisk.fetch.github.failures import Forbidden, Transient, Unauthorized
+from pullrisk.fetch.github.access import Endpoint
+from pullrisk.fetch.github.failures import Forbidden, Transient, Unauthorized, check_status
 
 RENEW_BEFORE: Final = 300.0
-"""Seconds before its end at which an installation's token is renewed."""
+"""An installation's token is renewed this many seconds before it expires."""
 JWT_SECONDS: Final = 540
-"""Life of an App's own proof; GitHub allows ten minutes."""
+"""Lifetime of the JSON web token that an App signs, in seconds; GitHub allows 600."""
 _ACCEPT: Final = "application/vnd.github+json"
 
 
 class Credential(Protocol):
-    """One proof of identity with a budget of its own; `name` never holds the secret."""
+    """A credential with its own rate limit; `name` is for messages and never holds the secret."""
 
     name: str
 
     async def authorization(self, http: httpx.AsyncClient) -> str:
-        """The Authorization header's value. Raises a Failure where it must be fetched first."""
+        """The value of the Authorization header, after a call to GitHub if it needs one.
+
+        Raises a Failure if that call fails.
+        """
 
     def renew(self) -> bool:
-        """Forget what was refused; False where there is nothing else to try."""
+        """Discard the value that GitHub refused.
+
+        Returns whether `authorization` may give another one.
+        """
 
 
 class Token:
-    """A personal access token, or the one that a workflow is given."""
+    """A personal access token, or the token of a GitHub Actions workflow."""
 
     def __init__(self, secret: str, *, name: str) -> None:
         self.name = name
@@ -49,25 +54,25 @@ class Token:
         return hash(self._secret)
 
     async def authorization(self, http: httpx.AsyncClient) -> str:
-        """The token itself."""
+        """The header with the token."""
         return f"Bearer {self._secret}"
 
     def renew(self) -> bool:
-        """A token is what it is."""
+        """Return False: a token cannot be renewed."""
         return False
 
 
-class _Granted(msgspec.Struct):
+class _InstallationToken(msgspec.Struct):
     token: str
     expires_at: datetime
 
 
-class _Installed(msgspec.Struct):
+class _InstallationId(msgspec.Struct):
     id: int
 
 
 class App:
-    """A GitHub App: its id and the private key that signs for it (RS256)."""
+    """A GitHub App, which proves its identity by a JSON web token signed with its key (RS256)."""
 
     def __init__(self, app_id: str, key: str, *, rest: str) -> None:
         self.app_id = app_id
@@ -78,26 +83,27 @@ class App:
         return f"App({self.app_id})"
 
     async def installations(self, http: httpx.AsyncClient) -> list[int]:
-        """Ids of all installations of the App. Raises a Failure."""
-        found: list[int] = []
+        """The ids of all installations of the App. Raises a Failure."""
+        ids: list[int] = []
         url: str | None = f"{self._rest}/app/installations?per_page=100"
         while url:
             response = await self.send(http, "GET", url)
-            found += [
-                each.id for each in msgspec.json.decode(response.content, type=list[_Installed])
+            ids += [
+                each.id
+                for each in msgspec.json.decode(response.content, type=list[_InstallationId])
             ]
             url = response.links.get("next", {}).get("url")
-        return found
+        return ids
 
-    async def token(self, http: httpx.AsyncClient, installation: int) -> _Granted:
-        """A token of the installation, good for an hour. Raises a Failure."""
+    async def token(self, http: httpx.AsyncClient, installation: int) -> _InstallationToken:
+        """A new token for the installation, valid for one hour. Raises a Failure."""
         url = f"{self._rest}/app/installations/{installation}/access_tokens"
         response = await self.send(http, "POST", url)
-        return msgspec.json.decode(response.content, type=_Granted)
+        return msgspec.json.decode(response.content, type=_InstallationToken)
 
     async def send(self, http: httpx.AsyncClient, method: str, url: str) -> httpx.Response:
-        """One REST call in the App's own name. Raises a Failure."""
-        headers = {"Authorization": f"Bearer {self._proof()}", "Accept": _ACCEPT}
+        """Send one REST call that is authenticated as the App itself. Raises a Failure."""
+        headers = {"Authorization": f"Bearer {self._signed_token()}", "Accept": _ACCEPT}
         try:
             response = await http.request(method, url, headers=headers)
         except httpx.HTTPError as error:
@@ -108,66 +114,66 @@ class App:
             check_status(response, response.content)
         return response
 
-    def _proof(self) -> str:
+    def _signed_token(self) -> str:
         try:
             import jwt
         except ImportError:
             raise MissingExtraError.of("PyJWT", "github") from None
         now = int(time.time())
-        # A minute back, as GitHub advises: clocks differ.
+        # Issued a minute ago, as GitHub advises, since clocks differ.
         claims = {"iat": now - 60, "exp": now + JWT_SECONDS, "iss": self.app_id}
         try:
             return jwt.encode(claims, self._key, algorithm="RS256")
         except (ValueError, TypeError, jwt.exceptions.PyJWTError):
             raise SettingsError(
-                "github_app_key is no RSA private key",
+                "github_app_key is not an RSA private key",
                 hint="download it from the App's settings on GitHub: a PEM file",
             ) from None
 
 
 class Installation:
-    """One installation of an App; its token is renewed before its hour is over."""
+    """One installation of an App; its token is valid for an hour and renewed before it expires."""
 
     def __init__(self, app: App, installation: int) -> None:
         self.name = f"installation {installation} of App {app.app_id}"
         self._app = app
         self._installation = installation
-        self._granted: _Granted | None = None
+        self._token: _InstallationToken | None = None
 
     def __repr__(self) -> str:
         return f"Installation({self.name})"
 
     async def authorization(self, http: httpx.AsyncClient) -> str:
-        """The current token, a new one where it is about to end."""
-        if (
-            self._granted is None
-            or self._granted.expires_at.timestamp() < time.time() + RENEW_BEFORE
-        ):
-            self._granted = await self._app.token(http, self._installation)
-        return f"Bearer {self._granted.token}"
+        """The header with the current token, or with a new one if it is about to expire."""
+        if self._token is None or self._token.expires_at.timestamp() < time.time() + RENEW_BEFORE:
+            self._token = await self._app.token(http, self._installation)
+        return f"Bearer {self._token.token}"
 
     def renew(self) -> bool:
-        """Drop a token that was refused; False where there was none to drop."""
-        had = self._granted is not None
-        self._granted = None
-        return had
+        """Discard the token, so that the next call gets a new one; False if there was none."""
+        had_token = self._token is not None
+        self._token = None
+        return had_token
 
 
 def tokens(secrets: Sequence[str]) -> list[Token]:
-    """One credential for each secret. Raises SettingsError, which shows no part of it."""
-    for place, secret in enumerate(secrets, 1):
+    """One `Token` for each secret. Raises SettingsError, which shows no part of the secret."""
+    for position, secret in enumerate(secrets, 1):
         if not (secret.isascii() and secret.isprintable()) or " " in secret:
             raise SettingsError(
-                f"github_token {place} holds characters that no token has",
+                f"github_token {position} holds characters that no token has",
                 hint="check for a line break or a quote that was copied with it",
             )
-    return [Token(secret, name=f"token {place}") for place, secret in enumerate(secrets, 1)]
+    return [Token(secret, name=f"token {position}") for position, secret in enumerate(secrets, 1)]
 
 
 async def installations(
     http: httpx.AsyncClient, endpoint: Endpoint, *, app_id: str, key: str, only: Sequence[int]
 ) -> list[Installation]:
-    """The App's installations, or `only` those; `key` is PEM. Raises SettingsError."""
+    """The App's installations, or those with the ids in `only`; `key` is PEM.
+
+    Raises SettingsError if GitHub does not know the App, refuses it, or cannot be reached.
+    """
     app = App(app_id, key, rest=endpoint.rest)
     try:
         return [Installation(app, each) for each in only or await app.installations(http)]

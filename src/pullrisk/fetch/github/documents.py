@@ -1,48 +1,212 @@
-"""The GraphQL documents: one for each need, each with the shape of its answer."""
+"""The GraphQL documents of `documents/`, each with the type of its answer.
 
-from functools import cache
-from importlib.resources import files
-from typing import Final, Generic, TypeVar
+Every field may be null that GitHub leaves out of a partial answer. Enum values are plain
+strings, since GitHub adds new ones.
+"""
+
+from typing import Final
 
 import msgspec
 
-from pullrisk.fetch.github import shapes, wire
-
-T = TypeVar("T", bound=wire.Data)
+from pullrisk.fetch.github.graphql import Connection, Data, Document, Moment, PageInfo, Shape
 
 
-class Document(Generic[T]):
-    """A query in `documents/`, its text and its decoder made when first needed."""
+class Actor(Shape):
+    """A user, bot, mannequin or organisation; null where the account was deleted."""
 
-    def __init__(self, name: str, answer: type[T]) -> None:
-        self.name = name
-        self._answer = answer
-
-    def text(self) -> str:
-        """The query as it is sent."""
-        return _read(self.name)
-
-    def decode(self, body: bytes) -> wire.Envelope[T]:
-        """The answer. Raises msgspec.MsgspecError."""
-        envelope: wire.Envelope[T] = _decoder(self._answer).decode(body)
-        return envelope
+    login: str | None = None
+    type: str | None = msgspec.field(default=None, name="__typename")
 
 
-PULLS: Final = Document("pulls", shapes.PullsData)
-FILES: Final = Document("files", shapes.PartsData)
-REVIEWS: Final = Document("reviews", shapes.PartsData)
-NAMED: Final = Document("named", shapes.NamedData)
-IDENTIFIED: Final = Document("identified", shapes.IdentifiedData)
-OWNED: Final = Document("owned", shapes.OwnedData)
-FOUND: Final = Document("found", shapes.FoundData)
+class Named(Shape):
+    """A label."""
+
+    name: str | None = None
 
 
-@cache
-def _read(name: str) -> str:
-    text = files("pullrisk.fetch.github").joinpath("documents", f"{name}.graphql").read_text()
-    return " ".join(text.split())
+class RepositoryName(Shape):
+    """A repository of which only the name matters; null where a fork was deleted."""
+
+    name_with_owner: str | None = None
 
 
-@cache
-def _decoder(answer: type[wire.Data]) -> msgspec.json.Decoder[wire.Envelope[T]]:
-    return msgspec.json.Decoder(wire.Envelope[answer])  # type: ignore[valid-type]
+class File(Shape):
+    """A changed file."""
+
+    path: str
+    additions: int | None = None
+    deletions: int | None = None
+    change_type: str | None = None
+
+
+class ReviewNode(Shape):
+    """A review."""
+
+    state: str
+    submitted_at: Moment | None = None
+    author: Actor | None = None
+
+
+class ReviewRequest(Shape):
+    """A request to review; a team has no login."""
+
+    requested_reviewer: Actor | None = None
+
+
+class Issue(Shape):
+    """An issue that the pull closes."""
+
+    number: int
+    repository: RepositoryName | None = None
+
+
+class Oid(Shape):
+    """A commit."""
+
+    oid: str | None = None
+
+
+class Rollup(Shape):
+    """All check runs and statuses of a commit, together."""
+
+    state: str | None = None
+
+
+class Commit(Shape):
+    """The head commit."""
+
+    status_check_rollup: Rollup | None = None
+
+
+class PullCommit(Shape):
+    """A commit as part of a pull."""
+
+    commit: Commit | None = None
+
+
+class PullNode(Shape):
+    """A pull request as documents/pulls.graphql asks for it."""
+
+    id: str
+    number: int
+    created_at: Moment
+    updated_at: Moment
+    merged_at: Moment | None = None
+    closed_at: Moment | None = None
+    title: str | None = None
+    body: str | None = None
+    author: Actor | None = None
+    author_association: str | None = None
+    is_draft: bool | None = None
+    head_ref_name: str | None = None
+    head_ref_oid: str | None = None
+    head_repository: RepositoryName | None = None
+    base_ref_name: str | None = None
+    merge_commit: Oid | None = None
+    additions: int | None = None
+    deletions: int | None = None
+    changed_files: int | None = None
+    review_decision: str | None = None
+    labels: Connection[Named] | None = None
+    assignees: Connection[Actor] | None = None
+    review_requests: Connection[ReviewRequest] | None = None
+    closing_issues_references: Connection[Issue] | None = None
+    commits: Connection[PullCommit] | None = None
+    files: Connection[File] | None = None
+    reviews: Connection[ReviewNode] | None = None
+
+
+class PullEdge(Shape):
+    """A pull and the cursor behind it."""
+
+    cursor: str
+    node: PullNode | None = None
+
+
+class PullPage(Shape):
+    """A page of pulls."""
+
+    total_count: int = 0
+    edges: list[PullEdge | None] | None = None
+    page_info: PageInfo = PageInfo()
+
+
+class Newest(Shape):
+    """A pull of which only the version matters."""
+
+    number: int
+    updated_at: Moment
+
+
+class Repository(Shape):
+    """A repository; GraphQL addresses it by `id`, and `database_id` never changes."""
+
+    id: str | None = None
+    database_id: int | None = None
+    name_with_owner: str | None = None
+    pull_requests: Connection[Newest] | None = None
+
+
+class PullsRepository(Shape):
+    """A repository with a page of its pulls."""
+
+    name_with_owner: str | None = None
+    pull_requests: PullPage | None = None
+
+
+class PullParts(Shape):
+    """More files or reviews of one pull."""
+
+    files: Connection[File] | None = None
+    reviews: Connection[ReviewNode] | None = None
+
+
+class Owner(Shape):
+    """A user or an organisation, and what it owns."""
+
+    repositories: Connection[Repository] | None = None
+
+
+class PullsData(Data):
+    """Answer to pulls.graphql."""
+
+    node: PullsRepository | None = None
+
+
+class PartsData(Data):
+    """Answer to files.graphql and reviews.graphql."""
+
+    node: PullParts | None = None
+
+
+class NamedData(Data):
+    """Answer to named.graphql."""
+
+    repository: Repository | None = None
+
+
+class IdentifiedData(Data):
+    """Answer to identified.graphql: in the order of the ids, null where one is not found."""
+
+    nodes: list[Repository | None] | None = None
+
+
+class OwnedData(Data):
+    """Answer to owned.graphql."""
+
+    repository_owner: Owner | None = None
+
+
+class FoundData(Data):
+    """Answer to found.graphql."""
+
+    search: Connection[Repository] | None = None
+
+
+PULLS: Final = Document("pulls", PullsData)
+FILES: Final = Document("files", PartsData)
+REVIEWS: Final = Document("reviews", PartsData)
+NAMED: Final = Document("named", NamedData)
+IDENTIFIED: Final = Document("identified", IdentifiedData)
+OWNED: Final = Document("owned", OwnedData)
+FOUND: Final = Document("found", FoundData)

@@ -1,10 +1,10 @@
-"""From GraphQL nodes to the one record."""
+"""Turn the nodes of GitHub's answers into records."""
 
 from collections.abc import Iterable
 from typing import Final, TypeVar
 
-from pullrisk.fetch.github.shapes import Actor, File, Issue, PullNode, ReviewNode
-from pullrisk.fetch.github.wire import Connection
+from pullrisk.fetch.github.documents import Actor, File, Issue, PullNode, ReviewNode
+from pullrisk.fetch.github.graphql import Connection
 from pullrisk.pulls.record import (
     MAX_BODY,
     MAX_FILES,
@@ -23,9 +23,9 @@ _STATUS: Final = {"deleted": "removed"}
 
 
 def pull_from_node(node: PullNode, *, repository: str, repository_id: int | None = None) -> Pull:
-    """The record of a pull that documents/pulls.graphql asked for, stored under `repository`.
+    """The record of a pull of documents/pulls.graphql, with `repository` as its name.
 
-    Files and reviews are those of the node; their `page_info` says whether there are more.
+    It has only the files and reviews of the node; their `page_info` says if there are more.
     """
     author = node.author
     return Pull(
@@ -49,7 +49,7 @@ def pull_from_node(node: PullNode, *, repository: str, repository_id: int | None
         merge_sha=node.merge_commit.oid if node.merge_commit and node.merged_at else None,
         labels=tuple(label.name for label in present(node.labels) if label.name),
         assignees=_logins(present(node.assignees)),
-        reviewers=_logins(_asked(node)),
+        reviewers=_logins(_requested_reviewers(node)),
         commits=node.commits.total_count if node.commits else None,
         additions=node.additions,
         deletions=node.deletions,
@@ -63,7 +63,7 @@ def pull_from_node(node: PullNode, *, repository: str, repository_id: int | None
 
 
 def changed_files(files: Iterable[File]) -> tuple[ChangedFile, ...]:
-    """The files with REST's words for what happened to them, at most MAX_FILES."""
+    """The files, at most MAX_FILES; their status is in the words of the REST API."""
     known = tuple(
         ChangedFile(file.path, _status(file.change_type), file.additions, file.deletions)
         for file in files
@@ -72,7 +72,7 @@ def changed_files(files: Iterable[File]) -> tuple[ChangedFile, ...]:
 
 
 def submitted(reviews: Iterable[ReviewNode]) -> tuple[Review, ...]:
-    """The reviews; one not yet submitted is its author's own business."""
+    """The reviews, without those that are not submitted yet."""
     return tuple(
         Review(
             login(review.author),
@@ -85,13 +85,13 @@ def submitted(reviews: Iterable[ReviewNode]) -> tuple[Review, ...]:
 
 
 def present(connection: Connection[T] | None) -> list[T]:
-    """The nodes that are there; a partial answer has nulls among them."""
+    """The nodes of the connection without the nulls that a partial answer has."""
     nodes = connection.nodes if connection else None
     return [node for node in nodes or () if node is not None]
 
 
 def login(actor: Actor | None) -> str | None:
-    """The login as REST spells it: a bot's ends in [bot]. None for a deleted account."""
+    """The login as in the REST API, where a bot's ends in [bot]; None for a deleted account."""
     if actor is None or not actor.login:
         return None
     suffix = "[bot]" if actor.type == "Bot" and not actor.login.endswith("[bot]") else ""
@@ -102,8 +102,8 @@ def _logins(actors: Iterable[Actor]) -> tuple[str, ...]:
     return tuple(filter(None, map(login, actors)))
 
 
-def _asked(node: PullNode) -> Iterable[Actor]:
-    """Who was asked to review and has not yet."""
+def _requested_reviewers(node: PullNode) -> Iterable[Actor]:
+    """Who was asked for a review and has not given it yet."""
     for request in present(node.review_requests):
         if request.requested_reviewer is not None:
             yield request.requested_reviewer

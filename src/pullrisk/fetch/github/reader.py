@@ -1,4 +1,4 @@
-"""Read one repository's pulls, page by page, each pull whole."""
+"""Read the pulls of one repository page by page, each pull with all its files and reviews."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -7,19 +7,30 @@ from typing import Final, Literal, TypeVar
 import msgspec
 
 from pullrisk.fetch.github import documents
-from pullrisk.fetch.github.answers import LASTING, failure_of
 from pullrisk.fetch.github.client import ATTEMPTS, Answer, Client
-from pullrisk.fetch.github.documents import Document
-from pullrisk.fetch.github.failures import Failure, TooLarge
-from pullrisk.fetch.github.lanes import Caller
-from pullrisk.fetch.github.paging import MAXIMUM, Paging
+from pullrisk.fetch.github.documents import PartsData, PullNode, PullPage, PullParts, PullsData
+from pullrisk.fetch.github.failures import LASTING, Failure, TooLarge, failure_of
+from pullrisk.fetch.github.graphql import Connection, Document, PageInfo
 from pullrisk.fetch.github.parse import changed_files, present, pull_from_node, submitted
-from pullrisk.fetch.github.shapes import PartsData, PullNode, PullPage, PullParts, PullsData
-from pullrisk.fetch.github.wire import Connection, PageInfo
+from pullrisk.fetch.github.slots import Caller
 from pullrisk.pulls.record import MAX_FILES, Pull
 
 T = TypeVar("T")
 Order = Literal["created", "updated"]
+
+
+FIRST: Final = 25
+"""Pulls of the first page; about 50 with their files reach GitHub's limit of ten seconds."""
+MAXIMUM: Final = 100
+"""The largest page that GitHub allows."""
+FAST, SLOW = 4.0, 8.0
+"""Seconds: after a page faster than FAST the size may grow, after one slower than SLOW it
+shrinks.
+"""
+STREAK: Final = 2
+"""The size grows after so many fast pages in a row."""
+PARDON: Final = 50
+"""The ceiling rises by one after so many pages of that size."""
 
 _ORDERS: Final[dict[Order, dict[str, str]]] = {
     "created": {"field": "CREATED_AT", "direction": "ASC"},
@@ -27,10 +38,50 @@ _ORDERS: Final[dict[Order, dict[str, str]]] = {
 }
 
 
-class Page(msgspec.Struct):
-    """Pulls in the order that was asked for, and the cursor behind the last, None at the end.
+class Paging(msgspec.Struct):
+    """The page size of one repository, which is adapted to GitHub's answers.
 
-    `at` is GitHub's clock before the page was read; `total` is how many pulls there are.
+    It is part of the checkpoint, so that it is learned once. `good` is the largest size that
+    worked; `ceiling` is the largest that is tried.
+    """
+
+    size: int = FIRST
+    ceiling: int = MAXIMUM
+    good: int = 0
+    streak: int = 0
+
+    def succeeded(self, seconds: float) -> None:
+        """Adapt the size after a page that took `seconds`."""
+        self.good = max(self.good, self.size)
+        self.streak += 1
+        if seconds > SLOW:
+            self.size = max(self.size * 3 // 4, 1)
+            self.streak = 0
+        elif self.size < self.ceiling:
+            if seconds < FAST and self.streak >= STREAK:
+                self.size = min(self.size + max(self.size // 4, 1), self.ceiling)
+                self.streak = 0
+        elif self.ceiling < MAXIMUM and self.streak >= PARDON:
+            self.ceiling += 1
+            self.streak = 0
+
+    def failed(self) -> None:
+        """Halve the size after a page that was too large, and grow no further than what worked."""
+        half = max(self.size // 2, 1)
+        if self.good >= self.size:
+            self.good = half  # what worked once does not work any more
+            self.ceiling = max(self.size - 1, 1)
+        else:
+            self.ceiling = max(self.good, half)
+        self.size = half
+        self.streak = 0
+
+
+class Page(msgspec.Struct):
+    """A page of pulls in the requested order; `cursor` is for the next page, None at the end.
+
+    `at` is GitHub's clock before the page was read; `total` is how many pulls the repository
+    has, and `name` its current name.
     """
 
     pulls: list[Pull]
@@ -41,9 +92,9 @@ class Page(msgspec.Struct):
 
 
 class Reader:
-    """Reads the pulls of one repository, addressed by `node_id`, stored under `name`.
+    """Reads the pulls of the repository with the id `node_id`, as records named `name`.
 
-    `notes` collects, once each, what GitHub keeps back.
+    `notes` lists what GitHub left out, each once.
     """
 
     def __init__(
@@ -62,11 +113,14 @@ class Reader:
         self.notes: list[str] = []
 
     async def page(self, order: Order, after: str | None, *, at_most: int = MAXIMUM) -> Page:
-        """The next page, as large as works. Raises a Failure, InputError or SettingsError."""
+        """The page after the cursor `after`, as large as GitHub answers in time, or smaller.
+
+        Raises a Failure, InputError or SettingsError.
+        """
         failures = 0
         while (size := min(self.paging.size, at_most)) > 1:
             try:
-                answer = await self._ask(order, after, size)
+                answer = await self._request(order, after, size)
             except TooLarge:
                 self.paging.size = size
                 self.paging.failed()
@@ -75,22 +129,22 @@ class Reader:
             else:
                 if size == self.paging.size:
                     self.paging.succeeded(answer.seconds)
-                return await self._whole(answer)
-        return await self._whole(await self._alone(order, after))
+                return await self._page(answer)
+        return await self._page(await self._request_single(order, after))
 
-    async def _alone(self, order: Order, after: str | None) -> Answer[PullsData]:
-        """A single pull, without its files where GitHub cannot compute them beside all else."""
+    async def _request_single(self, order: Order, after: str | None) -> Answer[PullsData]:
+        """A page of one pull; without its files if GitHub cannot answer with them in time."""
         for attempt in range(1, ATTEMPTS):
             try:
-                answer = await self._ask(order, after, 1, files=attempt == 1)
+                answer = await self._request(order, after, 1, files=attempt == 1)
             except TooLarge:
                 await self._client.backoff(attempt)
             else:
                 self.paging.succeeded(answer.seconds)
                 return answer
-        return await self._ask(order, after, 1, files=False, partial=True)
+        return await self._request(order, after, 1, files=False, partial=True)
 
-    async def _ask(
+    async def _request(
         self,
         order: Order,
         after: str | None,
@@ -99,7 +153,7 @@ class Reader:
         files: bool = True,
         partial: bool = False,
     ) -> Answer[PullsData]:
-        """One page; TooLarge where a part of it failed for a moment, unless `partial` will do."""
+        """Ask for a page. Raises TooLarge if a part failed for a moment and `partial` is False."""
         answer = await self._client.query(
             documents.PULLS,
             {
@@ -112,30 +166,31 @@ class Reader:
             caller=self._caller,
             shrinkable=size > 1,
         )
-        passing = [problem for problem in answer.problems if problem.kind not in LASTING]
-        if passing and not partial:
-            raise TooLarge(passing[0].message)
+        temporary = [problem for problem in answer.problems if problem.kind not in LASTING]
+        if temporary and not partial:
+            raise TooLarge(temporary[0].message)
         for problem in answer.problems:
             self._note(f"{problem.field or 'a pull'} is missing: {problem.message}")
         return answer
 
-    async def _whole(self, answer: Answer[PullsData]) -> Page:
+    async def _page(self, answer: Answer[PullsData]) -> Page:
+        """The page with the records of its pulls, each completed by further calls."""
         repository = answer.data.node
-        found = repository.pull_requests if repository else None
-        if repository is None or found is None:
+        page = repository.pull_requests if repository else None
+        if repository is None or page is None:
             raise failure_of(answer.problems)
-        pulls = [await self._pull(node) for node in _nodes(found)]
-        more = found.page_info.has_next_page
+        pulls = [await self._pull(node) for node in _nodes(page)]
+        more = page.page_info.has_next_page
         return Page(
             pulls,
-            found.page_info.end_cursor if more else None,
-            found.total_count,
+            page.page_info.end_cursor if more else None,
+            page.total_count,
             datetime.fromtimestamp(answer.at, UTC),
             repository.name_with_owner,
         )
 
     async def _pull(self, node: PullNode) -> Pull:
-        """The record, with every file and review however many there are."""
+        """The record of a pull with all its files and reviews."""
         pull = pull_from_node(node, repository=self._name, repository_id=self._repository_id)
         files, reviews = node.files, node.reviews
         if files is None and node.changed_files:
@@ -158,7 +213,10 @@ class Reader:
         *,
         most: int | None,
     ) -> list[PullParts]:
-        """What follows the first files or reviews; what GitHub never computes is noted."""
+        """The files or reviews after those of the page, at most `most` of all.
+
+        Stops with a note at what GitHub cannot answer.
+        """
         parts: list[PullParts] = []
         at, size, count = known.page_info, MAXIMUM, len(present(known))
         while at.has_next_page and (most is None or count < most):
@@ -173,8 +231,8 @@ class Reader:
             except Failure as failure:
                 self._note(f"pull {node.number}: {document.name} are missing: {failure}")
                 break
-            found = part.files or part.reviews or Connection()
-            at, count = found.page_info, count + len(found.nodes or ())
+            page = part.files or part.reviews or Connection()
+            at, count = page.page_info, count + len(page.nodes or ())
             parts.append(part)
         return parts
 

@@ -1,25 +1,14 @@
-"""What became of merged pulls: which was reverted, hot-fixed or landed again, by which, and why.
+"""Which merged pulls were reverted, hot-fixed or landed again, by which, and how it is known.
 
-text.py     finds references and drops quoted text
-claims.py   what one pull says about itself: `claims`, `is_revert`, `is_reland`, `is_undo`
-linker.py   ties claims to earlier pulls, one merge at a time: `Linker`, `Link`
-labels.py   the fate of every pull of a finished history: `outcomes`, `Outcome`
+text.py          finds references and drops quoted text
+prefilters.py    cheap tests that rule out the many texts without a claim
+titles.py        takes a title apart that undoes or redoes something
+claims.py        what one pull says about itself: `claims`, `is_undo`
+merged_pulls.py  the merged pulls that a claim may mean: `MergedPullIndex`
+linker.py        ties claims to earlier pulls, one merge at a time: `Linker`, `Link`
 """
 
-from pullrisk.pulls.outcomes.claims import Claim, claims, is_reland, is_revert, is_undo
-from pullrisk.pulls.outcomes.labels import LABEL_DEFINITION, Outcome, outcomes
-from pullrisk.pulls.outcomes.linker import Link, Linker, LinkerState
+from pullrisk.pulls.outcomes.claims import is_undo
+from pullrisk.pulls.outcomes.linker import LABEL_DEFINITION, Link, Linker, LinkerState
 
-__all__ = [
-    "LABEL_DEFINITION",
-    "Claim",
-    "Link",
-    "Linker",
-    "LinkerState",
-    "Outcome",
-    "claims",
-    "is_reland",
-    "is_revert",
-    "is_undo",
-    "outcomes",
-]
+__all__ = ["LABEL_DEFINITION", "Link", "Linker", "LinkerState", "is_undo"]

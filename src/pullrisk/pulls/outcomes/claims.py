@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from pullrisk.pulls.outcomes.cues import body_may_claim, title_may_blame, title_may_undo
+from pullrisk.pulls.outcomes.prefilters import body_may_claim, title_may_blame, title_may_undo
 from pullrisk.pulls.outcomes.text import (
     COMMIT,
     COMMITS,

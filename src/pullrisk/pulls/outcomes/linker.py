@@ -6,9 +6,9 @@ from typing import Final
 
 import msgspec
 
-from pullrisk.pulls.outcomes.claims import Claim, claims, declares, is_undo
-from pullrisk.pulls.outcomes.ledger import (
-    Ledger,
+from pullrisk.pulls.outcomes.claims import Claim, claims, declares
+from pullrisk.pulls.outcomes.merged_pulls import (
+    MergedPullIndex,
     Row,
     short_key,
     tags_key,
@@ -16,9 +16,10 @@ from pullrisk.pulls.outcomes.ledger import (
 )
 from pullrisk.pulls.record import Pull
 
+LABEL_DEFINITION: Final = 1
+"""Version of the rules that say what was reverted or hot-fixed; raise it when they change."""
 _STRENGTH: Final = {"number": 0, "sha": 1, "title": 2}
 _KINDS: Final = {"partial_revert": 0, "revert": 1, "reland": 2, "hotfix": 3}
-
 
 _NAMESAKES: Final = 100
 """How many pulls of one title ("Update README") are looked through."""
@@ -47,7 +48,7 @@ class Linker:
     """Resolves claims against the merged pulls of ONE repository seen so far."""
 
     def __init__(self) -> None:
-        self._ledger = Ledger()
+        self._index = MergedPullIndex()
         self._reverted: set[int] = set()
         self._undone_by: dict[int, list[int]] = {}
 
@@ -55,7 +56,7 @@ class Linker:
     def restore(cls, state: LinkerState) -> "Linker":
         """The linker that `state` was taken from; ValueError where the state is damaged."""
         linker = cls()
-        linker._ledger = Ledger(state.rows)
+        linker._index = MergedPullIndex(state.rows)
         linker._reverted = set(state.reverted)
         linker._undone_by = {number: list(found) for number, found in state.undone_by.items()}
         return linker
@@ -63,7 +64,7 @@ class Linker:
     def state(self) -> LinkerState:
         """A copy of all that it knows."""
         undone_by = {number: list(found) for number, found in sorted(self._undone_by.items())}
-        return LinkerState(bytes(self._ledger), sorted(self._reverted), undone_by)
+        return LinkerState(bytes(self._index), sorted(self._reverted), undone_by)
 
     def observe(self, pull: Pull) -> tuple[Link, ...]:
         """Which earlier merged pulls this merged one reverts, relands or hot-fixes.
@@ -74,12 +75,8 @@ class Linker:
             return ()
         made = claims(pull)
         links = self._resolve(made, pull) if made else ()
-        self._ledger.append(pull)
+        self._index.append(pull)
         return links
-
-    def is_undo(self, pull: Pull) -> bool:
-        """Whether the pull is a revert or a reland, and so no example to learn from."""
-        return is_undo(pull)
 
     def _resolve(self, made: tuple[Claim, ...], pull: Pull) -> tuple[Link, ...]:
         links, sure = dict[int, Link](), set[tuple[bool, int]]()
@@ -101,21 +98,21 @@ class Linker:
         if claim.title is not None:
             row = self._titled(claim, pull)
         elif claim.sha is not None:
-            row = self._ledger.by_commit(claim.sha)
+            row = self._index.by_commit(claim.sha)
         else:
-            row = self._ledger.by_number(claim.number or 0)
+            row = self._index.by_number(claim.number or 0)
         evidence = "title" if claim.title is not None else "sha" if claim.sha else "number"
         if row is None:
             return
         if claim.kind != "reland" or evidence == "title" or row.number not in self._undone_by:
             yield row, evidence
             return
-        originals = map(self._ledger.by_number, self._undone_by[row.number])
+        originals = map(self._index.by_number, self._undone_by[row.number])
         yield from ((original, evidence) for original in originals if original is not None)
 
     def _titled(self, claim: Claim, pull: Pull) -> Row | None:
         """The latest pull of that title that still stands, best with the same tags and base."""
-        rows = list(islice(self._ledger.by_title(claim.title or ""), _NAMESAKES))
+        rows = list(islice(self._index.by_title(claim.title or ""), _NAMESAKES))
         if claim.kind != "reland":
             rows = [row for row in rows if row.number not in self._reverted]
         tags, base = tags_key(claim.title or ""), short_key(pull.base_ref)

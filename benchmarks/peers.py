@@ -1,0 +1,27 @@
+"""Environments of peers, which need what pullrisk does not: each below .pullrisk/peers.
+
+They are made at the first run of the benchmark that needs them, and kept.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+PEERS: Final = Path(__file__).resolve().parents[1] / ".pullrisk" / "peers"
+
+
+def install(name: str, *packages: str) -> Path | None:
+    """The programs of an environment with these packages; None where they cannot be had."""
+    folder = PEERS / name
+    if not (folder / "installed").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+        ran = subprocess.run([*pip, *packages], capture_output=True, text=True, check=False)
+        if ran.returncode:
+            print(f"{name} is left out: {ran.stderr.strip()[-300:]}", file=sys.stderr)
+            return None
+        (folder / "installed").write_text(" ".join(packages))
+    return folder / "bin"

@@ -1,0 +1,156 @@
+"""What a notebook or a script uses: pulls of a home folder or a clone, scored, and their features.
+
+The names are exported by `pullrisk` itself, which imports this module when one is first used.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pullrisk.features import NAMES
+from pullrisk.pulls.record import Pull
+from pullrisk.score.scorer import Scored as Score
+from pullrisk.settings import load
+from pullrisk.wiring.fetching import read_pulls
+from pullrisk.wiring.scoring import Clone as _Clone
+from pullrisk.wiring.scoring import FoldedClone, make_scorer
+from pullrisk.wiring.session import Session
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pullrisk.lake import Lake
+    from pullrisk.score.scorer import Scorer
+
+__all__ = ["Clone", "Home", "Pull", "Score", "open_clone", "open_home", "read_pulls"]
+
+_KEYS = ("repository", "number", "merged_at", "author")
+
+
+class Home:
+    """A home folder: its pull store, its lake and its models. Close it, or use it in a `with`."""
+
+    def __init__(self, session: Session, model: str | None) -> None:
+        self._session, self._model = session, model
+
+    def __enter__(self) -> "Home":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store."""
+        self._session.close()
+
+    def repositories(self) -> list[str]:
+        """The repositories of the store, by name."""
+        return [summary.repository for summary in self._session.store.repositories()]
+
+    def pulls(self, *, recent: int = 20, repository: str | None = None) -> list[Pull]:
+        """The latest pulls of the store, or of one repository."""
+        return list(self._session.store.recent(repository=repository, limit=recent))
+
+    def score(
+        self,
+        pulls: Sequence[Pull] | None = None,
+        *,
+        recent: int = 20,
+        repository: str | None = None,
+        explain: bool = True,
+    ) -> list[Score]:
+        """Scores of `pulls`, or of the `recent` latest; with reasons, if `explain`.
+
+        A merged pull is scored with what was known just before its merge, an open one with what
+        is known now. Raises ModelError without a model, LakeError for an unreadable lake.
+        """
+        wanted = self.pulls(recent=recent, repository=repository) if pulls is None else pulls
+        return self._scorer.score(wanted, now=datetime.now(UTC), explained=explain)
+
+    def features(self, *, repository: str | None = None) -> "pa.Table":
+        """One row for each merged pull of the lake: repository, number, merged_at, author, and
+        the features that docs/features.md lists. Raises NotEnoughDataError without a lake.
+        """
+        return _features(self._session.lake, repository)
+
+    @cached_property
+    def _scorer(self) -> "Scorer":
+        return make_scorer(self._session, self._model)
+
+
+class Clone:
+    """A clone, its history folded in a temporary folder. Close it, or use it in a `with`."""
+
+    def __init__(self, folded: FoldedClone, model: str | None) -> None:
+        self._folded, self._reference = folded, model
+
+    def __enter__(self) -> "Clone":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Delete the temporary folder."""
+        self._folded.close()
+
+    @property
+    def repository(self) -> str:
+        """The name: as it was given, as origin has it on GitHub, or `local/` and the folder's."""
+        return self._folded.repository
+
+    @property
+    def model(self) -> str:
+        """Which model scores, for people."""
+        return self._scorer[1]
+
+    def pulls(self, *, recent: int = 20) -> list[Pull]:
+        """The latest pull requests that were merged into the branch."""
+        return self._folded.recent(recent)
+
+    def score(
+        self, pulls: Sequence[Pull] | None = None, *, recent: int = 20, explain: bool = True
+    ) -> list[Score]:
+        """Scores of `pulls`, or of the `recent` latest merges; with reasons, if `explain`."""
+        wanted = self.pulls(recent=recent) if pulls is None else pulls
+        return self._scorer[0].score(wanted, now=datetime.now(UTC), explained=explain)
+
+    def features(self) -> "pa.Table":
+        """One row for each merged pull, as `Home.features`."""
+        return _features(self._folded.lake, self.repository)
+
+    @cached_property
+    def _scorer(self) -> "tuple[Scorer, str]":
+        return self._folded.scorer(self._reference)
+
+
+def open_home(path: str | Path | None = None, *, model: str | None = None) -> Home:
+    """The home folder at `path`, else the one of the settings (PULLRISK_HOME; .pullrisk).
+
+    `model` is a file, a registered version (`3`) or alias (`@champion`), or `general`; without
+    it the last trained scores. Raises SettingsError.
+    """
+    return Home(Session(load(home=path)), model)
+
+
+def open_clone(
+    path: str | Path,
+    *,
+    repository: str | None = None,
+    ref: str = "HEAD",
+    model: str | None = None,
+) -> Clone:
+    """A local clone, read from the commits of `ref`; takes seconds for some thousand commits.
+
+    Without `model` the last trained scores if it knows the repository, else the general one.
+    Raises InputError for a folder that is no clone, NotEnoughDataError if no merge in it names a
+    pull request, MissingExtraError without the extra `lake`.
+    """
+    clone = _Clone(path=Path(path), repository=repository, ref=ref)
+    return Clone(FoldedClone(Session(load()), clone), model)
+
+
+def _features(lake: "Lake", repository: str | None) -> "pa.Table":
+    return lake.table([*_KEYS, *NAMES], repository=repository)

@@ -1,0 +1,104 @@
+"""Standard output and standard error: when they are coloured, and single lines on them."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final, Literal
+
+from pullrisk.cli.display.log import json_line, json_lines
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Colour = Literal["auto", "always", "never"]
+Stream = Literal["stdout", "stderr"]
+
+_CHOICE: Final[dict[str, Colour]] = {}
+"""What --color says, under "colour"; of the process, as the streams are."""
+
+
+def choose_colour(choice: Colour) -> None:
+    """Colours from now on: `auto` is where the stream is a terminal."""
+    _CHOICE["colour"] = choice
+
+
+def is_terminal(stream: Stream = "stdout") -> bool:
+    """Whether the stream is a terminal."""
+    return bool(getattr(sys, stream).isatty())
+
+
+def is_coloured(stream: Stream = "stdout") -> bool:
+    """Whether colours go to the stream.
+
+    --color decides, else NO_COLOR and FORCE_COLOR (no-color.org, force-color.org), else whether
+    the stream is a terminal. Nothing else counts: rich and typer also look for CI servers, whose
+    logs and files would be full of escape codes.
+    """
+    choice = _CHOICE.get("colour", "auto")
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    return os.environ.get("FORCE_COLOR", "") not in ("", "0") or is_terminal(stream)
+
+
+def console(stream: Stream = "stdout") -> "Console":
+    """The stream for rich, with colours where `is_coloured` says so."""
+    from rich.console import Console
+
+    coloured = is_coloured(stream)
+    return Console(
+        stderr=stream == "stderr",
+        highlight=False,
+        soft_wrap=not is_terminal(stream),
+        force_terminal=coloured or is_terminal(stream),
+        color_system=_colour_system(stream) if coloured else None,
+    )
+
+
+def _colour_system(stream: Stream) -> Literal["auto", "standard"]:
+    """What the terminal can show; the sixteen colours of old where there is none."""
+    return "auto" if is_terminal(stream) else "standard"
+
+
+def dress_typer(stream: Stream) -> None:
+    """Make typer's help and errors follow `is_coloured`, whatever it found in the environment."""
+    from typer import rich_utils
+
+    coloured = is_coloured(stream)
+    rich_utils.FORCE_TERMINAL = coloured
+    rich_utils.COLOR_SYSTEM = _colour_system(stream) if coloured else None
+
+
+def say(text: str, *, style: str = "") -> None:
+    """One line on standard output."""
+    _line("stdout", "info", text, style)
+
+
+def note(text: str) -> None:
+    """One line on standard error."""
+    _line("stderr", "info", text)
+
+
+def warn(text: str) -> None:
+    """One line on standard error that asks for attention."""
+    _line("stderr", "warning", text, "yellow")
+
+
+def fail(text: str, *, traceback: str | None = None) -> None:
+    """Why a command ends, on standard error."""
+    if json_lines():
+        more = {} if traceback is None else {"traceback": traceback}
+        print(json_line("error", text, **more), file=sys.stderr, flush=True)
+        return
+    if traceback is not None:
+        print(traceback, file=sys.stderr)
+    print(f"error: {text}", file=sys.stderr)
+
+
+def _line(stream: Stream, level: str, text: str, style: str = "") -> None:
+    if json_lines():
+        print(json_line(level, text.strip()), file=getattr(sys, stream), flush=True)
+        return
+    from rich.text import Text
+
+    console(stream).print(Text(text, style))

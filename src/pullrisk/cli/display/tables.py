@@ -1,0 +1,77 @@
+"""Tables on a terminal, aligned text in a pipe, JSON on request."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from rich.table import Table
+from rich.text import Text
+
+from pullrisk.cli.display.console import console, is_terminal
+from pullrisk.cli.display.log import json_line, json_lines
+
+WIDE: Final = ("pull request", "title", "why")
+"""Columns of running text: on a terminal they share what the others leave."""
+
+
+def print_json(value: object) -> None:
+    """The value as JSON, times in ISO 8601: indented, or on one line where every line is JSON."""
+    encoded = msgspec.json.encode(value, enc_hook=_plain)
+    print((encoded if json_lines() else msgspec.json.format(encoded, indent=2)).decode())
+
+
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str | Text]], *, right: Sequence[str] = ()
+) -> None:
+    """Rows under their columns; those named in `right` are numbers and align to the right."""
+    if json_lines():
+        for row in rows:
+            cells = (_flat(cell).plain for cell in row)
+            print(json_line("info", "row", **dict(zip(columns, cells, strict=True))))
+        return
+    table = _rich_table if is_terminal() else aligned
+    console().print(table(columns, rows, right))
+
+
+def aligned(
+    columns: Sequence[str], rows: Sequence[Sequence[str | Text]], right: Sequence[str] = ()
+) -> Text:
+    """The table as lines of text: columns two spaces apart, nothing cut, no trailing space."""
+    cells = [[Text(name, "bold") for name in columns]]
+    cells += [[_flat(cell) for cell in row] for row in rows]
+    widths = [max(row[index].cell_len for row in cells) for index in range(len(columns))]
+    for row in cells:
+        for cell, width, name in zip(row, widths, columns, strict=True):
+            cell.align("right" if name in right else "left", width)
+    lines = [Text("  ").join(row) for row in cells]
+    for line in lines:
+        line.rstrip()
+    return Text("\n").join(lines)
+
+
+def _rich_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str | Text]], right: Sequence[str]
+) -> Table:
+    wide = any(name in WIDE for name in columns)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), expand=wide)
+    for name in columns:
+        if name in right:
+            table.add_column(name, justify="right", no_wrap=True)
+        else:
+            table.add_column(name, overflow="fold", ratio=1 if name in WIDE else None)
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+    return table
+
+
+def _flat(cell: str | Text) -> Text:
+    """The cell on one line; lines of it become parts."""
+    text = cell if isinstance(cell, Text) else Text(cell)
+    parts = (" ".join(line.split()) for line in text.plain.splitlines())
+    return Text("; ".join(parts), text.style)
+
+
+def _plain(value: object) -> object:
+    """numpy's numbers and arrays, and paths, for JSON."""
+    to_list = getattr(value, "tolist", None)
+    return str(value) if to_list is None else to_list()

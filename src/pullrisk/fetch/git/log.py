@@ -1,0 +1,195 @@
+"""Commits from `git log`: those of the branch with their changes, and those merged into it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final, NoReturn
+
+import msgspec
+
+from pullrisk.errors import InputError
+from pullrisk.fetch.git.program import Git
+from pullrisk.pulls.record import ChangedFile
+
+MESSAGES: Final = 16_384
+"""Characters kept of all messages of a pull's commits together, the newest first."""
+MESSAGE: Final = 4_096
+"""Characters kept of one such message."""
+_HEADER: Final = "%x01%H%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%B"
+_STATUS: Final = {
+    "A": "added",
+    "C": "copied",
+    "D": "removed",
+    "M": "modified",
+    "R": "renamed",
+    "T": "changed",
+}
+_LAST_SECOND: Final = 253_402_300_799  # of the year 9999
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """A commit; `files` is the change from its first parent, None if it was not asked for."""
+
+    sha: str
+    parents: tuple[str, ...]
+    author: str
+    email: str
+    authored_at: datetime
+    committed_at: datetime
+    message: str
+    files: tuple[ChangedFile, ...] | None = None
+
+    @property
+    def subject(self) -> str:
+        """The first line of the message."""
+        return self.message.partition("\n")[0].strip()
+
+    @property
+    def text(self) -> str:
+        """The message after its subject."""
+        return self.message.partition("\n")[2].strip()
+
+
+class OwnCommits(msgspec.Struct):
+    """A summary of the commits that a merge brought in."""
+
+    count: int = 0
+    first_authored_at: datetime | None = None
+    authors: dict[tuple[str, str], int] = {}
+    messages: list[str] = []
+    characters: int = 0
+
+    def add(self, commit: Commit) -> None:
+        """Add a commit; call it from the newest to the oldest."""
+        self.count += 1
+        first = self.first_authored_at
+        if first is None or commit.authored_at < first:
+            self.first_authored_at = commit.authored_at
+        if len(commit.parents) > 1:
+            return  # a merge that updates the branch: no work or words of its author
+        key = (commit.author, commit.email)
+        self.authors[key] = self.authors.get(key, 0) + 1
+        if self.characters < MESSAGES and commit.message:
+            self.messages.append(commit.message[:MESSAGE])
+            self.characters += len(self.messages[-1])
+
+
+def branch_commits(git: Git, revisions: str, *, count_lines: bool) -> Iterator[Commit]:
+    """The first-parent chain of `revisions`, oldest first, with the changed files.
+
+    Without `count_lines` (a partial clone has no file contents) files have no line counts, and
+    a rename is a removed and an added file. Raises InputError.
+    """
+    changes = ("--raw", "--numstat", "-M") if count_lines else ("--raw", "--no-renames")
+    tokens = git.log(
+        *("--first-parent", "-m", "--reverse", *changes, f"--format={_HEADER}"),
+        *("--no-ext-diff", "--no-textconv", "--diff-algorithm=myers", "--no-relative"),
+        *("--submodule=short", "--ignore-submodules=none", "-O/dev/null"),
+        *(revisions, "--"),
+    )
+    return _Parser(git, tokens).commits()
+
+
+def own_commits(git: Git, revisions: str, head: str) -> Iterator[tuple[str, Commit]]:
+    """(sha of the merge, commit) for each commit that a merge brought into the branch.
+
+    Newest first. A commit belongs to the oldest commit of the first-parent chain from `head`
+    that reaches it. Git lists children before parents, so the owner of a commit is known when
+    it is read. Raises InputError.
+    """
+    tokens = git.log("--topo-order", "--no-patch", f"--format={_HEADER}", revisions, "--")
+    chain: list[str] = []
+    expected: str | None = head
+    owners: dict[str, int] = {}
+    for commit in _Parser(git, tokens).commits():
+        owner = owners.pop(commit.sha, -1)
+        parents = commit.parents
+        if commit.sha == expected:
+            owner = len(chain)
+            chain.append(commit.sha)
+            expected = parents[0] if parents else None
+            parents = parents[1:]
+        elif owner >= 0:
+            yield chain[owner], commit
+        for parent in parents:
+            owners[parent] = max(owner, owners.get(parent, -1))
+
+
+class _Parser:
+    """Reads the tokens of `git log -z`: header fields, raw entries, numstat entries."""
+
+    def __init__(self, git: Git, tokens: Iterator[bytes]) -> None:
+        self._git, self._tokens = git, tokens
+        self._token: bytes | None = next(tokens, None)
+
+    def commits(self) -> Iterator[Commit]:
+        while self._token is not None:
+            if self._token.startswith(b"\x01"):
+                yield self._commit()
+            elif self._token:
+                self._fail()
+            else:
+                self._advance()
+
+    def _commit(self) -> Commit:
+        header = [self._advance() for _ in range(7)]
+        sha, parents, author, email, authored, committed, message = (
+            field.decode(errors="replace") for field in header
+        )
+        return Commit(
+            sha=sha[1:],
+            parents=tuple(parents.split()),
+            author=author,
+            email=email,
+            authored_at=_moment(authored),
+            committed_at=_moment(committed),
+            message=message.strip(),
+            files=self._files(),
+        )
+
+    def _files(self) -> tuple[ChangedFile, ...]:
+        changes = list(self._raw())
+        lines = dict(self._numstat())
+        return tuple(
+            ChangedFile(_path(path), status, *lines.get(path, (None, None)), _path_or_none(old))
+            for status, path, old in changes
+        )
+
+    def _raw(self) -> Iterator[tuple[str, bytes, bytes | None]]:
+        while self._token is not None and self._token.lstrip(b"\n").startswith(b":"):
+            letter = self._advance().rpartition(b" ")[2][:1].decode()
+            old = self._advance() if letter in "RC" else None
+            yield _STATUS.get(letter, "changed"), self._advance(), old
+
+    def _numstat(self) -> Iterator[tuple[bytes, tuple[int | None, int | None]]]:
+        while self._token is not None and self._token[:1] in b"-0123456789" and self._token:
+            added, removed, path = self._advance().split(b"\t", 2)
+            if not path:
+                self._advance()
+                path = self._advance()
+            yield path, (None, None) if added == b"-" else (int(added), int(removed))
+
+    def _advance(self) -> bytes:
+        token = self._token
+        if token is None:
+            self._fail()
+        self._token = next(self._tokens, None)
+        return token
+
+    def _fail(self) -> NoReturn:
+        raise InputError(
+            f"{self._git.path}: git log's output cannot be understood at {self._token!r:.80}",
+            hint="please report this, with the output of: git --version",
+        )
+
+
+def _moment(seconds: str) -> datetime:
+    """The moment; times of broken clocks are limited to the years 1970 to 9999."""
+    return datetime.fromtimestamp(min(max(int(seconds or 0), 0), _LAST_SECOND), UTC)
+
+
+def _path(path: bytes) -> str:
+    return path.decode(errors="backslashreplace")
+
+
+def _path_or_none(path: bytes | None) -> str | None:
+    return None if path is None else _path(path)

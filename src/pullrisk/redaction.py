@@ -1,0 +1,242 @@
+"""No secret in any output: logs, tracebacks, error messages, MLflow's records, Spark's settings.
+
+A value that a `Secrets` source hands out is learned first, so from then on it is masked in log
+records, tracebacks and error messages. Shapes (URIs with a password, tokens, private keys) are
+masked whether they were learned or not.
+"""
+
+import base64
+import json
+import logging
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Final
+from urllib.parse import quote, unquote
+
+MASK: Final = "***"
+"""What stands in the place of a secret."""
+SHORTEST: Final = 4
+"""Least length of a learned value; masking shorter ones would mask parts of ordinary words."""
+MOST_VALUES: Final = 1_000
+"""How many learned values are kept, the newest; so rotated ones stay masked for long."""
+
+SHAPES: Final[Mapping[str, str]] = {
+    "private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*KEY-----|\Z)",
+    "GitHub token": r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,})",
+    "Vault token": r"\b(?:hv[sbr]|[sbr])\.[A-Za-z0-9_-]{20,}",
+    "JSON web token": r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*",
+    "DigitalOcean token": r"\bdo[opr]_v1_[0-9a-f]{32,}",
+    "S3 access key": r"\b(?:AKIA|ASIA|DO00)[0-9A-Z]{16}\b",
+    "GitLab or Slack token": r"\b(?:glpat-[\w-]{20,}|xox[abprs]-[\w-]{10,})",
+}
+"""What credentials look like, wherever they stand: name → regular expression."""
+
+SENSITIVE_NAME: Final = (
+    r"(?:pass(?:word|wd|phrase)|secret|token|credential|authorization|cookie"
+    r"|api[._-]?key|access[._-]?key|private[._-]?key|app[._-]?key|do_spaces_key|mongo_uri)"
+)
+"""Names of fields, parameters and settings whose values are credentials."""
+
+_SPARK_SHAPES: Final = "|".join([r"(?<=://)[^/\s]\S*@", *SHAPES.values()])
+SPARK_REDACTION: Final[Mapping[str, str]] = {
+    # Spark matches this one against the names of its settings and against their values.
+    "spark.redaction.regex": rf"(?i){SENSITIVE_NAME}|uri|url|{_SPARK_SHAPES}",
+    "spark.redaction.string.regex": _SPARK_SHAPES,
+    "spark.sql.redaction.options.regex": rf"(?i){SENSITIVE_NAME}|uri|url",
+}
+"""Spark's own settings of what its logs, UI and event log must not show."""
+
+_SHAPE: Final = re.compile("|".join(SHAPES.values()))
+_BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
+_ASSIGNED: Final = re.compile(rf"(?i)(\b[\w.-]*{SENSITIVE_NAME}[\w.-]*['\"]?=)['\"]?[^\s'\"&,;)]+")
+_SENSITIVE: Final = re.compile(rf"(?i){SENSITIVE_NAME}")
+# Up to the last "@": a password that should have been percent-encoded holds "@" or "/". A text
+# that begins with a URI may be nothing else, and then its password may even hold a space.
+_USER: Final = re.compile(r"(?:(?<=://)[^/\s]\S*|(?<=\A)(['\"]?\w[\w+.-]*://)[^/\n][^\n]*)@")
+_SECRET: Final = re.compile(
+    r"([?&;][^=&;\s]*(?:password|token|secret|properties)[^=&;\s]*=)[^&;\s'\"]*", re.IGNORECASE
+)
+
+
+def redacted(text: str) -> str:
+    """The text with the user names, passwords and secret options of the URIs in it masked."""
+    if "://" not in text:
+        return text
+    return _SECRET.sub(rf"\1{MASK}", _USER.sub(rf"\g<1>{MASK}@", text))
+
+
+def password_of(uri: str) -> str | None:
+    """The password as it is written in the URI, even if it should have been percent-encoded;
+    None if there is none.
+    """
+    user, at, _ = uri.partition("://")[2].rpartition("@")
+    _, colon, password = user.partition(":")
+    return password if at and colon and password else None
+
+
+class Redactor:
+    """Masks learned values and shapes of credentials; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, None] = {}
+        self._learned: re.Pattern[str] | None = None
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self._values)} values)"
+
+    def learn(self, value: str) -> None:
+        """Mask this value from now on, also where it is quoted, escaped, in base64, or one of
+        its lines alone.
+        """
+        forms = [form for form in _forms(value) if len(form) >= SHORTEST]
+        with self._lock:
+            if all(form in self._values for form in forms):
+                return
+            for form in forms:
+                self._values.pop(form, None)
+                self._values[form] = None
+            while len(self._values) > MOST_VALUES:
+                del self._values[next(iter(self._values))]
+            self._learned = None
+
+    def text(self, text: str) -> str:
+        """The text with every credential masked."""
+        if self._values:
+            text = (self._learned or self._compile()).sub(MASK, text)
+        text = redacted(_SHAPE.sub(MASK, text))
+        return _ASSIGNED.sub(rf"\1{MASK}", _BEARER.sub(rf"\1 {MASK}", text))
+
+    def _compile(self) -> re.Pattern[str]:
+        """All values in one expression, made when something is first masked after a change."""
+        with self._lock:
+            longest_first = sorted(self._values, key=len, reverse=True)
+            self._learned = re.compile("|".join(map(re.escape, longest_first)))
+            return self._learned
+
+    def value(self, value: object) -> object:
+        """The value with every credential in it masked; numbers are returned as they are."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, bytes):
+            return self.text(value.decode(errors="replace"))
+        if isinstance(value, Mapping):
+            return self.mapping(value)
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self.value(one) for one in value]
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        shown = str(value)
+        masked = self.text(shown)
+        return value if masked == shown else masked
+
+    def mapping(self, fields: Mapping[str, object]) -> dict[str, object]:
+        """The fields with credentials masked; a field with a sensitive name is masked as a whole.
+
+        For MLflow's parameters and tags, and for the events of a log.
+        """
+        return {
+            name: MASK if _SENSITIVE.search(str(name)) and _holds(value) else self.value(value)
+            for name, value in fields.items()
+        }
+
+    def __call__(
+        self, logger: object, method: str, event: Mapping[str, object]
+    ) -> dict[str, object]:
+        """Mask one event: this object is a processor of structlog."""
+        return self.mapping(event)
+
+
+REDACTOR: Final = Redactor()
+"""The redactor of this process, shared by all its parts."""
+
+
+def _holds(value: object) -> bool:
+    return bool(value) and not isinstance(value, bool | int | float)
+
+
+def _forms(value: str) -> Iterator[str]:
+    """How a value may turn up in output: as it is, escaped, encoded, or only a part of it."""
+    for part in (value, *_parts(value)):
+        yield part
+        yield quote(part, safe="")
+        yield json.dumps(part)[1:-1]
+        yield repr(part)[1:-1]
+        yield base64.b64encode(part.encode()).decode()
+
+
+def _parts(value: str) -> Iterator[str]:
+    if "\n" in value:
+        yield from (line for line in value.splitlines() if len(line) >= 16)
+    password = password_of(value)
+    if password:
+        yield password
+        yield unquote(password)
+
+
+def protect(redactor: Redactor = REDACTOR) -> None:
+    """Mask secrets in every log record and in every traceback that Python prints by itself.
+
+    Log records are masked when they are made, so it does not matter which handler or library
+    writes them. Hooks that somebody else has set are left alone. Calling it again changes
+    nothing.
+    """
+    factory = logging.getLogRecordFactory()
+    if not isinstance(factory, RecordFactory):
+        logging.setLogRecordFactory(RecordFactory(redactor))
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = _Hook(redactor)
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _thread_hook(redactor)
+
+
+class RecordFactory:
+    """Makes log records whose message and traceback are masked already."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._make = logging.getLogRecordFactory()
+
+    def __call__(self, *args: object, **kwargs: object) -> logging.LogRecord:
+        """A record; a message that cannot be formatted keeps its error for the handler."""
+        record = self._make(*args, **kwargs)
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):
+            return record
+        record.msg, record.args = self._redactor.text(message), None
+        if record.exc_info and record.exc_info[1] is not None:
+            record.exc_text = redacted_traceback(record.exc_info[1], self._redactor)
+        return record
+
+
+def redacted_traceback(error: BaseException, redactor: Redactor = REDACTOR) -> str:
+    """The traceback of an error, without the secrets that its messages may hold."""
+    return redactor.text("".join(traceback.format_exception(error)).rstrip("\n"))
+
+
+class _Hook:
+    """Stands in for sys.excepthook."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+
+    def __call__(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        print(redacted_traceback(error, self._redactor), file=sys.stderr)
+
+
+def _thread_hook(redactor: Redactor) -> Callable[[threading.ExceptHookArgs], None]:
+    def hook(arguments: threading.ExceptHookArgs) -> None:
+        if arguments.exc_value is None or arguments.exc_type is SystemExit:
+            return
+        name = arguments.thread.name if arguments.thread else "?"
+        shown = redacted_traceback(arguments.exc_value, redactor)
+        print(f"Exception in thread {name}:\n{shown}", file=sys.stderr)
+
+    return hook

@@ -1,0 +1,93 @@
+"""How fresh a stage's secrets are: counts, ages, and a log line when an outage begins and ends."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pullrisk.errors import SecretsError
+
+_LOG: Final = logging.getLogger("pullrisk.secrets")
+REMIND_EVERY: Final = 60.0
+"""Seconds between two log lines about the same outage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """State of a source of secrets. Ages are in seconds; counts are since it was opened."""
+
+    source: str
+    age: float
+    """Since the last successful read; grows while Vault is away and the last good values serve."""
+    token_left: float | None = None
+    """Until the token expires; None without a token."""
+    reads: int = 0
+    failures: int = 0
+    logins: int = 0
+    renewals: int = 0
+    changes: int = 0
+    fault: str | None = None
+    """What is wrong now; None if nothing is."""
+
+    def metrics(self) -> dict[str, float]:
+        """The figures by the names of their Prometheus metrics, without those that are None."""
+        figures = {
+            "pullrisk_secrets_age_seconds": self.age,
+            "pullrisk_secrets_healthy": float(self.fault is None),
+            "pullrisk_secrets_reads_total": float(self.reads),
+            "pullrisk_secrets_failures_total": float(self.failures),
+            "pullrisk_secrets_logins_total": float(self.logins),
+            "pullrisk_secrets_renewals_total": float(self.renewals),
+            "pullrisk_secrets_changes_total": float(self.changes),
+        }
+        if self.token_left is not None:
+            figures["pullrisk_secrets_token_left_seconds"] = self.token_left
+        return figures
+
+
+class HealthCounters:
+    """Counts what is done to keep the secrets of one source fresh, and logs outages."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.read_at = clock()
+        self._logged_at = float("-inf")
+        self._counts = {"reads": 0, "failures": 0, "logins": 0, "renewals": 0, "changes": 0}
+        self.fault: str | None = None
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last successful read."""
+        return self._clock() - self.read_at
+
+    def set_counts(self, **counts: int) -> None:
+        """Take over counts that are kept elsewhere."""
+        self._counts |= counts
+
+    def count_read(self) -> None:
+        """Record a successful read."""
+        self.read_at = self._clock()
+        self._counts["reads"] += 1
+
+    def record(self, error: SecretsError | None) -> None:
+        """Record how the work that was due went; log when an outage begins, goes on and ends."""
+        if error is None:
+            if self.fault is not None:
+                _LOG.warning("Vault serves again; secrets are fresh")
+            self.fault, self._logged_at = None, float("-inf")
+            return
+        self._counts["failures"] += 1
+        self.fault = str(error.args[0])
+        if self._clock() - self._logged_at >= REMIND_EVERY:
+            self._logged_at = self._clock()
+            _LOG.warning(
+                "secrets are not fresh: %s; the last good values, %.0f s old, stay in use",
+                self.fault,
+                self.age,
+            )
+
+    def health(self, *, token_left: float | None) -> Health:
+        """The state now."""
+        return Health(
+            "vault", age=self.age, token_left=token_left, fault=self.fault, **self._counts
+        )

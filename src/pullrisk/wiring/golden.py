@@ -1,0 +1,113 @@
+"""A running service held to its golden predictions: each look is a `Check`, none raises."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+import msgspec
+
+from pullrisk.errors import InputError, SettingsError
+from pullrisk.serve.golden import Answer, Golden, differs
+from pullrisk.settings import Settings
+from pullrisk.wiring.checks import Check
+
+_TIMEOUT: Final = 15.0
+_UNLIKE: Final = "another image or another model than the one in Git"
+
+
+def read(path: Path) -> Golden:
+    """The golden predictions in a file. Raises InputError."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Golden)
+    except (OSError, msgspec.DecodeError) as error:
+        raise InputError(
+            f"golden predictions {path} cannot be read: {error}",
+            hint="write them with `pullrisk golden record`",
+        ) from None
+
+
+def api_key(settings: Settings) -> str | None:
+    """A key that the service accepts, from Vault or the settings; None if neither has one."""
+    from pullrisk.wiring.provision import provide
+    from pullrisk.wiring.service import STAGE, key_values
+
+    settings, secrets = provide(settings, STAGE)
+    if secrets is None:
+        return next(iter(key_values(settings, None)), None)
+    with closing(secrets):
+        return next(iter(key_values(settings, secrets)), None)
+
+
+class Service:
+    """A service at an http:// or https:// address. Raises SettingsError for any other."""
+
+    def __init__(self, url: str, key: str | None) -> None:
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise SettingsError(
+                f"{url} is no address of a service", hint="write it like http://127.0.0.1:8080"
+            )
+        self._url, self._key = url.rstrip("/"), key
+
+    def checks(self, wanted: Golden) -> Iterator[Check]:
+        """Readiness, model and predictions; nothing more once one of them cannot be looked at."""
+        looks: dict[str, Callable[[Golden], Check]] = {
+            "readiness": self._ready,
+            "model": self._model,
+            "golden predictions": self._predictions,
+        }
+        for what, look in looks.items():
+            try:
+                yield look(wanted)
+            except HTTPError as error:
+                yield Check(what, "broken", f"status {error.code}: {_detail(error)}")
+                return
+            except (URLError, OSError, msgspec.DecodeError, LookupError, TypeError) as error:
+                yield Check(what, "broken", f"{self._url} gives no answer: {error}")
+                return
+
+    def _ready(self, wanted: Golden) -> Check:
+        found = self._ask("/readyz")
+        missing = [one["what"] for one in found["checks"] if not one["ok"]]
+        if found["ready"] is not True:
+            return Check("readiness", "broken", f"lacks {', '.join(missing)}")
+        return Check("readiness", "ok", f"ready{', without ' * bool(missing)}{', '.join(missing)}")
+
+    def _model(self, wanted: Golden) -> Check:
+        found = self._ask("/v1/model")
+        said = f"{found['version']}, schema {found['schema_hash']}"
+        if (found["version"], found["schema_hash"]) == (wanted.version, wanted.schema_hash):
+            return Check("model", "ok", f"{said}, pinned as {wanted.pinned}")
+        text = f"{said}; {wanted.pinned} is {wanted.version}, schema {wanted.schema_hash}"
+        return Check("model", "broken", text, _UNLIKE)
+
+    def _predictions(self, wanted: Golden) -> Check:
+        """One request for each pull, so that every pod behind the address is likely asked."""
+        wrong = []
+        for place, (pull, answer) in enumerate(zip(wanted.pulls, wanted.answers, strict=True)):
+            found = self._ask("/v1/score?explain=false", pull)
+            score, model = found["scores"][0], found["model"]
+            own = Answer(score["risk"], score["novelty_error"])
+            if differs(answer, own) or model["version"] != wanted.version:
+                wrong.append(f"{place}: {own.risk}, {own.novelty_error} by {model['version']}")
+        what, count = "golden predictions", len(wanted.answers)
+        if wrong:
+            text = f"{len(wrong)} of {count} differ, the first is {wrong[0]}"
+            return Check(what, "broken", text, _UNLIKE)
+        return Check(what, "ok", f"{count} as recorded")
+
+    def _ask(self, path: str, body: object = None) -> Any:  # noqa: ANN401  (any JSON)
+        data = None if body is None else msgspec.json.encode(body)
+        headers = {"Content-Type": "application/json"}
+        if self._key is not None:
+            headers["Authorization"] = f"Bearer {self._key}"
+        request = Request(f"{self._url}{path}", data=data, headers=headers)  # noqa: S310  # checked
+        with urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310  # checked
+            return msgspec.json.decode(answer.read())
+
+
+def _detail(error: HTTPError) -> str:
+    return " ".join(error.read(400).decode(errors="replace").split())

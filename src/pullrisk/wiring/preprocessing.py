@@ -1,0 +1,47 @@
+"""The stage spark-preprocess on a session: its store replayed into its lake."""
+
+from typing import TYPE_CHECKING, Literal
+
+from pullrisk.wiring.session import Session
+
+if TYPE_CHECKING:
+    from pullrisk.preprocess import PreprocessReport
+
+Engine = Literal["local", "spark"]
+
+
+def preprocess(
+    session: Session,
+    *,
+    engine: Engine = "local",
+    repositories: list[str] | None = None,
+    full: bool = False,
+) -> "PreprocessReport":
+    """Replay what is new, or with `full` everything, of all or of the named repositories.
+
+    `local` uses processes of this machine, `spark` the cluster of the settings, whose session it
+    starts and stops.
+    """
+    wanted = repositories or None
+    if engine == "spark":
+        from pullrisk.preprocess.spark import preprocess_spark
+        from pullrisk.wiring.adapters import spark_options
+
+        return preprocess_spark(
+            session.store,
+            session.lake,
+            options=spark_options(session.settings),
+            repositories=wanted,
+            full=full,
+            progress=session.progress,
+        )
+    from pullrisk.preprocess import preprocess as replay
+
+    return replay(
+        session.store,
+        session.lake,
+        workers=session.settings.worker_count,
+        repositories=wanted,
+        full=full,
+        progress=session.progress,
+    )

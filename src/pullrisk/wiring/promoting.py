@@ -1,0 +1,110 @@
+"""The registry on a session: ask the gate, make a version champion, compare two models."""
+
+from datetime import UTC, datetime
+from getpass import getuser
+from typing import TYPE_CHECKING
+
+from pullrisk.errors import ModelError
+from pullrisk.wiring.adapters import load_model, tracking
+from pullrisk.wiring.session import Session
+
+if TYPE_CHECKING:
+    from pullrisk.train.contest import Answers, Contest
+    from pullrisk.train.dataset import Dataset
+    from pullrisk.train.gate import Decision
+    from pullrisk.train.registry import Event
+
+
+def gate(
+    session: Session, reference: str, *, by: str | None, reason: str | None, yes: bool
+) -> "tuple[Decision, Event | None]":
+    """The gate's decision on today's lake, and the change of champion if it was made."""
+    from pullrisk.train.evaluate import evaluate
+    from pullrisk.train.promotion import judge
+    from pullrisk.train.registry import crown, find
+
+    place = tracking(session.settings)
+    version = find(place, reference)
+    bundle = load_model(session.settings, version.version)
+    data = dataset(session, days=bundle.metadata.facts.maturity_days)
+    evaluation = evaluate(bundle, data, progress=session.progress)
+    decision = judge(
+        place, version, bundle,
+        dataset=data, evaluation=evaluation, options=session.settings.gate,
+    )  # fmt: skip
+    if not (decision.promote and yes):
+        return decision, None
+    passed = f"gate passed: {'; '.join(decision.reasons)}"
+    text = f"{reason}; {passed}" if reason else passed
+    return decision, crown(place, version, by=by or whoami(), reason=text)
+
+
+def move(
+    session: Session, reference: str, *, by: str | None, reason: str, yes: bool
+) -> "Event | None":
+    """Make a version champion without asking the gate; None unless it was confirmed."""
+    from pullrisk.train.registry import crown, find
+
+    place = tracking(session.settings)
+    version = find(place, reference)
+    return crown(place, version, by=by or whoami(), reason=reason) if yes else None
+
+
+def back(
+    session: Session, to: str | None, *, by: str | None, reason: str, yes: bool
+) -> "tuple[str, Event | None]":
+    """The version to go back to, and the change of champion if it was confirmed."""
+    from pullrisk.train.registry import champion, crown, find, predecessor
+
+    place = tracking(session.settings)
+    version = find(place, to) if to else predecessor(place)
+    now = champion(place)
+    if now is not None and now.version == version.version:
+        raise ModelError(f"version {version.version} is the champion already")
+    if not yes:
+        return version.version, None
+    who = by or whoami()
+    return version.version, crown(place, version, by=who, reason=reason, action="rollback")
+
+
+def compare(
+    session: Session, first: str, second: str, *, since: datetime | None = None
+) -> "Contest":
+    """Two models on the matured pulls that neither saw, merged `since` a day if it is given."""
+    from pullrisk.train.contest import contest
+
+    both = [answers(session, reference) for reference in (first, second)]
+    start = since.replace(tzinfo=UTC) if since else None
+    return contest(both[0], both[1], dataset(session), since=start)
+
+
+def answers(session: Session, reference: str) -> "Answers":
+    """What a model says of pulls: a version, an alias, `general` or a file. Raises ModelError."""
+    from pullrisk.train.contest import by_bundle
+    from pullrisk.train.promotion import answers_of
+    from pullrisk.train.registry import find
+
+    if not (reference.startswith("@") or reference.isdecimal()):
+        return by_bundle(load_model(session.settings, reference))
+    place = tracking(session.settings)
+    found, why = answers_of(place, find(place, reference))
+    if found is None:
+        raise ModelError(f"model {reference} cannot be compared: {why}")
+    return found
+
+
+def dataset(session: Session, *, days: float | None = None) -> "Dataset":
+    """The session's lake, with outcomes."""
+    from pullrisk.features import NAMES
+    from pullrisk.train.inputs import read_dataset
+
+    maturity = session.settings.maturity_days if days is None else days
+    return read_dataset(session.lake.table(), NAMES, maturity_days=maturity)
+
+
+def whoami() -> str:
+    """The user's name, for the audit trail."""
+    try:
+        return getuser()
+    except (KeyError, OSError):
+        return "unknown"

@@ -1,0 +1,1 @@
+"""Programs that run in pods of the cluster: the standard library alone, one file each."""
