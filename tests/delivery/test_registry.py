@@ -17,7 +17,7 @@ TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 @pytest.fixture(params=["debian", "small"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "debian" and not DebianRegistry.installed():
-        pytest.skip("docker-registry is not installed")
+        pytest.skip("docker-registry is not installed: apt-get install docker-registry")
     with DebianRegistry(tmp_path) if request.param == "debian" else SmallRegistry() as running:
         yield running.url
 
