@@ -75,8 +75,9 @@ def spark(cores: int) -> Job:
 
 def run_spark(folder: Path, out: Path, *, cores: int) -> float:
     """Replay on Spark; seconds that its session took to start."""
+    from pullrisk.options import SparkOptions
     from pullrisk.preprocess.spark import preprocess_spark
-    from pullrisk.preprocess.spark_session import SparkOptions, spark_session
+    from pullrisk.preprocess.spark_session import spark_session
 
     started = time.perf_counter()
     with spark_session(SparkOptions(master=f"local[{cores}]")) as session:

@@ -4,8 +4,9 @@ import pytest
 
 from pullrisk.cli import main
 from pullrisk.errors import SettingsError
+from pullrisk.preprocess.spark_session import properties as spark_properties
 from pullrisk.settings import load
-from pullrisk.wiring.adapters import open_lake, spark_options
+from pullrisk.wiring.adapters import open_lake
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,7 @@ def test_sparks_settings_come_from_the_file_and_the_environment(
         '[spark.conf]\n"spark.authenticate" = "true"\n'
     )
     monkeypatch.setenv("PULLRISK_SPARK__EXECUTORS", "5")
-    properties = spark_options(load()).properties()
+    properties = spark_properties(load().spark)
     assert properties["spark.master"] == "spark://host:7077"
     assert properties["spark.executor.instances"] == "5"
     assert properties["spark.authenticate"] == "true"
@@ -72,7 +73,7 @@ def test_the_command_line_tells_what_is_wrong_with_spark_at_once(
     pytest.importorskip("pyspark", reason="the extra spark is not installed")
     monkeypatch.setenv("PULLRISK_SPARK__MASTER", "yarn")
     assert main(["preprocess", "--engine", "spark", "--quiet"]) == 3
-    assert "spark.master is yarn" in capsys.readouterr().err
+    assert "spark.master is 'yarn'" in capsys.readouterr().err
     monkeypatch.setenv("PULLRISK_SPARK__MASTER", "spark://127.0.0.1:1")
     assert main(["preprocess", "--engine", "spark", "--quiet"]) == 1
     assert "no Spark master answers" in capsys.readouterr().err

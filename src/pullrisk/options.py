@@ -3,9 +3,12 @@
 Apart from `settings`, which reads them, so that a stage can name its own and nothing else.
 """
 
-from typing import Annotated, Literal, Self
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+_LOOPBACK: Final = ("127.", "::1", "localhost")
 
 _Positive = Annotated[int, Field(ge=1)]
 _Above0 = Annotated[float, Field(gt=0)]
@@ -116,13 +119,18 @@ class S3(BaseModel):
     )
 
 
-class SparkSettings(BaseModel):
-    """`[spark]` in the file, PULLRISK_SPARK__NAME in the environment."""
+class SparkOptions(BaseModel):
+    """Where and how Spark runs: `[spark]` in the file, PULLRISK_SPARK__NAME in the environment.
+
+    The fields from `executors` to `service_account` are for masters other than local.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     master: str = Field(
-        default="local[*]", description="local[*], local[N], spark://HOST:PORT or k8s://URL"
+        default="local[*]",
+        pattern=r"^(local(\[(\*|\d+)(,\d+)?\])?|(spark|k8s)://.+)$",
+        description="local[*], local[N], spark://HOST:PORT or k8s://https://HOST:PORT",
     )
     driver_host: str | None = Field(
         default=None, description="name by which executors reach the driver"
@@ -143,3 +151,89 @@ class SparkSettings(BaseModel):
     conf: dict[str, str] = Field(
         default={}, description="any of Spark's own properties; they win over all others"
     )
+
+    @property
+    def local(self) -> bool:
+        """Whether all runs in one JVM of this machine."""
+        return self.master.startswith("local")
+
+    @property
+    def kubernetes(self) -> bool:
+        """Whether executors are pods."""
+        return self.master.startswith("k8s://")
+
+
+class ServeOptions(BaseModel):
+    """How `pullrisk serve` listens, limits and drains. Sizes are MB, times seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field(default="127.0.0.1", description="address to listen at")
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(default=8080, description="port")
+    workers: Annotated[int, Field(ge=1, le=64)] = Field(default=1, description="processes")
+    model: str | None = Field(
+        default=None,
+        description="a file, a registered version (3) or alias (@champion), or `general`; else "
+        "the last trained, else the general one",
+    )
+    keys_file: Path | None = Field(
+        default=None, description="file of API keys, one a line; read again when it changes"
+    )
+    admin_keys_file: Path | None = Field(
+        default=None,
+        description="file of keys, one a line, that may have the model loaded anew; without it "
+        "nobody may",
+    )
+    body_mb: Annotated[float, Field(gt=0, le=1024)] = Field(
+        default=32, description="largest body of a request, in MB"
+    )
+    batch: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=1_000, description="most pull requests in one request"
+    )
+    in_flight: Annotated[int, Field(ge=1)] = Field(
+        default=256, description="requests that a worker answers at once; more get a 503"
+    )
+    in_flight_mb: Annotated[float, Field(gt=0)] = Field(
+        default=64, description="MB of bodies that a worker holds at once; more get a 503"
+    )
+    body_timeout: Annotated[float, Field(gt=0)] = Field(
+        default=10, description="seconds within which a request's body has to arrive"
+    )
+    timeout: Annotated[float, Field(gt=0)] = Field(
+        default=30, description="seconds after which a request is given up"
+    )
+    histories: Annotated[int, Field(ge=1)] = Field(
+        default=50, description="repositories whose histories stay in memory"
+    )
+    histories_mb: Annotated[float, Field(ge=0)] = Field(
+        default=40, description="MB of the histories used last; the others wait compressed"
+    )
+    refresh: Annotated[float, Field(gt=0)] = Field(
+        default=5, description="seconds between looks at the lake and at the keys"
+    )
+    reach: Annotated[float, Field(gt=0)] = Field(
+        default=3, description="seconds that an answer waits for the lake or the store"
+    )
+    recent: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=1_000, description="latest stored pull requests that /v1/pulls lists"
+    )
+    drain: Annotated[float, Field(ge=0)] = Field(
+        default=5, description="seconds between failing readiness and closing the listener"
+    )
+    grace: Annotated[int, Field(ge=1)] = Field(
+        default=30, description="seconds that requests under way have to finish"
+    )
+    access_log: bool = Field(default=True, description="a JSON line for every request")
+    cors_origins: tuple[str, ...] = Field(
+        default=(), description="origins whose pages may call the API"
+    )
+
+    @property
+    def body_bytes(self) -> int:
+        """The largest body of a request."""
+        return int(self.body_mb * 1_000_000)
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        return self.host.startswith(_LOOPBACK)

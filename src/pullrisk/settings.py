@@ -24,10 +24,16 @@ from pydantic_settings import (
 )
 
 from pullrisk.errors import SettingsError
-from pullrisk.options import S3, GateOptions, MonitorOptions, OperatingPoints, SparkSettings
+from pullrisk.options import (
+    S3,
+    GateOptions,
+    MonitorOptions,
+    OperatingPoints,
+    ServeOptions,
+    SparkOptions,
+)
 from pullrisk.redaction import SENSITIVE_NAME, redacted
 from pullrisk.secrets.names import Credentials
-from pullrisk.serve.options import ServeOptions
 
 PREFIX: Final = "PULLRISK_"
 FILE_NAME: Final = "pullrisk.toml"
@@ -94,8 +100,8 @@ class Settings(Credentials, BaseSettings):
         default=MonitorOptions(), description="when `pullrisk monitor` raises an alarm"
     )
     s3: S3 = Field(default=S3(), description="the bucket of an s3:// lake")
-    spark: SparkSettings = Field(
-        default=SparkSettings(), description="the cluster of `preprocess --engine spark`"
+    spark: SparkOptions = Field(
+        default=SparkOptions(), description="the cluster of `preprocess --engine spark`"
     )
     serve: ServeOptions = Field(default=ServeOptions(), description="the scoring service")
 

@@ -16,7 +16,7 @@ import pytest
 
 pytest.importorskip("pyspark", reason="the extra spark is not installed")
 
-from pullrisk.options import SparkSettings
+from pullrisk.options import SparkOptions
 from pullrisk.pulls.record import parse_rest
 from support.deploy import network, security
 from support.deploy.manifests import Object, Pod, of_kind, pods, render_with
@@ -41,7 +41,7 @@ def driver_of(objects: list[Object]) -> Pod:
     return next(pod for pod in pods(objects) if pod.where == "CronJob/spark-preprocess")
 
 
-def spark_of(objects: list[Object]) -> SparkSettings:
+def spark_of(objects: list[Object]) -> SparkOptions:
     """The driver's settings, from its variables and its file."""
     return settings_of(driver_of(objects), objects).spark
 

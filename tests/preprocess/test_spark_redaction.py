@@ -13,7 +13,8 @@ pytest.importorskip("pyspark", reason="the extra spark is not installed")
 MARK = "0f1e2d3c"
 PROGRAM = f"""
 import sys
-from pullrisk.preprocess.spark_session import SparkOptions, spark_session
+from pullrisk.options import SparkOptions
+from pullrisk.preprocess.spark_session import spark_session
 conf = {{
     "spark.eventLog.compress": "false",
     "spark.pullrisk.mongo_uri": "mongodb://u:{MARK}@h/db",

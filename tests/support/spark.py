@@ -10,7 +10,7 @@ from typing import Self
 
 import pyspark
 
-from pullrisk.preprocess.spark_session import SparkOptions
+from pullrisk.options import SparkOptions
 from support.ports import answers, free_port
 from support.processes import Server, until
 

@@ -8,7 +8,9 @@ that the driver holds no more than a line for each repository. The driver makes 
 
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pullrisk import errors
@@ -16,12 +18,13 @@ from pullrisk.errors import LakeError, MissingExtraError, PullriskError, Setting
 from pullrisk.lake import AddedFile, Lake
 from pullrisk.lake.schema import TABLE
 from pullrisk.lake.writer import run_files
+from pullrisk.options import SparkOptions
 from pullrisk.preprocess.packing import pack
 from pullrisk.preprocess.plan import Plan, compared, sketch
 from pullrisk.preprocess.replay import Replayed
 from pullrisk.preprocess.report import PreprocessReport
 from pullrisk.preprocess.run import run_once
-from pullrisk.preprocess.spark_session import SparkOptions, check_java, check_master, spark_session
+from pullrisk.preprocess.spark_session import check_java, check_master, spark_session
 from pullrisk.progress import Progress, Silent, Task
 from pullrisk.pulls.store import PullStore
 
@@ -40,6 +43,7 @@ def preprocess_spark(  # noqa: PLR0913  # those of `preprocess`, and a session t
     lake: Lake,
     *,
     options: SparkOptions | None = None,
+    json_logs: bool = False,
     spark: "SparkSession | None" = None,
     repositories: Sequence[str] | None = None,
     full: bool = False,
@@ -47,12 +51,13 @@ def preprocess_spark(  # noqa: PLR0913  # those of `preprocess`, and a session t
 ) -> PreprocessReport:
     """Like `preprocess`, on Spark; the same rows, bit for bit.
 
-    Starts a session with `options` unless `spark` is given.
+    Starts a session with `options` unless `spark` is given; `json_logs` is for its log.
     Raises what `preprocess` raises, and MissingExtraError without pyspark or Java.
     """
     options = options or SparkOptions()
     _check(options, store, lake, has_session=spark is not None)
-    engine = _SparkEngine(store, lake, options, spark, progress or Silent())
+    start = partial(spark_session, options, json_logs=json_logs)
+    engine = _SparkEngine(store, lake, start, spark, progress or Silent())
     return run_once(
         store,
         lake,
@@ -89,11 +94,11 @@ class _SparkEngine:
         self,
         store: PullStore,
         lake: Lake,
-        options: SparkOptions,
+        start: Callable[[], AbstractContextManager["SparkSession"]],
         spark: "SparkSession | None",
         progress: Progress,
     ) -> None:
-        self._store, self._lake, self._options = store, lake, options
+        self._store, self._lake, self._start = store, lake, start
         self._spark, self._progress = spark, progress
 
     def replay(self, todo: Plan, run: int) -> tuple[list[AddedFile], list[Replayed]]:
@@ -104,7 +109,7 @@ class _SparkEngine:
             return self._replay(self._spark.sparkContext, todo, run)
         if not self._anything_new(todo):
             return [], []
-        with spark_session(self._options) as session:
+        with self._start() as session:
             return self._replay(session.sparkContext, todo, run)
 
     def _anything_new(self, todo: Plan) -> bool:

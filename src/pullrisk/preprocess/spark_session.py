@@ -6,16 +6,15 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import msgspec
-
-from pullrisk.errors import MissingExtraError, PullriskError, SettingsError
+from pullrisk.errors import MissingExtraError, PullriskError
+from pullrisk.options import SparkOptions
 from pullrisk.redaction import SPARK_REDACTION
 
 if TYPE_CHECKING:
@@ -35,94 +34,53 @@ _POD_PREFIX: Final = 47
 _LOGGING: Final = Path(__file__).with_name("log4j2.properties")
 
 
-_LOCAL: Final = re.compile(r"local(\[(\*|\d+)(,\d+)?\])?")
-_REMOTE: Final = ("spark://", "k8s://")
+def properties(options: SparkOptions, *, json_logs: bool = False) -> dict[str, str]:
+    """Spark's own names and values; `json_logs` makes each line of its log a JSON object."""
+    known: dict[str, object] = {
+        "spark.master": _master(options),
+        "spark.app.name": "pullrisk preprocess",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        _JAVA_OPTIONS: f"-Dlog4j2.configurationFile=file:{_LOGGING}"
+        + (" -Dpullrisk.log.format=json" if json_logs else ""),
+        "spark.task.maxFailures": options.task_attempts,
+        "spark.sql.shuffle.partitions": 4,
+        "spark.sql.session.timeZone": "UTC",
+        "spark.driver.memory": options.driver_memory,
+        "spark.driver.host": options.driver_host or (_LOOPBACK if options.local else None),
+        "spark.driver.bindAddress": _LOOPBACK if options.local else None,
+        "spark.eventLog.enabled": "true" if options.event_log else None,
+        "spark.eventLog.dir": options.event_log,
+        "spark.executor.instances": options.executors,
+        "spark.executor.cores": options.executor_cores,
+        "spark.executor.memory": options.executor_memory,
+        "spark.kubernetes.container.image": options.image,
+        "spark.kubernetes.namespace": options.namespace,
+        "spark.kubernetes.authenticate.driver.serviceAccountName": options.service_account,
+        **(_on_kubernetes() if options.kubernetes else {}),
+    }
+    given = {name: str(value) for name, value in known.items() if value is not None}
+    return {**SPARK_REDACTION, **given, **options.conf}
 
 
-class SparkOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Where and how Spark runs; `conf` holds any of its own properties and wins over the rest.
+def _on_kubernetes() -> dict[str, object]:
+    """Names after this process' own pod, so that two drivers never meet.
 
-    `driver_host` is the name by which executors reach this process. The fields from
-    `executors` to `service_account` are for masters other than local.
+    Executors connect to `driver_host`: unless told otherwise PySpark's tell them the address
+    that the driver binds, which may be 0.0.0.0.
     """
+    pod = _own_pod()
+    return {
+        "spark.kubernetes.driver.pod.name": pod,
+        "spark.kubernetes.executor.podNamePrefix": pod and pod[-_POD_PREFIX:].lstrip("-"),
+        "spark.kubernetes.executor.useDriverPodIP": "false",
+    }
 
-    master: str = "local[*]"
-    driver_host: str | None = None
-    driver_memory: str = "1g"
-    event_log: str | None = None
-    task_attempts: int = 4
-    executors: int | None = None
-    executor_cores: int | None = None
-    executor_memory: str | None = None
-    image: str | None = None
-    namespace: str | None = None
-    service_account: str | None = None
-    conf: Mapping[str, str] = {}
-    json_logs: bool = False
 
-    def __post_init__(self) -> None:
-        if not (_LOCAL.fullmatch(self.master) or self.master.startswith(_REMOTE)):
-            raise SettingsError(
-                f"spark.master is {self.master}",
-                hint="it may be local[*], local[N], spark://HOST:PORT or k8s://https://HOST:PORT",
-            )
-
-    @property
-    def local(self) -> bool:
-        """Whether all runs in one JVM of this machine."""
-        return self.master.startswith("local")
-
-    @property
-    def kubernetes(self) -> bool:
-        """Whether executors are pods."""
-        return self.master.startswith("k8s://")
-
-    def properties(self) -> dict[str, str]:
-        """Spark's own names and values."""
-        known: dict[str, object] = {
-            "spark.master": self._master,
-            "spark.app.name": "pullrisk preprocess",
-            "spark.ui.enabled": "false",
-            "spark.ui.showConsoleProgress": "false",
-            _JAVA_OPTIONS: f"-Dlog4j2.configurationFile=file:{_LOGGING}"
-            + (" -Dpullrisk.log.format=json" if self.json_logs else ""),
-            "spark.task.maxFailures": self.task_attempts,
-            "spark.sql.shuffle.partitions": 4,
-            "spark.sql.session.timeZone": "UTC",
-            "spark.driver.memory": self.driver_memory,
-            "spark.driver.host": self.driver_host or (_LOOPBACK if self.local else None),
-            "spark.driver.bindAddress": _LOOPBACK if self.local else None,
-            "spark.eventLog.enabled": "true" if self.event_log else None,
-            "spark.eventLog.dir": self.event_log,
-            "spark.executor.instances": self.executors,
-            "spark.executor.cores": self.executor_cores,
-            "spark.executor.memory": self.executor_memory,
-            "spark.kubernetes.container.image": self.image,
-            "spark.kubernetes.namespace": self.namespace,
-            "spark.kubernetes.authenticate.driver.serviceAccountName": self.service_account,
-            **(self._on_kubernetes() if self.kubernetes else {}),
-        }
-        given = {name: str(value) for name, value in known.items() if value is not None}
-        return {**SPARK_REDACTION, **given, **self.conf}
-
-    def _on_kubernetes(self) -> dict[str, object]:
-        """Names after this process' own pod, so that two drivers never meet.
-
-        Executors connect to `driver_host`: unless told otherwise PySpark's tell them the address
-        that the driver binds, which may be 0.0.0.0.
-        """
-        pod = _own_pod()
-        return {
-            "spark.kubernetes.driver.pod.name": pod,
-            "spark.kubernetes.executor.podNamePrefix": pod and pod[-_POD_PREFIX:].lstrip("-"),
-            "spark.kubernetes.executor.useDriverPodIP": "false",
-        }
-
-    @property
-    def _master(self) -> str:
-        # Spark tries a task once on a local master unless the master says otherwise.
-        found = re.fullmatch(r"local\[(\w+|\*)\]", self.master)
-        return f"local[{found[1]},{self.task_attempts}]" if found else self.master
+def _master(options: SparkOptions) -> str:
+    # Spark tries a task once on a local master unless the master says otherwise.
+    found = re.fullmatch(r"local\[(\w+|\*)\]", options.master)
+    return f"local[{found[1]},{options.task_attempts}]" if found else options.master
 
 
 def _own_pod() -> str | None:
@@ -131,7 +89,7 @@ def _own_pod() -> str | None:
 
 
 @contextmanager
-def spark_session(options: SparkOptions) -> Iterator["SparkSession"]:
+def spark_session(options: SparkOptions, *, json_logs: bool = False) -> Iterator["SparkSession"]:
     """A session, stopped at the end.
 
     Raises MissingExtraError without pyspark or Java, PullriskError where the master refuses.
@@ -146,7 +104,7 @@ def spark_session(options: SparkOptions) -> Iterator["SparkSession"]:
     with TemporaryDirectory(prefix="pullrisk-spark-") as folder:
         log = Path(folder) / "kubernetes.log"
         builder = SparkSession.builder
-        for name, value in _logging_to(log, options).items():
+        for name, value in _logging_to(log, options, json_logs=json_logs).items():
             builder = builder.config(name, value)
         try:
             session = builder.getOrCreate()
@@ -158,9 +116,9 @@ def spark_session(options: SparkOptions) -> Iterator["SparkSession"]:
             session.stop()
 
 
-def _logging_to(log: Path, options: SparkOptions) -> dict[str, str]:
+def _logging_to(log: Path, options: SparkOptions, *, json_logs: bool) -> dict[str, str]:
     """The session's properties; on Kubernetes, what its API answers is written to `log`."""
-    found = options.properties()
+    found = properties(options, json_logs=json_logs)
     if options.kubernetes:
         found[_JAVA_OPTIONS] += f" -Dpullrisk.kubernetes.log={log}"
     return found
@@ -207,9 +165,9 @@ def check_java() -> int:
 
 
 def check_master(options: SparkOptions) -> None:
-    """Try once to reach a master that is not in this process; PullriskError where none answers.
+    """Try once to reach a master that is not in this process; Spark would try for minutes.
 
-    Spark itself would try for minutes.
+    Raises PullriskError if none answers.
     """
     if options.local:
         return

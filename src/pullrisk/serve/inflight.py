@@ -9,7 +9,7 @@ import re
 from time import monotonic
 from typing import Any, Final
 
-from pullrisk.serve.options import ServeOptions
+from pullrisk.options import ServeOptions
 from pullrisk.serve.problems import ProblemError
 
 _EVERY: Final = 0.1

@@ -9,10 +9,10 @@ import msgspec
 from litestar import Request, Router, get, post
 from litestar.handlers import HTTPRouteHandler
 
+from pullrisk.options import ServeOptions
 from pullrisk.serve import endpoints
 from pullrisk.serve.keys import KeyGate
 from pullrisk.serve.openapi import PULL, ROW, Schema, document, one_or_many, operation
-from pullrisk.serve.options import ServeOptions
 from pullrisk.serve.pull_list import ListQuery
 from pullrisk.serve.responses import JsonResponse
 

@@ -22,11 +22,11 @@ from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 
 from pullrisk.errors import PullriskError, SettingsError
+from pullrisk.options import ServeOptions
 from pullrisk.serve.inflight import InFlight
 from pullrisk.serve.lifecycle import Lifecycle
 from pullrisk.serve.logs import forward, logger, stdout_buffer
 from pullrisk.serve.metrics import Metrics
-from pullrisk.serve.options import ServeOptions
 from pullrisk.serve.service import Service
 
 DRAIN: Final = signal.SIGUSR1

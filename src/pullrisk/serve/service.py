@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from pullrisk.errors import LakeError, PullriskError, StoreError
+from pullrisk.options import ServeOptions
 from pullrisk.pulls.record import Pull
 from pullrisk.score.histories import Histories
 from pullrisk.serve import shapes
 from pullrisk.serve.dependencies import Dependencies, LoadedModel
 from pullrisk.serve.metrics import Metrics
 from pullrisk.serve.models import Models
-from pullrisk.serve.options import ServeOptions
 
 if TYPE_CHECKING:
     from pullrisk.lake import Lake

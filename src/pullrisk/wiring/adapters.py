@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pullrisk.lake import Lake
     from pullrisk.model.bundle import Bundle
     from pullrisk.model.metadata import OperatingPoints
-    from pullrisk.preprocess.spark_session import SparkOptions
     from pullrisk.pulls.mongo_database import RotatingUri
     from pullrisk.pulls.store import PullStore
     from pullrisk.train.mlflow_client import Tracking
@@ -105,13 +104,6 @@ def open_lake(settings: Settings) -> "Lake":
     from pullrisk.lake import Lake
 
     return Lake(settings.lake_uri, s3=settings.s3)
-
-
-def spark_options(settings: Settings) -> "SparkOptions":
-    """Where and how Spark runs. Raises SettingsError."""
-    from pullrisk.preprocess.spark_session import SparkOptions
-
-    return SparkOptions(**dict(settings.spark), json_logs=settings.log_format == "json")
 
 
 def tracking(settings: Settings) -> "Tracking":

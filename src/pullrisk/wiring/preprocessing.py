@@ -25,12 +25,12 @@ def preprocess(
     wanted = repositories or None
     if engine == "spark":
         from pullrisk.preprocess.spark import preprocess_spark
-        from pullrisk.wiring.adapters import spark_options
 
         return preprocess_spark(
             session.store,
             session.lake,
-            options=spark_options(session.settings),
+            options=session.settings.spark,
+            json_logs=session.settings.log_format == "json",
             repositories=wanted,
             full=full,
             progress=session.progress,

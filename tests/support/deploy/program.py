@@ -16,7 +16,6 @@ from pullrisk.secrets.config import vault_config
 from pullrisk.serve.inflight import PROBES
 from pullrisk.settings import PREFIX, Settings, names, variable
 from pullrisk.settings import load as load_settings
-from pullrisk.wiring.adapters import spark_options
 from support.deploy.manifests import ROOT, Object, Pod, Violation, of_kind, pods
 
 LOCUSTFILE: Final = ROOT / "tests" / "performance" / "locustfile.py"
@@ -112,7 +111,6 @@ def _settings(pod: Pod, one: Object, objects: Sequence[Object]) -> Iterator[str]
         return
     try:
         settings = settings_of(pod, objects)
-        spark_options(settings)
     except PullriskError as error:
         yield str(error)
         return
