@@ -3,13 +3,14 @@
 In CI a skip that an installation would have cured is a failure.
 """
 
-import os
 import re
 from collections import Counter
 from collections.abc import Generator
 from typing import Final
 
 import pytest
+
+from support.runner_variables import in_ci
 
 NOT_TO_BE_INSTALLED: Final = re.compile(
     "make test-images|PULLRISK_TEST_MONGO_URI|shared|mount a file system|of the registry is pinned"
@@ -52,7 +53,7 @@ def summary(reports: _Reports) -> str:
 
 
 def _fail_in_ci(report: "pytest.TestReport | pytest.CollectReport") -> None:
-    if os.environ.get("CI") != "true" or not report.skipped or hasattr(report, "wasxfail"):
+    if not in_ci() or not report.skipped or hasattr(report, "wasxfail"):
         return
     reason = _reason(report)
     if not NOT_TO_BE_INSTALLED.search(reason):
