@@ -18,7 +18,7 @@ REVISION ?= $(shell git rev-parse HEAD)
 GENERAL_DATA ?= ../shared/data/github
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-stage test-images test-cluster lint types contracts check format docs clean distclean \
+.PHONY: help setup demo test test-stage test-tools test-images test-cluster lint types contracts check format docs clean distclean \
 	general-model model-pin fake-github images container-engine promote-dry-run loadtest \
 	drill-fetch drill-secrets drill-serve
 
@@ -87,12 +87,21 @@ types: $(STAMP) ## Check types (mypy, strict)
 contracts: $(STAMP) ## Check which part may import which (import-linter)
 	@$(BIN)/lint-imports
 
-test: $(STAMP) $(SCHEMA) $(CHECKOV) ## Run the tests
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile
+# Each process begins with a half of the tests and takes over from the other at the end: most
+# servers that several tests share are started once.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist worksteal
 
-test-stage: $(STAMP) $(SCHEMA) $(LINTER) ## Run the tests of one stage: make test-stage STAGE=data-fetch
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile \
-		$$($(BIN)/python -m delivery tests --stage $(STAGE))
+test: $(STAMP) $(SCHEMA) $(CHECKOV) $(LINTER) ## Run the tests, in random order; ARGS=--randomly-seed=N repeats one
+	@$(PYTEST) $(ARGS)
+
+test-stage: $(STAMP) $(SCHEMA) $(CHECKOV) $(LINTER) ## Run the tests of one stage: make test-stage STAGE=data-fetch
+	@$(PYTEST) $(ARGS) $$($(BIN)/python -m delivery tests --stage $(STAGE))
+
+test-tools: ## Install Debian's programs that tests use, as root (prometheus, docker-registry)
+	@{ command -v promtool && command -v docker-registry; } >/dev/null || { \
+		as_root=$$(test "$$(id -u)" = 0 || echo sudo); $$as_root apt-get update -qq && \
+		$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
+			--no-install-recommends prometheus docker-registry >/dev/null; }
 
 test-images: REVISION := $(shell git rev-parse HEAD)
 test-images: $(STAMP) $(SCHEMA) ## Build the images, run them against real servers (minutes)

@@ -22,10 +22,10 @@ import pyarrow.compute as pc
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
 from pullrisk.model.bundle import Bundle
 from pullrisk.progress import Silent
-from pullrisk.train.category_figures import judge_categories
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.evaluate import RESAMPLES
-from pullrisk.train.report import Categories, Interval
+from pullrisk.train.evaluation import Categories, Interval
+from pullrisk.train.figures import judge_categories
 from pullrisk.train.training import TrainSettings, train
 from pulls_data import SHARED, arguments, prepared
 

@@ -28,9 +28,9 @@ from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.train.baselines import BOOSTING, ISOLATION, LINES_ADDED, LOGISTIC
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.evaluate import RESAMPLES, Options, evaluate
+from pullrisk.train.evaluation import OURS, Evaluation, Interval, Novelty
 from pullrisk.train.injections import inject
 from pullrisk.train.novelty import ALL_KINDS, Detector, Injected, judge_novelty
-from pullrisk.train.report import OURS, Evaluation, Interval, Novelty
 from pullrisk.train.training import TrainSettings, train
 from pulls_data import SHARED, arguments, prepared
 

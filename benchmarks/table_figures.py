@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pullrisk.train.evaluation import Interval
 from pullrisk.train.figures import interval
 from pullrisk.train.metrics import (
     Floats,
@@ -15,7 +16,6 @@ from pullrisk.train.metrics import (
     pooled_auc,
     within_auc,
 )
-from pullrisk.train.report import Interval
 from table_models import OURS, Scores
 from table_reading import Table
 

@@ -11,7 +11,7 @@ from msgspec import to_builtins
 
 from pullrisk.progress import Silent
 from pullrisk.train.evaluate import Options, evaluate
-from pullrisk.train.report import Categories, CategoryFigures, Interval
+from pullrisk.train.evaluation import Categories, CategoryFigures, Interval
 from support.training import shared_training
 
 ROOT = Path(__file__).parents[1]

@@ -35,9 +35,9 @@ from pullrisk.progress import Progress
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.evaluate import Options
+from pullrisk.train.evaluation import Evaluation
 from pullrisk.train.lineage import lineage
 from pullrisk.train.pipeline import evaluate_bundle
-from pullrisk.train.report import Evaluation
 from pullrisk.train.training import TrainSettings, train
 
 LARGEST: Final = 2_000_000

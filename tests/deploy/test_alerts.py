@@ -15,7 +15,7 @@ from support.deploy.rollout import metric_names
 
 PROMTOOL = shutil.which("promtool") or ""
 needs_promtool = pytest.mark.skipif(
-    not PROMTOOL, reason="promtool is not installed (Debian: apt-get install prometheus)"
+    not PROMTOOL, reason="promtool is not installed: apt-get install prometheus"
 )
 TESTS = APPS / "components" / "alerts" / "tests.yaml"
 OWN = re.compile(r"\bpullrisk_[a-z0-9_]+")

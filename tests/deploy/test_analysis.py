@@ -181,7 +181,7 @@ def test_after_the_switch_prometheus_answers_for_the_new_pods_alone(
     from support.prometheus import Prometheus, available
 
     if not available():
-        pytest.skip("prometheus is not installed (Debian: apt-get install prometheus)")
+        pytest.skip("prometheus is not installed: apt-get install prometheus")
     labels = {"namespace": "pullrisk", "rollouts_pod_template_hash": "green"}
     with Prometheus(preview.url, labels, tmp_path) as prometheus:
         for metric in metrics(base):

@@ -15,9 +15,7 @@ from support.deploy.manifests import ROOT, Object, Pod, pods
 CHECKOV = Path(
     os.environ.get("PULLRISK_TEST_CHECKOV", ROOT / ".venv" / "checkov" / "bin" / "checkov")
 )
-pytestmark = pytest.mark.skipif(
-    not CHECKOV.is_file(), reason="checkov is not installed: `make test` does that"
-)
+pytestmark = pytest.mark.skipif(not CHECKOV.is_file(), reason="checkov is not installed: make test")
 EXCEPTIONS = {
     ("CKV_K8S_11", "model-serving"): "a limit of CPU holds answers back while the node is idle",
     ("CKV_K8S_40", "serving-load"): "Locust's own image has the user 1000, and nothing else in it",

@@ -107,7 +107,7 @@ class Lab:
 @pytest.fixture(scope="module")
 def lab(mongo_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     if shutil.which("java") is None:
-        pytest.skip("Java is not installed")
+        pytest.skip("Java is not installed: apt-get install openjdk-17-jre-headless")
     from pullrisk.pulls.mongo import MongoStore
 
     folder = tmp_path_factory.mktemp("executors")

@@ -126,7 +126,10 @@ def test_the_answers_of_the_bundled_model_are_those_that_are_pinned(tmp_path: Pa
 
 
 @pytest.mark.parametrize("cluster", CLUSTERS)
-@pytest.mark.skipif(not schema.have_definitions(), reason="shared/schemas/argo is not there")
+@pytest.mark.skipif(
+    not schema.have_definitions(),
+    reason="no definitions of Argo: ../shared/schemas/argo",
+)
 def test_a_cluster_s_project_and_application_are_valid(cluster: str) -> None:
     assert list(schema.check(render(APPS / "clusters" / cluster))) == []
 

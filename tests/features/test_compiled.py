@@ -32,7 +32,7 @@ print(COMPILED, digest.hexdigest())
 @pytest.fixture(scope="module")
 def fold(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("cc") is None:
-        pytest.skip("no C compiler (cc) here: the wheel would hold Python alone")
+        pytest.skip("cc is not installed: apt-get install gcc")
     folder = tmp_path_factory.mktemp("fold")
     subprocess.run([sys.executable, ROOT / "hatch_build.py", folder], check=True)
     return folder / "src"

@@ -23,7 +23,7 @@ MakePod = Callable[..., Pod]
 @pytest.fixture(scope="session")
 def engine() -> Engine:
     if not ASKED:
-        pytest.skip("images are tested by `make test-images`")
+        pytest.skip("images are tested beside the rest: make test-images")
     try:
         return find()
     except EngineError as error:

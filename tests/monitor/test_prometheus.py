@@ -46,7 +46,9 @@ def test_every_kind_of_alarm_has_a_value_so_that_alerts_resolve(found: Monitored
     assert sum(alarms.values()) == len(found.alarms)
 
 
-@pytest.mark.skipif(which("promtool") is None, reason="promtool is not installed")
+@pytest.mark.skipif(
+    which("promtool") is None, reason="promtool is not installed: apt-get install prometheus"
+)
 def test_promtool_has_nothing_to_object_to(found: Monitored) -> None:
     checked = run(
         ["promtool", "check", "metrics"], input=metrics(found), text=True, capture_output=True,

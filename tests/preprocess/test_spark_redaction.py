@@ -29,7 +29,7 @@ with spark_session(options) as session:
 
 def test_sparks_event_log_and_output_show_no_credential(tmp_path: Path) -> None:
     if shutil.which("java") is None:
-        pytest.skip("there is no Java")
+        pytest.skip("Java is not installed: apt-get install openjdk-17-jre-headless")
     command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr

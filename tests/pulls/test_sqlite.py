@@ -75,7 +75,7 @@ def run_on_small_disk(script: str, path: Path, program: str) -> str:
     """Run a shell script ("$@" is the Python program) with a real disk of 2 MB under `path`."""
     own = [shutil.which("unshare") or "false", "--map-root-user", "--mount"]
     if subprocess.run([*own, "true"], capture_output=True).returncode:
-        pytest.skip("this machine lets nobody mount a file system in a namespace")
+        pytest.skip("nobody may mount a file system in a namespace here: run as root")
     script = 'disk="$0"; mount -t tmpfs -o size=2m none "$disk" && ' + script
     python = [sys.executable, "-c", program, str(path)]
     return run([*own, "sh", "-c", script, str(path.parent), *python])

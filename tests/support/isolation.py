@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from sysconfig import get_path
 from typing import Any, Final
 
 import psutil
@@ -28,8 +29,10 @@ def pytest_configure() -> None:
     """Orphans of what tests start become children of this process, so that they are seen.
 
     A shell starts what it runs in the background with SIGINT ignored, and children inherit that;
-    tests that interrupt a command have to be able to.
+    tests that interrupt a command have to be able to. Programs of this environment (kubectl,
+    zizmor) are found as where it is activated.
     """
+    os.environ["PATH"] = os.pathsep.join([get_path("scripts"), os.environ["PATH"]])
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.platform == "linux":

@@ -70,11 +70,12 @@ def production(folder: Path, *, pulls: int = 300, password: str = "first") -> It
 
 
 def register(uri: str, folder: Path, *, note: str = "", champion: bool = False) -> str:
-    """Register the general model with a note in it, and crown it if asked to; its version."""
+    """Register the general model with a note in it, as the champion if asked to; its version."""
     import onnx
 
-    from pullrisk.train.mlflow_client import connected
-    from pullrisk.train.tracking import CHAMPION, MODEL_NAME, RunRecord, Tracking, track
+    from pullrisk.train.mlflow_client import Tracking, connected
+    from pullrisk.train.registry import CHAMPION
+    from pullrisk.train.tracking import MODEL_NAME, RunRecord, track
 
     model = onnx.load(GENERAL)
     model.doc_string = note

@@ -8,7 +8,7 @@ from pullrisk.model.category_head import CategoryHead, visible
 from pullrisk.model.tokens import token_rows
 from pullrisk.train.categories import LEAST_STATED, UNSTATED, fit_category_head, stated_categories
 from pullrisk.train.dataset import Dataset
-from pullrisk.train.said import each_said
+from pullrisk.train.table_columns import each_said
 from support.said import with_said
 from support.tables import FEATURES, NAMES, feature_table
 

@@ -8,7 +8,7 @@ import pytest
 
 from pullrisk.errors import LakeError, NotEnoughDataError, SettingsError
 from pullrisk.train.dataset import MICROSECONDS_PER_DAY, UNKNOWN, Dataset
-from pullrisk.train.links import NEVER
+from pullrisk.train.table_columns import NEVER
 from support.tables import NAMES, START, feature_table, make_table
 
 X = np.arange(len(NAMES), dtype=np.float64)

@@ -12,8 +12,8 @@ from pullrisk.progress import Silent
 from pullrisk.train.baselines import BOOSTING, ISOLATION, LINES_ADDED, LOGISTIC
 from pullrisk.train.dataset import UNKNOWN, Dataset
 from pullrisk.train.evaluate import Options, evaluate
+from pullrisk.train.evaluation import OURS, Evaluation
 from pullrisk.train.novelty import ALL_KINDS, Injected
-from pullrisk.train.report import OURS, Evaluation
 from support.tables import NAMES, feature_table
 from support.training import quick_dataset, quick_train, shared_training
 

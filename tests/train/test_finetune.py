@@ -2,8 +2,8 @@ import numpy as np
 
 from pullrisk.progress import Silent
 from pullrisk.train.evaluate import Options, evaluate
+from pullrisk.train.evaluation import OURS
 from pullrisk.train.finetune import LEARNING_RATE, fine_tuning, start_from
-from pullrisk.train.report import OURS
 from pullrisk.train.training import Trained, TrainSettings, train
 from support.tables import FEATURES, SCHEMA, feature_table
 from support.training import QUICK, quick_dataset, shared_training

@@ -4,10 +4,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pullrisk.train.freshness import already_trained
 from pullrisk.train.lineage import lineage
-from pullrisk.train.registry import Version
-from pullrisk.train.tracking import RunRecord, Tracking, track
+from pullrisk.train.mlflow_client import Tracking
+from pullrisk.train.registry import Version, already_trained
+from pullrisk.train.tracking import RunRecord, track
 from pullrisk.train.training import TrainSettings
 from support.training import shared_training
 

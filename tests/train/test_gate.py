@@ -4,10 +4,10 @@ import msgspec
 import pytest
 
 from pullrisk.train.baselines import BOOSTING, LINES_ADDED, LOGISTIC
-from pullrisk.train.contest import Contest
+from pullrisk.train.comparison import PairedComparison
+from pullrisk.train.evaluation import OURS, Evaluation, Figures, Interval, Reconstruction
 from pullrisk.train.gate import FIGURE, Decision, Incumbent, decide
 from pullrisk.train.options import GateOptions
-from pullrisk.train.report import OURS, Evaluation, Figures, Interval, Reconstruction
 
 AHEAD, EVEN, BEHIND = (
     Interval(0.05, 0.02, 0.08), Interval(0.004, -0.01, 0.02), Interval(-0.05, -0.08, -0.02),
@@ -34,10 +34,10 @@ def judged(
 
 def met(
     difference: Interval, also: dict[str, Interval] | None = None, *, positives: int = 100
-) -> Contest:
+) -> PairedComparison:
     differences = {FIGURE: difference, "pooled_auc": EVEN, "brier": EVEN, **(also or {})}
     figures = dict.fromkeys(differences, Interval(0.6))
-    return Contest(
+    return PairedComparison(
         target="reverted", pulls=4000, positives=positives, repositories=3, since="2026-01-01",
         until="2026-06-01", first=figures, second=figures, difference=differences,
     )  # fmt: skip
@@ -54,7 +54,7 @@ def asked(
     return decide("4", evaluation, champion, options=gate, rolled_back=rolled_back)
 
 
-def champion(contest: Contest | None, **facts: bool | str) -> Incumbent:
+def champion(contest: PairedComparison | None, **facts: bool | str) -> Incumbent:
     return msgspec.convert({"version": "3", "contest": contest, **facts}, Incumbent)
 
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from pullrisk.errors import LakeError
-from pullrisk.train.inputs import oddities, read_dataset
+from pullrisk.train.dataset import oddities, read_dataset
 from support.tables import NAMES, feature_table
 
 

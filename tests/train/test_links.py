@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pullrisk.train.links import NEVER, Keys
+from pullrisk.train.table_columns import NEVER, Keys
 
 
 def first(kind: str, *, within: int = NEVER) -> list[int]:

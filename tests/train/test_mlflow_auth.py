@@ -12,8 +12,7 @@ from pydantic import SecretStr
 
 pytest.importorskip("mlflow", reason="the extra train is not installed")
 
-from pullrisk.train.mlflow_auth import MlflowLogin, authenticate
-from pullrisk.train.tracking import import_mlflow
+from pullrisk.train.mlflow_client import MlflowLogin, authenticate, import_mlflow
 
 PASSWORD = "of-mlflow-0f1e2d3c"
 

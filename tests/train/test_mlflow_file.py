@@ -6,14 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pullrisk.train.mlflow_client import connected
-from pullrisk.train.mlflow_file import ensure_database
-from pullrisk.train.tracking import Tracking
+from pullrisk.train.mlflow_client import Tracking, connected, ensure_database
 
 MAKE = """
 import resource, signal, sys
 from pathlib import Path
-from pullrisk.train.mlflow_file import ensure_database
+from pullrisk.train.mlflow_client import ensure_database
 
 uri, artifacts, most_bytes = sys.argv[1:]
 signal.signal(signal.SIGXFSZ, signal.SIG_DFL)

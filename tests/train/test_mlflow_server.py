@@ -17,23 +17,22 @@ from pullrisk.errors import ModelError
 from pullrisk.features import NAMES
 from pullrisk.model.bundle import Bundle
 from pullrisk.progress import Silent
-from pullrisk.train.mlflow_auth import MlflowLogin, authenticate
-from pullrisk.train.mlflow_client import RegistryError, Tracking
+from pullrisk.train.mlflow_client import MlflowLogin, RegistryError, Tracking, authenticate
 from pullrisk.train.options import GateOptions
+from pullrisk.train.pending import register
 from pullrisk.train.pipeline import TrainResult, train_model
 from pullrisk.train.registry import (
     artifact,
     champion,
-    crown,
     download,
     events,
     find,
     predecessor,
+    set_champion,
     versions,
 )
 from pullrisk.train.tracking import RunRecord, track
 from pullrisk.train.training import TrainSettings
-from pullrisk.train.unregistered import register
 from support.mlflow_server import ADMIN, PASSWORD, MlflowServer
 from support.ports import answers, free_port
 from support.processes import PATIENCE, Server
@@ -109,9 +108,9 @@ def test_promotion_and_rollback_move_the_alias_on_a_server(
 ) -> None:
     second = track(tracking, result.trained.bundle, BARE)
     first = find(tracking, result.tracked.version)
-    crown(tracking, first, by="ann", reason="forced: first")
-    crown(tracking, find(tracking, second.version), by="ann", reason="forced: second")
-    crown(tracking, predecessor(tracking), by="bob", reason="worse", action="rollback")
+    set_champion(tracking, first, by="ann", reason="forced: first")
+    set_champion(tracking, find(tracking, second.version), by="ann", reason="forced: second")
+    set_champion(tracking, predecessor(tracking), by="bob", reason="worse", action="rollback")
     now = champion(tracking)
     assert now is not None
     assert now.version == first.version

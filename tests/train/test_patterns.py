@@ -7,12 +7,11 @@ from pullrisk.model.categories import CATEGORIES
 from pullrisk.model.patterns import Pattern, Patterns
 from pullrisk.model.start import Start
 from pullrisk.progress import Silent
-from pullrisk.train.category_figures import f1, judge_categories
 from pullrisk.train.dataset import Dataset
+from pullrisk.train.figures import f1, judge_categories
 from pullrisk.train.metrics import poisson_weights
-from pullrisk.train.pattern_names import name_all
-from pullrisk.train.patterns import find_patterns
-from pullrisk.train.said import each_said
+from pullrisk.train.patterns import find_patterns, name_all
+from pullrisk.train.table_columns import each_said
 from pullrisk.train.training import Trained, TrainSettings, train
 from support.said import TITLES, with_said
 from support.tables import FEATURES, SCHEMA, feature_table

@@ -13,17 +13,18 @@ import pytest
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
 from pullrisk.model.bundle import Bundle
 from pullrisk.progress import Silent
-from pullrisk.train import predictions
+from pullrisk.train.comparison import record_predictions
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.evaluate import Options, evaluate
+from pullrisk.train.evaluation import Evaluation
 from pullrisk.train.fit import FitSettings
 from pullrisk.train.gate import Decision
-from pullrisk.train.links import NEVER
+from pullrisk.train.mlflow_client import Tracking
 from pullrisk.train.options import GateOptions
 from pullrisk.train.promotion import judge, promote
-from pullrisk.train.registry import Version, artifact, champion, crown, events, find
-from pullrisk.train.report import Evaluation
-from pullrisk.train.tracking import RunRecord, Tracking, track
+from pullrisk.train.registry import Version, artifact, champion, events, find, set_champion
+from pullrisk.train.table_columns import NEVER
+from pullrisk.train.tracking import RunRecord, track
 from pullrisk.train.training import TrainSettings, train
 from support.tracking import fresh_tracking
 from support.training import QUICK, full_table
@@ -67,7 +68,7 @@ def tracking(tmp_path: Path) -> Tracking:
 
 
 def registered(tracking: Tracking, bundle: Bundle, *, recorded: bool = False) -> Version:
-    answers = predictions.record(bundle, data()) if recorded else None
+    answers = record_predictions(bundle, data()) if recorded else None
     record = RunRecord(settings={}, tags={}, predictions=answers)
     return find(tracking, track(tracking, bundle, record).version)
 
@@ -105,11 +106,11 @@ def test_a_first_model_that_ranks_like_a_coin_does_not(tracking: Tracking) -> No
 
 def test_a_better_challenger_takes_over_and_a_worse_one_does_not(tracking: Tracking) -> None:
     old = registered(tracking, misled())
-    crown(tracking, old, by="ann", reason="there was nothing else")
+    set_champion(tracking, old, by="ann", reason="there was nothing else")
     better = ask(tracking, registered(tracking, good()))
     assert better.promote
-    assert better.contest is not None
-    low = better.contest.difference["within_auc_weighted"].low
+    assert better.comparison is not None
+    low = better.comparison.difference["within_auc_weighted"].low
     assert low is not None
     assert low > 0
     worse = ask(tracking, registered(tracking, misled()), "misled")
@@ -124,7 +125,7 @@ def test_a_better_challenger_takes_over_and_a_worse_one_does_not(tracking: Track
 def test_the_decision_its_numbers_and_its_reasons_are_logged(
     tracking: Tracking, tmp_path: Path
 ) -> None:
-    crown(tracking, registered(tracking, misled()), by="ann", reason="first")
+    set_champion(tracking, registered(tracking, misled()), by="ann", reason="first")
     version = registered(tracking, good())
     decision = ask(tracking, version)
     logged = artifact(tracking, version.run_id, "gate.json", tmp_path)
@@ -133,7 +134,7 @@ def test_the_decision_its_numbers_and_its_reasons_are_logged(
     assert read["promote"] is True
     assert read["options"] == {"margin": 0.1, "least_positives": 20}
     assert [check["name"] for check in read["checks"]] == [one.name for one in decision.checks]
-    assert read["contest"]["pulls"] == decision.contest.pulls  # type: ignore[union-attr]
+    assert read["contest"]["pulls"] == decision.comparison.pulls  # type: ignore[union-attr]
     assert find(tracking, version.version).tags["gate_reasons"] == "; ".join(decision.reasons)
 
 
@@ -146,17 +147,19 @@ def test_the_same_model_registered_again_changes_nothing(tracking: Tracking) -> 
 
 def test_a_champion_of_another_feature_schema_is_met_by_what_it_said(tracking: Tracking) -> None:
     order = trained(replace(data(), x=data().x.copy()), schema="of-last-year")
-    crown(tracking, registered(tracking, order, recorded=True), by="ann", reason="first")
+    set_champion(tracking, registered(tracking, order, recorded=True), by="ann", reason="first")
     found = ask(tracking, registered(tracking, misled()), "misled")
     assert not found.promote
-    assert found.contest is not None
-    assert found.contest.pulls == evaluation("misled").pulls
+    assert found.comparison is not None
+    assert found.comparison.pulls == evaluation("misled").pulls
 
 
 def test_without_what_it_said_such_a_champion_blocks_and_the_reason_names_the_schemas(
     tracking: Tracking,
 ) -> None:
-    crown(tracking, registered(tracking, trained(data(), "of-last-year")), by="a", reason="first")
+    set_champion(
+        tracking, registered(tracking, trained(data(), "of-last-year")), by="a", reason="first"
+    )
     found = ask(tracking, registered(tracking, good()))
     assert not found.promote
     (reason,) = [reason for reason in found.reasons if "no comparison" in reason]
@@ -167,13 +170,13 @@ def test_without_what_it_said_such_a_champion_blocks_and_the_reason_names_the_sc
 def test_a_champion_whose_file_is_damaged_is_met_by_what_it_said(
     tracking: Tracking, tmp_path: Path
 ) -> None:
-    crown(tracking, registered(tracking, misled(), recorded=True), by="ann", reason="first")
+    set_champion(tracking, registered(tracking, misled(), recorded=True), by="ann", reason="first")
     for path in onnx_files(tmp_path):
         path.write_bytes(path.read_bytes()[:1000])
     found = ask(tracking, registered(tracking, good()))
     assert found.promote
-    assert found.contest is not None
-    assert found.contest.pulls == evaluation("good").pulls
+    assert found.comparison is not None
+    assert found.comparison.pulls == evaluation("good").pulls
 
 
 def test_a_champion_without_risk_gives_way(tracking: Tracking) -> None:
@@ -181,7 +184,7 @@ def test_a_champion_without_risk_gives_way(tracking: Tracking) -> None:
     calm = replace(data(), reverted_at=never, undone_at=never)
     novelty_only = trained(calm)
     assert not novelty_only.metadata.risk_available
-    crown(tracking, registered(tracking, novelty_only), by="ann", reason="first")
+    set_champion(tracking, registered(tracking, novelty_only), by="ann", reason="first")
     assert ask(tracking, registered(tracking, good())).promote
 
 
@@ -189,14 +192,14 @@ def test_a_version_that_was_rolled_back_is_kept_out_until_somebody_forces_it(
     tracking: Tracking,
 ) -> None:
     first = registered(tracking, misled())
-    crown(tracking, first, by="ann", reason="first")
+    set_champion(tracking, first, by="ann", reason="first")
     version = registered(tracking, good())
     ask(tracking, version)
-    crown(tracking, first, by="bob", reason="it missed migrations", action="rollback")
+    set_champion(tracking, first, by="bob", reason="it missed migrations", action="rollback")
     found = ask(tracking, find(tracking, version.version))
     assert not found.promote
     assert found.reasons == ("it was rolled back: it missed migrations",)
-    crown(tracking, version, by="bob", reason="forced: it was the data")
+    set_champion(tracking, version, by="bob", reason="forced: it was the data")
     assert "rolled_back" not in find(tracking, version.version).tags
 
 

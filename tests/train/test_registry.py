@@ -5,20 +5,19 @@ from pathlib import Path
 import pytest
 
 from pullrisk.train.mlflow_client import RegistryError, Tracking
-from pullrisk.train.publish import digest
 from pullrisk.train.registry import (
     Version,
     artifact,
     champion,
-    crown,
     events,
     find,
     predecessor,
+    set_champion,
     tag,
     versions,
     with_digest,
 )
-from pullrisk.train.tracking import RunRecord, track
+from pullrisk.train.tracking import RunRecord, digest, track
 from support.tracking import fresh_tracking
 from support.training import shared_training
 
@@ -41,7 +40,7 @@ def tracking(empty: Tracking) -> Tracking:
 
 def crowned(tracking: Tracking, *numbers: str) -> None:
     for number in numbers:
-        crown(tracking, find(tracking, number), by="ann", reason=f"for {number}")
+        set_champion(tracking, find(tracking, number), by="ann", reason=f"for {number}")
 
 
 def current(tracking: Tracking) -> Version:
@@ -87,7 +86,7 @@ def test_the_trail_says_who_replaced_whom_and_why(tracking: Tracking) -> None:
 def test_going_back_follows_the_promotions_and_not_the_rollbacks(tracking: Tracking) -> None:
     crowned(tracking, "1", "2", "3")
     for expected in ("2", "1"):
-        crown(tracking, predecessor(tracking), by="bob", reason="worse", action="rollback")
+        set_champion(tracking, predecessor(tracking), by="bob", reason="worse", action="rollback")
         assert current(tracking).version == expected
     with pytest.raises(RegistryError, match="version 1 replaced no earlier champion"):
         predecessor(tracking)
@@ -98,14 +97,14 @@ def test_a_version_that_was_rolled_back_is_marked_until_it_is_promoted_again(
     tracking: Tracking,
 ) -> None:
     crowned(tracking, "1", "2")
-    crown(tracking, find(tracking, "1"), by="bob", reason="it was worse", action="rollback")
+    set_champion(tracking, find(tracking, "1"), by="bob", reason="it was worse", action="rollback")
     assert find(tracking, "2").tags["rolled_back"] == "it was worse"
     crowned(tracking, "2")
     assert "rolled_back" not in find(tracking, "2").tags
 
 
 def test_a_secret_in_a_reason_or_a_tag_is_masked_before_it_is_written(tracking: Tracking) -> None:
-    crown(tracking, find(tracking, "1"), by="ann", reason=f"token {SECRET}")
+    set_champion(tracking, find(tracking, "1"), by="ann", reason=f"token {SECRET}")
     tag(tracking, find(tracking, "1"), {"note": f"with {SECRET}", "mlflow_password": "of-x-0f1e"})
     assert SECRET not in events(tracking)[0].reason
     assert find(tracking, "1").tags["note"] == "with ***"

@@ -12,16 +12,10 @@ from pullrisk.errors import ModelError
 from pullrisk.model.bundle import Bundle
 from pullrisk.progress import Silent
 from pullrisk.train.evaluate import Options, evaluate
-from pullrisk.train.registry import versions
-from pullrisk.train.report import Evaluation
-from pullrisk.train.tracking import (
-    RunRecord,
-    Tracked,
-    Tracking,
-    download,
-    import_mlflow,
-    track,
-)
+from pullrisk.train.evaluation import Evaluation
+from pullrisk.train.mlflow_client import Tracking, import_mlflow
+from pullrisk.train.registry import download, versions
+from pullrisk.train.tracking import RunRecord, Tracked, track
 from pullrisk.train.training import TrainSettings
 from support.tables import NAMES, SCHEMA
 from support.tracking import fresh_tracking

@@ -9,8 +9,8 @@ from pullrisk.model.calibration import Calibration
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.progress import Silent
 from pullrisk.train.dataset import UNKNOWN, Dataset
-from pullrisk.train.links import NEVER
 from pullrisk.train.metrics import pooled_auc
+from pullrisk.train.table_columns import NEVER
 from pullrisk.train.training import TrainSettings, train
 from support.tables import FEATURES, NAMES, SCHEMA, feature_table
 from support.training import QUICK, quick_dataset, quick_train, shared_training

@@ -11,10 +11,10 @@ from pullrisk.model.bundle import Bundle
 from pullrisk.progress import Silent
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.mlflow_client import Tracking, connected
+from pullrisk.train.pending import keep, register
 from pullrisk.train.registry import find, versions
 from pullrisk.train.tracking import RunRecord
 from pullrisk.train.training import Trained, TrainSettings, train
-from pullrisk.train.unregistered import keep, register
 from support.tracking import fresh_tracking
 from support.training import QUICK, full_table
 

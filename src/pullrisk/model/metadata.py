@@ -136,7 +136,6 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The model that was fine-tuned."""
     fit: dict[str, Any] = {}
     """How the network was trained, by the names of the training's settings."""
-    """After how many trials of a search `fit` was chosen; 0 for settings that were given."""
     validation_from: dict[str, int]
     """Per repository, µs: where training rows end and the validation window starts."""
     trained_until: dict[str, int]

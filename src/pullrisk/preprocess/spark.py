@@ -130,7 +130,7 @@ class _SparkEngine:
             try:
                 done = context.parallelize(shares, len(shares)).map(replay_share).collect()
             except Exception as error:
-                raise _explained(error) from error
+                raise _translate_errors(error) from error
             except BaseException:
                 context.cancelJobGroup(group)
                 raise
@@ -190,7 +190,7 @@ class _Watch:
         return sum(stage.numCompletedTasks for stage in stages if stage)
 
 
-def _explained(error: Exception) -> PullriskError:
+def _translate_errors(error: Exception) -> PullriskError:
     """The error that a task raised, out of the traceback that Spark wraps it in."""
     found = _RAISED.findall(str(error))
     if not found:

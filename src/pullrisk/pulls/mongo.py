@@ -41,13 +41,15 @@ MANY: Final = 10_000
 """Numbers in one query."""
 RETRY_SECONDS: Final = 60.0
 """How long work that a fail-over interrupted is repeated."""
+_NEVER: Final = 1 << 62
+"""The event of an open pull, to `$min`: not every engine passes over a null."""
 _SUMMARY: Final[Document] = {
     "_id": "$repository",
     "pulls": {"$sum": 1},
     "merged": {"$sum": {"$cond": [{"$eq": ["$state", "merged"]}, 1, 0]}},
     "open": {"$sum": {"$cond": [{"$eq": ["$state", "open"]}, 1, 0]}},
     "files": {"$sum": "$file_count"},
-    "first": {"$min": "$event_us"},
+    "first": {"$min": {"$cond": [{"$eq": ["$state", "open"]}, _NEVER, "$event_us"]}},
     "last": {"$max": "$event_us"},
     "updated": {"$max": "$updated_us"},
 }
@@ -121,7 +123,7 @@ class MongoStore:
                 merged=group["merged"],
                 open=group["open"],
                 files=group["files"],
-                first_event_at=None if group["first"] is None else moment(group["first"]),
+                first_event_at=None if group["first"] == _NEVER else moment(group["first"]),
                 last_event_at=None if group["last"] is None else moment(group["last"]),
                 last_updated_at=moment(group["updated"]),
             )

@@ -12,7 +12,7 @@ _Number: TypeAlias = Annotated[int, msgspec.Meta(gt=0, lt=2**53)]
 
 
 class RestUser(msgspec.Struct, gc=False):
-    """A user; null where the account was deleted."""
+    """A user; null if the account was deleted."""
 
     login: str | None = None
     type: str | None = None
@@ -25,7 +25,7 @@ class RestNamed(msgspec.Struct, gc=False):
 
 
 class RestRepository(msgspec.Struct, gc=False):
-    """A repository; null as a head where the fork was deleted."""
+    """A repository; null as a head if the fork was deleted."""
 
     full_name: str | None = None
     id: _Count | None = None

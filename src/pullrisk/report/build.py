@@ -18,7 +18,7 @@ from pullrisk.report.page import Contents, Outcome, Riskiest
 from pullrisk.report.patterns import pattern_map
 from pullrisk.score.scorer import Scored, Scorer
 from pullrisk.train.dataset import MICROSECONDS_PER_DAY, UNKNOWN, Dataset
-from pullrisk.train.report import Evaluation
+from pullrisk.train.evaluation import Evaluation
 
 RECENT: Final = timedelta(days=180)
 """Before a repository's last event: how far back a pull counts as recent."""

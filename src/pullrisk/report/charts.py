@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.report.svg import Axis, Plot, Point, percent, round_marks
-from pullrisk.train.report import OURS, Evaluation
+from pullrisk.train.evaluation import OURS, Evaluation
 
 BASELINES: Final = {
     "gradient boosting": "other-a",

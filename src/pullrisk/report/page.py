@@ -15,7 +15,7 @@ from pullrisk.report.drivers import Driver
 from pullrisk.report.patterns import PatternMap
 from pullrisk.report.svg import percent
 from pullrisk.score.scorer import Scored
-from pullrisk.train.report import OURS, Evaluation, Interval
+from pullrisk.train.evaluation import OURS, Evaluation, Interval
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pullrisk.train import metrics
 from pullrisk.train.dataset import Dataset
+from pullrisk.train.evaluation import Cost, Interval, Segment
 from pullrisk.train.figures import SHARES, interval
 from pullrisk.train.metrics import Floats, Reliability, poisson_weights
-from pullrisk.train.report import Cost, Interval, Segment
 
 FLAGGED: Final = 0.10
 """The share of each repository's pulls that counts as flagged within a segment."""

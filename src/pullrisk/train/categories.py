@@ -20,7 +20,7 @@ from pullrisk.model.rules import said_rule
 from pullrisk.model.start import Start
 from pullrisk.model.tokens import BUCKETS, token_rows
 from pullrisk.train.dataset import Dataset
-from pullrisk.train.said import each_said, said_of_rows
+from pullrisk.train.table_columns import each_said, said_of_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,11 +13,11 @@ from pullrisk.model.bundle import Bundle
 from pullrisk.progress import Progress
 from pullrisk.train import breakdowns, figures
 from pullrisk.train.baselines import Past, Scorer, isolation_forest, risk_baselines
-from pullrisk.train.category_figures import judge_categories
 from pullrisk.train.dataset import UNKNOWN, Dataset, Target
+from pullrisk.train.evaluation import OURS, Evaluation, Figures, Interval, Novelty, Reconstruction
+from pullrisk.train.figures import judge_categories
 from pullrisk.train.metrics import Floats, poisson_weights
 from pullrisk.train.novelty import Detector, Injected, judge_alarm, judge_novelty
-from pullrisk.train.report import OURS, Evaluation, Figures, Interval, Novelty, Reconstruction
 
 RESAMPLES: Final = 300
 _SEED: Final = 20_240_601

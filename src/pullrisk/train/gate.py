@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 
 from pullrisk.train.baselines import BOOSTING, LINES_ADDED, LOGISTIC
-from pullrisk.train.contest import BRIER, Contest
+from pullrisk.train.comparison import BRIER, PairedComparison
+from pullrisk.train.evaluation import OURS, Evaluation, Interval
 from pullrisk.train.options import GateOptions
-from pullrisk.train.report import OURS, Evaluation, Interval
 
 FIGURE: Final = "within_auc_weighted"
 BASELINES: Final = (LINES_ADDED, LOGISTIC, BOOSTING)
@@ -40,7 +40,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     challenger: str
     champion: str | None
     checks: tuple[Check, ...]
-    contest: Contest | None = None
+    comparison: PairedComparison | None = msgspec.field(default=None, name="contest")
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -49,10 +49,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Incumbent(msgspec.Struct, frozen=True, kw_only=True):
-    """The champion; without a `contest`, `why` says why there could be none."""
+    """The champion; without a `comparison`, `why` says why there could be none."""
 
     version: str
-    contest: Contest | None = None
+    comparison: PairedComparison | None = msgspec.field(default=None, name="contest")
     has_risk: bool = True
     same_model: bool = False
     why: str = ""
@@ -66,7 +66,7 @@ def decide(
     options: GateOptions,
     rolled_back: str | None = None,
 ) -> Decision:
-    """Judge a challenger by its own evaluation and its contest with the champion.
+    """Judge a challenger by its own evaluation and its comparison with the champion.
 
     It has to beat lines added, logistic regression, gradient boosting and the champion: the
     paired 95 % interval lies above `-margin`. Where there is no champion yet, the two learned
@@ -78,7 +78,7 @@ def decide(
         challenger=challenger,
         champion=champion.version if champion else None,
         checks=tuple(checks),
-        contest=champion.contest if champion else None,
+        comparison=champion.comparison if champion else None,
     )
 
 
@@ -139,34 +139,34 @@ def _against(champion: Incumbent, evaluation: Evaluation, options: GateOptions) 
         yield Check(name=name, passed=False, reason=f"the {name} is this very model")
     elif not champion.has_risk:
         yield Check(name=name, passed=True, reason=f"the {name} gives no risk")
-    elif champion.contest is None:
+    elif champion.comparison is None:
         yield Check(
             name=name, passed=False, reason=f"no comparison with the {name}: {champion.why}"
         )
     else:
-        contest = champion.contest
+        comparison = champion.comparison
         window = "the window that neither model saw"
-        yield _enough(contest.positives, evaluation, options, window)
-        if FIGURE in contest.difference:
-            yield _compared(contest, name, options)
-            yield from (_guard(contest, name, figure) for figure in _GUARDS)
+        yield _enough(comparison.positives, evaluation, options, window)
+        if FIGURE in comparison.difference:
+            yield _compared(comparison, name, options)
+            yield from (_guard(comparison, name, figure) for figure in _GUARDS)
 
 
-def _compared(contest: Contest, name: str, options: GateOptions) -> Check:
-    found = contest.difference[FIGURE]
+def _compared(comparison: PairedComparison, name: str, options: GateOptions) -> Check:
+    found = comparison.difference[FIGURE]
     return Check(
         name=name,
         passed=_ahead(found, options.margin),
         reason=_told(f"the {name}", found, options.margin),
         figure=FIGURE,
-        challenger=contest.first[FIGURE].value,
-        opponent=contest.second[FIGURE].value,
+        challenger=comparison.first[FIGURE].value,
+        opponent=comparison.second[FIGURE].value,
         difference=found,
     )
 
 
-def _guard(contest: Contest, name: str, figure: str) -> Check:
-    found, sign = contest.difference[figure], _GUARDS[figure]
+def _guard(comparison: PairedComparison, name: str, figure: str) -> Check:
+    found, sign = comparison.difference[figure], _GUARDS[figure]
     worse = _behind(found) if sign > 0 else _ahead(found, 0.0)
     said = "worse than" if worse else "no worse than"
     return Check(
@@ -174,8 +174,8 @@ def _guard(contest: Contest, name: str, figure: str) -> Check:
         passed=not worse,
         reason=f"{figure} is {said} that of the {name}: {_shown(found)}",
         figure=figure,
-        challenger=contest.first[figure].value,
-        opponent=contest.second[figure].value,
+        challenger=comparison.first[figure].value,
+        opponent=comparison.second[figure].value,
         difference=found,
     )
 

@@ -1,5 +1,6 @@
-"""Talking to MLflow: quietly, with patience that ends, and with errors that say what to do."""
+"""Talking to MLflow: login, database, patience that ends, and errors that say what to do."""
 
+import fcntl
 import logging
 import os
 import re
@@ -10,9 +11,55 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import SecretStr
+
 from pullrisk.errors import MissingExtraError, ModelError
 from pullrisk.redaction import REDACTOR
-from pullrisk.train.mlflow_file import PREFIX, ensure_database
+
+NAME: Final = "pullrisk"
+_VARIABLE: Final = "MLFLOW_TRACKING_AUTH"
+
+
+@dataclass(frozen=True, slots=True)
+class MlflowLogin:
+    """A user with a password, or a bearer token."""
+
+    username: str | None = None
+    password: SecretStr | None = None
+    token: SecretStr | None = None
+
+
+def authenticate(login: MlflowLogin) -> None:
+    """Send this login with every request of MLflow from now on.
+
+    MLflow's own variables for passwords would be inherited by every child process; this one
+    names a provider of credentials, which is registered here, and holds none.
+    """
+    from mlflow.tracking.request_auth import registry
+    from mlflow.tracking.request_auth.abstract_request_auth_provider import RequestAuthProvider
+    from requests.auth import HTTPBasicAuth
+
+    def bearer(request: Any) -> Any:  # noqa: ANN401
+        if login.token is not None:
+            request.headers["Authorization"] = f"Bearer {login.token.get_secret_value()}"
+        return request
+
+    def basic(request: Any) -> Any:  # noqa: ANN401
+        password = "" if login.password is None else login.password.get_secret_value()
+        return HTTPBasicAuth(login.username or "", password)(request)
+
+    class Provider(RequestAuthProvider):  # type: ignore[misc]
+        def get_name(self) -> str:
+            return NAME
+
+        def get_auth(self) -> Any:  # noqa: ANN401
+            return basic if login.token is None else bearer
+
+    known = registry._request_auth_provider_registry
+    known._registry[:] = [each for each in known if each.get_name() != NAME]
+    known.register(Provider)
+    os.environ[_VARIABLE] = NAME
+
 
 _DEFAULTS: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -77,7 +124,7 @@ def connected(tracking: Tracking) -> Iterator[tuple[Any, Any]]:
     """
     mlflow = import_mlflow()
     before = mlflow.get_tracking_uri() if mlflow.tracking.is_tracking_uri_set() else ""
-    with _quiet(), _explained(mlflow, tracking):
+    with _quiet(), _translate_errors(mlflow, tracking):
         if tracking.is_file:
             ensure_database(tracking.uri, tracking.artifacts)
         mlflow.set_tracking_uri(tracking.uri)
@@ -88,7 +135,7 @@ def connected(tracking: Tracking) -> Iterator[tuple[Any, Any]]:
 
 
 @contextmanager
-def _explained(mlflow: Any, tracking: Tracking) -> Iterator[None]:  # noqa: ANN401
+def _translate_errors(mlflow: Any, tracking: Tracking) -> Iterator[None]:  # noqa: ANN401
     try:
         yield
     except (mlflow.exceptions.MlflowException, OSError) as error:
@@ -126,3 +173,44 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+PREFIX: Final = "sqlite:///"
+
+
+def ensure_database(uri: str, artifacts: Path) -> None:
+    """Make the SQLite file of `uri` with all its tables, unless it is there.
+
+    MLflow makes its tables in dozens of steps and cannot go on from the middle of them: a run
+    killed there would leave a file that no later run can use. So they are made in a draft beside
+    it, which then takes its name. `artifacts` is where MLflow's default experiment keeps its own.
+    Raises OSError where the folder cannot be written.
+    """
+    from sqlalchemy.engine import make_url
+
+    path = Path(make_url(uri).database or "")
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.draft")
+    with _alone(path.with_name(f".{path.name}.lock")):
+        if path.exists():
+            return
+        draft.unlink(missing_ok=True)
+        _make(draft, artifacts)
+        draft.replace(path)
+
+
+def _make(path: Path, artifacts: Path) -> None:
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    store = SqlAlchemyStore(f"{PREFIX}{path.absolute()}", artifacts.absolute().as_uri())
+    store.engine.dispose()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other processes out; the lock ends with the process, however it ends."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

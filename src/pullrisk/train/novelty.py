@@ -14,9 +14,9 @@ from pullrisk.model.bundle import Bundle
 from pullrisk.model.metadata import Distribution
 from pullrisk.train.baselines import Scorer
 from pullrisk.train.dataset import Dataset
+from pullrisk.train.evaluation import Alarm, Interval, Novelty
 from pullrisk.train.figures import interval
 from pullrisk.train.metrics import Floats, poisson_weights, pooled_auc
-from pullrisk.train.report import Alarm, Interval, Novelty
 
 ALL_KINDS = "mean of kinds"
 NORMAL = ""

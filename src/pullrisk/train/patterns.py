@@ -1,7 +1,10 @@
 """Finds the patterns of a trained network: k-means on its code, each cluster named."""
 
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,8 +13,7 @@ from pullrisk.model.bundle import Bundle
 from pullrisk.model.patterns import Pattern, Patterns
 from pullrisk.model.scaling import Scaling
 from pullrisk.train.dataset import Dataset
-from pullrisk.train.pattern_names import name_all
-from pullrisk.train.said import each_said, said_of_rows
+from pullrisk.train.table_columns import each_said, said_of_rows
 
 CLUSTERS: Final = 12
 """Patterns of a model; fewer where there are few pulls."""
@@ -105,3 +107,137 @@ def _import_cluster() -> Any:  # noqa: ANN401  (scikit-learn has no types)
     except ImportError as error:
         raise MissingExtraError.of("scikit-learn", "train") from error
     return cluster
+
+
+STANDS_OUT: Final = 0.6
+"""Standard deviations from the mean of all pulls at which a trait is worth telling."""
+_LEAST_SHARE: Final = 0.4
+_LEAST_SHARE_OF_TWO: Final = 0.55
+"""Shares of a cluster's pulls that a kind of work, or two of them, must have to name it."""
+_WORK: Final = {
+    "feature": "feature",
+    "fix": "fix",
+    "refactor": "refactoring",
+    "performance": "performance work",
+    "documentation": "documentation",
+    "tests": "test change",
+    "CI and build": "CI and build change",
+    "dependency update": "dependency update",
+    "release": "release",
+    "revert": "revert",
+    "other": "chore",
+}
+_ANY_WORK: Final = "change"
+_SAME: Final = {"in the docs": "documentation", "with tests": "test change", "in CI": "CI"}
+"""Words that say nothing beside what they are about."""
+
+SIZE: Final = (
+    ("additions", "large", "small"),
+    ("changed_files", "wide", "small"),
+)
+WHERE: Final = (
+    ("vendored_files", "in vendored code", None),
+    ("file_heat_max", "in hot files", "in quiet files"),
+    ("new_files_share", "of new files", None),
+    ("files_removed", "that removes files", None),
+    ("files_renamed", "that moves files", None),
+    ("file_failure_rate_max", "where changes failed before", None),
+    ("docs_files", "in the docs", None),
+    ("test_files", "with tests", None),
+    ("ci_files", "in CI", None),
+    ("config_files", "of configuration", None),
+    ("file_idle_min", "in long untouched files", None),
+)
+WHO: Final = (
+    ("author_bot", "by a bot", None),
+    ("author_new", "by a first-time author", None),
+    ("author_merged", "by a regular", "by a newcomer"),
+    ("author_known_files", "by who knows the files", None),
+    ("author_failure_rate", "by an author whose changes failed before", None),
+    ("from_fork", "from a fork", None),
+)
+WHEN: Final = (
+    ("repository_recent_failure_rate", "in troubled weeks", None),
+    ("merges_this_week", "in busy weeks", "in slow weeks"),
+    ("opened_weekend", "at the weekend", None),
+    ("commits", "of many commits", None),
+)
+"""Traits by slot: feature, words where it is high, words where it is low (None: untold)."""
+
+
+class Trait(msgspec.Struct, frozen=True):
+    """Something that stands out, and by how many standard deviations."""
+
+    words: str
+    strength: float
+
+
+def name_all(
+    means: Sequence[Mapping[str, float]], work: Sequence[Mapping[str, float]]
+) -> list[tuple[str, tuple[str, ...]]]:
+    """A name of its own, and the traits strongest first, for each cluster.
+
+    `means` are the mean of each feature in standard deviations from that of all pulls; `work`
+    the shares of each category among the cluster's pulls, empty where categories are not told.
+    """
+    found = [_candidates(mean, shares) for mean, shares in zip(means, work, strict=True)]
+    taken: Counter[str] = Counter()
+    named = []
+    for candidates, traits in found:
+        name = next((one for one in candidates if not taken[one]), candidates[-1])
+        taken[name] += 1
+        told = name if taken[name] == 1 else f"{name} ({taken[name]})"
+        named.append((told, tuple(trait.words for trait in traits)))
+    return named
+
+
+def _candidates(
+    mean: Mapping[str, float], work: Mapping[str, float]
+) -> tuple[list[str], list[Trait]]:
+    """Names from the shortest that says enough to the longest, and all that stands out."""
+    size = _strongest(_standing_out(SIZE, mean))
+    noun = _work_of(work)
+    slots = [_strongest(_telling(slot, mean, noun)) for slot in (WHERE, WHO, WHEN)]
+    places = sorted((trait for trait in slots if trait), key=lambda trait: -trait.strength)
+    plain = f"ordinary {noun}" if not places else noun
+    start = f"{size.words} {noun}" if size else plain
+    told = [trait for slot in (SIZE, WHERE, WHO, WHEN) for trait in _standing_out(slot, mean)]
+    rest = sorted(told, key=lambda trait: -trait.strength)
+    # In the order of speech: where, by whom, when.
+    chosen = [[one for one in slots if one in places[:count]] for count in (2, 3)]
+    names = [" ".join([start, *(trait.words for trait in some if trait)]) for some in chosen]
+    spare = [trait for trait in rest if trait not in (size, *places)]
+    return [*names, *(f"{names[-1]}, {trait.words}" for trait in spare)], rest
+
+
+def _work_of(shares: Mapping[str, float]) -> str:
+    if not shares:
+        return _ANY_WORK
+    first, second = sorted(shares, key=lambda one: -shares[one])[:2]
+    if shares[first] >= _LEAST_SHARE:
+        return _WORK.get(first, first)
+    both = shares[first] + shares[second] >= _LEAST_SHARE_OF_TWO
+    return f"{_WORK.get(first, first)} or {_WORK.get(second, second)}" if both else _ANY_WORK
+
+
+def _telling(
+    slot: Iterable[tuple[str, str, str | None]], mean: Mapping[str, float], noun: str
+) -> list[Trait]:
+    """What stands out and is not said by the noun."""
+    return [one for one in _standing_out(slot, mean) if _SAME.get(one.words, "?") not in noun]
+
+
+def _standing_out(
+    slot: Iterable[tuple[str, str, str | None]], mean: Mapping[str, float]
+) -> list[Trait]:
+    found = []
+    for feature, high, low in slot:
+        value = mean.get(feature, 0.0)
+        words = high if value >= 0 else low
+        if words and abs(value) >= STANDS_OUT:
+            found.append(Trait(words, abs(value)))
+    return found
+
+
+def _strongest(traits: Sequence[Trait]) -> Trait | None:
+    return max(traits, key=lambda trait: trait.strength, default=None)

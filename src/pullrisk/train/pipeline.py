@@ -11,22 +11,20 @@ from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.start import Start
 from pullrisk.progress import Progress
-from pullrisk.train import predictions
-from pullrisk.train.atomic import write
-from pullrisk.train.dataset import Dataset
+from pullrisk.train.comparison import record_predictions
+from pullrisk.train.dataset import Dataset, oddities, read_dataset
 from pullrisk.train.evaluate import Options, evaluate
+from pullrisk.train.evaluation import Evaluation
 from pullrisk.train.gate import Decision
 from pullrisk.train.injections import Read, inject
-from pullrisk.train.inputs import oddities, read_dataset
 from pullrisk.train.lineage import lineage
-from pullrisk.train.mlflow_client import RegistryError
+from pullrisk.train.mlflow_client import RegistryError, Tracking
 from pullrisk.train.options import GateOptions
+from pullrisk.train.pending import save_pending, write
 from pullrisk.train.promotion import judge, promote
 from pullrisk.train.registry import find
-from pullrisk.train.report import Evaluation
-from pullrisk.train.tracking import RunRecord, Tracked, Tracking, track
+from pullrisk.train.tracking import RunRecord, Tracked, track
 from pullrisk.train.training import Trained, TrainSettings, train
-from pullrisk.train.unregistered import kept_instead
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,7 +89,7 @@ def train_model(  # noqa: PLR0913  (one keyword per collaborator)
         tags=lineage(dataset, source, target=settings.target),
         epochs=trained.epochs,
         evaluation=evaluation,
-        predictions=predictions.record(trained.bundle, dataset),
+        predictions=record_predictions(trained.bundle, dataset),
     )
     tracked = _track(tracking, trained.bundle, record, home)
     model = write(home / MODEL_FILE, trained.bundle.data)
@@ -103,7 +101,7 @@ def _track(tracking: Tracking, bundle: Bundle, record: RunRecord, home: Path) ->
     try:
         return track(tracking, bundle, record)
     except RegistryError as error:
-        kept = kept_instead(home, bundle, record, error)
+        kept = save_pending(home, bundle, record, error)
         write(home / MODEL_FILE, bundle.data)
         raise kept from error
 

@@ -10,22 +10,21 @@ import msgspec
 from pullrisk.errors import ModelError
 from pullrisk.model.bundle import Bundle
 from pullrisk.redaction import REDACTOR
-from pullrisk.train.contest import Answers, by_bundle, by_record, contest
+from pullrisk.train.comparison import Answers, by_bundle, by_record, compare
 from pullrisk.train.dataset import Dataset
+from pullrisk.train.evaluation import Evaluation
 from pullrisk.train.gate import Decision, Incumbent, decide
 from pullrisk.train.mlflow_client import Tracking, connected
 from pullrisk.train.options import GateOptions
-from pullrisk.train.publish import DIGEST, MODEL_NAME, RISK, digest
 from pullrisk.train.registry import (
     ROLLED_BACK,
     Version,
     artifact,
     champion,
-    crown,
     download,
+    set_champion,
 )
-from pullrisk.train.report import Evaluation
-from pullrisk.train.tracking import PREDICTIONS_FILE
+from pullrisk.train.tracking import DIGEST, MODEL_NAME, PREDICTIONS_FILE, RISK, digest
 
 GATE_FILE: Final = "gate.json"
 _LONGEST_TAG: Final = 4_000
@@ -60,9 +59,9 @@ def judge(
 
 
 def promote(tracking: Tracking, version: Version, decision: Decision, *, by: str) -> bool:
-    """Crown the version if the gate let it in; whether it did."""
+    """Make the version champion if the gate let it in; whether it did."""
     if decision.promote:
-        crown(tracking, version, by=by, reason=f"gate passed: {'; '.join(decision.reasons)}")
+        set_champion(tracking, version, by=by, reason=f"gate passed: {'; '.join(decision.reasons)}")
     return decision.promote
 
 
@@ -95,8 +94,8 @@ def _incumbent(
     if theirs is None:
         return Incumbent(version=now.version, why=why)
     target: Any = evaluation.target
-    met = contest(by_bundle(bundle), theirs, dataset, target=target)
-    return Incumbent(version=now.version, contest=met)
+    met = compare(by_bundle(bundle), theirs, dataset, target=target)
+    return Incumbent(version=now.version, comparison=met)
 
 
 def _log(tracking: Tracking, version: Version, decision: Decision, options: GateOptions) -> None:

@@ -1,14 +1,18 @@
-"""The registered model: its versions, who is champion, and the trail of who made it so."""
+"""The registered model: its versions, who is champion, who made it so, and what is new."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 
+from pullrisk.features import SCHEMA_HASH
 from pullrisk.redaction import REDACTOR
+from pullrisk.train.dataset import Target
+from pullrisk.train.lineage import label_definition
 from pullrisk.train.mlflow_client import RegistryError, Tracking, connected
-from pullrisk.train.publish import CHALLENGER, DIGEST, MODEL_NAME, known
+from pullrisk.train.tracking import DIGEST, MODEL_NAME, known
 
 CHAMPION: Final = "champion"
 ROLLED_BACK: Final = "rolled_back"
@@ -72,7 +76,7 @@ def with_digest(tracking: Tracking, digest: str) -> Version | None:
     return next((one for one in versions(tracking) if one.tags.get(DIGEST) == digest), None)
 
 
-def crown(
+def set_champion(
     tracking: Tracking, version: Version, *, by: str, reason: str, action: Action = "promote"
 ) -> Event:
     """Make a version the champion, and write down who did so and why."""
@@ -195,7 +199,20 @@ def _matching(found: list[Version], reference: str) -> Version | None:
     )
 
 
-__all__ = [
-    "CHALLENGER", "CHAMPION", "Event", "Version", "artifact", "champion", "crown", "download",
-    "events", "find", "predecessor", "tag", "versions", "with_digest",
-]  # fmt: skip
+def already_trained(
+    tracking: Tracking, source: Mapping[str, str], *, target: Target, maturity_days: float
+) -> Version | None:
+    """The newest version, if it was trained on this `source` (a lake and its version) with the
+    features and labels of today; None where training would see something new.
+
+    Raises RegistryError.
+    """
+    newest = next(iter(versions(tracking)), None)
+    wanted = {
+        **{f"dataset_{name}": value for name, value in source.items()},
+        "schema_hash": SCHEMA_HASH,
+        "label_definition": label_definition(target, maturity_days),
+    }
+    if newest is None or not REDACTOR.mapping(wanted).items() <= newest.tags.items():
+        return None
+    return newest

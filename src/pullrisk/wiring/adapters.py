@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pullrisk.preprocess.spark_session import SparkOptions
     from pullrisk.pulls.mongo_database import RotatingUri
     from pullrisk.pulls.store import PullStore
-    from pullrisk.train.tracking import Tracking
+    from pullrisk.train.mlflow_client import Tracking
 
 _MONGO: Final = ("mongodb://", "mongodb+srv://")
 MODEL_FILE: Final = "model.onnx"
@@ -121,11 +121,10 @@ def tracking(settings: Settings) -> "Tracking":
 
     Raises MissingExtraError where a login at MLflow is set and mlflow is not installed.
     """
-    from pullrisk.train.tracking import Tracking
+    from pullrisk.train.mlflow_client import Tracking
 
     if settings.mlflow_token or settings.mlflow_password:
-        from pullrisk.train.mlflow_auth import MlflowLogin, authenticate
-        from pullrisk.train.tracking import import_mlflow
+        from pullrisk.train.mlflow_client import MlflowLogin, authenticate, import_mlflow
 
         import_mlflow()
         user, password = settings.mlflow_username, settings.mlflow_password
@@ -148,7 +147,7 @@ def load_model(settings: Settings, reference: str | None = None) -> "Bundle":
         return general_bundle()
     if not reference.startswith("@") and not reference.isdecimal():
         return Bundle.load(Path(reference))
-    from pullrisk.train.tracking import download
+    from pullrisk.train.registry import download
 
     with TemporaryDirectory(prefix="pullrisk-") as folder:
         return Bundle.load(download(tracking(settings), reference, Path(folder)))

@@ -9,7 +9,7 @@ from pullrisk.wiring.adapters import load_model, tracking
 from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
-    from pullrisk.train.contest import Answers, Contest
+    from pullrisk.train.comparison import Answers, PairedComparison
     from pullrisk.train.dataset import Dataset
     from pullrisk.train.gate import Decision
     from pullrisk.train.registry import Event
@@ -21,7 +21,7 @@ def gate(
     """The gate's decision on today's lake, and the change of champion if it was made."""
     from pullrisk.train.evaluate import evaluate
     from pullrisk.train.promotion import judge
-    from pullrisk.train.registry import crown, find
+    from pullrisk.train.registry import find, set_champion
 
     place = tracking(session.settings)
     version = find(place, reference)
@@ -36,25 +36,25 @@ def gate(
         return decision, None
     passed = f"gate passed: {'; '.join(decision.reasons)}"
     text = f"{reason}; {passed}" if reason else passed
-    return decision, crown(place, version, by=by or whoami(), reason=text)
+    return decision, set_champion(place, version, by=by or whoami(), reason=text)
 
 
 def move(
     session: Session, reference: str, *, by: str | None, reason: str, yes: bool
 ) -> "Event | None":
     """Make a version champion without asking the gate; None unless it was confirmed."""
-    from pullrisk.train.registry import crown, find
+    from pullrisk.train.registry import find, set_champion
 
     place = tracking(session.settings)
     version = find(place, reference)
-    return crown(place, version, by=by or whoami(), reason=reason) if yes else None
+    return set_champion(place, version, by=by or whoami(), reason=reason) if yes else None
 
 
 def back(
     session: Session, to: str | None, *, by: str | None, reason: str, yes: bool
 ) -> "tuple[str, Event | None]":
     """The version to go back to, and the change of champion if it was confirmed."""
-    from pullrisk.train.registry import champion, crown, find, predecessor
+    from pullrisk.train.registry import champion, find, predecessor, set_champion
 
     place = tracking(session.settings)
     version = find(place, to) if to else predecessor(place)
@@ -64,23 +64,23 @@ def back(
     if not yes:
         return version.version, None
     who = by or whoami()
-    return version.version, crown(place, version, by=who, reason=reason, action="rollback")
+    return version.version, set_champion(place, version, by=who, reason=reason, action="rollback")
 
 
 def compare(
     session: Session, first: str, second: str, *, since: datetime | None = None
-) -> "Contest":
+) -> "PairedComparison":
     """Two models on the matured pulls that neither saw, merged `since` a day if it is given."""
-    from pullrisk.train.contest import contest
+    from pullrisk.train.comparison import compare
 
     both = [answers(session, reference) for reference in (first, second)]
     start = since.replace(tzinfo=UTC) if since else None
-    return contest(both[0], both[1], dataset(session), since=start)
+    return compare(both[0], both[1], dataset(session), since=start)
 
 
 def answers(session: Session, reference: str) -> "Answers":
     """What a model says of pulls: a version, an alias, `general` or a file. Raises ModelError."""
-    from pullrisk.train.contest import by_bundle
+    from pullrisk.train.comparison import by_bundle
     from pullrisk.train.promotion import answers_of
     from pullrisk.train.registry import find
 
@@ -96,7 +96,7 @@ def answers(session: Session, reference: str) -> "Answers":
 def dataset(session: Session, *, days: float | None = None) -> "Dataset":
     """The session's lake, with outcomes."""
     from pullrisk.features import NAMES
-    from pullrisk.train.inputs import read_dataset
+    from pullrisk.train.dataset import read_dataset
 
     maturity = session.settings.maturity_days if days is None else days
     return read_dataset(session.lake.table(), NAMES, maturity_days=maturity)

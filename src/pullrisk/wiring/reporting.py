@@ -9,7 +9,7 @@ from pullrisk.wiring.session import Session
 if TYPE_CHECKING:
     from pullrisk.model.bundle import Bundle
     from pullrisk.score.scorer import Scored
-    from pullrisk.train.report import Evaluation
+    from pullrisk.train.evaluation import Evaluation
 
 
 def write_report(

@@ -44,7 +44,7 @@ def main(reference: str, folder: str, home: str) -> int:
 
     from pullrisk.errors import PullriskError
     from pullrisk.settings import load
-    from pullrisk.train.tracking import download
+    from pullrisk.train.registry import download
     from pullrisk.wiring.adapters import tracking
 
     try:

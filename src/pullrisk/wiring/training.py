@@ -8,8 +8,8 @@ from pullrisk.wiring.session import Session
 if TYPE_CHECKING:
     from pullrisk.model.bundle import Bundle
     from pullrisk.model.start import Start
+    from pullrisk.train.evaluation import Evaluation
     from pullrisk.train.pipeline import TrainResult
-    from pullrisk.train.report import Evaluation
     from pullrisk.train.training import TrainSettings
 
 Target = Literal["reverted", "trouble"]
@@ -74,7 +74,7 @@ def _fine_tuning(
 
 def trained_before(session: Session, target: Target) -> str | None:
     """The version that was trained on the lake as it is now, None where there is none."""
-    from pullrisk.train.freshness import already_trained
+    from pullrisk.train.registry import already_trained
     from pullrisk.wiring.adapters import tracking
 
     if not session.lake.exists():

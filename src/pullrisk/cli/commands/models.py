@@ -12,7 +12,7 @@ from pullrisk.cli.display.models import (
     VERSION_COLUMNS,
     event_text,
     outcome,
-    print_contest,
+    print_comparison,
     print_decision,
     version_row,
 )
@@ -102,7 +102,7 @@ def compare(
     if as_json:
         print_json(found)
     else:
-        print_contest(found, first, second)
+        print_comparison(found, first, second)
 
 
 def promote(
@@ -185,7 +185,7 @@ def register(
 
       pullrisk models register .pullrisk/unregistered/0f1e2d3c4b5a6978.onnx
     """
-    from pullrisk.train.unregistered import register as register_file
+    from pullrisk.train.pending import register as register_file
     from pullrisk.wiring.adapters import tracking
 
     with open_session(stage=STAGE, home=home, quiet=True) as session:

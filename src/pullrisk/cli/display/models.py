@@ -6,10 +6,10 @@ from pullrisk.cli.display.console import say, warn
 from pullrisk.cli.display.tables import print_table
 
 if TYPE_CHECKING:
-    from pullrisk.train.contest import Contest
+    from pullrisk.train.comparison import PairedComparison
+    from pullrisk.train.evaluation import Evaluation, Interval
     from pullrisk.train.gate import Decision
     from pullrisk.train.registry import Event, Version
-    from pullrisk.train.report import Evaluation, Interval
 
 VERSION_COLUMNS: Final = (
     "version", "aliases", "registered (UTC)", "gate", "data", "schema", "labels", "code",
@@ -97,25 +97,25 @@ def outcome(decision: "Decision") -> str:
     return f"the gate keeps version {decision.challenger} out: {stays}"
 
 
-def print_contest(contest: "Contest", first: str, second: str) -> None:
+def print_comparison(comparison: "PairedComparison", first: str, second: str) -> None:
     """Two models side by side on the pulls that neither saw."""
-    if not contest.pulls:
+    if not comparison.pulls:
         say("no matured pull request is left to judge both: they saw it, or they give no risk")
         return
     say(
-        f"{contest.pulls:,} matured pull requests of {contest.repositories} repositories that "
-        f"neither saw, merged {contest.since or '-'} to {contest.until or '-'}, "
-        f"{contest.positives:,} {contest.target}"
+        f"{comparison.pulls:,} matured pull requests of {comparison.repositories} repositories "
+        f"that neither saw, merged {comparison.since or '-'} to {comparison.until or '-'}, "
+        f"{comparison.positives:,} {comparison.target}"
     )
     rows = [
         [
             text,
-            interval(contest.first[name], ".4f"),
-            interval(contest.second[name], ".4f"),
-            _signed(contest.difference[name]),
+            interval(comparison.first[name], ".4f"),
+            interval(comparison.second[name], ".4f"),
+            _signed(comparison.difference[name]),
         ]
         for name, text in _FIGURES.items()
-        if name in contest.difference
+        if name in comparison.difference
     ]
     if rows:
         columns = ("figure", first, second, f"{first} minus {second}")

@@ -12,7 +12,7 @@ from pullrisk.fetch.github.graphql import Connection, Data, Document, Moment, Pa
 
 
 class Actor(Shape):
-    """A user, bot, mannequin or organisation; null where the account was deleted."""
+    """A user, bot, mannequin or organisation; null if the account was deleted."""
 
     login: str | None = None
     type: str | None = msgspec.field(default=None, name="__typename")
@@ -25,7 +25,7 @@ class Named(Shape):
 
 
 class RepositoryName(Shape):
-    """A repository of which only the name matters; null where a fork was deleted."""
+    """A repository of which only the name matters; null if the fork was deleted."""
 
     name_with_owner: str | None = None
 
@@ -186,7 +186,7 @@ class NamedData(Data):
 
 
 class IdentifiedData(Data):
-    """Answer to identified.graphql: in the order of the ids, null where one is not found."""
+    """Answer to identified.graphql: in the order of the ids, null for those not found."""
 
     nodes: list[Repository | None] | None = None
 

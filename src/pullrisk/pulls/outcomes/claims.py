@@ -1,8 +1,8 @@
-"""What a pull's own title and body claim: that it reverts, relands or repairs earlier work.
+"""Find what a pull's title and body claim: that it reverts, relands or fixes earlier work.
 
-Pure text analysis; `linker.py` decides which claims hold. The patterns cover what GitHub writes
-("Reverts owner/name#12"), what git writes ("This reverts commit 1a2b3c4", `Revert "title"`), the
-kernel's `Fixes: 1a2b3c4`, and the common ways in which people put the same.
+This is text analysis only; `linker.py` decides which claims hold. The patterns cover what GitHub
+writes ("Reverts owner/name#12"), what git writes ("This reverts commit 1a2b3c4",
+`Revert "title"`), the kernel's `Fixes: 1a2b3c4`, and the common ways in which people say it.
 """
 
 import re
@@ -27,7 +27,7 @@ from pullrisk.pulls.record import Pull
 
 
 class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One statement: `kind` as in `Link`, and what it is about: a number, a sha or a title."""
+    """A claim of the given kind (see `Link`) about a pull, by its number, a sha or its title."""
 
     kind: str
     number: int | None = None
@@ -95,7 +95,7 @@ _BLAMED_FIRST = re.compile(
 
 
 def claims(pull: Pull) -> tuple[Claim, ...]:
-    """Everything the pull claims about earlier pulls, each once, title before body."""
+    """All claims of the pull about earlier pulls, without repetitions; title before body."""
     title, body = pull.title.lower(), pull.body
     undoes, blames = title_may_undo(title), title_may_blame(title)
     speaks = bool(body) and body_may_claim(body)
@@ -111,7 +111,7 @@ def claims(pull: Pull) -> tuple[Claim, ...]:
 
 
 def is_revert(pull: Pull) -> bool:
-    """Whether the title calls it a revert, or it has one or two commits and reverts another."""
+    """Whether the title says that it is a revert, or it is small and its body reverts a pull."""
     head = _heading(pull)
     if head is not None and not head.redo:
         return True
@@ -126,7 +126,7 @@ def declares(pull: Pull) -> bool:
 
 
 def is_reland(pull: Pull) -> bool:
-    """Whether the pull's title says that it lands reverted work again."""
+    """Whether the title says that the pull merges reverted work again."""
     head = _heading(pull)
     if head is None or head.redo:
         return head is not None
@@ -135,9 +135,9 @@ def is_reland(pull: Pull) -> bool:
 
 
 def is_undo(pull: Pull) -> bool:
-    """Whether the pull is a revert or a reland, and so no example to learn from."""
+    """Whether the pull is a revert or a reland; a model does not learn from those."""
     if "evert" not in pull.body and not title_may_undo(pull.title.lower()):
-        return False  # what nearly every pull comes to, at the price of one look
+        return False  # true of nearly every pull, and cheap
     return is_revert(pull) or is_reland(pull)
 
 
@@ -160,7 +160,9 @@ def _of_title(head: Heading, pull: Pull) -> Iterator[Claim]:
 
 
 def _of_body(pull: Pull, head: Heading | None) -> Iterator[Claim]:
-    """Claims of the body; a bot's is other people's release notes unless its title undoes."""
+    """The claims of the body; a bot's body is ignored (it quotes release notes) unless its title
+    says that it reverts something.
+    """
     if head is None and pull.bot:
         return
     text = own_words(pull.body)
@@ -182,7 +184,7 @@ def _reverts(text: str, repository: str) -> Iterator[Claim]:
 
 
 def _kind(match: re.Match[str], text: str) -> str | None:
-    """The kind of a revert found in running text; None where it is denied or told of others."""
+    """The kind of the claim, or None if the text denies it or speaks of other pulls."""
     before, filler = _before(match, text), match["filler"].lower()
     if _DENIED.search(before) or _TOLD.search(before):
         return None
@@ -201,7 +203,9 @@ def _before(match: re.Match[str], text: str) -> str:
 
 
 def _quoted_titles(text: str) -> Iterator[Claim]:
-    """Titles of reverted work; a pull that reverts a commit of its own reverts nothing."""
+    """Claims by a quoted title; a title that is a line of the same body is ignored, since that is
+    a commit of the pull itself.
+    """
     lines = {line.strip(" -+\u2022") for line in text.split("\n")}
     for match in _TITLE.finditer(text):
         verb, title = match["verb"].lower(), unquoted(match["what"])

@@ -1,4 +1,4 @@
-"""Ties what pulls claim to the earlier pulls that they mean, one merge at a time."""
+"""Link the claims of pulls to the earlier pulls that they mean, one merge at a time."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -22,7 +22,7 @@ _STRENGTH: Final = {"number": 0, "sha": 1, "title": 2}
 _KINDS: Final = {"partial_revert": 0, "revert": 1, "reland": 2, "hotfix": 3}
 
 _NAMESAKES: Final = 100
-"""How many pulls of one title ("Update README") are looked through."""
+"""The most pulls with the same title ("Update README") that are looked through."""
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -37,7 +37,7 @@ class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class LinkerState(msgspec.Struct, frozen=True, array_like=True):
-    """All that a `Linker` knows, to be packed; `rows` takes 45 bytes a merged pull."""
+    """The state of a `Linker`, for saving; `rows` has 45 bytes for each merged pull."""
 
     rows: bytes = b""
     reverted: list[int] = []
@@ -45,7 +45,7 @@ class LinkerState(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Linker:
-    """Resolves claims against the merged pulls of ONE repository seen so far."""
+    """Links the merged pulls of ONE repository, which it observes in event order."""
 
     def __init__(self) -> None:
         self._index = MergedPullIndex()
@@ -54,7 +54,7 @@ class Linker:
 
     @classmethod
     def restore(cls, state: LinkerState) -> "Linker":
-        """The linker that `state` was taken from; ValueError where the state is damaged."""
+        """A linker with the state of an earlier one. Raises ValueError if the state is damaged."""
         linker = cls()
         linker._index = MergedPullIndex(state.rows)
         linker._reverted = set(state.reverted)
@@ -62,14 +62,14 @@ class Linker:
         return linker
 
     def state(self) -> LinkerState:
-        """A copy of all that it knows."""
+        """A copy of the state."""
         undone_by = {number: list(found) for number, found in sorted(self._undone_by.items())}
         return LinkerState(bytes(self._index), sorted(self._reverted), undone_by)
 
     def observe(self, pull: Pull) -> tuple[Link, ...]:
-        """Which earlier merged pulls this merged one reverts, relands or hot-fixes.
+        """Add a merged pull and return which earlier ones it reverts, relands or hot-fixes.
 
-        Call in event order, once for each merged pull; a pull that is not merged has no links.
+        Call it in event order, once for each merged pull. Any other pull has no links.
         """
         if pull.merged_at is None:
             return ()
@@ -90,11 +90,13 @@ class Linker:
                 link = Link(_kind(claim, row, pull), row.number, evidence)
                 if link.number not in links or _rank(link) < _rank(links[link.number]):
                     links[link.number] = link
-        self._follow(links, pull.number)
+        self._update_standing(links, pull.number)
         return tuple(links.values())
 
     def _find(self, claim: Claim, pull: Pull) -> Iterator[tuple[Row, str]]:
-        """The pull that a claim means; relanding a revert means relanding what it reverted."""
+        """The pulls that a claim means, with the evidence; to reland a revert is to reland what it
+        reverted.
+        """
         if claim.title is not None:
             row = self._titled(claim, pull)
         elif claim.sha is not None:
@@ -111,15 +113,17 @@ class Linker:
         yield from ((original, evidence) for original in originals if original is not None)
 
     def _titled(self, claim: Claim, pull: Pull) -> Row | None:
-        """The latest pull of that title that still stands, best with the same tags and base."""
+        """The latest pull with that title that is not reverted, preferably with the same tags and
+        base branch.
+        """
         rows = list(islice(self._index.by_title(claim.title or ""), _NAMESAKES))
         if claim.kind != "reland":
             rows = [row for row in rows if row.number not in self._reverted]
         tags, base = tags_key(claim.title or ""), short_key(pull.base_ref)
         return max(rows, key=lambda row: (row.tags == tags, row.base == base), default=None)
 
-    def _follow(self, links: dict[int, Link], number: int) -> None:
-        """Note what stands now: undoing a revert lands its targets again."""
+    def _update_standing(self, links: dict[int, Link], number: int) -> None:
+        """Update what is reverted: to revert a revert is to reland what it reverted."""
         targets = [link.number for link in links.values() if link.kind == "revert"]
         for target in targets:
             evidence = links[target].evidence
@@ -145,11 +149,11 @@ def _rank(link: Link) -> tuple[int, int]:
 
 
 def _kind(claim: Claim, row: Row, pull: Pull) -> str:
-    """A revert is partial where it names one of several commits, or takes back too little.
+    """The kind of the link: a revert is partial if it names one of several commits, or takes
+    back less than a share of the lines and files.
 
-    Least shares of lines and files; a pull that undoes something without saying so in its title
-    has to take back more. They were set on labelled reverts (benchmarks/outcomes.py), whose
-    figures are flat around them.
+    A pull whose title does not say that it reverts something has to take back more. The shares
+    were set on labelled reverts (benchmarks/outcomes.py); the results hardly depend on them.
     """
     if claim.kind != "revert":
         return claim.kind

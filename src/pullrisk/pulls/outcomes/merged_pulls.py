@@ -12,7 +12,7 @@ from pullrisk.pulls.record import ChangedFile, Pull
 
 _UNKNOWN: Final = 0xFFFF_FFFF
 _CUT: Final = 36
-"""Characters of a title's key that a cut-off title must share."""
+"""Characters of its key that a shortened title must have in common with the full one."""
 _TAGS = re.compile(r"(?:\s?\[[^\]]{0,60}\])+\s?")
 _TYPE = re.compile(r"(?!re)[a-z]{2,12}(?:\([^)]{0,40}\))?!?: ", re.IGNORECASE)
 _DROPPED: Final = b" \t\r\n\"'`.,:;-_!*()[]<>"
@@ -22,9 +22,9 @@ _ROW: Final = Struct("<QIIIIIIHHHHHHB")
 
 
 class Row(NamedTuple):
-    """One merged pull; keys are digests, 0 where there is nothing to digest.
+    """One merged pull; its keys are digests, 0 if there is nothing to digest.
 
-    `commits` is 0 where unknown and 255 at most.
+    `commits` is 0 if unknown, and 255 at most.
     """
 
     number: int
@@ -159,7 +159,7 @@ def title_key(title: str) -> bytes:
 
 
 def commit_key(sha: str | None) -> int:
-    """The first eight digits of a commit; 0 for none or for what is no commit."""
+    """The first eight digits of a commit as a number; 0 for None and for what is no commit."""
     try:
         return int(sha[:8], 16) & _UNKNOWN if sha and len(sha) >= 8 else 0
     except ValueError:
@@ -167,12 +167,12 @@ def commit_key(sha: str | None) -> int:
 
 
 def short_key(text: str | None) -> int:
-    """A 16-bit digest of a branch, a path, a tag; 0 for none."""
+    """A 16-bit digest of a branch, a path or a tag; 0 for None and the empty text."""
     return crc32(text.encode("utf-8", "replace")) & 0xFFFF or 1 if text else 0
 
 
 def tags_key(title: str) -> int:
-    """A digest of the tags that open a title, as in "[2.x] …"; 0 for none."""
+    """A digest of the tags at the beginning of a title, as in "[2.x] …"; 0 if there are none."""
     match = _TAGS.match(title)
     return short_key(match[0].strip().lower()) if match else 0
 

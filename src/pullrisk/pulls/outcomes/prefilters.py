@@ -12,7 +12,7 @@ _NUMBER: Final = re.compile(r"#\d").search
 
 
 def title_may_undo(title: str) -> bool:
-    """Whether a lower-case title may undo or redo something."""
+    """Whether a title in lower case may undo or redo something."""
     return (
         "evert" in title
         or "land" in title
@@ -28,7 +28,7 @@ def title_may_undo(title: str) -> bool:
 
 
 def title_may_blame(title: str) -> bool:
-    """Whether a lower-case title may blame an earlier pull."""
+    """Whether a title in lower case may name an earlier pull as the cause of a fault."""
     return (
         "egress" in title
         or "roke" in title
@@ -39,7 +39,7 @@ def title_may_blame(title: str) -> bool:
 
 
 def body_may_claim(body: str) -> bool:
-    """Whether a body may claim anything; all but reverts and `Fixes: <sha>` need a number."""
+    """Whether a body may have a claim; all but reverts and `Fixes: <sha>` need a number."""
     return (
         "evert" in body
         or "ixes: " in body

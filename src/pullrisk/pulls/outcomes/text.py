@@ -1,4 +1,4 @@
-"""References to pulls and commits in running text, and the parts of a body that are quoted."""
+"""Find references to pulls and commits in a text, and remove what a body quotes."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ REFERENCE: Final = (
     r"|\bgh-\d{1,9}\b|\bprs? \d{2,9}\b(?!\.\d))"
     r"(?:\]\([^)\s]{0,200}\))?[\])>]{0,2})"
 )
-"""A pull by number, in any of GitHub's spellings, perhaps as a Markdown link."""
+"""A pull by its number, in any form that GitHub knows, also as a Markdown link."""
 COMMIT: Final = r"(?:[\[(<]?\b[0-9a-f]{7,40}\b(?:\]\([^)\s]{0,200}\))?[\])>]?)"
 JOIN: Final = r"\s?(?:,|;|&|\+|\band\b)(?:\s?and\b)?\s?"
 REFERENCES: Final = rf"{REFERENCE}(?:{JOIN}(?:{REFERENCE}|\d{{2,9}}\b)){{0,50}}"
@@ -34,7 +34,7 @@ _EMPHASIS = str.maketrans("", "", "`*")
 
 
 def references(text: str, repository: str) -> Iterator[int]:
-    """The number of every pull of this repository that `text` names, in order."""
+    """The numbers of all pulls of this repository that the text names, in order."""
     for match in _REFERENCE.finditer(text):
         owner = match["slug"] or match["repository"]
         if owner is None or owner.lower() == repository.lower():
@@ -42,7 +42,7 @@ def references(text: str, repository: str) -> Iterator[int]:
 
 
 def commits(text: str) -> Iterator[str]:
-    """Every commit that `text` names, lower case; plain numbers and words are no commits."""
+    """All commits that the text names, in lower case, without plain numbers and words."""
     for match in _COMMIT.finditer(text):
         sha = match[0].lower()
         if len(sha) == 40 or not (sha.isdigit() or sha.isalpha()):
@@ -50,12 +50,12 @@ def commits(text: str) -> Iterator[str]:
 
 
 def lists_many(text: str, *, more_than: int) -> bool:
-    """Whether `text` names so many pulls that it is a list of changes, not about one."""
+    """Whether the text names more than so many pulls, and so is a list of changes."""
     return sum(1 for _ in _LISTED.finditer(text)) > more_than
 
 
 def own_words(body: str) -> str:
-    """The body without quotations, code blocks, comments, folded sections and runs of blanks."""
+    """The body without quotations, code blocks, comments, folded sections and double blanks."""
     text = body.replace("\r\n", "\n")
     for opening, closing in (("<!--", "-->"), ("```", "```"), ("<details", "</details>")):
         if opening in text:

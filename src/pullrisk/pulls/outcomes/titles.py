@@ -1,4 +1,4 @@
-"""How a title says that its pull undoes or redoes earlier work, and which work that is."""
+"""Find out whether a title says that its pull undoes or redoes earlier work, and which."""
 
 import re
 from collections.abc import Iterator
@@ -39,21 +39,20 @@ _PART = re.compile(r"\bpartial(?:ly)?\b|\bparts? of\b|^part\b", re.IGNORECASE)
 _MERGE = re.compile(
     r"(?:merge (?:pull request|pr)|auto merge of|rollup merge of) #(\d{1,9})\b", re.IGNORECASE
 )
-_FILLER: Final = (
+FILLER: Final = (
     r"(?:(?:the|a|an|all|my|our|changes?|parts?|merged?|commits?|of|from|in|by|made|done|introduced"
     r"|pulls?|requests?|revert|it|this)\b ?:? ?){0,6}+"
 )
 _BARE: Final = r"\b(?!19\d\d\b|20\d\d\b)\d{4,9}\b(?![.\w])"
 _FIRST = re.compile(
-    rf"(?P<filler>{_FILLER})(?P<what>{REFERENCES}|{_BARE}(?:{JOIN}{_BARE}){{0,50}})", re.IGNORECASE
+    rf"(?P<filler>{FILLER})(?P<what>{REFERENCES}|{_BARE}(?:{JOIN}{_BARE}){{0,50}})", re.IGNORECASE
 )
 _FROM = re.compile(rf"\b(?:from|in|of|by) (?:pull request )?({REFERENCES})", re.IGNORECASE)
 _BETWEEN = re.compile(rf"[{QUOTES}] ?(?:,|and|&|\+)(?: and)? ?[{QUOTES}]", re.IGNORECASE)
-FILLER: Final = _FILLER
 
 
 class Heading(NamedTuple):
-    """A title taken apart at the verb that undoes or redoes something."""
+    """A title, split at the verb that undoes or redoes something."""
 
     redo: bool
     partial: bool
@@ -62,7 +61,7 @@ class Heading(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What a title speaks of: a pull's number, a commit or another title."""
+    """What a title refers to: the number of a pull, a commit, or another title."""
 
     number: int | None = None
     sha: str | None = None
@@ -70,7 +69,7 @@ class Target(NamedTuple):
 
 
 def heading(title: str) -> Heading | None:
-    """The title's verb and what follows it; None where it neither undoes nor redoes."""
+    """The title, split at its verb, or None if it neither undoes nor redoes anything."""
     title = " ".join(title.split())
     match = _VERB.search(title)
     if match is None:
@@ -84,7 +83,9 @@ def heading(title: str) -> Heading | None:
 
 
 def _names_something(verb: str, rest: str) -> bool:
-    """Reverting needs an object; undo and rollback are also features, so theirs must be a pull."""
+    """Whether the verb has an object; that of undo and rollback has to be a pull or a commit,
+    since these words also name features.
+    """
     if not _PLAIN.match(verb):
         return bool(_POINTED.match(rest))
     return bool(rest.strip(" ]:.")) and rest[0] != ")" and not _FEATURE.match(rest)
@@ -100,9 +101,9 @@ def unquoted(text: str) -> str:
 
 
 def targets(rest: str, pull: Pull) -> Iterator[Target]:
-    """All that the words after the verb may mean, surest first.
+    """All that the words after the verb may refer to, the most certain first.
 
-    Of `Revert "title (#1)" (#2)` in pull 3, 2 is meant; in pull 2 itself, 1.
+    `Revert "title (#1)" (#2)` refers to 2 as the title of pull 3, and to 1 as that of pull 2.
     """
     rest, outer = split_number(rest)
     named = outer is not None and outer != pull.number
@@ -138,7 +139,9 @@ def _several(rest: str) -> list[str]:
 
 
 def split_number(text: str) -> tuple[str, int | None]:
-    """The text without its last "(#12)", and that number; a cut-off "(#1…" is dropped too."""
+    """The text without its last "(#12)", and that number or None; a shortened "(#1…" is removed
+    too.
+    """
     start = text.rfind("(#")
     if start < 0:
         return text, None

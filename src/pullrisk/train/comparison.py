@@ -1,7 +1,12 @@
-"""Two models on the same pulls: figures of each, and their paired difference with intervals."""
+"""Two models on the same pulls: figures of each, and their paired difference with intervals.
+
+What a model says of its test window is kept with its run: a later installation may compute other
+features, which the old model cannot read, and can still compare what it said.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import Final
 
 import msgspec
@@ -12,9 +17,8 @@ from pullrisk.model.bundle import Bundle
 from pullrisk.train import figures, metrics
 from pullrisk.train.dataset import UNKNOWN, Dataset, Target
 from pullrisk.train.evaluate import RESAMPLES
+from pullrisk.train.evaluation import Interval
 from pullrisk.train.metrics import Floats, poisson_weights
-from pullrisk.train.predictions import recall, unseen
-from pullrisk.train.report import Interval
 
 BRIER: Final = "brier"
 _SEED: Final = 20_240_602
@@ -22,7 +26,7 @@ Answers = Callable[[Dataset], NDArray[np.float64]]
 """The risk of each pull of a dataset, [n]; NaN where the model gives none or saw the pull."""
 
 
-class Contest(msgspec.Struct, frozen=True, kw_only=True):
+class PairedComparison(msgspec.Struct, frozen=True, kw_only=True):
     """Two models on matured pulls that neither saw; `difference` is the first minus the second.
 
     The figures are empty where the window holds pulls of one class only.
@@ -54,10 +58,10 @@ def by_bundle(bundle: Bundle) -> Answers:
 
 def by_record(data: bytes) -> Answers:
     """Answers that a model gave when it was trained, for pulls that it had not seen."""
-    return lambda dataset: recall(data, dataset)
+    return lambda dataset: recorded_risk(data, dataset)
 
 
-def contest(
+def compare(
     first: Answers,
     second: Answers,
     dataset: Dataset,
@@ -65,7 +69,7 @@ def contest(
     target: Target = "reverted",
     since: datetime | None = None,
     resamples: int = RESAMPLES,
-) -> Contest:
+) -> PairedComparison:
     """Judge both on the matured pulls for which both have an answer."""
     labels = dataset.labels(target)
     answers = first(dataset), second(dataset)
@@ -79,7 +83,7 @@ def contest(
         weights = poisson_weights(len(labels), resamples=resamples, seed=_SEED)
         weights = np.vstack([np.ones(len(labels)), weights])
         drawn = tuple(_draws(risk[rows], labels, groups, weights) for risk in answers)
-    return Contest(
+    return PairedComparison(
         target=target,
         pulls=len(labels),
         positives=int((labels == 1).sum()),
@@ -104,3 +108,51 @@ def _draws(
 
 def _day(moment: np.int64) -> str:
     return datetime.fromtimestamp(int(moment) / 1e6, UTC).date().isoformat()
+
+
+_COLUMNS: Final = ("repository", "number", "risk")
+
+
+def record_predictions(bundle: Bundle, dataset: Dataset) -> bytes | None:
+    """The risk of every pull that the bundle never saw, as Parquet; None without a risk.
+
+    Pulls too young for a label are in it: they mature.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = unseen(bundle, dataset)
+    if not bundle.metadata.risk_available or not rows.any():
+        return None
+    names = pa.array(dataset.repositories, pa.string())
+    columns = (
+        pa.DictionaryArray.from_arrays(pa.array(dataset.repository[rows]), names),
+        pa.array(dataset.number[rows]),
+        pa.array(bundle.raw(dataset.x[rows])[0].astype(np.float32)),
+    )
+    buffer = BytesIO()
+    pq.write_table(pa.table(dict(zip(_COLUMNS, columns, strict=True))), buffer)
+    return buffer.getvalue()
+
+
+def recorded_risk(data: bytes, dataset: Dataset) -> NDArray[np.float64]:
+    """The recorded risk of each pull of a dataset, [n]; NaN where none was recorded."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(BytesIO(data))
+    columns = (table[name].to_pylist() for name in _COLUMNS)
+    said = {(name, number): risk for name, number, risk in zip(*columns, strict=True)}
+    names = dataset.repositories
+    pulls = zip(dataset.repository.tolist(), dataset.number.tolist(), strict=True)
+    return np.array([said.get((names[code], number), np.nan) for code, number in pulls], np.float64)
+
+
+def unseen(bundle: Bundle, dataset: Dataset) -> NDArray[np.bool_]:
+    """Which pulls were merged after everything that the bundle learnt from, [n].
+
+    Of a repository that it did not learn from, all are.
+    """
+    until = bundle.metadata.facts.trained_until
+    first = np.iinfo(np.int64).min
+    moments = np.array([until.get(name, first) for name in dataset.repositories], np.int64)
+    return np.asarray(dataset.merged_at >= moments[dataset.repository])

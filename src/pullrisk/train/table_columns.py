@@ -1,12 +1,15 @@
-"""Which pulls later ones name, and when: the links of the feature table, joined to its rows."""
+"""Columns of the feature table that are no features: links to other pulls, and what pulls say."""
 
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pullrisk.features.pull_text import PullText
+
 if TYPE_CHECKING:
     import pyarrow as pa
+
 
 NEVER: Final = np.iinfo(np.int64).max
 """The moment of an outcome that has not happened."""
@@ -67,3 +70,28 @@ def links_of(table: "pa.Table") -> tuple[NDArray[np.int64], NDArray[np.int64], N
     row = np.repeat(np.arange(len(links)), links.value_lengths().fill_null(0).to_numpy())
     named = flat.field("number").to_numpy(zero_copy_only=False).astype(np.int64)
     return row, named, np.array(flat.field("kind").to_pylist(), dtype=np.str_)
+
+
+def said_columns(table: "pa.Table") -> "pa.Table | None":
+    """The columns of a feature table that tell what each pull says; None where one is missing."""
+    if not set(PullText._fields) <= set(table.column_names):
+        return None
+    return table.select(PullText._fields)
+
+
+def said_of_rows(
+    said: "pa.Table | None", rows: NDArray[np.intp] | NDArray[np.bool_]
+) -> "pa.Table | None":
+    """Only `rows` (indices or a mask) of the columns."""
+    if said is None:
+        return None
+    return said.take(np.flatnonzero(rows) if rows.dtype == np.bool_ else rows)
+
+
+def each_said(said: "pa.Table") -> list[PullText]:
+    """The rows as objects, in their order."""
+    titles, labels, paths, reverts = (said[name].to_pylist() for name in PullText._fields)
+    return [
+        PullText(title or "", tuple(label or ()), tuple(path or ()), bool(names))
+        for title, label, path, names in zip(titles, labels, paths, reverts, strict=True)
+    ]

@@ -5,13 +5,12 @@ from typing import Final
 
 import msgspec
 
+from pullrisk import atomic
 from pullrisk.errors import ModelError
 from pullrisk.model.bundle import Bundle
-from pullrisk.train.atomic import write
 from pullrisk.train.mlflow_client import RegistryError, Tracking
-from pullrisk.train.publish import digest
 from pullrisk.train.registry import with_digest
-from pullrisk.train.tracking import RunRecord, Tracked, track
+from pullrisk.train.tracking import RunRecord, Tracked, digest, track
 
 FOLDER: Final = "unregistered"
 
@@ -23,7 +22,7 @@ def keep(home: Path, bundle: Bundle, record: RunRecord) -> Path:
     return write(path, bundle.data)
 
 
-def kept_instead(home: Path, bundle: Bundle, record: RunRecord, error: RegistryError) -> ModelError:
+def save_pending(home: Path, bundle: Bundle, record: RunRecord, error: RegistryError) -> ModelError:
     """Keep the model, and tell of the registry's error and how to register it later."""
     path = keep(home, bundle, record)
     return ModelError(
@@ -62,3 +61,15 @@ def _record(path: Path, bundle: Bundle) -> RunRecord:
         tags["dataset_version"] = facts.dataset_version
     settings = {"target": facts.target, "maturity_days": facts.maturity_days, "seed": facts.seed}
     return RunRecord(settings=settings, tags=tags)
+
+
+def write(path: Path, data: bytes) -> Path:
+    """Write the file, its folder too; raises ModelError where the disk refuses."""
+    try:
+        atomic.replace(path, data)
+    except OSError as error:
+        raise ModelError(
+            f"model {path} cannot be written: {error.strerror}",
+            hint="free some space, or name another home folder",
+        ) from error
+    return path
