@@ -2,14 +2,13 @@
 
 import gzip
 import json
-import time
 from typing import Any
 
 import httpx
 import pytest
 
 from pullrisk.features import NAMES, SCHEMA_HASH
-from support.serving import SAMPLE, STORED, Served, opened
+from support.serving import SAMPLE, STORED, Served, opened, wait_for
 
 REPOSITORY = "kedro-org/kedro"
 
@@ -125,14 +124,35 @@ def test_the_docs_page_loads_nothing_from_elsewhere(client: httpx.Client) -> Non
 def test_a_request_id_comes_back_and_stands_in_the_log(
     client: httpx.Client, service: Served
 ) -> None:
-    answered = client.get("/healthz", headers={"x-request-id": "mine-1"})
+    answered = client.get("/v1/model", headers={"x-request-id": "mine-1"})
     assert answered.headers["x-request-id"] == "mine-1"
-    service.until("request")
-    time.sleep(0.4)  # lines are written a few times a second
-    (line,) = [one for one in service.events("request") if one["id"] == "mine-1"]
-    assert (line["path"], line["status"]) == ("/healthz", 200)
-    forged = client.get("/healthz", headers={"x-request-id": "a b"})
+    wait_for(lambda: lines_of(service, "mine-1"))
+    (line,) = lines_of(service, "mine-1")
+    assert (line["path"], line["status"]) == ("/v1/model", 200)
+    forged = client.get("/v1/model", headers={"x-request-id": "a b"})
     assert forged.headers["x-request-id"] != "a b"
+
+
+def test_probes_that_succeed_are_not_in_the_log(client: httpx.Client, service: Served) -> None:
+    for path in ("/healthz", "/readyz"):
+        assert client.get(path, headers={"x-request-id": "probe-1"}).status_code == 200
+    client.get("/v1/model", headers={"x-request-id": "after-1"})
+    wait_for(lambda: lines_of(service, "after-1"))
+    assert lines_of(service, "probe-1") == []
+
+
+def lines_of(service: Served, request_id: str) -> list[dict[str, Any]]:
+    return [line for line in service.events("request") if line["id"] == request_id]
+
+
+def test_options_names_the_methods(client: httpx.Client) -> None:
+    answered = client.options("/v1/score")
+    assert (answered.status_code, answered.headers["allow"]) == (204, "OPTIONS, POST")
+
+
+def test_head_answers_as_get_without_a_body(client: httpx.Client) -> None:
+    answered = client.head("/v1/model")
+    assert (answered.status_code, answered.content) == (200, b"")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +195,6 @@ def test_a_bad_body_gets_a_problem(client: httpx.Client, body: bytes, status: in
         ("GET", "/v1/pulls/o/%2e%2e/7", 404),
         ("DELETE", "/v1/model", 405),
         ("GET", "/v1/score", 405),
-        ("OPTIONS", "/v1/score", 405),
         ("GET", "/v1/pulls?limit=0", 422),
         ("GET", "/v1/pulls?limit=1&limit=2", 422),
         ("GET", "/v1/pulls?band=null", 422),

@@ -76,6 +76,12 @@ class Served:
                 stderr=subprocess.PIPE,
             )
 
+    def __enter__(self) -> "Served":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
     def wait(self, seconds: float = PATIENCE) -> "Served":
         """Until it is ready."""
         wait_for(self._is_ready, seconds)
@@ -105,14 +111,17 @@ class Served:
         )
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Tell it to stop; its exit code."""
+        """Tell it to stop; its exit code. Its workers end with it, however it ends."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
             return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"serve did not stop: {self.log.read_text()[-2000:]}") from None
         finally:
             if self.process.poll() is None:
                 self.process.kill()
+                self.process.wait()
             if self.process.stderr is not None:
                 self.process.stderr.close()
 
@@ -122,11 +131,8 @@ def served(
     home: Path, *options: str, environment: Mapping[str, str] | None = None, **settings: object
 ) -> Iterator[Served]:
     """A ready service, stopped at the end."""
-    one = Served(home, *options, environment=environment, **{"drain": 0, **settings})
-    try:
+    with Served(home, *options, environment=environment, **{"drain": 0, **settings}) as one:
         yield one.wait()
-    finally:
-        one.stop()
 
 
 def wait_for(condition: Callable[[], object], seconds: float = PATIENCE) -> None:

@@ -2,28 +2,32 @@
 
 import os
 import signal
-from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
+from litestar import Request, Response
+from litestar.params import Parameter
 
-from pullrisk.errors import InputError, StoreError
+from pullrisk.errors import InputError
 from pullrisk.features import NAMES, SCHEMA_HASH
 from pullrisk.pulls.record import Pull
 from pullrisk.serve import shapes
-from pullrisk.serve.asked import parse, parse_rows
-from pullrisk.serve.board import Board, Wanted, page
-from pullrisk.serve.http import JSON, ProblemError, Request, Response, json_response, query_of
+from pullrisk.serve.inflight import InFlight
 from pullrisk.serve.metrics import CONTENT_TYPE
+from pullrisk.serve.problems import ProblemError
+from pullrisk.serve.pull_list import ListQuery, PullListCache, page
+from pullrisk.serve.request_body import parse, parse_rows, read, read_json
 from pullrisk.serve.scoring import score
 from pullrisk.serve.service import Service
 
-Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 T = TypeVar("T")
-_MB: Final = 1_000_000
-_NO_BODY: Final = 1_000
-"""Bytes that are read and not looked at."""
+Asked: TypeAlias = Request[Any, Any, Any]
+RepositoryPart = Annotated[str, Parameter(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
+PullNumber = Annotated[int, Parameter(ge=1, lt=2**53)]
+IGNORED_BODY: Final = 1_000
+"""Most bytes of a body that is read and not looked at."""
 
 
 class Explain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,149 +40,155 @@ class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """No query parameter at all."""
 
 
-class Endpoints:
-    """The handlers, over one service."""
+class Context(msgspec.Struct, frozen=True):
+    """What the handlers of one process share; the framework's state of each request names it."""
 
-    def __init__(self, service: Service, openapi: bytes, docs: bytes) -> None:
-        self.service, self.board = service, Board(service)
-        self._openapi, self._docs = openapi, docs
+    service: Service
+    in_flight: InFlight
+    pull_list: PullListCache
 
-    async def score(self, request: Request) -> Response:
-        """Score one pull request or a list."""
-        explained = _query(request, Explain).explain
-        body = await self._body(request)
-        asked = parse(body, most=self.service.options.batch)
-        pulls = await self._pulls(asked)
-        name = self.service.loaded.name
-        return json_response(
-            shapes.Scores(name, await score(self.service, pulls, explained=explained))
-        )
 
-    async def raw(self, request: Request) -> Response:
-        """Score rows of features, as they are."""
-        _query(request, NoQuery)
-        body = await self._body(request)
-        rows = parse_rows(body, most=self.service.options.batch, width=len(NAMES))
-        model = self.service.loaded
-        try:
-            risk, error, _ = model.bundle.raw(rows)
-        except InputError as wrong:
-            raise ProblemError(422, str(wrong.args[0])) from None
-        risks = risk.tolist() if model.bundle.metadata.risk_available else [None] * len(rows)
-        pairs = zip(risks, error.tolist(), strict=True)
-        return json_response(
-            shapes.RawScores(model.name, [shapes.RawScore(*pair) for pair in pairs])
-        )
+async def score_pulls(request: Asked) -> shapes.Scores:
+    """Score one pull request or a list: as GitHub's REST API describes them, or stored."""
+    explained = query_of(request, Explain).explain
+    context = context_of(request)
+    items = parse(await read_json(request, context.in_flight), most=context.service.options.batch)
+    return await _scores(context.service, items, explained=explained)
 
-    async def pulls(self, request: Request) -> Response:
-        """A page of the stored pull requests."""
-        wanted = _query(request, Wanted)
-        listed = await self.board.listed()
-        found, total, following = page(listed.pulls, wanted)
-        stale = self.service.store_fault is not None
-        return json_response(shapes.PullPage(found, total, following, listed.as_of, stale))
 
-    async def pull(self, request: Request) -> Response:
-        """One stored pull request, with reasons."""
-        explained = _query(request, Explain).explain
-        owner, name, number = request.parameters
-        if not number.isdecimal() or not 0 < int(number[:20]) < 2**53:
-            raise ProblemError(404, f"{number} is no number of a pull request")
-        reference = shapes.Reference(f"{owner}/{name}", int(number))
-        pulls = await self._pulls([reference])
-        model = self.service.loaded.name
-        return json_response(
-            shapes.Scores(model, await score(self.service, pulls, explained=explained))
-        )
+async def score_rows(request: Asked) -> shapes.RawScores:
+    """Score rows of features, in the order that /v1/model names."""
+    query_of(request, NoQuery)
+    context = context_of(request)
+    body = await read_json(request, context.in_flight)
+    rows = parse_rows(body, most=context.service.options.batch, width=len(NAMES))
+    model = context.service.loaded
+    try:
+        risk, error, _ = model.bundle.raw(rows)
+    except InputError as wrong:
+        raise ProblemError(422, str(wrong.args[0])) from None
+    risks = risk.tolist() if model.bundle.metadata.risk_available else [None] * len(rows)
+    pairs = zip(risks, error.tolist(), strict=True)
+    return shapes.RawScores(model.name, [shapes.RawScore(*pair) for pair in pairs])
 
-    async def repositories(self, request: Request) -> Response:
-        """Every stored repository."""
-        _query(request, NoQuery)
-        listed = await self.board.listed()
-        stale = self.service.store_fault is not None
-        return json_response(shapes.Repositories(listed.repositories, listed.as_of, stale))
 
-    async def model(self, request: Request) -> Response:
-        """The model that answers."""
-        _query(request, NoQuery)
-        model = self.service.loaded
-        metadata = model.bundle.metadata
-        points = self.service.parts.points or metadata.operating_points
-        return json_response(
-            shapes.Model(
-                version=model.version,
-                registered=model.registered,
-                source=model.source,
-                schema_hash=metadata.schema_hash,
-                loaded_at=model.loaded_at,
-                risk_available=metadata.risk_available,
-                target=metadata.facts.target,
-                maturity_days=metadata.facts.maturity_days,
-                examples=metadata.facts.examples,
-                positives=metadata.facts.positives,
-                dataset_version=metadata.facts.dataset_version,
-                high=points.high,
-                elevated=points.elevated,
-                features=list(NAMES),
-            )
-        )
+async def list_pulls(request: Asked) -> shapes.PullPage:
+    """The latest stored pull requests, scored."""
+    query = query_of(request, ListQuery)
+    context = context_of(request)
+    listed = await context.pull_list.current()
+    pulls, total, following = page(listed.pulls, query)
+    stale = context.service.store_fault is not None
+    return shapes.PullPage(pulls, total, following, listed.as_of, stale)
 
-    async def reload(self, request: Request) -> Response:
-        """Load the model anew, here and then in the other workers."""
-        _query(request, NoQuery)
-        await request.body(limit=_NO_BODY, seconds=self.service.options.timeout)
-        before = self.service.loaded.version
-        refused = await self.service.models.swap()
-        if refused is not None:
-            raise ProblemError(409, f"{before} stays: {refused}")
-        if self.service.options.workers > 1:
-            os.kill(os.getppid(), signal.SIGHUP)  # which tells all of them
-        return json_response(shapes.Reloaded(self.service.loaded.name, before))
 
-    async def alive(self, request: Request) -> Response:
-        """The process lives."""
-        return json_response(shapes.Alive())
+async def score_stored(
+    request: Asked, owner: RepositoryPart, name: RepositoryPart, number: PullNumber
+) -> shapes.Scores:
+    """One stored pull request, scored, with reasons."""
+    explained = query_of(request, Explain).explain
+    reference = shapes.Reference(f"{owner}/{name}", number)
+    return await _scores(context_of(request).service, [reference], explained=explained)
 
-    async def ready(self, request: Request) -> Response:
-        """Whether traffic should come; 503 where not."""
-        health = health_of(self.service)
-        return json_response(health, status=200 if health.ready else 503)
 
-    async def metrics(self, request: Request) -> Response:
-        """Prometheus' page."""
-        self.service.measure()
-        return Response(200, self.service.metrics.page(), CONTENT_TYPE)
+async def list_repositories(request: Asked) -> shapes.Repositories:
+    """The stored repositories, and how fresh their histories are."""
+    query_of(request, NoQuery)
+    context = context_of(request)
+    listed = await context.pull_list.current()
+    stale = context.service.store_fault is not None
+    return shapes.Repositories(listed.repositories, listed.as_of, stale)
 
-    async def openapi(self, request: Request) -> Response:
-        """The OpenAPI document."""
-        return Response(200, self._openapi)
 
-    async def docs(self, request: Request) -> Response:
-        """The same for people."""
-        policy = "default-src 'none'; style-src 'unsafe-inline'"
-        headers = (("content-security-policy", policy),)
-        return Response(200, self._docs, "text/html; charset=utf-8", headers)
+async def describe_model(request: Asked) -> shapes.Model:
+    """The model that answers."""
+    query_of(request, NoQuery)
+    return model_of(context_of(request).service)
 
-    async def _body(self, request: Request) -> bytes:
-        kind = request.headers.get("content-type") or JSON
-        if kind != JSON and kind.partition(";")[0].strip().lower() != JSON:
-            raise ProblemError(415, "the body has to be application/json")
-        options = self.service.options
-        return await request.body(limit=int(options.body_mb * _MB), seconds=options.timeout)
 
-    async def _pulls(self, asked: list[Pull | shapes.Reference]) -> list[Pull]:
-        references = [one for one in asked if isinstance(one, shapes.Reference)]
-        if not references:
-            return [one for one in asked if isinstance(one, Pull)]
-        try:
-            stored = iter(await self.service.stored(references))
-        except StoreError as error:
-            raise ProblemError(503, f"the pull store cannot be read: {error.args[0]}") from None
-        found = [(one, next(stored) if isinstance(one, shapes.Reference) else one) for one in asked]
-        for one, pull in found:
-            if pull is None:
-                raise ProblemError(404, f"{one.repository}#{one.number} is not in the store")
-        return [pull for _, pull in found if pull is not None]
+async def reload_model(request: Asked) -> shapes.Reloaded:
+    """Load the model anew beside the present one, which stays if that is refused."""
+    query_of(request, NoQuery)
+    context = context_of(request)
+    service = context.service
+    await read(request, context.in_flight, most=IGNORED_BODY)
+    before = service.loaded.version
+    refused = await service.models.swap()
+    if refused is not None:
+        raise ProblemError(409, f"{before} stays: {refused}")
+    if service.options.workers > 1:
+        os.kill(os.getppid(), signal.SIGHUP)  # which tells all of them
+    return shapes.Reloaded(service.loaded.name, before)
+
+
+async def alive() -> shapes.Alive:
+    """The process lives."""
+    return shapes.Alive()
+
+
+async def ready(request: Asked) -> Response[shapes.Health]:
+    """Whether traffic should come, and what is missing."""
+    health = health_of(context_of(request).service)
+    return Response(health, status_code=200 if health.ready else 503)
+
+
+async def metrics(request: Asked) -> Response[str]:
+    """Figures for Prometheus."""
+    service = context_of(request).service
+    service.measure()
+    return Response(service.metrics.page().decode(), headers={"content-type": CONTENT_TYPE})
+
+
+def context_of(request: Asked) -> Context:
+    """What this process answers with."""
+    context: Context = request.scope["state"]["context"]
+    return context
+
+
+async def _scores(
+    service: Service, items: list[Pull | shapes.Reference], *, explained: bool
+) -> shapes.Scores:
+    pulls = await _pulls(service, items)
+    model = service.loaded.name
+    return shapes.Scores(model, await score(service, pulls, explained=explained))
+
+
+async def _pulls(service: Service, items: list[Pull | shapes.Reference]) -> list[Pull]:
+    """The pull requests, those of references from the store."""
+    references = [item for item in items if isinstance(item, shapes.Reference)]
+    if not references:
+        return [item for item in items if isinstance(item, Pull)]
+    stored = iter(await service.stored(references))
+    pulls = []
+    for item in items:
+        pull = next(stored) if isinstance(item, shapes.Reference) else item
+        if pull is None:
+            raise ProblemError(404, f"{item.repository}#{item.number} is not in the store")
+        pulls.append(pull)
+    return pulls
+
+
+def model_of(service: Service) -> shapes.Model:
+    """The model that answers, described."""
+    model = service.loaded
+    metadata = model.bundle.metadata
+    points = service.parts.points or metadata.operating_points
+    return shapes.Model(
+        version=model.version,
+        registered=model.registered,
+        source=model.source,
+        schema_hash=metadata.schema_hash,
+        loaded_at=model.loaded_at,
+        risk_available=metadata.risk_available,
+        target=metadata.facts.target,
+        maturity_days=metadata.facts.maturity_days,
+        examples=metadata.facts.examples,
+        positives=metadata.facts.positives,
+        dataset_version=metadata.facts.dataset_version,
+        high=points.high,
+        elevated=points.elevated,
+        features=list(NAMES),
+    )
 
 
 def health_of(service: Service) -> shapes.Health:
@@ -201,15 +211,22 @@ def health_of(service: Service) -> shapes.Health:
     return shapes.Health(all(check.ok for check in needed), needed + told)
 
 
-def _query(request: Request, shape: type[T]) -> T:
-    found: T = _converted(request.query_string, shape)  # type: ignore[arg-type]  # it is hashable
-    return found
+def query_of(request: Asked, shape: type[T]) -> T:
+    """The query as `shape`. ProblemError 422 for an unknown parameter, a bad value, or one that
+    is given twice, all of which the framework would let pass."""
+    text: bytes = request.scope["query_string"]
+    query: T = _converted(text, shape)  # type: ignore[arg-type]  # it is hashable
+    return query
 
 
 @lru_cache(maxsize=1_024)
-def _converted(text: str, shape: type[Any]) -> Any:  # noqa: ANN401  (what `shape` says)
-    """The query's parameters; most queries are asked again and again."""
+def _converted(text: bytes, shape: type[Any]) -> Any:  # noqa: ANN401  (what `shape` says)
+    """Most queries are asked again and again."""
+    pairs = parse_qsl(text.decode("latin-1"), keep_blank_values=True)
+    parameters = dict(pairs)
+    if len(parameters) < len(pairs):
+        raise ProblemError(422, "a query parameter is given twice")
     try:
-        return msgspec.convert(query_of(text), shape, strict=False)
+        return msgspec.convert(parameters, shape, strict=False)
     except msgspec.ValidationError as error:
         raise ProblemError(422, f"query: {error}") from None

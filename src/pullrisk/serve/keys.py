@@ -4,15 +4,23 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from hmac import compare_digest
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from pullrisk.errors import SettingsError
+from pullrisk.serve.inflight import ActiveRequest
+from pullrisk.serve.problems import ProblemError
+
+if TYPE_CHECKING:
+    from pullrisk.serve.service import Service
 
 KeySource = Callable[[], Iterable[str]]
-"""Gives the keys that hold now."""
+"""Gives the keys that are valid now."""
 
 
 class Keys:
-    """The keys that hold now, from a file, other sources, or both.
+    """The keys that are valid now, from a file, other sources, or both.
 
     A key is known by the first eight digits of its digest: that name may be logged.
     """
@@ -24,18 +32,18 @@ class Keys:
         """Whether there was ever a key; losing all of them closes the service, never opens it."""
 
     def refresh(self) -> None:
-        """Read the keys anew. Raises SettingsError where the file cannot be read."""
-        found = {sha256(key.encode()).digest() for key in (*self._source(), *self._from_file())}
-        self._digests = tuple(sorted(found))
-        self.required = self.required or bool(found) or self._file is not None
+        """Read the keys anew. Raises SettingsError if the file cannot be read."""
+        digests = {sha256(key.encode()).digest() for key in (*self._source(), *self._from_file())}
+        self._digests = tuple(sorted(digests))
+        self.required = self.required or bool(digests) or self._file is not None
 
     def name_of(self, presented: str) -> str | None:
-        """The name of a key that holds, None for any other text."""
+        """The name of a valid key; None for any other text."""
         digest = sha256(presented.encode()).digest()
-        found = False
+        valid = False
         for known in self._digests:  # all of them: the time must not tell which
-            found |= compare_digest(digest, known)
-        return digest.hex()[:8] if found else None
+            valid |= compare_digest(digest, known)
+        return digest.hex()[:8] if valid else None
 
     def _from_file(self) -> list[str]:
         if self._file is None:
@@ -48,3 +56,38 @@ class Keys:
                 hint="serve.keys_file is a text file with one key a line",
             ) from error
         return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+class KeyGate:
+    """Lets in the requests that show a key; a layer of the framework around routes.
+
+    Administration has keys of its own. All others need none as long as the service listens on
+    loopback and has no key.
+    """
+
+    def __init__(self, app: ASGIApp, *, admin: bool = False) -> None:
+        self._app, self._admin = app, admin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises ProblemError 401 without a valid key."""
+        service: Service = scope["state"]["context"].service
+        admin = service.parts.admin if self._admin else None
+        keys = admin or service.parts.keys
+        if admin or keys.required or not service.options.loopback:
+            request: ActiveRequest = scope["state"]["active"]
+            name = keys.name_of(_presented(request))
+            if name is None:
+                challenge = {"www-authenticate": "Bearer"}
+                raise ProblemError(401, "send a valid key", headers=challenge)
+            request.key = name
+        await self._app(scope, receive, send)
+
+
+def _presented(request: ActiveRequest) -> str:
+    """The key that a request shows: a bearer token, or X-API-Key."""
+    shown = request.header(b"authorization")
+    if shown is not None:
+        scheme, _, token = shown.partition(" ")
+        if scheme.lower() == "bearer" and token:
+            return token.strip()
+    return request.header(b"x-api-key") or ""

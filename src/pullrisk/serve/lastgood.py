@@ -14,7 +14,7 @@ import msgspec
 from pullrisk import atomic
 
 if TYPE_CHECKING:
-    from pullrisk.serve.parts import LoadedModel
+    from pullrisk.serve.dependencies import LoadedModel
 
 NAME: Final = "last-good-model"
 
@@ -43,7 +43,7 @@ class LastGood:
     def load(self) -> "LoadedModel | None":
         """The model that was kept; None where there is none. Raises ModelError."""
         from pullrisk.model.bundle import Bundle
-        from pullrisk.serve.parts import LoadedModel
+        from pullrisk.serve.dependencies import LoadedModel
 
         try:
             saved = msgspec.msgpack.decode(self._path.read_bytes(), type=_Saved)

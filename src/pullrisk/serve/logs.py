@@ -5,6 +5,7 @@ much as a score.
 """
 
 import asyncio
+import logging
 import sys
 from typing import Any, BinaryIO, Final
 
@@ -87,6 +88,25 @@ def logger(buffer: LineBuffer) -> Any:  # noqa: ANN401  (structlog's loggers are
         wrapper_class=structlog.make_filtering_bound_logger(0),
         cache_logger_on_first_use=True,
     )
+
+
+class Forwarded(logging.Handler):
+    """Hands what libraries and other rooms log through `logging` to the service's own log."""
+
+    def __init__(self, log: Any) -> None:  # noqa: ANN401
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line; its message is masked by who makes the record."""
+        level = "error" if record.levelno >= logging.ERROR else "warning"
+        getattr(self._log, level)(record.getMessage(), logger=record.name)
+
+
+def forward(log: Any) -> None:  # noqa: ANN401
+    """Make every line that this process logs one of the service's JSON lines."""
+    logging.basicConfig(handlers=[Forwarded(log)], level=logging.WARNING, force=True)
+    logging.captureWarnings(True)
 
 
 def stdout_buffer() -> LineBuffer:

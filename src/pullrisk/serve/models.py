@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pullrisk.errors import PullriskError
+from pullrisk.serve.dependencies import Dependencies, LoadedModel, warm
 from pullrisk.serve.metrics import Metrics
-from pullrisk.serve.parts import LoadedModel, Parts, warm
 
 
 class Models:
     """Loads models in a thread of their own; `fault` is why the last good one serves instead."""
 
-    def __init__(self, parts: Parts, *, metrics: Metrics, log: Any) -> None:  # noqa: ANN401
+    def __init__(self, parts: Dependencies, *, metrics: Metrics, log: Any) -> None:  # noqa: ANN401
         self._load, self._last_good = parts.load_model, parts.last_good
         self._metrics, self._log = metrics, log
         self._thread = ThreadPoolExecutor(1, "model")

@@ -1,187 +1,207 @@
-"""The OpenAPI 3.1 document, made from the table of routes and the Structs it names."""
+"""The OpenAPI 3.1 document: the framework's paths, with msgspec's schemas of the same Structs.
 
-import re
-from collections.abc import Iterator, Sequence
+Litestar reads a Struct's fields without their limits where a type is a union, and leaves out that
+no other field may come; msgspec describes what it accepts.
+"""
+
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, replace
+from functools import cache
 from html import escape
-from typing import Any, Final
+from importlib.metadata import version
+from typing import Any, Final, TypeAlias, cast
 
 import msgspec
+from litestar import Litestar, Request, Router
+from litestar.datastructures import ResponseHeader
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
+from litestar.openapi.spec import Components, OpenAPIResponse, RequestBody, SecurityScheme
+from litestar.openapi.spec import Operation as OpenAPIOperation
+from litestar.openapi.spec import Parameter as OpenAPIParameter
 
 from pullrisk.features import NAMES
-from pullrisk.serve.http import TITLES, Problem
-from pullrisk.serve.routes import REPOSITORY_PART, Route
+from pullrisk.pulls.rest_shapes import RestPull
+from pullrisk.serve import shapes
+from pullrisk.serve.problems import PROBLEM, TITLES, Problem
+
+Schema: TypeAlias = dict[str, Any]
 
 _REF: Final = "#/components/schemas/{name}"
-_PARAMETER: Final = re.compile(r"\{(\w+)\}")
-_ANY_TIME: Final = (405, 500, 504)
+_SHAPES: Final = (
+    Problem, RestPull, shapes.Reference, shapes.Scores, shapes.RawScores, shapes.PullPage,
+    shapes.Repositories, shapes.Model, shapes.Reloaded, shapes.Health, shapes.Alive,
+)  # fmt: skip
+_POLICY: Final = ResponseHeader(
+    name="content-security-policy", value="default-src 'none'; style-src 'unsafe-inline'"
+)
 _STYLE: Final = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 code,pre{font:14px/1.4 ui-monospace,monospace;background:#8882;border-radius:4px;padding:.1em .3em}
 pre{padding:1em;overflow:auto}h2{border-top:1px solid #8884;padding-top:1rem}
 :root{color-scheme:light dark}
 """
+_NUMBER: Final = {"type": "number", "minimum": -3.4e38, "maximum": 3.4e38}
+PULL: Final[Schema] = {
+    "anyOf": [{"$ref": _REF.format(name=name)} for name in ("RestPull", "Reference")]
+}
+"""A pull request in a body."""
+ROW: Final[Schema] = {
+    "type": "array", "items": _NUMBER, "minItems": len(NAMES), "maxItems": len(NAMES),
+}  # fmt: skip
+"""A row of features in a body."""
 
 
-def document(version: str, routes: Sequence[Route], *, batch: int) -> dict[str, Any]:
-    """The whole document. `version` is the package's, `batch` the most pulls in one request."""
-    types: list[Any] = [Problem, *(route.answer for route in routes)]
-    types += (kind for route in routes for kind in (*route.body, route.query))
-    schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
-    known = dict(zip(map(_key, types), schemas, strict=True))
-    _say_what_a_pull_needs(components)
-    paths: dict[str, Any] = {}
-    for route in routes:
-        operation = _operation(route, known, components, batch=batch)
-        paths.setdefault(route.path, {})[route.method.lower()] = operation
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "pullrisk",
-            "version": version,
-            "description": "Which pull requests deserve a second look before they merge.",
-        },
-        "paths": paths,
-        "components": {
-            "schemas": components,
-            "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer"},
-                "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-            },
-        },
-    }
+def one_or_many(item: Schema, *, most: int) -> Schema:
+    """An item, or a list of up to `most`."""
+    many = {"type": "array", "items": item, "minItems": 1, "maxItems": most}
+    return {"anyOf": [*item.get("anyOf", [item]), many]}
 
 
-def page(found: dict[str, Any]) -> bytes:
+def operation(
+    *,
+    query: type[msgspec.Struct],
+    body: Schema | None,
+    problems: Set[int],
+    answers: Mapping[int, str],
+) -> type[OpenAPIOperation]:
+    """How an operation describes itself: what the framework knows, and what our handlers read.
+
+    `answers` are the statuses that have the handler's own answer, each with a sentence.
+    """
+
+    @dataclass
+    class Operation(OpenAPIOperation):
+        def __post_init__(self) -> None:
+            own = [*parameters(query)]
+            self.parameters = [*(self.parameters or []), *own] or None
+            if body is not None:
+                self.request_body = RequestBody(
+                    content=_content("application/json", body), required=True
+                )
+            usual = (self.responses or {})["200"]
+            self.responses = {str(status): _problem(status) for status in sorted(problems)}
+            for status, text in answers.items():
+                self.responses[str(status)] = replace(usual, description=text)
+
+    return Operation
+
+
+def parameters(query: type[msgspec.Struct]) -> Iterator[OpenAPIParameter]:
+    """The parameters that a query's Struct has; one that is absent is not null."""
+    _, components = msgspec.json.schema_components([query], ref_template=_REF)
+    for name, schema in components[query.__name__]["properties"].items():
+        plain = {key: value for key, value in schema.items() if key != "anyOf"}
+        for option in schema.get("anyOf", []):
+            if option.get("type") != "null":
+                plain |= option
+        yield OpenAPIParameter(name=name, param_in="query", schema=cast(Any, plain), required=False)
+
+
+def config() -> OpenAPIConfig:
+    """Who describes itself, and the pages below /docs."""
+    return OpenAPIConfig(
+        title="pullrisk",
+        version=version("pullrisk"),
+        description="Which pull requests deserve a second look before they merge.",
+        components=Components(
+            security_schemes={
+                "bearer": SecurityScheme(type="http", scheme="bearer"),
+                "key": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
+            }
+        ),
+        render_plugins=[DocsPage(path="/"), Document()],
+        openapi_router=Router(
+            "/docs", route_handlers=[], include_in_schema=False, response_headers=[_POLICY]
+        ),
+    )
+
+
+@cache
+def document(app: Litestar) -> dict[str, Any]:
+    """The whole document of an application."""
+    whole = app.openapi_schema.to_schema()
+    _, schemas = msgspec.json.schema_components(_SHAPES, ref_template=_REF)
+    _require_repository(schemas)
+    whole["components"]["schemas"] = schemas
+    return whole
+
+
+class Document(JsonRenderPlugin):
+    """The document as JSON."""
+
+    def render(self, request: "Request[Any, Any, Any]", openapi_schema: dict[str, Any]) -> bytes:
+        """Encode it."""
+        return msgspec.json.encode(document(request.app))
+
+
+class DocsPage(OpenAPIRenderPlugin):
     """The document as one HTML page that loads nothing from elsewhere."""
+
+    def render(self, request: "Request[Any, Any, Any]", openapi_schema: dict[str, Any]) -> bytes:
+        """Write the page."""
+        return page(document(request.app))
+
+
+def page(whole: dict[str, Any]) -> bytes:
+    """The document for people."""
+    info = whole["info"]
     parts = [
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{found['info']['title']}</title>"
-        f"<style>{_STYLE}</style><h1>pullrisk {escape(found['info']['version'])}</h1>"
-        f"<p>{escape(found['info']['description'])} "
-        "The same for programs: <a href=openapi.json>openapi.json</a>."
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(info['title'])}</title>"
+        f"<style>{_STYLE}</style><h1>pullrisk {escape(info['version'])}</h1>"
+        f"<p>{escape(info['description'])} "
+        "The same for programs: <a href=/openapi.json>openapi.json</a>."
     ]
-    for path, operations in found["paths"].items():
-        for method, operation in operations.items():
-            parts.append(_section(path, method, operation))
+    for path, operations in whole["paths"].items():
+        for method, described in operations.items():
+            parts.append(_section(path, method, described))
     parts.append("<h2>Shapes</h2>")
-    for name, schema in sorted(found["components"]["schemas"].items()):
+    for name, schema in sorted(whole["components"]["schemas"].items()):
         text = escape(msgspec.json.format(msgspec.json.encode(schema), indent=2).decode())
         parts.append(f"<details id={name}><summary>{name}</summary><pre>{text}</pre></details>")
     return "".join(parts).encode()
 
 
-def _section(path: str, method: str, operation: dict[str, Any]) -> str:
+def _section(path: str, method: str, described: dict[str, Any]) -> str:
     rows = "".join(
-        f"<li><code>{escape(one['name'])}</code> in {one['in']}: "
-        f"<code>{escape(msgspec.json.encode(one['schema']).decode())}</code>"
-        for one in operation.get("parameters", [])
+        f"<li><code>{escape(each['name'])}</code> in {each['in']}: "
+        f"<code>{escape(msgspec.json.encode(each['schema']).decode())}</code>"
+        for each in described.get("parameters", [])
     )
     answers = "".join(
         f"<li>{status}: {escape(answer['description'])}"
-        for status, answer in operation["responses"].items()
+        for status, answer in described["responses"].items()
     )
     return (
-        f"<h2>{method.upper()} <code>{escape(path)}</code></h2><p>{escape(operation['summary'])}"
+        f"<h2>{method.upper()} <code>{escape(path)}</code></h2><p>{escape(described['summary'])}"
         f"<ul>{rows}</ul><p>Answers<ul>{answers}</ul>"
     )
 
 
-def _key(kind: Any) -> str:  # noqa: ANN401  (any type at all)
-    return str(kind)
-
-
-def _operation(
-    route: Route, known: dict[str, Any], components: dict[str, Any], *, batch: int
-) -> dict[str, Any]:
-    operation: dict[str, Any] = {
-        "operationId": route.handler,
-        "summary": route.summary,
-        "responses": _responses(route, known),
+def _require_repository(schemas: dict[str, Any]) -> None:
+    """Say of RestPull what its parser needs beyond its Struct: the name of the repository."""
+    pull, branch, repository = (
+        schemas[name] for name in ("RestPull", "RestBranch", "RestRepository")
+    )
+    full_name = schemas["Reference"]["properties"]["repository"]
+    named = {
+        "type": "object",
+        "required": ["full_name"],
+        "properties": {**repository["properties"], "full_name": full_name},
     }
-    parameters = [*_path_parameters(route), *_query_parameters(route, known, components)]
-    if parameters:
-        operation["parameters"] = parameters
-    if route.body:
-        operation["requestBody"] = {
-            "required": True,
-            "content": _content(_body(route, known, batch)),
-        }
-    keys: list[dict[str, list[str]]] = [{"bearer": []}, {"key": []}]
-    operation["security"] = [] if route.open else keys if route.admin else [{}, *keys]
-    return operation
-
-
-def _body(route: Route, known: dict[str, Any], batch: int) -> dict[str, Any]:
-    if route.handler == "raw":
-        number = {"type": "number", "minimum": -3.4e38, "maximum": 3.4e38}
-        row = {"type": "array", "items": number, "minItems": len(NAMES), "maxItems": len(NAMES)}
-        return {"anyOf": [row, {"type": "array", "items": row, "minItems": 1, "maxItems": batch}]}
-    one = {"anyOf": [known[_key(kind)] for kind in route.body]}
-    return {
-        "anyOf": [*one["anyOf"], {"type": "array", "items": one, "minItems": 1, "maxItems": batch}]
-    }
-
-
-def _responses(route: Route, known: dict[str, Any]) -> dict[str, Any]:
-    answer = {"description": "The answer", "content": _content(known[_key(route.answer)], route)}
-    found: dict[str, Any] = {"200": answer}
-    if route.handler == "ready":
-        found["503"] = {**answer, "description": "Not ready"}
-    secured = () if route.open else (401, 429)
-    for status in sorted({*route.problems, *secured, *_ANY_TIME}):
-        found[str(status)] = {
-            "description": TITLES[status],
-            "content": {"application/problem+json": {"schema": known[_key(Problem)]}},
-        }
-    return found
-
-
-def _content(schema: dict[str, Any], route: Route | None = None) -> dict[str, Any]:
-    return {(route.media if route else "application/json"): {"schema": schema}}
-
-
-def _path_parameters(route: Route) -> Iterator[dict[str, Any]]:
-    for name in _PARAMETER.findall(route.path):
-        schema: dict[str, Any] = {"type": "string", "pattern": REPOSITORY_PART}
-        if name == "number":
-            schema = {"type": "integer", "minimum": 1, "exclusiveMaximum": 2**53}
-        yield {"name": name, "in": "path", "required": True, "schema": schema}
-
-
-def _query_parameters(
-    route: Route, known: dict[str, Any], components: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
-    shape = components.pop(route.query.__name__, None) or _inline(route)
-    for name, schema in shape["properties"].items():
-        plain = {key: value for key, value in schema.items() if key != "anyOf"}
-        for option in schema.get("anyOf", []):
-            if option.get("type") != "null":
-                plain |= option  # a parameter that is absent, not null
-        if plain.get("default", 0) is None:
-            del plain["default"]
-        yield {"name": name, "in": "query", "required": False, "schema": plain}
-
-
-def _inline(route: Route) -> dict[str, Any]:
-    _, components = msgspec.json.schema_components([route.query], ref_template=_REF)
-    found: dict[str, Any] = components[route.query.__name__]
-    return found
-
-
-def _say_what_a_pull_needs(components: dict[str, Any]) -> None:
-    """The parser tolerates much, but it needs to know the repository."""
-    components["RestPull"]["required"] = [*components["RestPull"]["required"], "base"]
-    components["RestPull"]["properties"]["base"] = {
+    base = {
         "type": "object",
         "required": ["repo"],
-        "properties": {
-            **components["RestBranch"]["properties"],
-            "repo": {
-                "type": "object",
-                "required": ["full_name"],
-                "properties": {
-                    **components["RestRepository"]["properties"],
-                    "full_name": components["Reference"]["properties"]["repository"],
-                },
-            },
-        },
+        "properties": {**branch["properties"], "repo": named},
     }
+    pull["required"] = [*pull["required"], "base"]
+    pull["properties"]["base"] = base
+
+
+def _content(media: str, schema: Schema) -> Any:  # noqa: ANN401  (the framework takes dictionaries)
+    return {media: {"schema": schema}}
+
+
+def _problem(status: int) -> OpenAPIResponse:
+    schema = {"$ref": _REF.format(name="Problem")}
+    return OpenAPIResponse(description=TITLES[status], content=_content(PROBLEM, schema))

@@ -29,17 +29,17 @@ class ServeOptions(BaseModel):
         description="file of keys, one a line, that may have the model loaded anew; without it "
         "nobody may",
     )
-    rate: Annotated[float, Field(ge=0)] = Field(
-        default=0, description="requests a second that each key may make of all workers; 0 = any"
-    )
-    burst: Annotated[int, Field(ge=1)] = Field(
-        default=100, description="requests that a key may make at once under a rate"
-    )
     body_mb: Annotated[float, Field(gt=0, le=1024)] = Field(
         default=32, description="largest body of a request, in MB"
     )
     batch: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=1_000, description="most pull requests in one request"
+    )
+    in_flight: Annotated[int, Field(ge=1)] = Field(
+        default=256, description="requests that a worker answers at once; more get a 503"
+    )
+    in_flight_mb: Annotated[float, Field(gt=0)] = Field(
+        default=64, description="MB of bodies that a worker holds at once; more get a 503"
     )
     body_timeout: Annotated[float, Field(gt=0)] = Field(
         default=10, description="seconds within which a request's body has to arrive"
@@ -72,6 +72,11 @@ class ServeOptions(BaseModel):
     cors_origins: tuple[str, ...] = Field(
         default=(), description="origins whose pages may call the API"
     )
+
+    @property
+    def body_bytes(self) -> int:
+        """The largest body of a request."""
+        return int(self.body_mb * 1_000_000)
 
     @property
     def loopback(self) -> bool:

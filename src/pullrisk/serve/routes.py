@@ -1,125 +1,131 @@
-"""The table of routes: method, path, handler, and all that the OpenAPI document says of them."""
+"""The table of routes: where each endpoint answers, and what is documented of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
+from litestar import Request, Router, get, post
+from litestar.handlers import HTTPRouteHandler
 
-from pullrisk.pulls.rest_shapes import RestPull
-from pullrisk.serve import shapes
-from pullrisk.serve.board import Wanted
-from pullrisk.serve.endpoints import Explain, NoQuery
+from pullrisk.serve import endpoints
+from pullrisk.serve.keys import KeyGate
+from pullrisk.serve.openapi import PULL, ROW, Schema, document, one_or_many, operation
+from pullrisk.serve.options import ServeOptions
+from pullrisk.serve.pull_list import ListQuery
+from pullrisk.serve.responses import JsonResponse
 
-REPOSITORY_PART: Final = r"^[A-Za-z0-9_.-]{1,100}$"
+_KEYED: Final = (401, 503)
+_BODY: Final = (*_KEYED, 400, 408, 413, 415, 422)
+_ANY_TIME: Final = (405, 500, 504)
+_ANSWER: Final = MappingProxyType({200: "The answer"})
+_KEYS: Final[tuple[dict[str, list[str]], ...]] = ({"bearer": []}, {"key": []})
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation; `handler` names a method of Endpoints.
+    """One operation of the table.
 
-    `open` needs no key, `admin` one of its own.
+    `query` and `body` are what its endpoint reads; `problems` the statuses that it refuses with,
+    beside those that any may; `answers` those that have its own answer, each with a sentence.
     """
 
-    method: str
     path: str
-    handler: str
-    summary: str
-    answer: Any
-    query: type[msgspec.Struct] = NoQuery
-    body: Sequence[Any] = ()
+    name: str
+    endpoint: Callable[..., Any]
+    posted: bool = False
+    query: type[msgspec.Struct] = endpoints.NoQuery
+    body: Schema | None = None
     problems: tuple[int, ...] = ()
-    open: bool = False
-    admin: bool = False
-    media: str = "application/json"
+    answers: Mapping[int, str] = _ANSWER
+    media: str | None = None
 
 
-_BODY: Final = (400, 408, 413, 415, 422, 503)
+def routers(options: ServeOptions, *, admin: bool) -> list[Router]:
+    """All routes; those of administration only where there are keys for it."""
+    open_to_all = Router("/", route_handlers=[*map(_handler, OPEN)], response_class=JsonResponse)
+    scoring = Router(
+        "/",
+        route_handlers=[*map(_handler, scoring_routes(batch=options.batch))],
+        middleware=[KeyGate],
+        security=[{}, *_KEYS],
+        response_class=JsonResponse,
+    )
+    administration = Router(
+        "/",
+        route_handlers=[_handler(RELOAD)],
+        middleware=[partial(KeyGate, admin=True)],
+        security=[*_KEYS],
+        response_class=JsonResponse,
+    )
+    return [scoring, open_to_all, administration] if admin else [scoring, open_to_all]
 
-ROUTES: Final = (
+
+def scoring_routes(*, batch: int) -> tuple[Route, ...]:
+    """What needs a key, unless the service is open to all of its machine."""
+    return (
+        Route(
+            path="/v1/score", name="score", endpoint=endpoints.score_pulls, posted=True,
+            query=endpoints.Explain, body=one_or_many(PULL, most=batch),
+            problems=(404, *_BODY),
+        ),
+        Route(
+            path="/v1/score/features", name="raw", endpoint=endpoints.score_rows, posted=True,
+            body=one_or_many(ROW, most=batch), problems=_BODY,
+        ),
+        Route(
+            path="/v1/pulls", name="pulls", endpoint=endpoints.list_pulls,
+            query=ListQuery, problems=(*_KEYED, 422),
+        ),
+        Route(
+            path="/v1/pulls/{owner:str}/{name:str}/{number:int}", name="pull",
+            endpoint=endpoints.score_stored, query=endpoints.Explain, problems=(*_KEYED, 404, 422),
+        ),
+        Route(
+            path="/v1/repositories", name="repositories",
+            endpoint=endpoints.list_repositories, problems=(*_KEYED, 422),
+        ),
+        Route(
+            path="/v1/model", name="model",
+            endpoint=endpoints.describe_model, problems=(*_KEYED, 422),
+        ),
+    )  # fmt: skip
+
+
+async def openapi(request: "Request[Any, Any, Any]") -> dict[str, Any]:
+    """This document."""
+    return document(request.app)
+
+
+OPEN: Final = (
+    Route(path="/healthz", name="alive", endpoint=endpoints.alive),
     Route(
-        method="POST", path="/v1/score", handler="score",
-        summary="Score one pull request or a list: as GitHub's REST API describes them, or stored.",
-        query=Explain, body=(RestPull, shapes.Reference), answer=shapes.Scores,
-        problems=(*_BODY, 404),
+        path="/readyz", name="ready", endpoint=endpoints.ready,
+        answers={**_ANSWER, 503: "Not ready"},
     ),
-    Route(
-        method="POST", path="/v1/score/features", handler="raw",
-        summary="Score rows of features, in the order that /v1/model names.",
-        body=(list[float],), answer=shapes.RawScores, problems=_BODY,
-    ),
-    Route(
-        method="GET", path="/v1/pulls", handler="pulls",
-        summary="The latest stored pull requests, scored.",
-        query=Wanted, answer=shapes.PullPage, problems=(422, 503),
-    ),
-    Route(
-        method="GET", path="/v1/pulls/{owner}/{name}/{number}", handler="pull",
-        summary="One stored pull request, scored, with reasons.",
-        query=Explain, answer=shapes.Scores, problems=(404, 422, 503),
-    ),
-    Route(
-        method="GET", path="/v1/repositories", handler="repositories",
-        summary="The stored repositories, and how fresh their histories are.",
-        answer=shapes.Repositories, problems=(422, 503),
-    ),
-    Route(
-        method="GET", path="/v1/model", handler="model",
-        summary="The model that answers.", answer=shapes.Model, problems=(422,),
-    ),
-    Route(
-        method="GET", path="/healthz", handler="alive",
-        summary="The process lives.", answer=shapes.Alive, open=True,
-    ),
-    Route(
-        method="GET", path="/readyz", handler="ready",
-        summary="Whether traffic should come, and what is missing.", answer=shapes.Health,
-        open=True,
-    ),
-    Route(
-        method="GET", path="/metrics", handler="metrics",
-        summary="Figures for Prometheus.", answer=str, open=True, media="text/plain",
-    ),
-    Route(
-        method="GET", path="/openapi.json", handler="openapi",
-        summary="This document.", answer=dict[str, Any], open=True,
-    ),
-    Route(
-        method="GET", path="/docs", handler="docs",
-        summary="This document, for people.", answer=str, open=True, media="text/html",
-    ),
+    Route(path="/metrics", name="metrics", endpoint=endpoints.metrics, media="text/plain"),
+    Route(path="/openapi.json", name="openapi", endpoint=openapi),
 )  # fmt: skip
+"""What needs no key."""
 
-
-ADMIN: Final = (
-    Route(
-        method="POST", path="/v1/admin/reload", handler="reload",
-        summary="Load the model anew beside the present one, which stays if that is refused.",
-        answer=shapes.Reloaded, problems=(408, 409, 413, 422), admin=True,
-    ),
+RELOAD: Final = Route(
+    path="/v1/admin/reload", name="reload", endpoint=endpoints.reload_model, posted=True,
+    problems=(*_KEYED, 408, 409, 413, 422),
 )  # fmt: skip
-"""Routes of a service that has keys for them."""
+"""What needs a key of administration."""
 
 
-class Table:
-    """Finds a route by method and path."""
-
-    def __init__(self, routes: Sequence[Route]) -> None:
-        self._exact: dict[str, dict[str, Route]] = {}
-        self._patterns: list[tuple[tuple[str, ...], dict[str, Route]]] = []
-        for route in routes:
-            if "{" in route.path:
-                self._patterns.append((tuple(route.path.split("/")), {route.method: route}))
-            else:
-                self._exact.setdefault(route.path, {})[route.method] = route
-
-    def find(self, path: str) -> tuple[dict[str, Route], tuple[str, ...]]:
-        """The routes of a path by method, empty for an unknown one; and the path's parameters."""
-        found = self._exact.get(path)
-        if found is not None:
-            return found, ()
-        parts = path.split("/")
-        for pattern, routes in self._patterns:
-            if len(pattern) == len(parts):
-                pairs = list(zip(pattern, parts, strict=True))
-                if all(want.startswith("{") or want == part for want, part in pairs):
-                    return routes, tuple(part for want, part in pairs if want.startswith("{"))
-        return {}, ()
+def _handler(route: Route) -> HTTPRouteHandler:
+    problems = {*route.problems, *_ANY_TIME} - {*route.answers}
+    method = post if route.posted else get
+    return method(
+        route.path,
+        name=route.name,
+        operation_id=route.name,
+        summary=route.endpoint.__doc__,
+        status_code=200,
+        media_type=route.media,
+        operation_class=operation(
+            query=route.query, body=route.body, problems=problems, answers=route.answers
+        ),
+    )(route.endpoint)

@@ -6,22 +6,25 @@ SIGHUP    every worker loads its model anew beside the present one.
 """
 
 import asyncio
+import ctypes
+import multiprocessing
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from threading import Timer
 from typing import Any, Final
 
-from granian.constants import Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 
 from pullrisk.errors import PullriskError, SettingsError
-from pullrisk.serve.app import App
-from pullrisk.serve.logs import logger, stdout_buffer
+from pullrisk.serve.inflight import InFlight
+from pullrisk.serve.lifecycle import Lifecycle
+from pullrisk.serve.logs import forward, logger, stdout_buffer
 from pullrisk.serve.metrics import Metrics
 from pullrisk.serve.options import ServeOptions
 from pullrisk.serve.service import Service
@@ -30,6 +33,7 @@ DRAIN: Final = signal.SIGUSR1
 """Tells a worker to fail its readiness."""
 _LAST_WORDS: Final = 10
 """Exit codes up to this are errors.py's: the same would end the next worker too."""
+_PR_SET_PDEATHSIG: Final = 1
 _TRY_AGAIN: Final = 2.0
 """Seconds until a worker that could not replace another is tried again."""
 
@@ -48,11 +52,13 @@ class Server(MPServer):
         self.told_to_stop = False
         self._own_pid = os.getpid()
         self._log = logger(stdout_buffer())
+        forward(self._log)
         super().__init__(
             "pullrisk.serve",
             address=options.host,
             port=options.port,
-            interface=Interfaces.RSGI,
+            interface=Interfaces.ASGI,
+            http=HTTPModes.http1,
             workers=options.workers,
             loop=Loops.uvloop,
             websockets=False,
@@ -103,41 +109,43 @@ class Server(MPServer):
             return
         if told and self.main_loop_interrupt.wait(_TRY_AGAIN) and self.interrupt_signal:
             return
+        if self.interrupt_signal:  # granian cleared the event that told it to stop
+            self.main_loop_interrupt.set()
+            return
         super()._respawn_workers(workers, *args, **kwargs)
         if self._has_served():
             self.respawned_wrks.clear()  # or granian would end all for one that cannot start
 
 
-class Worker:
-    """What granian runs in a process: the application, and what lives beside its requests."""
+@asynccontextmanager
+async def running(
+    service: Service, in_flight: InFlight, *, for_people: bool = True
+) -> AsyncIterator[None]:
+    """A worker's life: the service starts, follows signals and what changes, and is closed.
 
-    def __init__(self, app: App) -> None:
-        self._app, self._tasks = app, set[asyncio.Task[Any]]()
-        self.__rsgi__ = app.__call__
-
-    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        loop.run_until_complete(self._start())
-
-    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
-        for task in self._tasks:
-            task.cancel()
-        self._app.service.close()
-
-    async def _start(self) -> None:
-        service = self._app.service
-        try:
-            await service.start()
-        except PullriskError as error:
-            service.log.error("not started", error=str(error))
+    A worker that cannot start ends its process with the error's exit code; `for_people` says the
+    error on standard error too, beside the line of the log.
+    """
+    forward(service.log)
+    end_with_parent()
+    try:
+        await service.start()
+    except PullriskError as error:
+        service.log.error("not started", error=str(error))
+        if for_people:
             print(f"error: {error}", file=sys.stderr, flush=True)
-            os._exit(error.exit_code)
-        running = _look_again(service), self._app.deadlines.watch()
-        self._tasks.update(asyncio.create_task(each) for each in running)
-        _listen(service, self._tasks)
+        os._exit(error.exit_code)
+    endless = _look_again(service), in_flight.watch()
+    tasks: set[asyncio.Task[Any]] = {asyncio.create_task(each) for each in endless}
+    _listen(service, tasks)
+    yield
+    for task in tasks:
+        task.cancel()
+    service.close()
 
 
 def run(
-    options: ServeOptions, make_worker: Callable[[], Worker], *, has_served: Callable[[], bool]
+    options: ServeOptions, make_worker: Callable[[], Lifecycle], *, has_served: Callable[[], bool]
 ) -> int:
     """Serve until told to stop; the exit code. `make_worker` is called in every process.
 
@@ -145,12 +153,21 @@ def run(
     """
     _refuse_taken(options)
     server = Server(options, has_served)
-    # RSGI takes any object with `__rsgi__`, whatever granian's annotation says.
-    server.serve(target_loader=make_worker, wrap_loader=False)  # type: ignore[arg-type]
+    server.serve(target_loader=make_worker, wrap_loader=False)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # all is done: a second one changes no exit code
     if server.failed is not None:
         return server.failed
     return 0 if server.told_to_stop else 1
+
+
+def end_with_parent() -> None:
+    """Have the kernel end this worker when its parent dies, however that ends (Linux)."""
+    parent = multiprocessing.parent_process()
+    if parent is None or not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent.pid:  # it died before the kernel knew
+        os._exit(1)
 
 
 def _listen(service: Service, tasks: set["asyncio.Task[Any]"]) -> None:

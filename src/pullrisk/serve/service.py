@@ -17,10 +17,10 @@ from pullrisk.errors import LakeError, PullriskError, StoreError
 from pullrisk.pulls.record import Pull
 from pullrisk.score.histories import Histories
 from pullrisk.serve import shapes
+from pullrisk.serve.dependencies import Dependencies, LoadedModel
 from pullrisk.serve.metrics import Metrics
 from pullrisk.serve.models import Models
 from pullrisk.serve.options import ServeOptions
-from pullrisk.serve.parts import LoadedModel, Parts
 
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
@@ -37,7 +37,7 @@ class Service:
     def __init__(
         self,
         options: ServeOptions,
-        parts: Parts,
+        parts: Dependencies,
         *,
         metrics: Metrics,
         log: Any,  # noqa: ANN401

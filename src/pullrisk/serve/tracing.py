@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from pullrisk.errors import MissingExtraError
-from pullrisk.serve.http import Request
+from pullrisk.serve.inflight import ActiveRequest
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -29,13 +29,13 @@ class Tracing:
         self._tracer = provider.get_tracer("pullrisk.serve")
         self._parent = TraceContextTextMapPropagator()
 
-    def begin(self, request: Request) -> None:
+    def begin(self, request: ActiveRequest) -> None:
         """Open the request's span, below the caller's where the request names one."""
         from opentelemetry.context import attach
         from opentelemetry.trace import SpanKind, set_span_in_context
 
         names = ("traceparent", "tracestate")
-        carried = {name: value for name in names if (value := request.headers.get(name))}
+        carried = {name: value for name in names if (value := request.header(name.encode()))}
         span = self._tracer.start_span(
             request.method,
             context=self._parent.extract(carried) if carried else None,
@@ -49,15 +49,15 @@ class Tracing:
         request.span = span
         attach(set_span_in_context(span))  # for this request's own task
 
-    def end(self, request: Request, *, route: str, status: int) -> None:
+    def end(self, request: ActiveRequest, *, route: str) -> None:
         """Close it with what came of the request."""
         from opentelemetry.trace import StatusCode
 
         span: Span = request.span
         span.update_name(f"{request.method} {route}")
         span.set_attribute("http.route", route)
-        span.set_attribute("http.response.status_code", status)
-        if status >= 500:
+        span.set_attribute("http.response.status_code", request.status)
+        if request.status >= 500:
             span.set_status(StatusCode.ERROR)
         span.end()
 
@@ -72,7 +72,7 @@ class Tracing:
         self._provider.shutdown()
 
 
-def ids(request: Request) -> dict[str, str]:
+def ids(request: ActiveRequest) -> dict[str, str]:
     """The trace's and the span's id as logs carry them; empty without a trace."""
     if request.span is None:
         return {}

@@ -1,6 +1,7 @@
 """From settings to the scoring service: composed anew in every worker process."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,8 +14,7 @@ from pullrisk.wiring.served_models import load_model
 if TYPE_CHECKING:
     from pullrisk.pulls.store import PullStore
     from pullrisk.secrets import Secrets, Snapshot
-    from pullrisk.serve.app import App
-    from pullrisk.serve.server import Worker
+    from pullrisk.serve.lifecycle import Lifecycle
     from pullrisk.serve.service import Service
 
 STAGE: Final = "model-serving"
@@ -51,27 +51,23 @@ class Current:
         self.secrets.on_change(changed)
 
 
-def make_worker(settings: Settings, shared: Path) -> "Worker":
-    """What granian runs in one process; `shared` is a folder of all workers."""
-    from pullrisk.serve.server import Worker
+def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
+    """The application of one worker, with its own login at Vault where there is one.
 
-    return Worker(make_app(settings, shared))
-
-
-def make_app(settings: Settings, shared: Path) -> "App":
-    """The application of one worker, with its own login at Vault where there is one."""
-    from pullrisk.serve.app import App
+    `shared` is a folder of all workers.
+    """
+    from pullrisk.serve.api import make_api
+    from pullrisk.serve.dependencies import Dependencies
     from pullrisk.serve.keys import Keys
     from pullrisk.serve.lastgood import LastGood
     from pullrisk.serve.logs import logger, stdout_buffer
-    from pullrisk.serve.parts import Parts
-    from pullrisk.serve.server import metrics_of
+    from pullrisk.serve.server import metrics_of, running
     from pullrisk.serve.service import Service
     from pullrisk.serve.tracing import tracing
 
     settings, secrets = provide(settings, STAGE)
     current, options = Current(settings, secrets), settings.serve
-    parts = Parts(
+    parts = Dependencies(
         lake=open_lake(settings),
         store=_store(settings),
         load_model=lambda: load_model(current.settings),
@@ -84,7 +80,7 @@ def make_app(settings: Settings, shared: Path) -> "App":
     )
     service = Service(options, parts, metrics=metrics_of(options), log=logger(stdout_buffer()))
     current.follow(service)
-    return App(service, allow_open=options.loopback, buckets=shared / "rates")
+    return make_api(service, partial(running, for_people=settings.log_format == "console"))
 
 
 def has_served(shared: Path) -> bool:

@@ -13,6 +13,7 @@ from unittest.mock import patch
 from pullrisk.cli.app import COMMANDS, load
 from pullrisk.errors import PullriskError
 from pullrisk.secrets.config import vault_config
+from pullrisk.serve.inflight import PROBES
 from pullrisk.settings import PREFIX, Settings, names, variable
 from pullrisk.settings import load as load_settings
 from pullrisk.wiring.adapters import spark_options
@@ -118,7 +119,7 @@ def _settings(pod: Pod, one: Object, objects: Sequence[Object]) -> Iterator[str]
     for path, port in _probed(one):
         if port != settings.serve.port:
             yield f"{path} is asked at port {port}, the service listens at {settings.serve.port}"
-        if path not in _open_routes():
+        if path not in PROBES:
             yield f"{path} is no route that answers without a key"
     if settings.serve.loopback and list(_probed(one)):
         yield "listens where no other pod can connect"
@@ -166,9 +167,3 @@ def _probed(one: Object) -> Iterator[tuple[str, int]]:
         if name in one:
             get = one[name]["httpGet"]
             yield get["path"], ports.get(get["port"], get["port"])
-
-
-def _open_routes() -> set[str]:
-    from pullrisk.serve.routes import ROUTES
-
-    return {route.path for route in ROUTES if route.open and route.method == "GET"}

@@ -39,7 +39,7 @@ class LoadedModel(msgspec.Struct, frozen=True):
         return shapes.ModelName(self.version, self.bundle.metadata.schema_hash, self.registered)
 
 
-class Parts(msgspec.Struct, frozen=True):
+class Dependencies(msgspec.Struct, frozen=True):
     """What a service is made of; `load_model` may take seconds and is called in a thread.
 
     `secrets` are asked anew where the store or the lake refuses what is known of them. Without

@@ -1,4 +1,4 @@
-"""What a body of POST /v1/score asks for: GitHub's objects, or references to stored pulls."""
+"""Reads bodies: pull requests as GitHub describes them or as references, and rows of features."""
 
 from contextlib import suppress
 from struct import Struct
@@ -6,18 +6,64 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+from litestar import Request
 from numpy.typing import NDArray
 
 from pullrisk.pulls.record import Pull, parse_rest, parse_rest_list
-from pullrisk.serve.http import ProblemError
+from pullrisk.serve.inflight import ActiveRequest, InFlight
+from pullrisk.serve.problems import ProblemError
 from pullrisk.serve.shapes import Reference
 
 _many: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _reference: Final = msgspec.json.Decoder(Reference)
 _rows: Final = msgspec.json.Decoder(list[list[float]])
 _row: Final = msgspec.json.Decoder(list[float])
+_JSON: Final = "application/json"
 _SPACE: Final = b" \t\r\n"
 _LONGEST_REFERENCE: Final = 512
+
+
+async def read_json(request: "Request[Any, Any, Any]", in_flight: InFlight) -> bytes:
+    """The body of a request that has to be JSON.
+
+    Raises ProblemError: 415 for another media type, 413 for a body beyond `body_mb`, 503 if
+    those of others take the memory set for them, 400 if the client went away.
+    """
+    active: ActiveRequest = request.scope["state"]["active"]
+    kind = active.header(b"content-type") or _JSON
+    if kind != _JSON and kind.partition(";")[0].strip().lower() != _JSON:
+        raise ProblemError(415, "the body has to be application/json")
+    most, declared = in_flight.body_bytes, active.header(b"content-length") or ""
+    in_flight.hold(active, min(int(declared), most) if declared.isdecimal() else most)
+    return await read(request, in_flight, most=most)
+
+
+async def read(request: "Request[Any, Any, Any]", in_flight: InFlight, *, most: int) -> bytes:
+    """The body, of at most `most` bytes; it is never kept beyond that.
+
+    The framework's own `request.body()` takes as long as decoding a row of features does.
+    """
+    active: ActiveRequest = request.scope["state"]["active"]
+    declared = active.header(b"content-length")
+    if declared is not None and not (declared.isdecimal() and int(declared) <= most):
+        raise _too_large(most)
+    parts, size, more = [], 0, True
+    while more:
+        message: Any = await request.receive()
+        if message["type"] != "http.request":
+            raise ProblemError(400, "the client went away")
+        parts.append(message["body"])
+        size += len(message["body"])
+        if size > most:
+            raise _too_large(most)
+        more = message["more_body"]
+    in_flight.arrived(active)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(most: int) -> ProblemError:
+    text = f"the body may have at most {most:,} bytes"
+    return ProblemError(413, text, headers={"connection": "close"})
 
 
 def parse(body: bytes, *, most: int) -> list[Pull | Reference]:

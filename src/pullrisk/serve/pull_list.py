@@ -27,7 +27,7 @@ class Listed(msgspec.Struct, frozen=True):
     as_of: datetime
 
 
-class Board:
+class PullListCache:
     """Keeps what was read for `refresh` seconds, and longer while the store is away."""
 
     def __init__(self, service: Service) -> None:
@@ -36,7 +36,7 @@ class Board:
         self._due = 0.0
         self._reading = asyncio.Lock()
 
-    async def listed(self) -> Listed:
+    async def current(self) -> Listed:
         """What is listed now. Raises StoreError where the store could never be read."""
         if self._fresh() and self._listed is not None:
             return self._listed
@@ -83,7 +83,7 @@ class Board:
         return [_repository(one, runs.get(one.repository)) for one in summaries]
 
 
-class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which of the listed pulls, in which order, and which page of them."""
 
     repository: shapes.RepositoryName | UnsetType = UNSET
@@ -105,14 +105,14 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def page(
-    pulls: Sequence[shapes.ListedPull], wanted: Wanted
+    pulls: Sequence[shapes.ListedPull], query: ListQuery
 ) -> tuple[list[shapes.ListedPull], int, int | None]:
     """The pulls of one page, how many there are in all, and the offset of the next page."""
-    chosen = [pull for pull in pulls if wanted.admits(pull)]
-    if wanted.sort == "risk":
+    chosen = [pull for pull in pulls if query.admits(pull)]
+    if query.sort == "risk":
         chosen.sort(key=lambda pull: (-(pull.risk or 0.0), -pull.novelty))
-    end = wanted.offset + wanted.limit
-    return chosen[wanted.offset : end], len(chosen), end if end < len(chosen) else None
+    end = query.offset + query.limit
+    return chosen[query.offset : end], len(chosen), end if end < len(chosen) else None
 
 
 def _repository(one: RepositorySummary, run: int | None) -> shapes.Repository:

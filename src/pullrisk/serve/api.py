@@ -1,0 +1,62 @@
+"""The application: Litestar's routes and documents, inside what surrounds each request."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, TypeAlias
+
+from litestar import Litestar, Request, Response
+from litestar.config.cors import CORSConfig
+
+from pullrisk.serve import openapi
+from pullrisk.serve.endpoints import Context, context_of
+from pullrisk.serve.inflight import ActiveRequest, InFlight
+from pullrisk.serve.lifecycle import Lifecycle
+from pullrisk.serve.problems import PROBLEM, is_defect, problem_of
+from pullrisk.serve.pull_list import PullListCache
+from pullrisk.serve.routes import routers
+from pullrisk.serve.service import Service
+
+Running: TypeAlias = Callable[[Service, InFlight], AbstractAsyncContextManager[None]]
+"""What lives in the process from its start until its end, beside the requests."""
+
+_HEADERS: Final = ("authorization", "content-type", "x-api-key", "x-request-id")
+_PREFLIGHT_SECONDS: Final = 600
+
+
+def make_api(service: Service, running: Running) -> Lifecycle:
+    """The ASGI application of one process."""
+    context = Context(service, InFlight(service.options), PullListCache(service))
+    app = Litestar(
+        routers(service.options, admin=service.parts.admin is not None),
+        openapi_config=openapi.config(),
+        exception_handlers={Exception: refuse},
+        cors_config=_cors(service.options.cors_origins),
+        lifespan=[lambda app: running(service, context.in_flight)],
+        logging_config=None,
+    )
+    return Lifecycle(app, context)
+
+
+def refuse(request: "Request[Any, Any, Any]", error: Exception) -> Response[bytes]:
+    """The problem document of what a handler, or the framework, raised."""
+    active: ActiveRequest = request.scope["state"]["active"]
+    if is_defect(error):
+        context_of(request).service.log.exception("defect", request_id=active.id)
+    problem = problem_of(error, active.path)
+    return Response(
+        problem.body(active.id),
+        status_code=problem.status,
+        media_type=PROBLEM,
+        headers=problem.headers,
+    )
+
+
+def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origins=[*origins],
+        allow_methods=["GET", "POST"],
+        allow_headers=[*_HEADERS],
+        max_age=_PREFLIGHT_SECONDS,
+    )

@@ -1,0 +1,111 @@
+"""The requests under way: how many and how large at once, and which of them take too long.
+
+A timer for each request would cost a tenth of what answering costs, so overdue ones are found
+by a look at all of them, a few times a second.
+"""
+
+import asyncio
+import re
+from time import monotonic
+from typing import Any, Final
+
+from pullrisk.serve.options import ServeOptions
+from pullrisk.serve.problems import ProblemError
+
+_EVERY: Final = 0.1
+_LATER: Final = {"retry-after": "1"}
+_MB: Final = 1_000_000
+PROBES: Final = frozenset(("/healthz", "/readyz", "/metrics"))
+"""Paths that need no key and are answered however busy the service is."""
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+
+class ActiveRequest:
+    """One request under way; it has to be answered until `expires` (monotonic seconds)."""
+
+    __slots__ = (
+        "arrived", "expires", "headers", "held", "id", "key", "method", "overdue", "path",
+        "sent", "span", "started", "status", "task",
+    )  # fmt: skip
+
+    def __init__(self, scope: dict[str, Any]) -> None:
+        self.method, self.path = scope["method"], scope["path"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.started = monotonic()
+        self.expires = 0.0
+        self.task: asyncio.Task[Any] | None = asyncio.current_task()
+        self.id = self.key = ""
+        self.arrived = self.overdue = False
+        self.held = self.status = self.sent = 0
+        self.span: Any = None
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether it only asks how the service is."""
+        return self.path in PROBES
+
+    def header(self, name: bytes) -> str | None:
+        """A header by its lower-case name; None too where it is no ASCII."""
+        value = self.headers.get(name)
+        return value.decode() if value is not None and value.isascii() else None
+
+    def given_id(self) -> str | None:
+        """The id that the client gave it, where that may stand in a log."""
+        given = self.header(b"x-request-id")
+        return given if given is not None and _REQUEST_ID.fullmatch(given) else None
+
+
+class InFlight:
+    """The requests that a worker answers at the moment, within `in_flight` and `in_flight_mb`."""
+
+    def __init__(self, options: ServeOptions) -> None:
+        self._options, self.body_bytes = options, options.body_bytes
+        self._most_bytes = int(max(options.in_flight_mb, options.body_mb) * _MB)
+        self._running: set[ActiveRequest] = set()
+        self._bytes = 0
+
+    def enter(self, request: ActiveRequest) -> None:
+        """Begin; ProblemError 503 where too many are under way. Probes always may."""
+        if len(self._running) >= self._options.in_flight and not request.is_probe:
+            raise ProblemError(503, "too many requests are under way", headers=_LATER)
+        options = self._options
+        posted = request.method == "POST"
+        request.expires = request.started + (options.body_timeout if posted else options.timeout)
+        self._running.add(request)
+
+    def hold(self, request: ActiveRequest, size: int) -> None:
+        """Reserve memory for a body; ProblemError 503 where the others leave too little."""
+        if self._bytes + size > self._most_bytes:
+            raise ProblemError(503, "too many large bodies are under way", headers=_LATER)
+        request.held = size
+        self._bytes += size
+
+    def arrived(self, request: ActiveRequest) -> None:
+        """The body is there: from now on, `timeout` seconds remain to answer."""
+        request.arrived = True
+        request.expires = monotonic() + self._options.timeout
+
+    def leave(self, request: ActiveRequest) -> None:
+        """End."""
+        self._bytes -= request.held
+        self._running.discard(request)
+
+    def give_up(self, request: ActiveRequest) -> ProblemError:
+        """Why an overdue request was cancelled."""
+        if request.task is not None:
+            request.task.uncancel()
+        options = self._options
+        if request.method == "POST" and not request.arrived:
+            text = f"the body did not arrive within {options.body_timeout:g} seconds"
+            return ProblemError(408, text, headers={"connection": "close"})
+        return ProblemError(504, f"no answer within {options.timeout:g} seconds")
+
+    async def watch(self) -> None:
+        """Cancel those whose time is over, for ever."""
+        while True:
+            await asyncio.sleep(_EVERY)
+            now = monotonic()
+            for request in tuple(self._running):
+                if now > request.expires and request.task is not None and not request.overdue:
+                    request.overdue = True
+                    request.task.cancel()

@@ -1,0 +1,141 @@
+"""What surrounds each request: its id, its trace, its limits, the metrics and the access log.
+
+One ASGI callable around the whole application, so that it sees what the framework refuses too.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from os import urandom
+from time import monotonic
+from typing import Any, Final, TypeAlias
+
+from pullrisk.serve.endpoints import Context
+from pullrisk.serve.inflight import ActiveRequest
+from pullrisk.serve.problems import PROBLEM, ProblemError
+from pullrisk.serve.tracing import ids
+
+# ASGI's terms; the framework's types of them cannot be written to by who wraps it
+Scope: TypeAlias = dict[str, Any]
+Message: TypeAlias = dict[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Any]]
+Send: TypeAlias = Callable[[Any], Awaitable[None]]
+Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+
+_UNKNOWN: Final = "unknown"
+_PARAMETER_TYPE: Final = re.compile(r":\w+\}")
+_NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
+_SILENT: Final = frozenset(("/healthz", "/readyz"))
+"""Probes: where they succeed, nobody reads a line of each."""
+
+
+class Lifecycle:
+    """An ASGI application around `api`."""
+
+    def __init__(self, api: Application, context: Context) -> None:
+        self._api, self._context = api, context
+        self._service, self._in_flight = context.service, context.in_flight
+        self._ids = urandom(4).hex()
+        self._count = 0
+        self._counters: dict[tuple[str, int], Any] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or follow the start and the end of the process."""
+        if scope["type"] != "http":
+            await self._api(scope, receive, send)
+            return
+        request = ActiveRequest(scope)
+        request.id = request.given_id() or self._next_id()
+        scope["state"].update(active=request, context=self._context)
+        if scope["method"] == "HEAD":  # granian leaves the body out
+            scope["method"] = "GET"
+        traces = self._service.parts.tracing
+        if traces is not None:
+            traces.begin(request)
+        try:
+            await self._answer(request, scope, receive, _noting(request, send))
+        finally:
+            self._in_flight.leave(request)
+            route = _route(scope.get("path_template"))
+            if traces is not None:
+                traces.end(request, route=route)
+            self._record(request, route)
+
+    async def _answer(
+        self, request: ActiveRequest, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        try:
+            self._in_flight.enter(request)
+            await self._api(scope, receive, send)
+        except ProblemError as problem:
+            await _send_problem(problem, request, send)
+        except asyncio.CancelledError:
+            if not request.overdue:
+                raise
+            await _send_problem(self._in_flight.give_up(request), request, send)
+
+    def _record(self, request: ActiveRequest, route: str) -> None:
+        seconds = monotonic() - request.started
+        self._count_one(route, request.status, seconds, request.sent)
+        if not self._service.options.access_log:
+            return
+        if request.status == 200 and request.path in _SILENT:
+            return
+        self._service.log.info(
+            "request",
+            id=request.id,
+            method=request.method,
+            path=request.path,
+            status=request.status,
+            bytes=request.sent,
+            ms=round(seconds * 1000, 3),
+            key=request.key,
+            **ids(request),
+        )
+
+    def _count_one(self, route: str, status: int, seconds: float, size: int) -> None:
+        own = self._counters.get((route, status))
+        if own is None:
+            metrics = self._service.metrics
+            own = self._counters[route, status] = (
+                metrics.requests.labels(route, str(status)),
+                metrics.seconds.labels(route),
+                metrics.bytes.labels(route),
+            )
+        own[0].inc()
+        own[1].observe(seconds)
+        own[2].observe(size)
+
+    def _next_id(self) -> str:
+        self._count += 1
+        return f"{self._ids}-{self._count:x}"
+
+
+def _noting(request: ActiveRequest, send: Send) -> Send:
+    """`send`, with our headers; it notes the status and the bytes."""
+
+    async def noting(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            request.status = message["status"]
+            own = (b"x-request-id", request.id.encode()), _NO_SNIFFING
+            message["headers"] = [*message["headers"], *own]
+        else:
+            request.sent += len(message.get("body", b""))
+        await send(message)
+
+    return noting
+
+
+async def _send_problem(problem: ProblemError, request: ActiveRequest, send: Send) -> None:
+    body = problem.body(request.id)
+    headers = {"content-type": PROBLEM, "content-length": str(len(body)), **problem.headers}
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": problem.status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+@lru_cache
+def _route(template: str | None) -> str:
+    """The route as metrics and traces name it: without the types of its parameters."""
+    return _UNKNOWN if template is None else _PARAMETER_TYPE.sub("}", template)

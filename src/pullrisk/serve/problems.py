@@ -1,0 +1,72 @@
+"""Errors as RFC 9457 writes them: `application/problem+json` with the id that the log has."""
+
+from typing import Final, TypeAlias
+
+import msgspec
+from litestar.exceptions import HTTPException, ValidationException
+
+from pullrisk.errors import PullriskError, StoreError
+
+Headers: TypeAlias = dict[str, str]
+
+PROBLEM: Final = "application/problem+json"
+TITLES: Final = {
+    400: "Malformed request",
+    401: "Key required",
+    404: "Not found",
+    405: "Method not allowed",
+    408: "Request too slow",
+    409: "Model refused",
+    413: "Body too large",
+    415: "Unsupported media type",
+    422: "Invalid content",
+    500: "Internal error",
+    503: "Unavailable",
+    504: "Took too long",
+}
+"""The statuses of problems, each with its title."""
+_DEFECT: Final = "a defect of pullrisk; the log has it under this request_id"
+_encoder: Final = msgspec.json.Encoder()
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An error as RFC 9457 writes it; `request_id` is the one in the access log."""
+
+    title: str
+    status: int
+    detail: str = ""
+    request_id: str = ""
+    type: str = "about:blank"
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem."""
+
+    def __init__(self, status: int, detail: str, *, headers: Headers | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.headers = status, detail, headers or {}
+
+    def body(self, request_id: str) -> bytes:
+        """The document."""
+        title = TITLES.get(self.status, "Refused")
+        return _encoder.encode(Problem(title, self.status, self.detail, request_id))
+
+
+def problem_of(error: Exception, path: str) -> ProblemError:
+    """The problem that an exception of a handler, or of the framework, means."""
+    if isinstance(error, ProblemError):
+        return error
+    if isinstance(error, StoreError):
+        return ProblemError(503, f"the pull store cannot be read: {error.args[0]}")
+    if isinstance(error, ValidationException) or getattr(error, "status_code", 0) == 404:
+        return ProblemError(404, f"there is no {path[:200]}")  # only paths are validated there
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        headers = dict(error.headers or {})
+        told = f"this path answers {headers['allow']}" if "allow" in headers else error.detail
+        return ProblemError(error.status_code, told, headers=headers)
+    return ProblemError(500, _DEFECT)
+
+
+def is_defect(error: Exception) -> bool:
+    """Whether the log should have the traceback: nobody meant to raise it."""
+    return not isinstance(error, ProblemError | HTTPException | PullriskError)
