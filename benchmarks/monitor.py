@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
 from pullrisk.model.reference import SCORES, Reference, binned, stability_index
 from pullrisk.monitor.drift import Drift, compare, kolmogorov_smirnov
-from pullrisk.monitor.options import MonitorOptions
+from pullrisk.options import MonitorOptions
 from pullrisk.progress import Silent
 from pullrisk.train.dataset import MICROSECONDS_PER_DAY, Dataset
 from pullrisk.train.training import TrainSettings, train
@@ -79,7 +79,7 @@ def _windows(dataset: Dataset, values: Values, kind: str) -> Iterator[tuple[Drif
                 continue
             reference = Reference.of(past, np.zeros(len(past), int), (name,), columns=COLUMNS)
             recent = _disturbed(recent, kind, random)
-            drift = compare(reference, name, recent, period=("", ""), options=OPTIONS.drift)
+            drift = compare(reference, name, recent, period=("", ""), options=OPTIONS)
             expected, found = reference.expected(name), binned(recent, reference.bins)
             index = stability_index(expected, found) > OPTIONS.index
             p_value = kolmogorov_smirnov(expected, found) <= 0.05

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -24,12 +24,10 @@ from pydantic_settings import (
 )
 
 from pullrisk.errors import SettingsError
-from pullrisk.infrastructure import Infrastructure
-from pullrisk.monitor.options import MonitorOptions
+from pullrisk.options import S3, GateOptions, MonitorOptions, OperatingPoints, SparkSettings
 from pullrisk.redaction import SENSITIVE_NAME, redacted
 from pullrisk.secrets.names import Credentials
 from pullrisk.serve.options import ServeOptions
-from pullrisk.train.options import GateOptions
 
 PREFIX: Final = "PULLRISK_"
 FILE_NAME: Final = "pullrisk.toml"
@@ -39,27 +37,9 @@ TEST_PREFIX: Final = "PULLRISK_TEST_"
 """Variables that the test suite reads."""
 
 _DEFAULT_HOME: Final = Path(".pullrisk")
-Share = Annotated[float, Field(gt=0, lt=1)]
 
 
-class OperatingPoints(BaseModel):
-    """Which share of a repository's pull requests falls into each band of risk."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    high: Share = Field(
-        default=0.05, description="the riskiest share of a repository's pull requests"
-    )
-    elevated: Share = Field(default=0.15, description="the share that follows it")
-
-    @model_validator(mode="after")
-    def _leave_some_low(self) -> Self:
-        if self.high + self.elevated >= 1:
-            raise ValueError("high and elevated together must stay below 1")
-        return self
-
-
-class Settings(Infrastructure, Credentials, BaseSettings):
+class Settings(Credentials, BaseSettings):
     """Everything that can be configured. `None` means: the usual place in the home folder."""
 
     model_config = SettingsConfigDict(
@@ -108,10 +88,14 @@ class Settings(Infrastructure, Credentials, BaseSettings):
     )
     gate: GateOptions = Field(default=GateOptions(), description="what it takes to be champion")
     log_format: Literal["console", "json"] = Field(
-        default="console", description="how lines of progress look where there is no terminal"
+        default="console", description="json makes every line of a command a JSON object"
     )
     monitor: MonitorOptions = Field(
         default=MonitorOptions(), description="when `pullrisk monitor` raises an alarm"
+    )
+    s3: S3 = Field(default=S3(), description="the bucket of an s3:// lake")
+    spark: SparkSettings = Field(
+        default=SparkSettings(), description="the cluster of `preprocess --engine spark`"
     )
     serve: ServeOptions = Field(default=ServeOptions(), description="the scoring service")
 

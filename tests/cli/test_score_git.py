@@ -79,7 +79,7 @@ def test_a_folder_that_is_not_there_is_bad_input(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["score", "--git", str(tmp_path / "nowhere")]) == 4
-    assert "no folder" in capsys.readouterr().err
+    assert "not a folder" in capsys.readouterr().err
 
 
 def test_references_and_a_clone_together_are_a_wrong_command_line(clone: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 pytest.importorskip("pyspark", reason="the extra spark is not installed")
 
-from pullrisk.infrastructure import SparkSettings
+from pullrisk.options import SparkSettings
 from pullrisk.pulls.record import parse_rest
 from support.deploy import network, security
 from support.deploy.manifests import Object, Pod, of_kind, pods, render_with

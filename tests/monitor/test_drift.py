@@ -4,7 +4,7 @@ from scipy import stats
 
 from pullrisk.model.reference import Reference, binned
 from pullrisk.monitor.drift import Drift, benjamini_hochberg, compare, kolmogorov_smirnov
-from pullrisk.monitor.options import DriftOptions
+from pullrisk.options import MonitorOptions
 
 COLUMNS = 40
 NAMES = tuple(f"c{place}" for place in range(COLUMNS))
@@ -17,7 +17,9 @@ def reference(random: np.random.Generator) -> Reference:
 
 def look(values: np.ndarray, *, against: Reference, **options: float) -> Drift:
     period = ("2026-01-01", "2026-03-31")
-    return compare(against, "o/a", values, period=period, options=DriftOptions(**options))
+    return compare(
+        against, "o/a", values, period=period, options=MonitorOptions().model_copy(update=options)
+    )
 
 
 def test_nothing_drifts_where_nothing_changed() -> None:
@@ -54,7 +56,7 @@ def test_a_repository_that_the_model_does_not_know_is_marked_so() -> None:
     random = np.random.default_rng(4)
     against = reference(random)
     values = random.normal(size=(200, COLUMNS))
-    found = compare(against, "o/new", values, period=("a", "b"), options=DriftOptions())
+    found = compare(against, "o/new", values, period=("a", "b"), options=MonitorOptions())
     assert not found.known
     assert look(values, against=against).known
 

@@ -6,10 +6,10 @@ from typing import get_args
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pullrisk.monitor.options import MonitorOptions
 from pullrisk.monitor.prometheus import metrics
 from pullrisk.monitor.report import Kind, Monitored
 from pullrisk.monitor.run import Pulls, monitor
+from pullrisk.options import MonitorOptions
 from pullrisk.progress import Silent
 from support.training import shared_training
 

@@ -10,9 +10,9 @@ import pytest
 from pullrisk.errors import NotEnoughDataError
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.metadata import Metadata
-from pullrisk.monitor.options import MonitorOptions
 from pullrisk.monitor.report import Monitored
 from pullrisk.monitor.run import Pulls, monitor
+from pullrisk.options import MonitorOptions
 from pullrisk.progress import Silent
 from pullrisk.train.dataset import Dataset
 from support.training import shared_training

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pyarrow.fs import copy_files
 
+from pullrisk.lake.s3 import open_bucket
 from pullrisk.pulls.mongo import MongoStore
 from support.bao import Bao
 from support.mongo import MongoStandIn
@@ -136,7 +137,7 @@ def test_the_whole_pipeline_uses_the_secrets_and_shows_none(
     store.close()
     home = tmp_path / "home"
     copied = tmp_path / "home" / "bucket"
-    copy_files(BUCKET, str(copied), source_filesystem=spaces.s3.filesystem())
+    copy_files(BUCKET, str(copied), source_filesystem=open_bucket(spaces.s3))
     suffixes = {path.suffix for path in home.rglob("*") if path.is_file()}
     assert {".db", ".parquet", ".onnx", ".html", ".history", ".prom"} <= suffixes
     assert not (home / "pulls.sqlite").exists()

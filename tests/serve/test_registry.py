@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from pullrisk.errors import ModelError
 from pullrisk.lake import S3
+from pullrisk.lake.s3 import open_bucket
 from pullrisk.serve.registry import NAME, Registry
 from support.mlflow_server import MlflowServer
 from support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed
@@ -30,7 +31,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, seaweed: Seaweed) -> Iterat
 
     Version 1, the champion, is the general model; of version 2 the file is missing.
     """
-    with seaweed.s3.filesystem(attempts=3).open_output_stream(f"{BUCKET}/models/1/a.onnx") as file:
+    with open_bucket(seaweed.s3, attempts=3).open_output_stream(
+        f"{BUCKET}/models/1/a.onnx"
+    ) as file:
         file.write(GENERAL.read_bytes())
     with MlflowServer(tmp_path_factory.mktemp("mlflow") / "m") as running:
         told(running, "registered-models/create", name=NAME)

@@ -11,6 +11,7 @@ from sysconfig import get_path
 from pydantic import SecretStr
 
 from pullrisk.lake import S3
+from pullrisk.lake.s3 import open_bucket
 from support.loopback import Loopback
 from support.ports import answers, free_port
 from support.processes import Server
@@ -51,7 +52,7 @@ class Seaweed(Server):
     def _has_bucket(self) -> bool:
         from pyarrow.fs import FileType
 
-        filesystem = self.s3.filesystem(attempts=1)
+        filesystem = open_bucket(self.s3, attempts=1)
         with filesystem.open_output_stream(f"{BUCKET}/started") as stream:
             stream.write(b"yes")
         filesystem.delete_file(f"{BUCKET}/started")

@@ -3,11 +3,11 @@
 import msgspec
 import pytest
 
+from pullrisk.options import GateOptions
 from pullrisk.train.baselines import BOOSTING, LINES_ADDED, LOGISTIC
 from pullrisk.train.comparison import PairedComparison
 from pullrisk.train.evaluation import OURS, Evaluation, Figures, Interval, Reconstruction
 from pullrisk.train.gate import FIGURE, Decision, Incumbent, decide
-from pullrisk.train.options import GateOptions
 
 AHEAD, EVEN, BEHIND = (
     Interval(0.05, 0.02, 0.08), Interval(0.004, -0.01, 0.02), Interval(-0.05, -0.08, -0.02),

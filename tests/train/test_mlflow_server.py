@@ -16,9 +16,9 @@ from pydantic import SecretStr
 from pullrisk.errors import ModelError
 from pullrisk.features import NAMES
 from pullrisk.model.bundle import Bundle
+from pullrisk.options import GateOptions
 from pullrisk.progress import Silent
 from pullrisk.train.mlflow_client import MlflowLogin, RegistryError, Tracking, authenticate
-from pullrisk.train.options import GateOptions
 from pullrisk.train.pending import register
 from pullrisk.train.pipeline import TrainResult, train_model
 from pullrisk.train.registry import (

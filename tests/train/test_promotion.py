@@ -12,6 +12,7 @@ import pytest
 
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
 from pullrisk.model.bundle import Bundle
+from pullrisk.options import GateOptions
 from pullrisk.progress import Silent
 from pullrisk.train.comparison import record_predictions
 from pullrisk.train.dataset import Dataset
@@ -20,7 +21,6 @@ from pullrisk.train.evaluation import Evaluation
 from pullrisk.train.fit import FitSettings
 from pullrisk.train.gate import Decision
 from pullrisk.train.mlflow_client import Tracking
-from pullrisk.train.options import GateOptions
 from pullrisk.train.promotion import judge, promote
 from pullrisk.train.registry import Version, artifact, champion, events, find, set_champion
 from pullrisk.train.table_columns import NEVER

@@ -8,7 +8,7 @@ writer.py    streams blocks of rows into Parquet files
 schema.py    the columns, and the identity (layout, feature schema) written into the table
 objects.py   histories and ledgers as sealed objects beside the table
 files.py     every access to a file, in a folder or a bucket
-s3.py        the settings of a bucket, and what its errors mean
+s3.py        how a bucket is reached, and what its errors mean
 probe.py     tries whether a bucket has conditional puts
 
 A run writes its Parquet files and objects first; only its commit makes them visible. What a
@@ -24,8 +24,8 @@ except ImportError as error:
 
 from pullrisk.lake.change import Change
 from pullrisk.lake.objects import DamagedObjectError, Ledger
-from pullrisk.lake.s3 import S3
 from pullrisk.lake.table import Lake
 from pullrisk.lake.writer import AddedFile, FeatureWriter
+from pullrisk.options import S3
 
 __all__ = ["S3", "AddedFile", "Change", "DamagedObjectError", "FeatureWriter", "Lake", "Ledger"]

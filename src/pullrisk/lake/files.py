@@ -12,7 +12,8 @@ from pyarrow import ArrowException
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, SubTreeFileSystem
 
 from pullrisk.errors import LakeError, SettingsError
-from pullrisk.lake.s3 import S3, SCHEME, bucket_of, s3_error
+from pullrisk.lake.s3 import SCHEME, bucket_of, check_bucket, open_bucket, s3_error, storage_options
+from pullrisk.options import S3
 
 
 class StoredFile(msgspec.Struct, frozen=True):
@@ -28,7 +29,7 @@ class Files:
 
     def __init__(self, root: str, s3: S3 | None = None) -> None:
         self.root, self.s3 = root, s3
-        whole = LocalFileSystem() if s3 is None else s3.filesystem()
+        whole = LocalFileSystem() if s3 is None else open_bucket(s3)
         self.filesystem: FileSystem = SubTreeFileSystem(root.removeprefix(SCHEME), whole)
 
     def __reduce__(self) -> tuple[type["Files"], tuple[str, S3 | None]]:
@@ -37,12 +38,12 @@ class Files:
     @property
     def storage_options(self) -> dict[str, str] | None:
         """How delta-rs reaches the same files; None for a folder."""
-        return None if self.s3 is None else self.s3.storage_options()
+        return None if self.s3 is None else storage_options(self.s3)
 
     def check(self) -> None:
         """Find out at once, without retries, whether the files can be reached; LakeError."""
         if self.s3 is not None:
-            self.s3.check(self.root)
+            check_bucket(self.s3, self.root)
 
     def read(self, path: str) -> bytes:
         """The whole file; LakeError where it is missing."""
@@ -79,7 +80,7 @@ class Files:
 
     def discard(self, path: str) -> None:
         """Delete what a failed write left, at one try: what stays is left to vacuum."""
-        whole = LocalFileSystem() if self.s3 is None else self.s3.filesystem(attempts=1)
+        whole = LocalFileSystem() if self.s3 is None else open_bucket(self.s3, attempts=1)
         with suppress(OSError, ArrowException):
             SubTreeFileSystem(self.root.removeprefix(SCHEME), whole).delete_file(path)
 

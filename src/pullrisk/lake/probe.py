@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from pullrisk.errors import LakeError, MissingExtraError
-from pullrisk.lake.s3 import S3, SCHEME, bucket_of, s3_error
+from pullrisk.lake.s3 import SCHEME, bucket_of, s3_error, storage_options
+from pullrisk.options import S3
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -40,7 +41,7 @@ def _store(s3: S3, root: str) -> "S3Store":
 
     options = {
         name.lower(): value
-        for name, value in s3.storage_options().items()
+        for name, value in storage_options(s3).items()
         if name not in ("AWS_ALLOW_HTTP", "AWS_S3_ALLOW_UNSAFE_RENAME")
     }
     return S3Store(

@@ -1,4 +1,4 @@
-"""The lake on S3: one set of settings for pyarrow, which writes files, and delta-rs, which commits.
+"""A bucket for pyarrow, which writes files, and for delta-rs, which commits; what its errors mean.
 
 Made for DigitalOcean Spaces and tested against SeaweedFS; docs/preprocess.md says what each
 setting does and what happens where a service lacks something.
@@ -6,13 +6,13 @@ setting does and what happens where a service lacks something.
 
 import os
 from re import compile as pattern
-from typing import Final, Literal
+from typing import Final
 
-import msgspec
 from pyarrow.fs import AwsDefaultS3RetryStrategy, FileSystem, FileType, S3FileSystem
 from pydantic import SecretStr
 
 from pullrisk.errors import LakeError, SettingsError
+from pullrisk.options import S3
 
 SCHEME: Final = "s3://"
 _CONNECT_SECONDS: Final = 3
@@ -21,84 +21,71 @@ _ATTEMPTS: Final = 11
 
 _ENDPOINT: Final = pattern(r"https?://[^/?#@]+/?")
 
-Checksums = Literal["when_required", "when_supported"]
 
+def open_bucket(s3: S3, *, attempts: int = _ATTEMPTS) -> S3FileSystem:
+    """For data files, histories and ledgers; a call is tried `attempts` times.
 
-class S3(msgspec.Struct, frozen=True, kw_only=True):
-    """How a bucket is reached. Picklable; shows no key.
-
-    Without keys, those of the environment (AWS_ACCESS_KEY_ID) or of the machine's role count.
-    `endpoint` is a URL without the bucket, None for AWS itself. Without `conditional_put` the
-    caller answers for there being one writer at a time.
+    Sets AWS_REQUEST_CHECKSUM_CALCULATION and its twin where the environment does not: the
+    AWS SDK in pyarrow takes this choice from there alone, and by default sends checksums
+    in a way that services other than AWS refuse. Raises SettingsError for an endpoint that is no
+    URL, and for one key without the other.
     """
+    _refuse_wrong(s3)
+    for kind in ("REQUEST_CHECKSUM_CALCULATION", "RESPONSE_CHECKSUM_VALIDATION"):
+        os.environ.setdefault(f"AWS_{kind}", s3.checksums)
+    scheme, _, host = (s3.endpoint or "https://").partition("://")
+    return S3FileSystem(
+        access_key=_revealed(s3.access_key),
+        secret_key=_revealed(s3.secret_key),
+        region=s3.region,
+        scheme=scheme,
+        endpoint_override=host.rstrip("/") or None,
+        force_virtual_addressing=not s3.path_style,
+        connect_timeout=_CONNECT_SECONDS,
+        retry_strategy=AwsDefaultS3RetryStrategy(max_attempts=attempts),
+    )
 
-    endpoint: str | None = None
-    region: str = "us-east-1"
-    path_style: bool = True
-    access_key: SecretStr | None = None
-    secret_key: SecretStr | None = None
-    conditional_put: bool = True
-    checksums: Checksums = "when_required"
 
-    def __post_init__(self) -> None:
-        if self.endpoint and not _ENDPOINT.fullmatch(self.endpoint):
-            raise SettingsError(
-                f"s3.endpoint is {self.endpoint}, which is no URL of a service",
-                hint="write https://HOST, without the bucket: https://fra1.digitaloceanspaces.com",
-            )
-        if (self.access_key is None) != (self.secret_key is None):
-            raise SettingsError(
-                "of s3.access_key and s3.secret_key only one is set", hint="set both or neither"
-            )
+def storage_options(s3: S3) -> dict[str, str]:
+    """For delta-rs, which keeps the log."""
+    known = {
+        "AWS_REGION": s3.region,
+        "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": str(not s3.path_style).lower(),
+        "AWS_ENDPOINT_URL": s3.endpoint,
+        "AWS_ALLOW_HTTP": "true" if (s3.endpoint or "").startswith("http://") else None,
+        "AWS_ACCESS_KEY_ID": _revealed(s3.access_key),
+        "AWS_SECRET_ACCESS_KEY": _revealed(s3.secret_key),
+        "aws_conditional_put": "etag" if s3.conditional_put else None,
+        "AWS_S3_ALLOW_UNSAFE_RENAME": None if s3.conditional_put else "true",
+    }
+    return {name: value for name, value in known.items() if value is not None}
 
-    def filesystem(self, *, attempts: int = _ATTEMPTS) -> S3FileSystem:
-        """For data files, histories and ledgers; a call is tried `attempts` times.
 
-        Sets AWS_REQUEST_CHECKSUM_CALCULATION and its twin where the environment does not: the
-        AWS SDK in pyarrow takes this choice from there alone, and by default sends checksums
-        in a way that services other than AWS refuse.
-        """
-        for kind in ("REQUEST_CHECKSUM_CALCULATION", "RESPONSE_CHECKSUM_VALIDATION"):
-            os.environ.setdefault(f"AWS_{kind}", self.checksums)
-        scheme, _, host = (self.endpoint or "https://").partition("://")
-        return S3FileSystem(
-            access_key=_revealed(self.access_key),
-            secret_key=_revealed(self.secret_key),
-            region=self.region,
-            scheme=scheme,
-            endpoint_override=host.rstrip("/") or None,
-            force_virtual_addressing=not self.path_style,
-            connect_timeout=_CONNECT_SECONDS,
-            retry_strategy=AwsDefaultS3RetryStrategy(max_attempts=attempts),
+def check_bucket(s3: S3, root: str) -> None:
+    """One try: the service answers, takes the keys, and has the bucket; LakeError otherwise."""
+    bucket = bucket_of(root)
+    try:
+        once: FileSystem = open_bucket(s3, attempts=1)
+        found = once.get_file_info(bucket)
+    except OSError as error:
+        raise s3_error(root, str(error)) or LakeError(f"lake {root}: {error}") from error
+    if found.type == FileType.NotFound:
+        raise LakeError(
+            f"lake {root}: there is no bucket {bucket}",
+            hint="create it, or correct PULLRISK_LAKE (s3://BUCKET/PREFIX)",
         )
 
-    def storage_options(self) -> dict[str, str]:
-        """For delta-rs, which keeps the log."""
-        known = {
-            "AWS_REGION": self.region,
-            "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": str(not self.path_style).lower(),
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ALLOW_HTTP": "true" if (self.endpoint or "").startswith("http://") else None,
-            "AWS_ACCESS_KEY_ID": _revealed(self.access_key),
-            "AWS_SECRET_ACCESS_KEY": _revealed(self.secret_key),
-            "aws_conditional_put": "etag" if self.conditional_put else None,
-            "AWS_S3_ALLOW_UNSAFE_RENAME": None if self.conditional_put else "true",
-        }
-        return {name: value for name, value in known.items() if value is not None}
 
-    def check(self, root: str) -> None:
-        """One try: the service answers, takes the keys, and has the bucket; LakeError otherwise."""
-        bucket = bucket_of(root)
-        try:
-            once: FileSystem = self.filesystem(attempts=1)
-            found = once.get_file_info(bucket)
-        except OSError as error:
-            raise s3_error(root, str(error)) or LakeError(f"lake {root}: {error}") from error
-        if found.type == FileType.NotFound:
-            raise LakeError(
-                f"lake {root}: there is no bucket {bucket}",
-                hint="create it, or correct PULLRISK_LAKE (s3://BUCKET/PREFIX)",
-            )
+def _refuse_wrong(s3: S3) -> None:
+    if s3.endpoint and not _ENDPOINT.fullmatch(s3.endpoint):
+        raise SettingsError(
+            f"s3.endpoint is {s3.endpoint}, which is no URL of a service",
+            hint="write https://HOST, without the bucket: https://fra1.digitaloceanspaces.com",
+        )
+    if (s3.access_key is None) != (s3.secret_key is None):
+        raise SettingsError(
+            "of s3.access_key and s3.secret_key only one is set", hint="set both or neither"
+        )
 
 
 def bucket_of(root: str) -> str:

@@ -16,9 +16,9 @@ from pullrisk.lake.delta import FeatureTable
 from pullrisk.lake.files import explained, open_files
 from pullrisk.lake.objects import Ledger, Objects, path, repository_of, run_of
 from pullrisk.lake.probe import check_conditional_put
-from pullrisk.lake.s3 import S3
 from pullrisk.lake.schema import SCHEMA, TABLE
 from pullrisk.lake.writer import delete_run
+from pullrisk.options import S3
 
 _ORDER: Final = ("repository", "merged_at", "number")
 GRACE: Final = timedelta(days=1)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.model.reference import Counts, Reference, binned, stability_index
-from pullrisk.monitor.options import DriftOptions
+from pullrisk.options import MonitorOptions
 
 _TERMS: Final = 30
 
@@ -61,7 +61,7 @@ def compare(
     values: NDArray[np.floating],
     *,
     period: tuple[str, str],
-    options: DriftOptions,
+    options: MonitorOptions,
 ) -> Drift:
     """Hold recent values [n, columns] of one repository against its reference."""
     expected, found = reference.expected(repository), binned(values, reference.bins)

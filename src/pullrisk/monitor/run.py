@@ -13,9 +13,9 @@ from pullrisk.model.bundle import Bundle
 from pullrisk.model.reference import SCORES
 from pullrisk.monitor import outcomes
 from pullrisk.monitor.drift import Drift, compare, values_of
-from pullrisk.monitor.options import MonitorOptions
 from pullrisk.monitor.outcomes import Matured, Window
 from pullrisk.monitor.report import Alarm, Freshness, Monitored
+from pullrisk.options import MonitorOptions
 from pullrisk.progress import Progress
 
 _DAY: Final = 86_400_000_000
@@ -104,7 +104,7 @@ def _drift(
             continue
         values = values_of(pulls.x[own], [score[own] for score in scores])
         period = _day(pulls.merged_at[own].min()), _day(pulls.merged_at[own].max())
-        found.append(compare(reference, name, values, period=period, options=options.drift))
+        found.append(compare(reference, name, values, period=period, options=options))
     notes = []
     if few:
         shown = ", ".join(few[:_NAMED]) + (f" and {len(few) - _NAMED} more" * (len(few) > _NAMED))

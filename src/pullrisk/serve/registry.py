@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import httpx
     from pydantic import SecretStr
 
-    from pullrisk.lake import S3
+    from pullrisk.options import S3
 
 NAME: Final = "pullrisk"
 """The registered model."""
@@ -90,10 +90,11 @@ class Registry:
         """The ONNX file below an s3:// URI, with the keys of the lake."""
         from pyarrow.fs import FileSelector
 
-        from pullrisk.lake import S3
         from pullrisk.lake.files import explained
+        from pullrisk.lake.s3 import open_bucket
+        from pullrisk.options import S3
 
-        filesystem = (self._s3 or S3()).filesystem(attempts=3)
+        filesystem = open_bucket(self._s3 or S3(), attempts=3)
         try:
             with explained(place):
                 selector = FileSelector(place.removeprefix("s3://"), recursive=True)

@@ -10,10 +10,10 @@ from typing import Final
 
 import msgspec
 
+from pullrisk.options import GateOptions
 from pullrisk.train.baselines import BOOSTING, LINES_ADDED, LOGISTIC
 from pullrisk.train.comparison import BRIER, PairedComparison
 from pullrisk.train.evaluation import OURS, Evaluation, Interval
-from pullrisk.train.options import GateOptions
 
 FIGURE: Final = "within_auc_weighted"
 BASELINES: Final = (LINES_ADDED, LOGISTIC, BOOSTING)

@@ -10,6 +10,7 @@ import msgspec
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.start import Start
+from pullrisk.options import GateOptions
 from pullrisk.progress import Progress
 from pullrisk.train.comparison import record_predictions
 from pullrisk.train.dataset import Dataset, oddities, read_dataset
@@ -19,7 +20,6 @@ from pullrisk.train.gate import Decision
 from pullrisk.train.injections import Read, inject
 from pullrisk.train.lineage import lineage
 from pullrisk.train.mlflow_client import RegistryError, Tracking
-from pullrisk.train.options import GateOptions
 from pullrisk.train.pending import save_pending, write
 from pullrisk.train.promotion import judge, promote
 from pullrisk.train.registry import find

@@ -9,13 +9,13 @@ import msgspec
 
 from pullrisk.errors import ModelError
 from pullrisk.model.bundle import Bundle
+from pullrisk.options import GateOptions
 from pullrisk.redaction import REDACTOR
 from pullrisk.train.comparison import Answers, by_bundle, by_record, compare
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.evaluation import Evaluation
 from pullrisk.train.gate import Decision, Incumbent, decide
 from pullrisk.train.mlflow_client import Tracking, connected
-from pullrisk.train.options import GateOptions
 from pullrisk.train.registry import (
     ROLLED_BACK,
     Version,

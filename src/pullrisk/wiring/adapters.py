@@ -102,11 +102,9 @@ def _bare(secret: "SecretStr | None") -> str | None:
 
 def open_lake(settings: Settings) -> "Lake":
     """The lake of these settings. Raises MissingExtraError without the extra `lake`."""
-    from pullrisk.lake import S3, Lake
+    from pullrisk.lake import Lake
 
-    if not settings.lake_uri.startswith("s3://"):
-        return Lake(settings.lake_uri)
-    return Lake(settings.lake_uri, s3=S3(**dict(settings.s3)))
+    return Lake(settings.lake_uri, s3=settings.s3)
 
 
 def spark_options(settings: Settings) -> "SparkOptions":

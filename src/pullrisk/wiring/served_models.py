@@ -58,7 +58,6 @@ def main(reference: str, folder: str, home: str) -> int:
 
 def registry(settings: Settings) -> "Registry":
     """The MLflow server of these settings."""
-    from pullrisk.lake import S3
     from pullrisk.serve.registry import Registry
 
     user, password = settings.mlflow_username, settings.mlflow_password
@@ -66,7 +65,7 @@ def registry(settings: Settings) -> "Registry":
         settings.tracking_uri,
         login=(user, password) if user and password else None,
         token=settings.mlflow_token,
-        s3=S3(**dict(settings.s3)),
+        s3=settings.s3,
     )
 
 

@@ -1,0 +1,145 @@
+"""The groups of settings, each a parameter of the stage that it steers.
+
+Apart from `settings`, which reads them, so that a stage can name its own and nothing else.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+_Positive = Annotated[int, Field(ge=1)]
+_Above0 = Annotated[float, Field(gt=0)]
+_Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class OperatingPoints(BaseModel):
+    """Which share of a repository's pull requests falls into each band of risk."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    high: _Share = Field(
+        default=0.05, description="the riskiest share of a repository's pull requests"
+    )
+    elevated: _Share = Field(default=0.15, description="the share that follows it")
+
+    @model_validator(mode="after")
+    def _leave_some_low(self) -> Self:
+        if self.high + self.elevated >= 1:
+            raise ValueError("high and elevated together must stay below 1")
+        return self
+
+
+class GateOptions(BaseModel):
+    """What a trained model has to do to become champion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    margin: Annotated[float, Field(ge=0, le=0.1)] = Field(
+        default=0.0,
+        description="by how much AUC the interval's lower end may fall short of an opponent; "
+        "above 0, a newer model that is as good may take over",
+    )
+    least_positives: Annotated[int, Field(ge=1)] = Field(
+        default=20, description="matured reverts that a window needs to decide anything"
+    )
+
+
+class MonitorOptions(BaseModel):
+    """The thresholds of `pullrisk monitor`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    days: Annotated[int, Field(ge=1)] = Field(
+        default=90, description="how many days up to the latest merge are recent"
+    )
+    least_pulls: Annotated[int, Field(ge=20)] = Field(
+        default=100, description="fewer recent pull requests of a repository are not compared"
+    )
+    index: _Above0 = Field(
+        default=0.25,
+        description="population stability index from which a feature may have drifted",
+    )
+    usual: Annotated[float, Field(ge=1)] = Field(
+        default=3.0, description="how many times the index of the repository's own windows"
+    )
+    significance: _Share = Field(default=0.01, description="largest corrected p-value of a drift")
+    drifted_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.05, description="share of a repository's features that may drift without alarm"
+    )
+    calibration_ratio: Annotated[float, Field(gt=1)] = Field(
+        default=1.5, description="how many times more or fewer outcomes than predicted"
+    )
+    least_auc: Annotated[float, Field(ge=0.5, lt=1)] = Field(
+        default=0.55, description="AUC that the risk must be able to have"
+    )
+    outcome_days: Annotated[int, Field(ge=1)] = Field(
+        default=365, description="how many days of matured outcomes are judged"
+    )
+    data_age_days: _Above0 = Field(
+        default=7.0, description="oldest that the latest merge of all may be"
+    )
+    model_age_days: _Above0 | None = Field(
+        default=None, description="oldest that the end of the training data may be, where set"
+    )
+
+
+class S3(BaseModel):
+    """How the bucket of a lake at s3://BUCKET/PREFIX is reached; shows no key.
+
+    `[s3]` in the file, PULLRISK_S3__NAME in the environment. Without keys, those of the environment
+    (AWS_ACCESS_KEY_ID) or of the machine's role count. Without `conditional_put` the user answers
+    for there being one writer at a time.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    endpoint: str | None = Field(
+        default=None,
+        description="URL of the service without the bucket, "
+        "https://fra1.digitaloceanspaces.com; AWS unless set",
+    )
+    region: str = Field(default="us-east-1", description="region of the bucket; Spaces takes any")
+    path_style: bool = Field(
+        default=True, description="bucket in the path of a URL, not in the host's name"
+    )
+    access_key: SecretStr | None = Field(
+        default=None, description="access key; AWS_ACCESS_KEY_ID or the machine's role unless set"
+    )
+    secret_key: SecretStr | None = Field(default=None, description="secret key")
+    conditional_put: bool = Field(
+        default=True,
+        description="rely on the bucket's If-None-Match; false only where never two runs write",
+    )
+    checksums: Literal["when_required", "when_supported"] = Field(
+        default="when_required",
+        description="when uploads carry checksums; services other than AWS often refuse them",
+    )
+
+
+class SparkSettings(BaseModel):
+    """`[spark]` in the file, PULLRISK_SPARK__NAME in the environment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    master: str = Field(
+        default="local[*]", description="local[*], local[N], spark://HOST:PORT or k8s://URL"
+    )
+    driver_host: str | None = Field(
+        default=None, description="name by which executors reach the driver"
+    )
+    driver_memory: str = Field(default="1g", description="memory of the driver's JVM")
+    event_log: str | None = Field(
+        default=None, description="folder of Spark's event logs; none are written unless set"
+    )
+    task_attempts: _Positive = Field(default=4, description="attempts at a task before a run fails")
+    executors: _Positive | None = Field(default=None, description="how many executors to ask for")
+    executor_cores: _Positive | None = Field(default=None, description="cores of an executor")
+    executor_memory: str | None = Field(default=None, description="memory of an executor, 2g")
+    image: str | None = Field(default=None, description="image of executor pods")
+    namespace: str | None = Field(default=None, description="namespace of executor pods")
+    service_account: str | None = Field(
+        default=None, description="service account by which the driver asks for pods"
+    )
+    conf: dict[str, str] = Field(
+        default={}, description="any of Spark's own properties; they win over all others"
+    )
