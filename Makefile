@@ -164,9 +164,9 @@ model-pin: $(STAMP) ## Pin the served model in argo-apps by its answers (MODEL=3
 	@$(BIN)/pullrisk golden record $(or $(MODEL),general) --file sample/kedro-org__kedro.jsonl.gz
 
 images: ## Build the image of each stage at HEAD, print sizes; STAGES="data-fetch …"
-	@for stage in $(STAGES); do \
-		echo "== $$stage"; $(PYTHON) images/build.py $$stage --bases $(BASES) \
-			--revision $(REVISION) || exit 1; done
+	@bases=$$($(PYTHON) tests/support/base_images.py $(BASES)) && for stage in $(STAGES); do \
+		echo "== $$stage"; $(PYTHON) images/build.py $$stage $$bases --revision $(REVISION) \
+			|| exit 1; done
 	@$(PYTHON) images/sizes.py --tag $(REVISION)
 
 container-engine: ## Install podman and debootstrap from Debian's packages (as root) if they are missing

@@ -29,7 +29,7 @@ class Declared:
     stage: str
     files: tuple[str, ...]
     package: tuple[str, ...]
-    """Below src/pullrisk."""
+    """Modules and folders below src/pullrisk, without .py."""
     more_tests: tuple[str, ...]
 
     @classmethod
@@ -47,12 +47,8 @@ class Declared:
 
     def covers(self, path: str) -> bool:
         """Whether a change of this path changes the image."""
-        own = (
-            self.dockerfile,
-            PROJECT,
-            *self.files,
-            *(f"{PACKAGE}/{each}" for each in self.package),
-        )
+        own = [self.dockerfile, PROJECT, *self.files]
+        own += [f"{PACKAGE}/{name}{end}" for name in self.package for end in ("", ".py")]
         return any(_matches(pattern, path) for pattern in own)
 
     @property
@@ -62,13 +58,9 @@ class Declared:
 
     def tests(self) -> set[str]:
         """Folders and files of tests/ that belong to the stage, whether or not they exist."""
-        folders = {f"tests/{path}" for path in self.package if "." not in path}
-        modules = {
-            f"tests/test_{path}"
-            for path in self.package
-            if "/" not in path and path.endswith(".py")
-        }
-        return folders | modules | set(self.more_tests)
+        whole = [name for name in self.package if "/" not in name]
+        mirrored = {f"tests/{name}" for name in whole} | {f"tests/test_{name}.py" for name in whole}
+        return mirrored | set(self.more_tests)
 
 
 @dataclass(frozen=True)

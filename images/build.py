@@ -20,10 +20,11 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from images import bases, pip_settings
+from images import pip_settings
 from images.engine import Engine, EngineError, find
 
-ROOT = Path(__file__).parents[1]
+HERE = Path(__file__).parent
+ROOT = HERE.parent
 REGISTRY = "registry.digitalocean.com/pullrisk"
 STAGES = ("data-fetch", "spark-preprocess", "ml-training", "model-serving")
 INPUTS = (
@@ -35,6 +36,19 @@ COMPILER = ("mypy", "librt", "msgspec", "numpy", "setuptools")
 OWN = re.compile(r"pullrisk\[([\w,-]+)\]")
 MOMENT = 315_532_800
 """The time of every file in the context and in the layers: 1980-01-01."""
+
+
+@dataclass(frozen=True)
+class Bases:
+    """References of the base images that a build starts from."""
+
+    build: str
+    run: str
+
+    @property
+    def stand_in(self) -> bool:
+        """Whether they are stand-ins of this machine, which have no digest."""
+        return "@" not in self.run
 
 
 @dataclass(frozen=True)
@@ -75,19 +89,19 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--push", action="store_true", help="push what F says, build nothing")
     found.add_argument("--engine", choices=("podman", "docker"), help="(podman, else docker)")
     found.add_argument("--no-cache", action="store_true", help="build every layer anew")
+    named = named_bases()
+    found.add_argument("--build-base", default=named.build, help="(that of images/base.env)")
     found.add_argument(
-        "--bases",
-        choices=("real", "stand-in", "auto"),
-        default="real",
-        help="the images of base.env, stand-ins made here (not to be pushed), or whichever is to "
-        "be had (real)",
+        "--run-base",
+        default=named.run,
+        help="(that of images/base.env); what stands on one without a digest is not pushed",
     )
     return found
 
 
 def build(engine: Engine, image: Image, options: argparse.Namespace) -> str:
     """Build the image; its id."""
-    found = bases.resolve(engine, options.bases)
+    found = Bases(options.build_base, options.run_base)
     with tempfile.TemporaryDirectory(prefix="pullrisk-build-") as folder:
         context = Path(folder, "context")
         export(image.revision, context)
@@ -105,7 +119,14 @@ def build(engine: Engine, image: Image, options: argparse.Namespace) -> str:
     return built
 
 
-def command(engine: Engine, image: Image, found: bases.Bases) -> list[str]:
+def named_bases() -> Bases:
+    """The images of base.env, by digest."""
+    lines = (HERE / "base.env").read_text(encoding="utf-8").splitlines()
+    found = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    return Bases(found["BUILD_BASE"], found["RUN_BASE"])
+
+
+def command(engine: Engine, image: Image, found: Bases) -> list[str]:
     """The engine's command for a build, without the context."""
     moment = int(git("show", "-s", "--format=%ct", image.revision))
     arguments = {

@@ -151,6 +151,11 @@ def test_git_clones_and_fetches_what_was_put_into_the_server(
     assert run("-C", clone, "rev-list", "origin/staging").split() == commits[::-1]
     run("-C", clone, "checkout", "--quiet", commits[-1])
     assert render(Path(clone) / OVERLAY)
+    # what Argo CD resolved a moment before the branch moved on
+    late = str(tmp_path / "late")
+    run("init", "--quiet", late)
+    run("-C", late, "fetch", "--quiet", f"{git}/pullrisk.git", commits[0])
+    assert run("-C", late, "rev-parse", "FETCH_HEAD").strip() == commits[0]
     told = run("ls-remote", f"{git}/pullrisk.git")
     assert {line.split()[1] for line in told.splitlines()} == {"HEAD", "refs/heads/staging"}
 

@@ -49,9 +49,8 @@ def graph() -> grimp.ImportGraph:
 
 def file_of(module: str) -> str:
     """The module's path in the repository."""
-    path = ROOT / "src" / module.replace(".", "/")
-    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return str(file.relative_to(ROOT))
+    path = f"src/{module.replace('.', '/')}"
+    return f"{path}.py" if (ROOT / f"{path}.py").exists() else f"{path}/__init__.py"
 
 
 def dockerfile(stage: str) -> str:
@@ -112,9 +111,13 @@ def test_every_module_that_a_stage_imports_is_declared(stage: str) -> None:
 
 def test_every_path_of_the_table_exists() -> None:
     for stage in STAGES:
-        paths = (*declared(stage).files, *(f"{PACKAGE}/{each}" for each in declared(stage).package))
-        assert [path for path in paths if not any(ROOT.glob(path))] == []
-        assert [path for path in declared(stage).more_tests if not (ROOT / path).exists()] == []
+        package = [f"{PACKAGE}/{name}" for name in declared(stage).package]
+        missing = [
+            path for path in package if not list(ROOT.glob(path)) + list(ROOT.glob(f"{path}.py"))
+        ]
+        missing += [path for path in declared(stage).files if not (ROOT / path).exists()]
+        missing += [path for path in declared(stage).more_tests if not (ROOT / path).exists()]
+        assert missing == []
 
 
 @pytest.mark.parametrize("stage", STAGES)

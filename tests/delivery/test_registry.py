@@ -1,4 +1,4 @@
-"""The registry's client, on Debian's docker-registry and on one with referrers and tokens."""
+"""The registry's client, with the referrers API and without; Debian's registry if it is here."""
 
 import base64
 import json
@@ -14,11 +14,13 @@ from support.oci import DebianRegistry, SmallRegistry
 TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 
-@pytest.fixture(params=["debian", "small"])
+@pytest.fixture(
+    params=["with referrers", "without", *(["debian"] if DebianRegistry.installed() else [])]
+)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "debian" and not DebianRegistry.installed():
-        pytest.skip("docker-registry is not installed: apt-get install docker-registry")
-    with DebianRegistry(tmp_path) if request.param == "debian" else SmallRegistry() as running:
+    """With the referrers API and, as Debian's docker-registry, without it."""
+    debian, api = request.param == "debian", request.param == "with referrers"
+    with DebianRegistry(tmp_path) if debian else SmallRegistry(referrers_api=api) as running:
         yield running.url
 
 

@@ -7,11 +7,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
 from support.deploy.manifests import APPS, ROOT, Object, of_kind
 from support.deploy.rollout import metric_names
+from support.serving import make_home, score, served
 
 PROMTOOL = shutil.which("promtool") or ""
 needs_promtool = pytest.mark.skipif(
@@ -62,6 +64,21 @@ def test_alerts_and_panels_name_figures_that_the_service_tells(
     named = {name for text in texts for name in OWN.findall(text)}
     assert named <= metric_names()
     assert len(named) > 5
+
+
+def test_users_requests_are_told_from_probes_by_their_route(groups: Any, tmp_path: Path) -> None:
+    with served(make_home(tmp_path / "home")) as service:
+        assert score(service.url).status_code == 200
+        assert httpx.get(f"{service.url}/readyz").status_code == 200
+        figures = httpx.get(f"{service.url}/metrics").text
+    asked = {
+        re.fullmatch("/v1/.*", route) is not None
+        for route in re.findall(r'pullrisk_requests_total\{route="([^"]+)"', figures)
+    }
+    assert asked == {True, False}
+    for expression in expressions(groups):
+        for selector in re.findall(r"pullrisk_request\w*\{([^}]*)\}", expression):
+            assert 'route=~"/v1/.*"' in selector
 
 
 def test_panels_do_not_overlap_and_have_names_of_their_own(panels: list[Any]) -> None:

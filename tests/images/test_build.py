@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from images import bases, build, pip_settings
+from images import build, pip_settings
 from images.engine import Engine, EngineError
+from support import base_images
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILES = sorted((ROOT / "images").glob("*.Dockerfile"))
@@ -60,7 +61,7 @@ def test_hadolint_has_nothing_to_say(path: Path) -> None:
 
 
 def test_the_bases_stand_by_digest_in_one_place() -> None:
-    named = bases.named()
+    named = build.named_bases()
     for reference in (named.build, named.run):
         assert re.fullmatch(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}", reference)
     for path in DOCKERFILES:
@@ -129,8 +130,8 @@ def test_a_push_without_word_of_what_was_built_is_refused() -> None:
 
 
 def test_a_stand_in_is_named_as_the_base_without_its_digest() -> None:
-    real = bases.named()
-    found = bases.resolve(Recorder(), "stand-in")
+    real = build.named_bases()
+    found = base_images.resolve(Recorder(), "stand-in")
     assert found.stand_in
     assert not real.stand_in
     assert real.run.startswith(f"{found.run}@")
@@ -166,7 +167,7 @@ def test_the_commands_of_both_engines_name_every_argument_of_the_dockerfiles(
     for name in ("podman", "docker"):
         engine = Recorder()
         engine.name = name
-        given = build.command(engine, at_head, bases.Bases("build", "run@sha256:1"))
+        given = build.command(engine, at_head, build.Bases("build", "run@sha256:1"))
         named = {each.split("=")[1] for each in given if each.startswith("--build-arg=")}
         assert wanted <= named
         assert any("imestamp" in each or "EPOCH" in each for each in given)
@@ -175,4 +176,5 @@ def test_the_commands_of_both_engines_name_every_argument_of_the_dockerfiles(
 def test_the_command_line_offers_the_stages() -> None:
     options = build.parser().parse_args(["data-fetch", "--metadata-file", "f"])
     assert isinstance(options, argparse.Namespace)
-    assert (options.push, options.bases, options.revision) == (False, "real", "HEAD")
+    assert (options.push, options.revision) == (False, "HEAD")
+    assert build.Bases(options.build_base, options.run_base) == build.named_bases()

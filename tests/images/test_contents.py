@@ -16,6 +16,7 @@ import pytest
 from images.build import STAGES
 from images.engine import Engine
 from images.pip_settings import settings as pip_settings
+from support import base_images
 from support.containers.pod import ROOT
 
 MEGABYTE = 1_000_000
@@ -164,7 +165,8 @@ def test_two_builds_of_one_commit_have_the_same_layers(
     revision = engine.inspect("image", images["data-fetch"])["Config"]["Labels"]
     subprocess.run(
         [
-            *(sys.executable, str(ROOT / "images" / "build.py"), "data-fetch", "--bases=auto"),
+            *(sys.executable, str(ROOT / "images" / "build.py"), "data-fetch"),
+            *base_images.options(base_images.resolve(engine, "auto")),
             *("--no-cache", "--registry=localhost/again", "--tag=test"),
             f"--revision={revision['org.opencontainers.image.revision']}",
         ],

@@ -20,6 +20,7 @@ import os
 import random
 import sys
 import time
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,21 @@ LIMITS = {
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
 
+def _patiently(ask: Callable[[], requests.Response]) -> requests.Response:
+    """The answer; a connection that is refused is tried again for half a minute.
+
+    A pod's network policies take hold some seconds after it starts.
+    """
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return ask()
+        except requests.ConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+
+
 def _key() -> str:
     """In a cluster the key of the service's own Vault path: nothing but Locust is needed there."""
     address = os.environ.get("VAULT_ADDR")
@@ -47,7 +63,8 @@ def _key() -> str:
     role = os.environ["VAULT_ROLE"]
     jwt = Path(os.environ.get("VAULT_JWT_FILE", TOKEN)).read_text(encoding="ascii").strip()
     asked = {"role": role, "jwt": jwt}
-    login = requests.post(f"{address}/v1/{os.environ['VAULT_PATH_AUTH']}", json=asked, timeout=10)
+    way = f"{address}/v1/{os.environ['VAULT_PATH_AUTH']}"
+    login = _patiently(lambda: requests.post(way, json=asked, timeout=10))
     login.raise_for_status()
     held = {"X-Vault-Token": login.json()["auth"]["client_token"]}
     path = f"{address}/v1/{os.environ['VAULT_SECRET_PATH']}"
@@ -149,6 +166,13 @@ class Reviewer(FastHttpUser):  # type: ignore[misc]  # locust has no types
                 answered.success()
             else:
                 answered.failure(f"status {answered.status_code}: {answered.text}")
+
+
+@events.test_start.add_listener  # type: ignore[untyped-decorator]
+def reach(environment: Any, **given: object) -> None:
+    """Begin when the service can be connected to."""
+    if environment.host:
+        _patiently(lambda: requests.get(f"{environment.host}/healthz", timeout=10))
 
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]

@@ -70,7 +70,8 @@ def answers(url: str) -> bool:
 class SmallRegistry(Loopback):
     """Blobs, manifests, tags, deletion and referrers in memory, after the OCI distribution spec."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, referrers_api: bool = True) -> None:
+        self.referrers_api = referrers_api
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[tuple[str, str], tuple[str, bytes]] = {}
         """(repository, digest) → media type and bytes."""
@@ -187,9 +188,11 @@ class _Handler(BaseHTTPRequestHandler):
         return self._answer(201, headers={"Docker-Content-Digest": digest})
 
     def _referrers(self, home: str, rest: str, query: str, body: bytes) -> None:
+        if not self.state.referrers_api:
+            return self._answer(404)
         listed = self.state.referrers(home, rest)
         index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}
-        self._answer(200, json.dumps(index).encode(), headers={"Content-Type": INDEX})
+        return self._answer(200, json.dumps(index).encode(), headers={"Content-Type": INDEX})
 
     def _answer(
         self, status: int, data: bytes = b"", *, headers: dict[str, str] | None = None

@@ -38,16 +38,16 @@ line-length = 100
 _TABLE: Final = """\
 [every-stage]
 files = ["constraints.txt", "images/base.env", "images/build.py", "images/install.py"]
-package = ["__init__.py", "__main__.py", "cli/*.py"]
+package = ["__init__", "__main__", "cli/*.py"]
 tests = ["tests/cli", "tests/delivery"]
 [data-fetch]
-package = ["cli/commands/fetch.py", "errors.py", "fetch", "pulls"]
+package = ["cli/commands/fetch", "errors", "fetch", "pulls"]
 [spark-preprocess]
-package = ["cli/commands/preprocess.py", "preprocess"]
+package = ["cli/commands/preprocess", "preprocess"]
 [ml-training]
-package = ["cli/commands/train.py", "train"]
+package = ["cli/commands/train", "train"]
 [model-serving]
-package = ["cli/commands/serve.py", "errors.py", "pulls", "serve"]
+package = ["cli/commands/serve", "errors", "pulls", "serve"]
 """
 _POD: Final = """\
 apiVersion: batch/v1

@@ -11,6 +11,8 @@ from typing import Final
 
 import pytest
 
+from support.runner_variables import in_ci
+
 NOT_TO_BE_INSTALLED: Final = re.compile(
     "make test-images|PULLRISK_TEST_MONGO_URI|/shared|mount a file system|of the registry is pinned"
 )
@@ -54,7 +56,7 @@ def summary(reports: _Reports) -> str:
 
 
 def _fail_in_ci(report: "pytest.TestReport | pytest.CollectReport") -> None:
-    if os.environ.get("CI") != "true" or not report.skipped or hasattr(report, "wasxfail"):
+    if not in_ci() or not report.skipped or hasattr(report, "wasxfail"):
         return
     reason = _reason(report)
     more = os.environ.get("PULLRISK_TEST_MAY_SKIP")  # for CI's commands on a person's machine

@@ -21,7 +21,9 @@ def line(text: str) -> bytes:
 
 def advertised(commit: str) -> bytes:
     """The references, as `git fetch` and Argo CD ask for them."""
-    first = f"{commit} HEAD\0symref=HEAD:{BRANCH} agent=pullrisk-cluster\n"
+    # a client that resolved the branch a moment ago may ask for the commit before
+    known = f"symref=HEAD:{BRANCH} allow-reachable-sha1-in-want agent=pullrisk-cluster"
+    first = f"{commit} HEAD\0{known}\n"
     service = line("# service=git-upload-pack\n") + b"0000"
     return service + line(first) + line(f"{commit} {BRANCH}\n") + b"0000"
 

@@ -1,7 +1,7 @@
-"""The two base images: those of base.env, or stand-ins where no image can be pulled.
+"""Stand-ins for the two base images, made where no image can be pulled.
 
-A stand-in is made from Debian's packages by debootstrap, under the same name without a digest:
-what Dockerfiles and tests see is alike, so everything but the bases themselves can be tried.
+debootstrap makes them of Debian's packages, under the names of images/base.env without a digest.
+All that lies above the bases can so be tried. Run, it prints what images/build.py has to be told.
 """
 
 import argparse
@@ -10,14 +10,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from images.build import Bases, named_bases
 from images.engine import Engine, EngineError, find
 
-HERE = Path(__file__).parent
 BUILDER = (
     "python3", "python3-pip", "gcc", "libc6-dev", "libpython3.11-dev", "libgomp1", "netbase",
     "libstdc++6", "tzdata",
@@ -36,32 +35,12 @@ _ABSENT = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lint
 _USERS = "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/tmp:/sbin/nologin\n"
 
 
-@dataclass(frozen=True)
-class Bases:
-    """References of the base images that a build starts from."""
-
-    build: str
-    run: str
-
-    @property
-    def stand_in(self) -> bool:
-        """Whether they are stand-ins."""
-        return "@" not in self.run
-
-
-def named() -> Bases:
-    """The images of base.env, by digest."""
-    lines = (HERE / "base.env").read_text(encoding="utf-8").splitlines()
-    found = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    return Bases(found["BUILD_BASE"], found["RUN_BASE"])
-
-
 def resolve(engine: Engine, which: str) -> Bases:
-    """The bases to build on: `real`, `stand-in` or, `auto`, whichever is to be had.
+    """The bases to build on: `real`, `stand-in`, or `auto`: the real ones if they can be pulled.
 
-    Raises EngineError where they are not.
+    Raises EngineError if stand-ins are needed and cannot be made.
     """
-    real = named()
+    real = named_bases()
     if which == "real":
         return real
     standing = Bases(*(each.partition("@")[0] for each in (real.build, real.run)))
@@ -73,7 +52,7 @@ def resolve(engine: Engine, which: str) -> Bases:
 
 
 def pulled(engine: Engine, real: Bases) -> bool:
-    """Whether both could be pulled."""
+    """Pull both; whether that worked."""
     try:
         for each in (real.run, real.build):
             engine.run("pull", "--quiet", each, seconds=300)
@@ -84,7 +63,7 @@ def pulled(engine: Engine, real: Bases) -> bool:
 
 
 def make(engine: Engine, standing: Bases) -> None:
-    """Make both stand-ins. Raises EngineError where debootstrap cannot run."""
+    """Make both stand-ins. Raises EngineError if debootstrap cannot run."""
     if shutil.which("debootstrap") is None or os.geteuid() != 0:
         raise EngineError("stand-ins for the base images need debootstrap, and root to run it")
     print("making stand-ins for the base images (two minutes, once)", file=sys.stderr)
@@ -137,16 +116,20 @@ def imported(engine: Engine, tree: Path, name: str) -> None:
     archive.unlink()
 
 
+def options(bases: Bases) -> list[str]:
+    """What images/build.py has to be told."""
+    return [f"--build-base={bases.build}", f"--run-base={bases.run}"]
+
+
 def main() -> int:
-    """Make sure that the bases are there, and print them."""
+    """Make sure that the bases are there, and print the options."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("which", choices=("real", "stand-in", "auto"), nargs="?", default="auto")
     try:
-        found = resolve(find(), parser.parse_args().which)
+        print(*options(resolve(find(), parser.parse_args().which)))
     except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"{found.build}\n{found.run}")
     return 0
 
 
