@@ -89,6 +89,21 @@ def test_the_command_line_reference_is_what_the_commands_say() -> None:
     assert generated == (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"), "run: make docs"
 
 
+def test_the_tree_of_the_readme_names_every_folder_and_nothing_else() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    tree = readme[readme.index("├─ Makefile") : readme.index("```\n\n[Architecture]")]
+    named = re.findall(r"^[├└]─ (\S+)", tree, re.MULTILINE)
+    inside = re.findall(r"^│  [├└]─ (\S+)", tree, re.MULTILINE)
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert [name for name in inside if not (ROOT / "src/pullrisk" / name).exists()] == []
+    listed = ["git", "ls-files", "*/*"]
+    files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True)
+    paths = [path.split("/") for path in files.stdout.splitlines() if not path.startswith(".")]
+    assert {f"{parts[0]}/" for parts in paths} - {"src/"} <= set(named)
+    packages = {parts[2] for parts in paths if parts[:2] == ["src", "pullrisk"] and parts[3:]}
+    assert {f"{package}/" for package in packages} <= set(inside)
+
+
 def test_the_readme_is_at_most_150_lines() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
