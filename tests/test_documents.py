@@ -104,6 +104,15 @@ def test_the_tree_of_the_readme_names_every_folder_and_nothing_else() -> None:
     assert {f"{package}/" for package in packages} <= set(inside)
 
 
+def test_the_way_of_one_pull_in_the_architecture_names_files_that_exist() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    way = page[page.index("## The way of one pull request") : page.index("## Five ideas")]
+    files = re.findall(r"`([a-z_/]+\.py)`", way)
+    assert len(re.findall(r"^\d+\.", way, re.MULTILINE)) <= 12
+    assert [name for name in files if not (ROOT / "src/pullrisk" / name).is_file()] == []
+    assert files
+
+
 def test_the_readme_is_at_most_150_lines() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
