@@ -3,8 +3,8 @@
     python benchmarks/serve_memory.py [--pulls N] [--repositories N]
 
 The repositories are synthetic, of the sample's mean size, the n-th as large as 1 / n**0.8. Each
-is asked about twice, so every history is read, and again when it may be asleep. The image has no
-pandas, which Arrow would import: it is hidden here. Exit code 1 above 250 MB.
+is asked about twice, so every history is read, and again when it may be compressed. The image
+has no pandas, which Arrow would import: it is hidden here. Exit code 1 above 250 MB.
 """
 
 import argparse
@@ -35,12 +35,12 @@ MOST_MB: Final = 250
 
 
 class Memory(msgspec.Struct):
-    """MB of the worker when it is ready and with every history; how many of these are awake."""
+    """MB of the worker when it is ready and with every history; how many of these are ready."""
 
     ready: float
     cached: float
     histories: int
-    awake: int
+    decompressed: int
 
 
 def main() -> int:
@@ -59,7 +59,7 @@ def described(found: Memory, pulls_: int = PULLS) -> str:
     """The measurement in a line."""
     return (
         f"one worker: {found.ready:.0f} MB when ready, {found.cached:.0f} MB with the histories of "
-        f"{found.histories} repositories ({pulls_:,} pulls), {found.awake} of them awake"
+        f"{found.histories} repositories ({pulls_:,} pulls), {found.decompressed} of them ready"
     )
 
 
@@ -80,7 +80,7 @@ def measure(folder: Path, *, pulls_: int = PULLS, repositories: int = REPOSITORI
                 _ask(one, f"{OWNER}/repository-{number}")
         time.sleep(2)  # the service counts what it holds at each look at the lake
         metrics = httpx.get(f"{one.url}/metrics", timeout=30).text
-        return Memory(ready, _worker(one), _gauge(metrics, "cached"), _gauge(metrics, "awake"))
+        return Memory(ready, _worker(one), _gauge(metrics, "cached"), _gauge(metrics, "ready"))
 
 
 def _paths() -> list[str]:

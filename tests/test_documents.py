@@ -89,6 +89,30 @@ def test_the_command_line_reference_is_what_the_commands_say() -> None:
     assert generated == (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"), "run: make docs"
 
 
+def test_the_tree_of_the_readme_names_every_folder_and_nothing_else() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    tree = readme[readme.index("├─ Makefile") : readme.index("```\n\n[Architecture]")]
+    named = re.findall(r"^[├└]─ (\S+)", tree, re.MULTILINE)
+    inside = re.findall(r"^│  [├└]─ (\S+)", tree, re.MULTILINE)
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert [name for name in inside if not (ROOT / "src/pullrisk" / name).exists()] == []
+    listed = ["git", "ls-files", "*/*"]
+    files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True)
+    paths = [path.split("/") for path in files.stdout.splitlines() if not path.startswith(".")]
+    assert {f"{parts[0]}/" for parts in paths} - {"src/"} <= set(named)
+    packages = {parts[2] for parts in paths if parts[:2] == ["src", "pullrisk"] and parts[3:]}
+    assert {f"{package}/" for package in packages} <= set(inside)
+
+
+def test_the_way_of_one_pull_in_the_architecture_names_files_that_exist() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    way = page[page.index("## The way of one pull request") : page.index("## Five ideas")]
+    files = re.findall(r"`([a-z_/]+\.py)`", way)
+    assert len(re.findall(r"^\d+\.", way, re.MULTILINE)) <= 12
+    assert [name for name in files if not (ROOT / "src/pullrisk" / name).is_file()] == []
+    assert files
+
+
 def test_the_readme_is_at_most_150_lines() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pullrisk.features import NAMES
 from pullrisk.pulls.record import Pull
-from pullrisk.score.scorer import Scored as Score
+from pullrisk.score.result import Score
 from pullrisk.settings import load
 from pullrisk.wiring.fetching import read_pulls
 from pullrisk.wiring.scoring import Clone as _Clone

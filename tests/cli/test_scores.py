@@ -5,10 +5,10 @@ import pytest
 
 from pullrisk.cli.display.scores import print_scores
 from pullrisk.model.category_answers import Category
-from pullrisk.score.scorer import Scored
+from pullrisk.score.result import Score
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-SCORED = Scored(
+SCORED = Score(
     repository="o/r", number=7, title="Handle an empty list", author="ann", state="open",
     url="https://github.com/o/r/pull/7", updated_at=NOW, as_of=NOW, basis="history", risk=0.05,
     band="high", percentile=99.0, novelty=40.0, novelty_error=1.0,

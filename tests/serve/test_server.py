@@ -137,6 +137,22 @@ def test_without_the_store_only_stored_pulls_are_missing(tmp_path: Path, home: P
         assert httpx.get(f"{one.url}/readyz").status_code == 200
 
 
+def test_without_a_store_its_routes_say_that_none_is_configured(tmp_path: Path, home: Path) -> None:
+    own = shutil.copytree(home, tmp_path / "home", ignore=shutil.ignore_patterns("*.sqlite*"))
+    with served(own) as one:
+        reference = {"repository": "kedro-org/kedro", "number": 1}
+        for answered in (
+            httpx.get(f"{one.url}/v1/pulls"),
+            httpx.get(f"{one.url}/v1/repositories"),
+            httpx.post(f"{one.url}/v1/score", json=reference),
+        ):
+            assert answered.status_code == 503
+            assert "no pull store is configured" in answered.json()["detail"]
+        assert httpx.get(f"{one.url}/readyz").status_code == 200
+        shutil.copytree(home, own, dirs_exist_ok=True)
+        assert httpx.get(f"{one.url}/v1/pulls").json()["total"] == STORED
+
+
 def test_a_lake_of_another_schema_stops_the_start(home: Path, tmp_path: Path) -> None:
     own = shutil.copytree(home, tmp_path / "home")
     for log in (own / "lake" / "features" / "_delta_log").glob("*.json"):

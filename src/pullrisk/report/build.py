@@ -16,7 +16,8 @@ from pullrisk.report import charts
 from pullrisk.report.drivers import drivers
 from pullrisk.report.page import Contents, Outcome, Riskiest
 from pullrisk.report.patterns import pattern_map
-from pullrisk.score.scorer import Scored, Scorer
+from pullrisk.score.result import Score
+from pullrisk.score.scorer import Scorer
 from pullrisk.train.dataset import MICROSECONDS_PER_DAY, UNKNOWN, Dataset
 from pullrisk.train.evaluation import Evaluation
 
@@ -63,7 +64,7 @@ def build(
 
 def riskiest_recent(
     scorer: Scorer, store: PullStore, *, now: datetime, limit: int = SHOWN
-) -> list[Scored]:
+) -> list[Score]:
     """The riskiest of every repository's recent and open pulls, with the reasons."""
     pulls = [pull for pull in recent(store) if not is_undo(pull)]
     scored = scorer.score(pulls, now=now, explained=False)
@@ -89,7 +90,7 @@ def recent(store: PullStore) -> Iterator[Pull]:
                 yield pull
 
 
-def _weight(scored: Scored) -> float:
+def _weight(scored: Score) -> float:
     return scored.novelty / 1e3 if scored.risk is None else scored.risk
 
 
@@ -116,7 +117,7 @@ class _Outcomes:
         }
         self._mature = dataset.mature
 
-    def of(self, scored: Scored) -> Outcome:
+    def of(self, scored: Score) -> Outcome:
         row = self._rows.get((scored.repository, scored.number))
         if row is None:
             return Outcome("immature", "open" if scored.state == "open" else "not known")

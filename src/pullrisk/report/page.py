@@ -14,7 +14,7 @@ from pullrisk.report.charts import BASELINES
 from pullrisk.report.drivers import Driver
 from pullrisk.report.patterns import PatternMap
 from pullrisk.report.svg import percent
-from pullrisk.score.scorer import Scored
+from pullrisk.score.result import Score
 from pullrisk.train.evaluation import OURS, Evaluation, Interval
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Outcome(msgspec.Struct, frozen=True):
 class Riskiest(msgspec.Struct, frozen=True):
     """A pull of the table of the riskiest, with what became of it."""
 
-    pull: Scored
+    pull: Score
     outcome: Outcome
 
 

@@ -6,9 +6,8 @@ Every other pull is folded live, by the very method that made the rows.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,58 +19,20 @@ from pullrisk.model.category_answers import Category, answers
 from pullrisk.model.explain import Explanation, explain
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.pulls.record import Pull
-from pullrisk.score.histories import Held, Histories
+from pullrisk.score.history_cache import CachedHistory, HistoryCache
+from pullrisk.score.result import Basis, Score, State
 
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
 
-Basis = Literal["row", "history", "later history", "no history"]
-"""What the features came from: the lake's row of a merged pull; the repository's history; a
-history that already knows what followed the pull's merge; none, as for a new repository."""
-
-State = Literal["open", "closed", "merged"]
-
 Rows = Mapping[tuple[str, int], NDArray[np.float32]]
 """The lake's rows of merged pulls, by repository and number."""
 
-WARNINGS: Final[dict[Basis, str]] = {
-    "later history": "the history is later than the merge: run `pullrisk preprocess`",
-    "no history": "unknown repository: scored without any history of it",
-}
-
-
-class Scored(msgspec.Struct, frozen=True, kw_only=True):
-    """One pull with its answers; the first three are None where the model has no risk.
-
-    `risk` is a probability, `percentile` the per cent of the repository's pulls with a lower
-    one, `novelty` the percentile (0..100) of the reconstruction error
-    `novelty_error` among the repository's pulls; `as_of` is the moment whose knowledge the
-    features hold. `category` and `pattern` are None where the model tells none.
-    """
-
-    repository: str
-    number: int
-    title: str
-    author: str | None
-    state: State
-    url: str
-    updated_at: datetime
-    as_of: datetime
-    basis: Basis
-    risk: float | None
-    band: Band | None
-    percentile: float | None
-    novelty: float
-    novelty_error: float
-    category: Category | None = None
-    pattern: str | None = None
-    explanation: Explanation | None = None
-
 
 class HistorySource(Protocol):
-    """Where histories come from: `Histories`, or what was read before."""
+    """Where histories come from: `HistoryCache`, or what was read before."""
 
-    def get(self, repository: str) -> Held:
+    def get(self, repository: str) -> CachedHistory:
         """The history of a repository. Raises LakeError."""
 
 
@@ -88,12 +49,12 @@ class Scorer:
     ) -> None:
         self.bundle = bundle
         self.points = points
-        self.histories: HistorySource = histories or Histories(lake)
+        self.histories: HistorySource = histories or HistoryCache(lake)
         self._lake = lake
 
     def score(
         self, pulls: Sequence[Pull], *, now: datetime, explained: bool, rows: Rows | None = None
-    ) -> list[Scored]:
+    ) -> list[Score]:
         """Score pulls in the order given; an open one as of `now`. Raises LakeError.
 
         `rows` are those that `rows_of` found; they are read here unless given.
@@ -101,7 +62,7 @@ class Scorer:
         known = self.rows_of(pulls) if rows is None else rows
         if len(pulls) == 1:
             return self._score_one(pulls[0].repository, list(pulls), known, now, explained)
-        found: dict[int, Scored] = {}
+        found: dict[int, Score] = {}
         places: dict[str, list[int]] = {}
         for place, pull in enumerate(pulls):
             places.setdefault(pull.repository, []).append(place)
@@ -127,7 +88,7 @@ class Scorer:
 
     def _score_one(
         self, repository: str, pulls: list[Pull], rows: Rows, now: datetime, explained: bool
-    ) -> list[Scored]:
+    ) -> list[Score]:
         values = bytearray()
         bases: list[Basis] = []
         for pull in pulls:
@@ -149,7 +110,7 @@ class Scorer:
         numbers = _answers(self.bundle, scores, repository)
         work = _work(self.bundle, scores, said)
         return [
-            _scored(pull, answer, work=kind, basis=basis, now=now, why=reason)
+            _score_of(pull, answer, work=kind, basis=basis, now=now, why=reason)
             for pull, answer, kind, basis, reason in zip(
                 pulls, numbers, work, bases, why, strict=True
             )
@@ -206,7 +167,7 @@ def _work(bundle: Bundle, scores: Scores, said: Sequence[PullText]) -> list[_Wor
     return list(zip(categories, patterns, strict=True))
 
 
-def _scored(
+def _score_of(
     pull: Pull,
     answer: _Answer,
     *,
@@ -214,9 +175,9 @@ def _scored(
     basis: Basis,
     now: datetime,
     why: Explanation | None,
-) -> Scored:
+) -> Score:
     risk, band, percentile, novelty, error = answer
-    return Scored(
+    return Score(
         repository=pull.repository,
         number=pull.number,
         title=pull.title,

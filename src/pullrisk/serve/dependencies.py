@@ -39,11 +39,16 @@ class LoadedModel(msgspec.Struct, frozen=True):
         return shapes.ModelName(self.version, self.bundle.metadata.schema_hash, self.registered)
 
 
+def _always() -> bool:
+    return True
+
+
 class Dependencies(msgspec.Struct, frozen=True):
     """What a service is made of; `load_model` may take seconds and is called in a thread.
 
-    `secrets` are asked anew where the store or the lake refuses what is known of them. Without
-    `admin` keys the service has no routes for administration.
+    `has_store` tells whether a pull store is configured. `secrets` are read anew if the store
+    or the lake refuses the known ones. Without `admin` keys the service has no routes for
+    administration.
     """
 
     lake: "Lake"
@@ -55,6 +60,7 @@ class Dependencies(msgspec.Struct, frozen=True):
     last_good: LastGood | None = None
     tracing: Tracing | None = None
     admin: Keys | None = None
+    has_store: Callable[[], bool] = _always
 
 
 def warm(bundle: Bundle) -> None:

@@ -53,11 +53,11 @@ class Metrics:
             "pullrisk_history_reads", "Histories asked for", ["found"], registry=own
         )
         self.hit, self.miss = self.cache.labels("memory"), self.cache.labels("miss")
-        self.asleep = self.cache.labels("asleep")
+        self.compressed = self.cache.labels("compressed")
         self._by_answer: dict[tuple[str, str], Counter] = {}
         self.swaps = Counter("pullrisk_model_swaps", "Models loaded", ["result"], registry=own)
         self.histories = self._gauge("pullrisk_histories_cached", "Histories in memory")
-        self.awake = self._gauge("pullrisk_histories_awake", "Of them, those not compressed")
+        self.ready = self._gauge("pullrisk_histories_ready", "Of them, those not compressed")
         self.age = self._gauge(
             "pullrisk_history_age_seconds", "Since the latest event", ["repository"]
         )

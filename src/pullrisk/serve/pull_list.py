@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from pullrisk.errors import PullriskError
 from pullrisk.model.bundle import Band
 from pullrisk.pulls.store import RepositorySummary
+from pullrisk.score.result import ScoreSummary
 from pullrisk.serve import shapes
 from pullrisk.serve.scoring import score
 from pullrisk.serve.service import Service
@@ -37,7 +38,7 @@ class PullListCache:
         self._reading = asyncio.Lock()
 
     async def current(self) -> Listed:
-        """What is listed now. Raises StoreError where the store could never be read."""
+        """What is listed now. Raises StoreError if the store could never be read."""
         if self._fresh() and self._listed is not None:
             return self._listed
         async with self._reading:
@@ -126,7 +127,7 @@ def _repository(one: RepositorySummary, run: int | None) -> shapes.Repository:
     )
 
 
-_SHARED: Final = tuple(name for name in shapes.ListedPull.__struct_fields__ if name != "updated_at")
+_SHARED: Final = ScoreSummary.__struct_fields__
 
 
 def _listed(one: shapes.Score, updated_at: datetime) -> shapes.ListedPull:

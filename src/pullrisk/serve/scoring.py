@@ -9,8 +9,9 @@ import msgspec
 
 from pullrisk.errors import PullriskError
 from pullrisk.pulls.record import Pull
-from pullrisk.score.histories import Held, give_back_memory
-from pullrisk.score.scorer import Rows, Scored, Scorer
+from pullrisk.score.history_cache import CachedHistory, give_back_memory
+from pullrisk.score.result import Score
+from pullrisk.score.scorer import Rows, Scorer
 from pullrisk.serve import shapes
 from pullrisk.serve.service import Service
 
@@ -18,17 +19,17 @@ _SLICE: Final = 32
 _EXPLAINED_SLICE: Final = 8
 """Pulls that are scored before others get their turn: some milliseconds."""
 _DAY: Final = 86_400.0
-_ABSENT: Final = Held(None, None)
+_ABSENT: Final = CachedHistory(None, None)
 
 
 class Fetched(msgspec.Struct, frozen=True):
     """Histories read before scoring, so that scoring never waits; some could not be read."""
 
-    held: dict[str, Held]
+    held: dict[str, CachedHistory]
     unreachable: frozenset[str]
 
-    def get(self, repository: str) -> Held:
-        """As `Histories.get`, from what was read."""
+    def get(self, repository: str) -> CachedHistory:
+        """As `HistoryCache.get`, from what was read."""
         return self.held[repository]
 
 
@@ -52,11 +53,11 @@ async def score(
         known = {name: _history(held, now, stale=stale) for name, held in fetched.held.items()}
         found += [
             _answer(
-                one,
-                known[one.repository],
-                unreachable=one.repository in fetched.unreachable,
+                score,
+                known[score.repository],
+                unreachable=score.repository in fetched.unreachable,
             )
-            for one in scored
+            for score in scored
         ]
     if counted:
         _count(service, found)
@@ -64,7 +65,7 @@ async def score(
 
 
 async def _fetch(service: Service, repositories: set[str]) -> Fetched:
-    held: dict[str, Held] = {}
+    held: dict[str, CachedHistory] = {}
     unreachable: set[str] = set()
     for name in repositories:
         found = service.histories.peek(name)
@@ -78,9 +79,9 @@ async def _fetch(service: Service, repositories: set[str]) -> Fetched:
     return Fetched(held, frozenset(unreachable))
 
 
-async def _read_history(service: Service, repository: str) -> Held | None:
-    found = await asyncio.to_thread(service.histories.wake, repository)
-    (service.metrics.miss if found is None else service.metrics.asleep).inc()
+async def _read_history(service: Service, repository: str) -> CachedHistory | None:
+    found = await asyncio.to_thread(service.histories.decompress, repository)
+    (service.metrics.miss if found is None else service.metrics.compressed).inc()
     if found is not None:
         return found
     if service.lake_resting:
@@ -111,35 +112,20 @@ async def _rows(service: Service, pulls: Sequence[Pull]) -> Rows:
         return {}
 
 
-def _answer(one: Scored, history: shapes.History, *, unreachable: bool) -> shapes.Score:
-    basis: shapes.Basis = one.basis
-    if basis == "no history" and unreachable:
-        basis = "history unreachable"
-    why = one.explanation
-    return shapes.Score(
-        repository=one.repository,
-        number=one.number,
-        title=one.title,
-        author=one.author,
-        state=one.state,
-        url=one.url,
-        risk=one.risk,
-        band=one.band,
-        percentile=one.percentile,
-        novelty=one.novelty,
-        novelty_error=one.novelty_error,
-        as_of=one.as_of,
-        basis=basis,
-        history=history,
-        category=one.category,
-        pattern=one.pattern,
-        risk_reasons=why.risk if why else None,
-        novelty_reasons=why.novelty if why else None,
-        counterfactual=why.counterfactual if why else None,
-    )
+def _answer(score: Score, history: shapes.History, *, unreachable: bool) -> shapes.Score:
+    """The score as the API writes it: with its history's state, its reasons side by side."""
+    answers = msgspec.structs.asdict(score)
+    del answers["updated_at"], answers["explanation"]
+    if unreachable and score.basis == "no history":
+        answers["basis"] = "history unreachable"
+    why = score.explanation
+    if why is not None:
+        answers |= {"risk_reasons": why.risk, "novelty_reasons": why.novelty}
+        answers["counterfactual"] = why.counterfactual
+    return shapes.Score(**answers, history=history)
 
 
-def _history(held: Held, now: datetime, *, stale: bool) -> shapes.History:
+def _history(held: CachedHistory, now: datetime, *, stale: bool) -> shapes.History:
     history = held.history
     if history is None or history.as_of is None:
         return shapes.History(False, None, None, 0, stale)

@@ -16,7 +16,7 @@ import msgspec
 from pullrisk.errors import LakeError, PullriskError, StoreError
 from pullrisk.options import ServeOptions
 from pullrisk.pulls.record import Pull
-from pullrisk.score.histories import Histories
+from pullrisk.score.history_cache import HistoryCache
 from pullrisk.serve import shapes
 from pullrisk.serve.dependencies import Dependencies, LoadedModel
 from pullrisk.serve.metrics import Metrics
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _UNTRACED: Final = nullcontext()
 _MB: Final = 1_000_000
+_NO_STORE: Final = "no pull store is configured: set PULLRISK_STORE, or mongo_uri among the secrets"
 
 
 class Service:
@@ -43,8 +44,8 @@ class Service:
         log: Any,  # noqa: ANN401
     ) -> None:
         self.options, self.parts, self.metrics, self.log = options, parts, metrics, log
-        self.histories = Histories(
-            parts.lake, limit=options.histories, awake_bytes=int(options.histories_mb * _MB)
+        self.histories = HistoryCache(
+            parts.lake, limit=options.histories, ready_bytes=int(options.histories_mb * _MB)
         )
         self.models = Models(parts, metrics=metrics, log=log)
         self.draining = False
@@ -61,8 +62,10 @@ class Service:
         self.refresh_keys()
         await self.models.start()
         await self.refresh_lake()
-        if (found := self.schema_conflict) is not None:
-            raise LakeError(found, hint="run `pullrisk preprocess` with this version of pullrisk")
+        if self.schema_conflict is not None:
+            raise LakeError(
+                self.schema_conflict, hint="run `pullrisk preprocess` with this version of pullrisk"
+            )
         self.models.keep()
 
     def refresh_keys(self) -> None:
@@ -83,26 +86,29 @@ class Service:
         )
 
     async def from_store(self, read: "Callable[[PullStore], T]") -> T:
-        """What `read` finds in the store, in its thread; remembers whether that works.
+        """What `read` returns from the store, called in its thread; notes whether that works.
 
-        Raises StoreError, at once where the store failed lately.
+        Raises StoreError: at once if the store failed lately, or none is configured.
         """
-        if self.store_fault is not None and monotonic() < self._retry_store_at:
-            raise StoreError(self.store_fault)
+        if not self.parts.has_store():
+            self.store_fault = _NO_STORE
+            raise StoreError(_NO_STORE)
+        if self.store_fault not in (None, _NO_STORE) and monotonic() < self._retry_store_at:
+            raise StoreError(str(self.store_fault))
         try:
             with self.part("store"):
-                found = await self._patiently(self._store_thread, lambda: self._read_store(read))
+                result = await self._patiently(self._store_thread, lambda: self._read_store(read))
         except (PullriskError, TimeoutError) as error:
-            self.store_fault = self._told(error)
+            self.store_fault = self._reason(error)
             self._retry_store_at = monotonic() + self.options.refresh
             self.metrics.stale.labels("store").set(1)
             raise StoreError(self.store_fault) from error
         self.store_fault = None
         self.metrics.stale.labels("store").set(0)
-        return found
+        return result
 
     async def from_lake(self, read: Callable[[], T]) -> T:
-        """What `read` finds in the lake, in its thread. Raises LakeError."""
+        """What `read` returns from the lake, called in its thread. Raises LakeError."""
 
         def checked() -> T:
             self.parts.lake.files.check()  # fails at once where a read would be tried for minutes
@@ -112,7 +118,7 @@ class Service:
             with self.part("lake"):
                 return await self._patiently(self._lake_thread, checked)
         except TimeoutError as error:
-            raise LakeError(self._told(error)) from error
+            raise LakeError(self._reason(error)) from error
 
     def part(self, name: str) -> AbstractContextManager[None]:
         """A part of a request, which shows in its trace."""
@@ -123,7 +129,7 @@ class Service:
         future = asyncio.get_running_loop().run_in_executor(thread, work)
         return await asyncio.wait_for(future, self.options.reach)
 
-    def _told(self, error: Exception) -> str:
+    def _reason(self, error: Exception) -> str:
         if isinstance(error, PullriskError):
             return str(error.args[0])
         return f"no answer within {self.options.reach:g} seconds"
@@ -156,7 +162,7 @@ class Service:
         looking = asyncio.get_running_loop().run_in_executor(self._lake_thread, self._refresh_lake)
         done, _ = await asyncio.wait({looking}, timeout=self.options.reach)
         if not done and self.lake_seen:
-            self.lake_failed(LakeError(self._told(TimeoutError())))
+            self.lake_failed(LakeError(self._reason(TimeoutError())))
         try:
             await looking
         except PullriskError as error:
@@ -204,7 +210,7 @@ class Service:
             self.metrics.tell_secrets(self.parts.secrets.health().metrics())
         known = self.histories.as_of()
         self.metrics.histories.set(len(known))
-        self.metrics.awake.set(self.histories.awake)
+        self.metrics.ready.set(self.histories.ready)
         for repository, as_of in known:
             if as_of is not None:
                 age = (datetime.now(UTC) - as_of).total_seconds()

@@ -5,13 +5,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from pullrisk.model.bundle import Band
-from pullrisk.model.category_answers import Category
 from pullrisk.model.explain import Counterfactual, Reason
+from pullrisk.score.result import ScoreDetails, ScoreSummary, Share
 
-Basis = Literal["row", "history", "later history", "no history", "history unreachable"]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
 RepositoryName = Annotated[
     str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}$")
 ]
@@ -48,7 +44,7 @@ class History(msgspec.Struct, frozen=True):
     stale: bool
 
 
-class Score(msgspec.Struct, frozen=True, kw_only=True):
+class Score(ScoreDetails, frozen=True, kw_only=True):
     """One pull request with its answers; risk, band and percentile are null without a risk.
 
     `percentile` is the share of the repository's pull requests with a lower risk, `novelty`
@@ -57,22 +53,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     `pattern` the named cluster of like pull requests; null where the model tells none.
     """
 
-    repository: str
-    number: int
-    title: str
-    author: str | None
-    state: Literal["open", "closed", "merged"]
-    url: str
-    risk: Share | None
-    band: Band | None
-    percentile: Percent | None
-    novelty: Percent
-    novelty_error: float
-    as_of: datetime
-    basis: Basis
     history: History
-    category: Category | None = None
-    pattern: str | None = None
     risk_reasons: tuple[Reason, ...] | None = None
     novelty_reasons: tuple[Reason, ...] | None = None
     counterfactual: Counterfactual | None = None
@@ -99,19 +80,10 @@ class RawScores(msgspec.Struct, frozen=True):
     scores: list[RawScore]
 
 
-class ListedPull(msgspec.Struct, frozen=True):
+class ListedPull(ScoreSummary, frozen=True, kw_only=True):
     """A stored pull request in the list."""
 
-    repository: str
-    number: int
-    title: str
-    author: str | None
-    state: Literal["open", "closed", "merged"]
-    url: str
     updated_at: datetime
-    risk: Share | None
-    band: Band | None
-    novelty: Percent
 
 
 class PullPage(msgspec.Struct, frozen=True):

@@ -76,6 +76,7 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
         secrets=secrets,
         last_good=LastGood(shared),
         tracing=tracing(os.environ),
+        has_store=lambda: has_store(current.settings),
         admin=None if options.admin_keys_file is None else Keys(file=options.admin_keys_file),
     )
     service = Service(options, parts, metrics=metrics_of(options), log=logger(stdout_buffer()))
@@ -114,6 +115,11 @@ def refuse_open(settings: Settings) -> None:
         f"serve.host is {options.host} and no API key is set: anybody could ask",
         hint="set PULLRISK_API_KEYS or PULLRISK_SERVE__KEYS_FILE, or listen at 127.0.0.1",
     )
+
+
+def has_store(settings: Settings) -> bool:
+    """Whether a pull store is named, or lies where one does by default."""
+    return settings.store is not None or Path(settings.store_uri).exists()
 
 
 def _store(settings: Settings) -> "PullStore":

@@ -16,7 +16,7 @@ from pullrisk.cli.display.tables import print_json
 from pullrisk.cli.session import open_session
 
 if TYPE_CHECKING:
-    from pullrisk.score.scorer import Scored
+    from pullrisk.score.result import Score
     from pullrisk.train.pipeline import TrainResult
     from pullrisk.wiring.session import Session
 
@@ -83,7 +83,7 @@ def _gather(
     return [*steps, preprocess.summary(replay(session))]
 
 
-def _print(result: "TrainResult", scored: "Sequence[Scored]") -> None:
+def _print(result: "TrainResult", scored: "Sequence[Score]") -> None:
     say("\nThe riskiest recent pull requests", style="bold")
     print_scores(scored)
     say("\nThe model beside plain baselines, on pull requests that none of them saw", style="bold")

@@ -22,7 +22,7 @@ from pullrisk.wiring.session import Session
 if TYPE_CHECKING:
     from pullrisk.pulls.record import Pull
     from pullrisk.pulls.store import PullStore
-    from pullrisk.score.scorer import Scored
+    from pullrisk.score.result import Score
 
 DEFAULT_RECENT: Final = 20
 _REFERENCE: Final = re.compile(r"(?P<repository>[^/#\s]+/[^/#\s]+)#(?P<number>[1-9]\d*)")
@@ -122,7 +122,7 @@ def run(
 
 def _score(
     session: Session, pulls: "Sequence[Pull]", *, model: str | None, explained: bool
-) -> "list[Scored]":
+) -> "list[Score]":
     scorer = make_scorer(session, model)
     return scorer.score(pulls, now=datetime.now(UTC), explained=explained)
 
@@ -135,14 +135,14 @@ def _score_clone(
     recent: int | None,
     model: str | None,
     explained: bool,
-) -> "tuple[list[Scored], str]":
+) -> "tuple[list[Score], str]":
     with FoldedClone(session, clone) as folded:
         scorer, name = folded.scorer(model)
         wanted = pulls or folded.recent(recent or DEFAULT_RECENT)
         return scorer.score(wanted, now=datetime.now(UTC), explained=explained), name
 
 
-def riskiest_first(scored: "Sequence[Scored]") -> "list[Scored]":
+def riskiest_first(scored: "Sequence[Score]") -> "list[Score]":
     """By risk, or by novelty where the model has no risk."""
     return sorted(scored, key=lambda one: (-(one.risk or 0.0), -one.novelty))
 
@@ -185,8 +185,8 @@ def _stored(store: "PullStore", reference: str) -> "Pull":
     return pull
 
 
-def _warn(scored: "Sequence[Scored]") -> None:
-    from pullrisk.score.scorer import WARNINGS
+def _warn(scored: "Sequence[Score]") -> None:
+    from pullrisk.score.result import WARNINGS
 
     for basis, text in WARNINGS.items():
         names = [f"{one.repository}#{one.number}" for one in scored if one.basis == basis]

@@ -9,12 +9,12 @@ from pullrisk.cli.display.console import is_terminal
 from pullrisk.cli.display.tables import print_table
 
 if TYPE_CHECKING:
-    from pullrisk.score.scorer import Scored
+    from pullrisk.score.result import Score
 
 _BAND_STYLE: Final = {"high": "bold red", "elevated": "yellow", "low": "green"}
 
 
-def print_scores(scored: Sequence["Scored"]) -> None:
+def print_scores(scored: Sequence["Score"]) -> None:
     """Scored pulls in the order given, each with its reasons."""
     if is_terminal():
         columns: tuple[str, ...] = ("risk", "band", "novelty", "pull request", "why")
@@ -27,11 +27,11 @@ def print_scores(scored: Sequence["Scored"]) -> None:
     print_table(columns, rows, right=("risk", "novelty"))
 
 
-def _name(one: "Scored") -> str:
+def _name(one: "Score") -> str:
     return f"{one.repository}#{one.number}"
 
 
-def _category(one: "Scored") -> str:
+def _category(one: "Score") -> str:
     """`fix`; with its probability where the network, not the pull itself, says so."""
     if one.category is None:
         return ""
@@ -39,13 +39,13 @@ def _category(one: "Scored") -> str:
     return f"{one.category.name}{sure}"
 
 
-def _described(one: "Scored") -> Text:
+def _described(one: "Score") -> Text:
     """Number, title, and in dim letters the kind of work."""
     text, kind = Text(f"{_name(one)}\n{one.title}"), _category(one)
     return text.append(f"\n{kind}", "dim") if kind else text
 
 
-def _answers(one: "Scored") -> list[str | Text]:
+def _answers(one: "Score") -> list[str | Text]:
     return [
         "" if one.risk is None else f"{100 * one.risk:.1f} %",
         Text(one.band or "", style=_BAND_STYLE.get(one.band or "", "")),
@@ -53,7 +53,7 @@ def _answers(one: "Scored") -> list[str | Text]:
     ]
 
 
-def _why(one: "Scored") -> str:
+def _why(one: "Score") -> str:
     """The reasons, a line each."""
     if one.explanation is None:
         return ""

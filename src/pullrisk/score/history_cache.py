@@ -1,8 +1,8 @@
-"""Repositories' histories, read from the lake when first asked for, at most so many in memory.
+"""A cache of repositories' histories, read from the lake when first asked for.
 
-A history that answers takes three times the bytes that it was saved as. So only those that were
-asked for last are awake, as far as the memory set for it goes; the others wait compressed, a
-tenth of the size, from which one wakes in some milliseconds and without the lake.
+A history that can answer takes three times the bytes that it was saved as. So only those used
+last are kept ready, within a bound on memory; the others are kept compressed, at a tenth of the
+size, and one of them is made ready in some milliseconds, without the lake.
 """
 
 import ctypes
@@ -19,11 +19,11 @@ from pullrisk.features import RepositoryHistory
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
 
-_AWAKE: Final = 3.2
-"""Times its saved size that a history takes awake: measured on 17 repositories, 200,000 pulls."""
+_READY: Final = 3.2
+"""Times its saved size that a ready history takes: measured on 17 repositories, 200,000 pulls."""
 
 
-class Held(msgspec.Struct, frozen=True):
+class CachedHistory(msgspec.Struct, frozen=True):
     """A history (None: the lake has none of this repository) and the run that wrote it."""
 
     history: RepositoryHistory | None
@@ -36,10 +36,10 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """What is in memory of a repository whether its history is awake or not.
+    """What is in memory of every repository in the cache, its history ready or not.
 
-    `packed` is None where there is no history, or nothing is ever put to sleep; `size` is the
-    saved history's.
+    `packed` is None without a history, and in a cache that compresses nothing; `size` is the
+    saved history's, in bytes.
     """
 
     run: int | None
@@ -48,53 +48,53 @@ class _Kept(msgspec.Struct, frozen=True):
     packed: bytes | None = None
 
 
-class Histories:
-    """The least recently used are forgotten beyond `limit`, and asleep beyond `awake_bytes`.
+class HistoryCache:
+    """At most `limit` repositories, of them ready as many as fit into `ready_bytes`.
 
-    Threads may share it.
+    The least recently used are forgotten, or kept compressed only. Threads may share it.
     """
 
     def __init__(
-        self, lake: "Lake", *, limit: int | None = None, awake_bytes: int | None = None
+        self, lake: "Lake", *, limit: int | None = None, ready_bytes: int | None = None
     ) -> None:
-        self._lake, self._limit, self._awake_bytes = lake, limit, awake_bytes
+        self._lake, self._limit, self._ready_bytes = lake, limit, ready_bytes
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._awake: OrderedDict[str, Held] = OrderedDict()
+        self._ready: OrderedDict[str, CachedHistory] = OrderedDict()
         self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self._kept)
 
     @property
-    def awake(self) -> int:
-        """How many could answer at once."""
-        return len(self._awake)
+    def ready(self) -> int:
+        """How many histories can answer at once."""
+        return len(self._ready)
 
-    def peek(self, repository: str) -> Held | None:
-        """What is awake, without any work."""
+    def peek(self, repository: str) -> CachedHistory | None:
+        """The history if it is ready, else None; takes no time."""
         with self._lock:
-            held = self._awake.get(repository)
+            held = self._ready.get(repository)
             if held is not None:
-                self._awake.move_to_end(repository)
+                self._ready.move_to_end(repository)
                 self._kept.move_to_end(repository)
         return held
 
-    def wake(self, repository: str) -> Held | None:
-        """What is in memory, without a look at the lake; takes some milliseconds."""
+    def decompress(self, repository: str) -> CachedHistory | None:
+        """The history if it is in the cache in either form, else None; takes milliseconds."""
         held = self.peek(repository)
         kept = self._kept.get(repository)
         if held is not None or kept is None or kept.packed is None:
             return held
-        held = Held(_restore(repository, _unpacked(kept)), kept.run)
+        held = CachedHistory(_restore(repository, _unpacked(kept)), kept.run)
         self._keep(repository, kept, held)
         return held
 
-    def get(self, repository: str) -> Held:
-        """From memory, else from the lake. Raises LakeError."""
-        return self.wake(repository) or self._read(repository)
+    def get(self, repository: str) -> CachedHistory:
+        """The history from the cache, else from the lake. Raises LakeError."""
+        return self.decompress(repository) or self._read(repository)
 
     def refresh(self) -> int:
-        """Read anew what later runs wrote; how many. A history that cannot be read stays."""
+        """Read anew what later runs wrote; returns how many. One that cannot be read stays."""
         changed = 0
         for repository, kept in list(self._kept.items()):
             if self._current(repository) != kept.run:
@@ -114,38 +114,38 @@ class Histories:
     def _current(self, repository: str) -> int | None:
         return self._lake.current_run(repository) if self._lake.exists() else None
 
-    def _read(self, repository: str) -> Held:
+    def _read(self, repository: str) -> CachedHistory:
         run = self._current(repository)
         saved = None if run is None else self._lake.history(repository)
         if saved is None:
-            held = Held(None, run)
+            held = CachedHistory(None, run)
             self._keep(repository, _Kept(run, None), held)
             return held
-        held = Held(_restore(repository, saved), run)
-        packed = None if self._awake_bytes is None else _packed(saved)
+        held = CachedHistory(_restore(repository, saved), run)
+        packed = None if self._ready_bytes is None else _packed(saved)
         self._keep(repository, _Kept(run, held.as_of, len(saved), packed), held)
         return held
 
-    def _keep(self, repository: str, kept: _Kept, held: Held) -> None:
+    def _keep(self, repository: str, kept: _Kept, held: CachedHistory) -> None:
         with self._lock:
-            self._kept[repository], self._awake[repository] = kept, held
+            self._kept[repository], self._ready[repository] = kept, held
             self._kept.move_to_end(repository)
-            self._awake.move_to_end(repository)
+            self._ready.move_to_end(repository)
             while self._limit is not None and len(self._kept) > self._limit:
                 name, _ = self._kept.popitem(last=False)
-                self._awake.pop(name, None)
-            self._put_to_sleep()
+                self._ready.pop(name, None)
+            self._drop_ready()
 
-    def _put_to_sleep(self) -> None:
-        """The least recently used, but never the one that was asked for last."""
-        if self._awake_bytes is None:
+    def _drop_ready(self) -> None:
+        """Keep only compressed what was used least recently, but never the last one asked for."""
+        if self._ready_bytes is None:
             return
-        taken = sum(self._kept[name].size for name in self._awake) * _AWAKE
-        if taken <= self._awake_bytes:
+        taken = sum(self._kept[name].size for name in self._ready) * _READY
+        if taken <= self._ready_bytes:
             return
-        while taken > self._awake_bytes and len(self._awake) > 1:
-            name, _ = self._awake.popitem(last=False)
-            taken -= self._kept[name].size * _AWAKE
+        while taken > self._ready_bytes and len(self._ready) > 1:
+            name, _ = self._ready.popitem(last=False)
+            taken -= self._kept[name].size * _READY
         give_back_memory()
 
 
@@ -159,15 +159,15 @@ def give_back_memory() -> None:
 def _packed(saved: bytes) -> bytes:
     import pyarrow as pa
 
-    found: bytes = pa.compress(saved, codec="zstd", asbytes=True)
-    return found
+    packed: bytes = pa.compress(saved, codec="zstd", asbytes=True)
+    return packed
 
 
 def _unpacked(kept: _Kept) -> bytes:
     import pyarrow as pa
 
-    found: bytes = pa.decompress(kept.packed, kept.size, codec="zstd", asbytes=True)
-    return found
+    saved: bytes = pa.decompress(kept.packed, kept.size, codec="zstd", asbytes=True)
+    return saved
 
 
 def _restore(repository: str, saved: bytes) -> RepositoryHistory:
