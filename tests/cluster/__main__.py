@@ -13,7 +13,7 @@ import json
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from cluster import checks, images, installing, safety, servers
@@ -45,8 +45,13 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=FILE|URL|present",
-        help="another manifest of argo-rollouts, argo-cd or prometheus-operator; present: it is "
-        "there, and stays",
+        help="another manifest of argo-rollouts, argo-cd, prometheus-operator, or of what is in "
+        "the namespace vault, mongodb, s3 or monitoring; present: it is there, and stays",
+    )
+    found.add_argument(
+        "--vault-token",
+        default=servers.ROOT_TOKEN,
+        help="token that may do everything in a Vault that is present",
     )
     found.add_argument(
         "--namespace",
@@ -84,6 +89,7 @@ def run(options: argparse.Namespace) -> int:
     manifests = {name: refs[0] for name, refs in images.chosen(options.install).items()}
     controllers = installing.controllers(manifests)
     present = [one.namespace for one in controllers if one.manifest == installing.PRESENT]
+    present += [name for name, manifest in manifests.items() if manifest == installing.PRESENT]
     wanted = checks_named(options.only)
     safety.check(kubectl, yes=options.yes, allowed=[*present, *options.namespace])
     ours = images.provide(kubectl.context, given)
@@ -95,32 +101,29 @@ def run(options: argparse.Namespace) -> int:
         repository = Repository(Path(folder) / "repository", ours, others)
         world = World(kubectl, repository)
         try:
-            prepare(world, controllers, others, ours["model-serving"][0])
+            serving = ours["model-serving"][0]
+            for controller in controllers:
+                installing.install(kubectl, controller)
+            installing.start_servers(kubectl, others, serving, manifests)
+            prepare(world, serving, options.vault_token)
             return check_all(world, wanted)
         finally:
             if options.keep:
                 say("everything is left as it is")
             else:
-                take_away(kubectl, controllers)
+                take_away(kubectl, controllers, manifests)
 
 
-def prepare(
-    world: World,
-    controllers: Sequence[installing.Controller],
-    others: dict[str, str],
-    serving: str,
-) -> None:
-    """Controllers, servers, secrets, pull requests, the first commit, the Application, a client."""
-    for controller in controllers:
-        installing.install(world.kubectl, controller)
-    installing.start_servers(world.kubectl, others, serving)
+def prepare(world: World, serving: str, vault_token: str) -> None:
+    """Secrets, pull requests, the first commit, the Application, a client."""
     installing.wait_for_prometheus(world.kubectl)
-    installing.fill_vault(world.kubectl)
+    installing.fill_vault(world.kubectl, vault_token)
     installing.fill_store(world.kubectl, SAMPLE)
     world.repository.start()
     commit = world.push("Release 1")
     folder = ROOT / "argo-apps" / "clusters" / "staging"
-    world.kubectl.apply(installing.application(folder, world.kubectl))
+    url = installing.git_url(world.kubectl)
+    world.kubectl.apply(installing.application(folder, world.kubectl, url))
     world.refresh()
     world.wait_until_applied(commit)
     from support.serving import opened
@@ -161,11 +164,13 @@ def show(world: World) -> None:
             say(str(error))
 
 
-def take_away(kubectl: Kubectl, controllers: Sequence[installing.Controller]) -> None:
+def take_away(
+    kubectl: Kubectl, controllers: Sequence[installing.Controller], manifests: Mapping[str, str]
+) -> None:
     """Everything that `prepare` brought; goes on where one step fails, and says so."""
     steps: list[Callable[[], None]] = [
         lambda: _delete_application(kubectl),
-        lambda: installing.remove_servers(kubectl),
+        lambda: installing.remove_servers(kubectl, manifests),
         *(lambda one=one: installing.remove(kubectl, one) for one in reversed(controllers)),
     ]
     for step in steps:

@@ -16,7 +16,7 @@ import yaml
 
 from cluster import servers
 from cluster.kubectl import ClusterError, Kubectl, say, until
-from cluster.repository import ROOT
+from cluster.repository import OVERLAY, ROOT
 
 PRESENT: Final = "present"
 """In place of a manifest: somebody else has installed it, and it stays."""
@@ -73,7 +73,7 @@ def controllers(chosen: Mapping[str, str]) -> list[Controller]:
             ("deployment/prometheus-operator",),
         ),
     ]
-    unknown = sorted(set(chosen) - {one.name for one in found})
+    unknown = sorted(set(chosen) - {*(one.name for one in found), *servers.NAMESPACES})
     if unknown:
         raise ClusterError(f"nothing is called {', '.join(unknown)} here")
     return [replace(one, manifest=chosen.get(one.name, one.manifest)) for one in found]
@@ -125,13 +125,13 @@ def remove(kubectl: Kubectl, controller: Controller) -> None:
         kubectl.delete("namespace", controller.namespace)
 
 
-def start_servers(kubectl: Kubectl, images: Mapping[str, str], serving: str) -> None:
-    """Vault, MongoDB, S3, Git and Prometheus, each in its namespace, and all ready."""
-    for name in servers.NAMESPACES:
-        if name == "pullrisk":  # Argo CD makes it
-            continue
-        labels = {"pullrisk/client": "true"} if name == "pullrisk-client" else {}
-        kubectl.apply([servers.namespace(name, **labels)])
+def start_servers(
+    kubectl: Kubectl, images: Mapping[str, str], serving: str, chosen: Mapping[str, str]
+) -> None:
+    """Vault, MongoDB, S3, Git and Prometheus, each in its namespace, and all ready.
+
+    `chosen` names a manifest for a namespace in place of ours, or PRESENT.
+    """
     made = {
         "vault": servers.vault(images["openbao"]),
         "mongodb": servers.mongo(images["mongo"]),
@@ -139,24 +139,36 @@ def start_servers(kubectl: Kubectl, images: Mapping[str, str], serving: str) -> 
         "git": servers.git(serving),
         "monitoring": servers.prometheus(),
     }
-    for name, objects in made.items():
+    started = [name for name in made if chosen.get(name) != PRESENT]
+    kubectl.apply([servers.namespace("pullrisk-client", **{"pullrisk/client": "true"})])
+    for name in started:
         say(f"starting {name}")
-        kubectl.apply(objects, name)
-    for name, objects in made.items():
-        for one in objects:
-            if one["kind"] == "Deployment":
-                workload = f"deployment/{one['metadata']['name']}"
-                words = ("rollout", "status", workload, "--timeout=300s")
-                kubectl.run(*words, namespace=name, seconds=320)
+        kubectl.apply([servers.namespace(name)])
+        if name in chosen:
+            kubectl.run("apply", "--server-side", "--filename", chosen[name], namespace=name)
+        else:
+            kubectl.apply(made[name], name)
+    for name in started:
+        for one in kubectl.list("deployments", name):
+            workload = f"deployment/{one['metadata']['name']}"
+            words = ("rollout", "status", workload, "--timeout=300s")
+            kubectl.run(*words, namespace=name, seconds=320)
 
 
-def remove_servers(kubectl: Kubectl) -> None:
+def remove_servers(kubectl: Kubectl, chosen: Mapping[str, str]) -> None:
     """Their namespaces, and what lies in none."""
     for name in servers.NAMESPACES:
-        say(f"removing namespace {name}")
-        kubectl.delete("namespace", name)
+        if chosen.get(name) != PRESENT:
+            say(f"removing namespace {name}")
+            kubectl.delete("namespace", name)
     for kind, name in servers.CLUSTER_WIDE:
         kubectl.delete(kind, name)
+
+
+def git_url(kubectl: Kubectl) -> str:
+    """Where Argo CD finds the repository: an address that leads there without any DNS."""
+    address = str(kubectl.find("service", "git", "git")["spec"]["clusterIP"])
+    return f"http://{f'[{address}]' if ':' in address else address}/pullrisk.git"
 
 
 def secrets_of(stage: str) -> dict[str, str]:
@@ -182,8 +194,8 @@ def secrets_of(stage: str) -> dict[str, str]:
     return known[stage]
 
 
-def fill_vault(kubectl: Kubectl) -> None:
-    """vault/install.sh, and a value for every secret."""
+def fill_vault(kubectl: Kubectl, token: str) -> None:
+    """vault/install.sh, and a value for every secret; `token` may do everything."""
     say("setting Vault up by vault/install.sh")
     with kubectl.forward("service/vault", 8200, "vault") as port:
         address = f"http://127.0.0.1:{port}"
@@ -194,7 +206,7 @@ def fill_vault(kubectl: Kubectl) -> None:
                 **os.environ,
                 "PATH": f"{folder}:{os.environ['PATH']}",
                 "VAULT_ADDR": address,
-                "VAULT_TOKEN": servers.ROOT_TOKEN,
+                "VAULT_TOKEN": token,
             },
             capture_output=True,
             text=True,
@@ -205,7 +217,7 @@ def fill_vault(kubectl: Kubectl) -> None:
             answer = httpx.post(
                 f"{address}/v1/secret/data/mlops/{stage}",
                 json={"data": secrets_of(stage)},
-                headers={"X-Vault-Token": servers.ROOT_TOKEN},
+                headers={"X-Vault-Token": token},
                 timeout=20,
             )
             answer.raise_for_status()
@@ -230,18 +242,18 @@ def fill_store(kubectl: Kubectl, sample: Path) -> None:
             raise ClusterError(f"pullrisk fetch: {done.stdout}{done.stderr}")
 
 
-def application(folder: Path, kubectl: Kubectl) -> list[dict[str, Any]]:
-    """The project and the Application of staging, for the repository inside the cluster."""
+def application(folder: Path, kubectl: Kubectl, url: str) -> list[dict[str, Any]]:
+    """The project and the Application of staging, for the repository at this address."""
     done = subprocess.run(
         [kubectl.program, "kustomize", str(folder)], capture_output=True, text=True, check=True
     )
     objects: list[dict[str, Any]] = list(yaml.safe_load_all(done.stdout))
     for one in objects:
         if one["kind"] == "AppProject":
-            one["spec"]["sourceRepos"] = [servers.GIT_URL]
+            one["spec"]["sourceRepos"] = [url]
         else:
             source = one["spec"]["source"]
-            source["repoURL"], source["path"] = servers.GIT_URL, "argo-apps/overlays/test"
+            source["repoURL"], source["path"] = url, OVERLAY
     return objects
 
 

@@ -13,7 +13,6 @@ ROOT_TOKEN: Final = "root-of-the-cluster-test"
 API_KEY: Final = "key-of-the-cluster-test"
 S3_KEY, S3_SECRET = "pullrisk", "pullrisk-secret"
 BUCKET: Final = "lake"
-GIT_URL: Final = "http://git.git.svc/pullrisk.git"
 MONGO_URI: Final = "mongodb://mongodb-svc.mongodb.svc:27017/pullrisk?directConnection=true"
 NAMESPACES: Final = ("pullrisk", "vault", "mongodb", "s3", "git", "monitoring", "pullrisk-client")
 _S3: Final = {

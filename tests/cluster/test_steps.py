@@ -199,14 +199,41 @@ def test_the_controllers_are_those_of_the_bootstrap_script() -> None:
 
 def test_the_application_reads_the_repository_inside() -> None:
     kubectl = Kubectl("none")
-    made = installing.application(ROOT / "argo-apps" / "clusters" / "staging", kubectl)
+    made = installing.application(
+        ROOT / "argo-apps" / "clusters" / "staging", kubectl, "http://10.0.0.1/a.git"
+    )
     kinds = {one["kind"]: one["spec"] for one in made}
-    assert kinds["AppProject"]["sourceRepos"] == [servers.GIT_URL]
+    assert kinds["AppProject"]["sourceRepos"] == ["http://10.0.0.1/a.git"]
     assert kinds["Application"]["source"] == {
-        "repoURL": servers.GIT_URL,
+        "repoURL": "http://10.0.0.1/a.git",
         "path": OVERLAY,
         "targetRevision": git_server.BRANCH.rpartition("/")[2],
     }
+
+
+def test_what_is_present_is_neither_started_nor_taken_away(program: Path) -> None:
+    kubectl = Kubectl("kind-test", str(program))
+    images_of = servers.default_images()
+    chosen = dict.fromkeys(("vault", "mongodb", "s3", "monitoring"), "present")
+    installing.start_servers(kubectl, images_of, "a:1", chosen | {"s3": "own.yaml"})
+    installing.remove_servers(kubectl, chosen)
+    called = (program.parent / "called").read_text().splitlines()
+    assert any(
+        line.endswith("--namespace s3 apply --server-side --filename own.yaml") for line in called
+    )
+    assert not any("--namespace vault" in line or "namespace mongodb" in line for line in called)
+    assert any("delete namespace git " in line for line in called)
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [("10.0.0.1", "http://10.0.0.1/pullrisk.git"), ("fd00::1", "http://[fd00::1]/pullrisk.git")],
+)
+def test_the_repository_has_an_address_that_needs_no_dns(
+    program: Path, address: str, url: str
+) -> None:
+    (program.parent / "answer").write_text(json.dumps({"spec": {"clusterIP": address}}))
+    assert installing.git_url(Kubectl("kind-test", str(program))) == url
 
 
 class Answers(BaseHTTPRequestHandler):
