@@ -16,7 +16,7 @@ _SOURCE: Final = frozenset({"repoURL", "targetRevision", "path"})
 def overlay(folder: Path) -> str:
     """The folder that production renders, the base where no cluster is described.
 
-    Raises RefusedError where an Application does more than name its overlay.
+    Raises RefusedError if an Application does more than name its overlay.
     """
     sources = {name: _source(folder, name) for name in CLUSTERS}
     if len({str(each.get("repoURL")) for each in sources.values() if each}) > 1:
@@ -25,7 +25,7 @@ def overlay(folder: Path) -> str:
 
 
 def _source(folder: Path, cluster: str) -> dict[str, Any]:
-    """Where the cluster's Application reads; empty where there is none."""
+    """Where the cluster's Application reads; returns an empty dict if there is none."""
     path = folder / "argo-apps" / "clusters" / cluster / "application.yaml"
     if not path.exists():
         return {}
@@ -34,7 +34,7 @@ def _source(folder: Path, cluster: str) -> dict[str, Any]:
         spec = yaml.safe_load(path.read_bytes())["spec"]
         source = dict(spec["source"])
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        raise RefusedError(f"{shown} is no Application with one source: {error}") from None
+        raise RefusedError(f"{shown} is not an Application with one source: {error}") from None
     if more := {*(set(source) - _SOURCE), *(set(spec) & {"sources"})}:
         raise RefusedError(
             f"{shown} sets {', '.join(sorted(more))}",

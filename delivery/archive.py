@@ -47,7 +47,7 @@ def _entry(outer: tarfile.TarFile) -> dict[str, Any]:
     try:
         (entry,) = json.loads(_member(outer, "manifest.json"))
     except (KeyError, ValueError) as error:
-        raise InputError(f"{outer.name!r} is no archive of one image: {error}") from None
+        raise InputError(f"{outer.name!r} is not an archive of one image: {error}") from None
     return dict(entry)
 
 

@@ -1,4 +1,4 @@
-"""What is said of an image and signed: where it comes from, what is in it, that it was tested."""
+"""Signed statements about an image: where it comes from, what is in it, that it was tested."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def statement(stage: str, digest: str, predicate_type: str, predicate: object) -
 
 
 def signed(found: Mapping[str, Any], source: str) -> Signed:
-    """From a statement whose signature holds. Raises RefusedError where it is not on one image."""
+    """Parse a verified statement. Raises RefusedError if it is not on one image."""
     try:
         (subject,) = found["subject"]
         digest = f"sha256:{subject['digest']['sha256']}"
@@ -60,7 +60,7 @@ def signed(found: Mapping[str, Any], source: str) -> Signed:
 
 
 def check(stage: str, digest: str, each: Signed) -> None:
-    """What the signed statement says. Raises RefusedError where that is not what it should."""
+    """Check what the signed statement says. Raises RefusedError if it says anything else."""
     if each.subject != image_name(stage) or each.digest != digest:
         raise RefusedError(f"it is signed for {each.subject}@{each.digest[:19]}")
     checks = {PROVENANCE: _provenance, SBOM: _sbom, TESTED: _tested}

@@ -1,4 +1,4 @@
-"""Whether a stage has to be built: its inputs now, beside those of the image it runs."""
+"""Decide whether a stage has to be built: compare its inputs with those of the running image."""
 
 from dataclasses import asdict, dataclass
 
@@ -29,7 +29,7 @@ class Decision:
 def decide(repository: Repository, commit: str, stage: str) -> Decision:
     """Compare with the commit that the running image was built from, never with the last push.
 
-    So a failed build is made up for by the next push, and a force-push hides nothing.
+    So the next push makes up for a failed build, and a force-push hides nothing.
     """
     now = stage_inputs(repository, commit, stage)
 

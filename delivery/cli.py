@@ -1,4 +1,4 @@
-"""The commands: from options to the modules that do the work, imported when they run."""
+"""The commands: each imports the module that does the work when it runs."""
 
 import json
 import re

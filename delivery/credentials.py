@@ -1,4 +1,4 @@
-"""How to log in to a registry: what `docker login` left, Bearer tokens where it asks for them."""
+"""Logging in to a registry with what `docker login` stored, by Basic or Bearer tokens."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ _TIMEOUT: Final = 60.0
 
 
 def docker_login(host: str) -> tuple[str, str] | None:
-    """User name and password that `docker login` stored for the host; None where there is none."""
+    """User name and password that `docker login` stored for the host; None if there are none."""
     folder = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker"))
     try:
         stored = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -33,14 +33,14 @@ def docker_login(host: str) -> tuple[str, str] | None:
 
 
 class RegistryAuth(httpx.Auth):
-    """Basic where the registry asks for it, else a Bearer token from where it sends us."""
+    """Basic or Bearer authentication, whichever the registry asks for."""
 
     def __init__(self, login: tuple[str, str] | None) -> None:
         self._login = login
         self._header: dict[str, str] = {}
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Send it with what served this scope last; on 401 answer the challenge, once."""
+        """Send the request with the header that last worked; answer the challenge of a 401 once."""
         scope = _scope(request)
         if known := self._header.get(scope):
             request.headers["Authorization"] = known

@@ -1,8 +1,8 @@
 """Errors of delivery, and the exit code of each kind.
 
     DeliveryError       1
-    ├── RefusedError    3   a guard says no: what is asked must not happen
-    ├── InputError      4   a file, a branch or an answer is not what it has to be
+    ├── RefusedError    3   a guard refuses what was asked
+    ├── InputError      4   a file, a branch or an answer is malformed or missing
     └── AwayError       5   a registry, Sigstore or a remote cannot be reached; try again
 
 Exit code 2 is a wrong command line.
@@ -26,13 +26,13 @@ class DeliveryError(Exception):
 
 
 class RefusedError(DeliveryError):
-    """A guard says no."""
+    """A guard refuses what was asked."""
 
     exit_code = 3
 
 
 class InputError(DeliveryError):
-    """A file, a branch or an answer is not what it has to be."""
+    """A file, a branch or an answer is malformed or missing."""
 
     exit_code = 4
 

@@ -10,14 +10,14 @@ from delivery.registry import Registry
 _BUNDLE: Final = "sigstore.bundle"
 """In the media type of every version of Sigstore's bundles."""
 _MOST: Final = 200
-"""Attestations of one image above which somebody floods the registry."""
+"""More attachments than this on one image are refused: somebody floods the registry."""
 
 
 class Verify(Protocol):
-    """Turns a bundle into what it says, or raises RefusedError."""
+    """Verifies a bundle."""
 
     def __call__(self, data: bytes, /) -> Signed:
-        """What the bundle says. Raises RefusedError."""
+        """Return the verified statement. Raises RefusedError if anything does not hold."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def image_exists(registry: Registry, digest: str) -> None:
         raise RefusedError("the registry has no such image", hint="was it deleted by a clean-up?")
     if not manifest.is_image:
         raise RefusedError(
-            f"it is no single image but {manifest.media_type}",
+            f"it is not a single image but {manifest.media_type}",
             hint="what was tested is one manifest; take the digest from the build's metadata",
         )
     if gone := [blob for blob in manifest.blobs() if not registry.has_blob(blob)]:
@@ -62,7 +62,7 @@ def evidence(registry: Registry, stage: str, digest: str, verify: Verify) -> Evi
 
 
 def attached(registry: Registry, digest: str, kind: str) -> list[bytes]:
-    """What is attached to the digest with this media type. Raises RefusedError for a flood."""
+    """Blobs of this media type attached to the digest. Raises RefusedError if they are too many."""
     listed = registry.referrers(digest)
     if len(listed) > _MOST:
         raise RefusedError(f"{len(listed)} things are attached to it, more than {_MOST}")

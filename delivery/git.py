@@ -47,18 +47,18 @@ class Repository:
         return self.git(*arguments).decode(errors="replace").rstrip("\n")
 
     def resolve(self, revision: str) -> str | None:
-        """The full id of the commit that the revision names, None where there is none."""
+        """The full id of the commit that the revision names; None if there is none."""
         done = self._run(
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
         )
         return done.stdout.decode().strip() or None
 
     def commit(self, revision: str) -> str:
-        """As `resolve`. Raises InputError where there is none."""
+        """As `resolve`, but raises InputError if there is none."""
         found = self.resolve(revision)
         if found is None:
             raise InputError(
-                f"{revision} is no commit of {self.path}",
+                f"{revision} is not a commit of {self.path}",
                 hint="fetch it, with its whole history: git fetch --unshallow",
             )
         return found
@@ -84,7 +84,7 @@ class Repository:
         return found
 
     def show(self, commit: str, path: str) -> str | None:
-        """The text of a file at the commit, None where there is none."""
+        """The text of a file at the commit; None if the file is missing."""
         done = self._run("show", f"{commit}:{path}")
         return done.stdout.decode(errors="replace") if done.returncode == 0 else None
 

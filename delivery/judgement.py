@@ -118,18 +118,18 @@ def _check_rollback(
 def _stayed(repository: Repository, written: str, commit: str, stage: str, mark: Mark) -> bool:
     """Whether mark and digest are the same at every commit from the rollback's to this one.
 
-    A mark that was taken away and written again by hand must not be believed.
+    A mark that was taken away and written again by hand must not be believed. Git leaves a merge
+    that took one side's files out of the history of these files, so merges are asked for.
     """
     if not _contains(repository, commit, written):
         return False
-    later = repository.text(
-        "rev-list", "--full-history", "--ancestry-path", f"{written}..{commit}", "--",
-        KUSTOMIZATION, MARKS,
-    )  # fmt: skip
+    span = ["rev-list", "--ancestry-path", f"{written}..{commit}"]
+    edits = repository.text(*span, "--full-history", "--", KUSTOMIZATION, MARKS).split()
+    merges = repository.text(*span, "--merges").split()
     return all(
         marks(repository, each).get(stage) == mark
         and digests(repository.show(each, KUSTOMIZATION) or "")[stage] == mark.digest
-        for each in (written, *later.split())
+        for each in {written, *edits, *merges}
     )
 
 

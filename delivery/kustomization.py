@@ -10,7 +10,7 @@ from delivery.errors import InputError, RefusedError
 from delivery.stages import KUSTOMIZATION, STAGES, image_name
 
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
-_HINT: Final = "only the stage workflows write images, by digest; take the hand's edit back"
+_HINT: Final = "only the workflows write images, by digest; revert the edit"
 
 
 def digests(text: str) -> dict[str, str]:
@@ -23,7 +23,7 @@ def digests(text: str) -> dict[str, str]:
         found[name] = digest
     wanted = {image_name(stage): stage for stage in STAGES}
     if strange := sorted(set(found) - set(wanted)):
-        raise _refused(f"{', '.join(strange)} is no image of this pipeline")
+        raise _refused(f"{', '.join(strange)} is not an image of this pipeline")
     if absent := sorted(set(wanted) - set(found)):
         raise _refused(f"{', '.join(absent)} has no digest")
     return {stage: found[name] for name, stage in wanted.items()}
@@ -35,7 +35,7 @@ def with_digest(text: str, stage: str, digest: str) -> str:
     A stage's first digest also takes out the line that suspends it until it has an image.
     """
     if not DIGEST.fullmatch(digest):
-        raise InputError(f"{digest!r} is no sha256 digest")
+        raise InputError(f"{digest!r} is not a sha256 digest")
     for entry in _entries(text):
         if _value(entry, "name") != image_name(stage):
             continue
@@ -62,16 +62,16 @@ def _entries(text: str) -> list[yaml.MappingNode]:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
-        raise InputError(f"{KUSTOMIZATION} is no YAML: {error}") from error
+        raise InputError(f"{KUSTOMIZATION} is not YAML: {error}") from error
     if not isinstance(root, yaml.MappingNode):
-        raise InputError(f"{KUSTOMIZATION} is no mapping")
+        raise InputError(f"{KUSTOMIZATION} is not a mapping")
     _plain(text)
     images = _nodes(root).get("images")
     if not isinstance(images, yaml.SequenceNode):
         raise _refused("it has no list of images")
     entries = [entry for entry in images.value if isinstance(entry, yaml.MappingNode)]
     if len(entries) != len(images.value):
-        raise _refused("an entry of images is no mapping")
+        raise _refused("an entry of images is not a mapping")
     return entries
 
 

@@ -8,7 +8,7 @@ from delivery.errors import AwayError, InputError
 def registry_token() -> str:
     """CI's `registry_token`, read as the role `ci` (vault/roles/jwt/ci.json).
 
-    Raises InputError without VAULT_ADDR, AwayError where Vault is away or refuses.
+    Raises InputError without VAULT_ADDR, AwayError if Vault cannot be reached or refuses.
     """
     from pullrisk.errors import PullriskError
     from pullrisk.secrets import open_secrets

@@ -1,4 +1,4 @@
-"""The command line's words."""
+"""The command line's options."""
 
 import argparse
 from pathlib import Path
@@ -7,14 +7,14 @@ from typing import Final
 from delivery.stages import REGISTRY, STAGES
 
 COMMANDS: Final = {
-    "changes": "Say whether a stage has to be built, and why.",
+    "changes": "Print whether a stage has to be built, and why.",
     "tests": "List the tests that belong to a stage.",
     "login": "Get the registry's token from Vault, with this job's identity.",
     "sbom": "List the packages inside an image's archive (CycloneDX).",
     "result": "Turn reports of passed tests into what may be signed.",
     "attest": "Sign a statement on an image and attach it in the registry.",
     "update": "Write a tested digest into staging's manifest.",
-    "plan": "Show what a promotion would change, and what speaks against it.",
+    "plan": "Show what a promotion would change, and every reason against it.",
     "promote": "Judge a commit of staging, and fast-forward main to it.",
     "rollback": "Write the digest that ran before into main and staging.",
     "secrets": "Search the commits since another one for credentials.",
@@ -98,7 +98,7 @@ def _promoting(commands: dict[str, argparse.ArgumentParser]) -> None:
     plan.add_argument("--candidate", help="A commit of staging (its tip).")
     plan.add_argument("--local", action="store_true", help="This clone's branches, no remote's.")
     plan.add_argument("--markdown", type=Path, help="Also write a pull request's body here.")
-    plan.add_argument("--strict", action="store_true", help="Exit with 3 where it is refused.")
+    plan.add_argument("--strict", action="store_true", help="Exit with 3 if it is refused.")
     _outputs(plan)
     commands["promote"].add_argument("--candidate", required=True, help="A commit of staging.")
     _stage(commands["rollback"])

@@ -19,7 +19,7 @@ class Origin:
     stage: str
     digest: str
     source: str | None
-    """The commit that it was built from, None where no commit of the bot wrote it."""
+    """The commit that it was built from, None if no commit of the bot wrote it."""
 
 
 def message(stage: str, digest: str, source: str, *, reason: str | None = None) -> str:

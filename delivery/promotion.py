@@ -1,4 +1,4 @@
-"""The judge: may this commit of staging become main? It says yes only where all of it holds."""
+"""Promotion: judge whether a commit of staging may become main, then fast-forward main to it."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -154,7 +154,7 @@ def _images(repository: Repository, main: str, commit: str, judge: Judge) -> tup
 
 
 def _running(repository: Repository, main: str) -> dict[str, str]:
-    """What main runs; nothing where it has no manifests yet, or strange ones."""
+    """What main runs; nothing if it has no manifests yet, or malformed ones."""
     try:
         return digests(repository.show(main, KUSTOMIZATION) or "{}")
     except DeliveryError:

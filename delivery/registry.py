@@ -21,7 +21,7 @@ _ACCEPT: Final = ", ".join((MANIFEST, DOCKER_MANIFEST, INDEX, _DOCKER_LIST))
 EMPTY: Final = b"{}"
 _EMPTY_TYPE: Final = "application/vnd.oci.empty.v1+json"
 _LARGEST: Final = 16 * 2**20
-"""Bytes of a manifest or attestation above which it is none."""
+"""Most bytes of an attestation."""
 
 
 def sha256(data: bytes) -> str:
@@ -38,18 +38,18 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """Of the bytes, whatever the registry says."""
+        """Computed from the bytes, whatever the registry says."""
         return sha256(self.data)
 
     @property
     def body(self) -> dict[str, Any]:
-        """The JSON. Raises InputError where it is none."""
+        """The parsed JSON. Raises InputError if it is not an object."""
         try:
             found = json.loads(self.data)
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            raise InputError(f"{self.digest[:19]} is no manifest")
+            raise InputError(f"{self.digest[:19]} is not a manifest")
         return found
 
     @property
@@ -59,12 +59,14 @@ class Manifest:
         return declared == self.media_type and self.media_type in {MANIFEST, DOCKER_MANIFEST}
 
     def blobs(self) -> list[str]:
-        """Digests of the configuration and the layers. Raises InputError where it names none."""
+        """Digests of the configuration and the layers. Raises InputError if they are missing."""
         body = self.body
         try:
             return [str(each["digest"]) for each in (body["config"], *body["layers"])]
         except (KeyError, TypeError) as error:
-            raise InputError(f"{self.digest[:19]} is no manifest of an image: {error}") from None
+            raise InputError(
+                f"{self.digest[:19]} is not the manifest of an image: {error}"
+            ) from None
 
 
 class Registry:
@@ -87,7 +89,7 @@ class Registry:
         self._client.close()
 
     def manifest(self, reference: str) -> Manifest | None:
-        """By tag or digest; None where there is none. Raises RefusedError for other bytes."""
+        """Get it by tag or digest; None if there is none. Raises RefusedError for other bytes."""
         answer = self._ask("GET", f"manifests/{reference}", headers={"Accept": _ACCEPT})
         if answer is None:
             return None
@@ -101,7 +103,7 @@ class Registry:
         return self._ask("HEAD", f"blobs/{digest}") is not None
 
     def blob(self, digest: str) -> bytes:
-        """A small blob, checked. Raises InputError where it is gone or large."""
+        """Get a small blob and check its digest. Raises InputError if it is missing or large."""
         answer = self._ask("GET", f"blobs/{digest}")
         if answer is None or len(answer.content) > _LARGEST:
             raise InputError(f"{self.repository} has no blob {digest[:19]} of a sensible size")

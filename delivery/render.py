@@ -94,7 +94,7 @@ def _only_local(path: Path, folder: Path) -> None:
     try:
         found = yaml.safe_load(path.read_bytes()) or {}
     except yaml.YAMLError as error:
-        raise RefusedError(f"{shown} is no YAML: {error}") from None
+        raise RefusedError(f"{shown} is not YAML: {error}") from None
     if foreign := [key for key in _FOREIGN if found.get(key)]:
         raise RefusedError(f"{shown} uses {foreign[0]}")
     for entry in (str(each) for key in _LOCAL for each in found.get(key) or ()):

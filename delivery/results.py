@@ -1,4 +1,4 @@
-"""From reports of tests to what may be signed: nothing where a test failed, or none ran."""
+"""Turn reports of tests into what may be signed; refuse if a test failed or none ran."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ def result(stage: str, reports: Mapping[str, Path]) -> dict[str, Any]:
     """The predicate for the stage's suites: JUnit's XML of the containers, Locust's figures.
 
     Without figures the load test is looked for in the containers' report.
-    Raises RefusedError where a suite is absent, empty or failed.
+    Raises RefusedError if a suite is missing, empty or failed.
     """
     if CONTAINERS not in reports:
         raise RefusedError(f"{stage} has no report of its containers")
@@ -59,7 +59,7 @@ def _parsed(path: Path) -> Element:
     try:
         return parse(path).getroot()  # noqa: S314  (pytest's own report of this job)
     except (OSError, ParseError) as error:
-        raise InputError(f"{path} is no report of JUnit's form: {error}") from None
+        raise InputError(f"{path} is not a JUnit report: {error}") from None
 
 
 def _locust(path: Path) -> list[str]:
@@ -67,7 +67,7 @@ def _locust(path: Path) -> list[str]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no report of Locust: {error}") from None
+        raise InputError(f"{path} is not a report of Locust: {error}") from None
     if found.get("missed") or not found.get("requests"):
         raise RefusedError(f"{path.name}: missed {found.get('missed') or 'everything'}")
     return [f"{found['requests']} requests"]

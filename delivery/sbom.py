@@ -17,7 +17,7 @@ _NORMAL: Final = re.compile(r"[-_.]+")
 
 
 def bill_of_materials(archive: Path, name: str) -> dict[str, Any]:
-    """CycloneDX 1.6 of an image's archive. Raises InputError where nothing is found in it."""
+    """CycloneDX 1.6 of an image's archive. Raises InputError if it holds no package."""
     files = image_files(archive, lambda path: bool(_WANTED.fullmatch(path)))
     components = sorted(_components(files), key=lambda each: str(each["purl"]))
     if not components:

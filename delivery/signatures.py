@@ -58,7 +58,7 @@ class Identity:
         return cls(repository, MAIN, path, path)
 
     def policy(self) -> policy.VerificationPolicy:
-        """What the certificate has to say, all of it."""
+        """All that the certificate has to say."""
         home, ref = f"{_GITHUB}/{self.repository}", f"refs/heads/{self.branch}"
         return policy.AllOf(
             [
@@ -94,7 +94,7 @@ def sign(statement: object, config: ClientTrustConfig) -> bytes:
     token = detect_credential()
     if token is None:
         raise InputError(
-            "this is no job with an identity",
+            "this is not a job with an identity",
             hint="run it in GitHub Actions, with permissions: id-token: write",
         )
     context = SigningContext.from_trust_config(config)
@@ -104,7 +104,7 @@ def sign(statement: object, config: ClientTrustConfig) -> bytes:
 
 
 def verify(data: bytes, who: Identity, config: ClientTrustConfig) -> Signed:
-    """The statement of a bundle. Raises RefusedError where any part of it does not hold.
+    """The statement of a bundle. Raises RefusedError if any part does not verify.
 
     Checked: certificate chain and its log, time, identity, inclusion in the transparency log,
     signature (Sigstore client specification, https://docs.sigstore.dev/).
@@ -117,7 +117,7 @@ def verify(data: bytes, who: Identity, config: ClientTrustConfig) -> Signed:
     except (VerificationError, SigstoreError, ExtensionNotFound, ValueError) as error:
         raise RefusedError(f"the signature does not hold: {error}") from error
     if kind != _IN_TOTO or not isinstance(found, dict):
-        raise RefusedError(f"what is signed is no in-toto statement but {kind}")
+        raise RefusedError(f"what is signed is not an in-toto statement but {kind}")
     return signed(found, source)
 
 

@@ -26,7 +26,7 @@ class Built:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The bot's commit, None where nothing was to do, and why."""
+    """The bot's commit, None if there was nothing to do, and the reason."""
 
     commit: str | None
     reason: str
@@ -35,9 +35,9 @@ class Outcome:
 def update(
     repository: Repository, built: Built, *, branch: str = STAGING, pause: float = 1.0
 ) -> Outcome:
-    """Write the digest into the branch's manifest and push it; tries again where others push too.
+    """Write the digest into the branch's manifest and push it; try again if others push meanwhile.
 
-    Raises RefusedError where the branch no longer contains the commit that was built.
+    Raises RefusedError if the branch no longer contains the commit that was built.
     """
     for attempt in range(ATTEMPTS):
         repository.fetch(branch)
@@ -58,7 +58,7 @@ def update(
 
 
 def _nothing_to_do(repository: Repository, built: Built, tip: str) -> str | None:
-    """Why not to write. Raises RefusedError for what must never be written."""
+    """The reason to write nothing, or None. Raises RefusedError for what must never be written."""
     if not repository.is_ancestor(built.source, tip):
         raise RefusedError(
             f"{built.source[:12]}, which {built.stage} was built from, is no longer in the branch",

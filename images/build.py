@@ -149,7 +149,7 @@ def command(engine: Engine, image: Image, found: Bases) -> list[str]:
 
 
 def push(engine: Engine, image: Image, metadata: Path | None) -> str:
-    """Push the very image that the metadata file tells of; the digest that the registry has."""
+    """Push the image that the metadata file describes; return the digest that the registry has."""
     if metadata is None:
         raise EngineError("--push needs --metadata-file, which says what was built")
     built = json.loads(metadata.read_text(encoding="utf-8"))

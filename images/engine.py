@@ -64,7 +64,7 @@ class Engine:
             raise EngineError(f"{self.name} {arguments[0]} ended with {ran.returncode}")
 
     def id(self, image: str) -> str | None:
-        """The image's id, sha256:…, None where there is no such image."""
+        """The image's id, sha256:…, None if there is no such image."""
         try:
             found = self.run("image", "inspect", "--format", "{{.Id}}", image)
         except EngineError:
@@ -106,7 +106,7 @@ def _conf() -> Path:
 
 
 def main() -> int:
-    """Say which engine there is; 1 where there is none."""
+    """Print which engine there is; exit with 1 if there is none."""
     try:
         print(find().name)
     except EngineError as error:

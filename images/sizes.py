@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def sizes(tag: str) -> dict[str, float]:
-    """Stage → megabytes, unpacked. Raises EngineError where an image is missing."""
+    """Stage → megabytes, unpacked. Raises EngineError if an image is missing."""
     engine = find()
     return {
         stage: round(

@@ -247,7 +247,7 @@ def test_an_index_in_the_place_of_an_image_is_refused(world: World, refused: Ref
     world.attest("data-fetch", index.digest, source)
     assert world.update("data-fetch", index.digest, source) == 3
     edit(world, index.digest)
-    refused("it is no single image")
+    refused("it is not a single image")
 
 
 def test_a_tag_moved_to_another_image_changes_nothing(world: World) -> None:

@@ -49,11 +49,11 @@ EDITS: dict[str, tuple[Edit, str]] = {
     ),
     "another name": (
         lambda t: t.replace(NAME, "docker.io/mallory/data-fetch"),
-        "docker.io/mallory/data-fetch is no image of this pipeline",
+        "docker.io/mallory/data-fetch is not an image of this pipeline",
     ),
     "one image more": (
         lambda t: t.replace("# the end", "  - name: nginx\n    digest: sha256:" + "1" * 64),
-        "nginx is no image of this pipeline",
+        "nginx is not an image of this pipeline",
     ),
     "one image less": (lambda t: t.replace(first(t), ""), f"{NAME} has no digest"),
     "an image twice": (lambda t: t.replace(first(t), first(t) * 2), "is listed twice"),
@@ -75,7 +75,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
         "uses an anchor",
     ),
     "no images at all": (lambda t: t.split("images:")[0], "has no list of images"),
-    "what is no YAML": (lambda t: t + "\t{", "is no YAML"),
+    "what is not YAML": (lambda t: t + "\t{", "is not YAML"),
     "a patch of the image": (
         lambda t: (
             t + "patches:\n  - target: {kind: Job, name: data-fetch}\n    patch: |-\n"
@@ -218,7 +218,7 @@ APPLICATIONS: dict[str, tuple[Edit, str]] = {
         lambda t: t.replace("production", "staging"),
         "does not read argo-apps/overlays/production",
     ),
-    "no source": (lambda t: "kind: Application\n", "is no Application"),
+    "no source": (lambda t: "kind: Application\n", "is not an Application"),
 }
 
 

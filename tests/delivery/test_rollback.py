@@ -234,6 +234,16 @@ def test_a_record_of_another_commit_does_not_serve(world: World, refused: Refuse
     refused("it was edited by hand")
 
 
+def test_a_mark_that_staging_never_took_over_cannot_be_written_there_by_hand(
+    world: World, refused: Refused
+) -> None:
+    release(world, 1)
+    world.release(STAGE, world.push({CODE: "VERSION = 2\n"}))
+    assert world.rollback(STAGE) == 0
+    world.push({path: world.shown("main", path) for path in (KUSTOMIZATION, MARKS)}, "By hand")
+    refused("it was edited by hand")
+
+
 def test_an_image_that_was_never_promoted_is_refused_whatever_the_rollback_signed(
     world: World, refused: Refused
 ) -> None:
