@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DEMO_STAMP := $(VENV)/.demo
 FOLD := build/fold/.made
 CHECKOV := $(VENV)/checkov/bin/checkov
 SCHEMA := tests/fake_github/node_modules/.package-lock.json
@@ -30,15 +31,18 @@ help: ## List the commands
 
 setup: $(STAMP) $(SCHEMA) $(LINTER) ## Create .venv and install the package with all its extras (once)
 
-$(STAMP): pyproject.toml constraints.txt
+# What the demo needs, or everything, into the same environment.
+$(DEMO_STAMP): EXTRA := demo
+$(STAMP): EXTRA := dev
+$(DEMO_STAMP) $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "error: pullrisk needs Python 3.11 or later; $(PYTHON) is" \
 		"$$($(PYTHON) --version 2>&1). Name another: make setup PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV) (some minutes, the first time)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[dev]'
-	@touch $(STAMP)
+	@echo "installing pullrisk[$(EXTRA)] into $(VENV) (some minutes, the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
+		--constraint constraints.txt --editable '.[$(EXTRA)]'
+	@touch $(DEMO_STAMP) $@
 
 # GitHub's published schema, for the fake GitHub of the tests.
 $(SCHEMA): tests/fake_github/package.json
@@ -60,7 +64,7 @@ $(CHECKOV): tests/deploy/checkov.txt | $(STAMP)
 		--requirement tests/deploy/checkov.txt
 	@touch $@
 
-demo: $(STAMP) ## Run the whole pipeline on the bundled sample and show what it found
+demo: $(DEMO_STAMP) ## Run the whole pipeline on the bundled sample and show what it found
 	@PULLRISK_HOME=$(DEMO_HOME) $(BIN)/pullrisk run --file $(SAMPLE)
 
 fake-github: $(STAMP) $(SCHEMA) ## Serve the bundled sample as a GitHub, to try things offline

@@ -25,3 +25,14 @@ def install(name: str, *packages: str) -> Path | None:
             return None
         (folder / "installed").write_text(" ".join(packages))
     return folder / "bin"
+
+
+def make_importable(name: str, *packages: str) -> None:
+    """Let this process import such packages too, after all that it has itself.
+
+    Raises SystemExit where they cannot be had.
+    """
+    if install(name, *packages) is None:
+        raise SystemExit(f"the benchmark needs {', '.join(packages)}")
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    sys.path.append(str(PEERS / name / "lib" / version / "site-packages"))

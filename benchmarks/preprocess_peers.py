@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from peers import make_importable
 from pullrisk.pulls.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from pullrisk.pulls.record import Pull
 
 _BATCH = 5_000
+_ENGINES = ("engines", "duckdb==2.0.0", "polars==2.1.0")
+"""Their environment, which pullrisk itself needs nothing of."""
 COLUMNS = [
     "id", "additions", "deletions", "changed_files",
     "repository_pulls", "repository_mean_additions", "repository_hours",
@@ -73,6 +76,7 @@ copy (
 
 def run_duckdb(folder: Path, out: Path, *, threads: int) -> None:
     """The features of `folder`'s pulls, as a Parquet file."""
+    make_importable(*_ENGINES)
     import duckdb
 
     with duckdb.connect(config={"threads": threads}) as connection:
@@ -81,6 +85,7 @@ def run_duckdb(folder: Path, out: Path, *, threads: int) -> None:
 
 def run_polars(folder: Path, out: Path) -> None:
     """Likewise; threads by POLARS_MAX_THREADS."""
+    make_importable(*_ENGINES)
     import polars as pl
 
     pulls = pl.read_parquet(folder / "pulls.parquet").sort("repository", "merged_at", "id")

