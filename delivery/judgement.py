@@ -118,18 +118,17 @@ def _check_rollback(
 def _stayed(repository: Repository, written: str, commit: str, stage: str, mark: Mark) -> bool:
     """Whether mark and digest are the same at every commit from the rollback's to this one.
 
-    A mark that was taken away and written again by hand must not be believed. Git leaves a merge
-    that took one side's files out of the history of these files, so merges are asked for.
+    A mark that was taken away and written again by hand must not be believed. With --full-history
+    Git also lists a merge that left the mark out.
     """
     if not _contains(repository, commit, written):
         return False
-    span = ["rev-list", "--ancestry-path", f"{written}..{commit}"]
-    edits = repository.text(*span, "--full-history", "--", KUSTOMIZATION, MARKS).split()
-    merges = repository.text(*span, "--merges").split()
+    span = ["--full-history", "--ancestry-path", f"{written}..{commit}"]
+    later = repository.text("rev-list", *span, "--", KUSTOMIZATION, MARKS).split()
     return all(
         marks(repository, each).get(stage) == mark
         and digests(repository.show(each, KUSTOMIZATION) or "")[stage] == mark.digest
-        for each in {written, *edits, *merges}
+        for each in (written, *later)
     )
 
 
