@@ -168,6 +168,14 @@ def test_no_trigger_runs_foreign_code_with_rights(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=name)
+def test_every_path_that_starts_a_workflow_exists(path: Path) -> None:
+    filters = [
+        each for event in triggers(path).values() if event for each in event.get("paths", [])
+    ]
+    assert [each for each in filters if not any(ROOT.glob(each))] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=name)
 def test_what_can_write_is_never_cancelled_half_way(path: Path) -> None:
     if any(file == path.name for file, _ in WRITES):
         own = [load(path), *jobs(path).values()]
