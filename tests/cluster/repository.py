@@ -17,6 +17,9 @@ SERVING: Final = "registry.digitalocean.com/pullrisk/model-serving"
 _COMPONENTS: Final = ("pod-monitor", "alerts", "dashboard", "spark-executors")
 _LOCUST: Final = re.compile(r"docker\.io/locustio/locust@sha256:[0-9a-f]{64}")
 _POD: Final = "/spec/jobTemplate/spec/template/spec/containers/0"
+_LOAD: Final = "/spec/metrics/0/provider/job/spec/template/spec/containers/0"
+_THRESHOLDS: Final = {5: ("P50", "250"), 6: ("P95", "1000"), 7: ("P99", "2500")}
+"""Place among the variables of the load test → name, milliseconds."""
 _IDENTITY: Final = ("-c", "user.name=test", "-c", "user.email=test@pullrisk.invalid")
 EXECUTORS: Final = 2
 
@@ -167,6 +170,15 @@ def patches(desired: Desired) -> list[dict[str, Any]]:
             (f"{_POD}/resources/requests/cpu", "100m"),
             (f"{_POD}/resources/requests/memory", "1Gi"),
         ),
+        # the thresholds of a small machine that does all the rest, too
+        _patch(
+            "AnalysisTemplate",
+            "serving-load",
+            *(
+                (f"{_LOAD}/env/{place}", {"name": f"PULLRISK_TEST_{name}_MS", "value": value})
+                for place, (name, value) in _THRESHOLDS.items()
+            ),
+        ),
         # a minute in place of six: two looks at the figures of the new pods
         _patch(
             "AnalysisTemplate",
@@ -182,5 +194,8 @@ def patches(desired: Desired) -> list[dict[str, Any]]:
 
 def _patch(kind: str, name: str, *changes: tuple[str, object]) -> dict[str, Any]:
     """A JSON patch that sets these paths."""
-    made = [{"op": "add", "path": path, "value": value} for path, value in changes]
+    made = [
+        {"op": "replace" if path.startswith(_LOAD) else "add", "path": path, "value": value}
+        for path, value in changes
+    ]
     return {"target": {"kind": kind, "name": name}, "patch": json.dumps(made)}

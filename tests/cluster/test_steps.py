@@ -99,6 +99,22 @@ def test_a_commit_changes_what_it_is_asked_to(repository: Repository) -> None:
     assert maps[0] != maps[1]
 
 
+def test_the_load_test_has_thresholds_for_a_small_machine(repository: Repository) -> None:
+    templates = of_kind(rendered(repository, Desired()), "AnalysisTemplate")
+    (load,) = [one for one in templates if one["metadata"]["name"] == "serving-load"]
+    variables = [(one["name"], one["value"]) for one in next(pods([load])).containers[0]["env"]]
+    assert len(dict(variables)) == len(variables)
+    assert (
+        dict(variables).items()
+        >= {
+            "PULLRISK_TEST_P50_MS": "250",
+            "PULLRISK_TEST_P95_MS": "1000",
+            "PULLRISK_TEST_P99_MS": "2500",
+            "PULLRISK_TEST_FAILURES": "0",
+        }.items()
+    )
+
+
 def test_going_back_is_the_same_manifest_again(repository: Repository) -> None:
     first = rendered(repository, Desired())
     rendered(repository, Desired(release=2, wrong=True))

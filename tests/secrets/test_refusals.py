@@ -66,7 +66,7 @@ def test_a_vault_that_is_away_is_tried_until_the_patience_ends(environment: Envi
 
 
 def test_a_vault_that_comes_up_within_the_patience_is_used(
-    environment: Environment, sealable: Bao
+    environment: Environment, sealable: Bao, caplog: pytest.LogCaptureFixture
 ) -> None:
     sealable.stop()
     config = vault_config(environment(STAGE, server=sealable, VAULT_START_SECONDS="120"), STAGE)
@@ -82,6 +82,9 @@ def test_a_vault_that_comes_up_within_the_patience_is_used(
     try:
         secrets.open()
         assert secrets.get("mongo_uri").get_secret_value() == "mongo_uri-of-data-fetch-0f1e2d3c"
+        # one line at once, and not one for each try
+        (line,) = [text for text in caplog.messages if "waiting for it, at most 120 s" in text]
+        assert "cannot be reached" in line
     finally:
         up.join()
         secrets.close()

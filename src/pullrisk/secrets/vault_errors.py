@@ -1,14 +1,17 @@
 """What Vault's refusals mean: waiting helps, a new login helps, or somebody has to fix it."""
 
+import logging
 import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pullrisk.errors import MissingExtraError, SecretsError
 from pullrisk.redaction import REDACTOR
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class VaultAwayError(SecretsError):
@@ -107,7 +110,8 @@ def retry_while_away(
 ) -> None:
     """Call `work` until it succeeds, while Vault is away, for at most so many seconds.
 
-    Raises the last VaultAwayError when the time is over, and any other error at once.
+    Says so once, at the first failure. Raises the last VaultAwayError when the time is over, and
+    any other error at once.
     """
     backoff, end = Backoff(), clock() + seconds
     while True:
@@ -120,6 +124,8 @@ def retry_while_away(
                     f"{error.args[0]}; gave up after {seconds:g} s and {backoff.failures} tries",
                     hint=error.hint,
                 ) from None
+            if backoff.failures == 1:
+                _LOG.warning("%s; waiting for it, at most %g s", error.args[0], seconds)
             sleep(wait)
         else:
             return

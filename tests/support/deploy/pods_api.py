@@ -151,7 +151,10 @@ class PodsApi(Loopback):
     def _driver(self, namespace: str) -> Object:
         """The pod that this machine stands for."""
         metadata = {"name": self.driver, "namespace": namespace, "uid": "uid-of-the-driver"}
-        return {"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": {"containers": []}}
+        status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+        spec: Object = {"containers": []}
+        found = {"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": spec}
+        return found | {"status": status}
 
     def _start(self, namespace: str, pod: Object) -> Object:
         name = pod["metadata"]["name"]
