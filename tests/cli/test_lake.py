@@ -51,5 +51,5 @@ def test_vacuum_deletes_what_nothing_refers_to_and_names_it(
     assert main(["lake", "vacuum", "--older-than", "0", "--json"]) == 0
     deleted = json.loads(capsys.readouterr().out)
     assert left_files(lake) == before - set(deleted)
-    assert len(deleted) == 3  # rows, history and ledger of the first run
+    assert len(deleted) == 3  # rows, history and consumed pulls of the first run
     assert Lake(home / "lake").table().equals(rows)

@@ -9,7 +9,7 @@ import pytest
 
 from pullrisk.features import RepositoryHistory
 from pullrisk.features.replay import Block, replay
-from pullrisk.lake import AddedFile, Change, FeatureWriter, Lake, Ledger
+from pullrisk.lake import AddedFile, Change, ConsumedPulls, FeatureWriter, Lake
 from pullrisk.lake.schema import batch
 from pullrisk.pulls.record import ChangedFile, Pull
 
@@ -65,7 +65,7 @@ def make_change(lake: Lake) -> MakeChange:
             writer.start_repository()
             writer.write(batch(block, run=run))
             lake.objects.write(
-                block.repository, run=run, history=b"history", ledger=Ledger({1: run})
+                block.repository, run=run, history=b"history", consumed=ConsumedPulls({1: run})
             )
         files: list[AddedFile] = writer.finish()
         return Change(

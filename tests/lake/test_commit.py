@@ -7,7 +7,7 @@ import pytest
 
 from pullrisk.errors import LakeError
 from pullrisk.features.replay import Block
-from pullrisk.lake import Change, Lake, Ledger
+from pullrisk.lake import Change, ConsumedPulls, Lake
 from pullrisk.lake.commit import SMALL_FILES
 from pullrisk.lake.delta import FeatureTable
 from pullrisk.lake.writer import OWN_FILE_ROWS
@@ -160,7 +160,7 @@ def test_histories_stay_known_over_checkpoints_of_the_log(
     fresh = Lake(lake.uri)
     assert fresh.repositories() == ["o/early", "o/r"]
     assert (fresh.current_run("o/early"), fresh.current_run("o/r")) == (1, 106)
-    assert fresh.ledger("o/early") == Ledger({1: 1})
+    assert fresh.consumed("o/early") == ConsumedPulls({1: 1})
 
 
 def test_a_full_disk_is_a_lake_error_and_shows_nothing(

@@ -2,20 +2,20 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pullrisk.lake import Ledger
+from pullrisk.lake import ConsumedPulls
 from pullrisk.lake.objects import path, repository_of, run_of
 
 
-def test_a_ledger_comes_back_as_it_was() -> None:
-    ledger = Ledger({7: 2**62, 1: 0}, datetime(2024, 2, 29, 1, 2, 3, 456, tzinfo=UTC))
-    assert Ledger.decode(ledger.encode()) == ledger
-    assert Ledger.decode(Ledger({}).encode()) == Ledger({}, None)
+def test_what_was_consumed_comes_back_as_it_was() -> None:
+    consumed = ConsumedPulls({7: 2**62, 1: 0}, datetime(2024, 2, 29, 1, 2, 3, 456, tzinfo=UTC))
+    assert ConsumedPulls.decode(consumed.encode()) == consumed
+    assert ConsumedPulls.decode(ConsumedPulls({}).encode()) == ConsumedPulls({}, None)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x93\xc0\xc4\x08", b"nonsense"])
-def test_what_is_no_ledger_is_refused(content: bytes) -> None:
+def test_anything_else_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
-        Ledger.decode(content)
+        ConsumedPulls.decode(content)
 
 
 @pytest.mark.parametrize("repository", ["o/r", "a_b/c__d", "a__b/c", "Ö/é.git", "o/._-", "o__/r"])

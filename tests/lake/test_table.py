@@ -11,9 +11,9 @@ from deltalake import DeltaTable, write_deltalake
 from pullrisk.errors import LakeError, NotEnoughDataError, SettingsError
 from pullrisk.features import NAMES
 from pullrisk.features.replay import Block
-from pullrisk.lake import Change, DamagedObjectError, Lake, Ledger
+from pullrisk.lake import Change, ConsumedPulls, DamagedObjectError, Lake
 from pullrisk.lake.delta import FeatureTable
-from pullrisk.lake.schema import SAID, SCHEMA
+from pullrisk.lake.schema import SCHEMA, TEXTS
 
 MakeBlock = Callable[..., Block]
 MakeChange = Callable[..., Change]
@@ -35,7 +35,7 @@ def test_an_empty_folder_is_a_lake_without_a_table(lake: Lake) -> None:
     assert not lake.exists()
     assert lake.version is None
     assert lake.repositories() == []
-    assert lake.ledger("o/r") is None
+    assert lake.consumed("o/r") is None
     assert lake.runs() == []
     assert lake.vacuum() == []
     with pytest.raises(NotEnoughDataError, match="no feature table yet"):
@@ -60,11 +60,11 @@ def test_rows_come_back_as_they_were_written(
         for links in block.links
     ]
     assert any(block.links)
-    said = [table[name].to_pylist() for name in SAID]
+    said = [table[name].to_pylist() for name in TEXTS]
     assert [*zip(*said, strict=True)] == [
-        (one.title, [*one.labels], [*one.paths], one.says_reverts) for one in block.said
+        (one.title, [*one.labels], [*one.paths], one.says_reverts) for one in block.texts
     ]
-    assert {True, False} == {one.says_reverts for one in block.said}
+    assert {True, False} == {one.says_reverts for one in block.texts}
 
 
 def test_rows_are_ordered_by_repository_and_time_whatever_the_files(
@@ -123,9 +123,9 @@ def test_the_current_history_is_the_one_of_the_last_committed_run(
 ) -> None:
     change = make_change(make_block())
     lake.commit(change)
-    lake.objects.write("o/r", run=99, history=b"never committed", ledger=Ledger({}))
+    lake.objects.write("o/r", run=99, history=b"never committed", consumed=ConsumedPulls({}))
     assert lake.history("o/r") == b"history"
-    assert lake.ledger("o/r") == Ledger({1: 1})
+    assert lake.consumed("o/r") == ConsumedPulls({1: 1})
     assert lake.history("o/other") is None
     assert lake.repositories() == ["o/r"]
 
@@ -143,7 +143,7 @@ def test_a_damaged_object_is_told_by_its_path(
     else:
         file.write_bytes({"flipped": content.swapcase(), "cut": content[:-3], "empty": b""}[damage])
     with pytest.raises(DamagedObjectError, match=f"histories/o__r/1.{kind}"):
-        getattr(lake, kind)("o/r")
+        (lake.history if kind == "history" else lake.consumed)("o/r")
 
 
 def test_a_newer_layout_is_refused_by_its_number(
@@ -244,7 +244,7 @@ def test_of_many_repositories_only_the_named_ones_are_cleaned(
 ) -> None:
     names = [f"o/r{index}" for index in range(120)]
     for name in [*names, "o/other"]:
-        lake.objects.write(name, run=5, history=b"orphan", ledger=Ledger({}))
+        lake.objects.write(name, run=5, history=b"orphan", consumed=ConsumedPulls({}))
     lake.commit(make_change(make_block("o/r0"), make_block("o/other")))
     deleted = lake.vacuum_objects(names, older_than=timedelta(0))
     assert len(deleted) == 2 * len(names)

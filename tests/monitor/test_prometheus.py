@@ -6,8 +6,8 @@ from typing import get_args
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from pullrisk.monitor.findings import Findings, Kind
 from pullrisk.monitor.prometheus import metrics
-from pullrisk.monitor.report import Kind, Monitored
 from pullrisk.monitor.run import Pulls, monitor
 from pullrisk.options import MonitorOptions
 from pullrisk.progress import Silent
@@ -15,7 +15,7 @@ from support.training import shared_training
 
 
 @pytest.fixture(scope="module")
-def found() -> Monitored:
+def found() -> Findings:
     dataset, trained = shared_training()
     names = ('odd"\\name', *dataset.repositories[1:])
     own = Pulls(names, dataset.x, dataset.repository, dataset.merged_at, dataset.labels())
@@ -29,7 +29,7 @@ def found() -> Monitored:
     )
 
 
-def test_the_text_is_read_back_by_prometheus_own_parser(found: Monitored) -> None:
+def test_the_text_is_read_back_by_prometheus_own_parser(found: Findings) -> None:
     families = {one.name: one for one in text_string_to_metric_families(metrics(found))}
     ratios = families["pullrisk_monitor_drift_ratio"].samples
     assert len(ratios) == sum(len(one.columns) for one in found.drift)
@@ -38,7 +38,7 @@ def test_the_text_is_read_back_by_prometheus_own_parser(found: Monitored) -> Non
     assert ratios[0].value == pytest.approx(column.index / column.limit)
 
 
-def test_every_kind_of_alarm_has_a_value_so_that_alerts_resolve(found: Monitored) -> None:
+def test_every_kind_of_alarm_has_a_value_so_that_alerts_resolve(found: Findings) -> None:
     families = {one.name: one for one in text_string_to_metric_families(metrics(found))}
     alarms = {one.labels["kind"]: one.value for one in families["pullrisk_monitor_alarms"].samples}
     assert set(alarms) == set(get_args(Kind))
@@ -49,7 +49,7 @@ def test_every_kind_of_alarm_has_a_value_so_that_alerts_resolve(found: Monitored
 @pytest.mark.skipif(
     which("promtool") is None, reason="promtool is not installed: apt-get install prometheus"
 )
-def test_promtool_has_nothing_to_object_to(found: Monitored) -> None:
+def test_promtool_has_nothing_to_object_to(found: Findings) -> None:
     checked = run(
         ["promtool", "check", "metrics"], input=metrics(found), text=True, capture_output=True,
         check=False,

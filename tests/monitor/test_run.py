@@ -10,7 +10,7 @@ import pytest
 from pullrisk.errors import NotEnoughDataError
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.metadata import Metadata
-from pullrisk.monitor.report import Monitored
+from pullrisk.monitor.findings import Findings
 from pullrisk.monitor.run import Pulls, monitor
 from pullrisk.options import MonitorOptions
 from pullrisk.progress import Silent
@@ -26,7 +26,7 @@ def pulls(dataset: Dataset) -> Pulls:
 
 def look(
     found: Pulls, *, bundle: Bundle | None = None, days: float = 1, **options: float
-) -> Monitored:
+) -> Findings:
     """At `found`, so many days after the latest merge."""
     now = datetime.fromtimestamp(found.merged_at.max() / 1e6, UTC) + timedelta(days=days)
     return monitor(
@@ -38,7 +38,7 @@ def look(
     )
 
 
-def kinds(found: Monitored) -> set[str]:
+def kinds(found: Findings) -> set[str]:
     return {alarm.kind for alarm in found.alarms}
 
 

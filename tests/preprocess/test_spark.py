@@ -71,7 +71,7 @@ def same(one: Lake, other: Lake) -> bool:
     """Rows and histories, bit for bit."""
     assert one.repositories() == other.repositories()
     return bool(rows(one).equals(rows(other))) and all(
-        one.history(name) == other.history(name) and one.ledger(name) == other.ledger(name)
+        one.history(name) == other.history(name) and one.consumed(name) == other.consumed(name)
         for name in one.repositories()
     )
 

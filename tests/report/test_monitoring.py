@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from pullrisk.monitor.drift import Column
-from pullrisk.monitor.report import Monitored
+from pullrisk.monitor.findings import Findings
 from pullrisk.monitor.run import Pulls, monitor
 from pullrisk.progress import Silent
 from pullrisk.report.monitoring import histogram, render
 from support.training import shared_training
 
 
-def monitored(*, factor: float = 1.0) -> Monitored:
+def monitored(*, factor: float = 1.0) -> Findings:
     dataset, trained = shared_training()
     x = dataset.x.copy()
     x[dataset.merged_at > np.quantile(dataset.merged_at, 0.9), 0] *= factor
@@ -67,7 +67,7 @@ def test_names_are_escaped() -> None:
     assert "&lt;b&gt;&amp;" in render(odd)
 
 
-def replace_repository(found: Monitored, name: str) -> Monitored:
+def replace_repository(found: Findings, name: str) -> Findings:
     drift = [msgspec.structs.replace(one, repository=name) for one in found.drift]
     return msgspec.structs.replace(found, drift=drift)
 

@@ -66,37 +66,37 @@ class Authors:
         record = self.records.get(login) if login is not None else None
         return -1 if record is None else record.id
 
-    def features(self, view: PullContext) -> tuple[float, ...]:
+    def features(self, context: PullContext) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
-        record = self.records.get(view.pull.author or "", _UNKNOWN)
-        now, pull = view.now, view.pull
+        record = self.records.get(context.pull.author or "", _UNKNOWN)
+        now, pull = context.now, context.pull
         return (
             record.merged,
             record.unmerged,
             record.failures,
-            smoothed(record.failures, record.merged, view.prior, 20.0),
+            smoothed(record.failures, record.merged, context.prior, 20.0),
             days(now - record.last_failure, NEVER),
             days(now - record.first, NEVER) if record.first else 0.0,
             days(now - record.last, NEVER),
             faded(record.month, now - record.month_at, _MONTH),
-            record.merged / view.merged if view.merged else 0.0,
-            record.churn.score(view.log_churn),
+            record.merged / context.merged if context.merged else 0.0,
+            record.churn.score(context.log_churn),
             float(record.merged + record.unmerged == 0),
             float(pull.author is None),
             float(pull.bot),
             float(pull.head_repository not in (None, pull.repository)),
         )
 
-    def observe(self, view: PullContext, *, merged: bool) -> None:
-        """A pull was merged or closed; sets `view.author` to the author's number."""
-        login, now = view.pull.author, view.now
+    def observe(self, context: PullContext, *, merged: bool) -> None:
+        """A pull was merged or closed; sets `context.author` to the author's number."""
+        login, now = context.pull.author, context.now
         if not login:
             return
         record = self.records.get(login)
         if record is None:
             record = self.records[login] = AuthorRecord(len(self.records), first=now)
             self.by_id.append(record)
-        view.author = record.id
+        context.author = record.id
         record.last = now
         if not merged:
             record.unmerged += 1
@@ -104,7 +104,7 @@ class Authors:
         record.merged += 1
         record.month = faded(record.month, now - record.month_at, _MONTH) + 1.0
         record.month_at = now
-        record.churn.add(view.log_churn, memory=50)
+        record.churn.add(context.log_churn, memory=50)
 
     def fail(self, author: int, now: float) -> None:
         """An earlier pull of the author numbered `author` (-1 = unknown) was trouble."""

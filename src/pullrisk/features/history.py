@@ -78,15 +78,15 @@ class RepositoryHistory:
         `as_of` is the moment of the question: just before the merge for a training row, the
         present for an open pull. The pull's own merge or closing is never looked at.
         """
-        view = self._view(pull, as_of)
+        context = self._context(pull, as_of)
         return [
-            *size.features(view),
-            *self._overall.features(view),
-            *self._authors.features(view),
-            *self._touched.features(view),
-            *self._words.features(view),
-            *self._likeness.features(view),
-            *when.features(view),
+            *size.features(context),
+            *self._overall.features(context),
+            *self._authors.features(context),
+            *self._touched.features(context),
+            *self._words.features(context),
+            *self._likeness.features(context),
+            *when.features(context),
         ]
 
     def observe(self, pull: Pull) -> tuple[Link, ...]:
@@ -97,14 +97,14 @@ class RepositoryHistory:
         moment = pull.event_at
         if moment is None:
             raise ValueError(f"{pull.repository}#{pull.number} is open: nothing happened yet")
-        view = self._view(pull, moment)
+        context = self._context(pull, moment)
         merged = pull.merged_at is not None
-        self._overall.observe(view, merged=merged)
-        self._authors.observe(view, merged=merged)
+        self._overall.observe(context, merged=merged)
+        self._authors.observe(context, merged=merged)
         self.as_of = moment if self.as_of is None else max(self.as_of, moment)
         self.pulls += 1
         self._latest = None
-        return self._merge(view) if merged else ()
+        return self._merge(context) if merged else ()
 
     def save(self) -> bytes:
         """The whole history, compact; `load` gives back one that goes on exactly the same."""
@@ -143,21 +143,21 @@ class RepositoryHistory:
         history._linker = Linker.restore(saved.linker)
         return history
 
-    def _merge(self, view: PullContext) -> tuple[Link, ...]:
-        pull = view.pull
+    def _merge(self, context: PullContext) -> tuple[Link, ...]:
+        pull = context.pull
         links = self._linker.observe(pull)
         for link in links:
             if link.kind in _FAILURES:
-                self._fail(link.number, view.now)
-        files = self._touched.observe(view, len(self._log))
-        self._words.observe(view.buckets)
-        self._likeness.observe(view.buckets)
+                self._fail(link.number, context.now)
+        files = self._touched.observe(context, len(self._log))
+        self._words.observe(context.buckets)
+        self._likeness.observe(context.buckets)
         self._log.append(
             pull.number,
-            author=view.author,
-            merged_at=view.now,
+            author=context.author,
+            merged_at=context.now,
             files=files,
-            words=view.buckets,
+            words=context.buckets,
         )
         return links
 
@@ -170,7 +170,7 @@ class RepositoryHistory:
         self._touched.fail(self._log.files_of(row), now)
         self._words.fail(self._log.words_of(row).tolist())
 
-    def _view(self, pull: Pull, moment: datetime) -> PullContext:
+    def _context(self, pull: Pull, moment: datetime) -> PullContext:
         """The pull as of `moment`; `features` and the `observe` that follows share one."""
         latest = self._latest
         if latest is not None and latest[0] is pull and latest[1] is moment:
@@ -178,8 +178,8 @@ class RepositoryHistory:
         overall = self._overall
         author_id = self._authors.id(pull.author)
         records = self._touched.known(pull)
-        view = PullContext(
+        context = PullContext(
             pull, moment, records, author=author_id, prior=overall.prior, merged=overall.merged
         )
-        self._latest = pull, moment, view
-        return view
+        self._latest = pull, moment, context
+        return context

@@ -46,16 +46,16 @@ class Likeness:
         self._log = log
         self._fill(0)
 
-    def features(self, view: PullContext) -> tuple[float, ...]:
+    def features(self, context: PullContext) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
-        log, author, sizes = self._log, view.author, self._sizes
+        log, author, sizes = self._log, context.author, self._sizes
         authors = log.authors
-        count: i64 = len(view.buckets)
+        count: i64 = len(context.buckets)
         merged: i64 = len(log)
         best = crowd = own = 0.0
         like: i64 = -1
         shared = vec[i64]([0] * _RECENT)
-        for place in self._alike(view.buckets, shared):
+        for place in self._alike(context.buckets, shared):
             same = shared[place]
             likeness = float(same) / float(count + sizes[place] - same)
             crowd += likeness * likeness
@@ -68,9 +68,9 @@ class Likeness:
                 own = likeness
         if like < 0:
             return 0.0, 0.0, 0.0, _YEAR, 0.0
-        hours = (view.now - log.merged_at[like]) / 3_600.0
+        hours = (context.now - log.merged_at[like]) / 3_600.0
         hours = 0.0 if hours < 0.0 else hours if hours < _YEAR else _YEAR
-        return own, best, crowd, hours, self._common_files(view, like)
+        return own, best, crowd, hours, self._common_files(context, like)
 
     def observe(self, buckets: list[int]) -> None:
         """A pull with these title words was merged, and is about to be logged."""
@@ -95,11 +95,11 @@ class Likeness:
                 at = before[at & mask]
         return alike
 
-    def _common_files(self, view: PullContext, row: int) -> float:
+    def _common_files(self, context: PullContext, row: int) -> float:
         files = self._log.files_of(row).tolist()
-        numbers = {record.id for record in view.file_records if record is not None}
+        numbers = {record.id for record in context.file_records if record is not None}
         same = len(numbers.intersection(files))
-        return same / (len(view.files) + len(files) - same) if same else 0.0
+        return same / (len(context.files) + len(files) - same) if same else 0.0
 
     def _fill(self, more: int) -> None:
         """Take in the recent pulls of the log, with room in the rings for `more` words."""

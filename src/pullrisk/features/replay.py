@@ -17,7 +17,7 @@ class Block:
 
     `matrix` is float32 [n, features], `merged_at` µs since the epoch, `example` False for a
     pull that is itself a revert or a re-land, `links` what each pull says of earlier ones,
-    `said` what it says of itself.
+    `texts` what it says of itself in words.
     """
 
     def __init__(self, repository: str) -> None:
@@ -27,7 +27,7 @@ class Block:
         self.authors: list[str | None] = []
         self.example: list[bool] = []
         self.links: list[tuple[Link, ...]] = []
-        self.said: list[PullText] = []
+        self.texts: list[PullText] = []
         self._values = bytearray()
 
     def __len__(self) -> int:
@@ -48,7 +48,7 @@ class Block:
         self.authors.append(pull.author)
         self.example.append(not is_undo(pull))
         self.links.append(links)
-        self.said.append(text_of(pull))
+        self.texts.append(text_of(pull))
 
 
 def replay(

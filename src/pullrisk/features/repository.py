@@ -68,9 +68,9 @@ class RepositoryState:
         """The failure rate, shrunk towards 1 %."""
         return smoothed(self.failures, self.merged, 0.01, 200.0)
 
-    def features(self, view: PullContext) -> tuple[float, ...]:
+    def features(self, context: PullContext) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
-        now, prior = view.now, view.prior
+        now, prior = context.now, context.prior
         idle = now - self.last_merge
         week = faded(self.week, idle, _WEEK)
         usual = faded(self.quarter, idle, _QUARTER) * (_WEEK / _QUARTER)
@@ -85,27 +85,27 @@ class RepositoryState:
             week,
             (week + 1.0) / (usual + 1.0),
             24.0 * days(idle, 365.0),
-            self.churn.score(view.log_churn),
-            self.files.score(view.log_files),
-            self.directories.score(view.log_directories),
-            self._percentile(view),
+            self.churn.score(context.log_churn),
+            self.files.score(context.log_files),
+            self.directories.score(context.log_directories),
+            self._percentile(context),
         )
 
-    def observe(self, view: PullContext, *, merged: bool) -> None:
-        """A pull was merged or closed at `view.now`."""
+    def observe(self, context: PullContext, *, merged: bool) -> None:
+        """A pull was merged or closed at `context.now`."""
         if not merged:
             self.unmerged += 1
             return
-        idle = view.now - self.last_merge
+        idle = context.now - self.last_merge
         self.merged += 1
         self.week = faded(self.week, idle, _WEEK) + 1.0
         self.quarter = faded(self.quarter, idle, _QUARTER) + 1.0
         self.recent_merged = faded(self.recent_merged, idle, _HALF_YEAR) + 1.0
-        self.last_merge = view.now
-        self.churn.add(view.log_churn)
-        self.files.add(view.log_files)
-        self.directories.add(view.log_directories)
-        self.histogram[_bucket(view)] += 1
+        self.last_merge = context.now
+        self.churn.add(context.log_churn)
+        self.files.add(context.log_files)
+        self.directories.add(context.log_directories)
+        self.histogram[_bucket(context)] += 1
 
     def fail(self, now: float) -> None:
         """An earlier pull turned out to be trouble."""
@@ -113,14 +113,14 @@ class RepositoryState:
         self.recent_failures = faded(self.recent_failures, now - self.failures_at, _HALF_YEAR) + 1.0
         self.failures_at = self.last_failure = now
 
-    def _percentile(self, view: PullContext) -> float:
+    def _percentile(self, context: PullContext) -> float:
         if not self.merged:
             return 0.5
-        bucket = _bucket(view)
+        bucket = _bucket(context)
         return (sum(self.histogram[:bucket]) + 0.5 * self.histogram[bucket]) / self.merged
 
 
-def _bucket(view: PullContext) -> int:
+def _bucket(context: PullContext) -> int:
     """Sizes in steps of a third of an octave."""
-    bucket = int(_STEPS * view.log_churn)
+    bucket = int(_STEPS * context.log_churn)
     return bucket if bucket < _BUCKETS else _BUCKETS - 1

@@ -43,20 +43,20 @@ FEATURES: Final = family(
 )  # fmt: skip
 
 
-def features(view: PullContext) -> tuple[float, ...]:
+def features(context: PullContext) -> tuple[float, ...]:
     """The values of FEATURES, in their order."""
-    churn, count = view.churn, view.changed_files
+    churn, count = context.churn, context.changed_files
     return (
-        view.additions,
-        view.deletions,
+        context.additions,
+        context.deletions,
         count,
-        view.pull.commits or 0,
+        context.pull.commits or 0,
         churn / count if count else 0.0,
-        *_spread(view.churns),
-        *_statuses(view),
-        float(view.pull.additions is None),
-        view.deletions / churn if churn else 0.0,
-        *_kinds(view),
+        *_spread(context.churns),
+        *_statuses(context),
+        float(context.pull.additions is None),
+        context.deletions / churn if churn else 0.0,
+        *_kinds(context),
     )
 
 
@@ -72,9 +72,9 @@ def _spread(churns: list[int]) -> tuple[float, float]:
     return largest, entropy
 
 
-def _statuses(view: PullContext) -> tuple[int, int, int]:
+def _statuses(context: PullContext) -> tuple[int, int, int]:
     added = removed = renamed = 0
-    for file in view.files:
+    for file in context.files:
         status = file.status
         if status == "modified":
             continue
@@ -84,15 +84,15 @@ def _statuses(view: PullContext) -> tuple[int, int, int]:
     return added, removed, renamed
 
 
-def _kinds(view: PullContext) -> tuple[float, ...]:
+def _kinds(context: PullContext) -> tuple[float, ...]:
     files = vec[float]([0.0] * len(KINDS))
     added = vec[float]([0.0] * len(KINDS))
     deleted = vec[float]([0.0] * len(KINDS))
-    for place, facts in enumerate(view.facts):
+    for place, facts in enumerate(context.facts):
         kind: i64 = facts.kind
         files[kind] += 1.0
-        added[kind] += float(view.added[place])
-        deleted[kind] += float(view.deleted[place])
+        added[kind] += float(context.added[place])
+        deleted[kind] += float(context.deleted[place])
     tested = added[TEST] + deleted[TEST]
     return (
         files[SOURCE],
@@ -102,11 +102,11 @@ def _kinds(view: PullContext) -> tuple[float, ...]:
         files[CI],
         files[DEPENDENCY],
         files[VENDORED],
-        tested / sum(view.churns) if tested > 0.0 else 0.0,
+        tested / sum(context.churns) if tested > 0.0 else 0.0,
         added[SOURCE],
         deleted[SOURCE],
         deleted[TEST],
         float(files[SOURCE] > 0.0 and files[TEST] == 0.0),
-        len(view.directories),
-        len({facts.top for facts in view.facts}),
+        len(context.directories),
+        len({facts.top for facts in context.facts}),
     )

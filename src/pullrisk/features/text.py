@@ -80,11 +80,11 @@ class TitleWords:
         """The state, as the constructor takes it back."""
         return self.merged.tobytes(), self.failed.tobytes(), self.recent_failures
 
-    def features(self, view: PullContext) -> tuple[float, ...]:
+    def features(self, context: PullContext) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
-        title, body = view.pull.title, view.pull.body
+        title, body = context.pull.title, context.pull.body
         keywords = [0.0] * len(_KEYWORDS)
-        for keyword in filter(None, map(_KEYWORD_OF.get, view.words)):
+        for keyword in filter(None, map(_KEYWORD_OF.get, context.words)):
             keywords[keyword - 1] = 1.0
         return (
             len(title),
@@ -93,7 +93,7 @@ class TitleWords:
             float(_has_prefix(title)),
             float("`" in title),
             *_bump(title),
-            *self._record(view.buckets, view.prior),
+            *self._record(context.buckets, context.prior),
             *keywords,
         )
 

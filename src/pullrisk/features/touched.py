@@ -89,26 +89,28 @@ class Touched:
         """What is known of each of the pull's files."""
         return self.files.find([file.path for file in pull.files or ()])
 
-    def features(self, view: PullContext) -> tuple[float, ...]:
+    def features(self, context: PullContext) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
-        view.directory_records = self.directories.find(view.directories)
-        return (*self._files(view), *self._directories(view), self._extensions(view))
+        context.directory_records = self.directories.find(context.directories)
+        return (*self._files(context), *self._directories(context), self._extensions(context))
 
-    def observe(self, view: PullContext, pull: int) -> list[int]:
+    def observe(self, context: PullContext, pull: int) -> list[int]:
         """A pull was merged; it is number `pull` in this history. The numbers of its files."""
-        now, author = view.now, view.author
+        now, author = context.now, context.author
         records = [
             record or self._first_sight(file, facts, now)
-            for file, facts, record in zip(view.files, view.facts, view.file_records, strict=True)
+            for file, facts, record in zip(
+                context.files, context.facts, context.file_records, strict=True
+            )
         ]
-        around = view.directory_records or self.directories.find(view.directories)
+        around = context.directory_records or self.directories.find(context.directories)
         directories = [
             directory or self.directories.add(name, _NO_FACTS, now)
-            for name, directory in zip(view.directories, around, strict=True)
+            for name, directory in zip(context.directories, around, strict=True)
         ]
         touch(records, now=now, author=author, pull=pull)
         touch(directories, now=now, author=author, pull=pull)
-        for extension in view.extensions:
+        for extension in context.extensions:
             seen, failed = self.extensions.get(extension, (0, 0))
             self.extensions[extension] = (seen + 1, failed)
         return [record.id for record in records]
@@ -135,18 +137,18 @@ class Touched:
     def _previous(self, file: ChangedFile) -> PathRecord | None:
         return self.files.find([file.previous_path])[0] if file.previous_path else None
 
-    def _files(self, view: PullContext) -> tuple[float, ...]:  # noqa: C901 - one pass, the hot loop
-        count = len(view.files)
+    def _files(self, context: PullContext) -> tuple[float, ...]:  # noqa: C901 - one pass, the hot loop
+        count = len(context.files)
         if not count:
-            return (*_NOTHING_KNOWN, view.prior, view.prior, NEVER)
-        now, author, prior = view.now, view.author, view.prior
+            return (*_NOTHING_KNOWN, context.prior, context.prior, NEVER)
+        now, author, prior = context.now, context.author, context.prior
         weighted = _WEIGHT * prior
         known = most = contested = mine = main = again = failed = 0
         own = owned = idle = age = hottest = rates = 0.0
         worst = prior
         idle_min, last_failure = NEVER * DAY, LONG_AGO
         last_pulls = set()
-        for file, record in zip(view.files, view.file_records, strict=True):
+        for file, record in zip(context.files, context.file_records, strict=True):
             if record is None:
                 record = self._previous(file)
                 if record is None:
@@ -204,13 +206,13 @@ class Touched:
             days(now - last_failure, NEVER),
         )
 
-    def _directories(self, view: PullContext) -> tuple[float, ...]:
-        now, author, prior = view.now, view.author, view.prior
-        count = len(view.directories)
+    def _directories(self, context: PullContext) -> tuple[float, ...]:
+        now, author, prior = context.now, context.author, context.prior
+        count = len(context.directories)
         known = contested = mine = 0
         own = hottest = rates = 0.0
         worst, last_failure, weighted = prior, LONG_AGO, _WEIGHT * prior
-        for record in view.directory_records:
+        for record in context.directory_records:
             if record is None:
                 continue
             known += 1
@@ -242,12 +244,12 @@ class Touched:
             days(now - last_failure, NEVER),
         )
 
-    def _extensions(self, view: PullContext) -> float:
-        worst = view.prior
-        for extension in view.extensions:
+    def _extensions(self, context: PullContext) -> float:
+        worst = context.prior
+        for extension in context.extensions:
             seen, failed = self.extensions.get(extension, (0, 0))
             if failed:
-                worst = max(worst, smoothed(failed, seen, view.prior, 50.0))
+                worst = max(worst, smoothed(failed, seen, context.prior, 50.0))
         return worst
 
 

@@ -17,8 +17,8 @@ FEATURES: Final = family(
 _CIRCLE: Final = [(sin(2 * pi * hour / 24), cos(2 * pi * hour / 24)) for hour in range(24)]
 
 
-def features(view: PullContext) -> tuple[float, ...]:
+def features(context: PullContext) -> tuple[float, ...]:
     """The values of FEATURES, in their order."""
-    opened = view.pull.created_at
+    opened = context.pull.created_at
     weekday = opened.weekday()
     return (*_CIRCLE[opened.hour], float(weekday == 4), float(weekday >= 5))

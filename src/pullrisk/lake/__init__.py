@@ -6,7 +6,7 @@ change.py    what one run does to the lake
 commit.py    one run as one atomic Delta commit by delta-rs, against concurrent runs
 writer.py    streams blocks of rows into Parquet files
 schema.py    the columns, and the identity (layout, feature schema) written into the table
-objects.py   histories and ledgers as sealed objects beside the table
+objects.py   histories, and which pulls each has consumed, as sealed objects beside the table
 files.py     every access to a file, in a folder or a bucket
 s3.py        how a bucket is reached, and what its errors mean
 probe.py     tries whether a bucket has conditional puts
@@ -23,9 +23,17 @@ except ImportError as error:
     raise MissingExtraError.of(error.name or "pyarrow", "lake") from error
 
 from pullrisk.lake.change import Change
-from pullrisk.lake.objects import DamagedObjectError, Ledger
+from pullrisk.lake.objects import ConsumedPulls, DamagedObjectError
 from pullrisk.lake.table import Lake
 from pullrisk.lake.writer import AddedFile, FeatureWriter
 from pullrisk.options import S3
 
-__all__ = ["S3", "AddedFile", "Change", "DamagedObjectError", "FeatureWriter", "Lake", "Ledger"]
+__all__ = [
+    "S3",
+    "AddedFile",
+    "Change",
+    "ConsumedPulls",
+    "DamagedObjectError",
+    "FeatureWriter",
+    "Lake",
+]

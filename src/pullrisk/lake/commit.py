@@ -20,7 +20,7 @@ from deltalake.transaction import AddAction, RemoveAction, create_table_with_add
 from pullrisk.errors import LakeError
 from pullrisk.lake.change import Change
 from pullrisk.lake.delta import FeatureTable, TableFile, uri
-from pullrisk.lake.files import Files, explained
+from pullrisk.lake.files import Files, translate_errors
 from pullrisk.lake.schema import SCHEMA, TABLE, Identity
 from pullrisk.lake.writer import OWN_FILE_ROWS, AddedFile, FeatureWriter, delete_added
 
@@ -39,7 +39,7 @@ def commit(files: Files, change: Change) -> int:
         table = FeatureTable.open(files)
         _refuse_overtaken(files, table, change)
         try:
-            with explained(files.root):
+            with translate_errors(files.root):
                 _write(files, table, change)
         except LakeError:
             latest = FeatureTable.open(files)

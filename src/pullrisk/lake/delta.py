@@ -7,7 +7,7 @@ import msgspec
 
 from pullrisk.errors import MissingExtraError
 from pullrisk.lake import log
-from pullrisk.lake.files import Files, explained
+from pullrisk.lake.files import Files, translate_errors
 from pullrisk.lake.schema import TABLE, Identity
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class FeatureTable:
             from deltalake import DeltaTable
         except ImportError as error:
             raise MissingExtraError.of(error.name or "deltalake", "lake") from error
-        with explained(self.files.root):
+        with translate_errors(self.files.root):
             return DeltaTable(uri(self.files), self.version, self.files.storage_options)
 
     @property

@@ -47,13 +47,13 @@ class Files:
 
     def read(self, path: str) -> bytes:
         """The whole file; LakeError where it is missing."""
-        with explained(self.root), self.filesystem.open_input_stream(path) as stream:
+        with translate_errors(self.root), self.filesystem.open_input_stream(path) as stream:
             content: bytes = stream.read()
         return content
 
     def write(self, path: str, content: bytes) -> None:
         """Write a file, creating its folder; deletes what it wrote where it fails."""
-        with explained(self.root):
+        with translate_errors(self.root):
             try:
                 with self.create(path) as stream:
                     stream.write(content)
@@ -63,7 +63,7 @@ class Files:
 
     def create(self, path: str) -> Any:  # noqa: ANN401  # pyarrow.NativeFile
         """A stream that writes a new file; its folder is created. The caller closes it."""
-        with explained(self.root):
+        with translate_errors(self.root):
             self.create_folder(path.rpartition("/")[0])
             return self.filesystem.open_output_stream(path)
 
@@ -74,7 +74,7 @@ class Files:
 
     def delete(self, path: str) -> None:
         """Delete a file where it exists."""
-        with explained(self.root):
+        with translate_errors(self.root):
             if self.filesystem.get_file_info(path).type == FileType.File:
                 self.filesystem.delete_file(path)
 
@@ -87,7 +87,7 @@ class Files:
     def list(self, folder: str) -> list[StoredFile]:
         """Every file below a folder, with the folders below it; empty where there is none."""
         selector = FileSelector(folder, recursive=True, allow_not_found=True)
-        with explained(self.root):
+        with translate_errors(self.root):
             try:
                 found = self.filesystem.get_file_info(selector)
             except FileNotFoundError:  # the folder was made between Arrow's two looks at it
@@ -114,7 +114,7 @@ def open_files(uri: str | Path, s3: S3 | None = None) -> Files:
 
 
 @contextmanager
-def explained(root: str) -> Iterator[None]:
+def translate_errors(root: str) -> Iterator[None]:
     """Turn errors of files, Arrow and Delta into LakeErrors that name the lake."""
     try:
         yield

@@ -14,7 +14,7 @@ import msgspec
 import pyarrow.parquet as pq
 
 from pullrisk.errors import LakeError
-from pullrisk.lake.files import Files, explained
+from pullrisk.lake.files import Files, translate_errors
 
 _READER: Final = 1
 """The version of Delta's protocol for readers that this module knows."""
@@ -135,7 +135,7 @@ def _commit(files: Files, path: str) -> Iterator[_Action]:
 
 
 def _checkpoint(files: Files, path: str) -> Iterator[_Action]:
-    with explained(files.root):
+    with translate_errors(files.root):
         source = pq.ParquetFile(files.filesystem.open_input_file(path))
         present = [name for name in _KINDS if name in source.schema_arrow.names]
         for batch in source.iter_batches(columns=present):

@@ -1,4 +1,4 @@
-"""Histories and ledgers: one sealed object for each repository and run, beside the table.
+"""Histories, and which pulls each has consumed: sealed objects for each repository and run.
 
 Sealed means compressed (zstd) under a digest, so that damage is found when it is read.
 """
@@ -24,14 +24,15 @@ _LISTED_ONE_BY_ONE: Final = 100
 """Of more repositories than this the whole folder is listed: a request may name 1,000 files."""
 
 Kind = Literal["history", "ledger"]
+"""How the names of the files end; a ledger is what `ConsumedPulls` writes."""
 _KINDS: Final[tuple[Kind, ...]] = ("history", "ledger")
 
 
 class DamagedObjectError(LakeError):
-    """A history or ledger is missing, or is not what was written; the next run rebuilds it."""
+    """An object is missing or is not what was written; the next run rebuilds the repository."""
 
 
-class Ledger(msgspec.Struct):
+class ConsumedPulls(msgspec.Struct):
     """Which pulls a history has consumed: number → `record.fingerprint`, up to `as_of`."""
 
     pulls: dict[int, int]
@@ -39,7 +40,7 @@ class Ledger(msgspec.Struct):
 
     def encode(self) -> bytes:
         """At most 16 bytes a pull."""
-        saved = _SavedLedger(
+        saved = _SavedConsumed(
             as_of=self.as_of,
             numbers=np.fromiter(self.pulls.keys(), "<i8", len(self.pulls)).tobytes(),
             fingerprints=np.fromiter(self.pulls.values(), "<i8", len(self.pulls)).tobytes(),
@@ -47,40 +48,40 @@ class Ledger(msgspec.Struct):
         return msgspec.msgpack.encode(saved)
 
     @classmethod
-    def decode(cls, content: bytes) -> "Ledger":
-        """The ledger that `encode` wrote; ValueError where it is none."""
-        saved = msgspec.msgpack.decode(content, type=_SavedLedger)
+    def decode(cls, content: bytes) -> "ConsumedPulls":
+        """What `encode` wrote; raises ValueError for anything else."""
+        saved = msgspec.msgpack.decode(content, type=_SavedConsumed)
         numbers = np.frombuffer(saved.numbers, "<i8").tolist()
         fingerprints = np.frombuffer(saved.fingerprints, "<i8").tolist()
         return cls(dict(zip(numbers, fingerprints, strict=True)), saved.as_of)
 
 
-class _SavedLedger(msgspec.Struct, array_like=True):
+class _SavedConsumed(msgspec.Struct, array_like=True):
     as_of: datetime | None
     numbers: bytes
     fingerprints: bytes
 
 
 class Objects:
-    """The histories and ledgers in the lake's files; picklable, for worker processes."""
+    """The objects in the lake's files; picklable, for worker processes."""
 
     def __init__(self, files: Files) -> None:
         self.files = files
 
-    def write(self, repository: str, *, run: int, history: bytes, ledger: Ledger) -> None:
+    def write(self, repository: str, *, run: int, history: bytes, consumed: ConsumedPulls) -> None:
         """Write both objects of one run; they become current when the run is committed."""
         self.files.write(path(repository, run, "history"), _seal(history))
-        self.files.write(path(repository, run, "ledger"), _seal(ledger.encode()))
+        self.files.write(path(repository, run, "ledger"), _seal(consumed.encode()))
 
     def history(self, repository: str, run: int) -> bytes:
         """The saved history of one run; raises DamagedObjectError."""
         return self._read(repository, run, "history")
 
-    def ledger(self, repository: str, run: int) -> Ledger:
-        """The ledger of one run; raises DamagedObjectError."""
+    def consumed(self, repository: str, run: int) -> ConsumedPulls:
+        """What the history of one run has consumed; raises DamagedObjectError."""
         content = self._read(repository, run, "ledger")
         try:
-            return Ledger.decode(content)
+            return ConsumedPulls.decode(content)
         except ValueError as error:
             raise _damaged(self.files.root, path(repository, run, "ledger"), error) from error
 

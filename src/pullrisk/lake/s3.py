@@ -23,7 +23,7 @@ _ENDPOINT: Final = pattern(r"https?://[^/?#@]+/?")
 
 
 def open_bucket(s3: S3, *, attempts: int = _ATTEMPTS) -> S3FileSystem:
-    """For data files, histories and ledgers; a call is tried `attempts` times.
+    """For data files and objects; a call is tried `attempts` times.
 
     Sets AWS_REQUEST_CHECKSUM_CALCULATION and its twin where the environment does not: the
     AWS SDK in pyarrow takes this choice from there alone, and by default sends checksums

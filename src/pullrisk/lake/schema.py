@@ -30,9 +30,9 @@ LINK: Final = pa.struct(
     ]
 )
 KEYS: Final = ("repository", "number", "merged_at", "author", "example")
-"""The columns before the features; `links`, SAID and `run` follow them."""
-TEXTS: Final = pa.list_(pa.string())
-SAID: Final = PullText._fields
+"""The columns before the features; `links`, TEXTS and `run` follow them."""
+_LIST: Final = pa.list_(pa.string())
+TEXTS: Final = PullText._fields
 """What each pull says of itself in words."""
 SCHEMA: Final = pa.schema(
     [
@@ -44,8 +44,8 @@ SCHEMA: Final = pa.schema(
         *(pa.field(name, pa.float32()) for name in NAMES),
         pa.field("links", pa.list_(LINK)),
         pa.field("title", pa.string()),
-        pa.field("labels", TEXTS),
-        pa.field("paths", TEXTS),
+        pa.field("labels", _LIST),
+        pa.field("paths", _LIST),
         pa.field("says_reverts", pa.bool_()),
         pa.field("run", pa.int64()),
     ]
@@ -109,27 +109,27 @@ def batch(block: Block, *, run: int) -> pa.RecordBatch:
             pa.array(block.example, pa.bool_()),
             *map(pa.array, columns),
             pa.array(links, pa.list_(LINK)),
-            *_said(block),
+            *_texts(block),
             pa.array(np.full(rows, run, np.int64)),
         ],
         schema=SCHEMA,
     )
 
 
-def _said(block: Block) -> list[pa.Array]:
-    """The columns of SAID."""
+def _texts(block: Block) -> list[pa.Array]:
+    """The columns of TEXTS."""
     if not len(block):
-        return [pa.array([], SCHEMA.field(name).type) for name in SAID]
-    titles, labels, paths, reverts = zip(*block.said, strict=True)
+        return [pa.array([], SCHEMA.field(name).type) for name in TEXTS]
+    titles, labels, paths, reverts = zip(*block.texts, strict=True)
     return [
         pa.array(titles, pa.string()),
-        _texts(labels),
-        _texts(paths),
+        _text_lists(labels),
+        _text_lists(paths),
         pa.array(reverts, pa.bool_()),
     ]
 
 
-def _texts(rows: Sequence[tuple[str, ...]]) -> pa.Array:
+def _text_lists(rows: Sequence[tuple[str, ...]]) -> pa.Array:
     """A list column from its parts: a third of the time that Arrow takes over nested lists."""
     ends = np.cumsum([0, *map(len, rows)], dtype=np.int32)
     return pa.ListArray.from_arrays(ends, pa.array([*chain.from_iterable(rows)], pa.string()))

@@ -13,8 +13,8 @@ import pyarrow.dataset as ds
 from pullrisk.errors import LakeError, MissingExtraError, NotEnoughDataError
 from pullrisk.lake.change import HISTORY_NUMBERS, Change, landed
 from pullrisk.lake.delta import FeatureTable
-from pullrisk.lake.files import explained, open_files
-from pullrisk.lake.objects import Ledger, Objects, path, repository_of, run_of
+from pullrisk.lake.files import open_files, translate_errors
+from pullrisk.lake.objects import ConsumedPulls, Objects, path, repository_of, run_of
 from pullrisk.lake.probe import check_conditional_put
 from pullrisk.lake.schema import SCHEMA, TABLE
 from pullrisk.lake.writer import delete_run
@@ -115,7 +115,7 @@ class Lake:
             for file in table.parquet_files()
             if repository is None or file.may_hold(repository)
         ]
-        with explained(self.uri):
+        with translate_errors(self.uri):
             rows = ds.dataset(files, SCHEMA, "parquet", filesystem=self.files.filesystem).to_table(
                 list(dict.fromkeys([*wanted, *_ORDER])),
                 filter=_filter(repository, numbers),
@@ -131,17 +131,17 @@ class Lake:
         run = self._readable().current_run(repository)
         return None if run is None else self.objects.history(repository, run)
 
-    def ledger(self, repository: str) -> Ledger | None:
+    def consumed(self, repository: str) -> ConsumedPulls | None:
         """What the repository's history has consumed; raises DamagedObjectError."""
         run = self.current_run(repository)
-        return None if run is None else self.objects.ledger(repository, run)
+        return None if run is None else self.objects.consumed(repository, run)
 
     def runs(self, limit: int | None = None) -> list[Run]:
         """The latest runs, newest first, with the facts that each recorded."""
         table = self._snapshot()
         if table is None:
             return []
-        with explained(self.uri):
+        with translate_errors(self.uri):
             entries = table.delta.history(limit)
         return [
             Run(
@@ -189,7 +189,7 @@ class Lake:
     def vacuum_objects(
         self, repositories: Sequence[str] | None = None, *, older_than: timedelta
     ) -> list[str]:
-        """Delete superseded and orphaned histories and ledgers; their paths."""
+        """Delete superseded and orphaned objects; returns their paths."""
         before = datetime.now(UTC) - older_than
         deleted = []
         for file in self.objects.stored(None if repositories is None else set(repositories)):
@@ -199,7 +199,7 @@ class Lake:
         return deleted
 
     def _vacuum_rows(self, table: FeatureTable, older_than: timedelta) -> list[str]:
-        with explained(self.uri):
+        with translate_errors(self.uri):
             names = table.delta.vacuum(
                 int(older_than / timedelta(hours=1)),
                 dry_run=False,

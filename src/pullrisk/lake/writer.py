@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pullrisk.errors import LakeError
-from pullrisk.lake.files import Files, StoredFile, explained
+from pullrisk.lake.files import Files, StoredFile, translate_errors
 from pullrisk.lake.schema import KEYS, SCHEMA, TABLE
 
 GROUP_ROWS: Final = 32_768
@@ -128,7 +128,7 @@ class _OpenFile:
 
     def close(self) -> AddedFile:
         try:
-            with explained(self._files.root):
+            with translate_errors(self._files.root):
                 self._write_group()
                 self._parquet.close()
                 size = self._stream.tell()
@@ -147,7 +147,7 @@ class _OpenFile:
 
     def _write_group(self) -> None:
         if self._waiting:
-            with explained(self._files.root):
+            with translate_errors(self._files.root):
                 self._parquet.write_table(pa.Table.from_batches(self._waiting, SCHEMA), GROUP_ROWS)
             self._waiting, self._waiting_rows = [], 0
 

@@ -1,28 +1,28 @@
-"""What monitoring found in Prometheus' text format, for the textfile collector or the service."""
+"""Findings of monitoring in Prometheus' text format, for the textfile collector or the service."""
 
 from collections import Counter
 from collections.abc import Iterator
 from typing import get_args
 
-from pullrisk.monitor.report import Kind, Monitored
+from pullrisk.monitor.findings import Findings, Kind
 
 Sample = tuple[dict[str, str], float]
 
 
-def metrics(found: Monitored) -> str:
+def metrics(findings: Findings) -> str:
     """The whole page; names end in their unit."""
     return "".join(
         f"# HELP {name} {sentence}\n# TYPE {name} gauge\n"
         + "".join(f"{name}{_labels(labels)} {value:.9g}\n" for labels, value in samples)
-        for name, sentence, samples in _gauges(found)
+        for name, sentence, samples in _gauges(findings)
         if samples
     )
 
 
-def _gauges(found: Monitored) -> Iterator[tuple[str, str, list[Sample]]]:
-    yield from _drift(found)
-    yield from _outcomes(found)
-    fresh = found.freshness
+def _gauges(findings: Findings) -> Iterator[tuple[str, str, list[Sample]]]:
+    yield from _drift(findings)
+    yield from _outcomes(findings)
+    fresh = findings.freshness
     day = 86_400.0
     ages: list[Sample] = [
         ({"repository": name}, age * day) for name, age in fresh.repositories.items()
@@ -30,17 +30,17 @@ def _gauges(found: Monitored) -> Iterator[tuple[str, str, list[Sample]]]:
     yield "pullrisk_monitor_merge_age_seconds", "Since the repository's latest merge", ages
     model: list[Sample] = [({}, fresh.model_age_days * day)]
     yield "pullrisk_monitor_model_age_seconds", "Since the end of the training data", model
-    counts = Counter(alarm.kind for alarm in found.alarms)
+    counts = Counter(alarm.kind for alarm in findings.alarms)
     alarms: list[Sample] = [({"kind": kind}, float(counts[kind])) for kind in get_args(Kind)]
     yield "pullrisk_monitor_alarms", "Thresholds that are crossed", alarms
-    at: list[Sample] = [({}, found.at.timestamp())]
+    at: list[Sample] = [({}, findings.at.timestamp())]
     yield "pullrisk_monitor_run_timestamp_seconds", "When monitoring ran", at
 
 
-def _drift(found: Monitored) -> Iterator[tuple[str, str, list[Sample]]]:
+def _drift(findings: Findings) -> Iterator[tuple[str, str, list[Sample]]]:
     indexes: list[Sample] = []
     drifted: list[Sample] = []
-    for one in found.drift:
+    for one in findings.drift:
         drifted.append(({"repository": one.repository}, float(len(one.drifted))))
         indexes += [
             ({"repository": one.repository, "column": column.name}, column.index / column.limit)
@@ -51,8 +51,8 @@ def _drift(found: Monitored) -> Iterator[tuple[str, str, list[Sample]]]:
     yield "pullrisk_monitor_drifted_columns", "Features and scores that have drifted", drifted
 
 
-def _outcomes(found: Monitored) -> Iterator[tuple[str, str, list[Sample]]]:
-    window = found.recent_outcomes
+def _outcomes(findings: Findings) -> Iterator[tuple[str, str, list[Sample]]]:
+    window = findings.recent_outcomes
     if window is None:
         return
     bounds: list[Sample] = [

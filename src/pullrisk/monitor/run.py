@@ -13,8 +13,8 @@ from pullrisk.model.bundle import Bundle
 from pullrisk.model.reference import SCORES
 from pullrisk.monitor import outcomes
 from pullrisk.monitor.drift import Drift, compare, values_of
+from pullrisk.monitor.findings import Alarm, Findings, Freshness
 from pullrisk.monitor.outcomes import Matured, Window
-from pullrisk.monitor.report import Alarm, Freshness, Monitored
 from pullrisk.options import MonitorOptions
 from pullrisk.progress import Progress
 
@@ -43,7 +43,7 @@ def monitor(
     now: datetime,
     options: MonitorOptions | None = None,
     progress: Progress,
-) -> Monitored:
+) -> Findings:
     """Hold the pulls that are later than the model's training against what it learnt from.
 
     Raises NotEnoughDataError where there are no pulls at all.
@@ -67,7 +67,7 @@ def monitor(
     freshness = _freshness(pulls, until, now)
     if recent is None:
         notes.append("no pull since the training has a known outcome yet: risk is not judged")
-    return Monitored(
+    return Findings(
         at=now,
         schema_hash=bundle.metadata.schema_hash,
         target=bundle.metadata.facts.target,

@@ -50,7 +50,7 @@ class _LocalEngine:
         replayed: list[Replayed] = []
         with self._progress.task("Replaying pull requests", total=total, unit="pulls") as task:
 
-            def say(news: int | Replayed) -> None:
+            def notify(news: int | Replayed) -> None:
                 if isinstance(news, Replayed):
                     replayed.append(news)
                 else:
@@ -58,8 +58,8 @@ class _LocalEngine:
 
             if workers > 1:
                 added = replay_in_processes(
-                    works, store=store, files=files, run=run, workers=workers, say=say
+                    works, store=store, files=files, run=run, workers=workers, notify=notify
                 )
             else:
-                added = replay_all(works, store=store, files=files, run=run, say=say)
+                added = replay_all(works, store=store, files=files, run=run, notify=notify)
         return added, replayed

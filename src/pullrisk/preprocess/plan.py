@@ -1,4 +1,4 @@
-"""What a run has to replay: the store's fingerprints against the ledgers of the lake.
+"""What a run has to replay: the store's fingerprints against those that the lake has consumed.
 
 A repository's new pulls are appended when every pull already replayed is still the same and
 all new ones come later. Otherwise its history would differ from a replay in event order, so
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from pullrisk.errors import InputError, LakeError, StoreError
-from pullrisk.lake import DamagedObjectError, Lake, Ledger
+from pullrisk.lake import ConsumedPulls, DamagedObjectError, Lake
 from pullrisk.lake.objects import Objects
 from pullrisk.preprocess.report import Status
 from pullrisk.pulls.store import PullStore
@@ -144,27 +144,29 @@ def _names(stored: Iterable[str], lake: Lake, named: Sequence[str] | None) -> li
 
 
 def _difference(store: PullStore, objects: Objects, whole: Work, base: int) -> Work | None:
-    """What is new since the ledger: None, an append, or `whole` with the reason for it."""
+    """What is new since the history: None, an append, or `whole` with the reason for it."""
     try:
-        ledger = objects.ledger(whole.repository, base)
-        if ledger.pulls == whole.pulls:
+        consumed = objects.consumed(whole.repository, base)
+        if consumed.pulls == whole.pulls:
             objects.history(whole.repository, base)  # read to see that it is whole
             return None
     except DamagedObjectError as error:
         return msgspec.structs.replace(whole, note=str(error.args[0]))
-    if not ledger.pulls.items() <= whole.pulls.items():
+    if not consumed.pulls.items() <= whole.pulls.items():
         return msgspec.structs.replace(whole, note="pulls replayed before have changed")
-    new = {number: whole.pulls[number] for number in whole.pulls.keys() - ledger.pulls.keys()}
-    if _is_late(store, whole.repository, new, ledger):
+    new = {number: whole.pulls[number] for number in whole.pulls.keys() - consumed.pulls.keys()}
+    if _is_late(store, whole.repository, new, consumed):
         return msgspec.structs.replace(whole, note="a pull arrived after later ones")
     return msgspec.structs.replace(whole, pulls=new, append=True)
 
 
-def _is_late(store: PullStore, repository: str, new: Mapping[int, int], ledger: Ledger) -> bool:
+def _is_late(
+    store: PullStore, repository: str, new: Mapping[int, int], consumed: ConsumedPulls
+) -> bool:
     first = next(iter(store.events(repository, numbers=new)), None)
     return (
         first is not None
         and first.event_at is not None
-        and ledger.as_of is not None
-        and first.event_at <= ledger.as_of
+        and consumed.as_of is not None
+        and first.event_at <= consumed.as_of
     )

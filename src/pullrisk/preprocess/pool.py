@@ -16,7 +16,7 @@ from pullrisk.errors import PullriskError
 from pullrisk.lake import AddedFile
 from pullrisk.lake.files import Files
 from pullrisk.preprocess.plan import Work
-from pullrisk.preprocess.replay import Replayed, Say, replay_all
+from pullrisk.preprocess.replay import Notify, Replayed, replay_all
 from pullrisk.pulls.store import PullStore
 
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ _EXIT_SECONDS: Final = 5.0
 
 
 def replay_in_processes(
-    works: Iterable[Work], *, store: PullStore, files: Files, run: int, workers: int, say: Say
+    works: Iterable[Work], *, store: PullStore, files: Files, run: int, workers: int, notify: Notify
 ) -> list[AddedFile]:
     """Like `replay_all`, in `workers` processes; ends them all where one fails or dies."""
     pool = _Pool(works)
     try:
         for _ in range(workers):
             pool.start(store, files, run)
-        return pool.join(say)
+        return pool.join(notify)
     finally:
         pool.stop()
 
@@ -53,7 +53,7 @@ class _Pool:
         self._processes[ours] = process
         self._current[ours] = None
 
-    def join(self, say: Say) -> list[AddedFile]:
+    def join(self, notify: Notify) -> list[AddedFile]:
         """Hear all workers to their end; the files they wrote."""
         files: list[AddedFile] = []
         talking = list(self._processes)
@@ -67,7 +67,7 @@ class _Pool:
                     files += news
                     talking.remove(connection)
                     continue
-                say(news)
+                notify(news)
                 if isinstance(news, Replayed):
                     self._hand_out(connection)
         return files
@@ -121,7 +121,11 @@ def _work(connection: Connection, store: PullStore, files: Files, run: int) -> N
         with store:
             connection.send(
                 replay_all(
-                    _handed_out(connection), store=store, files=files, run=run, say=connection.send
+                    _handed_out(connection),
+                    store=store,
+                    files=files,
+                    run=run,
+                    notify=connection.send,
                 )
             )
     except (EOFError, ConnectionError):

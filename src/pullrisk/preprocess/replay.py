@@ -1,4 +1,4 @@
-"""One repository's replay: its rows as Arrow batches, then its history and ledger saved."""
+"""One repository's replay: its rows as Arrow batches, then its history saved."""
 
 import gc
 import time
@@ -11,7 +11,7 @@ import pyarrow as pa
 from pullrisk.errors import LakeError
 from pullrisk.features import RepositoryHistory
 from pullrisk.features.replay import replay
-from pullrisk.lake import AddedFile, FeatureWriter, Ledger
+from pullrisk.lake import AddedFile, ConsumedPulls, FeatureWriter
 from pullrisk.lake.files import Files
 from pullrisk.lake.objects import Objects
 from pullrisk.lake.schema import batch
@@ -46,7 +46,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-Say = Callable[[int | Replayed], None]
+Notify = Callable[[int | Replayed], None]
 """Told the number of pulls just replayed, and each repository that is complete."""
 
 
@@ -56,7 +56,7 @@ def replay_all(
     store: PullStore,
     files: Files,
     run: int,
-    say: Say,
+    notify: Notify,
     saved_as: int | None = None,
 ) -> list[AddedFile]:
     """Replay one repository after the other into Parquet files that wait for the commit.
@@ -72,10 +72,10 @@ def replay_all(
                 one = RepositoryReplay(work, store=store, objects=Objects(files), run=run)
                 for rows in one.batches():
                     writer.write(rows)
-                    say(one.progressed())
+                    notify(one.progressed())
                 replayed = one.save(saved_as or run)
-                say(one.progressed())
-                say(replayed)
+                notify(one.progressed())
+                notify(replayed)
         return writer.finish()
     except BaseException:
         writer.abort()
@@ -100,13 +100,13 @@ class RepositoryReplay:
     def __init__(self, work: Work, *, store: PullStore, objects: Objects, run: int) -> None:
         self._store, self._objects, self._run = store, objects, run
         self._started = time.perf_counter()
-        self._ledger = Ledger({})
+        self._consumed = ConsumedPulls({})
         self._history = RepositoryHistory(work.repository)
         self._work = self._restored(work)
-        self._consumed: list[int] = []
+        self._replayed: list[int] = []
         self._arrived: dict[int, int] = {}
         self._rows = 0
-        self._told = 0
+        self._notified = 0
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows of every merged pull, in event order."""
@@ -116,23 +116,23 @@ class RepositoryReplay:
 
     def progressed(self) -> int:
         """Pulls replayed since this was last asked."""
-        told, self._told = self._told, len(self._consumed)
-        return self._told - told
+        before, self._notified = self._notified, len(self._replayed)
+        return self._notified - before
 
     def save(self, number: int) -> Replayed:
-        """Write the history and the ledger as objects of this number."""
+        """Write the history, and what it has consumed, as objects of this number."""
         # Where a pull changed since the plan was made, its planned fingerprint is no longer the
         # store's, so that the next run replays it.
         planned = self._work.pulls | self._arrived
-        self._ledger.pulls.update((number, planned[number]) for number in self._consumed)
-        self._ledger.as_of = self._history.as_of
+        self._consumed.pulls.update((number, planned[number]) for number in self._replayed)
+        self._consumed.as_of = self._history.as_of
         self._objects.write(
-            self._work.repository, run=number, history=self._history.save(), ledger=self._ledger
+            self._work.repository, run=number, history=self._history.save(), consumed=self._consumed
         )
         return Replayed(
             work=self._work,
             saved_as=number,
-            pulls=len(self._consumed),
+            pulls=len(self._replayed),
             rows=self._rows,
             seconds=time.perf_counter() - self._started,
         )
@@ -144,9 +144,9 @@ class RepositoryReplay:
         try:
             history = self._objects.history(work.repository, work.base)
             self._history = RepositoryHistory.load(history)
-            self._ledger = self._objects.ledger(work.repository, work.base)
+            self._consumed = self._objects.consumed(work.repository, work.base)
         except (LakeError, ValueError) as error:
-            self._history, self._ledger = RepositoryHistory(work.repository), Ledger({})
+            self._history, self._consumed = RepositoryHistory(work.repository), ConsumedPulls({})
             return msgspec.structs.replace(
                 work,
                 pulls=self._store.fingerprints(work.repository),
@@ -159,7 +159,7 @@ class RepositoryReplay:
         planned, work = self._work.pulls, self._work
         numbers = planned if work.append else None
         for pull in self._store.events(work.repository, numbers=numbers):
-            self._consumed.append(pull.number)
+            self._replayed.append(pull.number)
             if pull.number not in planned:  # fetched since the plan was made
                 self._arrived[pull.number] = fingerprint(pull)
             yield pull

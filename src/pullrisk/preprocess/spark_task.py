@@ -31,7 +31,7 @@ def replay_share(share: Share) -> tuple[list[AddedFile], list[Replayed]]:
     """
     replayed: list[Replayed] = []
 
-    def say(news: int | Replayed) -> None:
+    def notify(news: int | Replayed) -> None:
         if isinstance(news, Replayed):
             # The driver has no use for the fingerprints of millions of pulls.
             work = msgspec.structs.replace(news.work, pulls={})
@@ -43,7 +43,7 @@ def replay_share(share: Share) -> tuple[list[AddedFile], list[Replayed]]:
             store=store,
             files=share.files,
             run=share.run,
-            say=say,
+            notify=notify,
             saved_as=share.run + 1 + _attempt() % (HISTORY_NUMBERS - 1),
         )
     return added, replayed

@@ -4,8 +4,8 @@ import math
 from typing import Final
 
 from pullrisk.monitor.drift import Column, Drift
+from pullrisk.monitor.findings import Findings
 from pullrisk.monitor.outcomes import Window
-from pullrisk.monitor.report import Monitored
 from pullrisk.report.page import environment
 from pullrisk.report.svg import Axis, Plot, percent, round_marks
 
@@ -14,7 +14,7 @@ DRAWN: Final = 6
 LISTED: Final = 15
 
 
-def render(found: Monitored) -> str:
+def render(found: Findings) -> str:
     """The page as text. Raises MissingExtraError without jinja2."""
     made = environment()
     made.filters |= {

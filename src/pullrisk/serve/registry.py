@@ -90,13 +90,13 @@ class Registry:
         """The ONNX file below an s3:// URI, with the keys of the lake."""
         from pyarrow.fs import FileSelector
 
-        from pullrisk.lake.files import explained
+        from pullrisk.lake.files import translate_errors
         from pullrisk.lake.s3 import open_bucket
         from pullrisk.options import S3
 
         filesystem = open_bucket(self._s3 or S3(), attempts=3)
         try:
-            with explained(place):
+            with translate_errors(place):
                 selector = FileSelector(place.removeprefix("s3://"), recursive=True)
                 for file in filesystem.get_file_info(selector):
                     if file.path.endswith(".onnx"):

@@ -7,11 +7,11 @@ from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
     from pullrisk.model.bundle import Bundle
-    from pullrisk.monitor.report import Monitored
+    from pullrisk.monitor.findings import Findings
     from pullrisk.train.pipeline import TrainResult
 
 
-def monitor(session: Session, bundle: "Bundle", *, days: int | None = None) -> "Monitored":
+def monitor(session: Session, bundle: "Bundle", *, days: int | None = None) -> "Findings":
     """Hold the session's lake against what a model learnt from."""
     from pullrisk.features import NAMES
     from pullrisk.monitor.run import Pulls

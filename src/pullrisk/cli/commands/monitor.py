@@ -11,7 +11,7 @@ from pullrisk.cli.display.tables import print_json, print_table
 from pullrisk.cli.session import open_session
 
 if TYPE_CHECKING:
-    from pullrisk.monitor.report import Monitored
+    from pullrisk.monitor.findings import Findings
     from pullrisk.train.pipeline import TrainResult
     from pullrisk.wiring.session import Session
 
@@ -91,21 +91,21 @@ def run(
         from pullrisk.wiring.monitoring import retrain as retrain_model
 
         bundle = load_model(session.settings, model)
-        found = monitor(session, bundle, days=days)
-        files = _write(session, found, output=output, metrics=metrics)
-        result = retrain_model(session) if retrain and found.alarms else None
+        findings = monitor(session, bundle, days=days)
+        files = _write(session, findings, output=output, metrics=metrics)
+        result = retrain_model(session) if retrain and findings.alarms else None
     if as_json:
-        print_json({"monitored": found, **files, "retrained": _version(result)})
+        print_json({"monitored": findings, **files, "retrained": _version(result)})
     else:
-        _print(found)
+        _print(findings)
         say(f"page: {files['page']}; metrics: {files['metrics']}")
         _print_retrained(result)
-    if found.alarms:
+    if findings.alarms:
         raise typer.Exit(CROSSED)
 
 
 def _write(
-    session: "Session", found: "Monitored", *, output: Path | None, metrics: Path | None
+    session: "Session", findings: "Findings", *, output: Path | None, metrics: Path | None
 ) -> dict[str, Path]:
     from pullrisk.monitor.prometheus import metrics as text
     from pullrisk.report.monitoring import render
@@ -113,8 +113,8 @@ def _write(
 
     page = output or session.settings.home / PAGE_FILE
     file = metrics or session.settings.home / METRICS_FILE
-    write(render(found), page)
-    write(text(found), file)
+    write(render(findings), page)
+    write(text(findings), file)
     return {"page": page, "metrics": file}
 
 
@@ -128,8 +128,8 @@ def _version(result: "TrainResult | None") -> dict[str, object] | None:
     }
 
 
-def _print(found: "Monitored") -> None:
-    for one in found.drift:
+def _print(findings: "Findings") -> None:
+    for one in findings.drift:
         names = ", ".join(column.name for column in one.drifted[:_SHOWN])
         more = f" and {len(one.drifted) - _SHOWN} more" if len(one.drifted) > _SHOWN else ""
         what = f"{len(one.drifted)} of {len(one.columns)} drifted" + (": " if names else "")
@@ -137,23 +137,23 @@ def _print(found: "Monitored") -> None:
             f"{one.repository}: {one.pulls:,} pull requests, {one.since} to {one.until}: "
             f"{what}{names}{more}"
         )
-    if found.outcomes:
-        _print_outcomes(found)
-    fresh = found.freshness
+    if findings.outcomes:
+        _print_outcomes(findings)
+    fresh = findings.freshness
     say(
         f"the latest merge is {fresh.data_age_days:.0f} days old, the training's data end "
         f"{fresh.model_age_days:.0f} days ago"
     )
-    for note in found.notes:
+    for note in findings.notes:
         warn(f"note: {note}")
-    for alarm in found.alarms:
+    for alarm in findings.alarms:
         warn(f"alarm ({alarm.kind}): {alarm.text}")
-    if not found.alarms:
+    if not findings.alarms:
         say("no threshold is crossed", style="green")
 
 
-def _print_outcomes(found: "Monitored") -> None:
-    columns = ("merged", "pull requests", found.target, "expected", "ratio", "AUC within")
+def _print_outcomes(findings: "Findings") -> None:
+    columns = ("merged", "pull requests", findings.target, "expected", "ratio", "AUC within")
     rows = [
         [
             f"{one.since} to {one.until}",
@@ -165,7 +165,7 @@ def _print_outcomes(found: "Monitored") -> None:
             if one.auc is None
             else f"{one.auc.value:.3f} [{one.auc.low:.3f}, {one.auc.high:.3f}]",
         ]
-        for one in found.outcomes
+        for one in findings.outcomes
     ]
     print_table(columns, rows, right=columns[1:])
 

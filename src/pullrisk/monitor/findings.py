@@ -29,7 +29,7 @@ class Freshness(msgspec.Struct, frozen=True, kw_only=True):
     repositories: dict[str, float]
 
 
-class Monitored(msgspec.Struct, frozen=True, kw_only=True):
+class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """One look at a model and the pulls since its training; `notes` tell what could not be done."""
 
     at: datetime
