@@ -22,11 +22,11 @@ from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
 from pullrisk.model.bundle import Bundle
 from pullrisk.progress import Silent
 from pullrisk.train.dataset import UNKNOWN, Dataset
-from pullrisk.train.finetune import fine_tuning, start_from
-from pullrisk.train.fit import FitSettings
+from pullrisk.train.fit import FitSettings, fine_tuning
 from pullrisk.train.metrics import poisson_weights, within_auc
 from pullrisk.train.split import temporal_split
 from pullrisk.train.training import TrainSettings, train
+from pullrisk.train.warm_start import WarmStart
 from pulls_data import arguments, prepared
 
 ROUNDS = 3
@@ -84,7 +84,7 @@ def _train(table: pa.Table, *, test: float = 0.25, start: Bundle | None = None) 
         FEATURES,
         TrainSettings(test=test, fit=fit),
         schema_hash=SCHEMA_HASH,
-        start=None if start is None else start_from(start, name=GENERAL),
+        start=None if start is None else WarmStart.of(start, name=GENERAL),
         progress=Silent(),
     ).bundle
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from pullrisk.cli.display.scores import print_scores
-from pullrisk.model.category_answers import Category
+from pullrisk.model.categories import Category
 from pullrisk.score.result import Score
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

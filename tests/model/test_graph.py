@@ -5,12 +5,11 @@ import onnx
 import pytest
 
 from pullrisk.model.bundle import Bundle
-from pullrisk.model.calibration import Calibration
-from pullrisk.model.graph import Parts, to_onnx
+from pullrisk.model.graph import GraphInputs, to_onnx
 from pullrisk.model.metadata import Metadata
 from pullrisk.model.network import FIXED, Shape, Weights, forward, initial_weights, predict
-from pullrisk.model.residuals import Ordinary, novelty_error
 from pullrisk.model.scaling import Scaling
+from pullrisk.model.statistics import Calibration, NoveltyStatistics, novelty_error
 from support.tables import FEATURES, NAMES, SCHEMA
 from support.training import shared_training
 
@@ -21,7 +20,7 @@ PLAIN = Shape(members=3, hidden=8, code=5)
 PIECES = Shape(members=3, hidden=8, code=5, pieces=6, embedding=3)
 
 
-def parts_and_metadata(shape: Shape = PLAIN) -> tuple[Weights, Parts, Metadata]:
+def parts_and_metadata(shape: Shape = PLAIN) -> tuple[Weights, GraphInputs, Metadata]:
     import msgspec
 
     random, scaling = np.random.default_rng(1), Scaling.fit(X, FEATURES)
@@ -30,7 +29,7 @@ def parts_and_metadata(shape: Shape = PLAIN) -> tuple[Weights, Parts, Metadata]:
         name: value if name in FIXED else random.normal(0, 0.3, value.shape).astype(np.float32)
         for name, value in initial_weights(z, shape, seed=0).items()
     }
-    parts = Parts(scaling, weights, Ordinary.of(z, z - predict(weights, z)[1]))
+    parts = GraphInputs(scaling, weights, NoveltyStatistics.of(z, z - predict(weights, z)[1]))
     metadata = msgspec.structs.replace(
         shared_training()[1].bundle.metadata, calibration=Calibration(1.3, -0.4)
     )

@@ -15,9 +15,9 @@ from pullrisk.model.network import (
     seen_inputs,
 )
 from pullrisk.model.scaling import Scaling
-from pullrisk.model.start import Start
 from pullrisk.progress import Silent
 from pullrisk.train.fit import FitSettings, Rows, fit
+from pullrisk.train.warm_start import WarmStart
 
 Z = np.random.default_rng(0).normal(size=(64, 40)).astype(np.float32)
 ROWS = Rows(Z, (Z[:, 0] > 0).astype(np.int8), np.zeros(len(Z), np.int32))
@@ -25,7 +25,7 @@ HALF = Shape(members=3, hidden=8, code=4, seen=0.5)
 PIECES = Shape(members=3, hidden=8, code=4, seen=0.5, pieces=5, embedding=2)
 
 
-def trained(shape: Shape, *, seed: int = 0, start: Start | None = None) -> Weights:
+def trained(shape: Shape, *, seed: int = 0, start: WarmStart | None = None) -> Weights:
     settings = FitSettings(shape=shape, epochs=5, batch=64, learning_rate=0.01, weight_decay=0.1)
     return fit(ROWS, None, settings, seed=seed, start=start, progress=Silent()).weights
 
@@ -45,7 +45,7 @@ def test_a_member_never_learns_from_an_input_that_it_does_not_see() -> None:
 
 def test_training_goes_on_with_the_inputs_that_the_members_of_a_start_saw() -> None:
     first = trained(HALF)
-    start = Start("first", True, Scaling(*np.zeros((3, 40))), first)
+    start = WarmStart("first", True, Scaling(*np.zeros((3, 40))), first)
     second = trained(HALF, seed=1, start=start)
     assert not np.array_equal(second["encoder1"], first["encoder1"])
     np.testing.assert_array_equal(unread(second), unread(first))

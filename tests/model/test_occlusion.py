@@ -5,11 +5,11 @@ import pytest
 
 from pullrisk.features.schema import Feature
 from pullrisk.model.bundle import Bundle
-from pullrisk.model.graph import Parts, to_onnx
+from pullrisk.model.graph import GraphInputs, to_onnx
 from pullrisk.model.network import Shape, initial_weights
 from pullrisk.model.occlusion import Plan, occlude, occlusion_units, variants
-from pullrisk.model.residuals import Ordinary
 from pullrisk.model.scaling import Scaling
+from pullrisk.model.statistics import NoveltyStatistics
 from support.tables import FEATURES, NAMES, SCHEMA
 from support.training import shared_training
 
@@ -29,13 +29,13 @@ def test_effects_of_a_linear_model_add_up_to_the_whole_difference() -> None:
     weights = initial_weights(np.zeros((1, len(NAMES)), np.float32), shape, seed=0)
     weights["wide"][0, :, 0] = np.linspace(-0.5, 0.5, len(NAMES))
     width = len(NAMES)
-    ordinary = Ordinary(
+    ordinary = NoveltyStatistics(
         directions=np.eye(width, dtype=np.float32),
         centre=np.zeros(width, np.float32),
         spread=np.ones(width, np.float32),
         shares=np.full(2 * width, 0.5 / width, np.float32),
     )
-    parts = Parts(Scaling.fit(data.x, FEATURES), weights, ordinary)
+    parts = GraphInputs(Scaling.fit(data.x, FEATURES), weights, ordinary)
     bundle = Bundle.of(to_onnx(parts, trained.bundle.metadata), schema_hash=SCHEMA)
     usual = bundle.metadata.typical.row(REPOSITORY)
     units = [unit for unit in occlusion_units(FEATURES) if unit.family is None]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pullrisk.model.scaling import CLIP, Scaling, infer_features
+from pullrisk.model.scaling import CLIP, Scaling, infer_features, piecewise_linear
 from support.tables import FEATURES, NAMES
 
 X = np.random.default_rng(0).lognormal(2, 1, (3000, len(NAMES))).astype(np.float32)
@@ -60,3 +60,40 @@ def test_the_scale_of_an_unknown_column_is_told_by_its_values() -> None:
         "signed": "linear",
         "constant": "linear",
     }
+
+
+def filled(z: np.ndarray, pieces: int) -> np.ndarray:
+    start, steepness = piecewise_linear(z, pieces)
+    return np.asarray(np.clip((z[:, :, None] - start) * steepness, 0, 1))
+
+
+def test_each_interval_holds_as_many_rows_as_any_other() -> None:
+    z = np.random.default_rng(0).lognormal(size=(4_000, 1)).astype(np.float32)
+    shares = filled(z, 8)[:, 0]
+    inside = ((shares > 0) & (shares < 1)).mean(axis=0)
+    np.testing.assert_allclose(inside, 1 / 8, atol=0.01)
+
+
+def test_pieces_fill_up_one_after_the_other_and_keep_the_order_of_values() -> None:
+    z = np.random.default_rng(1).normal(size=(500, 1)).astype(np.float32)
+    shares = filled(z, 8)[:, 0]
+    assert (np.diff(shares, axis=1) <= 0).all()
+    np.testing.assert_array_equal(np.argsort(shares.sum(axis=1)), np.argsort(z[:, 0]))
+
+
+def test_an_input_of_few_values_has_an_interval_between_any_two() -> None:
+    z = np.array([[0], [1], [5], [1]], np.float32)
+    assert filled(z, 8)[:, 0, :2].tolist() == [[0, 0], [1, 0], [1, 1], [1, 0]]
+    assert (filled(z, 8)[:, 0, 2:] == 0).all()
+
+
+def test_flags_and_constants_have_no_pieces() -> None:
+    z = np.array([[0, 3], [1, 3], [0, 3]], np.float32)
+    assert (filled(z, 4) == 0).all()
+
+
+def test_values_beyond_what_was_measured_stay_between_none_and_full() -> None:
+    z = np.random.default_rng(2).normal(size=(300, 1)).astype(np.float32)
+    start, steepness = piecewise_linear(z, 4)
+    far = (np.array([[-99], [99]], np.float32)[:, :, None] - start) * steepness
+    assert np.clip(far, 0, 1).tolist() == [[[0, 0, 0, 0]], [[1, 1, 1, 1]]]

@@ -4,8 +4,7 @@ import pytest
 
 from pullrisk.features.schema import Feature
 from pullrisk.model.categories import CATEGORIES
-from pullrisk.model.category_head import CategoryHead, visible
-from pullrisk.model.tokens import token_rows
+from pullrisk.model.category_head import CategoryHead, token_rows, visible
 from pullrisk.train.categories import LEAST_STATED, UNSTATED, fit_category_head, stated_categories
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.table_columns import each_said

@@ -3,8 +3,9 @@ import numpy as np
 from pullrisk.progress import Silent
 from pullrisk.train.evaluate import Options, evaluate
 from pullrisk.train.evaluation import OURS
-from pullrisk.train.finetune import LEARNING_RATE, fine_tuning, start_from
+from pullrisk.train.fit import FINE_TUNING_RATE, fine_tuning
 from pullrisk.train.training import Trained, TrainSettings, train
+from pullrisk.train.warm_start import WarmStart
 from support.tables import FEATURES, SCHEMA, feature_table
 from support.training import QUICK, quick_dataset, shared_training
 
@@ -14,12 +15,12 @@ SETTINGS = TrainSettings(fit=fine_tuning(QUICK))
 
 
 def tuned() -> Trained:
-    start = start_from(shared_training()[1].bundle, name="elsewhere")
+    start = WarmStart.of(shared_training()[1].bundle, name="elsewhere")
     return train(FEW, FEATURES, SETTINGS, schema_hash=SCHEMA, start=start, progress=Silent())
 
 
 def test_only_the_learning_rate_differs_from_an_ordinary_training() -> None:
-    assert fine_tuning(QUICK).learning_rate == LEARNING_RATE
+    assert fine_tuning(QUICK).learning_rate == FINE_TUNING_RATE
     assert fine_tuning(QUICK).epochs == QUICK.epochs
 
 

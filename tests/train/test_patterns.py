@@ -4,8 +4,7 @@ import pytest
 from pullrisk.features.pull_text import PullText
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.categories import CATEGORIES
-from pullrisk.model.patterns import Pattern, Patterns
-from pullrisk.model.start import Start
+from pullrisk.model.metadata import Pattern, Patterns
 from pullrisk.progress import Silent
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.figures import f1, judge_categories
@@ -13,6 +12,7 @@ from pullrisk.train.metrics import poisson_weights
 from pullrisk.train.patterns import find_patterns, name_all
 from pullrisk.train.table_columns import each_said
 from pullrisk.train.training import Trained, TrainSettings, train
+from pullrisk.train.warm_start import WarmStart
 from support.said import TITLES, with_said
 from support.tables import FEATURES, SCHEMA, feature_table
 from support.training import QUICK, quick_dataset, quick_train, shared_training
@@ -76,7 +76,7 @@ def test_fine_tuning_on_pulls_that_state_nothing_keeps_the_head(
 ) -> None:
     bundle = told[1].bundle
     settings = TrainSettings(fit=QUICK)
-    start = Start.of(bundle, name="before")
+    start = WarmStart.of(bundle, name="before")
     silent = quick_dataset(feature_table(900, seed=1))
     tuned = train(
         silent, FEATURES, settings, schema_hash=SCHEMA, start=start, progress=Silent()

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from pullrisk.errors import InputError, MissingExtraError, ModelError
 from pullrisk.features.pull_text import PullText
+from pullrisk.model.category_head import token_rows
 from pullrisk.model.metadata import FORMAT, METADATA_KEY, Metadata, OperatingPoints
-from pullrisk.model.tokens import token_rows
 
 Band = Literal["low", "elevated", "high"]
 
@@ -85,6 +85,27 @@ class Bundle:
     def with_metadata(self, metadata: Metadata) -> "Bundle":
         """The same graph beside other metadata."""
         return Bundle(self._session, metadata, self.data)
+
+    def recalibrated_for(self, repository: str, x: NDArray[np.float32]) -> "Bundle":
+        """The same network, with what is usual in `repository` measured on its own rows [n, d].
+
+        Bands, novelty percentiles and reasons are relative to a repository's own pulls. Those of
+        one that the model does not know would be relative to all others: where pulls are riskier
+        than elsewhere, half of them would be `high`. Of one that it does know, they become those
+        of these rows, whose source may know less than that of the training. The file's bytes stay
+        those of the model.
+        """
+        if not len(x):
+            return self
+        known = self.metadata
+        risk, error, _ = self.raw(x)
+        metadata = msgspec.structs.replace(
+            known,
+            risk=known.risk.including({repository: risk}),
+            novelty=known.novelty.including({repository: error}),
+            typical=known.typical.including(repository, x),
+        )
+        return self.with_metadata(metadata)
 
     def raw(
         self, x: NDArray[np.float32]

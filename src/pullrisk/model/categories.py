@@ -1,4 +1,4 @@
-"""The kinds of work, and what a title's prefix or a pull's labels say of them.
+"""The kinds of work: what a title's prefix or a pull's labels say, or else the network.
 
 A prefix is that of Conventional Commits 1.0 (`fix(api)!: …`), of gitmoji (`:bug: …`), a tag in
 brackets (`[docs] …`), or what tools write: `Revert "…"`, `Release 1.2`. What stays when it is
@@ -6,9 +6,15 @@ taken away is all that the network may see of a title, or it would learn to read
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pullrisk.features.pull_text import PullText
 
 CATEGORIES: Final = (
     "feature", "fix", "refactor", "performance", "documentation", "tests", "CI and build",
@@ -164,3 +170,36 @@ def _label_word(label: str) -> str:
     word = re.split(r"[:/]", label.lower())[-1].strip()
     word = re.sub(r"^(?:[a-z]|type|kind|area|topic)-", "", word)
     return word.replace(" ", "-").replace("_", "-")
+
+
+Source = Literal["title", "labels", "network"]
+
+
+class Category(msgspec.Struct, frozen=True):
+    """What kind of work a pull is, and the probability that the network gives it.
+
+    `source` is what says so: the title's prefix, the labels, or the network, which sees neither.
+    A low probability of a category from the title is a title that does not fit the change.
+    """
+
+    name: str
+    probability: float
+    source: Source
+
+
+def answers(
+    names: Sequence[str], probabilities: NDArray[np.float32], said: Sequence[PullText]
+) -> list[Category]:
+    """Every pull's category, from probabilities [n, k] of the categories `names` [k]."""
+    return [_answer(names, row, one) for row, one in zip(probabilities.tolist(), said, strict=True)]
+
+
+def _answer(names: Sequence[str], row: list[float], said: PullText) -> Category:
+    source: Source = "title"
+    name = stated(said.title).category
+    if name is None:
+        source, name = "labels", labelled(said.labels) if said.labels else None
+    if name is None or name not in names:
+        highest = max(row)
+        return Category(names[row.index(highest)], highest, "network")
+    return Category(name, row[names.index(name)], source)

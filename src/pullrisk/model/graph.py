@@ -17,16 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.errors import MissingExtraError
-from pullrisk.model.category_head import CategoryHead
+from pullrisk.model.category_head import WIDTH, CategoryHead
 from pullrisk.model.graph_builder import Builder
 from pullrisk.model.metadata import METADATA_KEY, Metadata
-from pullrisk.model.residuals import ERROR_CAP, Ordinary
 from pullrisk.model.scaling import CLIP, Scaling
-from pullrisk.model.tokens import WIDTH
+from pullrisk.model.statistics import ERROR_CAP, NoveltyStatistics
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class GraphInputs:
     """What the graph is made of: scaling, the network's weights, what recent pulls look like.
 
     Without a `category` head the graph has no such output and no input `words`.
@@ -34,11 +33,11 @@ class Parts:
 
     scaling: Scaling
     weights: dict[str, NDArray[np.float32]]
-    ordinary: Ordinary
+    ordinary: NoveltyStatistics
     category: CategoryHead | None = None
 
 
-def to_onnx(parts: Parts, metadata: Metadata) -> bytes:
+def to_onnx(parts: GraphInputs, metadata: Metadata) -> bytes:
     """The serialised ONNX model; raises MissingExtraError where onnx is not installed."""
     onnx = import_onnx()
     builder = Builder(onnx)
@@ -152,7 +151,7 @@ def _category(b: Builder, head: CategoryHead) -> None:
     b.output("category", len(head.bias))
 
 
-def _constants(parts: Parts, metadata: Metadata) -> dict[str, NDArray[Any]]:
+def _constants(parts: GraphInputs, metadata: Metadata) -> dict[str, NDArray[Any]]:
     members = len(parts.weights["head"])
     inputs = len(parts.ordinary.directions)
     slope = metadata.calibration.slope
@@ -189,7 +188,7 @@ def _blocks(weights: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.array([members * rows, members * columns], np.int64)
 
 
-def _code_width(parts: Parts) -> int:
+def _code_width(parts: GraphInputs) -> int:
     members, width, _ = parts.weights["head"].shape
     return int(members * width)
 

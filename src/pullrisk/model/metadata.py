@@ -1,7 +1,5 @@
-"""What a bundle carries beside its graph: facts, typical values and score distributions."""
+"""What a bundle carries beside its graph: facts, medians, distributions of scores, patterns."""
 
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -9,109 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.features.schema import Feature
-from pullrisk.model.calibration import Calibration
-from pullrisk.model.patterns import Patterns
 from pullrisk.model.reference import Reference
+from pullrisk.model.statistics import Calibration, Distribution, RepositoryMedians
 
 FORMAT: Final = 1
 """Version of this metadata; a reader refuses a newer one."""
 METADATA_KEY: Final = "pullrisk"
 """Where the JSON lies in the ONNX file's `metadata_props`."""
-LEVELS: Final = np.linspace(0.0, 1.0, 201)
-"""The levels at which distributions keep their quantiles: every half per cent."""
-_STEPS: Final = np.arange(len(LEVELS)) * 1e-12
-_PER_CENT: Final = 100.0 * LEVELS
-_PRIOR_PULLS: Final = 200.0
-_FEW: Final = 4
-"""Scores up to which Python alone takes less time than numpy takes to begin."""
-
-
-class Distribution(msgspec.Struct, frozen=True):
-    """Quantiles of a score at LEVELS: of all pulls, and of each repository's own.
-
-    A repository's are drawn towards the pooled ones as if it had 200 more pulls like theirs,
-    so a young repository's operating points are near the pooled ones.
-    """
-
-    pooled: list[float]
-    by_repository: dict[str, list[float]]
-
-    @classmethod
-    def of(
-        cls,
-        scores: NDArray[np.floating],
-        codes: NDArray[np.integer],
-        repositories: Sequence[str],
-    ) -> "Distribution":
-        """Measure scores [n] of pulls whose repository is `repositories[codes]`."""
-        all_of_it = cls(_short(np.quantile(scores, LEVELS)), {})
-        own = {name: scores[codes == code] for code, name in enumerate(repositories)}
-        return all_of_it.including({name: part for name, part in own.items() if len(part)})
-
-    def including(self, scores: Mapping[str, NDArray[np.floating]]) -> "Distribution":
-        """The same, with the quantiles of more repositories measured on `scores` [n] of each."""
-        pooled = np.array(self.pooled)
-        own = dict(self.by_repository)
-        for name, part in scores.items():
-            weight = len(part) / (len(part) + _PRIOR_PULLS)
-            own[name] = _short(weight * np.quantile(part, LEVELS) + (1 - weight) * pooled)
-        return Distribution(self.pooled, own)
-
-    def threshold(self, share: float, repository: str | None = None) -> float:
-        """The score that the highest `share` of the repository's pulls exceed."""
-        return float(np.interp(1.0 - share, LEVELS, self._quantiles(repository)))
-
-    def percentile(
-        self, scores: NDArray[np.floating], repository: str | None = None
-    ) -> NDArray[np.float64]:
-        """Per cent (0..100) of the repository's pulls whose score is lower, [n]."""
-        points = self._quantiles(repository)
-        if len(scores) > _FEW:
-            # np.interp wants increasing points
-            found = np.interp(scores, np.array(points) + _STEPS[: len(points)], _PER_CENT)
-        else:
-            found = np.array([_per_cent_below(points, score) for score in scores.tolist()])
-        return np.asarray(found, np.float64)
-
-    def _quantiles(self, repository: str | None) -> list[float]:
-        return self.by_repository.get(repository or "", self.pooled)
-
-
-class Typical(msgspec.Struct, frozen=True, dict=True):
-    """Median raw value of every feature [d]: of all pulls, and of each repository's own."""
-
-    pooled: list[float]
-    by_repository: dict[str, list[float]]
-
-    @classmethod
-    def of(
-        cls, x: NDArray[np.float32], codes: NDArray[np.integer], repositories: Sequence[str]
-    ) -> "Typical":
-        """Measure raw rows [n, d] of pulls whose repository is `repositories[codes]`."""
-        own = {
-            name: _short(np.median(x[codes == code], axis=0))
-            for code, name in enumerate(repositories)
-            if (codes == code).any()
-        }
-        return cls(_short(np.median(x, axis=0)), own)
-
-    def including(self, name: str, x: NDArray[np.float32]) -> "Typical":
-        """The same, with the median of one more repository's rows [n, d]."""
-        own = {**self.by_repository, name: _short(np.median(x, axis=0))}
-        return Typical(self.pooled, own)
-
-    def row(self, repository: str | None = None) -> NDArray[np.float32]:
-        """The typical pull of a repository, or of all where that one is not known, [d].
-
-        Nobody may change it: it is made once for each repository.
-        """
-        name = repository if repository and repository in self.by_repository else ""
-        made: dict[str, NDArray[np.float32]] = self.__dict__
-        if name not in made:
-            row = np.array(self.by_repository[name] if name else self.pooled, np.float32)
-            row.flags.writeable = False
-            made[name] = row
-        return made[name]
 
 
 class OperatingPoints(msgspec.Struct, frozen=True):
@@ -142,6 +44,40 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Per repository, µs: nothing at or after this moment was seen, not even to tune."""
 
 
+class Pattern(msgspec.Struct, frozen=True):
+    """One cluster: its name, its centre in the code [k], and what stands out in it, in words."""
+
+    name: str
+    centre: list[float]
+    traits: tuple[str, ...] = ()
+
+
+class Patterns(msgspec.Struct, frozen=True, dict=True):
+    """Every pattern, and the two directions [2, k] in which a map shows the code best."""
+
+    each: tuple[Pattern, ...]
+    axes: list[list[float]]
+
+    def of(self, code: NDArray[np.float32]) -> NDArray[np.intp]:
+        """The nearest pattern of every code [n, k], as its place in `each`, [n]."""
+        centres, half = self._centres()
+        # The code's own length is the same for every pattern.
+        return np.asarray((code @ centres.T - half).argmax(axis=1))
+
+    def on_map(self, code: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Where the map shows codes [n, k]: x and y, [n, 2]."""
+        return np.asarray(code @ np.array(self.axes, np.float32).T)
+
+    def _centres(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The centres [patterns, k] and half their squared lengths, made once."""
+        made = self.__dict__
+        if "centres" not in made:
+            centres = np.array([one.centre for one in self.each], np.float32)
+            made["centres"] = centres, np.square(centres).sum(axis=1) / 2
+        found: tuple[NDArray[np.float32], NDArray[np.float32]] = made["centres"]
+        return found
+
+
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     """Everything beside the graph, stored as JSON in the ONNX file's `metadata_props`."""
 
@@ -154,7 +90,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     operating_points: OperatingPoints
     risk: Distribution
     novelty: Distribution
-    typical: Typical
+    typical: RepositoryMedians
     facts: Facts
     reference: Reference | None = None
     """What drift is measured by; models of earlier versions have none."""
@@ -162,18 +98,3 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     """Names of the graph's `category` output, in its order; empty where it has none."""
     patterns: Patterns | None = None
     """Clusters of the code, named; models of earlier versions have none."""
-
-
-def _per_cent_below(points: list[float], score: float) -> float:
-    """What np.interp tells of one score between the quantiles `points`, in per cent."""
-    after = bisect_left(points, score)
-    if after == 0 or after == len(points):
-        return 0.0 if after == 0 else 100.0
-    low, high = points[after - 1], points[after]
-    part = (score - low) / (high - low)
-    return float(100.0 * (after - 1 + part) / (len(points) - 1))
-
-
-def _short(values: NDArray[np.floating]) -> list[float]:
-    """Seven significant digits: all that float32 holds, in a third of the text."""
-    return [float(f"{value:.7g}") for value in values.tolist()]

@@ -13,7 +13,7 @@
   a member does not see it must rebuild from the rest, which is how novelty is noticed.
 - Training hides inputs at random and adds noise (Vincent et al. 2008).
 - With `pieces` the encoder reads each input a second time, cut at its quantiles, through a small
-  embedding that all members share (model/piecewise_linear.py): for tables where a value says who
+  embedding that all members share (scaling.piecewise_linear): for tables where a value says who
   it is.
 
 The weights are arrays in a dictionary, each with a leading axis of members, except those that all
@@ -29,7 +29,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.model.pieces import measure
+from pullrisk.model.scaling import piecewise_linear
 
 HEADS: Final = ("head", "wide")
 """The parameters that lead straight to the risk, which get the stronger weight decay."""
@@ -105,7 +105,7 @@ def initial_weights(z: NDArray[np.float32], shape: Shape, *, seed: int) -> Weigh
     if shape.pieces:
         start = random.standard_normal((inputs, shape.pieces, width), np.float32)
         weights["embedding"] = start / np.float32(2)
-        weights |= dict(zip(FIXED, measure(z, shape.pieces), strict=True))
+        weights |= dict(zip(FIXED, piecewise_linear(z, shape.pieces), strict=True))
     return weights
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.model.bundle import Bundle
-from pullrisk.model.patterns import Patterns
+from pullrisk.model.metadata import Patterns
 from pullrisk.report.svg import percent
 from pullrisk.train.dataset import UNKNOWN, Dataset
 

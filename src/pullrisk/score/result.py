@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 
 from pullrisk.model.bundle import Band
-from pullrisk.model.category_answers import Category
+from pullrisk.model.categories import Category
 from pullrisk.model.explain import Explanation
 
 Basis: TypeAlias = Literal["row", "history", "later history", "no history", "history unreachable"]

@@ -15,7 +15,7 @@ from pullrisk.features import NAMES, RepositoryHistory
 from pullrisk.features.history import ROW
 from pullrisk.features.pull_text import PullText, text_of
 from pullrisk.model.bundle import Band, Bundle, Scores
-from pullrisk.model.category_answers import Category, answers
+from pullrisk.model.categories import Category, answers
 from pullrisk.model.explain import Explanation, explain
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.pulls.record import Pull

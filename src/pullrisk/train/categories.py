@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from pullrisk.errors import MissingExtraError
 from pullrisk.features.schema import Feature
 from pullrisk.model.categories import CATEGORIES, labelled, stated
-from pullrisk.model.category_head import CategoryHead, visible
-from pullrisk.model.rules import said_rule
-from pullrisk.model.start import Start
-from pullrisk.model.tokens import BUCKETS, token_rows
+from pullrisk.model.category_head import BUCKETS, CategoryHead, token_rows, visible
+from pullrisk.model.category_rules import said_rule
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.table_columns import each_said, said_of_rows
+from pullrisk.train.warm_start import WarmStart
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,7 +65,7 @@ def learn(
     rows: NDArray[np.intp],
     features: Sequence[Feature],
     *,
-    start: Start | None,
+    start: WarmStart | None,
 ) -> CategoryHead | None:
     """The head that `fit_category_head` learns, or else that of the model to start from."""
     head = fit_category_head(dataset, z, rows, features)

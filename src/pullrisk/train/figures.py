@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.categories import CATEGORIES
-from pullrisk.model.rules import said_rule
+from pullrisk.model.category_rules import said_rule
 from pullrisk.train import metrics
 from pullrisk.train.categories import UNSTATED, stated_categories
 from pullrisk.train.dataset import Dataset

@@ -31,11 +31,13 @@ from pullrisk.model.network import (
     predict,
     seen_inputs,
 )
-from pullrisk.model.start import Start
 from pullrisk.progress import Progress
 from pullrisk.train.dataset import UNKNOWN
 from pullrisk.train.metrics import pooled_auc, within_auc
+from pullrisk.train.warm_start import WarmStart
 
+FINE_TUNING_RATE: Final = 4e-3
+"""Twice the usual rate: few batches have to move the weights far enough. See docs/train.md."""
 _WARM_UP: Final = 0.3
 """The share of the steps in which the learning rate rises."""
 _RISE: Final = 25.0
@@ -67,6 +69,11 @@ class FitSettings(msgspec.Struct, frozen=True):
     risk_weight: float = 10.0
     reconstruction_weight: float = 0.1
     threads: int = 1
+
+
+def fine_tuning(settings: FitSettings) -> FitSettings:
+    """The settings with what differs when a training does not begin from chance."""
+    return msgspec.structs.replace(settings, learning_rate=FINE_TUNING_RATE)
 
 
 class Epoch(msgspec.Struct, frozen=True):
@@ -113,7 +120,7 @@ def fit(  # noqa: PLR0913  (one keyword per choice)
     seed: int,
     progress: Progress,
     stop_after: int | None = None,
-    start: Start | None = None,
+    start: WarmStart | None = None,
 ) -> Fitted:
     """Train on all rows (labelled or not) and keep the epoch of the least validation risk loss.
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.model.bundle import Bundle
-from pullrisk.model.metadata import Distribution
+from pullrisk.model.statistics import Distribution
 from pullrisk.train.baselines import Scorer
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.evaluation import Alarm, Interval, Novelty

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pullrisk.errors import MissingExtraError
 from pullrisk.model.bundle import Bundle
-from pullrisk.model.patterns import Pattern, Patterns
+from pullrisk.model.metadata import Pattern, Patterns
 from pullrisk.model.scaling import Scaling
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.table_columns import each_said, said_of_rows

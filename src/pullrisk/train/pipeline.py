@@ -9,7 +9,6 @@ import msgspec
 
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
 from pullrisk.model.bundle import Bundle
-from pullrisk.model.start import Start
 from pullrisk.options import GateOptions
 from pullrisk.progress import Progress
 from pullrisk.train.comparison import record_predictions
@@ -25,6 +24,7 @@ from pullrisk.train.promotion import judge, promote
 from pullrisk.train.registry import find
 from pullrisk.train.tracking import RunRecord, Tracked, track
 from pullrisk.train.training import Trained, TrainSettings, train
+from pullrisk.train.warm_start import WarmStart
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,7 +57,7 @@ def train_model(  # noqa: PLR0913  (one keyword per collaborator)
     read: Read | None = None,
     source: Mapping[str, str] | None = None,
     gate: GateOptions | None = None,
-    start: Start | None = None,
+    start: WarmStart | None = None,
     progress: Progress,
 ) -> TrainResult:
     """Train on the lake's feature table, judge, log to MLflow, and write `<home>/model.onnx`.

@@ -5,15 +5,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.model.bundle import Bundle
-from pullrisk.model.graph import Parts, to_onnx
+from pullrisk.model.graph import GraphInputs, to_onnx
 from pullrisk.model.metadata import Metadata
 from pullrisk.model.reference import LATEST, SCORES, Reference
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.patterns import find_patterns
 
 
-def referenced(
-    parts: Parts, metadata: Metadata, dataset: Dataset, past: NDArray[np.bool_]
+def finish_bundle(
+    parts: GraphInputs, metadata: Metadata, dataset: Dataset, past: NDArray[np.bool_]
 ) -> Bundle:
     """The bundle, with its patterns and the reference of each repository's latest of `past` [n].
 

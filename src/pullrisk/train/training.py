@@ -15,20 +15,26 @@ from numpy.typing import NDArray
 from pullrisk.errors import NotEnoughDataError, SettingsError
 from pullrisk.features.schema import Feature
 from pullrisk.model.bundle import Bundle
-from pullrisk.model.calibration import Calibration, fit_platt
 from pullrisk.model.categories import CATEGORIES
-from pullrisk.model.graph import Parts
-from pullrisk.model.metadata import Distribution, Facts, Metadata, OperatingPoints, Typical
+from pullrisk.model.graph import GraphInputs
+from pullrisk.model.metadata import Facts, Metadata, OperatingPoints
 from pullrisk.model.network import Weights, predict
-from pullrisk.model.residuals import Ordinary, novelty_error
 from pullrisk.model.scaling import Scaling
-from pullrisk.model.start import Start
+from pullrisk.model.statistics import (
+    Calibration,
+    Distribution,
+    NoveltyStatistics,
+    RepositoryMedians,
+    fit_platt,
+    novelty_error,
+)
 from pullrisk.progress import Progress
 from pullrisk.train.categories import learn
 from pullrisk.train.dataset import TARGETS, Dataset, Target
 from pullrisk.train.fit import Epoch, FitSettings, Fitted, Rows, fit
-from pullrisk.train.reference import referenced
+from pullrisk.train.reference import finish_bundle
 from pullrisk.train.split import Split, temporal_split
+from pullrisk.train.warm_start import WarmStart
 
 LEAST_PULLS: Final = 50
 """Fewer training rows than this cannot say what is usual."""
@@ -98,7 +104,7 @@ def train(  # noqa: PLR0913  (one keyword per fact)
     *,
     schema_hash: str,
     dataset_version: str | None = None,
-    start: Start | None = None,
+    start: WarmStart | None = None,
     progress: Progress,
 ) -> Trained:
     """Train on all but the last part of each repository's time; `start` is what to fine-tune.
@@ -137,7 +143,7 @@ def train(  # noqa: PLR0913  (one keyword per fact)
             started_from=start.name if start else None,
         ),
     )
-    bundle = referenced(parts, metadata, dataset, ~split.test)
+    bundle = finish_bundle(parts, metadata, dataset, ~split.test)
     return Trained(bundle, split, fitted.epochs, fitted.best_epoch, _notes(windows, start))
 
 
@@ -165,7 +171,7 @@ def _refit(
     fitted: Fitted,
     settings: TrainSettings,
     *,
-    start: Start | None,
+    start: WarmStart | None,
     progress: Progress,
 ) -> Weights:
     """Train again on both windows, for as many epochs as did best on validation.
@@ -196,13 +202,13 @@ class _Outcome:
     fitted: Fitted
     weights: Weights
 
-    def assemble(self, scaling: Scaling, settings: TrainSettings) -> tuple[Parts, Metadata]:
+    def assemble(self, scaling: Scaling, settings: TrainSettings) -> tuple[GraphInputs, Metadata]:
         """The parts of the graph, and metadata that still lacks its schema."""
         windows, data = self.windows, self.dataset
         recent = windows.validation if len(windows.validation.z) else windows.training
         logit, rebuilt = predict(self.weights, recent.z)
         residuals = recent.z - rebuilt
-        ordinary = Ordinary.of(recent.z, residuals)
+        ordinary = NoveltyStatistics.of(recent.z, residuals)
         calibration = _calibrate(predict(self.fitted.weights, recent.z)[0], recent)
         error = novelty_error(recent.z, residuals, ordinary)
         names, codes, past = data.repositories, recent.repository, ~self.split.test
@@ -214,10 +220,10 @@ class _Outcome:
             operating_points=settings.operating_points,
             risk=Distribution.of(calibration.apply(logit), codes, names),
             novelty=Distribution.of(error, codes, names),
-            typical=Typical.of(data.x[past], data.repository[past], names),
+            typical=RepositoryMedians.of(data.x[past], data.repository[past], names),
             facts=self._facts(settings),
         )
-        return Parts(scaling, self.weights, ordinary), metadata
+        return GraphInputs(scaling, self.weights, ordinary), metadata
 
     def _facts(self, settings: TrainSettings) -> Facts:
         training = self.windows.training
@@ -252,7 +258,7 @@ def _require_pulls(pulls: int) -> None:
         )
 
 
-def _notes(windows: Windows, start: Start | None) -> tuple[str, ...]:
+def _notes(windows: Windows, start: WarmStart | None) -> tuple[str, ...]:
     notes = []
     if not windows.risk_available:
         few = f"{windows.positives} matured positives are too few for a risk of their own"

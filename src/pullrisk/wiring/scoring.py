@@ -82,7 +82,7 @@ class FoldedClone:
 
         bundle, name = _model(self._session, model, self.repository)
         points = operating_points(self._session.settings)
-        bundle = _at_home(bundle, self.lake, self.repository)
+        bundle = _recalibrated(bundle, self.lake, self.repository)
         return Scorer(bundle, self.lake, points=points), name
 
     def recent(self, limit: int) -> "list[Pull]":
@@ -135,14 +135,13 @@ def _model(session: Session, reference: str | None, repository: str) -> "tuple[B
     return general_bundle(), f"the {GENERAL} model"
 
 
-def _at_home(bundle: "Bundle", lake: "Lake", repository: str) -> "Bundle":
+def _recalibrated(bundle: "Bundle", lake: "Lake", repository: str) -> "Bundle":
     import numpy as np
 
     from pullrisk.features import NAMES
-    from pullrisk.model.adapt import at_home
 
     table = lake.table(list(NAMES), repository=repository).slice(
         max(0, lake.table(["number"]).num_rows - USUAL_PULLS)
     )
     x = np.stack([table[name].to_numpy() for name in NAMES], axis=1).astype(np.float32)
-    return at_home(bundle, repository, x)
+    return bundle.recalibrated_for(repository, x)

@@ -7,10 +7,10 @@ from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
     from pullrisk.model.bundle import Bundle
-    from pullrisk.model.start import Start
     from pullrisk.train.evaluation import Evaluation
     from pullrisk.train.pipeline import TrainResult
     from pullrisk.train.training import TrainSettings
+    from pullrisk.train.warm_start import WarmStart
 
 Target = Literal["reverted", "trouble"]
 
@@ -61,14 +61,15 @@ def _wanted(session: Session, target: Target) -> "TrainSettings":
 
 def _fine_tuning(
     session: Session, settings: "TrainSettings", reference: str
-) -> "tuple[TrainSettings, Start]":
+) -> "tuple[TrainSettings, WarmStart]":
     """The settings of a fine-tuning, and the model where it starts."""
     import msgspec
 
-    from pullrisk.train.finetune import fine_tuning, start_from
+    from pullrisk.train.fit import fine_tuning
+    from pullrisk.train.warm_start import WarmStart
     from pullrisk.wiring.adapters import load_model
 
-    start = start_from(load_model(session.settings, reference), name=reference)
+    start = WarmStart.of(load_model(session.settings, reference), name=reference)
     return msgspec.structs.replace(settings, fit=fine_tuning(settings.fit)), start
 
 

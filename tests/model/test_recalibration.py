@@ -1,6 +1,5 @@
 import numpy as np
 
-from pullrisk.model.adapt import at_home
 from pullrisk.model.metadata import OperatingPoints
 from support.tables import feature_table
 from support.training import quick_dataset, shared_training
@@ -12,7 +11,7 @@ def test_bands_of_an_unknown_repository_become_shares_of_its_own_pulls() -> None
     x[:, 2] = 0.3  # everybody fails often: all are riskier than elsewhere
     points = OperatingPoints(high=0.1, elevated=0.2)
     before = bundle.score(x, "new/one", points=points).bands.count("high")
-    home = at_home(bundle, "new/one", x)
+    home = bundle.recalibrated_for("new/one", x)
     after = home.score(x, "new/one", points=points).bands.count("high")
     assert before > 0.5 * len(x)
     assert 0.05 * len(x) < after < 0.2 * len(x)
@@ -21,7 +20,7 @@ def test_bands_of_an_unknown_repository_become_shares_of_its_own_pulls() -> None
 def test_reasons_compare_with_the_repository_s_own_median() -> None:
     bundle = shared_training()[1].bundle
     x = np.full((5, len(bundle.metadata.features)), 3, np.float32)
-    home = at_home(bundle, "new/one", x)
+    home = bundle.recalibrated_for("new/one", x)
     assert home.metadata.typical.row("new/one").tolist() == x[0].tolist()
     pooled = bundle.metadata.typical.row()
     assert np.array_equal(home.metadata.typical.row("other/two"), pooled)
@@ -30,7 +29,7 @@ def test_reasons_compare_with_the_repository_s_own_median() -> None:
 def test_scores_themselves_and_other_repositories_stay_as_they_were() -> None:
     bundle = shared_training()[1].bundle
     x = np.abs(quick_dataset(feature_table(seed=9, repositories=1)).x)
-    home = at_home(bundle, "new/one", x)
+    home = bundle.recalibrated_for("new/one", x)
     assert np.array_equal(home.raw(x)[0], bundle.raw(x)[0])
     assert home.thresholds("owner/0") == bundle.thresholds("owner/0")
-    assert at_home(bundle, "new/one", x[:0]) is bundle
+    assert bundle.recalibrated_for("new/one", x[:0]) is bundle

@@ -2,7 +2,7 @@ import pytest
 
 from pullrisk.features.pull_text import PullText
 from pullrisk.model.categories import CATEGORIES
-from pullrisk.model.rules import KEYWORDS, rule, said_rule
+from pullrisk.model.category_rules import KEYWORDS, rule, said_rule
 
 
 @pytest.mark.parametrize(

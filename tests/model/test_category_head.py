@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pullrisk.features.pull_text import PullText
-from pullrisk.model.tokens import BUCKETS, WIDTH, token_rows, tokens
+from pullrisk.model.category_head import BUCKETS, WIDTH, token_rows, tokens
 
 PATHS = ("src/core/a.py", "tests/test_a.py")
 

@@ -1,10 +1,11 @@
-"""Where fine-tuning starts: the scaling and the weights of a trained model, from its ONNX file.
+"""Fine-tuning: a training that starts from the weights and the scaling of a trained model.
 
-The graph holds every tensor of the network under the network's own name, so the file that
+The ONNX graph holds every tensor of the network under the network's own name, so the file that
 scores is all that is needed; there is no second format to keep.
 """
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from pullrisk.model.scaling import Scaling
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class WarmStart:
     """A trained model's scaling [d], all constants of its graph by name, and what it is called.
 
     `risk_available` is the model's: what it knows of risk, a fine-tuned one knows too.
@@ -39,13 +40,17 @@ class Start:
         return CategoryHead(words.astype(np.float16), wide, bias)
 
     @classmethod
-    def of(cls, bundle: Bundle, *, name: str) -> "Start":
-        """Read them back from the bundle's own file; MissingExtraError where onnx is missing."""
+    def of(cls, bundle: Bundle, *, name: str) -> "WarmStart":
+        """Read them back from the bundle's own file, called `name` and the file's digest.
+
+        Raises MissingExtraError if onnx is not installed.
+        """
         onnx = import_onnx()
         graph = onnx.load_from_string(bundle.data).graph
+        called = f"{name} sha256:{sha256(bundle.data).hexdigest()[:16]}"
         found = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
         parts = [found.pop(part) for part in ("logarithmic", "mean", "spread")]
-        return cls(name, bundle.metadata.risk_available, Scaling(*parts), found)
+        return cls(called, bundle.metadata.risk_available, Scaling(*parts), found)
 
     def matching(self, wanted: Weights) -> Weights:
         """The weights of a network of these shapes; ModelError where the model has others."""

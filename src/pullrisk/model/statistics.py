@@ -1,0 +1,269 @@
+"""From a network's outputs to answers: calibrated risk, novelty error, percentiles, thresholds."""
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+_NEWTON_STEPS: Final = 50
+_TOLERANCE: Final = 1e-10
+_LEAST_SLOPE: Final = 1e-3
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """Platt scaling: sigmoid(slope x logit + intercept); a slope above zero keeps the ranking."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    def apply(self, logit: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Probabilities of logits, of any shape."""
+        return sigmoid(self.slope * logit.astype(np.float64) + self.intercept)
+
+
+def fit_platt(
+    logit: NDArray[np.floating], labels: NDArray[np.integer], *, prior: float = 0.0
+) -> Calibration:
+    """Maximum-likelihood slope and intercept by Newton steps (Platt 1999).
+
+    Targets are smoothed as Platt proposes. Where the labels are of one class, or the best
+    slope is not above zero, the slope stays 1 and only the intercept is fitted. `prior` is
+    the strength of a Gaussian pull of the slope towards 1.
+    """
+    values = logit.astype(np.float64)
+    positives, negatives = int((labels == 1).sum()), int((labels == 0).sum())
+    if not positives or not negatives:
+        return _intercept_only(values, (positives + 0.5) / (positives + negatives + 1.0))
+    high, low = (positives + 1.0) / (positives + 2.0), 1.0 / (negatives + 2.0)
+    targets = np.where(labels == 1, high, low)
+    slope, intercept = _newton(values, targets, prior)
+    if slope < _LEAST_SLOPE:
+        return _intercept_only(values, float(targets.mean()))
+    return Calibration(slope, intercept)
+
+
+def _newton(
+    values: NDArray[np.float64], targets: NDArray[np.float64], prior: float
+) -> tuple[float, float]:
+    design = np.stack([values, np.ones_like(values)])
+    solution = np.array([1.0, 0.0])
+    pull = np.array([prior, 0.0])
+    for _ in range(_NEWTON_STEPS):
+        chance = sigmoid(solution @ design)
+        gradient = design @ (chance - targets) + pull * (solution - 1.0)
+        hessian = (design * (chance * (1 - chance))) @ design.T + np.diag(pull)
+        step = np.linalg.solve(hessian + 1e-9 * np.eye(2), gradient)
+        solution = solution - step
+        if float(np.abs(step).max()) < _TOLERANCE:
+            break
+    return float(solution[0]), float(solution[1])
+
+
+def _intercept_only(values: NDArray[np.float64], rate: float) -> Calibration:
+    """Slope 1 and the intercept at which the mean probability equals `rate`, by bisection."""
+    low, high = -50.0 - float(values.max(initial=0)), 50.0 - float(values.min(initial=0))
+    for _ in range(100):
+        middle = (low + high) / 2
+        mean = float(sigmoid(values + middle).mean()) if len(values) else float(sigmoid(middle))
+        low, high = (middle, high) if mean < rate else (low, middle)
+    return Calibration(1.0, (low + high) / 2)
+
+
+def sigmoid(values: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """1 / (1 + exp(-v)) without overflow."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * np.asarray(values, np.float64))), np.float64)
+
+
+LEVELS: Final = np.linspace(0.0, 1.0, 201)
+"""The levels at which distributions keep their quantiles: every half per cent."""
+_INCREASING: Final = np.arange(len(LEVELS)) * 1e-12
+_PER_CENT: Final = 100.0 * LEVELS
+_PRIOR_PULLS: Final = 200.0
+_FEW: Final = 4
+"""Scores up to which Python alone takes less time than numpy takes to begin."""
+
+
+class Distribution(msgspec.Struct, frozen=True):
+    """Quantiles of a score at LEVELS: of all pulls, and of each repository's own.
+
+    A repository's are drawn towards the pooled ones as if it had 200 more pulls like theirs,
+    so a young repository's operating points are near the pooled ones.
+    """
+
+    pooled: list[float]
+    by_repository: dict[str, list[float]]
+
+    @classmethod
+    def of(
+        cls,
+        scores: NDArray[np.floating],
+        codes: NDArray[np.integer],
+        repositories: Sequence[str],
+    ) -> "Distribution":
+        """Measure scores [n] of pulls whose repository is `repositories[codes]`."""
+        all_of_it = cls(shortened(np.quantile(scores, LEVELS)), {})
+        own = {name: scores[codes == code] for code, name in enumerate(repositories)}
+        return all_of_it.including({name: part for name, part in own.items() if len(part)})
+
+    def including(self, scores: Mapping[str, NDArray[np.floating]]) -> "Distribution":
+        """The same, with the quantiles of more repositories measured on `scores` [n] of each."""
+        pooled = np.array(self.pooled)
+        own = dict(self.by_repository)
+        for name, part in scores.items():
+            weight = len(part) / (len(part) + _PRIOR_PULLS)
+            own[name] = shortened(weight * np.quantile(part, LEVELS) + (1 - weight) * pooled)
+        return Distribution(self.pooled, own)
+
+    def threshold(self, share: float, repository: str | None = None) -> float:
+        """The score that the highest `share` of the repository's pulls exceed."""
+        return float(np.interp(1.0 - share, LEVELS, self._quantiles(repository)))
+
+    def percentile(
+        self, scores: NDArray[np.floating], repository: str | None = None
+    ) -> NDArray[np.float64]:
+        """Per cent (0..100) of the repository's pulls whose score is lower, [n]."""
+        points = self._quantiles(repository)
+        if len(scores) > _FEW:
+            # np.interp wants increasing points
+            found = np.interp(scores, np.array(points) + _INCREASING[: len(points)], _PER_CENT)
+        else:
+            found = np.array([_per_cent_below(points, score) for score in scores.tolist()])
+        return np.asarray(found, np.float64)
+
+    def _quantiles(self, repository: str | None) -> list[float]:
+        return self.by_repository.get(repository or "", self.pooled)
+
+
+class RepositoryMedians(msgspec.Struct, frozen=True, dict=True):
+    """Median raw value of every feature [d]: of all pulls, and of each repository's own."""
+
+    pooled: list[float]
+    by_repository: dict[str, list[float]]
+
+    @classmethod
+    def of(
+        cls, x: NDArray[np.float32], codes: NDArray[np.integer], repositories: Sequence[str]
+    ) -> "RepositoryMedians":
+        """Measure raw rows [n, d] of pulls whose repository is `repositories[codes]`."""
+        own = {
+            name: shortened(np.median(x[codes == code], axis=0))
+            for code, name in enumerate(repositories)
+            if (codes == code).any()
+        }
+        return cls(shortened(np.median(x, axis=0)), own)
+
+    def including(self, name: str, x: NDArray[np.float32]) -> "RepositoryMedians":
+        """The same, with the median of one more repository's rows [n, d]."""
+        own = {**self.by_repository, name: shortened(np.median(x, axis=0))}
+        return RepositoryMedians(self.pooled, own)
+
+    def row(self, repository: str | None = None) -> NDArray[np.float32]:
+        """The typical pull of a repository, or of all where that one is not known, [d].
+
+        Nobody may change it: it is made once for each repository.
+        """
+        name = repository if repository and repository in self.by_repository else ""
+        made: dict[str, NDArray[np.float32]] = self.__dict__
+        if name not in made:
+            row = np.array(self.by_repository[name] if name else self.pooled, np.float32)
+            row.flags.writeable = False
+            made[name] = row
+        return made[name]
+
+
+def _per_cent_below(points: list[float], score: float) -> float:
+    """What np.interp tells of one score between the quantiles `points`, in per cent."""
+    after = bisect_left(points, score)
+    if after == 0 or after == len(points):
+        return 0.0 if after == 0 else 100.0
+    low, high = points[after - 1], points[after]
+    part = (score - low) / (high - low)
+    return float(100.0 * (after - 1 + part) / (len(points) - 1))
+
+
+def shortened(values: NDArray[np.floating]) -> list[float]:
+    """Seven significant digits: all that float32 holds, in a third of the text."""
+    return [float(f"{value:.7g}") for value in values.tolist()]
+
+
+ERROR_CAP: Final = 25.0
+"""Most that one direction or input adds, in units of its usual square: five deviations."""
+_KEPT: Final = 0.5
+_RIDGE: Final = 1e-3
+_LEAST_VARIANCE: Final = 1e-2
+_STEADIEST: Final = 0.3
+"""Least variance that a square counts with, so that a constant does not outweigh everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoveltyStatistics:
+    """What recent pulls look like: whitening `directions` [d, k] of their residuals, `centre`
+    and `spread` [d] of their scaled inputs, and what each direction and input weighs: `shares`
+    [k + d], half in all for either.
+
+    Plain mean squared error hardly tells an odd pull from an ordinary one, since features that are
+    hard to rebuild for every pull drown the rest. So residuals are whitened (a Mahalanobis length
+    of the residual), and only the half of the directions counts in which ordinary pulls are
+    rebuilt best: what must fit, and does not. A pull that lies far out in many features at once may
+    still be rebuilt well, so the other half of the error is how far its inputs stray from recent
+    ones. Within each half a direction or input weighs by the inverse variance of its square on
+    recent pulls: one that is often far out on ordinary days says little when it is. On anomalies
+    injected into windows before the test window, mean AUC: residual alone 0.91, with what strays
+    0.92, so weighted 0.95 (docs/experiments.md).
+    """
+
+    directions: NDArray[np.float32]
+    centre: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    shares: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, z: NDArray[np.float32], residuals: NDArray[np.float32]) -> "NoveltyStatistics":
+        """Measure scaled rows and their residuals, [n, d] each."""
+        spread = np.sqrt(z.var(axis=0, dtype=np.float64) + _LEAST_VARIANCE).astype(np.float32)
+        centre = z.mean(axis=0, dtype=np.float64).astype(np.float32)
+        directions = whitening(residuals)
+        halves = _capped(residuals @ directions), _capped((z - centre) / spread)
+        shares = np.concatenate([_steadiness(half) / 2 for half in halves])
+        return cls(directions, centre, spread, shares.astype(np.float32))
+
+
+def whitening(residuals: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Directions [d, k] that bring ordinary residuals [n, d] to unit variance.
+
+    The covariance is shrunk towards its diagonal by d / (d + n), so that few rows do not
+    invent directions without any variance.
+    """
+    n, d = residuals.shape
+    covariance = residuals.astype(np.float64).T @ residuals / max(1, n)
+    shrinkage = d / (d + n)
+    diagonal = np.diag(np.diag(covariance))
+    shrunk = (1 - shrinkage) * covariance + shrinkage * diagonal + _RIDGE * np.eye(d)
+    variance, directions = np.linalg.eigh(shrunk)
+    kept = max(1, round(_KEPT * d))
+    return np.asarray(directions[:, :kept] / np.sqrt(variance[:kept]), np.float32)
+
+
+def novelty_error(
+    z: NDArray[np.float32], residuals: NDArray[np.float32], ordinary: NoveltyStatistics
+) -> NDArray[np.float64]:
+    """What the graph computes, in numpy: the capped squares of the whitened residuals and of how
+    far the inputs lie from recent ones, weighted; scaled rows and residuals [n, d], [n].
+    """
+    strayed = (z - ordinary.centre) / ordinary.spread
+    squares = _capped(np.hstack([residuals @ ordinary.directions, strayed]))
+    return np.asarray(squares @ ordinary.shares.astype(np.float64), np.float64)
+
+
+def _capped(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.minimum(np.square(values), np.float32(ERROR_CAP))
+
+
+def _steadiness(squares: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The weight of each column [n, k]: inverse variance, one in all, [k]."""
+    precision = 1 / np.maximum(squares.var(axis=0, dtype=np.float64), _STEADIEST)
+    return np.asarray(precision / precision.sum(), np.float64)
