@@ -28,7 +28,7 @@ def test_a_network_of_another_shape_is_refused_by_name() -> None:
     z = np.zeros((1, len(FEATURES)), np.float32)
     other = initial_weights(z, Shape(members=2, hidden=8, code=4), seed=0)
     with pytest.raises(
-        ModelError, match="start from first sha256:[0-9a-f]+: its encoder1 has shape"
+        ModelError, match=r"start from first sha256:[0-9a-f]+: its encoder1 has shape"
     ):
         start.matching(other)
 
