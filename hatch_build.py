@@ -31,6 +31,8 @@ from setuptools import setup
 setup(name="fold", package_dir={{"": "src"}}, packages=["pullrisk"],
       ext_modules=mypycify({modules!r}, opt_level="3", debug_level="0"))
 """
+# The package's own __init__ names the public API, and so every library: mypyc needs none of it.
+_MYPY = "[mypy]\n[mypy-pullrisk]\nfollow_imports = skip\n"
 
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -64,6 +66,7 @@ def compiled(root: Path, folder: Path) -> dict[str, str]:
     """
     shutil.copytree(root / "src", folder / "src", ignore=shutil.ignore_patterns("*.so", "*.pyc"))
     setup = folder / "setup.py"
+    (folder / "mypy.ini").write_text(_MYPY)
     setup.write_text(_SETUP.format(modules=[f"src/{module}" for module in FOLD]))
     subprocess.run(  # noqa: S603 - our own Python, our own arguments
         [sys.executable, setup.name, "--quiet", "build_ext", "--inplace"],
