@@ -181,12 +181,11 @@ def pods_are_scraped_once(world: World) -> None:
         raise BrokenError(f"scraped more than once: {', '.join(twice)}")
 
 
-def watch(holds: Callable[[], None], *, seconds: float = WATCHED_SECONDS) -> None:
+def watch(holds: Callable[[], None]) -> None:
     """Look again and again for a while; `holds` raises BrokenError where it is not so."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    for _ in range(10):
         holds()
-        time.sleep(2)
+        time.sleep(WATCHED_SECONDS / 10)
 
 
 ALL: Final[tuple[Callable[[World], None], ...]] = (

@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import kubernetes_validate
 import pytest
-import yaml
 
 from cluster import __main__ as tool
 from cluster import checks, images, installing, safety, servers, state
@@ -21,7 +20,6 @@ from cluster.inside import client as client_program
 from cluster.inside import git_server
 from cluster.kubectl import BrokenError, ClusterError, Kubectl, until
 from cluster.repository import OVERLAY, ROOT, Desired, Repository
-from cluster.world import World
 from support.deploy import rules
 from support.deploy.manifests import Object, of_kind, pods, render
 from support.deploy.program import settings_of
@@ -407,67 +405,6 @@ def test_a_control_plane_that_restarts_is_waited_for_and_a_broken_promise_is_not
     with pytest.raises(BrokenError, match="two versions"):
         until("it", broken, seconds=60)
     assert time.monotonic() - started < 5
-
-
-# The checks, on a cluster that is made up
-
-
-class MadeUp(World):
-    """A cluster whose Argo CD does what it is told, or strips hashes."""
-
-    strips = False
-    versions: tuple[str, ...] = ("old",)
-
-    def apply(self, message: str, **changes: Any) -> str:
-        return message
-
-    def selected(self) -> tuple[str, str]:
-        return ("", "") if self.strips else ("old", "old")
-
-    def traffic(self) -> set[str]:
-        return set(self.versions)
-
-    def report(self) -> dict[str, Any]:
-        return {"requests": 5, "failures": 0, "last_failure": ""}
-
-
-@pytest.fixture
-def world(repository: Repository, program: Path) -> MadeUp:
-    return MadeUp(Kubectl("kind-test", str(program)), repository)
-
-
-def test_a_stripped_hash_is_found(world: MadeUp) -> None:
-    checks.hash_stays_over_syncs(world)
-    world.strips = True
-    with pytest.raises(BrokenError, match="has no hash"):
-        checks.hash_stays_over_syncs(world)
-
-
-def test_traffic_to_two_versions_is_found(world: MadeUp) -> None:
-    world.expect_traffic("old")
-    world.versions = ("old", "new")
-    with pytest.raises(BrokenError, match="traffic goes to"):
-        world.expect_traffic("old")
-
-
-def test_a_stage_that_starts_without_an_image_is_found(world: MadeUp, program: Path) -> None:
-    text = yaml.safe_dump(cron(render(ROOT / "argo-apps" / "base"), "data-fetch"))
-    answer = program.parent / "answer"
-    answer.write_text(json.dumps({"items": [yaml.safe_load(text)]}))
-    checks.stages_without_an_image_are_suspended(world)
-    answer.write_text(json.dumps({"items": [yaml.safe_load(text.replace("suspend: true", ""))]}))
-    with pytest.raises(BrokenError, match="data-fetch starts without an image"):
-        checks.stages_without_an_image_are_suspended(world)
-
-
-def test_the_first_check_that_fails_is_told(
-    world: MadeUp, capsys: pytest.CaptureFixture[str]
-) -> None:
-    world.strips = True
-    assert tool.check_all(world, [checks.hash_stays_over_syncs]) == 1
-    assert "FAILED hash_stays_over_syncs: a selector has no hash" in capsys.readouterr().out
-    world.strips = False
-    assert tool.check_all(world, [checks.hash_stays_over_syncs]) == 0
 
 
 # The command line
