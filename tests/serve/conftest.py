@@ -16,11 +16,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(home: Path) -> Iterator[Served]:
-    with served(home, body_mb=2, body_timeout=1.5, batch=50) as one:
+    with served(home, body_mb=2, body_timeout=60, batch=50) as one:
         yield one
 
 
 @pytest.fixture(scope="module")
 def client(service: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=service.url, timeout=20) as one:
+    with httpx.Client(base_url=service.url, timeout=60) as one:
         yield one

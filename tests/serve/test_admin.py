@@ -30,7 +30,7 @@ def service(home: Path, tmp_path: Path, model: Path) -> Iterator[Served]:
 
 
 def reload(service: Served, headers: dict[str, str]) -> httpx.Response:
-    return httpx.post(f"{service.url}/v1/admin/reload", headers=headers, timeout=20)
+    return httpx.post(f"{service.url}/v1/admin/reload", headers=headers, timeout=60)
 
 
 def another(model: Path) -> None:
@@ -51,7 +51,7 @@ def test_every_worker_answers_with_the_new_model(service: Served, model: Path) -
     service.until("model loaded", 2 + 2 + 1)  # two at the start, one here, and both once more
     scores = {"authorization": "Bearer for-scores"}
     for _ in range(20):  # a connection each, so that both workers are asked
-        told = httpx.get(f"{service.url}/v1/model", headers=scores, timeout=20).json()
+        told = httpx.get(f"{service.url}/v1/model", headers=scores, timeout=60).json()
         assert told["version"] == found["model"]["version"]
 
 
@@ -63,13 +63,13 @@ def test_a_model_that_cannot_be_used_is_refused_and_the_present_one_stays(
     assert answered.status_code == 409
     assert answered.headers["content-type"] == "application/problem+json"
     assert "is not a readable ONNX file" in answered.json()["detail"]
-    assert httpx.get(f"{service.url}/readyz", timeout=20).status_code == 200
+    assert httpx.get(f"{service.url}/readyz", timeout=60).status_code == 200
 
 
 def test_a_key_for_scores_may_not_and_the_admin_s_may_not_score(service: Served) -> None:
     assert reload(service, {"authorization": "Bearer for-scores"}).status_code == 401
     assert reload(service, {}).status_code == 401
-    asked = httpx.get(f"{service.url}/v1/model", headers=ADMIN, timeout=20)
+    asked = httpx.get(f"{service.url}/v1/model", headers=ADMIN, timeout=60)
     assert asked.status_code == 401
 
 
@@ -87,7 +87,7 @@ def test_without_admin_keys_there_is_no_such_route(home: Path) -> None:
 
 
 def test_the_document_tells_of_the_route_where_there_is_one(service: Served) -> None:
-    found = httpx.get(f"{service.url}/openapi.json", timeout=20).json()
+    found = httpx.get(f"{service.url}/openapi.json", timeout=60).json()
     operation = found["paths"]["/v1/admin/reload"]["post"]
     assert {} not in operation["security"]
     assert {"200", "401", "409"} <= operation["responses"].keys()

@@ -76,7 +76,7 @@ def test_a_new_model_takes_over_without_a_failed_request(home: Path, tmp_path: P
         stop = threading.Event()
 
         def ask() -> None:
-            with httpx.Client(base_url=one.url, timeout=20) as own:
+            with httpx.Client(base_url=one.url, timeout=60) as own:
                 while not stop.is_set():
                     answered = own.post("/v1/score", json=opened())
                     if answered.status_code != 200:

@@ -49,7 +49,7 @@ def opened(place: int = STORED + 1, **changes: object) -> dict[str, Any]:
 
 def score(url: str, **headers: str) -> httpx.Response:
     """Ask about one open pull request."""
-    return httpx.post(f"{url}/v1/score", json=opened(), headers=headers, timeout=20)
+    return httpx.post(f"{url}/v1/score", json=opened(), headers=headers, timeout=60)
 
 
 class Served:

@@ -57,23 +57,23 @@ class Scorer:
     ) -> list[Score]:
         """Score pulls in the order given; an open one as of `now`. Raises LakeError.
 
-        `rows` are those that `rows_of` found; they are read here unless given.
+        `rows` are what `rows_of` returned; they are read here unless given.
         """
         known = self.rows_of(pulls) if rows is None else rows
         if len(pulls) == 1:
             return self._score_one(pulls[0].repository, list(pulls), known, now, explained)
-        found: dict[int, Score] = {}
+        by_place: dict[int, Score] = {}
         places: dict[str, list[int]] = {}
         for place, pull in enumerate(pulls):
             places.setdefault(pull.repository, []).append(place)
         for repository, own in places.items():
             chosen = [pulls[place] for place in own]
             scored = self._score_one(repository, chosen, known, now, explained)
-            found.update(zip(own, scored, strict=True))
-        return [found[place] for place in range(len(pulls))]
+            by_place.update(zip(own, scored, strict=True))
+        return [by_place[place] for place in range(len(pulls))]
 
     def rows_of(self, pulls: Iterable[Pull]) -> Rows:
-        """The lake's rows of those that are merged, where it has them. Raises LakeError."""
+        """The rows that the lake has of the merged ones among them. Raises LakeError."""
         wanted: dict[str, set[int]] = {}
         for pull in pulls:
             if pull.merged_at:
@@ -129,10 +129,10 @@ class Scorer:
 
         table = self._lake.table(["number", *NAMES], repository=repository, numbers=wanted)
         matrix = np.stack([table[name].to_numpy() for name in NAMES], axis=1, dtype=np.float32)
-        found = list(zip(table["number"].to_pylist(), matrix, strict=True))
+        rows = list(zip(table["number"].to_pylist(), matrix, strict=True))
         del table
         pa.default_memory_pool().release_unused()  # a whole repository was read for a few rows
-        return found
+        return rows
 
 
 _Answer: TypeAlias = tuple[float | None, Band | None, float | None, float, float]

@@ -172,7 +172,7 @@ def model_of(service: Service) -> shapes.Model:
     """The model that answers, described."""
     model = service.loaded
     metadata = model.bundle.metadata
-    points = service.parts.points or metadata.operating_points
+    points = service.dependencies.points or metadata.operating_points
     return shapes.Model(
         version=model.version,
         registered=model.registered,
@@ -192,8 +192,11 @@ def model_of(service: Service) -> shapes.Model:
 
 
 def health_of(service: Service) -> shapes.Health:
-    """What the service needs and has; the store, and a lake that moved to another schema, are
-    told of: it goes on without the one and with what it read of the other."""
+    """What the service needs and has.
+
+    The store, and a lake that moved to another schema, are reported only: the service goes on
+    without the one, and with what it read of the other.
+    """
     model, lake, store = service.models.current, service.lake_fault, service.store_fault
     version = "none loaded" if model is None else model.version
     if service.models.fault is not None:
@@ -204,11 +207,11 @@ def health_of(service: Service) -> shapes.Health:
         shapes.Check("not draining", not service.draining, "stopping" if service.draining else ""),
     ]
     conflict = service.schema_conflict
-    told = [
+    reported = [
         shapes.Check("schema", conflict is None, conflict or SCHEMA_HASH),
         shapes.Check("store", store is None, store or ""),
     ]
-    return shapes.Health(all(check.ok for check in needed), needed + told)
+    return shapes.Health(all(check.ok for check in needed), needed + reported)
 
 
 def query_of(request: Asked, shape: type[T]) -> T:

@@ -71,8 +71,8 @@ class KeyGate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises ProblemError 401 without a valid key."""
         service: Service = scope["state"]["context"].service
-        admin = service.parts.admin if self._admin else None
-        keys = admin or service.parts.keys
+        admin = service.dependencies.admin if self._admin else None
+        keys = admin or service.dependencies.keys
         if admin or keys.required or not service.options.loopback:
             request: ActiveRequest = scope["state"]["active"]
             name = keys.name_of(_presented(request))

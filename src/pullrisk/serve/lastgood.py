@@ -1,4 +1,4 @@
-"""The model that answered last, in a file of the workers' own.
+"""The model that answered last, saved in a file that all workers share.
 
 A worker that replaces a killed one goes on with it while the registry is away or names a model
 that cannot be used.
@@ -34,14 +34,14 @@ class LastGood:
         self._path = folder / NAME
 
     def keep(self, model: "LoadedModel") -> None:
-        """Remember it, atomically; where the disk is full, the one before stays."""
+        """Save it, atomically; if the disk is full, the one before stays."""
         data = model.bundle.data
         saved = _Saved(model.version, model.source, model.loaded_at, model.registered, data)
         with suppress(OSError):
             atomic.replace(self._path, msgspec.msgpack.encode(saved))
 
     def load(self) -> "LoadedModel | None":
-        """The model that was kept; None where there is none. Raises ModelError."""
+        """The model that was saved; None if none was. Raises ModelError."""
         from pullrisk.model.bundle import Bundle
         from pullrisk.serve.dependencies import LoadedModel
 

@@ -50,7 +50,7 @@ class Lifecycle:
         scope["state"].update(active=request, context=self._context)
         if scope["method"] == "HEAD":  # granian leaves the body out
             scope["method"] = "GET"
-        traces = self._service.parts.tracing
+        traces = self._service.dependencies.tracing
         if traces is not None:
             traces.begin(request)
         try:

@@ -12,8 +12,8 @@ from pullrisk.serve.metrics import Metrics
 class Models:
     """Loads models in a thread of their own; `fault` is why the last good one serves instead."""
 
-    def __init__(self, parts: Dependencies, *, metrics: Metrics, log: Any) -> None:  # noqa: ANN401
-        self._load, self._last_good = parts.load_model, parts.last_good
+    def __init__(self, dependencies: Dependencies, *, metrics: Metrics, log: Any) -> None:  # noqa: ANN401
+        self._load, self._last_good = dependencies.load_model, dependencies.last_good
         self._metrics, self._log = metrics, log
         self._thread = ThreadPoolExecutor(1, "model")
         self.current: LoadedModel | None = None
@@ -27,12 +27,12 @@ class Models:
         return self.current
 
     async def start(self) -> None:
-        """Load the first model. Raises ModelError where there is no last good one either."""
+        """Load the first model. Raises ModelError if there is no last good one either."""
         loop = asyncio.get_running_loop()
         self._adopt(await loop.run_in_executor(self._thread, self._first))
 
     async def swap(self) -> str | None:
-        """Load the model anew and warm it beside the present one; why that one stays, or None."""
+        """Load the model anew beside the present one; returns why that one stays, else None."""
         loop = asyncio.get_running_loop()
         try:
             model = await loop.run_in_executor(self._thread, self._load)
@@ -49,7 +49,7 @@ class Models:
         return None
 
     def keep(self) -> None:
-        """Leave the model to the worker that may have to replace this one."""
+        """Save the model for the worker that may have to replace this one."""
         if self._last_good is not None and self.fault is None:
             self._last_good.keep(self.loaded)
 
@@ -58,16 +58,16 @@ class Models:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _first(self) -> LoadedModel:
-        """The model of the settings, or the one that the worker before this one had."""
+        """The model of the settings, or else the last one that a worker saved."""
         try:
             return self._load()
         except PullriskError as error:
-            found = None if self._last_good is None else self._last_good.load()
-            if found is None:
+            saved = None if self._last_good is None else self._last_good.load()
+            if saved is None:
                 raise
             self.fault = str(error.args[0])
             self._log.error("model refused, the last good one serves", error=str(error))
-            return found
+            return saved
 
     def _adopt(self, model: LoadedModel) -> None:
         warm(model.bundle)

@@ -62,8 +62,8 @@ def problem_of(error: Exception, path: str) -> ProblemError:
         return ProblemError(404, f"there is no {path[:200]}")  # only paths are validated there
     if isinstance(error, HTTPException) and error.status_code < 500:
         headers = dict(error.headers or {})
-        told = f"this path answers {headers['allow']}" if "allow" in headers else error.detail
-        return ProblemError(error.status_code, told, headers=headers)
+        detail = f"this path answers {headers['allow']}" if "allow" in headers else error.detail
+        return ProblemError(error.status_code, detail, headers=headers)
     return ProblemError(500, _DEFECT)
 
 

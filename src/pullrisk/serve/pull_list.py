@@ -19,7 +19,7 @@ from pullrisk.serve.scoring import score
 from pullrisk.serve.service import Service
 
 
-class Listed(msgspec.Struct, frozen=True):
+class PullList(msgspec.Struct, frozen=True):
     """What the store held at a moment: its latest pulls, scored, and its repositories."""
 
     pulls: list[shapes.ListedPull]
@@ -29,23 +29,23 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class PullListCache:
-    """Keeps what was read for `refresh` seconds, and longer while the store is away."""
+    """Keeps the list for `refresh` seconds, and longer while the store is away."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._listed: Listed | None = None
+        self._listed: PullList | None = None
         self._due = 0.0
         self._reading = asyncio.Lock()
 
-    async def current(self) -> Listed:
-        """What is listed now. Raises StoreError if the store could never be read."""
+    async def current(self) -> PullList:
+        """The present list. Raises StoreError if the store could never be read."""
         if self._fresh() and self._listed is not None:
             return self._listed
         async with self._reading:
             if self._listed is None or not self._fresh():
                 await self._read()
         if self._listed is None:
-            raise RuntimeError("a board was read and is not there")
+            raise RuntimeError("the list was read and is not there")
         return self._listed
 
     def _fresh(self) -> bool:
@@ -65,23 +65,25 @@ class PullListCache:
         else:
             scores = await score(service, pulls, explained=False, counted=False)
             moments = (pull.updated_at for pull in pulls)
-            listed = [_listed(one, at) for one, at in zip(scores, moments, strict=True)]
+            listed = [_listed(score, at) for score, at in zip(scores, moments, strict=True)]
             version = service.loaded.version
             repositories = await self._repositories(summaries)
-            self._listed = Listed(listed, repositories, version, datetime.now(UTC))
+            self._listed = PullList(listed, repositories, version, datetime.now(UTC))
         self._due = monotonic() + service.options.refresh
 
     async def _repositories(
         self, summaries: Sequence[RepositorySummary]
     ) -> list[shapes.Repository]:
         runs: dict[str, int | None] = {}
-        lake = self._service.parts.lake
+        lake = self._service.dependencies.lake
         if self._service.lake_fault is None:
             with suppress(PullriskError):
                 runs = await self._service.from_lake(
-                    lambda: {one.repository: lake.current_run(one.repository) for one in summaries}
+                    lambda: {
+                        each.repository: lake.current_run(each.repository) for each in summaries
+                    }
                 )
-        return [_repository(one, runs.get(one.repository)) for one in summaries]
+        return [_repository(each, runs.get(each.repository)) for each in summaries]
 
 
 class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,13 +118,13 @@ def page(
     return chosen[query.offset : end], len(chosen), end if end < len(chosen) else None
 
 
-def _repository(one: RepositorySummary, run: int | None) -> shapes.Repository:
+def _repository(summary: RepositorySummary, run: int | None) -> shapes.Repository:
     return shapes.Repository(
-        repository=one.repository,
-        pulls=one.pulls,
-        merged=one.merged,
-        open=one.open,
-        last_updated_at=one.last_updated_at,
+        repository=summary.repository,
+        pulls=summary.pulls,
+        merged=summary.merged,
+        open=summary.open,
+        last_updated_at=summary.last_updated_at,
         replayed_at=None if run is None else datetime.fromtimestamp(run / 1e9, UTC),
     )
 
@@ -130,6 +132,6 @@ def _repository(one: RepositorySummary, run: int | None) -> shapes.Repository:
 _SHARED: Final = ScoreSummary.__struct_fields__
 
 
-def _listed(one: shapes.Score, updated_at: datetime) -> shapes.ListedPull:
-    known = {name: getattr(one, name) for name in _SHARED}
-    return shapes.ListedPull(**known, updated_at=updated_at)
+def _listed(score: shapes.Score, updated_at: datetime) -> shapes.ListedPull:
+    summary = {name: getattr(score, name) for name in _SHARED}
+    return shapes.ListedPull(**summary, updated_at=updated_at)

@@ -1,6 +1,6 @@
 """A registered model from an MLflow server, over its REST API alone: mlflow is not needed.
 
-Where the server hands artifacts on, they come through it; else from the bucket that it names.
+If the server serves artifacts, they come through it, else from the bucket that it names.
 """
 
 from collections.abc import Iterator
@@ -54,18 +54,18 @@ class Registry:
         """The model of an alias (`@champion`) or a version (`3`)."""
         with self._client() as client:
             version = self._version(client, reference)
-            asked = {"name": NAME, "version": version}
-            place = self._get(client, f"{_API}/model-versions/get-download-uri", asked)
+            query = {"name": NAME, "version": version}
+            place = self._get(client, f"{_API}/model-versions/get-download-uri", query)
             return Registered(version, self._file(client, str(place["artifact_uri"])))
 
     def _version(self, client: "httpx.Client", reference: str) -> str:
         if reference.startswith("@"):
-            asked = {"name": NAME, "alias": reference[1:]}
-            found = self._get(client, f"{_API}/registered-models/alias", asked)
+            query = {"name": NAME, "alias": reference[1:]}
+            answer = self._get(client, f"{_API}/registered-models/alias", query)
         else:
-            asked = {"name": NAME, "version": reference}
-            found = self._get(client, f"{_API}/model-versions/get", asked)
-        return str(found["model_version"]["version"])
+            query = {"name": NAME, "version": reference}
+            answer = self._get(client, f"{_API}/model-versions/get", query)
+        return str(answer["model_version"]["version"])
 
     def _file(self, client: "httpx.Client", place: str) -> bytes:
         if place.startswith(_PROXIED):
@@ -106,33 +106,33 @@ class Registry:
             raise ModelError(f"the model at {place} cannot be read: {error.args[0]}") from error
         raise _no_file(place)
 
-    def _get(self, client: "httpx.Client", path: str, asked: dict[str, str]) -> dict[str, Any]:
+    def _get(self, client: "httpx.Client", path: str, query: dict[str, str]) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = self._ask(client, path, asked).json()
+            answer: dict[str, Any] = self._ask(client, path, query).json()
         except ValueError:
             raise ModelError(
                 f"{self._shown} answers {path} with no JSON", hint="check the setting mlflow_uri"
             ) from None
-        return found
+        return answer
 
     def _ask(
-        self, client: "httpx.Client", path: str, asked: dict[str, str] | None = None
+        self, client: "httpx.Client", path: str, query: dict[str, str] | None = None
     ) -> "httpx.Response":
         import httpx
 
         try:
-            answered = client.get(path, params=asked)
+            response = client.get(path, params=query)
         except httpx.HTTPError as error:
             raise ModelError(
                 f"MLflow at {self._shown} cannot be reached: {error}",
                 hint="check the setting mlflow_uri and the network",
             ) from None
-        if answered.is_success:
-            return answered
+        if response.is_success:
+            return response
         raise ModelError(
-            f"MLflow at {self._shown} answers {answered.status_code}: {_told(answered)}",
+            f"MLflow at {self._shown} answers {response.status_code}: {_message(response)}",
             hint="check mlflow_username and mlflow_password"
-            if answered.status_code in {401, 403}
+            if response.status_code in {401, 403}
             else "`pullrisk models` lists the registered versions and aliases",
         )
 
@@ -149,13 +149,13 @@ class Registry:
         return httpx.Client(base_url=self._uri, headers=headers, auth=auth, timeout=_SECONDS)
 
 
-def _told(answered: "httpx.Response") -> str:
+def _message(response: "httpx.Response") -> str:
     """What MLflow says, in a line."""
     try:
-        text = str(answered.json()["message"])
+        text = str(response.json()["message"])
     except (ValueError, KeyError, TypeError):
-        text = answered.text
-    return text.split("\n", maxsplit=1)[0][:300] or answered.reason_phrase
+        text = response.text
+    return text.split("\n", maxsplit=1)[0][:300] or response.reason_phrase
 
 
 def _no_file(place: str) -> ModelError:

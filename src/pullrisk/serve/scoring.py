@@ -25,12 +25,12 @@ _ABSENT: Final = CachedHistory(None, None)
 class Fetched(msgspec.Struct, frozen=True):
     """Histories read before scoring, so that scoring never waits; some could not be read."""
 
-    held: dict[str, CachedHistory]
+    histories: dict[str, CachedHistory]
     unreachable: frozenset[str]
 
     def get(self, repository: str) -> CachedHistory:
         """As `HistoryCache.get`, from what was read."""
-        return self.held[repository]
+        return self.histories[repository]
 
 
 async def score(
@@ -39,19 +39,23 @@ async def score(
     """Score pulls in the order given, all with the model that is loaded when this begins."""
     bundle, now = service.loaded.bundle, datetime.now(UTC)
     size = _EXPLAINED_SLICE if explained else _SLICE
-    found: list[shapes.Score] = []
+    scores: list[shapes.Score] = []
     for start in range(0, len(pulls), size):
         if start:
             await asyncio.sleep(0)
         part = pulls[start : start + size]
         fetched = await _fetch(service, {pull.repository for pull in part})
         rows = await _rows(service, part)
-        scorer = Scorer(bundle, service.parts.lake, points=service.parts.points, histories=fetched)
+        scorer = Scorer(
+            bundle, service.dependencies.lake, points=service.dependencies.points, histories=fetched
+        )
         with service.part("score"):
             scored = scorer.score(part, now=now, explained=explained, rows=rows)
         stale = service.lake_fault is not None
-        known = {name: _history(held, now, stale=stale) for name, held in fetched.held.items()}
-        found += [
+        known = {
+            name: _history(cached, now, stale=stale) for name, cached in fetched.histories.items()
+        }
+        scores += [
             _answer(
                 score,
                 known[score.repository],
@@ -60,30 +64,30 @@ async def score(
             for score in scored
         ]
     if counted:
-        _count(service, found)
-    return found
+        _count(service, scores)
+    return scores
 
 
 async def _fetch(service: Service, repositories: set[str]) -> Fetched:
-    held: dict[str, CachedHistory] = {}
+    histories: dict[str, CachedHistory] = {}
     unreachable: set[str] = set()
     for name in repositories:
-        found = service.histories.peek(name)
-        if found is not None:
+        history = service.histories.peek(name)
+        if history is not None:
             service.metrics.hit.inc()
         else:
-            found = await _read_history(service, name)
-        if found is None:
+            history = await _read_history(service, name)
+        if history is None:
             unreachable.add(name)
-        held[name] = found or _ABSENT
-    return Fetched(held, frozenset(unreachable))
+        histories[name] = history or _ABSENT
+    return Fetched(histories, frozenset(unreachable))
 
 
 async def _read_history(service: Service, repository: str) -> CachedHistory | None:
-    found = await asyncio.to_thread(service.histories.decompress, repository)
-    (service.metrics.miss if found is None else service.metrics.compressed).inc()
-    if found is not None:
-        return found
+    cached = await asyncio.to_thread(service.histories.decompress, repository)
+    (service.metrics.miss if cached is None else service.metrics.compressed).inc()
+    if cached is not None:
+        return cached
     if service.lake_resting:
         return None
     try:
@@ -94,11 +98,11 @@ async def _read_history(service: Service, repository: str) -> CachedHistory | No
 
 
 async def _rows(service: Service, pulls: Sequence[Pull]) -> Rows:
-    """The lake's rows of merged pulls; none where it cannot be reached."""
+    """The lake's rows of merged pulls; none if it cannot be reached."""
     merged = [pull for pull in pulls if pull.merged_at]
     if not merged or service.lake_resting or service.lake_fault is not None:
         return {}
-    reader = Scorer(service.loaded.bundle, service.parts.lake, histories=service.histories)
+    reader = Scorer(service.loaded.bundle, service.dependencies.lake, histories=service.histories)
 
     def read() -> Rows:
         rows = reader.rows_of(merged)
@@ -125,8 +129,8 @@ def _answer(score: Score, history: shapes.History, *, unreachable: bool) -> shap
     return shapes.Score(**answers, history=history)
 
 
-def _history(held: CachedHistory, now: datetime, *, stale: bool) -> shapes.History:
-    history = held.history
+def _history(cached: CachedHistory, now: datetime, *, stale: bool) -> shapes.History:
+    history = cached.history
     if history is None or history.as_of is None:
         return shapes.History(False, None, None, 0, stale)
     age = (now - history.as_of).total_seconds() / _DAY
@@ -135,8 +139,8 @@ def _history(held: CachedHistory, now: datetime, *, stale: bool) -> shapes.Histo
 
 def _count(service: Service, scores: Sequence[shapes.Score]) -> None:
     metrics = service.metrics
-    for one in scores:
-        metrics.novelty.observe(one.novelty)
-        if one.risk is not None:
-            metrics.risk.observe(one.risk)
-        metrics.count_score(one.band or "none", one.basis)
+    for each in scores:
+        metrics.novelty.observe(each.novelty)
+        if each.risk is not None:
+            metrics.risk.observe(each.risk)
+        metrics.count_score(each.band or "none", each.basis)

@@ -102,12 +102,12 @@ class Server(MPServer):
     def _respawn_workers(self, workers: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         codes = [self.wrks[place].inner.exitcode for place in workers]
         self._log.error("workers ended", exit_codes=codes)
-        told = [code for code in codes if code is not None and 0 < code <= _LAST_WORDS]
-        if told and not self._has_served():
-            self.failed = told[0]
+        errors = [code for code in codes if code is not None and 0 < code <= _LAST_WORDS]
+        if errors and not self._has_served():
+            self.failed = errors[0]
             self._stop()
             return
-        if told and self.main_loop_interrupt.wait(_TRY_AGAIN) and self.interrupt_signal:
+        if errors and self.main_loop_interrupt.wait(_TRY_AGAIN) and self.interrupt_signal:
             return
         if self.interrupt_signal:  # granian cleared the event that told it to stop
             self.main_loop_interrupt.set()
@@ -147,9 +147,9 @@ async def running(
 def run(
     options: ServeOptions, make_worker: Callable[[], Lifecycle], *, has_served: Callable[[], bool]
 ) -> int:
-    """Serve until told to stop; the exit code. `make_worker` is called in every process.
+    """Serve until told to stop; returns the exit code. `make_worker` is called in every process.
 
-    Raises SettingsError where the address cannot be listened at.
+    Raises SettingsError if the address cannot be listened at.
     """
     _refuse_taken(options)
     server = Server(options, has_served)

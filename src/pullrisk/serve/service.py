@@ -38,16 +38,17 @@ class Service:
     def __init__(
         self,
         options: ServeOptions,
-        parts: Dependencies,
+        dependencies: Dependencies,
         *,
         metrics: Metrics,
         log: Any,  # noqa: ANN401
     ) -> None:
-        self.options, self.parts, self.metrics, self.log = options, parts, metrics, log
+        self.options, self.dependencies = options, dependencies
+        self.metrics, self.log = metrics, log
         self.histories = HistoryCache(
-            parts.lake, limit=options.histories, ready_bytes=int(options.histories_mb * _MB)
+            dependencies.lake, limit=options.histories, ready_bytes=int(options.histories_mb * _MB)
         )
-        self.models = Models(parts, metrics=metrics, log=log)
+        self.models = Models(dependencies, metrics=metrics, log=log)
         self.draining = False
         self.lake_fault: str | None = "not looked at yet"
         self.lake_seen = False
@@ -70,7 +71,7 @@ class Service:
 
     def refresh_keys(self) -> None:
         """Read every kind of key anew. Raises SettingsError where a file cannot be read."""
-        for keys in (self.parts.keys, self.parts.admin):
+        for keys in (self.dependencies.keys, self.dependencies.admin):
             if keys is not None:
                 keys.refresh()
 
@@ -82,7 +83,7 @@ class Service:
     async def stored(self, references: Sequence[shapes.Reference]) -> list[Pull | None]:
         """Pulls of the store. Raises StoreError."""
         return await self.from_store(
-            lambda store: [store.get(one.repository, one.number) for one in references]
+            lambda store: [store.get(each.repository, each.number) for each in references]
         )
 
     async def from_store(self, read: "Callable[[PullStore], T]") -> T:
@@ -90,7 +91,7 @@ class Service:
 
         Raises StoreError: at once if the store failed lately, or none is configured.
         """
-        if not self.parts.has_store():
+        if not self.dependencies.has_store():
             self.store_fault = _NO_STORE
             raise StoreError(_NO_STORE)
         if self.store_fault not in (None, _NO_STORE) and monotonic() < self._retry_store_at:
@@ -111,7 +112,7 @@ class Service:
         """What `read` returns from the lake, called in its thread. Raises LakeError."""
 
         def checked() -> T:
-            self.parts.lake.files.check()  # fails at once where a read would be tried for minutes
+            self.dependencies.lake.files.check()  # fails at once; a read is tried for minutes
             return read()
 
         try:
@@ -122,7 +123,7 @@ class Service:
 
     def part(self, name: str) -> AbstractContextManager[None]:
         """A part of a request, which shows in its trace."""
-        tracing = self.parts.tracing
+        tracing = self.dependencies.tracing
         return _UNTRACED if tracing is None else tracing.part(name)
 
     async def _patiently(self, thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
@@ -136,24 +137,24 @@ class Service:
 
     def _read_store(self, read: "Callable[[PullStore], T]") -> T:
         """Read; where the store refuses, again with secrets that are read anew."""
-        store = self.parts.store
+        store = self.dependencies.store
         try:
             return read(store)
         except StoreError:
-            secrets = self.parts.secrets
-            if secrets is None or not (secrets.refresh() or self.parts.store is not store):
+            secrets = self.dependencies.secrets
+            if secrets is None or not (secrets.refresh() or self.dependencies.store is not store):
                 raise
-            return read(self.parts.store)
+            return read(self.dependencies.store)
 
     def replace(self, *, store: "PullStore | None" = None, lake: "Lake | None" = None) -> None:
         """Go on with another store or lake: their secrets were rotated. Any thread may call."""
         if store is not None:
-            before = self.parts.store
-            self.parts = msgspec.structs.replace(self.parts, store=store)
+            before = self.dependencies.store
+            self.dependencies = msgspec.structs.replace(self.dependencies, store=store)
             self._retry_store_at = 0.0
             self._store_thread.submit(before.close)  # after what is being read from it
         if lake is not None:
-            self.parts = msgspec.structs.replace(self.parts, lake=lake)
+            self.dependencies = msgspec.structs.replace(self.dependencies, lake=lake)
             self.histories.move(lake)
             self._retry_lake_at = 0.0
 
@@ -178,13 +179,13 @@ class Service:
         for thread in (self._lake_thread, self._store_thread):
             thread.shutdown(wait=False, cancel_futures=True)
         self.models.close()
-        if self.parts.secrets is not None:
-            self.parts.secrets.close()
-        if self.parts.tracing is not None:
-            self.parts.tracing.close()
+        if self.dependencies.secrets is not None:
+            self.dependencies.secrets.close()
+        if self.dependencies.tracing is not None:
+            self.dependencies.tracing.close()
 
     def _refresh_lake(self) -> None:
-        lake = self.parts.lake
+        lake = self.dependencies.lake
         lake.files.check()
         lake.refresh()
         misfit = lake.misfit
@@ -206,8 +207,8 @@ class Service:
 
     def measure(self) -> None:
         """Bring the figures about histories up to date."""
-        if self.parts.secrets is not None:
-            self.metrics.tell_secrets(self.parts.secrets.health().metrics())
+        if self.dependencies.secrets is not None:
+            self.metrics.tell_secrets(self.dependencies.secrets.health().metrics())
         known = self.histories.as_of()
         self.metrics.histories.set(len(known))
         self.metrics.ready.set(self.histories.ready)

@@ -48,11 +48,11 @@ def main(reference: str, folder: str, home: str) -> int:
     from pullrisk.wiring.adapters import tracking
 
     try:
-        found = download(tracking(load(home=home)), reference, Path(folder) / "download")
+        path = download(tracking(load(home=home)), reference, Path(folder) / "download")
     except PullriskError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    shutil.copy(found, Path(folder) / MODEL_FILE)
+    shutil.copy(path, Path(folder) / MODEL_FILE)
     return 0
 
 
@@ -74,8 +74,8 @@ def _registered(settings: Settings, reference: str) -> "LoadedModel":
 
     source = f"registry {reference}"
     if settings.tracking_uri.startswith(("http://", "https://")):
-        found = registry(settings).fetch(reference)
-        return _loaded(Bundle.of(found.data, source=source), source, registered=found.version)
+        model = registry(settings).fetch(reference)
+        return _loaded(Bundle.of(model.data, source=source), source, registered=model.version)
     data = _from_file(settings, reference)
     known = None if reference.startswith("@") else reference
     return _loaded(Bundle.of(data, source=source), source, registered=known)

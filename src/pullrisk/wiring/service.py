@@ -41,7 +41,7 @@ class Current:
         def changed(names: frozenset[str], now: "Snapshot") -> None:
             self.settings = with_secrets(self.settings, now.values)
             if "api_keys" in names:
-                service.parts.keys.refresh()
+                service.dependencies.keys.refresh()
             if "mongo_uri" in names:
                 service.replace(store=_store(self.settings))
             if names & _LAKE:
@@ -67,7 +67,7 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
 
     settings, secrets = provide(settings, STAGE)
     current, options = Current(settings, secrets), settings.serve
-    parts = Dependencies(
+    dependencies = Dependencies(
         lake=open_lake(settings),
         store=_store(settings),
         load_model=lambda: load_model(current.settings),
@@ -79,7 +79,9 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
         has_store=lambda: has_store(current.settings),
         admin=None if options.admin_keys_file is None else Keys(file=options.admin_keys_file),
     )
-    service = Service(options, parts, metrics=metrics_of(options), log=logger(stdout_buffer()))
+    service = Service(
+        options, dependencies, metrics=metrics_of(options), log=logger(stdout_buffer())
+    )
     current.follow(service)
     return make_api(service, partial(running, for_people=settings.log_format == "console"))
 
@@ -100,7 +102,7 @@ def key_values(settings: Settings, secrets: "Secrets | None") -> tuple[str, ...]
 
 
 def refuse_open(settings: Settings) -> None:
-    """SettingsError where other machines could connect and nobody needs a key."""
+    """Raise SettingsError if other machines could connect and nobody needs a key."""
     options = settings.serve
     if options.loopback or options.keys_file is not None:
         return
