@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from delivery.errors import RefusedError
+from delivery.errors import InputError, RefusedError
 from delivery.git import Repository
 from delivery.inputs import stage_inputs
 from delivery.kustomization import DIGEST
@@ -64,8 +64,11 @@ def same_code(
     now = stage_inputs(repository, source, stage)
     for digest in mark.replaced:
         before = built_from(repository, commit, stage, digest)
-        if before and not now.differences(stage_inputs(repository, before, stage)):
-            return digest
+        try:
+            if before and not now.differences(stage_inputs(repository, before, stage)):
+                return digest
+        except InputError:
+            continue  # it was built before inputs were declared
     return None
 
 

@@ -26,7 +26,7 @@ examples:
   python -m delivery promote --candidate COMMIT
   python -m delivery rollback --stage model-serving --reason "answers are wrong"
 
-exit codes: 0 done, 2 wrong command line, 3 refused, 4 wrong input, 5 something is away.
+exit codes: 0 done, 2 wrong command line, 3 refused, 4 wrong input, 5 something cannot be reached.
 See docs/delivery.md."""
 
 

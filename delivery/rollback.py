@@ -46,23 +46,11 @@ def rollback(
     """
     for _ in range(ATTEMPTS):
         branches = Branches.of(repository)
-        if not repository.is_ancestor(branches.main, branches.staging):
-            raise RefusedError(
-                f"{MAIN} has commits that {STAGING} has not", hint="merge them first"
-            )
-        found = Rollback(stage, _mark(repository, judge, branches.main, stage, _one_line(reason)))
+        found = Rollback(stage, _mark(repository, judge, branches, stage, _one_line(reason)))
         written = _commit(repository, branches.main, found)
         merged = _merge(repository, branches, written, found)
-        with judge.registry(stage) as registry:
-            content = {
-                "commit": written,
-                "replaced": found.mark.replaced,
-                "reason": found.mark.reason,
-            }
-            add_record(registry, stage, found.mark.digest, ROLLBACK, content, sign)
-        plan = make_plan(repository, Branches(branches.main, merged), judge, candidate=written)
-        if not plan.allowed:
-            raise RefusedError(f"{stage} cannot go back", hint="\n  ".join(reasons(plan)))
+        _record(judge, found, written, sign)
+        _check(repository, judge, Branches(branches.main, merged), written)
         try:
             repository.push({STAGING: merged, MAIN: written})
         except RefusedError:
@@ -83,8 +71,13 @@ def _one_line(reason: str) -> str:
     return line
 
 
-def _mark(repository: Repository, judge: Judge, main: str, stage: str, reason: str) -> Mark:
+def _mark(
+    repository: Repository, judge: Judge, branches: Branches, stage: str, reason: str
+) -> Mark:
     """Main's next mark: the latest promoted digest that the registry has and that was not bad."""
+    main = branches.main
+    if not repository.is_ancestor(main, branches.staging):
+        raise RefusedError(f"{MAIN} has commits that {STAGING} has not", hint="merge them first")
     running, mark = _digest(repository, main, stage), marks(repository, main).get(stage)
     replaced = (running, *(mark.replaced if mark else ()))
     with judge.registry(stage) as registry:
@@ -137,6 +130,21 @@ def _merge(repository: Repository, branches: Branches, written: str, found: Roll
     files = _files(repository, branches.staging, found) if same else {}
     said = f"Merge the rollback of {found.stage}\n\n{found.mark.reason}\n"
     return repository.commit_with(files, said, parents=[branches.staging, written])
+
+
+def _record(judge: Judge, found: Rollback, written: str, sign: Sign) -> None:
+    """Sign that this workflow wrote the commit, before anybody can see it."""
+    mark = found.mark
+    content = {"commit": written, "replaced": mark.replaced, "reason": mark.reason}
+    with judge.registry(found.stage) as registry:
+        add_record(registry, found.stage, mark.digest, ROLLBACK, content, sign)
+
+
+def _check(repository: Repository, judge: Judge, branches: Branches, written: str) -> None:
+    """Judge the commit as a candidate. Raises RefusedError with every reason against it."""
+    plan = make_plan(repository, branches, judge, candidate=written)
+    if not plan.allowed:
+        raise RefusedError("the rollback is refused", hint="\n  ".join(reasons(plan)))
 
 
 def _files(repository: Repository, commit: str, found: Rollback) -> dict[str, str | None]:
