@@ -158,10 +158,10 @@ def test_where_github_does_not_answer_all_else_is_installed_and_it_is_named(
     folder = copytree(vault_folder, tmp_path / "vault")
     url = f"https://127.0.0.1:{free_port()}" if answers else f"https://{silent}"
     (folder / "auth" / "jwt.json").write_text(json.dumps({"oidc_discovery_url": url}))
-    done = run_install(empty, folder, *FOR_GITHUB, VAULT_CLIENT_TIMEOUT="10s")
+    done = run_install(empty, folder, *FOR_GITHUB, VAULT_CLIENT_TIMEOUT="5s")
     assert done.returncode == 10
     assert "GitHub" in done.stderr
-    assert ("did not get" if answers else "no answer in 10s") in done.stderr
+    assert ("did not get" if answers else "no answer in 5s") in done.stderr
     roles = installed(empty)["roles"]
     assert set(roles) == {f"kubernetes/{stage}" for stage in IN_KUBERNETES}
 
