@@ -13,7 +13,13 @@ from delivery.render import check_images, difference, rendered
 from delivery.stages import KUSTOMIZATION, MAIN, STAGES, STAGING
 
 ATTEMPTS: Final = 3
-ATTENTION: Final = (".github/", "delivery/", "vault/", "argo-apps/clusters/")
+ATTENTION: Final = (
+    ".github/",
+    "delivery/",
+    "vault/",
+    "argo-apps/clusters/",
+    "argo-apps/overlays/",
+)
 """Whoever approves looks at changes of these: they decide what later promotions may do."""
 
 

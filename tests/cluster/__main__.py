@@ -33,6 +33,12 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--yes", action="store_true", help="do not ask, even if it is not local")
     found.add_argument("--keep", action="store_true", help="leave everything as it is at the end")
     found.add_argument(
+        "--clean",
+        action="store_true",
+        help="only take away what an earlier run left: the namespaces of the test, and what "
+        "--install does not call present",
+    )
+    found.add_argument(
         "--image",
         action="append",
         default=[],
@@ -91,7 +97,11 @@ def run(options: argparse.Namespace) -> int:
     present = [one.namespace for one in controllers if one.manifest == installing.PRESENT]
     present += [name for name, manifest in manifests.items() if manifest == installing.PRESENT]
     wanted = checks_named(options.only)
-    safety.check(kubectl, yes=options.yes, allowed=[*present, *options.namespace])
+    safety.check_place(kubectl, yes=options.yes)
+    if options.clean:
+        take_away(kubectl, controllers, manifests)
+        return 0
+    safety.check_empty(kubectl, [*present, *options.namespace])
     ours = images.provide(kubectl.context, given)
     others = servers.default_images() | {
         name: references[0] for name, references in given.items() if name not in images.STAGES

@@ -42,19 +42,20 @@ def strangers(namespaces: Sequence[Any], allowed: Sequence[str] = ()) -> list[st
     ]
 
 
-def check(
-    kubectl: Kubectl, *, yes: bool, allowed: Sequence[str], ask: Callable[[str], str] = input
-) -> None:
-    """Raise ClusterError for a cluster that must not be touched.
-
-    One that is not local is touched only if a person types its context's name; one that has
-    namespaces of others, never.
-    """
+def check_place(kubectl: Kubectl, *, yes: bool, ask: Callable[[str], str] = input) -> None:
+    """Raise ClusterError for a cluster that is not local, unless a person types its name."""
     server = server_of(kubectl)
     if not yes and not is_local(kubectl.context, server):
         said = ask(f"{kubectl.context} at {server} is not local. Type its name to go on: ")
         if said.strip() != kubectl.context:
             raise ClusterError("nothing was touched")
+
+
+def check_empty(kubectl: Kubectl, allowed: Sequence[str]) -> None:
+    """Raise ClusterError for a cluster that has namespaces of others."""
     found = strangers(kubectl.list("namespaces"), allowed)
     if found:
-        raise ClusterError(f"{kubectl.context} is not empty: it has {', '.join(found)}")
+        raise ClusterError(
+            f"{kubectl.context} is not empty: it has {', '.join(found)}; --clean takes away what "
+            "an earlier run left"
+        )

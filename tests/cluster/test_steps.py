@@ -328,6 +328,24 @@ def test_only_an_empty_cluster_is_touched() -> None:
     assert safety.strangers(listed, ["argocd", "default-shop"]) == ["shop"]
 
 
+def test_a_cluster_elsewhere_is_touched_only_if_a_person_types_its_name(program: Path) -> None:
+    view = {"clusters": [{"cluster": {"server": "https://x.example.org"}}]}
+    (program.parent / "answer").write_text(json.dumps(view))
+    kubectl = Kubectl("do-fra1", str(program))
+    for said in ("", "yes", "kind"):
+        with pytest.raises(ClusterError, match="nothing was touched"):
+            safety.check_place(kubectl, yes=False, ask=lambda question, said=said: said)  # type: ignore[misc]
+    safety.check_place(kubectl, yes=False, ask=lambda question: "do-fra1\n")
+    safety.check_place(kubectl, yes=True)
+
+
+def test_a_cluster_that_is_not_empty_is_left_alone(program: Path) -> None:
+    items = [{"metadata": {"name": "shop"}}]
+    (program.parent / "answer").write_text(json.dumps({"items": items}))
+    with pytest.raises(ClusterError, match="is not empty: it has shop"):
+        safety.check_empty(Kubectl("kind-test", str(program)), [])
+
+
 # Calls of kubectl
 
 
