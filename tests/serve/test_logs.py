@@ -1,8 +1,11 @@
 import io
 import json
+import logging
+from pathlib import Path
 from typing import Any
 
-from pullrisk.serve.logs import LineBuffer, logger
+from pullrisk.serve.logs import Forwarded, LineBuffer, logger
+from support.serving import Served
 
 
 def line(file: io.BytesIO) -> dict[str, Any]:
@@ -37,3 +40,26 @@ def test_the_line_of_a_request_stays_as_it_is() -> None:
     file = io.BytesIO()
     logger(LineBuffer(file)).info("request", path="/v1/score", status=200)
     assert line(file)["path"] == "/v1/score"
+
+
+def test_what_other_rooms_log_becomes_a_line_too() -> None:
+    file = io.BytesIO()
+    record = logging.LogRecord("pullrisk.secrets", logging.WARNING, "", 0, "stale", None, None)
+    Forwarded(logger(LineBuffer(file))).handle(record)
+    told = line(file)
+    assert (told["event"], told["logger"], told["level"]) == (
+        "stale",
+        "pullrisk.secrets",
+        "warning",
+    )
+
+
+def test_a_service_that_cannot_start_says_so_in_json_alone_where_that_is_set(
+    home: Path,
+) -> None:
+    environment = {"PULLRISK_LOG_FORMAT": "json"}
+    with Served(home, "--model", "nowhere.onnx", environment=environment) as one:
+        assert one.process.wait(timeout=60) == 7
+        assert one.errors() == ""
+        (told,) = one.events("not started")
+        assert "nowhere.onnx cannot be read" in told["error"]
