@@ -83,10 +83,10 @@ def test_a_load_test_among_the_containers_tests_counts_where_it_passed(tmp_path:
 
 def test_what_is_no_report_is_an_error_and_not_a_pass(tmp_path: Path) -> None:
     path = tmp_path / "containers.xml"
-    with pytest.raises(InputError, match="no report"):
+    with pytest.raises(InputError, match="is not a JUnit report"):
         result("data-fetch", {"containers": path})
     path.write_text("<")
-    with pytest.raises(InputError, match="no report"):
+    with pytest.raises(InputError, match="is not a JUnit report"):
         result("data-fetch", {"containers": path})
 
 
@@ -141,7 +141,7 @@ def test_a_folder_emptied_by_a_later_layer_holds_nothing(tmp_path: Path) -> None
 def test_what_is_no_archive_of_an_image_is_named(tmp_path: Path) -> None:
     path = tmp_path / "image.tar"
     path.write_bytes(layer({"a": b"b"}))
-    with pytest.raises(InputError, match="no archive of one image"):
+    with pytest.raises(InputError, match="is not an archive of one image"):
         bill_of_materials(path, "image")
 
 
