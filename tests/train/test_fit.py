@@ -12,7 +12,8 @@ import pytest
 from pullrisk.model.network import FIXED, Array, Arrays, Shape, initial_weights, predict
 from pullrisk.progress import Silent, Task
 from pullrisk.train.dataset import UNKNOWN
-from pullrisk.train.fit import Rows, _one_cycle, fit, import_jax, losses
+from pullrisk.train.fit import Rows, fit
+from pullrisk.train.optimiser import import_jax, losses, one_cycle
 from support.training import QUICK
 
 RANDOM = np.random.default_rng(0)
@@ -99,7 +100,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
 
 
 def test_the_learning_rate_rises_and_falls_once_over_all_epochs() -> None:
-    rate, momentum = _one_cycle(101)
+    rate, momentum = one_cycle(101)
     assert rate[[0, 100]] == pytest.approx([1 / 25, 1 / 25e4])
     assert rate.argmax() == momentum.argmin() == 30
     reached = rate.max(), momentum.min(), momentum.max()

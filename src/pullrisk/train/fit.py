@@ -4,29 +4,21 @@ JAX differentiates and compiles one step; numpy draws what is random. So the sam
 same batches and the same noise whatever runs the step, and compiling takes a second.
 """
 
-import math
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.errors import MissingExtraError
 from pullrisk.model.network import (
     FIXED,
     HEADS,
     Array,
-    Arrays,
     Corruption,
     Noise,
     Shape,
     Weights,
-    forward,
     initial_weights,
     predict,
     seen_inputs,
@@ -34,25 +26,21 @@ from pullrisk.model.network import (
 from pullrisk.progress import Progress
 from pullrisk.train.dataset import UNKNOWN
 from pullrisk.train.metrics import pooled_auc, within_auc
+from pullrisk.train.optimiser import (
+    FILLER,
+    compiled_step,
+    limited_threads,
+    one_cycle,
+    split_weights,
+)
 from pullrisk.train.warm_start import WarmStart
 
 FINE_TUNING_RATE: Final = 4e-3
 """Twice the usual rate: few batches have to move the weights far enough. See docs/train.md."""
-_WARM_UP: Final = 0.3
-"""The share of the steps in which the learning rate rises."""
-_RISE: Final = 25.0
-_FALL: Final = 25e4
-"""The highest learning rate is so many times that of the first and of the last step."""
-_MOMENTUM: Final = (0.95, 0.85)
-"""Adam's first moment at the lowest and at the highest learning rate."""
+
+
 _ROUND: Final = 8
 """Batches are filled up to a multiple of so many rows, so that most fits share a compiled step."""
-_FILLER: Final = np.int8(UNKNOWN - 1)
-"""The label of a row that fills up a batch and counts for nothing."""
-_XLA_THREADS: Final = "PJRT_NPROC"
-"""What XLA reads, once, when its client for the CPU is made."""
-
-_Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 class FitSettings(msgspec.Struct, frozen=True):
@@ -129,7 +117,7 @@ def fit(  # noqa: PLR0913  (one keyword per choice)
     first weights instead of the seed. Raises MissingExtraError where JAX is not installed.
     """
     last = stop_after or settings.epochs
-    with _limited(settings.threads):
+    with limited_threads(settings.threads):
         weights = initial_weights(training.z, settings.shape, seed=seed)
         if start is None:
             weights["bias"] += _base_rate(training.labels)
@@ -164,9 +152,9 @@ class _Trainer:
         self._decay = np.concatenate(
             [np.full(each.size, _decay(name, settings)) for name, each in trained.items()]
         )
-        self._step, self._adam = _compiled_step(self._shapes, self._flat.size)
+        self._step, self._adam = compiled_step(self._shapes, self._flat.size)
         self._batches = max(1, len(rows.z) // settings.batch)
-        self._rates = _one_cycle(self._batches * settings.epochs + 1)
+        self._rates = one_cycle(self._batches * settings.epochs + 1)
         self._random = np.random.default_rng((seed, 1))
 
     def epoch(self, number: int) -> tuple[Epoch, Weights]:
@@ -175,14 +163,14 @@ class _Trainer:
         first = (number - 1) * self._batches
         losses = [self._train(first + step, rows) for step, rows in enumerate(order)]
         means = np.array([np.asarray(each) for each in losses], np.float64).mean(axis=0)
-        weights = _split(np.array(self._flat), self._shapes)
+        weights = split_weights(np.array(self._flat), self._shapes)
         return Epoch(number, *means.tolist()), weights | self._fixed
 
     def _train(self, step: int, rows: NDArray[np.intp]) -> Array:
         """One step on these rows; its losses [3] are not waited for."""
         settings, data = self._settings, self._rows
         filled = np.resize(rows, -(-len(rows) // _ROUND) * _ROUND)
-        labels = np.where(np.arange(len(filled)) < len(rows), data.labels[filled], _FILLER)
+        labels = np.where(np.arange(len(filled)) < len(rows), data.labels[filled], FILLER)
         rate, momentum = (float(each[step]) for each in self._rates)
         self._flat, self._adam, losses = self._step(
             self._flat,
@@ -205,86 +193,8 @@ class _Trainer:
         return Corruption(shown, added, kept / np.float32(1 - noise.dropped))
 
 
-@cache
-def _compiled_step(shapes: _Shapes, size: int) -> tuple[Callable[..., Array], Array]:
-    """One step of AdamW on the flat weights [size], and the optimiser's first state.
-
-    The step is compiled once for each number of rows; everything else is an argument of it.
-    """
-    jax, optax = import_jax()
-
-    def step(
-        flat: Array, state: Array, fixed: Array, batch: Array, weighing: Array, pace: Array
-    ) -> Array:
-        def loss(flat: Array) -> Array:
-            return losses(_split(flat, shapes) | fixed, *batch, weighing=weighing)
-
-        rate, momentum, decay = pace
-        (total, parts), gradient = jax.value_and_grad(loss, has_aux=True)(flat)
-        update, state = optax.scale_by_adam(b1=momentum).update(gradient, state)
-        return flat * (1 - rate * decay) - rate * update, state, jax.numpy.stack([total, *parts])
-
-    return jax.jit(step), optax.scale_by_adam().init(np.zeros(size, np.float32))
-
-
-def losses(
-    weights: Arrays,
-    z: Array,
-    labels: Array,
-    corruption: Corruption | None,
-    *,
-    weighing: tuple[float, float],
-) -> tuple[Array, tuple[Array, Array]]:
-    """The loss, and its two parts: risk (cross-entropy), reconstruction (mean squared error).
-
-    Labels [n] are 1, 0, UNKNOWN, or less for a row that only fills up the batch.
-    """
-    jax, optax = import_jax()
-    numpy = jax.numpy
-    logit, rebuilt, _ = forward(weights, z, corruption, xp=numpy)
-    real, known = labels > _FILLER, labels >= 0
-    squares = numpy.square(rebuilt - z).mean(axis=(0, 2))
-    error = (squares * real).sum() / real.sum()
-    entropy = optax.sigmoid_binary_cross_entropy(logit, known * labels).mean(axis=0)
-    risk = (entropy * known).sum() / numpy.maximum(1, known.sum())
-    return weighing[0] * risk + weighing[1] * error, (risk, error)
-
-
-def import_jax() -> tuple[Any, Any]:
-    """The modules jax and optax; raises MissingExtraError where they are not installed."""
-    try:
-        import jax
-        import optax
-    except ImportError as error:
-        raise MissingExtraError.of("jax", "train") from error
-    return jax, optax
-
-
-def _split(flat: Array, shapes: _Shapes) -> Arrays:
-    """The weights by name, of all of them one after the other."""
-    ends = np.cumsum([math.prod(shape) for _, shape in shapes])
-    return {
-        name: flat[end - math.prod(shape) : end].reshape(shape)
-        for (name, shape), end in zip(shapes, ends.tolist(), strict=True)
-    }
-
-
 def _decay(name: str, settings: FitSettings) -> np.float32:
     return np.float32(settings.head_decay if name in HEADS else settings.weight_decay)
-
-
-def _one_cycle(steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The learning rate of each step as a share of the highest one, and Adam's momentum, [steps].
-
-    Both move along half a cosine, up and down (Smith & Topin 2018, as PyTorch's OneCycleLR).
-    """
-    step, peak = np.arange(steps), _WARM_UP * steps - 1
-    rising = step <= peak
-    part = np.where(rising, step / max(peak, 1), (step - peak) / (steps - 1 - peak))
-    height = (1 - np.cos(np.pi * np.where(rising, part, 1 - part))) / 2
-    low = np.where(rising, 1 / _RISE, 1 / _FALL)
-    slow, fast = _MOMENTUM
-    return low + (1 - low) * height, slow + (fast - slow) * height
 
 
 def _base_rate(labels: NDArray[np.int8]) -> np.float32:
@@ -319,21 +229,3 @@ def _merit(epoch: Epoch) -> float:
     if epoch.validation_reconstruction_error is not None:
         return epoch.validation_reconstruction_error
     return -float(epoch.epoch)
-
-
-@contextmanager
-def _limited(threads: int) -> Iterator[None]:
-    """Compute on so many threads: numpy for now, XLA from its first use in this process on."""
-    from threadpoolctl import threadpool_limits
-
-    before = os.environ.get(_XLA_THREADS)
-    os.environ[_XLA_THREADS] = str(threads)
-    try:
-        import_jax()[0].devices()
-    finally:
-        if before is None:
-            del os.environ[_XLA_THREADS]
-        else:
-            os.environ[_XLA_THREADS] = before
-    with threadpool_limits(threads):
-        yield
