@@ -160,7 +160,7 @@ def load(**options: object) -> Settings:
 
 
 def settings_file(options: Mapping[str, object]) -> Path | None:
-    """The TOML file that is read, None where there is none. Raises SettingsError."""
+    """The TOML file that is read, None if there is none. Raises SettingsError."""
     named = os.environ.get("PULLRISK_CONFIG")
     if named:
         if not Path(named).is_file():

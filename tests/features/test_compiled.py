@@ -23,7 +23,7 @@ history, digest = RepositoryHistory(pulls[0].repository), sha256()
 if sys.argv[2] != "-":
     history = RepositoryHistory.load(Path(sys.argv[2]).read_bytes())
 for block in replay(history, pulls):
-    digest.update(block.matrix.tobytes() + repr((block.links, block.said)).encode())
+    digest.update(block.matrix.tobytes() + repr((block.links, block.texts)).encode())
 Path(sys.argv[3]).write_bytes(history.save())
 print(COMPILED, digest.hexdigest())
 """

@@ -13,7 +13,6 @@ def plot() -> Plot:
 def test_a_plot_is_well_formed_and_speaks_to_screen_readers() -> None:
     picture = plot()
     picture.line([(0, 0), (1, 1)], "ours")
-    picture.band([(0, 0), (1, 0)], [(0, 1), (1, 1)], "ours")
     picture.dot((0.5, 0.5), "ours", tip="a & b", interval=(0.4, 0.6))
     picture.column(0, 0.5, 1, css="clean", tip="<half>")
     picture.upright(0.5, "median", css="kind-0")

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from pullrisk.cli.display.console import dress_typer, fail, note
+from pullrisk.cli.display.console import colour_typer, fail, note
 from pullrisk.cli.display.log import json_lines, write_json_lines
 from pullrisk.errors import PullriskError
 
@@ -52,20 +52,20 @@ def _run(arguments: Sequence[str] | None) -> int:
     except Abort:
         return UNEXPECTED
     except Exception as error:
-        if not hasattr(error, "format_message"):
+        if not hasattr(error, "format_message"):  # typer exports no name of its usage errors
             raise
         return _refuse(error)
     return code if isinstance(code, int) else 0
 
 
 def _refuse(error: Exception) -> int:
-    """A wrong command line, as typer shows it; it names the class of these errors nowhere."""
+    """Show what is wrong with the command line as typer does; returns the exit code."""
     if json_lines():
         fail(error.format_message())  # type: ignore[attr-defined]  # _run looked
     else:
         from typer import rich_utils
 
-        dress_typer("stderr")
+        colour_typer("stderr")
         rich_utils.rich_format_error(error)  # type: ignore[arg-type]  # a ClickException
     return int(getattr(error, "exit_code", UNEXPECTED))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from pullrisk.cli.display.console import Colour, choose_colour, dress_typer
+from pullrisk.cli.display.console import Colour, choose_colour, colour_typer
 
 if TYPE_CHECKING:
     # typer carries its own copy of click and names these nowhere else.
@@ -46,16 +46,16 @@ class PlainCommand(TyperCommand):
 
     def format_help(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Print the help."""
-        dress_typer("stdout")
+        colour_typer("stdout")
         super().format_help(ctx, formatter)
 
 
 class PlainGroup(TyperGroup):
-    """A group likewise."""
+    """A group of commands whose help is coloured only as `display.console` decides."""
 
     def format_help(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Print the help."""
-        dress_typer("stdout")
+        colour_typer("stdout")
         super().format_help(ctx, formatter)
 
 
@@ -77,7 +77,7 @@ class LazyGroup(PlainGroup):
     def resolve_command(
         self, ctx: "Context", args: list[str]
     ) -> "tuple[str | None, Command | None, list[str]]":
-        """The command itself, now that it is needed."""
+        """Import the command that is called."""
         for each in COMMANDS:
             self.get_command(ctx, each)  # so that a typing error finds its neighbours
         name, command, rest = super().resolve_command(ctx, args)
@@ -85,7 +85,7 @@ class LazyGroup(PlainGroup):
 
 
 def load(name: str) -> "Command":
-    """The command `name`, its module imported."""
+    """Import the module of a command and make the command of it."""
     module = import_module(f"pullrisk.cli.commands.{name}")
     functions = getattr(module, "COMMANDS", None)
     application = typer.Typer(
@@ -106,7 +106,7 @@ def load(name: str) -> "Command":
 
 
 def _flowing(text: str) -> str:
-    """Help whose paragraphs fill the terminal's width; indented ones, the examples, stay."""
+    """Join the lines of each paragraph, so that it fills the terminal; examples, indented, stay."""
     paragraphs = cleandoc(text).split("\n\n")
     return "\n\n".join(
         paragraph if "\n " in f"\n{paragraph}" else paragraph.replace("\n", " ")

@@ -124,7 +124,7 @@ class RepositoryHistory:
 
     @classmethod
     def load(cls, data: bytes) -> "RepositoryHistory":
-        """The history that `save` wrote; ValueError where it is corrupt or of another schema."""
+        """The history that `save` wrote; ValueError if it is corrupt or of another schema."""
         saved = saved_form.unpack(data)
         if saved.schema != SCHEMA_HASH:
             raise ValueError(f"feature schema {saved.schema}, expected {SCHEMA_HASH}")

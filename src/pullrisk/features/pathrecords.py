@@ -1,4 +1,4 @@
-"""What a history remembers of each file or directory, decoded only where it is looked at.
+"""What a history remembers of each file or directory, decoded when it is looked at.
 
 A large repository has tens of thousands of paths, of which a pull touches a handful. A restored
 history therefore keeps each record as the bytes it was saved as until its path is asked for:
@@ -85,24 +85,24 @@ class PathRecords:
         self, saved: Saved | None = None, *, facts: Callable[[str], PathFacts] = path_facts
     ) -> None:
         self._facts = facts
-        self.paths, asleep = saved or ([], [])
-        self._awake: dict[str, PathRecord] = {}
-        self._asleep = dict(zip(self.paths, asleep, strict=True))
+        self.paths, encoded = saved or ([], [])
+        self._decoded: dict[str, PathRecord] = {}
+        self._encoded = dict(zip(self.paths, encoded, strict=True))
 
     def save(self) -> Saved:
         """The state, as the constructor takes it back."""
-        awake, asleep = self._awake, self._asleep
+        decoded, encoded = self._decoded, self._encoded
         return self.paths, [
-            msgspec.Raw(_encode(awake[path].state())) if path in awake else asleep[path]
+            msgspec.Raw(_encode(decoded[path].state())) if path in decoded else encoded[path]
             for path in self.paths
         ]
 
     def find(self, paths: list[str]) -> list[PathRecord | None]:
-        """The record of each path, None where it was never touched."""
-        if self._asleep:
-            self._wake(paths)
-        awake = self._awake
-        return [awake.get(path) for path in paths]
+        """The record of each path, None if it was never touched."""
+        if self._encoded:
+            self._decode_all(paths)
+        decoded = self._decoded
+        return [decoded.get(path) for path in paths]
 
     def add(
         self, path: str, facts: PathFacts, now: float, *, like: PathRecord | None = None
@@ -113,12 +113,12 @@ class PathRecords:
             record = PathRecord(facts, number, now, now)
         else:
             record = replace(like, facts=facts, id=number, authors=like.authors.copy())
-        self._awake[path] = record
+        self._decoded[path] = record
         self.paths.append(path)
         return record
 
-    def _wake(self, paths: list[str]) -> None:
+    def _decode_all(self, paths: list[str]) -> None:
         for path in paths:
-            saved = self._asleep.pop(path, None)
+            saved = self._encoded.pop(path, None)
             if saved is not None:
-                self._awake[path] = PathRecord(self._facts(path), *_decode(saved))
+                self._decoded[path] = PathRecord(self._facts(path), *_decode(saved))

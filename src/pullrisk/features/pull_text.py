@@ -27,7 +27,7 @@ class PullText(NamedTuple):
 
 
 def text_of(pull: Pull) -> PullText:
-    """What a pull says; empty where the store knows no title, labels or files."""
+    """What a pull says; empty if the store knows no title, labels or files."""
     files = pull.files or ()
     return PullText(
         pull.title,

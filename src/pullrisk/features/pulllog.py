@@ -60,7 +60,7 @@ class PullLog:
 
     @classmethod
     def load(cls, columns: list[bytes]) -> PullLog:
-        """The log that `save` wrote; raises ValueError where the columns do not fit."""
+        """The log that `save` wrote; raises ValueError if the columns do not fit."""
         log = cls()
         for column, data in zip(log._columns(), columns, strict=True):
             column.frombytes(data)

@@ -44,7 +44,7 @@ def pack(saved: Saved) -> bytes:
 
 
 def unpack(data: bytes) -> Saved:
-    """What `pack` wrote; ValueError where it is corrupt or something else."""
+    """What `pack` wrote; ValueError if it is corrupt or something else."""
     if not data.startswith(_MAGIC) or len(data) <= _START:
         raise ValueError("not a saved history")
     content = memoryview(data)[_START:]

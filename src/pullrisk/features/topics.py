@@ -1,4 +1,4 @@
-"""Which features tell of one and the same thing, so that a person should hear of it once."""
+"""Which features describe the same thing, so that reasons mention it once."""
 
 from typing import Final
 

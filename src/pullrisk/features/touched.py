@@ -254,5 +254,5 @@ class Touched:
 
 
 def _no_facts(_path: str) -> PathFacts:
-    """Of a directory nothing is asked but its record."""
+    """Directories have no facts of their own, only a record."""
     return _NO_FACTS

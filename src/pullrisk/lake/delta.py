@@ -31,7 +31,7 @@ class TableFile(msgspec.Struct, frozen=True):
 
 
 class FeatureTable:
-    """The Delta table at one version. Raises LakeError where a newer pullrisk wrote it."""
+    """The Delta table at one version. Raises LakeError if a newer pullrisk wrote it."""
 
     def __init__(self, files: Files, snapshot: log.Snapshot) -> None:
         self.files = files
@@ -40,7 +40,7 @@ class FeatureTable:
 
     @classmethod
     def open(cls, files: Files, *, version: int | None = None) -> "FeatureTable | None":
-        """The table's latest or a given version; None where there is no table."""
+        """The table's latest or a given version; None if there is no table."""
         snapshot = log.read(files, TABLE, version=version)
         return None if snapshot is None else cls(files, snapshot)
 

@@ -46,13 +46,13 @@ class Files:
             check_bucket(self.s3, self.root)
 
     def read(self, path: str) -> bytes:
-        """The whole file; LakeError where it is missing."""
+        """The whole file; LakeError if it is missing."""
         with translate_errors(self.root), self.filesystem.open_input_stream(path) as stream:
             content: bytes = stream.read()
         return content
 
     def write(self, path: str, content: bytes) -> None:
-        """Write a file, creating its folder; deletes what it wrote where it fails."""
+        """Write a file, creating its folder; deletes what it wrote if it fails."""
         with translate_errors(self.root):
             try:
                 with self.create(path) as stream:
@@ -85,7 +85,7 @@ class Files:
             SubTreeFileSystem(self.root.removeprefix(SCHEME), whole).delete_file(path)
 
     def list(self, folder: str) -> list[StoredFile]:
-        """Every file below a folder, with the folders below it; empty where there is none."""
+        """Every file below a folder, with the folders below it; empty if there is none."""
         selector = FileSelector(folder, recursive=True, allow_not_found=True)
         with translate_errors(self.root):
             try:
@@ -100,7 +100,7 @@ class Files:
 
 
 def open_files(uri: str | Path, s3: S3 | None = None) -> Files:
-    """The files of the lake at `uri`; SettingsError where it is no folder and no bucket."""
+    """The files of the lake at `uri`; SettingsError if it is no folder and no bucket."""
     place = str(uri)
     if place.startswith(SCHEME):
         bucket_of(place)

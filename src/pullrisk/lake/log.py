@@ -84,9 +84,9 @@ class Snapshot:
 
 
 def read(files: Files, folder: str, *, version: int | None = None) -> Snapshot | None:
-    """The table in `folder` at its latest or a given version; None where there is no table.
+    """The table in `folder` at its latest or a given version; None if there is no table.
 
-    Raises LakeError where the log is damaged, lacks the version, or needs a newer reader.
+    Raises LakeError if the log is damaged, lacks the version, or needs a newer reader.
     """
     commits, checkpoints = _listed(files, f"{folder}/_delta_log")
     if not commits and not checkpoints:

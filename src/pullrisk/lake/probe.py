@@ -14,7 +14,7 @@ _RETRIES: Final = 3
 
 
 def check_conditional_put(s3: S3, root: str) -> None:
-    """Put one object twice, each time only where it is new; LakeError where both are taken.
+    """Put one object twice, each time only where it is new; LakeError if both are taken.
 
     With obstore, which is the object_store under delta-rs: the very request that a commit makes.
     """

@@ -89,7 +89,7 @@ def _refuse_wrong(s3: S3) -> None:
 
 
 def bucket_of(root: str) -> str:
-    """The bucket of `s3://bucket/prefix`; SettingsError where there is none."""
+    """The bucket of `s3://bucket/prefix`; SettingsError if there is none."""
     bucket = root.removeprefix(SCHEME).partition("/")[0]
     if not bucket:
         raise SettingsError(f"lake {root} names no bucket", hint="write s3://BUCKET/PREFIX")

@@ -75,7 +75,7 @@ class Identity(msgspec.Struct, frozen=True):
 
     @classmethod
     def read(cls, description: str | None, *, root: str) -> "Identity":
-        """The identity of the table at `root`; LakeError where it is foreign or newer."""
+        """The identity of the table at `root`; LakeError if it is foreign or newer."""
         try:
             identity = msgspec.json.decode(description or "", type=cls)
         except msgspec.MsgspecError as error:

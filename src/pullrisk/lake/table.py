@@ -37,7 +37,7 @@ class Lake:
     """The lake in a folder or a bucket. Every read is of one version: the latest when first used.
 
     `refresh` moves to the newest. Methods raise LakeError (unreadable, or written by a newer
-    pullrisk) and NotEnoughDataError where there is no table yet.
+    pullrisk) and NotEnoughDataError if there is no table yet.
     """
 
     def __init__(self, uri: str | Path, *, s3: S3 | None = None) -> None:
@@ -51,7 +51,7 @@ class Lake:
         return self.files.root
 
     def check(self) -> None:
-        """Find out at once whether runs can be written: LakeError says what is missing.
+        """Check that runs can be written; raises LakeError that says what is missing.
 
         A bucket without a table yet is tried for conditional puts.
         """
@@ -70,19 +70,19 @@ class Lake:
 
     @property
     def version(self) -> int | None:
-        """The version that is read; None where there is no table."""
+        """The version that is read; None if there is no table."""
         table = self._snapshot()
         return None if table is None else table.version
 
     @property
     def schema_hash(self) -> str | None:
-        """The feature schema that the table was made with; None where there is no table."""
+        """The feature schema that the table was made with; None if there is no table."""
         table = self._snapshot()
         return None if table is None else table.identity.schema_hash
 
     @property
     def misfit(self) -> str | None:
-        """Why the table has to be rebuilt: another layout or feature schema; None where it fits."""
+        """Why the table has to be rebuilt: another layout or feature schema; None if it fits."""
         table = self._snapshot()
         return None if table is None else table.identity.misfit
 
@@ -124,7 +124,7 @@ class Lake:
         return rows.take(pc.sort_indices(rows, order)).select(wanted)
 
     def history(self, repository: str) -> bytes | None:
-        """The repository's saved history, None where it has none; refuses another schema's.
+        """The repository's saved history, None if it has none; refuses another schema's.
 
         Raises DamagedObjectError, a LakeError.
         """
@@ -154,7 +154,7 @@ class Lake:
         ]
 
     def commit(self, change: Change) -> int:
-        """Make a run visible, atomically, and read from its version on; see `commit.commit`."""
+        """Make a run visible, atomically, and move to its version; see `commit.commit`."""
         try:
             from pullrisk.lake.commit import commit
         except ImportError as error:
@@ -175,7 +175,7 @@ class Lake:
                 self.files.delete(file.path)
 
     def vacuum(self, *, older_than: timedelta = GRACE) -> list[str]:
-        """Delete files that no current state refers to; their paths.
+        """Delete files that no current state refers to; returns their paths.
 
         Rows that later runs replaced go with them, so versions before `older_than` (whole
         hours) can no longer be read.

@@ -25,7 +25,7 @@ class Interval(msgspec.Struct, frozen=True):
 class Window(msgspec.Struct, frozen=True, kw_only=True):
     """Matured pulls of one stretch of time: how many were in trouble, how many were expected.
 
-    `ratio` is positives over expected; `auc` is that within repositories, None where no
+    `ratio` is positives over expected; `auc` is that within repositories, None if no
     repository has outcomes of both kinds.
     """
 

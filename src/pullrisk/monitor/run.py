@@ -46,7 +46,7 @@ def monitor(
 ) -> Findings:
     """Hold the pulls that are later than the model's training against what it learnt from.
 
-    Raises NotEnoughDataError where there are no pulls at all.
+    Raises NotEnoughDataError if there are no pulls at all.
     """
     if not len(pulls.merged_at):
         raise NotEnoughDataError("there are no pulls to monitor", hint="run `pullrisk preprocess`")

@@ -113,9 +113,9 @@ def sketch(
 
 
 def compared(store: PullStore, objects: Objects, sketched: Work) -> Work | None:
-    """What a sketched repository has to replay, None where nothing is new.
+    """What a sketched repository has to replay, None if nothing is new.
 
-    Raises StoreError where this store has fewer pulls than the one that was sketched.
+    Raises StoreError if this store has fewer pulls than the one that was sketched.
     """
     pulls = store.fingerprints(sketched.repository)
     if len(pulls) < sketched.size:

@@ -22,9 +22,9 @@ class RepositoryReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PreprocessReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. `run` is None where there was nothing to do and nothing was committed.
+    """One run. `run` is None if there was nothing to do and nothing was committed.
 
-    `version` is the feature table's; None where there is still no table.
+    `version` is the feature table's; None if there is still no table.
     """
 
     run: int | None

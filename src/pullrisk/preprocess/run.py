@@ -1,4 +1,4 @@
-"""One run, whatever engine replays: plan, replay, one commit; nothing is left where it fails."""
+"""One run, whatever engine replays: plan, replay, one commit; nothing is left if it fails."""
 
 import time
 from collections.abc import Callable, Sequence

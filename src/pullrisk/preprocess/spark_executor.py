@@ -26,7 +26,7 @@ _ARGUMENTS: Final = {
 
 
 def command(environment: Mapping[str, str]) -> list[str]:
-    """The executor's command line. Raises SettingsError where this is no executor's pod."""
+    """The executor's command line. Raises SettingsError if this is no executor's pod."""
     missing = [
         name
         for name in ("JAVA_HOME", "SPARK_HOME", "SPARK_EXECUTOR_MEMORY", *_ARGUMENTS.values())

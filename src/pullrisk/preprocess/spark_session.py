@@ -92,7 +92,7 @@ def _own_pod() -> str | None:
 def spark_session(options: SparkOptions, *, json_logs: bool = False) -> Iterator["SparkSession"]:
     """A session, stopped at the end.
 
-    Raises MissingExtraError without pyspark or Java, PullriskError where the master refuses.
+    Raises MissingExtraError without pyspark or Java, PullriskError if the master refuses.
     """
     check_java()
     try:
@@ -143,7 +143,7 @@ def _refusal(log: Path) -> str | None:
 
 
 def check_java() -> int:
-    """The major version of the Java that Spark will use; MissingExtraError where none fits."""
+    """The major version of the Java that Spark will use; MissingExtraError if none fits."""
     java = _java()
     if java is None:
         raise MissingExtraError(

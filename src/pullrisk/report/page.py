@@ -49,7 +49,7 @@ class Riskiest(msgspec.Struct, frozen=True):
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that stands on the page; the charts are SVG or None where there is no data."""
+    """Everything that stands on the page; the charts are SVG or None if there is no data."""
 
     generated_at: datetime
     model: str
@@ -88,7 +88,7 @@ def render(contents: Contents) -> str:
 
 
 def write(page: str, path: Path) -> None:
-    """Write the page whole or not at all. Raises InputError where the path does not work."""
+    """Write the page whole or not at all. Raises InputError if the path does not work."""
     try:
         atomic.replace(path, page.encode())
     except OSError as error:

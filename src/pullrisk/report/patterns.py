@@ -25,7 +25,7 @@ class PatternFigures(msgspec.Struct, frozen=True):
     """A pattern in the report; `number` is its mark on the map.
 
     `share` is that of all pulls, `risk` the mean predicted one (None without a risk), `reverted`
-    the share of its `matured` pulls that really were (None where there is no such pull).
+    the share of its `matured` pulls that really were (None if there is no such pull).
     """
 
     number: int

@@ -52,12 +52,6 @@ class Plot:
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(self._place, points))
         self._shapes.append(f'<polyline class="line {css}" points="{path}"/>')
 
-    def band(self, low: Sequence[Point], high: Sequence[Point], css: str) -> None:
-        """The area between two lines over the same x."""
-        outline = [*map(self._place, low), *map(self._place, reversed(high))]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in outline)
-        self._shapes.append(f'<polygon class="band {css}" points="{path}"/>')
-
     def dot(self, point: Point, css: str, *, tip: str, interval: Point | None = None) -> None:
         """A point with a tooltip, and the interval of its y where there is one."""
         x, y = self._place(point)

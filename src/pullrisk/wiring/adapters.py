@@ -109,7 +109,7 @@ def open_lake(settings: Settings) -> "Lake":
 def tracking(settings: Settings) -> "Tracking":
     """Where training runs and models are registered.
 
-    Raises MissingExtraError where a login at MLflow is set and mlflow is not installed.
+    Raises MissingExtraError if a login at MLflow is set and mlflow is not installed.
     """
     from pullrisk.train.mlflow_client import Tracking
 
@@ -126,7 +126,7 @@ def load_model(settings: Settings, reference: str | None = None) -> "Bundle":
     """A model: `general`, a file, a registered version (`3`) or alias (`@champion`), or the last
     trained.
 
-    Raises ModelError, and MissingExtraError where a registered one is asked for without mlflow.
+    Raises ModelError, and MissingExtraError if a registered one is asked for without mlflow.
     """
     from pullrisk.model.bundle import Bundle
     from pullrisk.model.general import GENERAL, general_bundle

@@ -74,7 +74,7 @@ def _fine_tuning(
 
 
 def trained_before(session: Session, target: Target) -> str | None:
-    """The version that was trained on the lake as it is now, None where there is none."""
+    """The version that was trained on the lake as it is now; None if there is none."""
     from pullrisk.train.registry import already_trained
     from pullrisk.wiring.adapters import tracking
 

@@ -17,7 +17,7 @@ _CHOICE: Final[dict[str, Colour]] = {}
 
 
 def choose_colour(choice: Colour) -> None:
-    """Colours from now on: `auto` is where the stream is a terminal."""
+    """Set when to use colours; `auto` is if the stream is a terminal."""
     _CHOICE["colour"] = choice
 
 
@@ -42,7 +42,7 @@ def is_coloured(stream: Stream = "stdout") -> bool:
 
 
 def console(stream: Stream = "stdout") -> "Console":
-    """The stream for rich, with colours where `is_coloured` says so."""
+    """A rich console over the stream, with colours only if `is_coloured`."""
     from rich.console import Console
 
     coloured = is_coloured(stream)
@@ -56,11 +56,11 @@ def console(stream: Stream = "stdout") -> "Console":
 
 
 def _colour_system(stream: Stream) -> Literal["auto", "standard"]:
-    """What the terminal can show; the sixteen colours of old where there is none."""
+    """The colours that the terminal shows; without a terminal the standard sixteen."""
     return "auto" if is_terminal(stream) else "standard"
 
 
-def dress_typer(stream: Stream) -> None:
+def colour_typer(stream: Stream) -> None:
     """Make typer's help and errors follow `is_coloured`, whatever it found in the environment."""
     from typer import rich_utils
 
@@ -70,22 +70,22 @@ def dress_typer(stream: Stream) -> None:
 
 
 def say(text: str, *, style: str = "") -> None:
-    """One line on standard output."""
+    """Write one line to standard output."""
     _line("stdout", "info", text, style)
 
 
 def note(text: str) -> None:
-    """One line on standard error."""
+    """Write one line to standard error."""
     _line("stderr", "info", text)
 
 
 def warn(text: str) -> None:
-    """One line on standard error that asks for attention."""
+    """Write a warning, one line, to standard error."""
     _line("stderr", "warning", text, "yellow")
 
 
 def fail(text: str, *, traceback: str | None = None) -> None:
-    """Why a command ends, on standard error."""
+    """Say on standard error why a command fails."""
     if json_lines():
         more = {} if traceback is None else {"traceback": traceback}
         print(json_line("error", text, **more), file=sys.stderr, flush=True)

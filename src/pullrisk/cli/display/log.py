@@ -13,7 +13,7 @@ _STATE: Final[dict[str, "Handler | None"]] = {}
 
 
 def write_json_lines(wanted: bool) -> None:
-    """Whether every line is a JSON object from now on, those of Python's logging too."""
+    """Set whether every line is a JSON object, those of Python's logging too."""
     if wanted == json_lines():
         return
     import logging

@@ -90,7 +90,7 @@ def print_decision(decision: "Decision") -> None:
 
 
 def outcome(decision: "Decision") -> str:
-    """The gate's word, in a few words."""
+    """The gate's decision in a few words."""
     if decision.promote:
         return f"the gate lets version {decision.challenger} become champion"
     stays = f"version {decision.champion} stays champion" if decision.champion else "no champion"

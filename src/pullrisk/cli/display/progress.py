@@ -1,4 +1,4 @@
-"""Progress for people: bars on a terminal, a line every few seconds where there is none."""
+"""Progress for people: bars on a terminal, a line every few seconds elsewhere."""
 
 import sys
 import time
@@ -25,7 +25,7 @@ from pullrisk.cli.display.log import json_line, json_lines
 from pullrisk.progress import Progress, Silent, Task
 
 LINE_EVERY: Final = 5.0
-"""Seconds between two lines of a task where there is no terminal."""
+"""Seconds between two lines of a task without a terminal."""
 
 
 def progress(*, quiet: bool) -> Progress:
@@ -46,7 +46,7 @@ class Bars:
 
     @contextmanager
     def task(self, description: str, *, total: float | None, unit: str) -> Iterator[Task]:
-        """A bar of its own; bars opened inside it stand below it."""
+        """Show a bar; bars that are opened inside it are shown below it."""
         outermost = self._live is None
         live = self._live or self._start()
         bar = live.add_task(description, total=total, unit=unit)
@@ -111,7 +111,7 @@ class Lines:
 
     @contextmanager
     def task(self, description: str, *, total: float | None, unit: str) -> Iterator[Task]:
-        """A task whose state is written out now and then."""
+        """Write the state of a task every few seconds and when it ends."""
         task = _Line(description, total, unit=unit, every=self._every, emit=self._emit)
         yield task
         task.end()
