@@ -11,6 +11,7 @@ from pullrisk.errors import InputError, LakeError
 from pullrisk.lake import Lake
 from pullrisk.lake.schema import SCHEMA
 from pullrisk.preprocess import preprocess
+from pullrisk.preprocess.plan import LEAST_PULLS, TASKS_PER_SLOT, Work, pack
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import SqliteStore
 from support.preprocessing import START, Undisturbed, made_pull, rows, statuses
@@ -207,3 +208,36 @@ def test_any_order_of_arrival_gives_the_rows_of_one_full_replay(
             return
         assert lake.table(COLUMNS).equals(fresh.table(COLUMNS))
         assert lake.history("o/r") == fresh.history("o/r")
+
+
+def works(*sizes: int) -> list[Work]:
+    return [
+        Work(repository=f"o/r{index}", pulls=dict.fromkeys(range(size), 0))
+        for index, size in enumerate(sizes)
+    ]
+
+
+def packed(*sizes: int, slots: int) -> list[list[int]]:
+    tasks = pack(works(*sizes), slots=slots)
+    return [[len(work.pulls) for work in task] for task in tasks]
+
+
+def test_a_large_repository_is_alone_and_comes_first() -> None:
+    assert packed(10, 90_000, 20, slots=2) == [[90_000], [20, 10]]
+
+
+def test_small_ones_are_packed_evenly() -> None:
+    tasks = packed(*[100] * 1_000, slots=4)
+    assert len(tasks) <= 4 * TASKS_PER_SLOT + 1
+    assert {sum(task) for task in tasks[:-1]} == {100_000 // (4 * TASKS_PER_SLOT) // 100 * 100}
+
+
+def test_a_task_is_not_cut_smaller_than_is_worth_its_start() -> None:
+    assert packed(*[LEAST_PULLS // 4] * 8, slots=64) == [[LEAST_PULLS // 4] * 4] * 2
+
+
+def test_every_repository_is_in_exactly_one_task() -> None:
+    tasks = pack(works(*range(0, 5_000, 7)), slots=3)
+    names = [work.repository for task in tasks for work in task]
+    assert len(names) == len(set(names)) == len(range(0, 5_000, 7))
+    assert pack([], slots=2) == []

@@ -48,7 +48,7 @@ def spark(cluster: Cluster) -> Iterator[SparkSession]:
 @pytest.fixture(autouse=True)
 def small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """One task for every few pulls, so that small stores give several."""
-    monkeypatch.setattr("pullrisk.preprocess.packing.LEAST_PULLS", 40)
+    monkeypatch.setattr("pullrisk.preprocess.plan.LEAST_PULLS", 40)
 
 
 def some(repository: str, first: int, last: int) -> Iterator[Pull]:

@@ -1,10 +1,21 @@
-"""What a file's path says: its kind, directory and extension."""
+"""What a file's path says, and what a history remembers of each file or directory.
+
+A large repository has tens of thousands of paths, of which a pull touches a handful. A restored
+history therefore keeps each record as the bytes it was saved as until its path is asked for:
+restoring, saving again and holding many histories in memory cost little for what lies idle.
+"""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from math import exp, log
 from sys import intern
 from typing import Final
+
+import msgspec
+
+from pullrisk.features.schema import DAY
 
 KINDS: Final = ("vendored", "dependency", "ci", "test", "docs", "config", "source", "other")
 """Kinds of files; the first whose rule matches a path wins."""
@@ -105,3 +116,112 @@ def _is_requirements(name: str) -> bool:
 
 def _is_test(name: str, lower: str) -> bool:
     return ("test" in lower or "spec" in lower) and _TEST_NAME.search(name) is not None
+
+
+COOLING: Final = -log(2.0) / (30 * DAY)
+"""Rate at which a path's heat fades, per second: it halves in a month."""
+LONG_AGO: Final = -1e18
+
+_State = tuple[int, float, float, int, int, int, int, int, float, float, dict[int, int]]
+
+
+@dataclass(slots=True)
+class PathRecord:
+    """What is known of one path; times are epoch seconds.
+
+    `facts` are those of the path alone. `id` numbers the paths of a history, `authors` counts
+    pulls by author number, `top` is the largest of these counts, `heat` the touches of about a
+    month as of `last`.
+    """
+
+    facts: PathFacts
+    id: int
+    first: float
+    last: float
+    touches: int = 0
+    top: int = 0
+    last_author: int = -1
+    last_pull: int = -1
+    failures: int = 0
+    last_failure: float = LONG_AGO
+    heat: float = 0.0
+    authors: dict[int, int] = field(default_factory=dict)
+
+    def fail(self, now: float) -> None:
+        """A pull that changed the path turned out to be trouble."""
+        self.failures += 1
+        self.last_failure = now
+
+    def state(self) -> _State:
+        """All but its facts, in order, as the constructor takes them."""
+        return (
+            self.id, self.first, self.last, self.touches, self.top, self.last_author,
+            self.last_pull, self.failures, self.last_failure, self.heat, self.authors,
+        )  # fmt: skip
+
+
+def touch(records: Iterable[PathRecord], *, now: float, author: int, pull: int) -> None:
+    """The pull numbered `pull` in this history changed these paths; author -1 is unknown."""
+    for record in records:
+        waited = now - record.last
+        record.heat = 1.0 + (record.heat * exp(waited * COOLING) if waited > 0.0 else record.heat)
+        record.last = now
+        record.touches += 1
+        record.last_author = author
+        record.last_pull = pull
+        if author >= 0:
+            authors = record.authors
+            count = authors[author] = authors.get(author, 0) + 1
+            if count > record.top:
+                record.top = count
+
+
+SavedPaths = tuple[list[str], list[msgspec.Raw]]
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(_State).decode
+
+
+class PathRecords:
+    """Records by path; `paths[n]` is the path numbered n, `facts` tells those of a path."""
+
+    def __init__(
+        self, saved: SavedPaths | None = None, *, facts: Callable[[str], PathFacts] = path_facts
+    ) -> None:
+        self._facts = facts
+        self.paths, encoded = saved or ([], [])
+        self._decoded: dict[str, PathRecord] = {}
+        self._encoded = dict(zip(self.paths, encoded, strict=True))
+
+    def save(self) -> SavedPaths:
+        """The state, as the constructor takes it back."""
+        decoded, encoded = self._decoded, self._encoded
+        return self.paths, [
+            msgspec.Raw(_encode(decoded[path].state())) if path in decoded else encoded[path]
+            for path in self.paths
+        ]
+
+    def find(self, paths: list[str]) -> list[PathRecord | None]:
+        """The record of each path, None if it was never touched."""
+        if self._encoded:
+            self._decode_all(paths)
+        decoded = self._decoded
+        return [decoded.get(path) for path in paths]
+
+    def add(
+        self, path: str, facts: PathFacts, now: float, *, like: PathRecord | None = None
+    ) -> PathRecord:
+        """A record for a new path, first seen now or a copy of another's."""
+        number = len(self.paths)
+        if like is None:
+            record = PathRecord(facts, number, now, now)
+        else:
+            record = replace(like, facts=facts, id=number, authors=like.authors.copy())
+        self._decoded[path] = record
+        self.paths.append(path)
+        return record
+
+    def _decode_all(self, paths: list[str]) -> None:
+        for path in paths:
+            saved = self._encoded.pop(path, None)
+            if saved is not None:
+                self._decoded[path] = PathRecord(self._facts(path), *_decode(saved))

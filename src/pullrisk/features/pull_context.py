@@ -5,8 +5,7 @@ from math import log1p
 from typing import Final, TypeVar
 from zlib import crc32
 
-from pullrisk.features.pathrecords import PathRecord
-from pullrisk.features.paths import path_facts
+from pullrisk.features.paths import PathRecord, path_facts
 from pullrisk.pulls.record import Pull
 
 WORD_BUCKETS: Final = 4_096

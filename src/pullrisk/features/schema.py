@@ -1,8 +1,8 @@
-"""What a feature is, and the schema that a feature table, a history and a model must share."""
+"""What a feature is, how its values read, and the schema that tables and models must share."""
 
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -43,3 +43,105 @@ def schema_hash(features: Iterable[Feature], version: int) -> str:
     """
     text = "\n".join(f"{feature.name}:{feature.scale}" for feature in features)
     return blake2b(f"{version}\n{text}".encode(), digest_size=8).hexdigest()
+
+
+TOPICS: Final[tuple[tuple[str, ...], ...]] = (
+    ("files_new_to_author", "author_known_files", "author_touch_share", "author_main_share",
+     "same_author_again", "author_known_directories", "author_directory_share"),
+    ("author_new", "author_merged", "author_tenure", "days_since_author_seen", "author_recent",
+     "author_share"),
+    ("author_failure_rate", "author_failures", "days_since_author_failure"),
+    ("file_failure_rate_max", "file_failure_rate_mean", "failed_files_share",
+     "days_since_file_failure"),
+    ("directory_failure_rate_max", "directory_failure_rate_mean",
+     "days_since_directory_failure"),
+    ("repository_recent_failure_rate", "repository_failure_rate",
+     "days_since_repository_failure"),
+    ("title_failure_odds_max", "title_failure_odds", "title_like_failed"),
+    ("title_like_own", "title_like_recent", "titles_like_recent", "hours_since_like_title",
+     "like_title_files"),
+    ("title_bump_major", "title_bump"),
+    ("additions", "source_lines_added", "largest_file_churn", "churn_per_file", "churn_score",
+     "churn_percentile"),
+    ("changed_files", "files_score"),
+    ("directories", "top_directories", "directories_score"),
+    ("merges_this_week", "tempo", "hours_since_last_merge"),
+    ("file_heat_max", "directory_heat_max", "file_idle_min", "file_idle_mean"),
+    ("file_authors_max", "directory_authors_max", "ownership"),
+    ("new_files_share", "new_directories_share", "files_added"),
+    ("opened_weekend", "opened_friday", "hour_sine", "hour_cosine"),
+)  # fmt: skip
+"""Names of features, the most telling of each topic first; all others stand alone."""
+
+
+_BARE_UNITS: Final = frozenset({"ratio", "log odds", "log lines", "sine", "cosine"})
+_PLURALS: Final = (("ies", "y"), ("s", ""))
+
+
+def value_phrase(feature: Feature, value: float, usual: float) -> str:
+    """What a feature says of a pull, beside its repository's median."""
+    if feature.scale == "flag":
+        return feature.sentence if value >= 0.5 else f"not so here: {feature.sentence}"
+    if _counts(feature):
+        here = _counted(feature, value)
+        return here if value == usual else f"{here}, usually {_number(usual)}"
+    here, there = _beside(feature, value), _beside(feature, usual)
+    suffix = "" if here == there else f", usually {there}"
+    return f"{feature.sentence}: {here}{suffix}"
+
+
+def usual_phrase(feature: Feature, value: float, usual: float) -> str:
+    """The change that makes a feature usual, as the opening of a counterfactual."""
+    if feature.scale == "flag":
+        return f"{'had it been' if usual >= 0.5 else 'were it not'} that {feature.sentence}"
+    if _counts(feature):
+        if usual == 0:
+            return f"without the {_counted(feature, value)}"
+        return f"with {_number(usual)} instead of {_counted(feature, value)}"
+    return f"with {feature.sentence} at the usual {_beside(feature, usual)}"
+
+
+def quantity(feature: Feature, value: float) -> str:
+    """A value with its unit: `3 files`, `1 file`, `12 %`, `+1.8 standard deviations`, `never`."""
+    if feature.unit == "share":
+        return f"{100 * value:.1f} %" if abs(value) < 0.1 else f"{100 * value:.0f} %"
+    if feature.unit == "standard deviations":
+        return f"{value:+.1f} standard deviations"
+    if feature.unit == "days" and value >= NEVER:
+        return "never"
+    number = _number(value)
+    if feature.unit in _BARE_UNITS:
+        return number
+    return f"{number} {_singular(feature.unit) if number == '1' else feature.unit}"
+
+
+def _counts(feature: Feature) -> bool:
+    """Whether the sentence begins with what is counted, so that a number can go before it."""
+    return feature.scale == "log" and feature.sentence.startswith(f"{feature.unit} ")
+
+
+def _counted(feature: Feature, value: float) -> str:
+    return quantity(feature, value) + feature.sentence.removeprefix(feature.unit)
+
+
+def _beside(feature: Feature, value: float) -> str:
+    """The quantity, without its unit where the sentence has just said it."""
+    told = quantity(feature, value)
+    bare = feature.scale == "log" and feature.unit in feature.sentence and told != "never"
+    return _number(value) if bare else told
+
+
+def _singular(unit: str) -> str:
+    for ending, single in _PLURALS:
+        if unit.endswith(ending):
+            return unit.removesuffix(ending) + single
+    return unit
+
+
+def _number(value: float) -> str:
+    """Whole numbers whole, with thousands apart; others with two significant digits."""
+    if abs(value) < 0.005:
+        return "0"
+    if abs(value) >= 100 or float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:.2g}"

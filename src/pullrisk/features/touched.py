@@ -4,10 +4,17 @@ from collections.abc import Iterable
 from math import exp
 from typing import Final
 
-from pullrisk.features import pathrecords
 from pullrisk.features.decay import days, smoothed
-from pullrisk.features.pathrecords import COOLING, LONG_AGO, PathRecord, PathRecords, touch
-from pullrisk.features.paths import OTHER, PathFacts
+from pullrisk.features.paths import (
+    COOLING,
+    LONG_AGO,
+    OTHER,
+    PathFacts,
+    PathRecord,
+    PathRecords,
+    SavedPaths,
+    touch,
+)
 from pullrisk.features.pull_context import PullContext, distinct
 from pullrisk.features.schema import DAY, NEVER, family
 from pullrisk.pulls.record import ChangedFile, Pull
@@ -67,7 +74,7 @@ _NO_FACTS: Final = PathFacts(OTHER, "", "", "")
 _WEIGHT: Final = 10.0
 """How many pulls' worth of the repository's own rate a path's failure rate starts with."""
 
-Saved = tuple[pathrecords.Saved, pathrecords.Saved, dict[str, tuple[int, int]]]
+Saved = tuple[SavedPaths, SavedPaths, dict[str, tuple[int, int]]]
 
 
 class Touched:

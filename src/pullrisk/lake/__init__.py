@@ -2,14 +2,12 @@
 
 table.py     `Lake`: reads the table and the histories at one version
 log.py       Delta's log as readers need it, without delta-rs
-change.py    what one run does to the lake
 commit.py    one run as one atomic Delta commit by delta-rs, against concurrent runs
 writer.py    streams blocks of rows into Parquet files
 schema.py    the columns, and the identity (layout, feature schema) written into the table
 objects.py   histories, and which pulls each has consumed, as sealed objects beside the table
 files.py     every access to a file, in a folder or a bucket
 s3.py        how a bucket is reached, and what its errors mean
-probe.py     tries whether a bucket has conditional puts
 
 A run writes its Parquet files and objects first; only its commit makes them visible. What a
 killed run leaves behind is invisible, and `Lake.vacuum` deletes it.
@@ -22,7 +20,7 @@ try:
 except ImportError as error:
     raise MissingExtraError.of(error.name or "pyarrow", "lake") from error
 
-from pullrisk.lake.change import Change
+from pullrisk.lake.delta import Change
 from pullrisk.lake.objects import ConsumedPulls, DamagedObjectError
 from pullrisk.lake.table import Lake
 from pullrisk.lake.writer import AddedFile, FeatureWriter

@@ -18,8 +18,7 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from pullrisk.errors import LakeError
-from pullrisk.lake.change import Change
-from pullrisk.lake.delta import FeatureTable, TableFile, uri
+from pullrisk.lake.delta import Change, FeatureTable, TableFile, uri
 from pullrisk.lake.files import Files, translate_errors
 from pullrisk.lake.schema import SCHEMA, TABLE, Identity
 from pullrisk.lake.writer import OWN_FILE_ROWS, AddedFile, FeatureWriter, delete_added

@@ -1,5 +1,6 @@
-"""What the lake asks of its Delta table: which files, which rows, which run is current."""
+"""The lake's Delta table: its files and current runs at one version, and what a run changes."""
 
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -9,6 +10,7 @@ from pullrisk.errors import MissingExtraError
 from pullrisk.lake import log
 from pullrisk.lake.files import Files, translate_errors
 from pullrisk.lake.schema import TABLE, Identity
+from pullrisk.lake.writer import AddedFile
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -92,3 +94,55 @@ def _table_file(added: log.Added) -> TableFile:
     found = msgspec.json.decode(added.stats or "{}", type=_Statistics)
     first, last = found.min_values.repository, found.max_values.repository
     return TableFile(log.path_of(added), added.size, found.num_records, first, last)
+
+
+if TYPE_CHECKING:
+    from deltalake import CommitProperties
+
+HISTORY_NUMBERS: Final = 2**20
+"""A run may save histories under its own number and this many that follow: one for each attempt
+at a task, so that no attempt overwrites another's. Runs are numbered by nanoseconds."""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run does to the lake.
+
+    `base` names each repository of the run and the run it built upon (None = from scratch on
+    nothing); `histories` those whose history was saved under another number than the run's;
+    `replaced` are those whose earlier rows go, `gone` those that leave the lake; `base_version`
+    is the table's version when the run was planned (None = no table).
+    """
+
+    run: int
+    base: Mapping[str, int | None]
+    base_version: int | None
+    files: list[AddedFile]
+    histories: Mapping[str, int] = {}
+    replaced: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
+    facts: Mapping[str, object] = {}
+
+    @property
+    def properties(self) -> "CommitProperties":
+        """The run's facts, and the transactions that make its histories current."""
+        from deltalake import CommitProperties, Transaction
+
+        runs = dict.fromkeys(self.base, self.run) | dict(self.histories)
+        runs |= dict.fromkeys(self.gone, 0)
+        return CommitProperties(
+            custom_metadata={"pullrisk": {"run": self.run, **self.facts}},
+            app_transactions=[Transaction(app_id(name), run) for name, run in runs.items()],
+        )
+
+    def shown_by(self, table: FeatureTable | None) -> bool:
+        """Whether the table has this very change."""
+        return table is not None and any(
+            table.current_run(name) == self.histories.get(name, self.run) for name in self.base
+        )
+
+
+def landed(table: FeatureTable | None, run: int, repositories: Iterable[str]) -> bool:
+    """Whether the table shows the run."""
+    return table is not None and any(
+        run <= (table.current_run(name) or 0) < run + HISTORY_NUMBERS for name in repositories
+    )

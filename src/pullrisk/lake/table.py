@@ -11,11 +11,10 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from pullrisk.errors import LakeError, MissingExtraError, NotEnoughDataError
-from pullrisk.lake.change import HISTORY_NUMBERS, Change, landed
-from pullrisk.lake.delta import FeatureTable
+from pullrisk.lake.delta import HISTORY_NUMBERS, Change, FeatureTable, landed
 from pullrisk.lake.files import open_files, translate_errors
 from pullrisk.lake.objects import ConsumedPulls, Objects, path, repository_of, run_of
-from pullrisk.lake.probe import check_conditional_put
+from pullrisk.lake.s3 import check_conditional_put
 from pullrisk.lake.schema import SCHEMA, TABLE
 from pullrisk.lake.writer import delete_run
 from pullrisk.options import S3

@@ -12,10 +12,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pullrisk.features.schema import usual_phrase, value_phrase
 from pullrisk.model.bundle import Band, Bundle
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.model.occlusion import Answers, Unit, plan_of, variants
-from pullrisk.model.words import usual_phrase, value_phrase
 
 LEAST_EFFECT: Final = 0.05
 """Log-odds of risk, or share of the novelty error, below which a change is no reason."""

@@ -13,8 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.features.schema import Feature
-from pullrisk.features.topics import TOPICS
+from pullrisk.features.schema import TOPICS, Feature
 from pullrisk.model.bundle import Bundle
 
 Answers: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]

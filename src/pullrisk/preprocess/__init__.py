@@ -4,9 +4,8 @@ plan.py            what is new, what has to be rebuilt, what is left alone
 run.py             one run, whatever engine replays: plan, replay, one commit
 replay.py          one repository's replay, the same for every engine
 report.py          what a run did
-local.py, pool.py  `preprocess`: this machine, in one process or several
+local.py           `preprocess`: this machine, in one process or several
 spark.py           `preprocess_spark`: a cluster; spark_task.py is what runs there
-packing.py         repositories shared out over Spark's tasks
 spark_session.py   Spark's settings, and the Java it needs
 """
 

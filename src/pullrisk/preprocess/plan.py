@@ -6,6 +6,7 @@ the repository is rebuilt from its first event.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -170,3 +171,28 @@ def _is_late(
         and consumed.as_of is not None
         and first.event_at <= consumed.as_of
     )
+
+
+TASKS_PER_SLOT: Final = 4
+"""Tasks for each core: enough to even out their lengths, few enough to cost nothing."""
+LEAST_PULLS: Final = 2_000
+"""A task of fewer pulls than this costs more than it replays."""
+
+
+def pack(works: list[Work], *, slots: int) -> list[list[Work]]:
+    """The tasks, the longest first, so that none starts late and runs on alone.
+
+    A repository is never divided: its replay is a fold.
+    """
+    total = sum(work.size for work in works)
+    target = max(LEAST_PULLS, total // (slots * TASKS_PER_SLOT))
+    tasks: list[list[Work]] = []
+    room = 0
+    for work in sorted(works, key=lambda work: work.size, reverse=True):
+        size = work.size
+        if not tasks or size > room:
+            tasks.append([])
+            room = target
+        tasks[-1].append(work)
+        room -= size
+    return tasks

@@ -19,8 +19,7 @@ from pullrisk.lake import AddedFile, Lake
 from pullrisk.lake.schema import TABLE
 from pullrisk.lake.writer import run_files
 from pullrisk.options import SparkOptions
-from pullrisk.preprocess.packing import pack
-from pullrisk.preprocess.plan import Plan, compared, sketch
+from pullrisk.preprocess.plan import Plan, compared, pack, sketch
 from pullrisk.preprocess.replay import Replayed
 from pullrisk.preprocess.report import PreprocessReport
 from pullrisk.preprocess.run import run_once

@@ -6,7 +6,7 @@ import msgspec
 from pyspark import TaskContext
 
 from pullrisk.lake import AddedFile
-from pullrisk.lake.change import HISTORY_NUMBERS
+from pullrisk.lake.delta import HISTORY_NUMBERS
 from pullrisk.lake.files import Files
 from pullrisk.lake.objects import Objects
 from pullrisk.preprocess.plan import Work, compared

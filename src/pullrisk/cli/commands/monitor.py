@@ -107,14 +107,14 @@ def run(
 def _write(
     session: "Session", findings: "Findings", *, output: Path | None, metrics: Path | None
 ) -> dict[str, Path]:
-    from pullrisk.monitor.prometheus import metrics as text
+    from pullrisk.monitor.findings import prometheus_text
     from pullrisk.report.monitoring import render
     from pullrisk.report.page import write
 
     page = output or session.settings.home / PAGE_FILE
     file = metrics or session.settings.home / METRICS_FILE
     write(render(findings), page)
-    write(text(findings), file)
+    write(prometheus_text(findings), file)
     return {"page": page, "metrics": file}
 
 

@@ -2,9 +2,16 @@
 
 import pytest
 
-from pullrisk.features import FEATURES
-from pullrisk.features.schema import NEVER, Feature
-from pullrisk.model.words import quantity, usual_phrase, value_phrase
+from pullrisk.features import FEATURES, NAMES
+from pullrisk.features.schema import NEVER, TOPICS, Feature, quantity, usual_phrase, value_phrase
+
+
+def test_every_name_in_a_topic_is_a_feature_and_stands_in_one_topic_only() -> None:
+    named = [name for topic in TOPICS for name in topic]
+
+    assert set(named) <= set(NAMES)
+    assert len(set(named)) == len(named)
+
 
 FILES = Feature("files_new_to_author", "files", "files", "files this author never touched", "log")
 SHARE = Feature("file_share", "files", "share", "share of the files")

@@ -6,8 +6,7 @@ from typing import get_args
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pullrisk.monitor.findings import Findings, Kind
-from pullrisk.monitor.prometheus import metrics
+from pullrisk.monitor.findings import Findings, Kind, prometheus_text
 from pullrisk.monitor.run import Pulls, monitor
 from pullrisk.options import MonitorOptions
 from pullrisk.progress import Silent
@@ -30,7 +29,7 @@ def found() -> Findings:
 
 
 def test_the_text_is_read_back_by_prometheus_own_parser(found: Findings) -> None:
-    families = {one.name: one for one in text_string_to_metric_families(metrics(found))}
+    families = {one.name: one for one in text_string_to_metric_families(prometheus_text(found))}
     ratios = families["pullrisk_monitor_drift_ratio"].samples
     assert len(ratios) == sum(len(one.columns) for one in found.drift)
     assert {sample.labels["repository"] for sample in ratios} == {'odd"\\name', "owner/1"}
@@ -39,7 +38,7 @@ def test_the_text_is_read_back_by_prometheus_own_parser(found: Findings) -> None
 
 
 def test_every_kind_of_alarm_has_a_value_so_that_alerts_resolve(found: Findings) -> None:
-    families = {one.name: one for one in text_string_to_metric_families(metrics(found))}
+    families = {one.name: one for one in text_string_to_metric_families(prometheus_text(found))}
     alarms = {one.labels["kind"]: one.value for one in families["pullrisk_monitor_alarms"].samples}
     assert set(alarms) == set(get_args(Kind))
     assert alarms["data age"] == 1
@@ -51,7 +50,7 @@ def test_every_kind_of_alarm_has_a_value_so_that_alerts_resolve(found: Findings)
 )
 def test_promtool_has_nothing_to_object_to(found: Findings) -> None:
     checked = run(
-        ["promtool", "check", "metrics"], input=metrics(found), text=True, capture_output=True,
-        check=False,
+        ["promtool", "check", "metrics"], input=prometheus_text(found), text=True,
+        capture_output=True, check=False,
     )  # fmt: skip
     assert (checked.returncode, checked.stderr) == (0, "")
