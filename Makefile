@@ -171,7 +171,7 @@ images: ## Build the image of each stage at HEAD, print sizes; STAGES="data-fetc
 	@bases=$$($(PYTHON) tests/support/base_images.py $(BASES)) && for stage in $(STAGES); do \
 		echo "== $$stage"; $(PYTHON) images/build.py $$stage $$bases --revision $(REVISION) \
 			|| exit 1; done
-	@$(PYTHON) images/sizes.py --tag $(REVISION)
+	@$(PYTHON) images/sizes.py $(STAGES) --tag $(REVISION)
 
 container-engine: ## Install podman and debootstrap from Debian's packages (as root) if they are missing
 	@{ $(PYTHON) images/engine.py && command -v debootstrap; } >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
