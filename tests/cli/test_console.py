@@ -109,6 +109,7 @@ def test_the_file_of_settings_can_want_json_lines(tmp_path: Path) -> None:
     (tmp_path / "pullrisk.toml").write_text('log_format = "json"\n')
     (told,) = lines(in_a_pipe("train", PULLRISK_HOME=str(tmp_path)))
     assert told["level"] == "error"
+    assert lines(in_a_pipe("doctor", PULLRISK_HOME=str(tmp_path)))
 
 
 def test_pythons_own_warnings_and_logs_are_json_lines_too() -> None:

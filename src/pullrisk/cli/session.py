@@ -1,12 +1,19 @@
-"""A command's session: the settings in force, and the progress display that fits them."""
+"""The settings in force, and a session with the progress display that fits them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pullrisk.cli.display.log import write_json_lines
 from pullrisk.progress import Progress
-from pullrisk.settings import Settings
+from pullrisk.settings import Settings, load
 from pullrisk.wiring.session import Session
+
+
+def load_settings(**options: object) -> Settings:
+    """The settings in force; from now on lines are written as they say. Raises SettingsError."""
+    settings = load(**options)
+    write_json_lines(settings.log_format == "json")
+    return settings
 
 
 @contextmanager

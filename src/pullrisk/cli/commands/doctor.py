@@ -8,8 +8,8 @@ from rich.text import Text
 
 from pullrisk.cli import options
 from pullrisk.cli.display.tables import print_json, print_table
+from pullrisk.cli.session import load_settings
 from pullrisk.errors import SettingsError
-from pullrisk.settings import load
 from pullrisk.wiring.checks import Check, broken, environment_checks, state_checks
 
 _STYLE: Final = {"ok": "green", "absent": "dim", "stale": "yellow", "broken": "bold red"}
@@ -44,7 +44,7 @@ def run(home: options.Home = None, as_json: options.Json = False) -> None:
 def _checks(**given: object) -> Iterator[Check]:
     yield from environment_checks()
     try:
-        settings = load(**given)
+        settings = load_settings(**given)
     except SettingsError as error:
         yield broken("settings", error)
         return

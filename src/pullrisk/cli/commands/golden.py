@@ -12,8 +12,8 @@ from rich.text import Text
 from pullrisk.cli import options
 from pullrisk.cli.display.console import say
 from pullrisk.cli.display.tables import print_json, print_table
+from pullrisk.cli.session import load_settings
 from pullrisk.errors import InputError, SettingsError
-from pullrisk.settings import load
 
 if TYPE_CHECKING:
     from pullrisk.wiring.checks import Check
@@ -71,7 +71,7 @@ def check(url: Url, expected: Expected, wait: Wait = 0.0, as_json: options.Json 
     """
     from pullrisk.wiring.golden import Service, api_key, read
 
-    wanted, key = read(expected), api_key(load())
+    wanted, key = read(expected), api_key(load_settings())
     service, deadline = Service(url, key), time.monotonic() + wait
     checks = list(service.checks(wanted))
     while _broken(checks) and time.monotonic() < deadline:
@@ -111,7 +111,7 @@ def record(
             f"{model} is no exact version",
             hint="name a number of the registry, or `general`: what Git pins must never move",
         )
-    settings = load(home=home, serve={"model": model})
+    settings = load_settings(home=home, serve={"model": model})
     loaded = load_model(settings)
     golden = write_down(loaded, pinned=model, lines=_lines(file), count=count)
     _write(folder / EXPECTED, msgspec.json.format(msgspec.json.encode(golden), indent=1) + b"\n")

@@ -8,8 +8,8 @@ from rich.text import Text
 from pullrisk.cli import options
 from pullrisk.cli.display.console import say, warn
 from pullrisk.cli.display.tables import print_json, print_table
+from pullrisk.cli.session import load_settings
 from pullrisk.errors import SecretsError
-from pullrisk.settings import load
 
 if TYPE_CHECKING:
     from pullrisk.secrets.check import Checked
@@ -38,7 +38,7 @@ def check(stage: Stage, home: options.Home = None, as_json: options.Json = False
     from pullrisk.secrets.check import check as look
     from pullrisk.wiring.provision import secrets_in
 
-    settings = load(home=home)
+    settings = load_settings(home=home)
     checked = look(stage, secrets_in(settings), allow_local=settings.allow_local_secrets)
     if as_json:
         print_json(checked)

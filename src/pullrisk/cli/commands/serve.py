@@ -11,6 +11,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from pullrisk.cli import options
+from pullrisk.cli.session import load_settings
 from pullrisk.errors import MissingExtraError
 from pullrisk.settings import Settings, load
 
@@ -49,7 +50,7 @@ def run(
       curl -d @pull.json localhost:8080/v1/score
     """
     given = {"host": host, "port": port, "workers": workers, "model": model, "keys_file": keys_file}
-    settings = with_options(load(home=home), given)
+    settings = with_options(load_settings(home=home), given)
     for library in ("granian", "prometheus_client", "structlog", "uvloop"):
         if find_spec(library) is None:
             raise MissingExtraError.of(library, "serve")
