@@ -52,8 +52,9 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent(service: 
 def test_a_body_of_unknown_length_is_refused_once_it_is_too_large(service: Served) -> None:
     with connected(service) as one:
         one.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
-        for _ in range(3):  # the service takes 2 MB
-            one.sendall(b"F4240\r\n" + b" " * MB + b"\r\n")
+        with contextlib.suppress(ConnectionError):  # it answers and closes before all is sent
+            for _ in range(3):  # the service takes 2 MB
+                one.sendall(b"F4240\r\n" + b" " * MB + b"\r\n")
         assert status(one) == 413
 
 
