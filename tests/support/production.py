@@ -35,7 +35,7 @@ class Production:
 
     def mongo_uri(self, password: str) -> str:
         place = f"127.0.0.1:{self.gate}/pulls?authMechanism=SCRAM-SHA-256"
-        return f"mongodb://{USER}:{password}@{place}&serverSelectionTimeoutMS=500"
+        return f"mongodb://{USER}:{password}@{place}&serverSelectionTimeoutMS=2000"
 
     def secrets(self, *, keys: Sequence[str], password: str) -> dict[str, Any]:
         """What Vault holds for model-serving."""
