@@ -142,9 +142,12 @@ def test_a_run_outlives_a_server_that_is_away_for_twenty_seconds(
         with filled(tmp_path / "pulls.sqlite", 2, 40) as store:
             preprocess(store, expected := Lake(tmp_path / "lake"))
             started = time.monotonic()
-            preprocess(store, lake, progress=Calling(stop))
+            try:
+                preprocess(store, lake, progress=Calling(stop))
+            finally:
+                if restart.is_alive():
+                    restart.join()
             assert time.monotonic() - started > OUTAGE
-        restart.join()
         assert rows(lake).equals(rows(expected))
 
 
