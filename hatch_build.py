@@ -18,8 +18,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLD = (
     *(f"pullrisk/features/{name}.py" for name in (
-        "author", "decay", "history", "likeness", "paths", "pulllog", "replay",
-        "repository", "size", "text", "touched", "pull_context", "when",
+        "author", "change", "decay", "history", "likeness", "paths", "pulllog", "replay",
+        "repository", "text", "touched", "pull_context",
     )),
     "pullrisk/pulls/outcomes/merged_pulls.py",
 )  # fmt: skip

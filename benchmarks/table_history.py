@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.model.scaling import Scaling, infer_features
-from table_reading import Matrix, Table
+from pullrisk.model.scaling import Scaling
+from table_reading import Matrix, Table, infer_features
 
 _DAY: Final = 86_400.0
 _NEIGHBOURS: Final = (10, 50)

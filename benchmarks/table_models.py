@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from novelty_peers import AUTOENCODER, ECOD, pyod_peers
 from pullrisk.features.schema import Feature
 from pullrisk.model.network import Noise, Shape, predict
-from pullrisk.model.scaling import Scaling, infer_features
+from pullrisk.model.scaling import Scaling
 from pullrisk.progress import Silent
 from pullrisk.train.fit import FitSettings, Rows, fit
 from pullrisk.train.metrics import poisson_weights, pooled_auc
-from table_reading import Matrix
+from table_reading import Matrix, infer_features
 
 Scores = NDArray[np.float64]
 Model = Callable[["Part", int], Scores]

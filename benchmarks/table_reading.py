@@ -12,10 +12,13 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pullrisk.features.schema import Feature, Scale
+
 Matrix = NDArray[np.float32]
 
 MOST_KINDS: Final = 20
 """Text columns with more values than this are left out."""
+_LEAST_SPREAD: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +139,25 @@ def without_gaps(table: Table, known: int) -> Table:
     flags = gaps[:, some].astype(np.float32)
     names = (*table.names, *(f"{table.names[column]} is missing" for column in some))
     return replace(table, names=names, x=np.hstack([filled, flags]))
+
+
+def infer_features(x: NDArray[np.float32], names: Sequence[str]) -> tuple[Feature, ...]:
+    """Features for the columns [n, d] of a table that says nothing of them but their names.
+
+    A column of 0 and 1 is a flag; one without negative values whose tail is long (a skewness
+    above one) is read by its logarithm; any other as it is.
+    """
+    return tuple(
+        Feature(name, "table", "", name, _scale_of(x[:, column].astype(np.float64)))
+        for column, name in enumerate(names)
+    )
+
+
+def _scale_of(values: NDArray[np.float64]) -> Scale:
+    if np.isin(values, (0.0, 1.0)).all():
+        return "flag"
+    spread = float(values.std())
+    if spread < _LEAST_SPREAD or float(values.min()) < 0:
+        return "linear"
+    skewness = float(np.mean(((values - values.mean()) / spread) ** 3))
+    return "log" if skewness > 1 else "linear"

@@ -10,6 +10,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
+from table_reading import infer_features
+
 PROGRAM = Path(__file__).resolve().parents[2] / "benchmarks" / "tables.py"
 
 
@@ -104,3 +106,25 @@ def test_a_table_that_cannot_be_judged_is_told(
 
     assert done.returncode == 2
     assert told in done.stderr
+
+
+def test_the_scale_of_an_unknown_column_is_told_by_its_values() -> None:
+    random = np.random.default_rng(0)
+    columns = {
+        "flag": random.integers(0, 2, 500),
+        "counts": random.lognormal(2, 1.5, 500),
+        "even": random.uniform(0, 1, 500),
+        "signed": random.normal(0, 1, 500) ** 3,
+        "constant": np.full(500, 7.0),
+    }
+
+    found = infer_features(np.stack(list(columns.values()), axis=1).astype(np.float32), [*columns])
+
+    scales = {feature.name: feature.scale for feature in found}
+    assert scales == {
+        "flag": "flag",
+        "counts": "log",
+        "even": "linear",
+        "signed": "linear",
+        "constant": "linear",
+    }

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pullrisk.model.scaling import CLIP, Scaling, infer_features, piecewise_linear
+from pullrisk.model.scaling import CLIP, Scaling, piecewise_linear
 from support.tables import FEATURES, NAMES
 
 X = np.random.default_rng(0).lognormal(2, 1, (3000, len(NAMES))).astype(np.float32)
@@ -38,28 +38,6 @@ def test_the_rows_given_are_left_as_they_were() -> None:
     before = X.copy()
     Scaling.fit(X, FEATURES).apply(X)
     assert (before == X).all()
-
-
-def test_the_scale_of_an_unknown_column_is_told_by_its_values() -> None:
-    random = np.random.default_rng(0)
-    columns = {
-        "flag": random.integers(0, 2, 500),
-        "counts": random.lognormal(2, 1.5, 500),
-        "even": random.uniform(0, 1, 500),
-        "signed": random.normal(0, 1, 500) ** 3,
-        "constant": np.full(500, 7.0),
-    }
-
-    found = infer_features(np.stack(list(columns.values()), axis=1).astype(np.float32), [*columns])
-
-    scales = {feature.name: feature.scale for feature in found}
-    assert scales == {
-        "flag": "flag",
-        "counts": "log",
-        "even": "linear",
-        "signed": "linear",
-        "constant": "linear",
-    }
 
 
 def filled(z: np.ndarray, pieces: int) -> np.ndarray:

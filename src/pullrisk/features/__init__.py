@@ -2,7 +2,7 @@
 
 history.py   `RepositoryHistory`: `features(pull)` and `observe(pull)`; the schema of a row
 replay.py    one row for every merged pull of a repository's events
-size.py, repository.py, author.py, touched.py, text.py, when.py   one module per family
+change.py, repository.py, author.py, touched.py, text.py, likeness.py   the families
 """
 
 from pullrisk.features.history import COMPILED, FEATURES, NAMES, SCHEMA_HASH, RepositoryHistory

@@ -14,13 +14,12 @@ from typing import Final
 
 from pullrisk.features import (
     author,
+    change,
     likeness,
     repository,
     saved_form,
-    size,
     text,
     touched,
-    when,
 )
 from pullrisk.features.pull_context import PullContext
 from pullrisk.features.pulllog import PullLog
@@ -31,13 +30,13 @@ from pullrisk.pulls.outcomes import Link, Linker
 from pullrisk.pulls.record import Pull
 
 FEATURES: Final[tuple[Feature, ...]] = (
-    *size.FEATURES,
+    *change.FEATURES,
     *repository.FEATURES,
     *author.FEATURES,
     *touched.FEATURES,
     *text.FEATURES,
     *likeness.FEATURES,
-    *when.FEATURES,
+    *change.TIME_FEATURES,
 )
 """Every feature, in the order of a row."""
 NAMES: Final = tuple(feature.name for feature in FEATURES)
@@ -80,13 +79,13 @@ class RepositoryHistory:
         """
         context = self._context(pull, as_of)
         return [
-            *size.features(context),
+            *change.features(context),
             *self._overall.features(context),
             *self._authors.features(context),
             *self._touched.features(context),
             *self._words.features(context),
             *self._likeness.features(context),
-            *when.features(context),
+            *change.time_features(context),
         ]
 
     def observe(self, pull: Pull) -> tuple[Link, ...]:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.features.schema import Feature, Scale
+from pullrisk.features.schema import Feature
 
 CLIP: Final = 5.0
 """Standard deviations at which an input is cut, so that no single value decides a score."""
@@ -38,28 +38,6 @@ class Scaling:
         z -= self.mean
         z /= self.spread
         return np.clip(z, -CLIP, CLIP, out=z)
-
-
-def infer_features(x: NDArray[np.float32], names: Sequence[str]) -> tuple[Feature, ...]:
-    """Features for the columns [n, d] of a table that says nothing of them but their names.
-
-    A column of 0 and 1 is a flag; one without negative values whose tail is long (a skewness
-    above one) is read by its logarithm; any other as it is.
-    """
-    return tuple(
-        Feature(name, "table", "", name, _scale_of(x[:, column].astype(np.float64)))
-        for column, name in enumerate(names)
-    )
-
-
-def _scale_of(values: NDArray[np.float64]) -> Scale:
-    if np.isin(values, (0.0, 1.0)).all():
-        return "flag"
-    spread = float(values.std())
-    if spread < _LEAST_SPREAD or float(values.min()) < 0:
-        return "linear"
-    skewness = float(np.mean(((values - values.mean()) / spread) ** 3))
-    return "log" if skewness > 1 else "linear"
 
 
 def _compress(x: NDArray[np.float32], logarithmic: NDArray[np.bool_]) -> NDArray[np.float32]:

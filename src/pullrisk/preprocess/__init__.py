@@ -3,13 +3,13 @@
 plan.py            what is new, what has to be rebuilt, what is left alone
 run.py             one run, whatever engine replays: plan, replay, one commit
 replay.py          one repository's replay, the same for every engine
-report.py          what a run did
 local.py           `preprocess`: this machine, in one process or several
 spark.py           `preprocess_spark`: a cluster; spark_task.py is what runs there
 spark_session.py   Spark's settings, and the Java it needs
 """
 
 from pullrisk.preprocess.local import preprocess
-from pullrisk.preprocess.report import PreprocessReport, RepositoryReport
+from pullrisk.preprocess.replay import RepositoryReport
+from pullrisk.preprocess.run import PreprocessReport
 
 __all__ = ["PreprocessReport", "RepositoryReport", "preprocess"]

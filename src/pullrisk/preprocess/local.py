@@ -17,8 +17,7 @@ from pullrisk.lake import AddedFile, Lake
 from pullrisk.lake.files import Files
 from pullrisk.preprocess.plan import Plan, Work
 from pullrisk.preprocess.replay import Notify, Replayed, replay_all
-from pullrisk.preprocess.report import PreprocessReport
-from pullrisk.preprocess.run import run_once
+from pullrisk.preprocess.run import PreprocessReport, run_once
 from pullrisk.progress import Progress, Silent
 from pullrisk.pulls.store import PullStore
 

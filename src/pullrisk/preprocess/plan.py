@@ -6,15 +6,16 @@ the repository is rebuilt from its first event.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from pullrisk.errors import InputError, LakeError, StoreError
 from pullrisk.lake import ConsumedPulls, DamagedObjectError, Lake
 from pullrisk.lake.objects import Objects
-from pullrisk.preprocess.report import Status
 from pullrisk.pulls.store import PullStore
+
+Status = Literal["new", "appended", "rebuilt", "unchanged", "removed"]
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,10 +15,23 @@ from pullrisk.lake import AddedFile, ConsumedPulls, FeatureWriter
 from pullrisk.lake.files import Files
 from pullrisk.lake.objects import Objects
 from pullrisk.lake.schema import batch
-from pullrisk.preprocess.plan import Work
-from pullrisk.preprocess.report import RepositoryReport
+from pullrisk.preprocess.plan import Status, Work
 from pullrisk.pulls.record import Pull, fingerprint
 from pullrisk.pulls.store import PullStore
+
+
+class RepositoryReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One repository: `pulls` replayed, `rows` written, and in `note` why it was rebuilt.
+
+    `removed` is a repository that left the store, and so leaves the lake.
+    """
+
+    repository: str
+    status: Status
+    pulls: int = 0
+    rows: int = 0
+    seconds: float = 0.0
+    note: str | None = None
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,12 +6,13 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
+import msgspec
+
 from pullrisk.errors import LakeError
 from pullrisk.features import SCHEMA_HASH
 from pullrisk.lake import AddedFile, Change, Lake
 from pullrisk.preprocess.plan import Plan, plan
-from pullrisk.preprocess.replay import Replayed
-from pullrisk.preprocess.report import PreprocessReport, RepositoryReport
+from pullrisk.preprocess.replay import Replayed, RepositoryReport
 from pullrisk.pulls.store import PullStore
 
 _READERS_GRACE: Final = timedelta(hours=1)
@@ -21,6 +22,28 @@ MakePlan = Callable[..., Plan]
 """`plan`, or `sketch` where the tasks compare their repositories themselves."""
 Replay = Callable[[Plan, int], tuple[list[AddedFile], list[Replayed]]]
 """Replays the works of a plan under a run's number: the files that wait for the commit."""
+
+
+class PreprocessReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One run. `run` is None if there was nothing to do and nothing was committed.
+
+    `version` is the feature table's; None if there is still no table.
+    """
+
+    run: int | None
+    version: int | None
+    repositories: list[RepositoryReport]
+    seconds: float
+
+    @property
+    def pulls(self) -> int:
+        """Pulls replayed."""
+        return sum(repository.pulls for repository in self.repositories)
+
+    @property
+    def rows(self) -> int:
+        """Rows written."""
+        return sum(repository.rows for repository in self.repositories)
 
 
 def run_once(

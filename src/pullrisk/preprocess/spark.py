@@ -21,8 +21,7 @@ from pullrisk.lake.writer import run_files
 from pullrisk.options import SparkOptions
 from pullrisk.preprocess.plan import Plan, compared, pack, sketch
 from pullrisk.preprocess.replay import Replayed
-from pullrisk.preprocess.report import PreprocessReport
-from pullrisk.preprocess.run import run_once
+from pullrisk.preprocess.run import PreprocessReport, run_once
 from pullrisk.preprocess.spark_session import check_java, check_master, spark_session
 from pullrisk.progress import Progress, Silent, Task
 from pullrisk.pulls.store import PullStore

@@ -13,7 +13,7 @@ from pullrisk.pulls.outcomes import is_undo
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore
 from pullrisk.report import charts
-from pullrisk.report.drivers import drivers
+from pullrisk.report.charts import drivers
 from pullrisk.report.page import Contents, Outcome, Riskiest
 from pullrisk.report.patterns import pattern_map
 from pullrisk.score.result import Score

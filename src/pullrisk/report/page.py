@@ -10,8 +10,7 @@ import msgspec
 from pullrisk import atomic
 from pullrisk.errors import InputError, MissingExtraError
 from pullrisk.model.metadata import Facts
-from pullrisk.report.charts import BASELINES
-from pullrisk.report.drivers import Driver
+from pullrisk.report.charts import BASELINES, Driver
 from pullrisk.report.patterns import PatternMap
 from pullrisk.report.svg import percent
 from pullrisk.score.result import Score

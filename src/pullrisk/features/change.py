@@ -1,6 +1,6 @@
-"""Features of the change itself: how much, where, of what kind. They need no history."""
+"""Features of the pull request alone: how much it changes, where, of what kind, opened when."""
 
-from math import log2
+from math import cos, log2, pi, sin
 from typing import Final
 
 from librt.vecs import vec
@@ -42,6 +42,15 @@ FEATURES: Final = family(
     ("top_directories", "directories", "log", "top-level directories touched"),
 )  # fmt: skip
 
+TIME_FEATURES: Final = family(
+    "time",
+    ("hour_sine", "sine", "linear", "hour of the day at which it was opened (UTC, sine)"),
+    ("hour_cosine", "cosine", "linear", "hour of the day at which it was opened (UTC, cosine)"),
+    ("opened_friday", "flag", "flag", "opened on a Friday"),
+    ("opened_weekend", "flag", "flag", "opened on a Saturday or Sunday"),
+)
+_CIRCLE: Final = [(sin(2 * pi * hour / 24), cos(2 * pi * hour / 24)) for hour in range(24)]
+
 
 def features(context: PullContext) -> tuple[float, ...]:
     """The values of FEATURES, in their order."""
@@ -58,6 +67,13 @@ def features(context: PullContext) -> tuple[float, ...]:
         context.deletions / churn if churn else 0.0,
         *_kinds(context),
     )
+
+
+def time_features(context: PullContext) -> tuple[float, ...]:
+    """The values of TIME_FEATURES: when the pull was opened, never when it was merged."""
+    opened = context.pull.created_at
+    weekday = opened.weekday()
+    return (*_CIRCLE[opened.hour], float(weekday == 4), float(weekday >= 5))
 
 
 def _spread(churns: list[int]) -> tuple[float, float]:
