@@ -119,13 +119,6 @@ def predecessor(tracking: Tracking) -> Version:
     return find(tracking, event.replaced)
 
 
-def tag(tracking: Tracking, version: Version, tags: dict[str, str]) -> None:
-    """Write tags on a version."""
-    with connected(tracking) as (_, client):
-        for name, value in REDACTOR.mapping(tags).items():
-            client.set_model_version_tag(MODEL_NAME, version.version, name, str(value))
-
-
 def download(tracking: Tracking, reference: str, folder: Path) -> Path:
     """Fetch a registered model's ONNX file, by alias (`@champion`) or version (`3`).
 
