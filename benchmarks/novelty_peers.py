@@ -47,7 +47,7 @@ def pyod_peers(
 
     Empty where PyOD cannot be installed.
     """
-    programs = install("pyod", "pyod==3.6.7", "torch", "numpy")
+    programs = install("pyod", "pyod==3.6.7", "torch", "tqdm", "numpy")
     if programs is None:
         return {}
     chosen = np.random.default_rng(seed).permutation(len(x))[:_ROWS]

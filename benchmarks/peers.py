@@ -14,8 +14,9 @@ PEERS: Final = Path(__file__).resolve().parents[1] / ".pullrisk" / "peers"
 
 def install(name: str, *packages: str) -> Path | None:
     """The programs of an environment with these packages; None where they cannot be had."""
-    folder = PEERS / name
-    if not (folder / "installed").exists():
+    folder, wanted = PEERS / name, " ".join(packages)
+    installed = folder / "installed"
+    if not installed.exists() or installed.read_text() != wanted:
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
@@ -23,7 +24,7 @@ def install(name: str, *packages: str) -> Path | None:
         if ran.returncode:
             print(f"{name} is left out: {ran.stderr.strip()[-300:]}", file=sys.stderr)
             return None
-        (folder / "installed").write_text(" ".join(packages))
+        installed.write_text(wanted)
     return folder / "bin"
 
 
