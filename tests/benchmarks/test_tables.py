@@ -39,7 +39,7 @@ def run(*words: object) -> subprocess.CompletedProcess[str]:
 
 
 def judged(path: Path, *words: object) -> dict[str, Any]:
-    only = "pullrisk,logistic regression,PyOD ECOD"
+    only = "pullrisk,logistic regression,IsolationForest"
     done = run("--table", path, "--label", "wrong", "--only", only, "--json", *words)
     assert done.returncode == 0, done.stderr
     found: list[dict[str, Any]] = json.loads(done.stdout)
@@ -60,7 +60,7 @@ def test_the_network_learns_any_csv_with_gaps_and_words(tmp_path: Path) -> None:
     assert ours["auc"]["low"] < ours["auc"]["value"] < ours["auc"]["high"]
     assert ours["within"]["value"] > 0.75
     assert found["rows"]["a constant"]["auc"]["value"] == 0.5
-    assert found["rows"]["PyOD ECOD"]["behind"]["low"] > 0
+    assert found["rows"]["IsolationForest"]["behind"]["low"] > 0
 
 
 def test_a_table_without_time_is_split_or_folded_at_random(tmp_path: Path) -> None:
