@@ -22,7 +22,7 @@ def test_runs(): ...
 
 @pytest.fixture
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    for name in ("CI", "PULLRISK_TEST_MAY_SKIP"):
+    for name in ("PULLRISK_TEST_CI", "PULLRISK_TEST_MAY_SKIP"):
         monkeypatch.delenv(name, raising=False)
     pytester.makepyfile(MODULE)
     return pytester
@@ -48,7 +48,7 @@ def test_in_ci_a_skip_that_an_installation_cures_is_a_failure(
     may_skip: str | None,
     failed: int,
 ) -> None:
-    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("PULLRISK_TEST_CI", "1")
     if may_skip:
         monkeypatch.setenv("PULLRISK_TEST_MAY_SKIP", may_skip)
     result = run(suite)
