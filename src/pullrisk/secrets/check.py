@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from pullrisk.secrets import open_secrets
 from pullrisk.secrets.config import PREFIX, VaultConfig, vault_config
 from pullrisk.secrets.names import SECRETS, STAGES, Needs, needs_of
 from pullrisk.secrets.session import VaultSession
-from pullrisk.secrets.source import open_secrets
 
 State = Literal["readable", "missing", "absent"]
 

@@ -1,4 +1,4 @@
-"""How a stage gets its secrets: the port, its local implementation, and the choice of a source."""
+"""How a stage gets its secrets: the port, and its implementation without a Vault."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -7,11 +7,10 @@ from typing import Final, Protocol
 
 from pydantic import SecretStr
 
-from pullrisk.errors import SecretsError, SettingsError
+from pullrisk.errors import SecretsError
 from pullrisk.redaction import REDACTOR, Redactor
-from pullrisk.secrets.config import vault_config
 from pullrisk.secrets.health import Health
-from pullrisk.secrets.names import SECRETS, is_credential, mask_credentials, needs_of
+from pullrisk.secrets.names import SECRETS, mask_credentials, needs_of
 
 IN_KUBERNETES: Final = "KUBERNETES_SERVICE_HOST"
 """Kubernetes sets this variable in every container."""
@@ -137,51 +136,9 @@ class LocalSecrets:
                 yield name, value
 
 
-def open_secrets(
-    stage: str,
-    given: Mapping[str, SecretStr] | None = None,
-    *,
-    allow_local: bool = False,
-    environment: Mapping[str, str] | None = None,
-    redactor: Redactor = REDACTOR,
-) -> Secrets:
-    """The secrets of a stage; close them when done.
-
-    They come from Vault if VAULT_ADDR is set, and then from nowhere else. Otherwise from
-    `given`, which the settings hold, and the usual variables; inside Kubernetes only if
-    `allow_local`. Raises SettingsError, SecretsError, and MissingExtraError without the extra
-    `vault`.
-    """
-    environment = os.environ if environment is None else environment
-    config = vault_config(environment, stage)
-    if config is not None:
-        _refuse_both(given or {})
-        from pullrisk.secrets.vault import VaultSecrets
-
-        return VaultSecrets(config, stage, redactor=redactor).open()
-    if environment.get(IN_KUBERNETES) and not allow_local:
-        raise SettingsError(
-            "this runs inside Kubernetes and VAULT_ADDR is not set",
-            hint="set VAULT_ADDR, or PULLRISK_ALLOW_LOCAL_SECRETS=true to take secrets from "
-            "the settings and the environment",
-        )
-    return LocalSecrets(stage, given or {}, environment=environment, redactor=redactor)
-
-
 def undeclared(stage: str, name: str) -> SecretsError:
     """The error for a name that the stage does not declare."""
     return SecretsError(
         f"{stage} asked for the secret {name}, which it does not declare",
         hint="a stage's secrets are listed in STAGES of pullrisk.secrets.names",
     )
-
-
-def _refuse_both(given: Mapping[str, SecretStr]) -> None:
-    """Raise SettingsError for a credential in the settings beside Vault: one copy too many."""
-    names = [name for name, value in given.items() if is_credential(name, value)]
-    if names:
-        settings = ", ".join(SECRETS[name].variable for name in names)
-        raise SettingsError(
-            f"VAULT_ADDR is set, and the settings hold credentials too: {', '.join(names)}",
-            hint=f"remove {settings}; with Vault, secrets come from nowhere else",
-        )

@@ -1,42 +1,19 @@
-"""What a service is made of, and what it answers with."""
+"""What a service is made of."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
-from pullrisk.model.bundle import Bundle
-from pullrisk.model.explain import explain
 from pullrisk.model.metadata import OperatingPoints
-from pullrisk.serve import shapes
 from pullrisk.serve.keys import Keys
-from pullrisk.serve.lastgood import LastGood
+from pullrisk.serve.loaded_model import LastGood, LoadedModel
 from pullrisk.serve.tracing import Tracing
 
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
     from pullrisk.pulls.store import PullStore
     from pullrisk.secrets import Secrets
-
-
-class LoadedModel(msgspec.Struct, frozen=True):
-    """A model that answers: its bundle, its file's digest, and where it came from.
-
-    `registered` is its version in the registry, None where it came from a file.
-    """
-
-    bundle: Bundle
-    version: str
-    source: str
-    loaded_at: datetime
-    registered: str | None = None
-
-    @property
-    def name(self) -> shapes.ModelName:
-        """What each answer says of it."""
-        return shapes.ModelName(self.version, self.bundle.metadata.schema_hash, self.registered)
 
 
 def _always() -> bool:
@@ -61,10 +38,3 @@ class Dependencies(msgspec.Struct, frozen=True):
     tracing: Tracing | None = None
     admin: Keys | None = None
     has_store: Callable[[], bool] = _always
-
-
-def warm(bundle: Bundle) -> None:
-    """Run the model once, so that the first request does not pay for it."""
-    rows = np.zeros((2, len(bundle.metadata.features)), np.float32)
-    bundle.score(rows)
-    explain(bundle, rows)

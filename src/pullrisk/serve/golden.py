@@ -15,7 +15,7 @@ import numpy as np
 from pullrisk.errors import InputError
 from pullrisk.features import RepositoryHistory
 from pullrisk.pulls.record import Pull, parse_rest
-from pullrisk.serve.dependencies import LoadedModel
+from pullrisk.serve.loaded_model import LoadedModel
 
 REPOSITORY: Final = "golden/predictions"
 """The repository that the pull requests are said to be of."""

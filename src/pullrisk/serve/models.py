@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pullrisk.errors import PullriskError
-from pullrisk.serve.dependencies import Dependencies, LoadedModel, warm
+from pullrisk.serve.dependencies import Dependencies
+from pullrisk.serve.loaded_model import LoadedModel, warm
 from pullrisk.serve.metrics import Metrics
 
 

@@ -18,7 +18,8 @@ from pullrisk.options import ServeOptions
 from pullrisk.pulls.record import Pull
 from pullrisk.score.history_cache import HistoryCache
 from pullrisk.serve import shapes
-from pullrisk.serve.dependencies import Dependencies, LoadedModel
+from pullrisk.serve.dependencies import Dependencies
+from pullrisk.serve.loaded_model import LoadedModel
 from pullrisk.serve.metrics import Metrics
 from pullrisk.serve.models import Models
 

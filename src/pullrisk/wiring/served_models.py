@@ -15,7 +15,7 @@ from pullrisk.wiring.adapters import MODEL_FILE
 
 if TYPE_CHECKING:
     from pullrisk.model.bundle import Bundle
-    from pullrisk.serve.dependencies import LoadedModel
+    from pullrisk.serve.loaded_model import LoadedModel
     from pullrisk.serve.registry import Registry
 
 _DOWNLOAD: Final = (
@@ -98,7 +98,7 @@ def _from_file(settings: Settings, reference: str) -> bytes:
 
 
 def _loaded(bundle: "Bundle", source: str, *, registered: str | None = None) -> "LoadedModel":
-    from pullrisk.serve.dependencies import LoadedModel
+    from pullrisk.serve.loaded_model import LoadedModel
 
     version = f"sha256:{sha256(bundle.data).hexdigest()[:16]}"
     return LoadedModel(bundle, version, source, datetime.now(UTC), registered)

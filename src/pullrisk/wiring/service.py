@@ -59,7 +59,7 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
     from pullrisk.serve.api import make_api
     from pullrisk.serve.dependencies import Dependencies
     from pullrisk.serve.keys import Keys
-    from pullrisk.serve.lastgood import LastGood
+    from pullrisk.serve.loaded_model import LastGood
     from pullrisk.serve.logs import logger, stdout_buffer
     from pullrisk.serve.server import metrics_of, running
     from pullrisk.serve.service import Service
@@ -88,7 +88,7 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
 
 def has_served(shared: Path) -> bool:
     """Whether a worker of this folder ever had a model to answer with."""
-    from pullrisk.serve.lastgood import NAME
+    from pullrisk.serve.loaded_model import NAME
 
     return (shared / NAME).exists()
 
