@@ -13,7 +13,7 @@ from images.build import REGISTRY, STAGES, git
 from images.engine import EngineError, find
 
 MEGABYTE = 1_000_000
-LIMITS = {"data-fetch": 250, "model-serving": 350}
+LIMITS = {"data-fetch": 250, "ml-training": 900, "model-serving": 350}
 """Megabytes that an image may have, unpacked."""
 
 
