@@ -107,12 +107,13 @@ test-tools: ## Install Debian's programs that tests use, as root (prometheus, do
 		$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
 			--no-install-recommends prometheus docker-registry >/dev/null; }
 
+# In the order of their files: a build needs a network, the stages run in one that leads nowhere.
 test-images: REVISION := $(shell git rev-parse HEAD)
 test-images: $(STAMP) $(SCHEMA) ## Build the images, run them against real servers (minutes)
 	@if $(PYTHON) images/engine.py; then \
 		$(MAKE) --no-print-directory images REVISION=$(REVISION) && \
 		PULLRISK_TEST_IMAGES=1 PULLRISK_TEST_IMAGES_TAG=$(REVISION) \
-			$(BIN)/python -m pytest --timeout 900 --durations 15 tests/images; \
+			$(BIN)/python -m pytest -p no:randomly --timeout 900 --durations 15 tests/images; \
 	else echo "tests of the images are skipped"; fi
 
 test-cluster: $(STAMP) ## Run the manifests on the empty cluster of kubectl's context; ARGS=--help (45 minutes)

@@ -86,7 +86,7 @@ def test_a_service_that_is_gone_is_named_and_has_its_exit_code(
     gone(stage, secret, address.format(nowhere()))
     pod = run(make_pod(stage), vault)
     assert pod.code == code, pod.log
-    assert said in pod.errors
+    assert said in pod.log  # a service that writes JSON says it on standard output
     assert "Traceback" not in pod.log
     assert not [found for found in CREDENTIALS if found in pod.shown()]
 

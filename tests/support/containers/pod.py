@@ -138,7 +138,8 @@ class Pod:
     @property
     def changes(self) -> set[str]:
         """Paths that differ from the image, but for places where something is mounted."""
-        mounted = [*self.spec.mounts.values(), "/etc", "/dev", "/proc", "/sys", "/run", "/var"]
+        mounted = [*self.spec.mounts.values(), SETTINGS]
+        mounted += ["/etc", "/dev", "/proc", "/sys", "/run", "/var"]
         lines = self.engine.run("diff", self.name).splitlines()
         paths = {line.split(maxsplit=1)[1] for line in lines if line.strip()}
         return {
