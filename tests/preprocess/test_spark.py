@@ -128,7 +128,7 @@ def test_where_nothing_is_new_no_session_is_started(
 ) -> None:
     with SqliteStore(path) as store:
         preprocess(store, lake)
-        monkeypatch.setattr("pullrisk.preprocess.spark.spark_session", lambda _: 1 / 0)
+        monkeypatch.setattr("pullrisk.preprocess.spark.spark_session", lambda *_, **__: 1 / 0)
         assert preprocess_spark(store, lake).run is None
         store.upsert(some("o/r8", 101, 102))
         with pytest.raises(ZeroDivisionError):
@@ -234,14 +234,14 @@ DRIVER = """
 import os, signal, sys
 from pathlib import Path
 from pullrisk.lake import Lake
-from pullrisk.preprocess import packing, run
+from pullrisk.preprocess import plan, run
 from pullrisk.preprocess.spark import preprocess_spark
 from pullrisk.lake import commit
 from support.spark import options
 from support.stores import SlowStore
 
 store, lake, master, when = sys.argv[1:]
-packing.LEAST_PULLS = 40
+plan.LEAST_PULLS = 40
 write = commit._write
 
 def writing(*args):
@@ -268,16 +268,19 @@ def test_a_driver_killed_leaves_all_or_nothing_and_the_next_run_completes(
     master = cluster.options.master if when == "in mid-run" else "local[2]"
     arguments = [str(path), lake.uri, master, when]
     environment = os.environ | {"PYTHONPATH": str(TESTS)}
-    driver = subprocess.Popen(
+    with subprocess.Popen(
         mortal([sys.executable, "-c", DRIVER, *arguments]),
         env=environment,
         stdout=subprocess.DEVNULL,
-    )
-    if when == "in mid-run":
-        until(lambda: len(left_files(lake)) > 3)
-        assert driver.poll() is None
-        driver.kill()
-    assert driver.wait() == -signal.SIGKILL
+    ) as driver:
+        try:
+            if when == "in mid-run":
+                until(lambda: len(left_files(lake)) > 3 or driver.poll() is not None)
+                assert driver.poll() is None
+        finally:
+            if when == "in mid-run":
+                driver.kill()
+    assert driver.returncode == -signal.SIGKILL
     seen = rows(lake)
     assert seen.equals(rows(before) if when == "after the commit" else first)
     with SqliteStore(path) as store:
@@ -289,13 +292,13 @@ SPECULATING = """
 import sys
 from pathlib import Path
 from pullrisk.lake import Lake
-from pullrisk.preprocess import packing
+from pullrisk.preprocess import plan
 from pullrisk.preprocess.spark import preprocess_spark
 from support.spark import options
 from support.stores import StuckStore
 
 store, lake, master = sys.argv[1:]
-packing.LEAST_PULLS = 40
+plan.LEAST_PULLS = 40
 speculation = {"spark.speculation": "true", "spark.speculation.interval": "100ms",
                "spark.speculation.quantile": "0.5"}
 preprocess_spark(StuckStore(Path(store)), Lake(lake), options=options(master, **speculation))
