@@ -58,7 +58,31 @@ class Secrets(Protocol):
         """Revoke the token and end the renewal. The values can still be read."""
 
 
-class LocalSecrets:
+class HeldValues:
+    """What every source of a stage's secrets holds: the last values, and who hears of changes."""
+
+    def __init__(self, stage: str) -> None:
+        self._stage, self._needs = stage, needs_of(stage)
+        self._snapshot = Snapshot()
+        self._listeners: list[Listener] = []
+
+    def find(self, name: str) -> SecretStr | None:
+        """The last value; None if it is absent. Raises SecretsError if it is not declared."""
+        if name not in self._needs.names:
+            raise undeclared(self._stage, name)
+        return self._snapshot.values.get(name)
+
+    def snapshot(self) -> Snapshot:
+        """All values of one moment."""
+        return self._snapshot
+
+    def on_change(self, call: Listener) -> Callable[[], None]:
+        """Call this after each change, in the thread that found it; returns what ends that."""
+        self._listeners.append(call)
+        return lambda: self._listeners.remove(call) if call in self._listeners else None
+
+
+class LocalSecrets(HeldValues):
     """A stage's secrets from the settings, or else from their usual environment variables."""
 
     def __init__(
@@ -69,11 +93,9 @@ class LocalSecrets:
         environment: Mapping[str, str] | None = None,
         redactor: Redactor = REDACTOR,
     ) -> None:
-        self._stage, self._given, self._redactor = stage, given, redactor
-        self._needs = needs_of(stage)
+        super().__init__(stage)
+        self._given, self._redactor = given, redactor
         self._environment = os.environ if environment is None else environment
-        self._snapshot = Snapshot()
-        self._listeners: list[Listener] = []
         self.refresh()
 
     def __repr__(self) -> str:
@@ -90,16 +112,6 @@ class LocalSecrets:
             )
         return value
 
-    def find(self, name: str) -> SecretStr | None:
-        """The value; None if it is absent."""
-        if name not in self._needs.names:
-            raise undeclared(self._stage, name)
-        return self._snapshot.values.get(name)
-
-    def snapshot(self) -> Snapshot:
-        """All values of one moment."""
-        return self._snapshot
-
     def refresh(self) -> bool:
         """Look at the environment again; returns True if a value changed."""
         values = {name: SecretStr(value) for name, value in self._look()}
@@ -111,11 +123,6 @@ class LocalSecrets:
             for call in tuple(self._listeners):
                 call(changed, self._snapshot)
         return bool(changed)
-
-    def on_change(self, call: Listener) -> Callable[[], None]:
-        """Call this when `refresh` finds a change."""
-        self._listeners.append(call)
-        return lambda: self._listeners.remove(call) if call in self._listeners else None
 
     def health(self) -> Health:
         """Local values do not age; the first read is not a change."""

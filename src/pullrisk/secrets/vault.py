@@ -13,16 +13,16 @@ from pullrisk.errors import PullriskError, SecretsError
 from pullrisk.redaction import REDACTOR, Redactor
 from pullrisk.secrets.config import VaultConfig
 from pullrisk.secrets.health import Health, HealthCounters
-from pullrisk.secrets.names import mask_credentials, needs_of
+from pullrisk.secrets.names import mask_credentials
 from pullrisk.secrets.session import VaultSession
-from pullrisk.secrets.source import Listener, Snapshot, undeclared
+from pullrisk.secrets.source import HeldValues, Snapshot
 from pullrisk.secrets.vault_errors import Backoff, VaultAwayError, retry_while_away
 
 _LOG: Final = logging.getLogger(__name__)
 _SHORTEST_WAIT: Final = 0.02
 
 
-class VaultSecrets:
+class VaultSecrets(HeldValues):
     """A stage's secrets from Vault. `get` never waits; `close` ends the thread and the token."""
 
     def __init__(
@@ -33,12 +33,10 @@ class VaultSecrets:
         redactor: Redactor = REDACTOR,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._config, self._stage = config, stage
-        self._needs, self._redactor, self._clock = needs_of(stage), redactor, clock
+        super().__init__(stage)
+        self._config, self._redactor, self._clock = config, redactor, clock
         self._session = VaultSession(config, clock=clock)
-        self._snapshot = Snapshot()
         self._counters = HealthCounters(clock)
-        self._listeners: list[Listener] = []
         self._lock = threading.Lock()  # only one thread talks to Vault at a time
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pullrisk-secrets", daemon=True)
@@ -72,16 +70,6 @@ class VaultSecrets:
             )
         return value
 
-    def find(self, name: str) -> SecretStr | None:
-        """The last good value; None if it is absent."""
-        if name not in self._needs.names:
-            raise undeclared(self._stage, name)
-        return self._snapshot.values.get(name)
-
-    def snapshot(self) -> Snapshot:
-        """All values of one moment."""
-        return self._snapshot
-
     def refresh(self) -> bool:
         """Read again now; returns True if a value changed. Logs, not raises, if Vault is away."""
         called = self._clock()
@@ -91,11 +79,6 @@ class VaultSecrets:
             changed = self._keep_fresh()
         self._notify(changed)
         return bool(changed)
-
-    def on_change(self, call: Listener) -> Callable[[], None]:
-        """Call this after each change, from the background thread; returns what ends that."""
-        self._listeners.append(call)
-        return lambda: self._listeners.remove(call) if call in self._listeners else None
 
     def health(self) -> Health:
         """Age of the values, remaining life of the token, and what was done so far."""

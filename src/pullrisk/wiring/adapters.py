@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pullrisk.pulls.store import PullStore
     from pullrisk.train.mlflow_client import Tracking
 
-_MONGO: Final = ("mongodb://", "mongodb+srv://")
+MONGO: Final = ("mongodb://", "mongodb+srv://")
+"""How the URI of a MongoDB begins."""
 MODEL_FILE: Final = "model.onnx"
 """The last trained model, in the home folder."""
 
@@ -36,7 +37,7 @@ def open_store(
 
 def is_on_mongo(settings: Settings) -> bool:
     """Whether the pull store of these settings is on MongoDB."""
-    return settings.store_uri.startswith(_MONGO)
+    return settings.store_uri.startswith(MONGO)
 
 
 def mongo_uri(settings: Settings) -> str:
@@ -61,7 +62,7 @@ def store_at(
     URI as it is now. Raises SettingsError for another kind of URI, MissingExtraError without
     the extra `mongo`.
     """
-    if place.startswith(_MONGO):
+    if place.startswith(MONGO):
         from pullrisk.pulls.mongo import RETRY_SECONDS, MongoStore
 
         seconds = RETRY_SECONDS if patience is None else patience
@@ -135,12 +136,17 @@ def load_model(settings: Settings, reference: str | None = None) -> "Bundle":
         return Bundle.load(settings.home / MODEL_FILE)
     if reference == GENERAL:
         return general_bundle()
-    if not reference.startswith("@") and not reference.isdecimal():
+    if not is_registered(reference):
         return Bundle.load(Path(reference))
     from pullrisk.train.registry import download
 
     with TemporaryDirectory(prefix="pullrisk-") as folder:
         return Bundle.load(download(tracking(settings), reference, Path(folder)))
+
+
+def is_registered(reference: str) -> bool:
+    """Whether a model's reference names one of the registry: `@champion`, or `3`."""
+    return reference.startswith("@") or reference.isdecimal()
 
 
 def operating_points(settings: Settings) -> "OperatingPoints":

@@ -5,7 +5,7 @@ from getpass import getuser
 from typing import TYPE_CHECKING
 
 from pullrisk.errors import ModelError
-from pullrisk.wiring.adapters import load_model, tracking
+from pullrisk.wiring.adapters import is_registered, load_model, tracking
 from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def answers(session: Session, reference: str) -> "Answers":
     from pullrisk.train.promotion import answers_of
     from pullrisk.train.registry import find
 
-    if not (reference.startswith("@") or reference.isdecimal()):
+    if not is_registered(reference):
         return by_bundle(load_model(session.settings, reference))
     place = tracking(session.settings)
     found, why = answers_of(place, find(place, reference))

@@ -14,10 +14,10 @@ from pullrisk.secrets import SECRETS, Secrets, open_secrets
 from pullrisk.secrets.names import is_credential, mask_credentials, needs_of, split_values
 from pullrisk.secrets.source import IN_KUBERNETES
 from pullrisk.settings import Settings
+from pullrisk.wiring.adapters import MONGO
 
 T = TypeVar("T")
 _LOG: Final = logging.getLogger(__name__)
-_MONGO: Final = ("mongodb://", "mongodb+srv://")
 
 
 def secrets_in(settings: Settings) -> dict[str, SecretStr]:
@@ -93,7 +93,7 @@ def _secrets_in(settings: Settings) -> Iterator[tuple[str, SecretStr]]:
         value: Any = settings
         for part in secret.place:
             value = getattr(value, part, None)
-        if value is None or (name == "mongo_uri" and not str(value).startswith(_MONGO)):
+        if value is None or (name == "mongo_uri" and not str(value).startswith(MONGO)):
             continue
         if name == "do_spaces_bucket":
             continue  # a local lake's folder is not a bucket

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from pullrisk.errors import ModelError
 from pullrisk.settings import Settings
-from pullrisk.wiring.adapters import MODEL_FILE
+from pullrisk.wiring.adapters import MODEL_FILE, is_registered
 
 if TYPE_CHECKING:
     from pullrisk.model.bundle import Bundle
@@ -29,7 +29,7 @@ def load_model(settings: Settings) -> "LoadedModel":
     from pullrisk.model.general import GENERAL, general_bundle
 
     name = settings.serve.model
-    if name is not None and (name.startswith("@") or name.isdecimal()):
+    if name is not None and is_registered(name):
         return _registered(settings, name)
     own = settings.home / MODEL_FILE
     if name == GENERAL or (name is None and not own.exists()):
