@@ -136,9 +136,11 @@ def connected(tracking: Tracking) -> Iterator[tuple[Any, Any]]:
 
 @contextmanager
 def _translate_errors(mlflow: Any, tracking: Tracking) -> Iterator[None]:  # noqa: ANN401
+    from sqlalchemy.exc import SQLAlchemyError  # a damaged file, where MLflow first opens it
+
     try:
         yield
-    except (mlflow.exceptions.MlflowException, OSError) as error:
+    except (mlflow.exceptions.MlflowException, SQLAlchemyError, OSError) as error:
         text = REDACTOR.text(str(error))
         raise RegistryError(_what(text, tracking), hint=_hint(text)) from error
 
