@@ -8,12 +8,13 @@ from litestar import Litestar, Request, Response
 from litestar.config.cors import CORSConfig
 
 from pullrisk.serve import openapi
+from pullrisk.serve.direct import DirectRoutes
 from pullrisk.serve.endpoints import Context, context_of
 from pullrisk.serve.inflight import ActiveRequest, InFlight
 from pullrisk.serve.lifecycle import Lifecycle
-from pullrisk.serve.problems import PROBLEM, is_defect, problem_of
+from pullrisk.serve.problems import PROBLEM, problem_of
 from pullrisk.serve.pull_list import PullListCache
-from pullrisk.serve.routes import routers
+from pullrisk.serve.routes import hot_endpoints, routers
 from pullrisk.serve.service import Service
 
 Running: TypeAlias = Callable[[Service, InFlight], AbstractAsyncContextManager[None]]
@@ -34,15 +35,14 @@ def make_api(service: Service, running: Running) -> Lifecycle:
         lifespan=[lambda app: running(service, context.in_flight)],
         logging_config=None,
     )
-    return Lifecycle(app, context)
+    return Lifecycle(DirectRoutes(app, hot_endpoints(service.options)), context)
 
 
 def refuse(request: "Request[Any, Any, Any]", error: Exception) -> Response[bytes]:
     """The problem document of what a handler, or the framework, raised."""
     active: ActiveRequest = request.scope["state"]["active"]
-    if is_defect(error):
-        context_of(request).service.log.exception("defect", request_id=active.id)
-    problem = problem_of(error, active.path)
+    log = context_of(request).service.log
+    problem = problem_of(error, path=active.path, request_id=active.id, log=log)
     return Response(
         problem.body(active.id),
         status_code=problem.status,

@@ -3,11 +3,11 @@
 import os
 import signal
 from functools import lru_cache
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request, Response
+from litestar import Response
 from litestar.params import Parameter
 
 from pullrisk.errors import InputError
@@ -18,12 +18,11 @@ from pullrisk.serve.inflight import InFlight
 from pullrisk.serve.metrics import CONTENT_TYPE
 from pullrisk.serve.problems import ProblemError
 from pullrisk.serve.pull_list import ListQuery, PullListCache, page
-from pullrisk.serve.request_body import parse, parse_rows, read, read_json
+from pullrisk.serve.request_body import Asked, parse, parse_rows, read, read_json
 from pullrisk.serve.scoring import score
 from pullrisk.serve.service import Service
 
 T = TypeVar("T")
-Asked: TypeAlias = Request[Any, Any, Any]
 RepositoryPart = Annotated[str, Parameter(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
 PullNumber = Annotated[int, Parameter(ge=1, lt=2**53)]
 IGNORED_BODY: Final = 1_000

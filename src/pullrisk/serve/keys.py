@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from hmac import compare_digest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -70,17 +70,22 @@ class KeyGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises ProblemError 401 without a valid key."""
-        service: Service = scope["state"]["context"].service
-        admin = service.dependencies.admin if self._admin else None
-        keys = admin or service.dependencies.keys
-        if admin or keys.required or not service.options.loopback:
-            request: ActiveRequest = scope["state"]["active"]
-            name = keys.name_of(_presented(request))
-            if name is None:
-                challenge = {"www-authenticate": "Bearer"}
-                raise ProblemError(401, "send a valid key", headers=challenge)
-            request.key = name
+        check_key(scope, admin=self._admin)
         await self._app(scope, receive, send)
+
+
+def check_key(scope: Any, *, admin: bool = False) -> None:  # noqa: ANN401  (ASGI's)
+    """Note whose key the request shows. Raises ProblemError 401 without a valid one."""
+    service: Service = scope["state"]["context"].service
+    own = service.dependencies.admin if admin else None
+    keys = own or service.dependencies.keys
+    if own or keys.required or not service.options.loopback:
+        request: ActiveRequest = scope["state"]["active"]
+        name = keys.name_of(_presented(request))
+        if name is None:
+            challenge = {"www-authenticate": "Bearer"}
+            raise ProblemError(401, "send a valid key", headers=challenge)
+        request.key = name
 
 
 def _presented(request: ActiveRequest) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from pullrisk.serve.endpoints import Context
 from pullrisk.serve.inflight import ActiveRequest
-from pullrisk.serve.problems import PROBLEM, ProblemError
+from pullrisk.serve.problems import PROBLEM, ProblemError, problem_of
 from pullrisk.serve.tracing import ids
 
 # ASGI's terms; the framework's types of them cannot be written to by who wraps it
@@ -68,12 +68,14 @@ class Lifecycle:
         try:
             self._in_flight.enter(request)
             await self._api(scope, receive, send)
-        except ProblemError as problem:
-            await _send_problem(problem, request, send)
         except asyncio.CancelledError:
             if not request.overdue:
                 raise
             await _send_problem(self._in_flight.give_up(request), request, send)
+        except Exception as error:
+            log = self._service.log
+            problem = problem_of(error, path=request.path, request_id=request.id, log=log)
+            await _send_problem(problem, request, send)
 
     def _record(self, request: ActiveRequest, route: str) -> None:
         seconds = monotonic() - request.started

@@ -1,6 +1,6 @@
 """Errors as RFC 9457 writes them: `application/problem+json` with the id that the log has."""
 
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from litestar.exceptions import HTTPException, ValidationException
@@ -52,10 +52,21 @@ class ProblemError(Exception):
         return _encoder.encode(Problem(title, self.status, self.detail, request_id))
 
 
-def problem_of(error: Exception, path: str) -> ProblemError:
-    """The problem that an exception of a handler, or of the framework, means."""
+def problem_of(
+    error: Exception,
+    *,
+    path: str,
+    request_id: str,
+    log: Any,  # noqa: ANN401  (structlog's)
+) -> ProblemError:
+    """The problem that an exception of a handler, or of the framework, means.
+
+    The log gets the traceback of a defect: what nobody meant to raise.
+    """
     if isinstance(error, ProblemError):
         return error
+    if not isinstance(error, HTTPException | PullriskError):
+        log.exception("defect", request_id=request_id)
     if isinstance(error, StoreError):
         return ProblemError(503, f"the pull store cannot be read: {error.args[0]}")
     if isinstance(error, ValidationException) or getattr(error, "status_code", 0) == 404:
@@ -65,8 +76,3 @@ def problem_of(error: Exception, path: str) -> ProblemError:
         detail = f"this path answers {headers['allow']}" if "allow" in headers else error.detail
         return ProblemError(error.status_code, detail, headers=headers)
     return ProblemError(500, _DEFECT)
-
-
-def is_defect(error: Exception) -> bool:
-    """Whether the log should have the traceback: nobody meant to raise it."""
-    return not isinstance(error, ProblemError | HTTPException | PullriskError)

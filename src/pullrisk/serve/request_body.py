@@ -2,11 +2,10 @@
 
 from contextlib import suppress
 from struct import Struct
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 import numpy as np
-from litestar import Request
 from numpy.typing import NDArray
 
 from pullrisk.pulls.record import Pull, parse_rest, parse_rest_list
@@ -23,7 +22,14 @@ _SPACE: Final = b" \t\r\n"
 _LONGEST_REFERENCE: Final = 512
 
 
-async def read_json(request: "Request[Any, Any, Any]", in_flight: InFlight) -> bytes:
+class Asked(Protocol):
+    """What endpoints read of a request: ASGI's own, which the framework's requests have too."""
+
+    scope: Any
+    receive: Any
+
+
+async def read_json(request: Asked, in_flight: InFlight) -> bytes:
     """The body of a request that has to be JSON.
 
     Raises ProblemError: 415 for another media type, 413 for a body beyond `body_mb`, 503 if
@@ -38,7 +44,7 @@ async def read_json(request: "Request[Any, Any, Any]", in_flight: InFlight) -> b
     return await read(request, in_flight, most=most)
 
 
-async def read(request: "Request[Any, Any, Any]", in_flight: InFlight, *, most: int) -> bytes:
+async def read(request: Asked, in_flight: InFlight, *, most: int) -> bytes:
     """The body, of at most `most` bytes; it is never kept beyond that.
 
     The framework's own `request.body()` takes as long as decoding a row of features does.

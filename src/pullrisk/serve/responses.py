@@ -37,6 +37,15 @@ class _Encoded(ASGIResponse):
         self.status_code, self.body = status, body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [_JSON, (b"content-length", b"%d" % len(self.body))]
-        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+        await _send(self.status_code, self.body, send)
+
+
+async def send_json(content: Any, send: Send) -> None:  # noqa: ANN401
+    """Answer 200 with this content."""
+    await _send(200, _encoder.encode(content), send)
+
+
+async def _send(status: int, body: bytes, send: Send) -> None:
+    headers = [_JSON, (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -92,6 +92,13 @@ def scoring_routes(*, batch: int) -> tuple[Route, ...]:
     )  # fmt: skip
 
 
+def hot_endpoints(options: ServeOptions) -> dict[str, Callable[..., Any]]:
+    """What is posted to be scored, by path: answered without the framework."""
+    return {
+        route.path: route.endpoint for route in scoring_routes(batch=options.batch) if route.posted
+    }
+
+
 async def openapi(request: "Request[Any, Any, Any]") -> dict[str, Any]:
     """This document."""
     return document(request.app)
