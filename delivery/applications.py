@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from delivery import strict_yaml
 from delivery.errors import RefusedError
 from delivery.stages import MAIN, MANIFESTS, OVERLAYS, STAGING
 
@@ -31,9 +30,9 @@ def _source(folder: Path, cluster: str) -> dict[str, Any]:
         return {}
     shown = path.relative_to(folder)
     try:
-        spec = yaml.safe_load(path.read_bytes())["spec"]
+        spec = strict_yaml.load(path.read_bytes(), str(shown))["spec"]
         source = dict(spec["source"])
-    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise RefusedError(f"{shown} is not an Application with one source: {error}") from None
     if more := {*(set(source) - _SOURCE), *(set(spec) & {"sources"})}:
         raise RefusedError(

@@ -74,14 +74,22 @@ class Repository:
         return [Commit(sha, subject) for sha, _, subject in (line.partition(" ") for line in lines)]
 
     def tree(self, commit: str, prefix: str = "") -> dict[str, str]:
-        """Path → `mode id` of every file of the commit below the prefix."""
+        """Path → `mode id` of every file of the commit below the prefix.
+
+        Bytes of a path that are no UTF-8 are surrogates.
+        """
         listed = self.git("ls-tree", "-r", "-z", commit, *(["--", prefix] if prefix else []))
         found = {}
-        for line in filter(None, listed.decode().split("\0")):
+        for line in filter(None, listed.decode(errors="surrogateescape").split("\0")):
             facts, _, path = line.partition("\t")
             mode, _, blob = facts.split()
             found[path] = f"{mode} {blob}"
         return found
+
+    def changed(self, old: str, new: str) -> list[str]:
+        """Paths that were added, removed or changed; both ends of a rename."""
+        listed = self.git("diff", "--name-only", "--no-renames", "-z", old, new)
+        return [path for path in listed.decode(errors="surrogateescape").split("\0") if path]
 
     def show(self, commit: str, path: str) -> str | None:
         """The text of a file at the commit; None if the file is missing."""

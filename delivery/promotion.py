@@ -3,24 +3,32 @@
 from dataclasses import dataclass
 from typing import Final
 
+from delivery.admission import check_manifests
 from delivery.errors import DeliveryError, InputError, RefusedError
 from delivery.evidence import why
 from delivery.git import Commit, Repository
 from delivery.judgement import Image, Judge, judge_image, promoted
 from delivery.kustomization import digests
 from delivery.records import PROMOTION, Sign, add_record
-from delivery.render import check_images, difference, rendered
+from delivery.render import difference, rendered
+from delivery.sources import shown
 from delivery.stages import KUSTOMIZATION, MAIN, STAGES, STAGING
 
 ATTEMPTS: Final = 3
-ATTENTION: Final = (
+_DECIDE: Final = (
     ".github/",
     "delivery/",
     "vault/",
+    "argo-apps/bootstrap.sh",
     "argo-apps/clusters/",
+    "argo-apps/components/",
     "argo-apps/overlays/",
+    "argo-apps/platform/",
+    "constraints.txt",  # with the next one: what the judge itself is installed from
+    "pyproject.toml",
+    "tests/performance/",  # code that the manifests bring as it is
 )
-"""Whoever approves looks at changes of these: they decide what later promotions may do."""
+_BY_NAME: Final = (".gitattributes", ".gitmodules")
 
 
 @dataclass(frozen=True)
@@ -83,16 +91,24 @@ def make_plan(
         images = ()
         problems.append(why(error))
     manifests, wrong = _manifests(repository, branches.main, commit)
-    changed = repository.text("diff", "--name-only", branches.main, commit).splitlines()
     return Plan(
         main=branches.main,
         candidate=commit,
         commits=tuple(repository.log(branches.main, commit)),
         images=images,
         problems=(*problems, *wrong),
-        attention=tuple(path for path in changed if path.startswith(ATTENTION)),
+        attention=tuple(attention(repository, branches.main, commit)),
         manifests=manifests,
     )
+
+
+def attention(repository: Repository, main: str, commit: str) -> list[str]:
+    """Changed files that whoever approves looks at: they decide what later promotions may do."""
+    return [
+        shown(path)
+        for path in repository.changed(main, commit)
+        if path.startswith(_DECIDE) or path.rpartition("/")[2] in _BY_NAME or shown(path) != path
+    ]
 
 
 def promote(repository: Repository, judge: Judge, candidate: str) -> Plan:
@@ -171,7 +187,7 @@ def _manifests(repository: Repository, main: str, commit: str) -> tuple[str, lis
     """The difference of the renderings, and what is wrong with the new one."""
     try:
         new = rendered(repository, commit)
-        check_images(new, repository.show(commit, KUSTOMIZATION) or "")
+        check_manifests(new, repository.show(commit, KUSTOMIZATION) or "")
     except DeliveryError as error:
         return "", [why(error)]
     try:

@@ -19,8 +19,6 @@ MAIN: Final = "main"
 """The branch that production runs; nothing is built on it."""
 WORKFLOW: Final = ".github/workflows/stage.yml"
 """The only workflow that may sign for an image."""
-THIRD_PARTY: Final = ("docker.io/locustio/locust",)
-"""Images of others that manifests may run, by digest; whoever adds one is asked why."""
 LOAD_TESTED: Final = frozenset({"model-serving"})
 """Stages whose image also has to pass Locust."""
 

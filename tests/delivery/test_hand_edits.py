@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from delivery.admission import admitted, check_manifests
 from delivery.git import Repository
-from delivery.render import check_images, rendered
+from delivery.render import rendered
 from delivery.stages import KUSTOMIZATION, STAGES, image_name
 from support.delivery import World
 
@@ -78,8 +79,9 @@ EDITS: dict[str, tuple[Edit, str]] = {
     "what is not YAML": (lambda t: t + "\t{", "is not YAML"),
     "a patch of the image": (
         lambda t: (
-            t + "patches:\n  - target: {kind: Job, name: data-fetch}\n    patch: |-\n"
-            "      - {op: replace, path: /spec/template/spec/containers/0/image, value: nginx}\n"
+            t + "patches:\n  - target: {kind: CronJob, name: data-fetch}\n    patch: |-\n"
+            "      - op: replace\n        value: nginx\n"
+            "        path: /spec/jobTemplate/spec/template/spec/containers/0/image\n"
         ),
         "the manifests run nginx",
     ),
@@ -126,7 +128,7 @@ PODS: dict[str, tuple[Edit, str]] = {
         lambda t: t.replace("args: [", f"args: [--executor={OTHER}:latest, "),
         f"the manifests run {OTHER}:latest",
     ),
-    "what does not render": (lambda t: t.replace("kind: Job", "kind: ["), "do not render"),
+    "what does not render": (lambda t: t.replace("kind: CronJob", "kind: ["), "do not render"),
 }
 
 
@@ -139,7 +141,7 @@ def test_a_manifest_that_runs_another_image_is_refused(
     refused(reason)
 
 
-LOCUST = "docker.io/locustio/locust@sha256:" + "1" * 64
+LOCUST = admitted["third_party"][0]
 APPLICATION = """\
 kind: Application
 spec:
@@ -233,7 +235,7 @@ def test_an_application_that_decides_what_runs_is_refused(
 
 def test_a_third_partys_image_that_is_allowed_by_digest_is_promoted(world: World) -> None:
     pod = world.shown("staging", POD)
-    more = f"        - {{name: load, image: {LOCUST}}}\n"
+    more = f"            - {{name: load, image: {LOCUST}}}\n"
     world.push({POD: pod + more})
     assert world.promote() == 0
 
@@ -253,5 +255,5 @@ def test_this_repositorys_own_manifests_run_nothing_but_its_images() -> None:
     if commit is None or repository.show(commit, KUSTOMIZATION) is None:
         pytest.skip("not a git repository with manifests")
     manifests = rendered(repository, commit)
-    check_images(manifests, repository.show(commit, KUSTOMIZATION) or "")
+    check_manifests(manifests, repository.show(commit, KUSTOMIZATION) or "")
     assert all(image_name(stage) in manifests for stage in STAGES)

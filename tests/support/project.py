@@ -51,17 +51,20 @@ package = ["cli/commands/serve", "errors", "pulls", "serve"]
 """
 _POD: Final = """\
 apiVersion: batch/v1
-kind: Job
+kind: CronJob
 metadata:
   name: {stage}
 spec:
-  template:
+  schedule: 5 * * * *
+  jobTemplate:
     spec:
-      restartPolicy: Never
-      containers:
-        - name: {stage}
-          image: {image}
-          args: [{command}]
+      template:
+        spec:
+          restartPolicy: Never
+          containers:
+            - name: {stage}
+              image: {image}
+              args: [{command}]
 """
 _HEAD: Final = "# Written by the workflows.\nresources:\n"
 _ENTRY: Final = "  - name: {image} # of {stage}\n    digest: {digest}\n"
