@@ -92,12 +92,12 @@ def test_scoring_loads_neither_jax_nor_scikit_learn_nor_mlflow(path: Path) -> No
     assert done.stdout.strip() == "[]"
 
 
-def test_rows_of_another_width_or_not_finite_are_refused_by_name() -> None:
+def test_rows_of_another_width_or_infinite_are_refused_by_name() -> None:
     bundle = shared_training()[1].bundle
     with pytest.raises(InputError, match=r"\[n, 6\]"):
         bundle.raw(np.ones((2, 5), np.float32))
     bad = np.ones((2, 6), np.float32)
-    bad[1, 2] = np.nan
+    bad[1, 2] = np.inf
     with pytest.raises(InputError, match="author_failure_rate of row 1"):
         bundle.raw(bad)
 

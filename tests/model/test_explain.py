@@ -35,6 +35,22 @@ def test_the_usual_pull_has_no_reasons() -> None:
     assert found.counterfactual is None
 
 
+def test_an_unknown_feature_is_never_a_reason() -> None:
+    bundle, _, risky = usual_and_risky()
+    risky[NAMES.index("author_failure_rate")] = np.nan
+    (found,) = explain(bundle, risky[None], REPOSITORY)
+    assert found.risk == found.novelty == ()
+
+
+def test_a_feature_that_is_unknown_of_the_repository_s_pulls_is_no_reason_either() -> None:
+    bundle, usual, risky = usual_and_risky()
+    blind = np.tile(usual, (9, 1))
+    blind[:, NAMES.index("author_failure_rate")] = np.nan
+    home = bundle.recalibrated_for(REPOSITORY, blind)
+    (found,) = explain(home, risky[None], REPOSITORY)
+    assert found.risk == found.novelty == ()
+
+
 def test_the_effect_is_the_change_of_log_odds_when_the_feature_is_made_usual() -> None:
     bundle, usual, risky = usual_and_risky()
     (found,) = explain(bundle, risky[None], REPOSITORY)

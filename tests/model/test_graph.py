@@ -36,12 +36,19 @@ def parts_and_metadata(shape: Shape = PLAIN) -> tuple[Weights, GraphInputs, Meta
     return weights, parts, metadata
 
 
+def with_gaps(x: np.ndarray) -> np.ndarray:
+    unknown = np.random.default_rng(2).random(x.shape) < 0.2
+    return np.where(unknown, np.float32(np.nan), x)
+
+
+@pytest.mark.parametrize("gaps", [False, True], ids=["all known", "some unknown"])
 @pytest.mark.parametrize("shape", [PLAIN, PIECES], ids=["plain", "pieces"])
-def test_risk_and_novelty_equal_numpy_within_a_hundred_thousandth(shape: Shape) -> None:
+def test_risk_and_novelty_equal_numpy_within_a_hundred_thousandth(shape: Shape, gaps: bool) -> None:
     weights, parts, metadata = parts_and_metadata(shape)
     bundle = Bundle.of(to_onnx(parts, metadata), schema_hash=SCHEMA)
-    risk, error, code = bundle.raw(X)
-    z = parts.scaling.apply(X)
+    x = with_gaps(X) if gaps else X
+    risk, error, code = bundle.raw(x)
+    z = parts.scaling.apply(x)
     logit, rebuilt = predict(weights, z)
     assert np.abs(risk - metadata.calibration.apply(logit)).max() < 1e-5
     expected = novelty_error(z, z - rebuilt, parts.ordinary)
@@ -68,7 +75,7 @@ def test_the_same_parts_give_the_same_bytes() -> None:
     assert to_onnx(parts, metadata) == to_onnx(parts, metadata)
 
 
-@pytest.mark.parametrize("value", [0.0, -3.0, 1e6, 1e12])
+@pytest.mark.parametrize("value", [0.0, -3.0, 1e6, 1e12, np.nan])
 def test_extreme_values_give_finite_answers(value: float) -> None:
     bundle = shared_training()[1].bundle
     risk, error, _ = bundle.raw(np.full((1, len(NAMES)), value, np.float32))

@@ -7,7 +7,7 @@ from pullrisk.features.schema import Feature
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.graph import GraphInputs, to_onnx
 from pullrisk.model.network import Shape, initial_weights
-from pullrisk.model.occlusion import Plan, occlude, occlusion_units, variants
+from pullrisk.model.occlusion import Plan, occlude, occlusion_units, unusual, variants
 from pullrisk.model.scaling import Scaling
 from pullrisk.model.statistics import NoveltyStatistics
 from support.tables import FEATURES, NAMES, SCHEMA
@@ -74,3 +74,11 @@ def test_where_nothing_is_unusual_every_variant_answers_as_the_pull_does() -> No
     usual = bundle.metadata.typical.row(REPOSITORY)
     risk, error = occlude(bundle, usual[None], usual=usual, units=occlusion_units(FEATURES))
     assert np.ptp(risk) == np.ptp(error) == 0
+
+
+def test_an_unknown_feature_is_never_made_known() -> None:
+    x = np.array([[1, np.nan, 3, 4, 5]], np.float32)
+    usual = np.array([0, 0, 0, np.nan, 0], np.float32)
+    assert unusual(x, usual).tolist() == [[True, False, True, False, True]]
+    made = variants(x, usual, np.ones((1, 5), np.bool_), [[0]])
+    np.testing.assert_array_equal(made, np.array([[0, np.nan, 0, 4, 0]], np.float32))

@@ -33,3 +33,16 @@ def test_scores_themselves_and_other_repositories_stay_as_they_were() -> None:
     assert np.array_equal(home.raw(x)[0], bundle.raw(x)[0])
     assert home.thresholds("owner/0") == bundle.thresholds("owner/0")
     assert bundle.recalibrated_for("new/one", x[:0]) is bundle
+
+
+def test_what_no_pull_of_the_repository_knew_changes_no_score_once_it_is_known() -> None:
+    bundle = shared_training()[1].bundle
+    x = np.abs(quick_dataset(feature_table(seed=9, repositories=1)).x)
+    blind = x.copy()
+    blind[:, 4] = np.nan
+    home = bundle.recalibrated_for("new/one", blind)
+    one, two = home.score(x, "new/one"), home.score(blind, "new/one")
+    assert np.array_equal(one.novelty, two.novelty)
+    assert one.bands == two.bands
+    quartiles = np.quantile(one.novelty, [0.25, 0.5, 0.75])
+    np.testing.assert_allclose(quartiles, [25, 50, 75], atol=10)

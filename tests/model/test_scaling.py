@@ -75,3 +75,19 @@ def test_values_beyond_what_was_measured_stay_between_none_and_full() -> None:
     start, steepness = piecewise_linear(z, 4)
     far = (np.array([[-99], [99]], np.float32)[:, :, None] - start) * steepness
     assert np.clip(far, 0, 1).tolist() == [[[0, 0, 0, 0]], [[1, 1, 1, 1]]]
+
+
+def test_unknown_values_stay_unknown_and_are_left_out_of_mean_and_spread() -> None:
+    gaps = X.copy()
+    gaps[::3, 4] = np.nan
+    scaling = Scaling.fit(gaps, FEATURES)
+    np.testing.assert_array_equal(np.isnan(scaling.apply(gaps)), np.isnan(gaps))
+    known = scaling.apply(gaps)[:, 4][~np.isnan(gaps[:, 4])]
+    assert abs(known.mean()) < 0.05
+    assert np.isfinite(piecewise_linear(scaling.apply(gaps), 4)[1]).all()
+
+
+def test_a_feature_that_hardly_a_row_of_the_training_knew_is_unknown_ever_after() -> None:
+    gaps = X.copy()
+    gaps[20:, 4] = np.nan
+    assert np.isnan(Scaling.fit(gaps, FEATURES).apply(X)[:, 4]).all()

@@ -120,7 +120,7 @@ ORDINARY = (GENERATOR.normal(size=(20_000, 8)) @ MIX).astype(np.float32)
 
 
 def test_ordinary_residuals_have_unit_variance_in_every_direction() -> None:
-    whitened = ORDINARY @ whitening(ORDINARY)
+    whitened = ORDINARY @ whitening(ORDINARY, np.zeros(8, np.intp))
     np.testing.assert_allclose(np.cov(whitened.T), np.eye(4), atol=0.05)
     ordinary = NoveltyStatistics.of(ORDINARY, ORDINARY)
     assert novelty_error(ORDINARY, ORDINARY, ordinary).mean() == pytest.approx(1, abs=0.02)
@@ -163,3 +163,40 @@ def test_no_direction_adds_more_than_the_cap() -> None:
 def test_fewer_rows_than_features_do_not_make_everything_else_novel() -> None:
     ordinary = NoveltyStatistics.of(ORDINARY, ORDINARY[:4])
     assert novelty_error(ORDINARY[4:2000], ORDINARY[4:2000], ordinary).mean() < 5
+
+
+def test_medians_leave_out_what_is_unknown_and_are_unknown_where_nobody_knows() -> None:
+    x = np.array([[1, np.nan, np.nan], [3, 8, np.nan], [5, 6, np.nan]], np.float32)
+    row = RepositoryMedians.of(x, np.zeros(3, np.int32), ("o/a",)).row("o/a")
+    np.testing.assert_array_equal(row, np.array([3, 7, np.nan], np.float32))
+
+
+TOGETHER = np.array([0, 0, 0, 0, 0, 0, 1, 1])
+
+
+def test_what_is_unknown_adds_nothing_to_an_error_and_takes_nothing_off() -> None:
+    ordinary = NoveltyStatistics.of(ORDINARY, ORDINARY, TOGETHER)
+    gaps = ORDINARY.copy()
+    gaps[:, 6] = np.nan
+    whole, known = (novelty_error(z, z, ordinary) for z in (ORDINARY, gaps))
+    assert known.mean() == pytest.approx(whole.mean(), abs=0.02)
+    assert np.corrcoef(whole, known)[0, 1] > 0.8
+
+
+def test_no_direction_mixes_features_that_are_not_known_together() -> None:
+    mixed = NoveltyStatistics.of(ORDINARY, ORDINARY, TOGETHER).mixed.astype(bool)
+    assert mixed.shape == (8, 4)
+    assert not (mixed[:6].any(axis=0) & mixed[6:].any(axis=0)).any()
+
+
+def test_a_feature_that_no_pull_knew_counts_for_nothing_once_it_is_known() -> None:
+    blind = ORDINARY.copy()
+    blind[:, 7] = np.nan
+    ordinary = NoveltyStatistics.of(blind, blind, TOGETHER)
+    unknown, known = (novelty_error(z, z, ordinary) for z in (blind, ORDINARY))
+    np.testing.assert_allclose(known, unknown, rtol=1e-6)
+
+
+def test_a_pull_of_which_nothing_is_known_is_not_novel() -> None:
+    nothing = np.full((1, 8), np.nan, np.float32)
+    assert novelty_error(nothing, nothing, NoveltyStatistics.of(ORDINARY, ORDINARY)).tolist() == [0]

@@ -79,3 +79,14 @@ def test_the_correction_agrees_with_scipy_s() -> None:
     np.testing.assert_allclose(
         benjamini_hochberg(p_values), stats.false_discovery_control(p_values)
     )
+
+
+def test_unknown_values_are_no_drift_and_json_stays_finite() -> None:
+    random = np.random.default_rng(5)
+    values = random.normal(size=(250, COLUMNS))
+    values[:, 3] = np.nan
+    values[::2, 4] = np.nan
+    found = look(values, against=reference(random))
+    assert found.drifted == []
+    numbers = [[one.index, one.limit, one.p_value, *one.found] for one in found.columns]
+    assert np.isfinite(numbers).all()

@@ -75,6 +75,17 @@ def test_rows_of_features_are_scored_as_they_are(client: httpx.Client) -> None:
     assert client.post("/v1/score/features", json=row[1:]).status_code == 422
 
 
+def test_a_feature_that_is_unknown_is_null_in_a_row(client: httpx.Client) -> None:
+    row = [None, *[0.0] * (len(NAMES) - 1)]
+    known = client.post("/v1/score/features", json=[0.0, *row[1:]]).json()["scores"][0]
+    for body in (row, [row, row]):
+        one = client.post("/v1/score/features", json=body).json()["scores"][0]
+        assert 0 < one["risk"] < 1
+        assert one["novelty_error"] != known["novelty_error"]
+    unknown = client.post("/v1/score/features", json=[None] * len(NAMES)).json()["scores"][0]
+    assert unknown["novelty_error"] == 0
+
+
 def test_the_list_of_pulls_is_filtered_ordered_and_paged(client: httpx.Client) -> None:
     first = client.get("/v1/pulls", params={"limit": 10}).json()
     assert (len(first["pulls"]), first["total"], first["next"]) == (10, STORED, 10)

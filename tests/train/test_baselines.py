@@ -48,6 +48,16 @@ def test_lines_added_is_the_raw_column() -> None:
     assert (scorer(data.x) == data.x[:, 0]).all()
 
 
+@pytest.mark.parametrize("name", [LINES_ADDED, LOGISTIC, BOOSTING, ISOLATION])
+def test_rows_with_unknown_values_are_scored_too(name: str) -> None:
+    found = past()
+    unknown = np.random.default_rng(0).random(found.x.shape) < 0.1
+    unknown[:, 5] = True
+    gaps = np.where(unknown, np.float32(np.nan), found.x)
+    learnt = risk_baselines(Past(gaps, found.labels, found.validation), FEATURES, seed=0, threads=1)
+    assert np.isfinite(learnt[name](gaps)).all()
+
+
 def test_isolation_forest_finds_an_outlier() -> None:
     scorer = scorers()[ISOLATION]
     usual = np.median(past().x, axis=0, keepdims=True)

@@ -13,6 +13,7 @@ from pullrisk.model.network import FIXED, Array, Arrays, Shape, initial_weights,
 from pullrisk.progress import Silent, Task
 from pullrisk.train.dataset import UNKNOWN
 from pullrisk.train.fit import Rows, fit
+from pullrisk.train.masks import NO_MASKS, Masks
 from pullrisk.train.optimiser import import_jax, losses, one_cycle
 from support.training import QUICK
 
@@ -58,6 +59,28 @@ def test_unlabelled_rows_train_the_autoencoder_and_leave_the_risk_alone() -> Non
     assert all(epoch.training_risk_loss == 0 for epoch in found.epochs)
 
 
+def test_what_is_unknown_is_learnt_around() -> None:
+    gaps = np.where(np.random.default_rng(1).random(Z.shape) < 0.3, np.float32(np.nan), Z)
+    found = fit(Rows(gaps, LABELS, rows().repository), None, QUICK, seed=0, progress=Silent())
+    logit, rebuilt = predict(found.weights, gaps)
+    assert found.weights["unknown"].any()
+    assert np.isfinite(logit).all()
+    assert np.isfinite(rebuilt).all()
+    known = ~np.isnan(gaps[:, 0])
+    assert np.corrcoef(logit[known], Z[known, 0])[0, 1] > 0.5
+
+
+def test_what_is_hidden_in_training_may_be_unknown_ever_after() -> None:
+    hidden = np.zeros((1, 6), np.float32)
+    hidden[0, 0] = 1
+    nothing = np.where(hidden[0] > 0, np.float32(np.nan), Z)
+    rates = []
+    for masks in (NO_MASKS, Masks(hidden, np.array([0.5]))):
+        found = fit(rows(), None, QUICK, seed=0, masks=masks, progress=Silent())
+        rates.append(float((1 / (1 + np.exp(-predict(found.weights, nothing)[0]))).mean()))
+    assert abs(rates[1] - LABELS.mean()) < abs(rates[0] - LABELS.mean())
+
+
 def test_every_epoch_is_reported() -> None:
     progress = Counting()
     fit(rows(), None, QUICK, seed=0, progress=progress)
@@ -65,7 +88,8 @@ def test_every_epoch_is_reported() -> None:
 
 
 def test_the_gradient_is_the_slope_of_the_loss() -> None:
-    z, labels = Z[:50], np.resize(np.array([1, 0, 0, UNKNOWN, UNKNOWN - 1], np.int8), 50)
+    z = np.where(Z[:50] > 1.5, np.float32(np.nan), Z[:50])
+    labels = np.resize(np.array([1, 0, 0, UNKNOWN, UNKNOWN - 1], np.int8), 50)
     shape = Shape(members=2, hidden=8, code=3, pieces=4, embedding=2)
     weights, random = initial_weights(z, shape, seed=0), np.random.default_rng(0)
     trained = {

@@ -9,13 +9,23 @@ from pullrisk.train.dataset import oddities, read_dataset
 from support.tables import NAMES, feature_table
 
 
-@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
-def test_a_value_that_is_no_number_is_told_by_feature_and_pull(value: float | None) -> None:
+def with_value(value: float | None) -> pa.Table:
     table = feature_table(pulls=60, repositories=1, rate=0.0)
     place = table.column_names.index("churn_score")
     values = table["churn_score"].to_pylist()
     values[7] = value
-    broken = table.set_column(place, "churn_score", pa.array(values, pa.float32()))
+    return table.set_column(place, "churn_score", pa.array(values, pa.float32()))
+
+
+@pytest.mark.parametrize("value", [None, float("nan")])
+def test_a_value_that_is_unknown_stays_unknown(value: float | None) -> None:
+    data = read_dataset(with_value(value), NAMES, maturity_days=90)
+    assert np.argwhere(np.isnan(data.x)).tolist() == [[7, NAMES.index("churn_score")]]
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf")])
+def test_an_infinite_value_is_told_by_feature_and_pull(value: float) -> None:
+    broken = with_value(value)
     with pytest.raises(LakeError, match=r"feature churn_score of owner/0#8 is .*1 such pulls"):
         read_dataset(broken, NAMES, maturity_days=90)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from hashlib import blake2b
+from math import nan
 from typing import Final, Literal
 
 import msgspec
@@ -12,6 +13,8 @@ DAY = 86_400.0
 """Seconds of a day."""
 NEVER = 3_650.0
 """Days since something that never happened, and the most that any wait is reported as."""
+UNKNOWN = nan
+"""The value of a feature that the pull's source cannot know: never 0, which says "no"."""
 
 
 class Feature(msgspec.Struct, frozen=True):

@@ -107,12 +107,22 @@ class Bundle:
         )
         return self.with_metadata(metadata)
 
+    def comparable(self, x: NDArray[np.float32], repository: str | None) -> NDArray[np.float32]:
+        """Rows [n, d] without what is unknown of the repository's own pulls.
+
+        Bands and percentiles rank a pull among them. Where they come from a clone, which does not
+        know forks or descriptions, a pull from GitHub that comes from a fork is nothing new: it
+        is told apart by what is known of it alone.
+        """
+        unknown = np.isnan(self.metadata.typical.row(repository))
+        return np.where(unknown, np.float32(np.nan), x) if unknown.any() else x
+
     def raw(
         self, x: NDArray[np.float32]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
         """The graph's own outputs for raw rows [n, d]: risk [n], novelty error [n], code [n, k].
 
-        Raises InputError for another number of features or a value that is not finite.
+        NaN is an unknown value. Raises InputError for another number of features, or infinity.
         """
         risk, error, code = self._run(_RAW, x)
         return risk.astype(np.float64), error.astype(np.float64), code
@@ -127,9 +137,11 @@ class Bundle:
     ) -> Scores:
         """Score raw rows [n, d] of one repository; `points` replaces the trained ones.
 
-        `said` [n] is what the pulls say of themselves, without which no category is told.
+        `said` [n] is what the pulls say of themselves, without which no category is told. What no
+        pull of the repository knew counts as unknown (`comparable`).
         """
         told = said is not None and self.metadata.categories
+        x = self.comparable(x, repository)
         found = self._run(_ALL if told else _RAW, x, said if told else None)
         risk, error = found[0].astype(np.float64), found[1].astype(np.float64)
         return Scores(
@@ -199,8 +211,8 @@ class Bundle:
             raise InputError(
                 f"the feature rows have shape {x.shape}, the model reads [n, {len(features)}]"
             )
-        if not np.isfinite(x).all():
-            row, column = np.argwhere(~np.isfinite(x))[0]
+        if np.isinf(x).any():
+            row, column = np.argwhere(np.isinf(x))[0]
             name = features[int(column)].name
             raise InputError(f"feature {name} of row {row} is {x[row, column]}, not a number")
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pullrisk.features.schema import usual_phrase, value_phrase
 from pullrisk.model.bundle import Band, Bundle
 from pullrisk.model.metadata import OperatingPoints
-from pullrisk.model.occlusion import Answers, Unit, plan_of, variants
+from pullrisk.model.occlusion import Answers, Unit, plan_of, unusual, variants
 
 LEAST_EFFECT: Final = 0.05
 """Log-odds of risk, or share of the novelty error, below which a change is no reason."""
@@ -70,6 +70,7 @@ def explain(
     `known` are the rows' own answers (risk, novelty error), scored here unless given.
     """
     teller = _Teller(bundle, repository, points, top)
+    x = bundle.comparable(x, repository)
     explained: list[Explanation] = []
     for start in range(0, len(x), _PULLS_AT_ONCE):
         rows = x[start : start + _PULLS_AT_ONCE]
@@ -126,8 +127,8 @@ class _Teller:
         """The variants of every pull; families only where a band is below the pull's."""
         lower = [band != "low" for band in bands] or [False] * len(x)
         places = [
-            self._plan.changing(unusual, families=can)
-            for unusual, can in zip(x != self._usual, lower, strict=True)
+            self._plan.changing(changed, families=can)
+            for changed, can in zip(unusual(x, self._usual), lower, strict=True)
         ]
         ends = [*accumulate(map(len, places), initial=0)]
         if not ends[-1]:
@@ -199,7 +200,7 @@ class _Teller:
         """The unit's first column that is not as usual, best none that is a lowered flag."""
         usual, lowered = self._told, -1
         for column in unit.columns:
-            if pull[column] == usual[column]:
+            if not abs(pull[column] - usual[column]) > 0:  # usual, or one of them unknown
                 continue
             if pull[column] >= 0.5 or self._features[column].scale != "flag":
                 return column

@@ -21,7 +21,7 @@ from pullrisk.model.category_head import WIDTH, CategoryHead
 from pullrisk.model.graph_builder import Builder
 from pullrisk.model.metadata import METADATA_KEY, Metadata
 from pullrisk.model.scaling import CLIP, Scaling
-from pullrisk.model.statistics import ERROR_CAP, NoveltyStatistics
+from pullrisk.model.statistics import ERROR_CAP, LEAST_SHARE, NoveltyStatistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,9 @@ def _scale(b: Builder, scaling: Scaling) -> None:
     b.op("Where", "logarithmic", "compressed", "x", to="values")
     b.op("Sub", "values", "mean", to="centred")
     b.op("Div", "centred", "spread", to="standard")
-    b.op("Clip", "standard", "least", "most", to="z")
+    b.op("IsNaN", "standard", to="missing")
+    b.op("Clip", "standard", "least", "most", to="clipped")
+    b.op("Where", "missing", "unknown", "clipped", to="z")
 
 
 def _pieces(b: Builder, embedding: NDArray[np.float32]) -> None:
@@ -116,7 +118,9 @@ def _answers(b: Builder) -> None:
 
 
 def _novelty(b: Builder) -> None:
-    """Both halves of the error beside each other: one square, one cap, one weighted mean."""
+    """Both halves of the error beside each other: one square, one cap, one weighted mean of what
+    is known.
+    """
     b.op("Reshape", "decoder2", "inputs_last", to="decoder2_rows")
     b.op("Mul", "decoder2_rows", "each", to="decoder2_matrix")
     b.mean_of_members("decoder2_bias", to="rebuilt_bias")
@@ -131,7 +135,16 @@ def _novelty(b: Builder) -> None:
     b.op("Concat", "whitened", "deviations", to="oddities", axis=1)
     b.op("Mul", "oddities", "oddities", to="squares")
     b.op("Min", "squares", "error_cap", to="capped")
-    b.op("MatMul", "capped", "shares", to="error_column")
+    b.widen("missing", to="missing_each")
+    b.op("MatMul", "missing_each", "mixed", to="missing_mixed")
+    b.op("Concat", "missing_mixed", "missing_each", to="lost", axis=1)
+    b.op("Less", "lost", "half", to="told")
+    b.op("Where", "told", "capped", "none", to="capped_told")
+    b.op("MatMul", "capped_told", "shares", to="error_sum")
+    b.op("Where", "told", "one", "none", to="told_each")
+    b.op("MatMul", "told_each", "shares", to="told_share")
+    b.op("Max", "told_share", "least_share", to="known_share")
+    b.op("Div", "error_sum", "known_share", to="error_column")
     b.op("Reshape", "error_column", "row", to="novelty_error")
 
 
@@ -164,6 +177,9 @@ def _constants(parts: GraphInputs, metadata: Metadata) -> dict[str, NDArray[Any]
         "slope_each": slope / members,
         "intercept": metadata.calibration.intercept,
         "error_cap": ERROR_CAP,
+        "half": 0.5,
+        "none": 0.0,
+        "least_share": LEAST_SHARE,
     }
     shapes = {"row": [-1], "column": [-1, 1], "merge_last": [0, -1], "inputs_last": [-1, inputs]}
     return {
@@ -177,6 +193,7 @@ def _constants(parts: GraphInputs, metadata: Metadata) -> dict[str, NDArray[Any]
         "mean": parts.scaling.mean,
         "spread": parts.scaling.spread,
         "whitening": parts.ordinary.directions,
+        "mixed": parts.ordinary.mixed,
         "usual_centre": parts.ordinary.centre,
         "usual_spread": parts.ordinary.spread,
         **parts.weights,

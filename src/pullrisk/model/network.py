@@ -12,12 +12,13 @@
   Ho 1998), and are trained in one batched pass; their mean is steadier than any of them. What
   a member does not see it must rebuild from the rest, which is how novelty is noticed.
 - Training hides inputs at random and adds noise (Vincent et al. 2008).
+- An input that is not known (NaN) is read as `unknown`, a value that the network learns for each.
 - With `pieces` the encoder reads each input a second time, cut at its quantiles, through a small
   embedding that all members share (scaling.piecewise_linear): for tables where a value says who
   it is.
 
 The weights are arrays in a dictionary, each with a leading axis of members, except those that all
-members share: `embedding` [d, pieces, numbers] and the intervals `piece_start` and
+members share: `unknown` [d], `embedding` [d, pieces, numbers], and the intervals `piece_start` and
 `piece_steepness` [d, pieces], which are measured and never trained. The forward pass is written
 once, for numpy and for jax.numpy: training differentiates it, everything else needs no JAX.
 """
@@ -100,6 +101,7 @@ def initial_weights(z: NDArray[np.float32], shape: Shape, *, seed: int) -> Weigh
     weights["head"] = np.zeros((members, shape.code, 1), np.float32)
     weights["wide"] = np.zeros((members, inputs, 1), np.float32)
     weights["bias"] = np.zeros((members, 1, 1), np.float32)
+    weights["unknown"] = np.zeros(inputs, np.float32)
     seen = random.random((members, inputs, 1), np.float32) < shape.seen
     weights["encoder1"] *= np.concatenate([seen, seen.repeat(width, axis=1)], axis=1)
     if shape.pieces:
@@ -124,8 +126,11 @@ def forward(
 ) -> tuple[Array, Array, Array]:
     """Logits [members, n], reconstructions [members, n, d] and codes of scaled rows [n, d].
 
+    Rows may hold NaN where a value is not known; the answers never do.
+
     `xp` is numpy or jax.numpy, whichever the arrays are of.
     """
+    z = filled(weights, z, xp=xp)
     inputs, shown, kept = z, None, None
     if corruption is not None:
         # An input that is not seen gets no gradient, so its weights stay zero.
@@ -138,6 +143,11 @@ def forward(
     reconstruction = _layer(weights, "decoder2", _silu(_layer(weights, "decoder1", code), xp))
     logit = code @ weights["head"] + inputs @ weights["wide"] + weights["bias"]
     return logit[..., 0], reconstruction, code
+
+
+def filled(weights: Arrays, z: Array, *, xp: ModuleType = np) -> Array:
+    """Scaled rows [n, d] with what the network reads in the place of what is unknown (NaN)."""
+    return xp.where(xp.isnan(z), weights["unknown"], z)
 
 
 def predict(

@@ -95,10 +95,19 @@ def variants(
     mask: NDArray[np.bool_],
     places: Sequence[list[int]],
 ) -> NDArray[np.float32]:
-    """Each row of x [n, d] as often as it has `places` [n], usual where their masks say so."""
+    """Each row of x [n, d] as often as it has `places` [n], usual where their masks say so.
+
+    What is unknown of a pull, or of what is usual (NaN), stays as it is.
+    """
     made = np.repeat(x, len(places[0]) if len(x) == 1 else [*map(len, places)], axis=0)
-    np.copyto(made, usual, where=mask.take([*chain.from_iterable(places)], axis=0))
+    changed = mask.take([*chain.from_iterable(places)], axis=0)
+    np.copyto(made, usual, where=changed & ~np.isnan(made) & ~np.isnan(usual))
     return made
+
+
+def unusual(x: NDArray[np.float32], usual: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which values of rows [n, d] are not the usual ones [d]; an unknown one never is."""
+    return np.asarray((x != usual) & ~np.isnan(x) & ~np.isnan(usual))
 
 
 def occlude(
@@ -111,7 +120,7 @@ def occlude(
     """Risk and novelty error [n, 1 + units] of rows as they are, then with each unit usual."""
     mask = _mask(units, x.shape[1])
     found = np.repeat(np.stack(bundle.raw(x)[:2])[:, :, None], len(units) + 1, axis=2)
-    wanted = (x != usual).astype(np.float32) @ mask.T.astype(np.float32) > 0
+    wanted = unusual(x, usual).astype(np.float32) @ mask.T.astype(np.float32) > 0
     if wanted.any():
         places = [row.nonzero()[0].tolist() for row in wanted]
         rows, columns = wanted.nonzero()

@@ -54,8 +54,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
             for code, name in enumerate(repositories)
             if (codes == code).any()
         }
-        edges = np.quantile(np.concatenate(list(latest.values())), LEVELS, axis=0).T
-        edges = np.asarray(edges, np.float32)
+        edges = _edges(np.concatenate(list(latest.values())))
         return cls(
             columns=tuple(columns),
             edges=edges.tobytes(),
@@ -87,30 +86,42 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def binned(values: NDArray[np.floating], edges: NDArray[np.float32]) -> Counts:
-    """How many of the values [n, columns] fall into each bin; a bin holds its upper edge."""
+    """How many of the values [n, columns] fall into each bin; a bin holds its upper edge.
+
+    A value that is unknown (NaN) falls into none.
+    """
     bins = edges.shape[1] + 1
     found = np.empty((len(edges), bins))
     for column, own in enumerate(edges):
-        places = np.searchsorted(own, values[:, column].astype(np.float32), side="left")
+        known = values[~np.isnan(values[:, column]), column].astype(np.float32)
+        places = np.searchsorted(own, known, side="left")
         found[column] = np.bincount(places, minlength=bins)
     return found
+
+
+def _edges(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Where bins end, from the known values of each column; zeros where there is none."""
+    unknown = np.isnan(values).all(axis=0)
+    edges = np.nanquantile(np.where(unknown, 0.0, values), LEVELS, axis=0).T
+    return np.asarray(edges, np.float32)
 
 
 def stability_index(expected: Counts, found: Counts) -> NDArray[np.float64]:
     """Population stability index of each column less what chance alone adds to it, [columns].
 
     Sum of (p - q) ln(p / q) over the bins, with half a pull added to each bin that either side
-    uses. Of samples of n and m from one distribution it is on average
-    (bins - 1) (1/n + 1/m) (Yurdakul 2018), which is taken off; never below 0.
+    uses; 0 where either has no known value. Of samples of n and m from one distribution it is on
+    average (bins - 1) (1/n + 1/m) (Yurdakul 2018), which is taken off; never below 0.
     """
     used = (expected + found) > 0
     p, q = (np.where(used, counts + _ABSENT, 0.0) for counts in (expected, found))
-    n, m = p.sum(axis=1, keepdims=True), q.sum(axis=1, keepdims=True)
+    n, m = (np.maximum(1, part.sum(axis=1, keepdims=True)) for part in (p, q))
     p, q = p / n, q / m
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(used, (p - q) * np.log(p / q), 0.0)
     chance = (used.sum(axis=1) - 1) * (1 / n + 1 / m)[:, 0]
-    return np.asarray(np.maximum(terms.sum(axis=1) - chance, 0.0))
+    compared = (expected.sum(axis=1) > 0) & (found.sum(axis=1) > 0)
+    return np.asarray(np.where(compared, np.maximum(terms.sum(axis=1) - chance, 0.0), 0.0))
 
 
 def usual_index(values: NDArray[np.floating], edges: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -12,11 +12,17 @@ from pullrisk.features.schema import Feature
 CLIP: Final = 5.0
 """Standard deviations at which an input is cut, so that no single value decides a score."""
 _LEAST_SPREAD: Final = 1e-6
+_LEAST_KNOWN: Final = 0.02
+"""A feature that a smaller share of the rows knows is unknown to the model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """Signed log1p where `logarithmic`, then (value - mean) ÷ spread, cut at ±CLIP; all [d]."""
+    """Signed log1p where `logarithmic`, then (value - mean) ÷ spread, cut at ±CLIP; all [d].
+
+    An unknown value (NaN) stays unknown. So does every value of a feature whose spread is NaN:
+    one that hardly any row of the training knew, of which the network has learnt nothing.
+    """
 
     logarithmic: NDArray[np.bool_]
     mean: NDArray[np.float32]
@@ -27,9 +33,11 @@ class Scaling:
         """Measure mean and spread on raw rows [n, d]; a constant feature keeps spread 1."""
         logarithmic = np.array([feature.scale == "log" for feature in features], bool)
         values = _compress(x, logarithmic)
-        spread = values.std(axis=0, dtype=np.float64)
+        known = ~np.isnan(values)
+        mean, variance = known_moments(values)
+        spread = np.sqrt(variance)
         spread[spread < _LEAST_SPREAD] = 1.0
-        mean = values.mean(axis=0, dtype=np.float64)
+        spread[known.mean(axis=0) < _LEAST_KNOWN] = np.nan
         return cls(logarithmic, mean.astype(np.float32), spread.astype(np.float32))
 
     def apply(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -38,6 +46,17 @@ class Scaling:
         z -= self.mean
         z /= self.spread
         return np.clip(z, -CLIP, CLIP, out=z)
+
+
+def known_moments(
+    values: NDArray[np.float32],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and variance of the known values of each column [n, d]; 0 where there is none, [d]."""
+    known = ~np.isnan(values)
+    count = np.maximum(1, known.sum(axis=0))
+    mean = np.sum(values, axis=0, dtype=np.float64, where=known) / count
+    squares = np.square(values - mean.astype(np.float32), dtype=np.float64)
+    return mean, np.sum(squares, axis=0, where=known) / count
 
 
 def _compress(x: NDArray[np.float32], logarithmic: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -77,8 +96,8 @@ def piecewise_linear(
 
 
 def _edges(values: NDArray[np.float32], pieces: int) -> NDArray[np.float32]:
-    distinct = np.unique(values)
+    distinct = np.unique(values[~np.isnan(values)])
     if len(distinct) <= pieces:
         return distinct
     shares = np.linspace(0, 1, pieces + 1)
-    return np.unique(np.quantile(values, shares, method="inverted_cdf"))
+    return np.unique(np.nanquantile(values, shares, method="inverted_cdf"))

@@ -9,6 +9,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pullrisk.model.scaling import known_moments
+
 _NEWTON_STEPS: Final = 50
 _TOLERANCE: Final = 1e-10
 _LEAST_SLOPE: Final = 1e-3
@@ -83,6 +85,8 @@ LEVELS: Final = np.linspace(0.0, 1.0, 201)
 _INCREASING: Final = np.arange(len(LEVELS)) * 1e-12
 _PER_CENT: Final = 100.0 * LEVELS
 _PRIOR_PULLS: Final = 200.0
+_LEAST_KNOWN: Final = 0.05
+"""What fewer of a repository's rows know is unknown there."""
 _FEW: Final = 4
 """Scores up to which Python alone takes less time than numpy takes to begin."""
 
@@ -139,10 +143,13 @@ class Distribution(msgspec.Struct, frozen=True):
 
 
 class RepositoryMedians(msgspec.Struct, frozen=True, dict=True):
-    """Median raw value of every feature [d]: of all pulls, and of each repository's own."""
+    """Median raw value of every feature [d]: of all pulls, and of each repository's own.
 
-    pooled: list[float]
-    by_repository: dict[str, list[float]]
+    None where the source of the pulls does not know the feature.
+    """
+
+    pooled: list[float | None]
+    by_repository: dict[str, list[float | None]]
 
     @classmethod
     def of(
@@ -150,21 +157,22 @@ class RepositoryMedians(msgspec.Struct, frozen=True, dict=True):
     ) -> "RepositoryMedians":
         """Measure raw rows [n, d] of pulls whose repository is `repositories[codes]`."""
         own = {
-            name: shortened(np.median(x[codes == code], axis=0))
+            name: _medians(x[codes == code])
             for code, name in enumerate(repositories)
             if (codes == code).any()
         }
-        return cls(shortened(np.median(x, axis=0)), own)
+        return cls(_medians(x), own)
 
     def including(self, name: str, x: NDArray[np.float32]) -> "RepositoryMedians":
         """The same, with the median of one more repository's rows [n, d]."""
-        own = {**self.by_repository, name: shortened(np.median(x, axis=0))}
+        own = {**self.by_repository, name: _medians(x)}
         return RepositoryMedians(self.pooled, own)
 
     def row(self, repository: str | None = None) -> NDArray[np.float32]:
         """The typical pull of a repository, or of all where that one is not known, [d].
 
-        Nobody may change it: it is made once for each repository.
+        NaN where the feature is unknown there. Nobody may change the row: it is made once for
+        each repository.
         """
         name = repository if repository and repository in self.by_repository else ""
         made: dict[str, NDArray[np.float32]] = self.__dict__
@@ -173,6 +181,15 @@ class RepositoryMedians(msgspec.Struct, frozen=True, dict=True):
             row.flags.writeable = False
             made[name] = row
         return made[name]
+
+
+def _medians(x: NDArray[np.float32]) -> list[float | None]:
+    """The median of each column's known values [n, d]; None where few rows know it."""
+    known = ~np.isnan(x)
+    few = known.mean(axis=0) < _LEAST_KNOWN
+    typical = np.nanmedian(np.where(few, np.float32(0), x), axis=0)
+    pairs = zip(few.tolist(), shortened(typical), strict=True)
+    return [None if unknown else value for unknown, value in pairs]
 
 
 def _per_cent_below(points: list[float], score: float) -> float:
@@ -195,6 +212,8 @@ ERROR_CAP: Final = 25.0
 _KEPT: Final = 0.5
 _RIDGE: Final = 1e-3
 _LEAST_VARIANCE: Final = 1e-2
+LEAST_SHARE: Final = 1e-6
+"""What the known directions and inputs weigh at least, so that nothing is divided by zero."""
 _STEADIEST: Final = 0.3
 """Least variance that a square counts with, so that a constant does not outweigh everything."""
 
@@ -214,6 +233,11 @@ class NoveltyStatistics:
     recent pulls: one that is often far out on ordinary days says little when it is. On anomalies
     injected into windows before the test window, mean AUC: residual alone 0.91, with what strays
     0.92, so weighted 0.95 (docs/experiments.md).
+
+    What a pull's source cannot know counts for nothing: an input that is unknown is left out, and
+    so is every direction that it is mixed into; the rest is weighted up. Features that become
+    unknown together are whitened together and apart from all others (`groups`), so that a source
+    without line counts still has directions left.
     """
 
     directions: NDArray[np.float32]
@@ -222,41 +246,85 @@ class NoveltyStatistics:
     shares: NDArray[np.float32]
 
     @classmethod
-    def of(cls, z: NDArray[np.float32], residuals: NDArray[np.float32]) -> "NoveltyStatistics":
-        """Measure scaled rows and their residuals, [n, d] each."""
-        spread = np.sqrt(z.var(axis=0, dtype=np.float64) + _LEAST_VARIANCE).astype(np.float32)
-        centre = z.mean(axis=0, dtype=np.float64).astype(np.float32)
-        directions = whitening(residuals)
-        halves = _capped(residuals @ directions), _capped((z - centre) / spread)
-        shares = np.concatenate([_steadiness(half) / 2 for half in halves])
+    def of(
+        cls,
+        z: NDArray[np.float32],
+        residuals: NDArray[np.float32],
+        groups: NDArray[np.intp] | None = None,
+    ) -> "NoveltyStatistics":
+        """Measure scaled rows and their residuals, [n, d] each, NaN where unknown.
+
+        `groups` [d] numbers the features that are known together; one group unless given.
+        """
+        groups = np.zeros(z.shape[1], np.intp) if groups is None else groups
+        mean, variance = known_moments(z)
+        centre = mean.astype(np.float32)
+        spread = np.sqrt(variance + _LEAST_VARIANCE).astype(np.float32)
+        directions = whitening(residuals, groups)
+        halves = _mixed(residuals, directions), (z - centre) / spread
+        shares = np.concatenate([_steadiness(_capped(half)) / 2 for half in halves])
         return cls(directions, centre, spread, shares.astype(np.float32))
 
+    @property
+    def mixed(self) -> NDArray[np.float32]:
+        """1 where an input is part of a direction, [d, k]."""
+        return np.asarray(self.directions != 0, np.float32)
 
-def whitening(residuals: NDArray[np.float32]) -> NDArray[np.float32]:
+
+def whitening(residuals: NDArray[np.float32], groups: NDArray[np.intp]) -> NDArray[np.float32]:
     """Directions [d, k] that bring ordinary residuals [n, d] to unit variance.
 
-    The covariance is shrunk towards its diagonal by d / (d + n), so that few rows do not
-    invent directions without any variance.
+    Each direction is of one group of features, measured on the rows that know all of it. The
+    covariance is shrunk towards its diagonal by d / (d + n), so that few rows do not invent
+    directions without any variance. Inputs that no row knows are part of none.
     """
+    width = residuals.shape[1]
+    known = ~np.isnan(residuals)
+    variances, directions = [], []
+    for group in np.unique(groups[known.any(axis=0)]):
+        columns = np.flatnonzero((groups == group) & known.any(axis=0))
+        rows = known[:, columns].all(axis=1)
+        variance, own = _principal(residuals[np.ix_(rows, columns)])
+        placed = np.zeros((width, len(columns)))
+        placed[columns] = own
+        variances.append(variance)
+        directions.append(placed)
+    variance, every = np.concatenate(variances), np.concatenate(directions, axis=1)
+    kept = np.argsort(variance, kind="stable")[: max(1, round(_KEPT * len(variance)))]
+    return np.asarray(every[:, kept] / np.sqrt(variance[kept]), np.float32)
+
+
+def _principal(residuals: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Variances [d] and directions [d, d] of residuals [n, d] without gaps."""
     n, d = residuals.shape
     covariance = residuals.astype(np.float64).T @ residuals / max(1, n)
     shrinkage = d / (d + n)
     diagonal = np.diag(np.diag(covariance))
     shrunk = (1 - shrinkage) * covariance + shrinkage * diagonal + _RIDGE * np.eye(d)
     variance, directions = np.linalg.eigh(shrunk)
-    kept = max(1, round(_KEPT * d))
-    return np.asarray(directions[:, :kept] / np.sqrt(variance[:kept]), np.float32)
+    return variance, directions
 
 
 def novelty_error(
     z: NDArray[np.float32], residuals: NDArray[np.float32], ordinary: NoveltyStatistics
 ) -> NDArray[np.float64]:
     """What the graph computes, in numpy: the capped squares of the whitened residuals and of how
-    far the inputs lie from recent ones, weighted; scaled rows and residuals [n, d], [n].
+    far the inputs lie from recent ones, their weighted mean over what is known; scaled rows and
+    residuals [n, d], NaN where unknown, [n].
     """
     strayed = (z - ordinary.centre) / ordinary.spread
-    squares = _capped(np.hstack([residuals @ ordinary.directions, strayed]))
-    return np.asarray(squares @ ordinary.shares.astype(np.float64), np.float64)
+    squares = _capped(np.hstack([_mixed(residuals, ordinary.directions), strayed]))
+    known, shares = ~np.isnan(squares), ordinary.shares.astype(np.float64)
+    total = np.where(known, squares, 0) @ shares
+    return np.asarray(total / np.maximum(known @ shares, LEAST_SHARE), np.float64)
+
+
+def _mixed(residuals: NDArray[np.float32], directions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Residuals [n, d] along directions [d, k]; NaN where a direction mixes in an unknown one."""
+    unknown = np.isnan(residuals)
+    mixed = np.where(unknown, np.float32(0), residuals) @ directions
+    lost = unknown.astype(np.float32) @ (directions != 0).astype(np.float32) > 0
+    return np.asarray(np.where(lost, np.float32(np.nan), mixed), np.float32)
 
 
 def _capped(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -264,6 +332,11 @@ def _capped(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _steadiness(squares: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The weight of each column [n, k]: inverse variance, one in all, [k]."""
-    precision = 1 / np.maximum(squares.var(axis=0, dtype=np.float64), _STEADIEST)
-    return np.asarray(precision / precision.sum(), np.float64)
+    """The weight of each column [n, k]: inverse variance, one in all, [k].
+
+    A column that hardly any row knows weighs nothing.
+    """
+    known = ~np.isnan(squares)
+    precision = 1 / np.maximum(known_moments(squares)[1], _STEADIEST)
+    precision[known.mean(axis=0) < _LEAST_KNOWN] = 0.0
+    return np.asarray(precision / max(precision.sum(), LEAST_SHARE), np.float64)

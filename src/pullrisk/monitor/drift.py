@@ -5,6 +5,7 @@ Smirnov's test on the binned counts, after Benjamini and Hochberg's correction o
 And it is large: the stability index exceeds a limit and several times what the repository's own
 windows showed during training. Pulls are not independent draws, so significance alone means
 little: without the second part, a fifth of the columns of a healthy repository drift.
+Values that a pull's source does not know are left out on both sides.
 """
 
 from collections.abc import Sequence
@@ -70,7 +71,9 @@ def compare(
     p_value = benjamini_hochberg(kolmogorov_smirnov(expected, found))
     drifted = (index > limit) & (p_value < options.significance)
     order = np.lexsort((-index / limit, ~drifted))
-    shares = [counts / counts.sum(axis=1, keepdims=True) for counts in (expected, found)]
+    shares = [
+        counts / np.maximum(1, counts.sum(axis=1, keepdims=True)) for counts in (expected, found)
+    ]
     columns = [
         Column(
             name=reference.columns[place],
@@ -96,13 +99,15 @@ def compare(
 
 def kolmogorov_smirnov(expected: Counts, found: Counts) -> NDArray[np.float64]:
     """Asymptotic two-sample p-values from binned counts, [columns]; binning makes them larger."""
-    n, m = expected.sum(axis=1), found.sum(axis=1)
+    n, m = (np.maximum(1, counts.sum(axis=1)) for counts in (expected, found))
     gap = np.cumsum(expected, axis=1) / n[:, None] - np.cumsum(found, axis=1) / m[:, None]
     size = np.abs(gap).max(axis=1) * np.sqrt(n * m / (n + m))
     terms = np.arange(1, _TERMS)
     signs = np.where(terms % 2 == 1, 2.0, -2.0)
     tail = (signs * np.exp(-2.0 * np.square(np.outer(size, terms)))).sum(axis=1)
-    return np.where(size < 0.2, 1.0, np.clip(tail, 0.0, 1.0))  # the series fails near zero
+    # The series fails near zero; a column that either side does not know has not drifted.
+    compared = (expected.sum(axis=1) > 0) & (found.sum(axis=1) > 0) & (size >= 0.2)
+    return np.where(compared, np.clip(tail, 0.0, 1.0), 1.0)
 
 
 def benjamini_hochberg(p_values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -41,7 +41,7 @@ code,pre{font:14px/1.4 ui-monospace,monospace;background:#8882;border-radius:4px
 pre{padding:1em;overflow:auto}h2{border-top:1px solid #8884;padding-top:1rem}
 :root{color-scheme:light dark}
 """
-_NUMBER: Final = {"type": "number", "minimum": -3.4e38, "maximum": 3.4e38}
+_NUMBER: Final = {"type": ["number", "null"], "minimum": -3.4e38, "maximum": 3.4e38}
 PULL: Final[Schema] = {
     "anyOf": [{"$ref": _REF.format(name=name)} for name in ("RestPull", "Reference")]
 }
@@ -49,7 +49,7 @@ PULL: Final[Schema] = {
 ROW: Final[Schema] = {
     "type": "array", "items": _NUMBER, "minItems": len(NAMES), "maxItems": len(NAMES),
 }  # fmt: skip
-"""A row of features in a body."""
+"""A row of features in a body; null where one is unknown."""
 
 
 def one_or_many(item: Schema, *, most: int) -> Schema:

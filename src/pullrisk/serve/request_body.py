@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pullrisk.features.schema import UNKNOWN
 from pullrisk.pulls.record import Pull, parse_rest, parse_rest_list
 from pullrisk.serve.inflight import ActiveRequest, InFlight
 from pullrisk.serve.problems import ProblemError
@@ -15,8 +16,8 @@ from pullrisk.serve.shapes import Reference
 
 _many: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _reference: Final = msgspec.json.Decoder(Reference)
-_rows: Final = msgspec.json.Decoder(list[list[float]])
-_row: Final = msgspec.json.Decoder(list[float])
+_rows: Final = msgspec.json.Decoder(list[list[float | None]])
+_row: Final = msgspec.json.Decoder(list[float | None])
 _JSON: Final = "application/json"
 _SPACE: Final = b" \t\r\n"
 _LONGEST_REFERENCE: Final = 512
@@ -91,7 +92,10 @@ def parse(body: bytes, *, most: int) -> list[Pull | Reference]:
 
 
 def parse_rows(body: bytes, *, most: int, width: int) -> NDArray[np.float32]:
-    """Rows of features [n, width]: one list of numbers, or a list of such lists."""
+    """Rows of features [n, width]: one list of numbers, or a list of such lists.
+
+    A number that is unknown is null in JSON, NaN here.
+    """
     try:
         nested = body.lstrip(_SPACE)[1:].lstrip(_SPACE).startswith(b"[")
         rows = _rows.decode(body) if nested else [_row.decode(body)]
@@ -105,10 +109,14 @@ def parse_rows(body: bytes, *, most: int, width: int) -> NDArray[np.float32]:
         raise ProblemError(422, f"each row has to have {width} numbers")
     pack = Struct(f"{width}f").pack  # numpy takes twice as long over a list
     try:
-        numbers = bytearray().join([pack(*row) for row in rows])
+        numbers = bytearray().join([pack(*_told(row)) for row in rows])
     except OverflowError:
         raise ProblemError(422, "a number is too large for a feature") from None
     return np.frombuffer(numbers, np.float32).reshape(len(rows), width)
+
+
+def _told(row: list[float | None]) -> list[Any]:
+    return [UNKNOWN if value is None else value for value in row] if None in row else row
 
 
 def _one(item: bytes, where: str) -> Pull | Reference:

@@ -59,7 +59,7 @@ def risk_baselines(
     scorers: dict[str, Scorer] = {}
     if _ADDITIONS in names:
         column = names.index(_ADDITIONS)
-        scorers[LINES_ADDED] = lambda x: x[:, column].astype(np.float64)
+        scorers[LINES_ADDED] = lambda x: np.nan_to_num(x[:, column].astype(np.float64))
     scorers[ISOLATION] = isolation_forest(past.x, seed=seed, threads=threads)
     if past.has_both_classes:
         scorers[LOGISTIC] = _logistic(past, features)
@@ -73,8 +73,14 @@ def isolation_forest(x: NDArray[np.float32], *, seed: int, threads: int) -> Scor
     generator = np.random.default_rng(seed)
     rows = generator.permutation(len(x))[:_ISOLATION_ROWS]
     forest = ensemble.IsolationForest(n_estimators=100, random_state=seed, n_jobs=threads)
-    forest.fit(x[rows])
-    return lambda rows: -np.asarray(forest.score_samples(rows), np.float64)
+    known = ~np.isnan(x)
+    usual = np.nanmedian(np.where(known.any(axis=0), x, np.float32(0)), axis=0)
+
+    def inputs(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.where(np.isnan(rows), usual, rows)
+
+    forest.fit(inputs(x[rows]))
+    return lambda rows: -np.asarray(forest.score_samples(inputs(rows)), np.float64)
 
 
 def _logistic(past: Past, features: Sequence[Feature]) -> Scorer:
@@ -83,8 +89,12 @@ def _logistic(past: Past, features: Sequence[Feature]) -> Scorer:
     def fit(x: NDArray[np.float32], labels: NDArray[np.int8], penalty: float) -> Scorer:
         scaling = Scaling.fit(x, features)
         model = linear.LogisticRegression(C=penalty, max_iter=300)
-        model.fit(scaling.apply(x), labels)
-        return lambda rows: np.asarray(model.decision_function(scaling.apply(rows)), np.float64)
+
+        def inputs(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+            return np.nan_to_num(scaling.apply(rows))  # the mean, where unknown
+
+        model.fit(inputs(x), labels)
+        return lambda rows: np.asarray(model.decision_function(inputs(rows)), np.float64)
 
     return _tuned(past, fit, _PENALTIES)
 
@@ -105,11 +115,16 @@ def _boosting(past: Past, *, seed: int, threads: int) -> Scorer:
             early_stopping=False,
             random_state=seed,
         )
+        known = ~np.isnan(x).all(axis=0)  # it cannot bin a feature without any value
+
+        def inputs(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+            return np.where(known, rows, np.float32(0))
+
         # Its OpenMP threads wait for each other by spinning: more of them than free cores
         # cost ten times the time.
         with threadpool_limits(limits=threads):
-            model.fit(x, labels)
-        return lambda rows: np.asarray(model.decision_function(rows), np.float64)
+            model.fit(inputs(x), labels)
+        return lambda rows: np.asarray(model.decision_function(inputs(rows)), np.float64)
 
     return _tuned(past, fit, _TREES)
 

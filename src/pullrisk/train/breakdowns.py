@@ -92,10 +92,10 @@ def _kinds(judged: Judged) -> Iterator[tuple[str, Mapping[str, NDArray[np.bool_]
     yield "repository", {name: place == at for at, name in enumerate(_SIZES)}
     bot = _feature(judged, "author_bot")
     if bot is not None:
-        yield "account", {"person": bot == 0, "bot": bot != 0}
+        yield "account", {"person": bot == 0, "bot": bot > 0}
     merged = _feature(judged, "author_merged")
     if merged is not None:
-        person = np.ones(len(merged), bool) if bot is None else bot == 0
+        person = ~np.isnan(merged) if bot is None else (bot == 0) & ~np.isnan(merged)
         place = np.digitize(merged, (1, 10, 100))
         yield "author", {name: person & (place == at) for at, name in enumerate(_NEWNESS)}
 

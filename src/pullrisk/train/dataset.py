@@ -29,11 +29,11 @@ UNKNOWN: Final = -1
 class Dataset:
     """n merged pulls in event order within each repository; moments are µs since 1970, UTC.
 
-    `x` is float32 [n, d], raw; `repository` int32 [n] indexes `repositories`; `reverted_at`
-    and `hotfixed_at` int64 [n] are NEVER where that did not happen within `maturity` µs of the
-    merge, `undone_at` where no revert followed at all; `observed_until` int64 [repositories] is
-    how far each repository has been seen; `said` is what each pull says of itself, [n] rows,
-    None where the table lacks it.
+    `x` is float32 [n, d], raw, NaN where unknown; `repository` int32 [n] indexes `repositories`;
+    `reverted_at` and `hotfixed_at` int64 [n] are NEVER where that did not happen within `maturity`
+    µs of the merge, `undone_at` where no revert followed at all; `observed_until` int64
+    [repositories] is how far each repository has been seen; `said` is what each pull says of
+    itself, [n] rows, None where the table lacks it.
     """
 
     names: tuple[str, ...]
@@ -205,17 +205,17 @@ _NAMED = 5
 def read_dataset(table: "pa.Table", names: Sequence[str], *, maturity_days: float) -> Dataset:
     """The feature table as a dataset.
 
-    Raises LakeError for a missing column and for a value that is not a number, which would
-    spoil every weight of a network; NotEnoughDataError for an empty table.
+    Raises LakeError for a missing column and for an infinite value, which would spoil every
+    weight of a network; NotEnoughDataError for an empty table.
     """
     dataset = Dataset.from_table(table, names, maturity_days=maturity_days)
-    finite = np.isfinite(dataset.x)
-    if not finite.all():
-        row, column = np.argwhere(~finite)[0]
+    infinite = np.isinf(dataset.x)
+    if infinite.any():
+        row, column = np.argwhere(infinite)[0]
         repository = dataset.repositories[dataset.repository[row]]
         raise LakeError(
             f"feature {dataset.names[column]} of {repository}#{dataset.number[row]} is "
-            f"{dataset.x[row, column]}, not a number ({(~finite).any(axis=1).sum():,} such pulls)",
+            f"{dataset.x[row, column]}, not a number ({infinite.any(axis=1).sum():,} such pulls)",
             hint="rebuild the table with `pullrisk preprocess --full`",
         )
     return dataset
@@ -224,7 +224,11 @@ def read_dataset(table: "pa.Table", names: Sequence[str], *, maturity_days: floa
 def oddities(dataset: Dataset) -> tuple[str, ...]:
     """What a reader of the figures should know of the data: constant features, one repository."""
     notes = []
-    constant = dataset.x.min(axis=0) == dataset.x.max(axis=0)
+    known = ~np.isnan(dataset.x)
+    least = np.min(dataset.x, axis=0, where=known, initial=np.inf)
+    constant = known.any(axis=0) & (
+        least == np.max(dataset.x, axis=0, where=known, initial=-np.inf)
+    )
     names = [name for name, same in zip(dataset.names, constant.tolist(), strict=True) if same]
     if names:
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""

@@ -25,6 +25,7 @@ from pullrisk.model.network import (
 )
 from pullrisk.progress import Progress
 from pullrisk.train.dataset import UNKNOWN
+from pullrisk.train.masks import NO_MASKS, Masking, Masks
 from pullrisk.train.metrics import pooled_auc, within_auc
 from pullrisk.train.optimiser import (
     FILLER,
@@ -48,6 +49,7 @@ class FitSettings(msgspec.Struct, frozen=True):
 
     shape: Shape = Shape()
     noise: Noise = Noise()
+    masking: Masking = Masking()
     epochs: int = 6
     patience: int = 3
     batch: int = 1024
@@ -79,7 +81,7 @@ class Epoch(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Scaled rows z [n, d], labels [n] (1, 0, UNKNOWN) and repository codes [n]."""
+    """Scaled rows z [n, d], NaN where unknown, labels [n] (1, 0, UNKNOWN), repository codes [n]."""
 
     z: NDArray[np.float32]
     labels: NDArray[np.int8]
@@ -109,12 +111,14 @@ def fit(  # noqa: PLR0913  (one keyword per choice)
     progress: Progress,
     stop_after: int | None = None,
     start: WarmStart | None = None,
+    masks: Masks = NO_MASKS,
 ) -> Fitted:
     """Train on all rows (labelled or not) and keep the epoch of the least validation risk loss.
 
     Without validation rows the last epoch counts. `stop_after` ends training after that many
     epochs of the unchanged schedule. The same seed gives the same weights. `start` gives the
-    first weights instead of the seed. Raises MissingExtraError where JAX is not installed.
+    first weights instead of the seed; `masks` are what the network learns to do without. Raises
+    MissingExtraError where JAX is not installed.
     """
     last = stop_after or settings.epochs
     with limited_threads(settings.threads):
@@ -123,7 +127,7 @@ def fit(  # noqa: PLR0913  (one keyword per choice)
             weights["bias"] += _base_rate(training.labels)
         else:
             weights = start.matching(weights)
-        trainer = _Trainer(weights, training, settings, seed)
+        trainer = _Trainer(weights, training, settings, seed, masks)
         best, epochs = None, []
         with progress.task("train", total=last, unit="epochs") as task:
             for number in range(1, last + 1):
@@ -142,8 +146,10 @@ def fit(  # noqa: PLR0913  (one keyword per choice)
 class _Trainer:
     """The optimiser's state, its schedule and the shuffled batches."""
 
-    def __init__(self, weights: Weights, rows: Rows, settings: FitSettings, seed: int) -> None:
-        self._rows, self._settings = rows, settings
+    def __init__(
+        self, weights: Weights, rows: Rows, settings: FitSettings, seed: int, masks: Masks
+    ) -> None:
+        self._rows, self._settings, self._masks = rows, settings, masks
         self._fixed = {name: weights[name] for name in FIXED if name in weights}
         self._seen = seen_inputs(weights)
         trained = {name: each for name, each in weights.items() if name not in FIXED}
@@ -176,11 +182,17 @@ class _Trainer:
             self._flat,
             self._adam,
             self._fixed,
-            (data.z[filled], labels, self._corruption(len(filled))),
+            (self._masked(data.z[filled]), labels, self._corruption(len(filled))),
             (settings.risk_weight, settings.reconstruction_weight),
             (rate * settings.learning_rate, momentum, self._decay),
         )
         return losses
+
+    def _masked(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The rows [n, d] as sources that know less would tell them."""
+        if not len(self._masks.rates):
+            return z
+        return np.where(self._masks.draw(self._random, len(z)), np.float32(np.nan), z)
 
     def _corruption(self, rows: int) -> Corruption:
         noise, shape, random = self._settings.noise, self._settings.shape, self._random
@@ -207,7 +219,7 @@ def _judge(epoch: Epoch, weights: Weights, validation: Rows | None) -> Epoch:
     if validation is None or not len(validation.z):
         return epoch
     logit, rebuilt = predict(weights, validation.z)
-    error = float(np.square(rebuilt - validation.z).mean())
+    error = float(np.nanmean(np.square(rebuilt - validation.z)))
     figures: dict[str, Any] = {"validation_reconstruction_error": error}
     known = validation.labelled
     labels, logit = validation.labels[known], logit[known].astype(np.float64)

@@ -61,13 +61,15 @@ def losses(
 ) -> tuple[Array, tuple[Array, Array]]:
     """The loss, and its two parts: risk (cross-entropy), reconstruction (mean squared error).
 
+    Nothing has to be rebuilt where z is unknown (NaN).
     Labels [n] are 1, 0, UNKNOWN, or less for a row that only fills up the batch.
     """
     jax, optax = import_jax()
     numpy = jax.numpy
     logit, rebuilt, _ = forward(weights, z, corruption, xp=numpy)
     real, known = labels > FILLER, labels >= 0
-    squares = numpy.square(rebuilt - z).mean(axis=(0, 2))
+    told = ~numpy.isnan(z)
+    squares = numpy.square((rebuilt - numpy.where(told, z, 0)) * told).mean(axis=(0, 2))
     error = (squares * real).sum() / real.sum()
     entropy = optax.sigmoid_binary_cross_entropy(logit, known * labels).mean(axis=0)
     risk = (entropy * known).sum() / numpy.maximum(1, known.sum())

@@ -57,9 +57,12 @@ def _cluster(
 def _means(
     bundle: Bundle, x: NDArray[np.float32], label: NDArray[np.intp], clusters: int
 ) -> list[dict[str, float]]:
-    """Each cluster's mean of each feature, in standard deviations from the mean of all rows."""
+    """Each cluster's mean of each feature, in standard deviations from the mean of all rows.
+
+    What is unknown of a pull counts as the mean.
+    """
     features = bundle.metadata.features
-    z = Scaling.fit(x, features).apply(x)
+    z = np.nan_to_num(Scaling.fit(x, features).apply(x))
     return [
         dict(
             zip(

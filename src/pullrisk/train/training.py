@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.errors import NotEnoughDataError, SettingsError
+from pullrisk.features.knowledge import known_together
 from pullrisk.features.schema import Feature
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.categories import CATEGORIES
 from pullrisk.model.graph import GraphInputs
 from pullrisk.model.metadata import Facts, Metadata, OperatingPoints
-from pullrisk.model.network import Weights, predict
+from pullrisk.model.network import Weights, filled, predict
 from pullrisk.model.scaling import Scaling
 from pullrisk.model.statistics import (
     Calibration,
@@ -32,6 +33,7 @@ from pullrisk.progress import Progress
 from pullrisk.train.categories import learn
 from pullrisk.train.dataset import TARGETS, Dataset, Target
 from pullrisk.train.fit import Epoch, FitSettings, Fitted, Rows, fit
+from pullrisk.train.masks import Masks
 from pullrisk.train.reference import finish_bundle
 from pullrisk.train.split import Split, temporal_split
 from pullrisk.train.warm_start import WarmStart
@@ -115,6 +117,7 @@ def train(  # noqa: PLR0913  (one keyword per fact)
     split = temporal_split(dataset, test=settings.test, validation=settings.validation)
     _require_pulls(int(split.train.sum()))
     scaling = start.scaling if start else Scaling.fit(dataset.x[split.train], features)
+    masks = Masks.of([feature.name for feature in features], settings.fit.masking)
     windows = label_windows(dataset, split, scaling, target=settings.target)
     fitted = fit(
         windows.training,
@@ -123,14 +126,16 @@ def train(  # noqa: PLR0913  (one keyword per fact)
         seed=settings.seed,
         progress=progress,
         start=start,
+        masks=masks,
     )
     weights = fitted.weights
     if len(windows.validation.z):
-        weights = _refit(windows, fitted, settings, start=start, progress=progress)
+        weights = _refit(windows, fitted, settings, start=start, masks=masks, progress=progress)
     outcome = _Outcome(dataset, split, windows, fitted, weights)
     parts, draft = outcome.assemble(scaling, settings)
     past = np.flatnonzero(~split.test)
-    parts = replace(parts, category=learn(dataset, windows.both.z, past, features, start=start))
+    read = filled(weights, windows.both.z)
+    parts = replace(parts, category=learn(dataset, read, past, features, start=start))
     metadata = msgspec.structs.replace(
         draft,
         schema_hash=schema_hash,
@@ -172,6 +177,7 @@ def _refit(
     settings: TrainSettings,
     *,
     start: WarmStart | None,
+    masks: Masks,
     progress: Progress,
 ) -> Weights:
     """Train again on both windows, for as many epochs as did best on validation.
@@ -188,6 +194,7 @@ def _refit(
         progress=progress,
         stop_after=fitted.best_epoch,
         start=start,
+        masks=masks,
     )
     return again.weights
 
@@ -208,7 +215,7 @@ class _Outcome:
         recent = windows.validation if len(windows.validation.z) else windows.training
         logit, rebuilt = predict(self.weights, recent.z)
         residuals = recent.z - rebuilt
-        ordinary = NoveltyStatistics.of(recent.z, residuals)
+        ordinary = NoveltyStatistics.of(recent.z, residuals, known_together(data.names))
         calibration = _calibrate(predict(self.fitted.weights, recent.z)[0], recent)
         error = novelty_error(recent.z, residuals, ordinary)
         names, codes, past = data.repositories, recent.repository, ~self.split.test
