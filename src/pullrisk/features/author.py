@@ -89,15 +89,9 @@ class Authors:
 
     def observe(self, context: PullContext, *, merged: bool) -> None:
         """A pull was merged or closed; sets `context.author` to the author's number."""
-        login, now = context.pull.author, context.now
-        if not login:
-            return
-        record = self.records.get(login)
+        record, now = self._seen(context), context.now
         if record is None:
-            record = self.records[login] = AuthorRecord(len(self.records), first=now)
-            self.by_id.append(record)
-        context.author = record.id
-        record.last = now
+            return
         if not merged:
             record.unmerged += 1
             return
@@ -105,6 +99,23 @@ class Authors:
         record.month = faded(record.month, now - record.month_at, _MONTH) + 1.0
         record.month_at = now
         record.churn.add(context.log_churn, memory=50)
+
+    def observe_push(self, context: PullContext) -> None:
+        """The author pushed without a pull: seen, but with no pull more."""
+        self._seen(context)
+
+    def _seen(self, context: PullContext) -> AuthorRecord | None:
+        """The record of the author, who is seen now; sets `context.author` to its number."""
+        login, now = context.pull.author, context.now
+        if not login:
+            return None
+        record = self.records.get(login)
+        if record is None:
+            record = self.records[login] = AuthorRecord(len(self.records), first=now)
+            self.by_id.append(record)
+        context.author = record.id
+        record.last = now
+        return record
 
     def fail(self, author: int, now: float) -> None:
         """An earlier pull of the author numbered `author` (-1 = unknown) was trouble."""
