@@ -189,8 +189,8 @@ def test_time_runs_on_while_nothing_happens() -> None:
     assert late["file_heat_max"] == pytest.approx(0.5)
 
 
-def pushed(number: int, **changes: object) -> Pull:
-    return pull(-number, **changes)
+def pushed(number: int, *, day: float, **changes: object) -> Pull:
+    return pull(-number, day=day, **changes)
 
 
 def test_a_direct_push_tells_who_wrote_files_and_when_but_is_no_pull() -> None:

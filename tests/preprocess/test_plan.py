@@ -37,12 +37,10 @@ def test_only_new_pulls_are_replayed(
 def test_direct_pushes_are_replayed_without_rows_and_tell_their_reverts(
     store: SqliteStore, lake: Lake, undisturbed: Undisturbed
 ) -> None:
-    def push(sha: str, hours: float, **fields: object) -> Pull:
-        return made_pull(push_number(sha), hours=hours, merge_sha=sha, **fields)
-
-    store.upsert([*map(made_pull, range(1, 40)), push("a" * 40, 3.5)])
+    store.upsert([*map(made_pull, range(1, 40)), made_pull(push_number("a" * 40), hours=3.5)])
     preprocess(store, lake)
-    revert = push("b" * 40, 50, title='Revert "Change 39"', body="Reverts o/r#39")
+    said = {"title": 'Revert "Change 39"', "body": "Reverts o/r#39"}
+    revert = made_pull(push_number("b" * 40), repository="o/r", hours=50, **said)
     store.upsert([revert, *map(made_pull, range(51, 55))])
     report = preprocess(store, lake)
     assert statuses(report) == {"o/r": "appended"}
