@@ -18,8 +18,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLD = (
     *(f"pullrisk/features/{name}.py" for name in (
-        "author", "change", "decay", "history", "likeness", "paths", "pulllog", "replay",
-        "repository", "text", "touched", "pull_context",
+        "author", "change", "decay", "history", "identity", "likeness", "paths", "pulllog",
+        "pull_context", "replay", "repository", "text", "touched",
     )),
     "pullrisk/pulls/outcomes/merged_pulls.py",
 )  # fmt: skip

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH, RepositoryHistory
+from pullrisk.features.knowledge import FACTS
 from pullrisk.pulls.record import ChangedFile, Pull
 from support.histories import START, golden_history, histories, pull
 
@@ -39,16 +40,18 @@ def after(*events: Pull) -> RepositoryHistory:
 
 
 @given(histories())
-def test_every_value_is_finite_and_every_row_complete(events: list[Pull]) -> None:
+def test_every_value_is_finite_or_unknown_and_every_row_complete(events: list[Pull]) -> None:
     for values in rows(events):
         assert len(values) == len(FEATURES)
-        assert all(math.isfinite(value) for value in values)
+        assert not any(map(math.isinf, values))
 
 
 @given(histories())
 def test_logarithmic_features_are_never_negative_and_flags_are_flags(events: list[Pull]) -> None:
     for values in rows(events):
         for feature, value in zip(FEATURES, values, strict=True):
+            if math.isnan(value):
+                continue
             assert feature.scale != "log" or value >= 0.0, feature.name
             assert feature.scale != "flag" or value in (0.0, 1.0), feature.name
             assert feature.unit != "share" or -1e-9 <= value <= 1.0 + 1e-9, feature.name
@@ -109,7 +112,7 @@ def test_what_is_known_only_at_the_merge_does_not_enter_a_row(events: list[Pull]
 def test_the_author_s_pulls_count_only_once_they_are_merged() -> None:
     second = pull(2, day=2)
 
-    assert row(after(), second)["author_merged"] == 0
+    assert row(after(pull(1, author="bob")), second)["author_merged"] == 0
     assert row(after(pull(1)), second)["author_merged"] == 1
     assert row(after(pull(1)), second)["author_new"] == 0
     assert row(after(pull(1, author="bob")), second)["author_new"] == 1
@@ -151,8 +154,8 @@ def test_a_deleted_account_has_no_record_and_gives_none_to_files() -> None:
     ghost = pull(1, author=None)
     found = row(after(ghost, ghost), pull(3, author=None))
 
-    assert (found["author_ghost"], found["author_merged"], found["author_new"]) == (1, 0, 1)
-    assert (found["author_known_files"], found["same_author_again"]) == (0, 0)
+    assert found["author_ghost"] == 1
+    assert all(math.isnan(found[name]) for name in FACTS["author"])
     assert found["file_touches_max"] == 2
 
 
@@ -189,44 +192,6 @@ def test_time_runs_on_while_nothing_happens() -> None:
     assert late["file_heat_max"] == pytest.approx(0.5)
 
 
-def pushed(number: int, *, day: float, **changes: object) -> Pull:
-    return pull(-number, day=day, **changes)
-
-
-def test_a_direct_push_tells_who_wrote_files_and_when_but_is_no_pull() -> None:
-    asked = pull(3, day=4)
-    before = after(pull(1, day=1, author="bob"))
-    with_push = after(pull(1, day=1, author="bob"), pushed(7, day=3, author="ada"))
-    known, unpushed = row(with_push, asked), row(before, asked)
-
-    assert (known["author_touch_share"], unpushed["author_touch_share"]) == (0.5, 0)
-    assert (known["file_idle_min"], unpushed["file_idle_min"]) == (1.0, 3.0)
-    assert known["same_author_again"] == 1
-    assert known["days_since_author_seen"] == 1.0
-    counts = ("file_touches_max", "author_merged", "author_share", "merges_this_week", "author_new",
-              "hours_since_last_merge", "churn_percentile", "file_failure_rate_max")  # fmt: skip
-    assert [known[name] for name in counts] == [unpushed[name] for name in counts]
-    assert with_push.pulls == 1
-    assert with_push.as_of == START + timedelta(days=3)
-
-
-def test_a_revert_by_a_push_is_told_with_the_next_merge_also_after_a_restart() -> None:
-    revert = pushed(7, day=3, title='Revert "Change 1"', body="This reverts commit 1111aaaa.")
-    history = after(pull(1, merge_sha="1111aaaa" + 32 * "0"))
-    assert history.observe(revert) == ()
-    assert row(history, pull(2, day=4))["author_failures"] == 1
-    history = RepositoryHistory.load(history.save())
-    (link,) = history.observe(pull(2, day=9))
-    assert (link.kind, link.number, link.at) == ("revert", 1, revert.merged_at)
-    assert history.observe(pull(3, day=10)) == ()
-
-
-def test_no_link_names_a_direct_push() -> None:
-    history = after(pull(1), pushed(7, day=2, title="Tune", merge_sha=40 * "7"))
-    undo = pull(2, day=3, title='Revert "Tune"', body=f"This reverts commit {40 * '7'}.")
-    assert history.observe(undo) == ()
-
-
 def test_an_open_pull_cannot_be_observed() -> None:
     with pytest.raises(ValueError, match="owner/name#1 is open"):
         after(pull(1, merged_at=None, closed_at=None))
@@ -261,5 +226,5 @@ def test_the_rows_of_a_known_history_stay_what_they_are() -> None:
     assert golden["names"] == list(NAMES)
     for number, (expected, values) in enumerate(zip(golden["rows"], found, strict=True)):
         assert dict(zip(NAMES, values, strict=True)) == pytest.approx(
-            dict(zip(NAMES, expected, strict=True))
+            dict(zip(NAMES, expected, strict=True)), nan_ok=True
         ), f"row {number}"

@@ -18,7 +18,6 @@ from pullrisk.pulls.record import (
     decode,
     encode,
     fingerprint,
-    is_bot,
     parse_rest,
     utc,
 )
@@ -204,13 +203,13 @@ def test_what_is_no_object_is_refused(line: bytes) -> None:
         parse_rest(line)
 
 
-@pytest.mark.parametrize(
-    ("login", "kind", "bot"),
-    [("dependabot[bot]", "User", True), ("Release-Bot", None, True), ("x", "Bot", True),
-     (None, "Bot", True), ("abbot", "User", False), (None, None, False)],
-)  # fmt: skip
-def test_bots_are_known_by_type_or_login(login: str | None, kind: str | None, bot: bool) -> None:
-    assert is_bot(login, kind) is bot
+def test_bots_and_agents_are_told_by_account_branch_and_description() -> None:
+    assert parsed(user={"login": "x", "type": "Bot"}).bot
+    assert parsed(user={"login": "prombot"}).author_names == ("name:robot",)
+    mine = parsed(user={"login": "mara"}, body="Co-authored-by: Claude <noreply@anthropic.com>")
+    assert (mine.bot, mine.agent) == (False, "claude")
+    branch = {"ref": "codex/fix", "sha": "a", "repo": None}
+    assert parsed(user={"login": "mara"}, head=branch).agent == "codex"
 
 
 def test_a_record_of_an_earlier_version_still_decodes() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pullrisk.features.decay import Spread, days, faded, smoothed
+from pullrisk.features.identity import EMAIL, LOGIN, ROBOT, Identities, from_commits, kinds_of
 from pullrisk.features.pull_context import PullContext
 from pullrisk.features.schema import DAY, NEVER, family
 
@@ -29,15 +30,25 @@ FEATURES: Final = family(
     ("author_new", "flag", "flag", "the author's first pull here"),
     ("author_ghost", "flag", "flag", "the author's account is deleted or unknown"),
     ("author_bot", "flag", "flag", "the author is a bot"),
+    ("author_agent", "flag", "flag", "an AI agent wrote it, alone or with its author"),
     ("from_fork", "flag", "flag", "the branch is in a fork"),
 )  # fmt: skip
 
 _MONTH: Final = 30 * DAY
+_MEMORY: Final = 50
+ROUTINE: Final = 0.5
+"""Likeness of a title to one of the author's own from which on the pull is routine."""
+_COVERED: Final = 0.95
+"""Share of the merged pulls whose authors a kind of name has to tell, to tell a new author."""
 
 
 @dataclass(slots=True)
 class AuthorRecord:
-    """One author; times are epoch seconds, 0 = never."""
+    """One author; times are epoch seconds, 0 = never.
+
+    `kinds` are the kinds of names that are known, as bits; `routine` counts merged pulls with a
+    title like one of the author's own, of authors with a name that could be a robot's.
+    """
 
     id: int
     merged: int = 0
@@ -49,26 +60,93 @@ class AuthorRecord:
     month: float = 0.0
     month_at: float = 0.0
     churn: Spread = field(default_factory=Spread)
+    kinds: int = 0
+    routine: int = 0
+
+    @property
+    def robotic(self) -> bool:
+        """Whether a name could be a robot's."""
+        return self.kinds & ROBOT != 0
+
+    @property
+    def robot(self) -> bool:
+        """Whether a name could be a robot's, and most of the work is routine."""
+        return self.robotic and self.merged >= 10 and self.routine >= 0.6 * self.merged
+
+    def absorb(self, other: "AuthorRecord") -> None:
+        """Take over what is known of `other`, which turned out to be the same author."""
+        if other.month_at > self.month_at:
+            self.month = faded(self.month, other.month_at - self.month_at, _MONTH) + other.month
+            self.month_at = other.month_at
+        else:
+            self.month += faded(other.month, self.month_at - other.month_at, _MONTH)
+        firsts = [first for first in (self.first, other.first) if first]
+        self.first = min(firsts) if firsts else 0.0
+        self.last = max(self.last, other.last)
+        self.last_failure = max(self.last_failure, other.last_failure)
+        self.merged += other.merged
+        self.unmerged += other.unmerged
+        self.failures += other.failures
+        self.routine += other.routine
+        self.kinds |= other.kinds
+        self.churn.absorb(other.churn, memory=_MEMORY)
 
 
 _UNKNOWN: Final = AuthorRecord(-1)
 
+Saved = tuple[list[AuthorRecord], dict[str, int]]
+
 
 class Authors:
-    """Every author seen, by login; `by_id[n]` is the record numbered n."""
+    """Every author seen; `by_id[n]` is the record numbered n, `identities` find n by name."""
 
-    def __init__(self, records: dict[str, AuthorRecord] | None = None) -> None:
-        self.records = records or {}
-        self.by_id = list(self.records.values())
+    def __init__(self, saved: Saved | None = None) -> None:
+        self.by_id, numbers = saved or ([], {})
+        self.identities = Identities(numbers)
+        self._merged = 0
+        self._merged_by_login = 0
+        self._merged_by_email = 0
+        for record in self.by_id:
+            self._count(record, 1)
 
-    def id(self, login: str | None) -> int:
-        """The author's number in this history, or -1 where never seen."""
-        record = self.records.get(login) if login is not None else None
-        return -1 if record is None else record.id
+    def save(self) -> Saved:
+        """The state, as the constructor takes it back."""
+        return self.by_id, self.identities.numbers
+
+    def id(self, names: list[str]) -> int:
+        """The number in this history of the author with these names, or -1 where never seen."""
+        same = self._same(names)
+        return same[0] if same else -1
+
+    def _same(self, names: list[str]) -> list[int]:
+        """The numbers of those who are one with the author of a pull, as its names say.
+
+        Commits say it for sure. What GitHub tells of a pull and its commits together says it of
+        somebody without a login, or else one person's pull holds another's commits.
+        """
+        known = self.identities.known(names)
+        if from_commits(names):
+            return known
+        own = self.identities.numbers.get(names[0], -1)
+        return [number for number in known if number == own or not self.by_id[number].kinds & LOGIN]
+
+    def tells(self, names: list[str]) -> bool:
+        """Whether an author with these names is known or certainly new.
+
+        An unseen login is new only to a history that knows (nearly) all its authors by login:
+        to one that knows them by address it could be anybody's. Addresses likewise.
+        """
+        if self.id(names) >= 0:
+            return True
+        kinds, least = kinds_of(names), _COVERED * self._merged
+        return self._merged > 0 and (
+            (kinds & LOGIN != 0 and self._merged_by_login >= least)
+            or (kinds & EMAIL != 0 and self._merged_by_email >= least)
+        )
 
     def features(self, context: PullContext) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
-        record = self.records.get(context.pull.author or "", _UNKNOWN)
+        record = self.by_id[context.author] if context.author >= 0 else _UNKNOWN
         now, pull = context.now, context.pull
         return (
             record.merged,
@@ -83,39 +161,63 @@ class Authors:
             record.churn.score(context.log_churn),
             float(record.merged + record.unmerged == 0),
             float(pull.author is None),
-            float(pull.bot),
+            float(pull.bot or record.robot),
+            float(pull.agent is not None),
             float(pull.head_repository not in (None, pull.repository)),
         )
 
-    def observe(self, context: PullContext, *, merged: bool) -> None:
-        """A pull was merged or closed; sets `context.author` to the author's number."""
-        record, now = self._seen(context), context.now
-        if record is None:
+    def meet(self, context: PullContext) -> list[int]:
+        """The author is seen; sets `context.author` to the author's number.
+
+        Returns the numbers of authors that turn out to be the same one: their records are merged
+        into this one, and they are not used any more.
+        """
+        names = context.names
+        if not names:
+            return []
+        same = self._same(names) or [self._new(context.now)]
+        number = min(same)
+        gone = [other for other in same if other != number]
+        self.identities.add(names, number)
+        record = self.by_id[number]
+        self._count(record, -1)
+        for other in gone:
+            self._count(self.by_id[other], -1)
+            record.absorb(self.by_id[other])
+            self.by_id[other] = AuthorRecord(other)
+            self.identities.replace(other, number)
+        record.kinds |= kinds_of(names)
+        record.last = context.now
+        self._count(record, 1)
+        context.author = number
+        return gone
+
+    def _new(self, now: float) -> int:
+        self.by_id.append(AuthorRecord(len(self.by_id), first=now))
+        return len(self.by_id) - 1
+
+    def _count(self, record: AuthorRecord, sign: int) -> None:
+        """Add (1) or take away (-1) the author's merged pulls, by the kinds of names known."""
+        merged = sign * record.merged
+        self._merged += merged
+        self._merged_by_login += merged if record.kinds & LOGIN else 0
+        self._merged_by_email += merged if record.kinds & EMAIL else 0
+
+    def observe(self, context: PullContext, *, merged: bool, routine: bool = False) -> None:
+        """A pull of the author numbered `context.author` was merged or closed."""
+        if context.author < 0:
             return
+        record, now = self.by_id[context.author], context.now
         if not merged:
             record.unmerged += 1
             return
+        self._count(record, -1)
         record.merged += 1
+        record.routine += routine
+        self._count(record, 1)
         record.month = faded(record.month, now - record.month_at, _MONTH) + 1.0
         record.month_at = now
-        record.churn.add(context.log_churn, memory=50)
-
-    def observe_push(self, context: PullContext) -> None:
-        """The author pushed without a pull: seen, but with no pull more."""
-        self._seen(context)
-
-    def _seen(self, context: PullContext) -> AuthorRecord | None:
-        """The record of the author, who is seen now; sets `context.author` to its number."""
-        login, now = context.pull.author, context.now
-        if not login:
-            return None
-        record = self.records.get(login)
-        if record is None:
-            record = self.records[login] = AuthorRecord(len(self.records), first=now)
-            self.by_id.append(record)
-        context.author = record.id
-        record.last = now
-        return record
+        record.churn.add(context.log_churn, memory=_MEMORY)
 
     def fail(self, author: int, now: float) -> None:
         """An earlier pull of the author numbered `author` (-1 = unknown) was trouble."""

@@ -40,6 +40,18 @@ class Spread:
         self.mean += share * delta
         self.variance = (1.0 - share) * (self.variance + share * delta * delta)
 
+    def absorb(self, other: "Spread", memory: int = 500) -> None:
+        """Take in the values of another, as far as `memory` values are remembered."""
+        own, more = min(self.count, memory), min(other.count, memory)
+        if not more:
+            return
+        share = more / (own + more)
+        delta = other.mean - self.mean
+        self.mean += share * delta
+        self.variance += share * (other.variance - self.variance)
+        self.variance += share * (1.0 - share) * delta * delta
+        self.count += other.count
+
     def score(self, log: float) -> float:
         """Standard deviations of a log1p from the mean, within ±8; 0 before 5 values."""
         if self.count < 5:

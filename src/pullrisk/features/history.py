@@ -1,7 +1,7 @@
 """A repository's history: what it knew at a moment, and the features of a pull in its light.
 
     history = RepositoryHistory("owner/name")
-    for pull in events:                                    # of the store, in event order
+    for pull in events:                                    # merged and closed, in event order
         row = history.features(pull, as_of=pull.event_at)  # knows nothing that comes later
         links = history.observe(pull)                      # time moves forward
 
@@ -21,11 +21,12 @@ from pullrisk.features import (
     text,
     touched,
 )
+from pullrisk.features.knowledge import FACTS
 from pullrisk.features.pull_context import PullContext
 from pullrisk.features.pulllog import PullLog
 from pullrisk.features.repository import RepositoryState
 from pullrisk.features.saved_form import Saved
-from pullrisk.features.schema import DAY, Feature, schema_hash
+from pullrisk.features.schema import DAY, UNKNOWN, Feature, schema_hash
 from pullrisk.pulls.outcomes import Link, Linker
 from pullrisk.pulls.record import Pull
 
@@ -40,6 +41,8 @@ FEATURES: Final[tuple[Feature, ...]] = (
 )
 """Every feature, in the order of a row."""
 NAMES: Final = tuple(feature.name for feature in FEATURES)
+_OF_AUTHOR: Final = [NAMES.index(name) for name in FACTS["author"]]
+"""Places of what is unknown of an author whom nothing ties to the history."""
 ROW: Final = Struct(f"={len(FEATURES)}f")
 """A row as float32 in bytes, which numpy reads in half the time that a list takes it."""
 SCHEMA_HASH: Final = schema_hash(FEATURES, version=1)
@@ -61,7 +64,7 @@ class RepositoryHistory:
         self.as_of: datetime | None = None
         """Time of the latest event observed."""
         self.pulls = 0
-        """Merged and closed pulls observed."""
+        """Events observed: merged and closed pulls."""
         self._overall = RepositoryState()
         self._authors = author.Authors()
         self._touched = touched.Touched()
@@ -69,8 +72,6 @@ class RepositoryHistory:
         self._log = PullLog()
         self._likeness = likeness.Likeness(self._log)
         self._linker = Linker()
-        self._of_pushes: list[Link] = []
-        """What pushes said since the last merge, which tells it."""
         self._latest: tuple[Pull, datetime, PullContext] | None = None
 
     def features(self, pull: Pull, *, as_of: datetime) -> list[float]:
@@ -80,7 +81,7 @@ class RepositoryHistory:
         present for an open pull. The pull's own merge or closing is never looked at.
         """
         context = self._context(pull, as_of)
-        return [
+        row = [
             *change.features(context),
             *self._overall.features(context),
             *self._authors.features(context),
@@ -89,31 +90,29 @@ class RepositoryHistory:
             *self._likeness.features(context),
             *change.time_features(context),
         ]
+        if not self._authors.tells(context.names):
+            for place in _OF_AUTHOR:
+                row[place] = UNKNOWN
+        return row
 
     def observe(self, pull: Pull) -> tuple[Link, ...]:
         """Move time forward to the pull's merge or closing; what a merge says of earlier pulls.
 
-        A direct push says it later: its links, with its time, come with those of the next merge,
-        because it has no row that could keep them. Raises ValueError for an open pull.
+        Raises ValueError for a pull that is still open.
         """
         moment = pull.event_at
         if moment is None:
             raise ValueError(f"{pull.repository}#{pull.number} is open: nothing happened yet")
         context = self._context(pull, moment)
-        self._latest = None
-        self.as_of = moment if self.as_of is None else max(self.as_of, moment)
-        if pull.is_push:
-            self._push(context)
-            return ()
         merged = pull.merged_at is not None
         self._overall.observe(context, merged=merged)
-        self._authors.observe(context, merged=merged)
+        self._meet(context)
+        routine = merged and self._is_routine(context)
+        self._authors.observe(context, merged=merged, routine=routine)
+        self.as_of = moment if self.as_of is None else max(self.as_of, moment)
         self.pulls += 1
-        if not merged:
-            return ()
-        links = (*self._of_pushes, *self._merge(context))
-        self._of_pushes = []
-        return links
+        self._latest = None
+        return self._merge(context) if merged else ()
 
     def save(self) -> bytes:
         """The whole history, compact; `load` gives back one that goes on exactly the same."""
@@ -123,12 +122,11 @@ class RepositoryHistory:
             as_of=self.as_of,
             pulls=self.pulls,
             overall=self._overall,
-            authors=self._authors.records,
+            authors=self._authors.save(),
             touched=self._touched.save(),
             words=self._words.save(),
             log=self._log.save(),
             linker=self._linker.state(),
-            of_pushes=self._of_pushes,
         )
         return saved_form.pack(saved)
 
@@ -151,28 +149,26 @@ class RepositoryHistory:
         history._log = PullLog.load(saved.log)
         history._likeness = likeness.Likeness(history._log)
         history._linker = Linker.restore(saved.linker)
-        history._of_pushes = saved.of_pushes
         return history
 
-    def _links(self, context: PullContext) -> tuple[Link, ...]:
-        """What the merge or push says of earlier pulls, whose failures are noted."""
-        links = self._linker.observe(context.pull)
-        for link in links:
-            if link.kind in _FAILURES:
-                self._fail(link.number, context.now)
-        return links
+    def _meet(self, context: PullContext) -> None:
+        """The author is seen; whoever turns out to be the same one is so everywhere."""
+        for gone in self._authors.meet(context):
+            self._touched.replace_author(gone, context.author)
+            self._log.replace_author(gone, context.author)
 
-    def _push(self, context: PullContext) -> None:
-        """A direct push: what is known of people, files and outcomes grows, but no count of
-        pulls does.
-        """
-        self._of_pushes += self._links(context)
-        self._authors.observe_push(context)
-        self._touched.observe_push(context)
+    def _is_routine(self, context: PullContext) -> bool:
+        """Whether an author who could be a robot merges what is like an earlier pull."""
+        if context.author < 0 or not self._authors.by_id[context.author].robotic:
+            return False
+        return self._likeness.features(context)[0] >= author.ROUTINE
 
     def _merge(self, context: PullContext) -> tuple[Link, ...]:
         pull = context.pull
-        links = self._links(context)
+        links = self._linker.observe(pull)
+        for link in links:
+            if link.kind in _FAILURES:
+                self._fail(link.number, context.now)
         files = self._touched.observe(context, len(self._log))
         self._words.observe(context.buckets)
         self._likeness.observe(context.buckets)
@@ -200,10 +196,8 @@ class RepositoryHistory:
         if latest is not None and latest[0] is pull and latest[1] is moment:
             return latest[2]
         overall = self._overall
-        author_id = self._authors.id(pull.author)
         records = self._touched.known(pull)
-        context = PullContext(
-            pull, moment, records, author=author_id, prior=overall.prior, merged=overall.merged
-        )
+        context = PullContext(pull, moment, records, prior=overall.prior, merged=overall.merged)
+        context.author = self._authors.id(context.names)
         self._latest = pull, moment, context
         return context

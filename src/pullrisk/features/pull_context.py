@@ -5,6 +5,7 @@ from math import log1p
 from typing import Final, TypeVar
 from zlib import crc32
 
+from pullrisk.features.identity import names_of
 from pullrisk.features.paths import PathRecord, path_facts
 from pullrisk.pulls.record import Pull
 
@@ -30,7 +31,7 @@ class PullContext:
     __slots__ = (
         "added", "additions", "author", "buckets", "changed_files", "churn", "churns", "deleted",
         "deletions", "directories", "directory_records", "extensions", "facts", "file_records",
-        "files", "log_churn", "log_directories", "log_files", "merged", "now", "prior",
+        "files", "log_churn", "log_directories", "log_files", "merged", "names", "now", "prior",
         "pull", "words",
     )  # fmt: skip
 
@@ -40,14 +41,15 @@ class PullContext:
         as_of: datetime,
         records: list[PathRecord | None],
         *,
-        author: int,
         prior: float,
         merged: int,
     ) -> None:
         self.pull = pull
         self.now = as_of.timestamp()
-        self.author = author
-        """Number of the author in this history, or -1 where unknown."""
+        self.names = names_of(pull)
+        """What the source calls the author."""
+        self.author = -1
+        """Number of the author in this history, or -1 where never seen."""
         self.prior = prior
         """The repository's smoothed failure rate: what any other rate is shrunk towards."""
         self.merged = merged

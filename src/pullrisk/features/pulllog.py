@@ -42,6 +42,13 @@ class PullLog:
         self.words.extend(words)
         self.word_ends.append(len(self.words))
 
+    def replace_author(self, gone: int, kept: int) -> None:
+        """The author numbered `gone` turned out to be the one numbered `kept`."""
+        authors = self.authors
+        for row in range(len(authors)):
+            if authors[row] == gone:
+                authors[row] = kept
+
     def row(self, number: int) -> int | None:
         """The row of a merged pull, or None."""
         return self._rows.get(number)

@@ -12,7 +12,7 @@ import msgspec
 
 from pullrisk.features import author, text, touched
 from pullrisk.features.repository import RepositoryState
-from pullrisk.pulls.outcomes import Link, LinkerState
+from pullrisk.pulls.outcomes import LinkerState
 
 _MAGIC: Final = b"PRH1"
 _START: Final = len(_MAGIC) + 4
@@ -26,12 +26,11 @@ class Saved(msgspec.Struct, array_like=True):
     as_of: datetime | None
     pulls: int
     overall: RepositoryState
-    authors: dict[str, author.AuthorRecord]
+    authors: author.Saved
     touched: touched.Saved
     words: text.Saved
     log: list[bytes]
     linker: LinkerState
-    of_pushes: list[Link]
 
 
 _encoder: Final = msgspec.msgpack.Encoder()

@@ -23,7 +23,7 @@ OnError = Literal["stop", "skip"]
 STDIN: Final = "-"
 BATCH_PULLS: Final = 2_000
 BATCH_BYTES: Final = 16 * 2**20
-PARSER: Final = 1
+PARSER: Final = 2
 """Version of the parser, part of the checkpoint: raise it when it reads more of old files."""
 
 

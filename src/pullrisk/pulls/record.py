@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from pullrisk.pulls.people import NO_NAMES, ROBOTIC, Account, BotNames, agent_of, is_bot, is_robotic
 from pullrisk.pulls.rest_shapes import RestBranch, RestFile, RestPull, RestUser
 
 MAX_FILES: Final = 3_000
@@ -50,11 +51,10 @@ class Pull(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False)
     list them; `changed_files` is the number of all files, even if `files` was cut.
     `review_decision` and `checks` (the state of all check runs of the head commit) are GitHub's
     words in lower case; `closes` are the issues that it closes, as `owner/name#number`.
-    `own_commits` are the first eight digits of the commits that a merge brought into the branch;
-    `repository_names` are other names of the repository, which the source used after a rename.
 
-    A direct push has the same form, with the number that `push_number` makes of its commit: the
-    history learns from it, but it is never listed, counted or scored.
+    `author_names` are further names that the source ties to the author: `login:mara`,
+    `email:` with a salted hash, `name:robot`. `agent` is the program that wrote the pull,
+    alone or with its author (`people.agent_of`).
     """
 
     repository: str
@@ -87,19 +87,12 @@ class Pull(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False)
     review_decision: str | None = None
     checks: str | None = None
     closes: tuple[str, ...] = ()
-    own_commits: tuple[str, ...] = ()
-    repository_names: tuple[str, ...] = ()
-
-    @property
-    def is_push(self) -> bool:
-        """Whether this is a direct push: a commit of the default branch that is no pull."""
-        return self.number < 0
+    author_names: tuple[str, ...] = ()
+    agent: str | None = None
 
     @property
     def state(self) -> str:
-        """`open`, `closed` (without a merge), `merged`, or `push` for a direct push."""
-        if self.number < 0:
-            return "push"
+        """`open`, `closed` (without a merge) or `merged`."""
         if self.merged_at is not None:
             return "merged"
         return "open" if self.closed_at is None else "closed"
@@ -108,11 +101,6 @@ class Pull(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False)
     def event_at(self) -> datetime | None:
         """When it was merged, or closed without a merge; None while it is open."""
         return self.merged_at or self.closed_at
-
-
-def push_number(sha: str) -> int:
-    """The number of a direct push: negative, and the same each time its commit is read."""
-    return -(int(sha[:12], 16) or 1)
 
 
 # Names become parts of paths in the lake, so "." and ".." must not pass.
@@ -141,8 +129,8 @@ def fingerprint(pull: Pull) -> int:
         pull.repository, pull.number, pull.created_at, pull.merged_at, pull.closed_at,
         pull.title, pull.body, pull.author, pull.author_association, pull.bot,
         pull.head_repository, pull.base_ref, pull.head_ref, pull.merge_sha, pull.commits,
-        pull.additions, pull.deletions, pull.changed_files, pull.files, pull.own_commits,
-        pull.repository_names,
+        pull.additions, pull.deletions, pull.changed_files, pull.files, pull.author_names,
+        pull.agent,
     )  # fmt: skip
     digest = blake2b(_encoder.encode(known), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
@@ -157,30 +145,35 @@ _NO_USER: Final = RestUser()
 _NO_BRANCH: Final = RestBranch()
 
 
-def parse_rest(data: bytes | str, *, repository: str | None = None) -> Pull:
+def parse_rest(
+    data: bytes | str, *, repository: str | None = None, names: BotNames = NO_NAMES
+) -> Pull:
     """Parse one REST pull-request object from JSON.
 
-    `repository` is used if the object does not name its own (`base.repo.full_name`). Raises
-    ValueError (msgspec's errors are ValueErrors), which names the field that is wrong.
+    `repository` is used if the object does not name its own (`base.repo.full_name`), `names` are
+    the accounts that the settings call bots or persons. Raises ValueError (msgspec's errors are
+    ValueErrors), which names the field that is wrong.
     """
     try:
-        return _from_rest(_rest_decoder.decode(data), repository)
+        return _from_rest(_rest_decoder.decode(data), repository, names)
     except RecursionError:
         raise ValueError("JSON is nested too deeply") from None
 
 
-def parse_rest_list(data: bytes, *, most: int) -> list[Pull] | None:
+def parse_rest_list(data: bytes, *, most: int, names: BotNames = NO_NAMES) -> list[Pull] | None:
     """Parse a JSON list of REST pull-request objects, in a third less time than one by one.
 
     Returns None if there are more than `most`. Raises ValueError, which does not say which one
     is wrong.
     """
     objects = _rest_list_decoder.decode(data)
-    return None if len(objects) > most else [_from_rest(rest, None) for rest in objects]
+    return None if len(objects) > most else [_from_rest(rest, None, names) for rest in objects]
 
 
-def _from_rest(rest: RestPull, repository: str | None) -> Pull:
+def _from_rest(rest: RestPull, repository: str | None, names: BotNames) -> Pull:
     base, head, user = rest.base or _NO_BRANCH, rest.head or _NO_BRANCH, rest.user or _NO_USER
+    account = Account(login=user.login or "", type=user.type)
+    bot = is_bot(account, names)
     name = (base.repo.full_name if base.repo else None) or repository
     return Pull(
         repository=repository_name(name),
@@ -194,7 +187,9 @@ def _from_rest(rest: RestPull, repository: str | None) -> Pull:
         body=(rest.body or "")[:MAX_BODY],
         author=user.login or None,
         author_association=rest.author_association,
-        bot=is_bot(user.login, user.type),
+        author_names=(ROBOTIC,) if is_robotic(account, names) else (),
+        bot=bot,
+        agent=agent_of(account, bot=bot, head_ref=head.ref, text=rest.body or ""),
         draft=bool(rest.draft),
         head_ref=head.ref,
         head_sha=head.sha,
@@ -225,11 +220,6 @@ def utc(moment: datetime) -> datetime:
         return moment.astimezone(UTC)
     except OverflowError:
         raise ValueError(f"time {moment.isoformat()} is outside the years 1 to 9999") from None
-
-
-def is_bot(login: str | None, kind: str | None = None) -> bool:
-    """Whether the account is a bot: by GitHub's `type: Bot`, or by the end of its login."""
-    return kind == "Bot" or (login is not None and login.lower().endswith(("[bot]", "-bot")))
 
 
 def repository_name(name: str | None) -> str:

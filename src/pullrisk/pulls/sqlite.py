@@ -16,6 +16,7 @@ from pullrisk.pulls import record
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite_file import open_reader, open_writer, translate_errors
 from pullrisk.pulls.store import RepositorySummary, Written, microseconds, moment
+from pullrisk.pulls.versions import joined
 
 _UPSERT: Final = """
 INSERT INTO pulls (repository, number, updated_at, event_at, state, files, fingerprint, payload)
@@ -26,13 +27,11 @@ ON CONFLICT (repository, number) DO UPDATE SET
 WHERE excluded.updated_at > updated_at
    OR (excluded.updated_at = updated_at AND excluded.payload <> payload)
 """
+_STORED: Final = "SELECT payload FROM pulls WHERE repository = ? AND number = ?"
 _SUMMARY: Final = """
-SELECT repository, sum(number > 0), sum(state = 'merged'), sum(state = 'open'),
-       sum(iif(number > 0, files, 0)), min(iif(number > 0, event_at, NULL)),
-       max(iif(number > 0, event_at, NULL)), max(iif(number > 0, updated_at, NULL)),
-       sum(number < 0)
-FROM pulls INDEXED BY pulls_by_event
-GROUP BY repository HAVING sum(number > 0) > 0 ORDER BY repository
+SELECT repository, count(*), sum(state = 'merged'), sum(state = 'open'), sum(files),
+       min(event_at), max(event_at), max(updated_at)
+FROM pulls INDEXED BY pulls_by_event GROUP BY repository ORDER BY repository
 """
 _FINGERPRINTS: Final = """
 SELECT number, fingerprint FROM pulls INDEXED BY pulls_by_event
@@ -47,15 +46,10 @@ SELECT payload, number FROM pulls INDEXED BY pulls_by_event
 WHERE repository = ? AND event_at IS NOT NULL AND number IN (SELECT value FROM json_each(?))
 ORDER BY event_at, number
 """
-_PULLS: Final = """
-SELECT payload, number FROM pulls WHERE repository = ? AND number > 0 ORDER BY number
-"""
-_PUSHES: Final = """
-SELECT payload, number FROM pulls WHERE repository = ? AND number < 0 ORDER BY number
-"""
+_PULLS: Final = "SELECT payload, number FROM pulls WHERE repository = ? ORDER BY number"
 _RECENT: Final = """
 SELECT payload, number FROM pulls INDEXED BY pulls_by_update
-WHERE (?1 IS NULL OR repository = ?1) AND (?2 IS NULL OR state = ?2) AND number > 0
+WHERE (?1 IS NULL OR repository = ?1) AND (?2 IS NULL OR state = ?2)
 ORDER BY updated_at DESC, repository, number LIMIT ?3
 """
 
@@ -101,7 +95,7 @@ class SqliteStore:
         def rows() -> Iterator[Row]:
             nonlocal seen
             for seen, pull in enumerate(pulls, 1):  # noqa: B007
-                yield _row(pull)
+                yield _row(_joined(connection, pull))
 
         with self._writing() as connection:
             before = _last_id(connection)
@@ -122,8 +116,7 @@ class SqliteStore:
         return next(self._pulls(query, (repository, number)), None)
 
     def repositories(self) -> list[RepositorySummary]:
-        """A summary of every repository that has a pull; reads one index and no payload."""
-        rows = self._rows(_SUMMARY)
+        """A summary of every repository, by name; reads one index and no payload."""
         return [
             RepositorySummary(
                 repository=repository,
@@ -134,17 +127,18 @@ class SqliteStore:
                 first_event_at=None if first is None else moment(first),
                 last_event_at=None if last is None else moment(last),
                 last_updated_at=moment(updated),
-                pushes=pushes,
             )
-            for repository, pulls, merged, still_open, files, first, last, updated, pushes in rows
+            for repository, pulls, merged, still_open, files, first, last, updated in self._rows(
+                _SUMMARY
+            )
         ]
 
     def fingerprints(self, repository: str) -> dict[int, int]:
-        """Number → fingerprint of every event; reads one index, no payload."""
+        """Number → fingerprint of every closed or merged pull; reads one index, no payload."""
         return dict(self._rows(_FINGERPRINTS, (repository,)))
 
     def events(self, repository: str, *, numbers: Iterable[int] | None = None) -> Iterator[Pull]:
-        """Events in their order, as of the moment when the first is read."""
+        """Closed and merged pulls in event order, as of the moment when the first is read."""
         if numbers is None:
             return self._pulls(_EVENTS, (repository,))
         among = msgspec.json.encode(list(numbers)).decode()
@@ -153,10 +147,6 @@ class SqliteStore:
     def pulls(self, repository: str) -> Iterator[Pull]:
         """All pulls by number, open ones too, as of the moment when the first is read."""
         return self._pulls(_PULLS, (repository,))
-
-    def pushes(self, repository: str) -> Iterator[Pull]:
-        """All direct pushes by number, as of the moment when the first is read."""
-        return self._pulls(_PUSHES, (repository,))
 
     def recent(
         self, *, repository: str | None = None, state: str | None = None, limit: int = 100
@@ -236,6 +226,17 @@ class SqliteStore:
     def _refuse_closed(self) -> None:
         if self._closed:
             raise StoreError(f"pull store {self.path} is closed")
+
+
+def _joined(connection: sqlite3.Connection, pull: Pull) -> Pull:
+    """The pull with the names that the stored version knows; the stored one if that is newer."""
+    row = connection.execute(_STORED, (pull.repository, pull.number)).fetchone()
+    if row is None:
+        return pull
+    try:
+        return joined(record.decode(row[0]), pull)
+    except msgspec.MsgspecError:
+        return pull
 
 
 def _row(pull: Pull) -> Row:

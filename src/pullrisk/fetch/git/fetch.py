@@ -17,7 +17,7 @@ from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore
 
 BATCH_COMMITS: Final = 1_000
-READER: Final = 1
+READER: Final = 2
 """Version of the reader, part of the checkpoint: raise it when it reads more of old commits."""
 
 
@@ -72,6 +72,7 @@ class _Reading:
             "since": since.isoformat() if since else None,
         }
         self._head = git.head(ref)
+        git.use_mailmap(self._head)
         self._old = self._last_commit()
         self._seen: set[int] = set()
         # The pulls of earlier runs decide which merge of a number came first.

@@ -7,6 +7,7 @@ from typing import Final, NoReturn
 import msgspec
 
 from pullrisk.errors import InputError
+from pullrisk.fetch.git.people import Writers
 from pullrisk.fetch.git.program import Git
 from pullrisk.pulls.record import ChangedFile
 
@@ -14,7 +15,7 @@ MESSAGES: Final = 16_384
 """Characters kept of all messages of a pull's commits together, the newest first."""
 MESSAGE: Final = 4_096
 """Characters kept of one such message."""
-_HEADER: Final = "%x01%H%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%B"
+_HEADER: Final = "%x01%H%x00%P%x00%aN%x00%aE%x00%ae%x00%at%x00%ct%x00%B"
 _STATUS: Final = {
     "A": "added",
     "C": "copied",
@@ -27,7 +28,10 @@ _LAST_SECOND: Final = 253_402_300_799  # of the year 9999
 
 
 class Commit(msgspec.Struct, frozen=True):
-    """A commit; `files` is the change from its first parent, None if it was not asked for."""
+    """A commit; `files` is the change from its first parent, None if it was not asked for.
+
+    `author` and `email` are as the branch's .mailmap has them, `address` as the commit has it.
+    """
 
     sha: str
     parents: tuple[str, ...]
@@ -37,6 +41,7 @@ class Commit(msgspec.Struct, frozen=True):
     committed_at: datetime
     message: str
     files: tuple[ChangedFile, ...] | None = None
+    address: str = ""
 
     @property
     def subject(self) -> str:
@@ -54,7 +59,7 @@ class OwnCommits(msgspec.Struct):
 
     count: int = 0
     first_authored_at: datetime | None = None
-    authors: dict[tuple[str, str], int] = {}
+    writers: Writers = msgspec.field(default_factory=Writers)
     messages: list[str] = []
     characters: int = 0
 
@@ -66,8 +71,7 @@ class OwnCommits(msgspec.Struct):
             self.first_authored_at = commit.authored_at
         if len(commit.parents) > 1:
             return  # a merge that updates the branch: no work or words of its author
-        key = (commit.author, commit.email)
-        self.authors[key] = self.authors.get(key, 0) + 1
+        self.writers.add(commit.author, commit.email, commit.address)
         if self.characters < MESSAGES and commit.message:
             self.messages.append(commit.message[:MESSAGE])
             self.characters += len(self.messages[-1])
@@ -131,8 +135,8 @@ class _Parser:
                 self._advance()
 
     def _commit(self) -> Commit:
-        header = [self._advance() for _ in range(7)]
-        sha, parents, author, email, authored, committed, message = (
+        header = [self._advance() for _ in range(8)]
+        sha, parents, author, email, address, authored, committed, message = (
             field.decode(errors="replace") for field in header
         )
         return Commit(
@@ -140,6 +144,7 @@ class _Parser:
             parents=tuple(parents.split()),
             author=author,
             email=email,
+            address=address,
             authored_at=_moment(authored),
             committed_at=_moment(committed),
             message=message.strip(),

@@ -30,6 +30,7 @@ _OPTIONS: Final = (
     *("-c", "i18n.logOutputEncoding=UTF-8"),
     *("-c", "log.diffMerges=separate"),
     *("-c", "log.showRoot=true"),
+    *("-c", "mailmap.file="),
 )
 _CHUNK: Final = 2**18
 _GITHUB: Final = re.compile(
@@ -52,6 +53,7 @@ class Git:
             # A folder inside some other repository is not that repository.
             "GIT_CEILING_DIRECTORIES": str(path.resolve().parent),
         }
+        self._mailmap: tuple[str, ...] = ()
         if self.ask("rev-parse", "--git-dir") is None:
             raise InputError(
                 f"{path} is not a git repository: {self._error}",
@@ -77,6 +79,10 @@ class Git:
                 hint="is the repository empty? name an existing branch with --ref",
             )
         return commit
+
+    def use_mailmap(self, commit: str) -> None:
+        """Let names and addresses of authors be those of the commit's .mailmap, if it has one."""
+        self._mailmap = ("-c", f"mailmap.blob={commit}:.mailmap")
 
     def is_shallow(self) -> bool:
         """Whether older history was cut off."""
@@ -121,7 +127,7 @@ class Git:
         with tempfile.TemporaryFile() as errors:
             try:
                 process = subprocess.Popen(  # noqa: S603 (a list, no shell)
-                    ["git", *_OPTIONS, "-C", str(self.path), *arguments],  # noqa: S607 (from PATH)
+                    ["git", *_OPTIONS, *self._mailmap, "-C", str(self.path), *arguments],  # noqa: S607 (from PATH)
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=errors,

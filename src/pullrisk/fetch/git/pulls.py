@@ -6,8 +6,9 @@ from typing import Final
 import msgspec
 
 from pullrisk.fetch.git.log import Commit, OwnCommits
-from pullrisk.fetch.salt import pseudonym
-from pullrisk.pulls.record import MAX_BODY, MAX_FILES, MAX_TITLE, Pull, is_bot
+from pullrisk.fetch.git.people import Authorship, Writers, authorship
+from pullrisk.pulls.people import NO_NAMES, BotNames
+from pullrisk.pulls.record import MAX_BODY, MAX_FILES, MAX_TITLE, Pull
 
 _GITHUB: Final = re.compile(
     r"Merge pull request #(?P<number>\d{1,9})(?: from (?:(?P<owner>[\w.-]+)/)?(?P<branch>\S+))?"
@@ -21,9 +22,6 @@ _BORS_TITLE: Final = re.compile(r"^\d+: (?P<title>.*?)(?: r=\S.*)?$")
 _SQUASH: Final = re.compile(r"\(#(?P<number>\d{1,9})\)$")
 _SQUASH_LENGTH: Final = len("(#123456789)")
 _EMAIL: Final = re.compile(r"[\w.+%-]{1,64}(?:\[bot\])?@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
-_BOT_NAMES: Final = frozenset(
-    {"dependabot", "dependabot-preview", "greenkeeper", "pyup-bot", "renovate", "snyk-bot"}
-)
 
 
 class Merge(msgspec.Struct, frozen=True):
@@ -61,14 +59,21 @@ def merge_of(commit: Commit) -> Merge | None:
 
 
 def pull_of(
-    merge: Merge, commit: Commit, own: OwnCommits | None, *, repository: str, salt: bytes
+    merge: Merge,
+    commit: Commit,
+    own: OwnCommits | None,
+    *,
+    repository: str,
+    salt: bytes,
+    names: BotNames = NO_NAMES,
 ) -> Pull:
     """The record of the pull; `own` are the commits that the merge brought in, None if squashed.
 
-    Git does not know when it was opened: `created_at` is the first author date of its commits.
+    `names` are the accounts that the settings call bots or persons. Git does not know when the
+    pull was opened: `created_at` is the first author date of its commits.
     """
     own = own if own is not None and own.count else None
-    name, email = _author(commit, own)
+    who = _authorship(merge, commit, own, salt=salt, names=names)
     files = commit.files or ()
     merged_at = commit.committed_at
     created_at = (own and own.first_authored_at) or commit.authored_at
@@ -81,8 +86,10 @@ def pull_of(
         closed_at=merged_at,
         title=_without_addresses(merge.title or _first_subject(own) or commit.subject)[:MAX_TITLE],
         body=_body(merge, own),
-        author=pseudonym(email, salt),
-        bot=_is_bot(name, email),
+        author=who.author,
+        author_names=who.author_names,
+        bot=who.bot,
+        agent=who.agent,
         head_ref=merge.head_ref,
         head_sha=commit.parents[1] if len(commit.parents) > 1 else None,
         head_repository=_head_repository(merge, repository),
@@ -95,11 +102,15 @@ def pull_of(
     )
 
 
-def _author(commit: Commit, own: OwnCommits | None) -> tuple[str, str]:
-    """Name and address of who wrote most of the pull's commits, else of the commit's author."""
-    if own is None or not own.authors:
-        return commit.author, commit.email
-    return max(own.authors, key=own.authors.__getitem__)
+def _authorship(
+    merge: Merge, commit: Commit, own: OwnCommits | None, *, salt: bytes, names: BotNames
+) -> Authorship:
+    """Who wrote most of the pull's commits; if they are unknown, who wrote the commit itself."""
+    writers = own.writers if own else Writers()
+    if not writers.by_email:
+        writers.add(commit.author, commit.email, commit.address)
+    text = "\n\n".join([merge.body, *(own.messages if own else ())])
+    return authorship(writers, salt=salt, head_ref=merge.head_ref, text=text, names=names)
 
 
 def _first_subject(own: OwnCommits | None) -> str:
@@ -122,17 +133,6 @@ def _head_repository(merge: Merge, repository: str) -> str | None:
 
 def _without_addresses(text: str) -> str:
     return _EMAIL.sub("<email>", text) if "@" in text else text
-
-
-def _is_bot(name: str, email: str) -> bool:
-    name, email = name.strip().lower(), email.lower()
-    return (
-        is_bot(name)
-        or name.endswith(" bot")
-        or name in _BOT_NAMES
-        or "[bot]@" in email
-        or email.startswith(("bot@", "bots@"))
-    )
 
 
 def _sum(counts: list[int | None]) -> int | None:

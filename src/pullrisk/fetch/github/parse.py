@@ -5,6 +5,7 @@ from typing import Final, TypeVar
 
 from pullrisk.fetch.github.documents import Actor, File, Issue, PullNode, ReviewNode
 from pullrisk.fetch.github.graphql import Connection
+from pullrisk.pulls.people import NO_NAMES, ROBOTIC, Account, BotNames, agent_of, is_bot, is_robotic
 from pullrisk.pulls.record import (
     MAX_BODY,
     MAX_FILES,
@@ -12,7 +13,6 @@ from pullrisk.pulls.record import (
     ChangedFile,
     Pull,
     Review,
-    is_bot,
     utc,
 )
 
@@ -22,12 +22,21 @@ T = TypeVar("T")
 _STATUS: Final = {"deleted": "removed"}
 
 
-def pull_from_node(node: PullNode, *, repository: str, repository_id: int | None = None) -> Pull:
+def pull_from_node(
+    node: PullNode,
+    *,
+    repository: str,
+    repository_id: int | None = None,
+    names: BotNames = NO_NAMES,
+) -> Pull:
     """The record of a pull of documents/pulls.graphql, with `repository` as its name.
 
-    It has only the files and reviews of the node; their `page_info` says if there are more.
+    `names` are the accounts that the settings call bots or persons. The record has only the
+    files and reviews of the node; their `page_info` says if there are more.
     """
-    author = node.author
+    author = login(node.author)
+    account = Account(login=author or "", type=node.author.type if node.author else None)
+    bot = is_bot(account, names)
     return Pull(
         repository=repository,
         repository_id=repository_id,
@@ -38,9 +47,11 @@ def pull_from_node(node: PullNode, *, repository: str, repository_id: int | None
         closed_at=utc(node.closed_at) if node.closed_at else None,
         title=(node.title or "")[:MAX_TITLE],
         body=(node.body or "")[:MAX_BODY],
-        author=login(author),
+        author=author,
+        author_names=(ROBOTIC,) if is_robotic(account, names) else (),
         author_association=node.author_association,
-        bot=author is not None and is_bot(author.login, author.type),
+        bot=bot,
+        agent=agent_of(account, bot=bot, head_ref=node.head_ref_name, text=node.body or ""),
         draft=bool(node.is_draft),
         head_ref=node.head_ref_name,
         head_sha=node.head_ref_oid,

@@ -1,0 +1,99 @@
+"""Who wrote a pull request of a clone, as its commits and the branch's .mailmap tell."""
+
+from typing import Final
+
+import msgspec
+
+from pullrisk.fetch.salt import pseudonym
+from pullrisk.pulls.people import (
+    NO_NAMES,
+    ROBOTIC,
+    Account,
+    BotNames,
+    agent_account,
+    agent_of,
+    is_bot,
+    is_robotic,
+    login_of,
+    name_of,
+)
+
+_MOST_ADDRESSES: Final = 20
+
+
+class Writer(msgspec.Struct):
+    """One author of commits: name and address as .mailmap has them, addresses as written."""
+
+    name: str
+    email: str
+    addresses: dict[str, None] = {}
+    commits: int = 0
+
+    @property
+    def account(self) -> Account:
+        """What the commits say of the author."""
+        login = next(filter(None, map(login_of, (*self.addresses, self.email))), "")
+        return Account(name=self.name, email=self.email, login=login)
+
+
+class Writers(msgspec.Struct):
+    """The authors of a pull's own commits, by address; `add` them from the newest to the oldest."""
+
+    by_email: dict[str, Writer] = {}
+
+    def add(self, name: str, email: str, address: str) -> None:
+        """Count one commit; `address` is what it says, `name` and `email` what .mailmap says."""
+        writer = self.by_email.setdefault(email.lower() or name, Writer(name, email))
+        writer.commits += 1
+        if len(writer.addresses) < _MOST_ADDRESSES:
+            writer.addresses.setdefault(address.strip().lower() or email.strip().lower())
+
+    @property
+    def main(self) -> Writer | None:
+        """Who wrote most of the commits, of several the one who began; None without a commit."""
+        writers = reversed(self.by_email.values())
+        return max(writers, key=lambda writer: writer.commits, default=None)
+
+
+class Authorship(msgspec.Struct, frozen=True):
+    """The fields of a record that tell of its author."""
+
+    author: str | None
+    author_names: tuple[str, ...]
+    bot: bool
+    agent: str | None
+
+
+def authorship(
+    writers: Writers, *, salt: bytes, head_ref: str | None, text: str, names: BotNames = NO_NAMES
+) -> Authorship:
+    """Author, further names, bot and agent of a pull with these writers and commit messages."""
+    writer = writers.main or Writer("", "")
+    account = writer.account
+    bot = is_bot(account, names)
+    agents = (agent_account(other.account) for other in writers.by_email.values())
+    return Authorship(
+        author=_author(writer, salt),
+        author_names=names_of(writer, salt, names),
+        bot=bot,
+        agent=agent_of(account, bot=bot, head_ref=head_ref, text=text)
+        or (None if bot else next(filter(None, agents), None)),
+    )
+
+
+def names_of(writer: Writer, salt: bytes, names: BotNames = NO_NAMES) -> tuple[str, ...]:
+    """The writer's further names: logins of noreply addresses, salted hashes of the others."""
+    known = {name_of(author): None} if (author := _author(writer, salt)) else {}
+    further: dict[str, None] = {}
+    for address in filter(None, (*writer.addresses, writer.email)):
+        further.setdefault(name_of(pseudonym(address, salt)))
+        if login := login_of(address):
+            further.setdefault(f"login:{login}")
+    robotic = (ROBOTIC,) if is_robotic(writer.account, names) else ()
+    return (*(name for name in further if name not in known), *robotic)
+
+
+def _author(writer: Writer, salt: bytes) -> str | None:
+    """The pseudonym of the address, or of the name if the commit has no address."""
+    told = writer.email.strip() or writer.name.strip()
+    return pseudonym(told, salt) if told else None

@@ -1,0 +1,44 @@
+"""What the versions of a pull from two sources tell of its author together."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from pullrisk.pulls.record import Pull
+from pullrisk.pulls.versions import joined
+
+NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
+HASH, OTHER = "0123456789ab", "ba9876543210"
+CLONE = Pull(repository="o/r", number=1, created_at=NOON, updated_at=NOON, author=f"author-{HASH}")
+GITHUB = replace(CLONE, author="mara", updated_at=NOON + timedelta(hours=1))
+
+
+def test_the_newer_version_stays_and_gains_the_names_of_the_other() -> None:
+    expected = replace(GITHUB, author_names=(f"email:{HASH}",))
+    assert joined(CLONE, GITHUB) == joined(GITHUB, CLONE) == expected
+    assert joined(expected, GITHUB) == joined(expected, CLONE) == expected
+
+
+def test_a_deleted_account_keeps_the_address() -> None:
+    ghost = replace(GITHUB, author=None)
+    assert joined(CLONE, ghost).author_names == (f"email:{HASH}",)
+
+
+@pytest.mark.parametrize(
+    ("clone", "github"),
+    [
+        (replace(CLONE, bot=True), GITHUB),
+        (replace(CLONE, author_names=("login:bob",)), GITHUB),
+        (CLONE, replace(GITHUB, bot=True)),
+        (CLONE, replace(GITHUB, author=f"author-{OTHER}")),
+        (replace(CLONE, author="bob"), GITHUB),
+    ],
+)
+def test_work_of_another_ties_nothing(clone: Pull, github: Pull) -> None:
+    assert joined(clone, github) == github
+
+
+def test_a_noreply_address_of_the_same_login_ties_its_other_addresses() -> None:
+    clone = replace(CLONE, author_names=("login:mara", f"email:{OTHER}"))
+    assert joined(clone, GITHUB).author_names == (f"email:{OTHER}", f"email:{HASH}")
