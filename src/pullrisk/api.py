@@ -130,7 +130,7 @@ def open_home(path: str | Path | None = None, *, model: str | None = None) -> Ho
     """The home folder at `path`, else the one of the settings (PULLRISK_HOME; .pullrisk).
 
     `model` is a file, a registered version (`3`) or alias (`@champion`), or `general`; without
-    it the last trained scores. Raises SettingsError.
+    it that of the home scores. Raises SettingsError.
     """
     return Home(Session(load(home=path)), model)
 
@@ -144,7 +144,7 @@ def open_clone(
 ) -> Clone:
     """A local clone, read from the commits of `ref`; takes seconds for some thousand commits.
 
-    Without `model` the last trained scores if it knows the repository, else the general one.
+    Without `model` the home's own scores if it knows the repository, else the general one.
     Raises InputError for a folder that is no clone, NotEnoughDataError if no merge in it names a
     pull request, MissingExtraError without the extra `lake`.
     """

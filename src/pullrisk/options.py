@@ -174,7 +174,7 @@ class ServeOptions(BaseModel):
     model: str | None = Field(
         default=None,
         description="a file, a registered version (3) or alias (@champion), or `general`; else "
-        "the last trained, else the general one",
+        "that of the home, else the general one",
     )
     keys_file: Path | None = Field(
         default=None, description="file of API keys, one a line; read again when it changes"

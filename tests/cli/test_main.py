@@ -124,7 +124,7 @@ def test_a_missing_model_exits_with_7(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "pulls.jsonl").write_text(PULL % 1)
-    assert main(["score", "--file", "pulls.jsonl"]) == 7
+    assert main(["score", "--file", "pulls.jsonl", "--model", "gone.onnx"]) == 7
     assert "pullrisk train" in capsys.readouterr().err
 
 

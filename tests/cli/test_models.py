@@ -11,10 +11,13 @@ import pytest
 from pullrisk.cli import main
 from pullrisk.model.bundle import Bundle
 from pullrisk.train.mlflow_client import Tracking
-from pullrisk.train.registry import champion, versions
+from pullrisk.train.registry import champion, download, versions
 from pullrisk.train.tracking import RunRecord, track
 from support.serving import RUN, make_home
 from support.tracking import fresh_tracking
+
+OWN = "own.onnx"
+"""The trained model; `model.onnx` is the general one, for the gate kept that out."""
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +28,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
     arguments = ["train", "--json", "--home", str(home)]
     ran = subprocess.run([sys.executable, "-c", RUN, *arguments], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    return home, json.loads(ran.stdout), ran.stderr
+    printed = json.loads(ran.stdout)
+    own = download(Tracking.local(home), printed["version"], home / "download")
+    own.rename(home / OWN)
+    return home, printed, ran.stderr
 
 
 @pytest.fixture
@@ -38,7 +44,7 @@ def home(made: tuple[Path, dict[str, Any], str], monkeypatch: pytest.MonkeyPatch
 
 def register(home: Path, count: int = 1) -> None:
     """The trained model, as so many versions."""
-    bundle = Bundle.load(home / "model.onnx")
+    bundle = Bundle.load(home / OWN)
     for _ in range(count):
         track(Tracking.local(home), bundle, RunRecord(settings={}, tags={}))
 
@@ -119,7 +125,15 @@ def test_with_too_few_reverts_training_says_that_there_is_no_risk_and_the_gate_s
     assert any("too few for a risk" in note for note in printed["notes"])
     assert printed["aliases"] == ["challenger"]
     assert printed["gate"]["promote"] is False
-    assert Bundle.load(home / "model.onnx").metadata.risk_available is False
+    assert Bundle.load(home / OWN).metadata.risk_available is False
+
+
+def test_a_home_whose_model_is_kept_out_scores_with_the_general_one(
+    made: tuple[Path, dict[str, Any], str],
+) -> None:
+    metadata = Bundle.load(made[0] / "model.onnx").metadata
+    assert metadata.risk_available
+    assert set(metadata.facts.measured_on) <= metadata.novelty.by_repository.keys()
 
 
 def test_the_gate_keeps_a_model_out_with_exit_code_1_and_prints_why(
@@ -137,14 +151,14 @@ def test_models_without_risk_leave_nothing_to_compare(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     register(home)
-    file = str(home / "model.onnx")
+    file = str(home / OWN)
     found = said(capsys, "compare", "@challenger", file)
     assert (found["pulls"], found["difference"]) == (0, {})
     assert "no matured pull request is left" in run(capsys, "compare", "1", file)[1]
 
 
 def test_a_kept_model_is_registered_once(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = str(home / "model.onnx")
+    path = str(home / OWN)
     first = said(capsys, "register", path)
     assert (first["version"], first["new"]) == ("1", True)
     assert said(capsys, "register", path)["new"] is False
@@ -152,7 +166,7 @@ def test_a_kept_model_is_registered_once(home: Path, capsys: pytest.CaptureFixtu
 
 
 def test_a_corrupt_file_is_not_registered(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (home / "cut.onnx").write_bytes((home / "model.onnx").read_bytes()[:5000])
+    (home / "cut.onnx").write_bytes((home / OWN).read_bytes()[:5000])
     code, _, err = run(capsys, "register", str(home / "cut.onnx"))
     assert code == 7
     assert "not a readable ONNX file" in err

@@ -50,12 +50,17 @@ def asked(
     rolled_back: str | None = None,
     **options: float,
 ) -> Decision:
-    gate = GateOptions.model_validate(options)
-    return decide("4", evaluation, champion, options=gate, rolled_back=rolled_back)
+    """The decision; without a champion the general model is met, and beaten."""
+    gate, met_by = GateOptions.model_validate(options), champion or general(met(AHEAD))
+    return decide("4", evaluation, met_by, options=gate, rolled_back=rolled_back)
 
 
 def champion(contest: PairedComparison | None, **facts: bool | str) -> Incumbent:
     return msgspec.convert({"version": "3", "contest": contest, **facts}, Incumbent)
+
+
+def general(contest: PairedComparison) -> Incumbent:
+    return Incumbent(version="general", comparison=contest)
 
 
 def test_a_challenger_ahead_of_everyone_is_let_in_with_the_numbers() -> None:
@@ -102,7 +107,21 @@ def test_the_first_model_must_beat_lines_added_and_not_be_beaten_by_the_others(
 ) -> None:
     found = asked(judged(differences))
     assert found.promote is let_in
-    assert found.champion is None
+    assert found.champion == "general"
+
+
+@pytest.mark.parametrize("difference", [EVEN, BEHIND])
+def test_the_first_model_must_be_ahead_of_the_general_one(difference: Interval) -> None:
+    found = asked(judged(), general(met(difference)))
+    assert not found.promote
+    (reason,) = found.reasons
+    assert "general model" in reason
+
+
+def test_a_general_model_that_learnt_from_the_test_window_is_not_met() -> None:
+    found = asked(judged(positives=40), general(met(BEHIND, positives=3)))
+    assert found.promote
+    assert any("learnt from all but 3 of the 40 pulls" in reason for reason in found.reasons)
 
 
 def test_a_margin_lets_a_model_in_that_is_as_good() -> None:
@@ -143,11 +162,6 @@ def test_a_model_without_risk_is_kept_out_for_that_alone() -> None:
     found = asked(judged(has_risk=False))
     assert not found.promote
     assert found.reasons == ("it gives no risk, only novelty",)
-
-
-def test_a_champion_without_risk_gives_way_to_one_that_beats_the_baselines() -> None:
-    assert asked(judged(), champion(None, has_risk=False)).promote
-    assert not asked(judged({"boosting": EVEN}), champion(None, has_risk=False)).promote
 
 
 def test_the_same_model_is_no_challenger_to_itself() -> None:

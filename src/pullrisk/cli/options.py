@@ -45,7 +45,7 @@ Model: TypeAlias = Annotated[
         "--model",
         metavar="MODEL",
         help="A file, a registered version (3) or alias (@champion), or general, the model that "
-        "comes with pullrisk; else the last trained.",
+        "comes with pullrisk; else that of the home.",
         show_default=False,
     ),
 ]

@@ -102,7 +102,7 @@ class Bundle:
         metadata = msgspec.structs.replace(
             known,
             risk=known.risk.including({repository: risk}),
-            novelty=known.novelty.including({repository: error}),
+            novelty=known.novelty.including({repository: error}, at_own_level=True),
             typical=known.typical.including(repository, x),
         )
         return self.with_metadata(metadata)

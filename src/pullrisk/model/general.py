@@ -12,7 +12,19 @@ CARD_FILE: Final = "general.json"
 """How it was made and how good it is; `make general-model` writes both files."""
 
 
+USUAL_PULLS: Final = 2_000
+"""How many of a repository's latest pulls say what is usual in it."""
+
+
 def general_bundle() -> Bundle:
     """The general model. Raises ModelError where it was made for another feature schema."""
-    data = files("pullrisk.model").joinpath(MODEL_FILE).read_bytes()
-    return Bundle.of(data, source="general")
+    return Bundle.of(_data(), source="general")
+
+
+def is_general(bundle: Bundle) -> bool:
+    """Whether it is the general model: as it comes with the package, or measured on a home."""
+    return bool(bundle.metadata.facts.measured_on) or bundle.data == _data()
+
+
+def _data() -> bytes:
+    return files("pullrisk.model").joinpath(MODEL_FILE).read_bytes()

@@ -42,6 +42,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Per repository, µs: where training rows end and the validation window starts."""
     trained_until: dict[str, int]
     """Per repository, µs: nothing at or after this moment was seen, not even to tune."""
+    measured_on: tuple[str, ...] = ()
+    """Repositories whose pulls say what is usual, but from whose outcomes nothing was learnt here:
+    those of a home that scores with the general model."""
 
 
 class Pattern(msgspec.Struct, frozen=True):

@@ -113,13 +113,22 @@ class Distribution(msgspec.Struct, frozen=True):
         own = {name: scores[codes == code] for code, name in enumerate(repositories)}
         return all_of_it.including({name: part for name, part in own.items() if len(part)})
 
-    def including(self, scores: Mapping[str, NDArray[np.floating]]) -> "Distribution":
-        """The same, with the quantiles of more repositories measured on `scores` [n] of each."""
+    def including(
+        self, scores: Mapping[str, NDArray[np.floating]], *, at_own_level: bool = False
+    ) -> "Distribution":
+        """The same, with the quantiles of more repositories measured on `scores` [n] of each.
+
+        `at_own_level` draws a repository only towards the shape of the pooled quantiles, scaled
+        to its own median: for scores of which only the rank in the repository matters.
+        """
         pooled = np.array(self.pooled)
+        middle = pooled[len(pooled) // 2]
         own = dict(self.by_repository)
         for name, part in scores.items():
+            level = float(np.median(part)) / middle if at_own_level and middle > 0 else 1.0
             weight = len(part) / (len(part) + _PRIOR_PULLS)
-            own[name] = shortened(weight * np.quantile(part, LEVELS) + (1 - weight) * pooled)
+            drawn = weight * np.quantile(part, LEVELS) + (1 - weight) * level * pooled
+            own[name] = shortened(drawn)
         return Distribution(self.pooled, own)
 
     def threshold(self, share: float, repository: str | None = None) -> float:

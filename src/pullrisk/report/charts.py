@@ -176,6 +176,8 @@ def drivers(
     if not effects or not bundle.metadata.risk_available:
         return [], []
     mean = np.abs(np.concatenate(effects)).mean(axis=0)
+    if not mean.any():  # a single pull is its own median
+        return [], []
     found = [
         (unit.family is not None, _driver(bundle, unit, float(effect)))
         for unit, effect in zip(units, mean, strict=True)

@@ -2,7 +2,8 @@
 
 Risk decides, by the AUC within repositories (weighted by positives), because that is what a
 team sees: which of its own pulls stand out. Each opponent is met on pulls that the challenger
-never saw, with the same bootstrap resamples for both.
+never saw, with the same bootstrap resamples for both. The first champion is the general model,
+which comes with the package: a model of one's own takes over only if it is ahead of that.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from pullrisk.model.general import GENERAL
 from pullrisk.options import GateOptions
 from pullrisk.train.baselines import BOOSTING, LINES_ADDED, LOGISTIC
 from pullrisk.train.comparison import BRIER, PairedComparison
@@ -34,11 +36,14 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What the gate says; `promote` only where every check passed."""
+    """What the gate says; `promote` only where every check passed.
+
+    `champion` is a version, or `general` where none of one's own is champion yet.
+    """
 
     promote: bool
     challenger: str
-    champion: str | None
+    champion: str
     checks: tuple[Check, ...]
     comparison: PairedComparison | None = msgspec.field(default=None, name="contest")
 
@@ -49,19 +54,31 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Incumbent(msgspec.Struct, frozen=True, kw_only=True):
-    """The champion; without a `comparison`, `why` says why there could be none."""
+    """Whom the challenger meets: the champion of the registry, or the general model (GENERAL).
+
+    Without a `comparison`, `why` says why there could be none.
+    """
 
     version: str
     comparison: PairedComparison | None = msgspec.field(default=None, name="contest")
-    has_risk: bool = True
     same_model: bool = False
     why: str = ""
+
+    @property
+    def is_general(self) -> bool:
+        """Whether it is the general model: no version of one's own is champion yet."""
+        return self.version == GENERAL
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return "general model" if self.is_general else f"champion (version {self.version})"
 
 
 def decide(
     challenger: str,
     evaluation: Evaluation,
-    champion: Incumbent | None,
+    champion: Incumbent,
     *,
     options: GateOptions,
     rolled_back: str | None = None,
@@ -69,22 +86,23 @@ def decide(
     """Judge a challenger by its own evaluation and its comparison with the champion.
 
     It has to beat lines added, logistic regression, gradient boosting and the champion: the
-    paired 95 % interval lies above `-margin`. Where there is no champion yet, the two learned
-    baselines must not be ahead of it. `rolled_back` is the reason why it was once taken back.
+    paired 95 % interval lies above `-margin`. Where the general model is champion, the two
+    learned baselines must not be ahead of it. `rolled_back` is the reason why it was once taken
+    back.
     """
     checks = list(_checks(evaluation, champion, options, rolled_back))
     return Decision(
         promote=all(check.passed for check in checks),
         challenger=challenger,
-        champion=champion.version if champion else None,
+        champion=champion.version,
         checks=tuple(checks),
-        comparison=champion.comparison if champion else None,
+        comparison=champion.comparison,
     )
 
 
 def _checks(
     evaluation: Evaluation,
-    champion: Incumbent | None,
+    champion: Incumbent,
     options: GateOptions,
     rolled_back: str | None,
 ) -> Iterator[Check]:
@@ -98,11 +116,8 @@ def _checks(
     yield _enough(evaluation.positives, evaluation, options, "its test window")
     if evaluation.differences or evaluation.models:
         for name in BASELINES:
-            yield _baseline(name, evaluation, options, first=champion is None)
-    if champion is None:
-        yield Check(name="champion", passed=True, reason="there is no champion yet")
-    else:
-        yield from _against(champion, evaluation, options)
+            yield _baseline(name, evaluation, options, first=champion.is_general)
+    yield from _against(champion, evaluation, options)
 
 
 def _enough(positives: int, evaluation: Evaluation, options: GateOptions, window: str) -> Check:
@@ -134,22 +149,32 @@ def _baseline(name: str, evaluation: Evaluation, options: GateOptions, *, first:
 
 
 def _against(champion: Incumbent, evaluation: Evaluation, options: GateOptions) -> Iterator[Check]:
-    name = f"champion (version {champion.version})"
+    name, comparison = champion.name, champion.comparison
     if champion.same_model:
         yield Check(name=name, passed=False, reason=f"the {name} is this very model")
-    elif not champion.has_risk:
-        yield Check(name=name, passed=True, reason=f"the {name} gives no risk")
-    elif champion.comparison is None:
-        yield Check(
-            name=name, passed=False, reason=f"no comparison with the {name}: {champion.why}"
-        )
+    elif comparison is None:
+        reason = f"no comparison with the {name}: {champion.why}"
+        yield Check(name=name, passed=False, reason=reason)
+    elif champion.is_general and comparison.positives < options.least_positives:
+        yield _unmet(comparison, evaluation, name)
     else:
-        comparison = champion.comparison
         window = "the window that neither model saw"
         yield _enough(comparison.positives, evaluation, options, window)
         if FIGURE in comparison.difference:
             yield _compared(comparison, name, options)
             yield from (_guard(comparison, name, figure) for figure in _GUARDS)
+
+
+def _unmet(comparison: PairedComparison, evaluation: Evaluation, name: str) -> Check:
+    """The general model may have learnt from a well-known repository, outcomes of the test window
+    included. There it cannot be met fairly, and the challenger is judged by the baselines alone.
+    """
+    return Check(
+        name=name,
+        passed=True,
+        reason=f"the {name} cannot be met fairly: it learnt from all but {comparison.positives} of "
+        f"the {evaluation.positives} pulls of the test window that were {evaluation.target}",
+    )
 
 
 def _compared(comparison: PairedComparison, name: str, options: GateOptions) -> Check:

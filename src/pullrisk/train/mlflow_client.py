@@ -96,6 +96,11 @@ class Tracking:
         return self.uri.startswith("sqlite:")
 
     @property
+    def is_absent(self) -> bool:
+        """Whether it is a database that nothing has made yet; asking it would make it."""
+        return self.is_file and not Path(self.uri.removeprefix(PREFIX)).exists()
+
+    @property
     def shown(self) -> str:
         """Where it is, without a user name and password."""
         return REDACTOR.text(self.uri)

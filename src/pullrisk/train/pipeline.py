@@ -16,6 +16,7 @@ from pullrisk.train.dataset import Dataset, oddities, read_dataset
 from pullrisk.train.evaluate import Options, evaluate
 from pullrisk.train.evaluation import Evaluation
 from pullrisk.train.gate import Decision
+from pullrisk.train.in_use import best_before, with_windows
 from pullrisk.train.injections import Read, inject
 from pullrisk.train.lineage import lineage
 from pullrisk.train.mlflow_client import RegistryError, Tracking
@@ -36,9 +37,10 @@ BY: Final = "pullrisk train"
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """A finished training: the file to score with, how good it is, where it is registered.
+    """A finished training: the trained model, how good it is, where it is registered.
 
-    `decision` is the gate's, None where it was not asked.
+    `decision` is the gate's, None where it was not asked. `in_use` is what the home scores with
+    from now on, the file `model`: the trained one, unless the gate kept that out.
     """
 
     model: Path
@@ -46,6 +48,12 @@ class TrainResult:
     evaluation: Evaluation
     tracked: Tracked
     decision: Decision | None
+    in_use: Bundle
+
+    @property
+    def uses_trained(self) -> bool:
+        """Whether the home scores with the model that was trained."""
+        return self.in_use.data == self.trained.bundle.data
 
 
 def train_model(  # noqa: PLR0913  (one keyword per collaborator)
@@ -60,7 +68,8 @@ def train_model(  # noqa: PLR0913  (one keyword per collaborator)
     start: WarmStart | None = None,
     progress: Progress,
 ) -> TrainResult:
-    """Train on the lake's feature table, judge, log to MLflow, and write `<home>/model.onnx`.
+    """Train on the lake's feature table, judge, log to MLflow, and write `<home>/model.onnx`:
+    the trained model, or where the gate keeps that out, the best there was before.
 
     `read` gives a repository's pulls in event order (`PullStore.events`), to judge novelty by
     injected anomalies; without it novelty is not judged. `source` (such as the Delta version
@@ -92,9 +101,11 @@ def train_model(  # noqa: PLR0913  (one keyword per collaborator)
         predictions=record_predictions(trained.bundle, dataset),
     )
     tracked = _track(tracking, trained.bundle, record, home)
-    model = write(home / MODEL_FILE, trained.bundle.data)
-    result = TrainResult(model, trained, evaluation, tracked, None)
-    return result if gate is None else _gated(result, tracking, dataset, gate)
+    result = TrainResult(home / MODEL_FILE, trained, evaluation, tracked, None, trained.bundle)
+    if gate is not None:
+        result = _gated(result, tracking, dataset, gate)
+    write(result.model, result.in_use.data)
+    return result
 
 
 def _track(tracking: Tracking, bundle: Bundle, record: RunRecord, home: Path) -> Tracked:
@@ -109,15 +120,26 @@ def _track(tracking: Tracking, bundle: Bundle, record: RunRecord, home: Path) ->
 def _gated(
     result: TrainResult, tracking: Tracking, dataset: Dataset, gate: GateOptions
 ) -> TrainResult:
-    """The result with the gate's decision, and the version's aliases after it."""
+    """The result with the gate's decision, what it puts to use, and the aliases after it."""
     bundle, evaluation = result.trained.bundle, result.evaluation
     version = find(tracking, result.tracked.version)
     decision = judge(
         tracking, version, bundle, dataset=dataset, evaluation=evaluation, options=gate
     )
-    promote(tracking, version, decision, by=BY)
-    aliases = find(tracking, version.version).aliases
-    return replace(result, tracked=replace(result.tracked, aliases=aliases), decision=decision)
+    promoted = promote(tracking, version, decision, by=BY)
+    in_use = bundle if promoted else best_before(tracking, dataset, result.model)
+    tracked = replace(result.tracked, aliases=find(tracking, version.version).aliases)
+    return replace(result, tracked=tracked, decision=decision, in_use=in_use)
+
+
+def use_untrained(table: "pa.Table", *, home: Path, tracking: Tracking, days: float) -> Bundle:
+    """Write `<home>/model.onnx` where there is too little to train on: the champion, else the
+    general model, measured on the lake's feature table. `days` is the maturity window.
+    """
+    dataset = read_dataset(table, NAMES, maturity_days=days)
+    bundle = best_before(tracking, dataset, home / MODEL_FILE)
+    write(home / MODEL_FILE, bundle.data)
+    return bundle
 
 
 def evaluate_bundle(
@@ -131,7 +153,30 @@ def evaluate_bundle(
     """Judge a model on the pulls of the lake's table that are later than its training."""
     days = bundle.metadata.facts.maturity_days
     dataset = read_dataset(table, NAMES, maturity_days=days)
-    return _evaluate(bundle, dataset, read, options or Options(), progress=progress)
+    return judge_on(dataset, bundle, read=read, options=options, progress=progress)
+
+
+def judge_on(
+    dataset: Dataset,
+    bundle: Bundle,
+    *,
+    read: Read | None = None,
+    options: Options | None = None,
+    progress: Progress,
+) -> Evaluation:
+    """Judge a model on the pulls of a dataset that are later than its training.
+
+    The general model that a home uses is judged where a model of its own would be; the notes say
+    of which repositories it knew outcomes.
+    """
+    seen: tuple[str, ...] = ()
+    if bundle.metadata.facts.measured_on:
+        bundle, seen = with_windows(bundle, dataset)
+    found = _evaluate(bundle, dataset, read, options or Options(), progress=progress)
+    if not seen:
+        return found
+    note = f"the general model learnt from {', '.join(seen)}: these figures flatter it"
+    return msgspec.structs.replace(found, notes=[*found.notes, note])
 
 
 def _evaluate(

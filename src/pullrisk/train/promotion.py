@@ -9,6 +9,7 @@ import msgspec
 
 from pullrisk.errors import ModelError
 from pullrisk.model.bundle import Bundle
+from pullrisk.model.general import GENERAL, general_bundle
 from pullrisk.options import GateOptions
 from pullrisk.redaction import REDACTOR
 from pullrisk.train.comparison import Answers, by_bundle, by_record, compare
@@ -43,14 +44,10 @@ def judge(
 
     `evaluation` is the version's own on `dataset`, with baselines. Raises RegistryError.
     """
-    now = champion(tracking)
-    incumbent = None
-    if now is not None:
-        incumbent = _incumbent(tracking, now, bundle, dataset, evaluation)
     decision = decide(
         challenger.version,
         evaluation,
-        incumbent,
+        _incumbent(tracking, bundle, dataset, evaluation),
         options=options,
         rolled_back=challenger.tags.get(ROLLED_BACK),
     )
@@ -84,18 +81,23 @@ def answers_of(tracking: Tracking, version: Version) -> tuple[Answers | None, st
 
 
 def _incumbent(
-    tracking: Tracking, now: Version, bundle: Bundle, dataset: Dataset, evaluation: Evaluation
+    tracking: Tracking, bundle: Bundle, dataset: Dataset, evaluation: Evaluation
 ) -> Incumbent:
-    if now.tags.get(DIGEST) == digest(bundle):
+    """The champion with what it answers; the general model where no champion gives a risk."""
+    now = champion(tracking)
+    theirs: Answers | None
+    if now is None or now.tags.get(RISK) == "unavailable":
+        version, theirs, why = GENERAL, by_bundle(general_bundle()), ""
+    elif now.tags.get(DIGEST) == digest(bundle):
         return Incumbent(version=now.version, same_model=True)
-    if now.tags.get(RISK) == "unavailable":
-        return Incumbent(version=now.version, has_risk=False)
-    theirs, why = answers_of(tracking, now)
+    else:
+        version = now.version
+        theirs, why = answers_of(tracking, now)
     if theirs is None:
-        return Incumbent(version=now.version, why=why)
+        return Incumbent(version=version, why=why)
     target: Any = evaluation.target
     met = compare(by_bundle(bundle), theirs, dataset, target=target)
-    return Incumbent(version=now.version, comparison=met)
+    return Incumbent(version=version, comparison=met)
 
 
 def _log(tracking: Tracking, version: Version, decision: Decision, options: GateOptions) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MONGO: Final = ("mongodb://", "mongodb+srv://")
 """How the URI of a MongoDB begins."""
 MODEL_FILE: Final = "model.onnx"
-"""The last trained model, in the home folder."""
+"""The model that a home scores with: the last trained that was let in, or the general one."""
 
 
 def open_store(
@@ -124,18 +124,19 @@ def tracking(settings: Settings) -> "Tracking":
 
 
 def load_model(settings: Settings, reference: str | None = None) -> "Bundle":
-    """A model: `general`, a file, a registered version (`3`) or alias (`@champion`), or the last
-    trained.
+    """A model: `general`, a file, a registered version (`3`) or alias (`@champion`), or that of
+    the home, which is the general one as long as the home has none.
 
     Raises ModelError, and MissingExtraError if a registered one is asked for without mlflow.
     """
     from pullrisk.model.bundle import Bundle
     from pullrisk.model.general import GENERAL, general_bundle
 
-    if reference is None:
-        return Bundle.load(settings.home / MODEL_FILE)
-    if reference == GENERAL:
+    own = settings.home / MODEL_FILE
+    if reference == GENERAL or (reference is None and not own.exists()):
         return general_bundle()
+    if reference is None:
+        return Bundle.load(own)
     if not is_registered(reference):
         return Bundle.load(Path(reference))
     from pullrisk.train.registry import download

@@ -19,7 +19,7 @@ def gate(
     session: Session, reference: str, *, by: str | None, reason: str | None, yes: bool
 ) -> "tuple[Decision, Event | None]":
     """The gate's decision on today's lake, and the change of champion if it was made."""
-    from pullrisk.train.evaluate import evaluate
+    from pullrisk.train.pipeline import judge_on
     from pullrisk.train.promotion import judge
     from pullrisk.train.registry import find, set_champion
 
@@ -27,7 +27,7 @@ def gate(
     version = find(place, reference)
     bundle = load_model(session.settings, version.version)
     data = dataset(session, days=bundle.metadata.facts.maturity_days)
-    evaluation = evaluate(bundle, data, progress=session.progress)
+    evaluation = judge_on(data, bundle, progress=session.progress)
     decision = judge(
         place, version, bundle,
         dataset=data, evaluation=evaluation, options=session.settings.gate,

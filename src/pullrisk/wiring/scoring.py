@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from pullrisk.pulls.store import PullStore
     from pullrisk.score.scorer import Scorer
 
-OWN = "the last trained model"
-USUAL_PULLS = 2_000
-"""How many of the clone's latest pulls say what is usual in it."""
+OWN = "the home's own model"
 
 
 class Clone(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,12 +29,20 @@ class Clone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_scorer(session: Session, model: "Bundle | str | None" = None) -> "Scorer":
-    """A model, or the one that a reference names, beside the session's lake."""
+    """A model, or the one that a reference names, beside the session's lake.
+
+    For the general model, what is usual in each repository that it does not know is measured.
+    """
     from pullrisk.model.bundle import Bundle
+    from pullrisk.model.general import is_general
     from pullrisk.score.scorer import Scorer
     from pullrisk.wiring.adapters import load_model, operating_points
 
     bundle = model if isinstance(model, Bundle) else load_model(session.settings, model)
+    if is_general(bundle) and session.lake.exists():
+        for repository in session.lake.table(["repository"])["repository"].unique().to_pylist():
+            if repository not in bundle.metadata.novelty.by_repository:
+                bundle = _recalibrated(bundle, session.lake, repository)
     return Scorer(bundle, session.lake, points=operating_points(session.settings))
 
 
@@ -75,7 +81,7 @@ class FoldedClone:
     def scorer(self, model: str | None = None) -> "tuple[Scorer, str]":
         """A model beside the clone's history, and the model's name for people.
 
-        Without `model` it is the last trained if that knows the repository, else the general one.
+        Without `model` it is the home's own if that knows the repository, else the general one.
         """
         from pullrisk.score.scorer import Scorer
         from pullrisk.wiring.adapters import operating_points
@@ -122,26 +128,26 @@ def _name(path: Path) -> str:
 
 
 def _model(session: Session, reference: str | None, repository: str) -> "tuple[Bundle, str]":
-    """The named model, or the last trained where it learnt from this repository, or the general."""
-    from pullrisk.model.general import GENERAL, general_bundle
-    from pullrisk.wiring.adapters import MODEL_FILE, load_model
+    """The named model, or the home's own where it learnt from this repository, or the general."""
+    from pullrisk.model.general import GENERAL, general_bundle, is_general
+    from pullrisk.wiring.adapters import load_model
 
     if reference is not None:
         return load_model(session.settings, reference), f"model {reference}"
-    if (session.settings.home / MODEL_FILE).exists():
-        own = load_model(session.settings)
-        if repository in own.metadata.facts.trained_until:
-            return own, OWN
+    own = load_model(session.settings)
+    if not is_general(own) and repository in own.metadata.facts.trained_until:
+        return own, OWN
     return general_bundle(), f"the {GENERAL} model"
 
 
 def _recalibrated(bundle: "Bundle", lake: "Lake", repository: str) -> "Bundle":
+    """The model with what is usual among the repository's latest pulls."""
     import numpy as np
 
     from pullrisk.features import NAMES
+    from pullrisk.model.general import USUAL_PULLS
 
-    table = lake.table(list(NAMES), repository=repository).slice(
-        max(0, lake.table(["number"]).num_rows - USUAL_PULLS)
-    )
+    table = lake.table(list(NAMES), repository=repository)
+    table = table.slice(max(0, table.num_rows - USUAL_PULLS))
     x = np.stack([table[name].to_numpy() for name in NAMES], axis=1).astype(np.float32)
     return bundle.recalibrated_for(repository, x)

@@ -1,8 +1,10 @@
 """The stage ml-training on a session: a model trained, judged and registered from its lake."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from pullrisk.errors import NotEnoughDataError
 from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
@@ -43,6 +45,57 @@ def train(
         gate=settings.gate if gated else None,
         start=begun,
         progress=session.progress,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class InUse:
+    """What a run scores with: the model, its name for people, its evaluation, and what happened.
+
+    `untrained` says why no model was trained, `result` is the training's.
+    """
+
+    bundle: "Bundle"
+    name: str
+    evaluation: "Evaluation"
+    result: "TrainResult | None" = None
+    untrained: str = ""
+
+
+def train_if_possible(session: Session) -> InUse:
+    """Train on the session's lake, and tell what the home scores with from now on.
+
+    With too few pulls nothing is trained, and the champion or the general model answers.
+    """
+    try:
+        result = train(session)
+    except NotEnoughDataError as error:
+        bundle = _untrained(session)
+        return InUse(
+            bundle, model_name(bundle), evaluate(session, bundle), untrained=str(error.args[0])
+        )
+    bundle = result.in_use
+    if result.uses_trained:
+        name = f"model version {result.tracked.version}"
+        return InUse(bundle, name, result.evaluation, result)
+    return InUse(bundle, model_name(bundle), evaluate(session, bundle), result)
+
+
+def model_name(bundle: "Bundle") -> str:
+    """What people call the model of a home's file."""
+    return "the general model" if bundle.metadata.facts.measured_on else "the champion"
+
+
+def _untrained(session: Session) -> "Bundle":
+    from pullrisk.train.pipeline import use_untrained
+    from pullrisk.wiring.adapters import tracking
+
+    settings = session.settings
+    return use_untrained(
+        session.lake.table(),
+        home=settings.home,
+        tracking=tracking(settings),
+        days=settings.maturity_days,
     )
 
 

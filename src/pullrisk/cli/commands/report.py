@@ -40,13 +40,18 @@ def run(
       pullrisk report --model @champion --output risk.html
     """
     with open_session(stage="model-serving", home=home, quiet=quiet) as session:
+        from pullrisk.model.general import is_general
         from pullrisk.wiring.adapters import load_model
         from pullrisk.wiring.reporting import write_report
         from pullrisk.wiring.training import evaluate
 
         bundle = load_model(session.settings, model)
         evaluation = evaluate(session, bundle)
-        name = f"Model {model}" if model else "The last trained model"
+        name = (
+            f"Model {model}"
+            if model
+            else ("The general model" if is_general(bundle) else "The home's own model")
+        )
         path = write_report(session, bundle, evaluation, name=name, output=output)
     if as_json:
         print_json({"report": path})

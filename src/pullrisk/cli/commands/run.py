@@ -14,11 +14,12 @@ from pullrisk.cli.display.models import print_evaluation
 from pullrisk.cli.display.scores import print_scores
 from pullrisk.cli.display.tables import print_json
 from pullrisk.cli.session import open_session
+from pullrisk.errors import NotEnoughDataError
 
 if TYPE_CHECKING:
     from pullrisk.score.result import Score
-    from pullrisk.train.pipeline import TrainResult
     from pullrisk.wiring.session import Session
+    from pullrisk.wiring.training import InUse
 
 Shown: TypeAlias = Annotated[
     int, typer.Option("--show", min=1, metavar="N", help="How many of the riskiest to show.")
@@ -41,6 +42,9 @@ def run(
     Without files and clones it starts from what the store already holds. A stopped run
     continues where it was.
 
+    The trained model answers only if it is ahead of the one before, at first the general model.
+    In a young repository, with too little to learn from, the general model answers.
+
     [bold]Examples[/bold]
 
       pullrisk run --file sample/*.jsonl.gz
@@ -51,20 +55,31 @@ def run(
     files = [*(file or ()), *(more or ())]
     with open_session(home=home, quiet=quiet, workers=workers) as session:
         steps = _gather(session, files, git, repository)
+        if not session.lake.exists():
+            raise NotEnoughDataError(
+                f"there is no merged pull request to learn from: {'; '.join(steps)}",
+                hint="of a clone, merges and squashes as GitHub writes them are read",
+            )
         from pullrisk.wiring.reporting import riskiest, write_report
-        from pullrisk.wiring.training import train as train_model
+        from pullrisk.wiring.training import train_if_possible
 
-        result = train_model(session)
-        bundle = result.trained.bundle
-        scored = riskiest(session, bundle, limit=show)
-        name = f"Model version {result.tracked.version}"
-        path = write_report(session, bundle, result.evaluation, name=name)
+        used = train_if_possible(session)
+        scored = riskiest(session, used.bundle, limit=show)
+        name = used.name[0].upper() + used.name[1:]
+        path = write_report(session, used.bundle, used.evaluation, name=name)
     if as_json:
-        print_json({"evaluation": result.evaluation, "riskiest": scored, "report": path})
+        print_json(
+            {
+                "model": used.name,
+                "evaluation": used.evaluation,
+                "riskiest": scored,
+                "report": path,
+            }
+        )
         return
-    for step in (*steps, train.summary(result)):
+    for step in (*steps, _trained(used)):
         say(step)
-    _print(result, scored)
+    _print(used, scored)
     say(f"\nreport: {path}  ({time.monotonic() - started:.0f} s in all)")
 
 
@@ -83,10 +98,22 @@ def _gather(
     return [*steps, preprocess.summary(replay(session))]
 
 
-def _print(result: "TrainResult", scored: "Sequence[Score]") -> None:
+def _trained(used: "InUse") -> str:
+    """What was trained, and why another model answers where the trained one does not."""
+    if used.result is None:
+        return f"no model was trained: {used.untrained}; {used.name} answers"
+    text = train.summary(used.result)
+    if used.result.uses_trained or used.result.decision is None:
+        return text
+    return f"{text}, because {'; '.join(used.result.decision.reasons)}"
+
+
+def _print(used: "InUse", scored: "Sequence[Score]") -> None:
     say("\nThe riskiest recent pull requests", style="bold")
     print_scores(scored)
-    say("\nThe model beside plain baselines, on pull requests that none of them saw", style="bold")
-    print_evaluation(result.evaluation)
-    for note in result.trained.notes:
-        warn(f"note: {note}")
+    say(f"scored with {used.name}")
+    say("\nThat model beside plain baselines, on later pull requests", style="bold")
+    print_evaluation(used.evaluation)
+    if used.result is not None and used.result.uses_trained:
+        for note in used.result.trained.notes:
+            warn(f"note: {note}")

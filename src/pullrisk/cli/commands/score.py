@@ -80,9 +80,9 @@ def run(
     Merged ones are scored with what was known just before their merge, open ones with what is
     known now. Novelty is the percentile among the repository's pull requests.
 
-    With --git, a clone is enough: its history is folded on the spot and nothing is stored. The
-    model is the last trained where that knows the repository, else the general one, which is
-    part of pullrisk.
+    The model is that of the home: the last trained one that was let in, else the general one,
+    which is part of pullrisk. With --git, a clone is enough: its history is folded on the spot,
+    and the general model answers where the home's does not know the repository.
 
     [bold]Examples[/bold]
 
@@ -99,7 +99,7 @@ def run(
     with open_session(stage="model-serving", home=home, quiet=quiet) as session:
         if git is None:
             pulls = list(_pulls(session, references or [], repository or [], recent, file or []))
-            scored, note = _score(session, pulls, model=model, explained=explain), ""
+            scored, note = _score(session, pulls, model=model, explained=explain)
         elif references:
             raise typer.BadParameter("with --git, name no pull requests: give --recent")
         else:
@@ -122,9 +122,12 @@ def run(
 
 def _score(
     session: Session, pulls: "Sequence[Pull]", *, model: str | None, explained: bool
-) -> "list[Score]":
+) -> "tuple[list[Score], str]":
+    from pullrisk.model.general import is_general
+
     scorer = make_scorer(session, model)
-    return scorer.score(pulls, now=datetime.now(UTC), explained=explained)
+    note = "scored with the general model" if is_general(scorer.bundle) else ""
+    return scorer.score(pulls, now=datetime.now(UTC), explained=explained), note
 
 
 def _score_clone(

@@ -63,12 +63,13 @@ def run(
 ) -> None:
     """Train the network on matured outcomes, judge it, and register it with MLflow.
 
-    The last quarter of each repository's time is kept for the judgement. The model is written
-    to model.onnx in the home folder, where the other commands find it.
+    The last quarter of each repository's time is kept for the judgement.
 
-    The new version is challenger. The gate makes it champion if it beats the champion and the
-    plain baselines, with intervals, on pull requests that it never saw. Where the registry is
-    away, the model is kept and `pullrisk models register` registers it later.
+    The new version is challenger. The gate makes it champion if it beats the champion (at first
+    the general model) and the plain baselines, with intervals, on pull requests that it never
+    saw. Then it is written to model.onnx in the home folder, where the other commands find it;
+    else that file is the champion's, or the general model. Where the registry is away, the model
+    is kept and `pullrisk models register` registers it later.
 
     --from fine-tunes a model on this lake, which pays where there are few reverts to learn from.
 
@@ -122,8 +123,8 @@ def summary(result: "TrainResult") -> str:
     also = f" ({', '.join(result.tracked.aliases)})" if result.tracked.aliases else ""
     said = "" if result.decision is None else f"; {outcome(result.decision)}"
     how = f" from {facts.started_from}" if facts.started_from else ""
+    written = f", written to {result.model}" if result.uses_trained else ""
     return (
         f"trained{how} on {facts.examples:,} pull requests, {facts.positives:,} of them "
-        f"{facts.target}; registered as version {result.tracked.version}{also}, "
-        f"written to {result.model}{said}"
+        f"{facts.target}; registered as version {result.tracked.version}{also}{written}{said}"
     )

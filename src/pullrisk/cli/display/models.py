@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from pullrisk.cli.display.console import say, warn
 from pullrisk.cli.display.tables import print_table
+from pullrisk.model.general import GENERAL
 
 if TYPE_CHECKING:
     from pullrisk.train.comparison import PairedComparison
@@ -93,7 +94,8 @@ def outcome(decision: "Decision") -> str:
     """The gate's decision in a few words."""
     if decision.promote:
         return f"the gate lets version {decision.challenger} become champion"
-    stays = f"version {decision.champion} stays champion" if decision.champion else "no champion"
+    general = decision.champion == GENERAL
+    stays = "the general model stays" if general else f"version {decision.champion} stays champion"
     return f"the gate keeps version {decision.challenger} out: {stays}"
 
 
