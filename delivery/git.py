@@ -2,9 +2,11 @@
 
 import base64
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -13,6 +15,7 @@ from delivery.errors import AwayError, InputError, RefusedError
 
 _TIMEOUT: Final = 300
 _BOT: Final = ("-c", "user.name=pullrisk-delivery", "-c", "user.email=delivery@pullrisk.invalid")
+_SHA: Final = re.compile("[0-9a-f]{40}")
 _REJECTED: Final = ("non-fast-forward", "[rejected]", "[remote rejected]", "fetch first")
 
 
@@ -93,6 +96,11 @@ class Repository:
 
     def show(self, commit: str, path: str) -> str | None:
         """The text of a file at the commit; None if the file is missing."""
+        return (
+            _show_once(self, commit, path) if _SHA.fullmatch(commit) else self._show(commit, path)
+        )
+
+    def _show(self, commit: str, path: str) -> str | None:
         done = self._run("show", f"{commit}:{path}")
         return done.stdout.decode(errors="replace") if done.returncode == 0 else None
 
@@ -179,6 +187,12 @@ class Repository:
             check=False,
             env=_environment() | ({"GIT_INDEX_FILE": str(index)} if index else {}),
         )
+
+
+@lru_cache(maxsize=1024)
+def _show_once(repository: Repository, sha: str, path: str) -> str | None:
+    """A judgement reads the same few files of the same commits hundreds of times."""
+    return repository._show(sha, path)
 
 
 def _environment() -> dict[str, str]:

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
@@ -78,7 +80,7 @@ class Registry:
         self._client = httpx.Client(
             auth=RegistryAuth(docker_login(host)),
             timeout=httpx.Timeout(60, write=600),
-            transport=httpx.HTTPTransport(retries=2),
+            transport=httpx.HTTPTransport(verify=_tls(), retries=2),
             follow_redirects=True,
         )
 
@@ -188,6 +190,12 @@ class Registry:
             return self._client.request(method, url, **more)
         except httpx.HTTPError as error:
             raise AwayError(f"{self._base} cannot be reached: {error}") from error
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for all registries: to read the certificates of authorities takes longer than a GET."""
+    return httpx.create_ssl_context()
 
 
 def _descriptors(manifest: Manifest) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import pytest
 
 from pullrisk.errors import StoreError
 from pullrisk.pulls.mongo import MongoStore
-from pullrisk.pulls.record import ChangedFile, Pull, Review, fingerprint
+from pullrisk.pulls.record import ChangedFile, Pull, Review, fingerprint, push_number
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.pulls.store import PullStore, Written
 
@@ -58,6 +58,10 @@ def unmerged(number: int) -> Pull:
     return msgspec.structs.replace(merged(number), merged_at=None)
 
 
+def push(sha: str, *, hours: float) -> Pull:
+    return msgspec.structs.replace(merged(push_number(sha), hours=hours), merge_sha=sha)
+
+
 def events(store: PullStore, repository: str = "o/r") -> list[int]:
     return [pull.number for pull in store.events(repository)]
 
@@ -103,6 +107,8 @@ def test_a_pull_comes_back_equal_in_every_field(store: PullStore) -> None:
         review_decision="approved",
         checks="success",
         closes=("o/r#1", "p/q#2"),
+        own_commits=("0123abcd", "ffffffff"),
+        repository_names=("new/name",),
         files=(ChangedFile('a "b"\n\tc.py', "renamed", None, 0, "old\n.py"), ChangedFile("é")),
         repository_id=9,
     )
@@ -206,6 +212,28 @@ def test_repositories_are_kept_apart_and_summarised_by_name(store: PullStore) ->
     assert mixed.last_updated_at == DAY + 9 * HOUR
     assert events(store, "z/z") == [7]
     assert events(store, "no/such") == []
+
+
+def test_direct_pushes_are_events_and_are_neither_listed_nor_counted(store: PullStore) -> None:
+    pushes = [push("f" * 40, hours=2.5), push("0" * 40, hours=9)]
+    store.upsert([merged(1), merged(2), still_open(3), merged(3), *pushes])
+    numbers = [one.number for one in pushes]
+    assert events(store) == [1, 2, numbers[0], 3, numbers[1]]
+    assert list(store.events("o/r", numbers=numbers)) == pushes
+    assert store.fingerprints("o/r").keys() == {1, 2, 3, *numbers}
+    assert list(store.pushes("o/r")) == pushes
+    assert [pull.number for pull in store.pulls("o/r")] == [1, 2, 3]
+    assert [pull.number for pull in store.recent()] == [3, 2, 1]
+    assert store.recent(state="merged") == store.recent(repository="o/r")
+    summary = store.repositories()[0]
+    assert (summary.pulls, summary.merged, summary.files, summary.pushes) == (3, 3, 3, 2)
+    assert (summary.last_event_at, summary.last_updated_at) == (DAY + 3 * HOUR, DAY + 3 * HOUR)
+
+
+def test_a_repository_of_direct_pushes_alone_is_no_repository_of_pulls(store: PullStore) -> None:
+    store.upsert([push("a" * 40, hours=1)])
+    assert store.repositories() == []
+    assert store.recent() == []
 
 
 def test_recent_pulls_come_newest_first_and_can_be_filtered(store: PullStore) -> None:

@@ -1,9 +1,9 @@
 """One registry and one Sigstore for the session; a project of its own for each test."""
 
-import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import pytest
 
@@ -14,6 +14,8 @@ from delivery.stages import STAGES
 from support.delivery import World
 from support.oci import DebianRegistry, SmallRegistry
 from support.sigstore import Sigstore
+
+CODE: Final = "src/pullrisk/fetch/__init__.py"
 
 
 @pytest.fixture(scope="session")
@@ -38,14 +40,21 @@ def job(sigstore: Sigstore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
 
 
+@contextmanager
+def as_a_job(sigstore: Sigstore) -> Iterator[None]:
+    """What several tests share is made by a job too."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in sigstore.job_environment.items():
+            patch.setenv(name, value)
+        yield
+
+
 @pytest.fixture(scope="session")
 def promoted(
     registry_url: str, sigstore: Sigstore, tmp_path_factory: pytest.TempPathFactory
 ) -> World:
-    """A project whose four images were built, tested and promoted once."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in sigstore.job_environment.items():
-            patch.setenv(name, value)
+    """A project whose four images were built, tested and promoted once; only copies are changed."""
+    with as_a_job(sigstore):
         world = World(tmp_path_factory.mktemp("world"), registry_url, sigstore).begin()
         for stage in STAGES:
             world.release(stage, world.branch("staging"))
@@ -53,14 +62,39 @@ def promoted(
     return world
 
 
-@pytest.fixture
-def world(promoted: World, tmp_path: Path) -> Iterator[World]:
-    """A copy of it for this test alone; registry and Sigstore are shared, images are not equal.
+@pytest.fixture(scope="session")
+def released(
+    promoted: World, sigstore: Sigstore, tmp_path_factory: pytest.TempPathFactory
+) -> World:
+    """The same after a new version of data-fetch was promoted; only copies are changed."""
+    with as_a_job(sigstore):
+        world = promoted.copy(tmp_path_factory.mktemp("released"))
+        world.release("data-fetch", world.push({CODE: "VERSION = 1\n"}, "Version 1"))
+        assert world.promote() == 0
+    return world
 
+
+@pytest.fixture(scope="session")
+def rolled_back(
+    released: World, sigstore: Sigstore, tmp_path_factory: pytest.TempPathFactory
+) -> World:
+    """The same after that version was rolled back; only copies are changed."""
+    with as_a_job(sigstore):
+        world = released.copy(tmp_path_factory.mktemp("rolled-back"))
+        assert world.rollback("data-fetch", "It answers wrongly") == 0
+    return world
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """A copy for this test alone, of what was promoted or of what its mark `begins` names.
+
+    Registry and Sigstore are shared, images are not equal.
     Whatever the test tries: what main runs afterwards was tested.
     """
-    shutil.copytree(promoted.origin, tmp_path / "origin.git")
-    own = World(tmp_path, promoted.registry, promoted.sigstore, set(promoted.tested)).checkout()
+    mark = request.node.get_closest_marker("begins")
+    shared: World = request.getfixturevalue(mark.args[0] if mark else "promoted")
+    own = shared.copy(tmp_path)
     yield own
     assert len(own.running()) == len(STAGES)
     assert own.running() <= own.tested

@@ -26,6 +26,15 @@ def runs(world: World, branch: str, stage: str = STAGE) -> str:
     return digests(world.shown(branch))[stage]
 
 
+released = pytest.mark.begins("released")
+rolled_back = pytest.mark.begins("rolled_back")
+
+
+def first(world: World) -> str:
+    """What main ran before the version that `released` promoted: a commit and the bot's ago."""
+    return runs(world, "main~2")
+
+
 def release(world: World, version: int) -> str:
     """A new version of the stage, promoted."""
     digest = world.release(
@@ -60,9 +69,9 @@ def record(
         add_record(registry, STAGE, digest, kind, content, lambda said: sign(said, config))
 
 
+@released
 def test_the_digest_that_ran_before_runs_again_and_the_commit_says_why(world: World) -> None:
-    before = runs(world, "main")
-    bad, tip = release(world, 1), world.branch("main")
+    before, bad, tip = first(world), runs(world, "main"), world.branch("main")
     assert world.rollback(STAGE, "Every answer\nis 0.5") == 0
     assert runs(world, "main") == runs(world, "staging") == before
     said = git(world.origin, "show", "-s", "--format=%B", "main").splitlines()
@@ -73,20 +82,19 @@ def test_the_digest_that_ran_before_runs_again_and_the_commit_says_why(world: Wo
     assert "Every answer is 0.5" in mark(world, "main")
 
 
+@rolled_back
 def test_the_auditor_accepts_it_and_shows_what_is_held_back(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    release(world, 1)
-    assert world.rollback(STAGE, "It answers wrongly") == 0
-    capsys.readouterr()
     assert world.audit() == 0
     shown = capsys.readouterr().out
     assert "ROLLED BACK" in shown
     assert f"{STAGE} runs an earlier image than its code's: It answers wrongly" in shown
 
 
+@released
 def test_nothing_unpromoted_comes_with_it_and_main_can_be_promoted_later(world: World) -> None:
-    before, _ = runs(world, "main"), release(world, 1)
+    before = first(world)
     world.push({"docs/notes.md": "words"})
     ml = world.release("ml-training", world.push({"src/pullrisk/train/__init__.py": "A = 1\n"}))
     assert world.rollback(STAGE) == 0
@@ -98,8 +106,8 @@ def test_nothing_unpromoted_comes_with_it_and_main_can_be_promoted_later(world: 
     assert (runs(world, "main"), runs(world, "main", "ml-training")) == (before, ml)
 
 
+@released
 def test_a_newer_image_on_staging_stays_and_can_be_promoted(world: World) -> None:
-    release(world, 1)
     fixed = world.release(STAGE, world.push({CODE: "VERSION = 2\n"}))
     assert world.rollback(STAGE) == 0
     assert runs(world, "staging") == fixed
@@ -116,13 +124,14 @@ def test_an_image_that_was_tested_and_never_promoted_is_passed_over(world: World
     assert runs(world, "main") == before != between
 
 
+@released
 def test_a_second_rollback_goes_further_back_and_never_to_what_was_bad(world: World) -> None:
-    first, second, third = runs(world, "main"), release(world, 1), release(world, 2)
+    oldest, older, bad = first(world), runs(world, "main"), release(world, 2)
     assert world.rollback(STAGE) == 0
-    assert runs(world, "main") == second
+    assert runs(world, "main") == older
     assert world.rollback(STAGE) == 0
-    assert runs(world, "main") == first
-    assert all(digest in mark(world, "main") for digest in (first, second, third))
+    assert runs(world, "main") == oldest
+    assert all(digest in mark(world, "main") for digest in (oldest, older, bad))
     assert world.audit() == 0
 
 
@@ -144,27 +153,26 @@ def test_an_image_that_the_registry_lost_is_passed_over(world: World) -> None:
     assert runs(world, "main") == before
 
 
+@released
 def test_without_a_reason_nothing_is_done(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    release(world, 1)
     main = world.branch("main")
     assert world.rollback(STAGE, " \n") == 4
     assert "a rollback needs a reason" in capsys.readouterr().err
     assert world.branch("main") == main
 
 
+@rolled_back
 def test_a_stage_that_went_back_is_not_built_until_its_code_changes(world: World) -> None:
-    release(world, 1)
-    assert world.rollback(STAGE) == 0
     kept = decide(Repository(world.clone), world.push({"docs/notes.md": "words"}), STAGE)
     assert (kept.build, "its code is as before" in kept.reason) == (False, True)
     changed = decide(Repository(world.clone), world.push({CODE: "VERSION = 2\n"}), STAGE)
     assert (changed.build, "its code changed since" in changed.reason) == (True, True)
 
 
+@released
 def test_a_late_image_of_the_same_code_does_not_undo_it(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    release(world, 1)
     source = world.push({"docs/notes.md": "words"})
     late = world.image(STAGE, tag=source)
     world.attest(STAGE, late, source)
@@ -174,18 +182,16 @@ def test_a_late_image_of_the_same_code_does_not_undo_it(
     assert late not in world.shown("staging")
 
 
+@rolled_back
 def test_the_image_of_changed_code_takes_the_mark_away(world: World) -> None:
-    release(world, 1)
-    assert world.rollback(STAGE) == 0
     fixed = release(world, 2)
     assert (runs(world, "main"), mark(world, "main")) == (fixed, "")
 
 
+@rolled_back
 def test_the_mark_of_another_stage_stays(world: World) -> None:
-    release(world, 1)
     world.release("ml-training", world.push({"src/pullrisk/train/__init__.py": "A = 1\n"}))
     assert world.promote() == 0
-    assert world.rollback(STAGE) == 0
     assert world.rollback("ml-training") == 0
     world.release("ml-training", world.push({"src/pullrisk/train/__init__.py": "A = 2\n"}))
     assert STAGE in mark(world, "staging")
@@ -193,10 +199,9 @@ def test_the_mark_of_another_stage_stays(world: World) -> None:
     assert world.promote() == 0
 
 
+@rolled_back
 def test_code_taken_back_runs_again_as_what_it_is(world: World) -> None:
-    before = world.shown("main", CODE)
-    release(world, 1)
-    assert world.rollback(STAGE) == 0
+    before = world.shown("main~3", CODE)
     source = world.push({CODE: before}, "Revert")
     assert decide(Repository(world.clone), source, STAGE).build
     assert world.update(STAGE, runs(world, "staging"), source) == 3  # it was built elsewhere
@@ -205,6 +210,7 @@ def test_code_taken_back_runs_again_as_what_it_is(world: World) -> None:
     assert world.promote() == 0
 
 
+@released
 @pytest.mark.parametrize(
     "signer",
     [
@@ -217,16 +223,13 @@ def test_code_taken_back_runs_again_as_what_it_is(world: World) -> None:
 def test_a_digest_put_back_by_hand_with_another_jobs_record_is_refused(
     world: World, refused: Refused, signer: dict[str, str]
 ) -> None:
-    before = runs(world, "main")
-    release(world, 1)
-    forged(world, before, **signer)
+    forged(world, first(world), **signer)
     refused("it was edited by hand")
 
 
+@rolled_back
 def test_a_record_of_another_commit_does_not_serve(world: World, refused: Refused) -> None:
     before = runs(world, "main")
-    release(world, 1)
-    assert world.rollback(STAGE) == 0
     kept = {path: world.shown("staging", path) for path in (KUSTOMIZATION, MARKS)}
     release(world, 2)
     world.push(kept, "The same rollback once more, by hand")
@@ -234,10 +237,10 @@ def test_a_record_of_another_commit_does_not_serve(world: World, refused: Refuse
     refused("it was edited by hand")
 
 
+@released
 def test_a_mark_that_staging_never_took_over_cannot_be_written_there_by_hand(
     world: World, refused: Refused
 ) -> None:
-    release(world, 1)
     world.release(STAGE, world.push({CODE: "VERSION = 2\n"}))
     assert world.rollback(STAGE) == 0
     world.push({path: world.shown("main", path) for path in (KUSTOMIZATION, MARKS)}, "By hand")
@@ -277,8 +280,9 @@ def test_a_mark_that_names_another_image_than_runs_is_refused(
     refused("it was edited by hand")
 
 
+@released
 def test_a_staging_that_moves_meanwhile_is_merged_anew(world: World) -> None:
-    before, _ = runs(world, "main"), release(world, 1)
+    before = first(world)
     world.push({"docs/notes.md": "words"})
     git(world.clone, "checkout", "-q", "--detach", "origin/staging")
     other = world.commit({"docs/other.md": "words"}, "Somebody else's")
@@ -288,10 +292,10 @@ def test_a_staging_that_moves_meanwhile_is_merged_anew(world: World) -> None:
     assert runs(world, "main") == runs(world, "staging") == before
 
 
+@released
 def test_a_fix_on_main_alone_forbids_it_as_it_forbids_a_promotion(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    release(world, 1)
     main = world.push({"docs/fix.md": "hot"}, "Hot fix", branch="main")
     assert world.rollback(STAGE) == 3
     assert "main has commits that staging has not" in capsys.readouterr().err

@@ -52,10 +52,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def preview(home: Path) -> Iterator[Served]:
+def keys(home: Path) -> Path:
+    """A file of the keys that Vault holds."""
+    path = home.parent / "keys"
+    path.write_text(f"{KEY}\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def preview(home: Path, keys: Path) -> Iterator[Served]:
     """What the manifests pin, with the keys that Vault holds."""
-    keys = home.parent / "keys"
-    keys.write_text(f"{KEY}\n")
     with served(home, "--model", "general", keys_file=keys) as one:
         yield one
 
@@ -100,9 +106,10 @@ def test_a_good_preview_passes_by_readiness_version_and_golden_predictions(
     assert KEY not in done.stdout + done.stderr
 
 
-def test_a_preview_with_another_model_is_refused(job: Job, home: Path) -> None:
-    keys = home.parent / "keys"
-    other = _halved(home.parent)
+def test_a_preview_with_another_model_is_refused(
+    job: Job, home: Path, keys: Path, tmp_path: Path
+) -> None:
+    other = _halved(tmp_path)
     with served(home, "--model", str(other), keys_file=keys) as wrong:
         done = job("serving-golden", wrong.url, **{"90": "0"})
     assert done.returncode == 1

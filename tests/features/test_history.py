@@ -192,6 +192,44 @@ def test_time_runs_on_while_nothing_happens() -> None:
     assert late["file_heat_max"] == pytest.approx(0.5)
 
 
+def pushed(number: int, *, day: float, **changes: object) -> Pull:
+    return pull(-number, day=day, **changes)
+
+
+def test_a_direct_push_tells_who_wrote_files_and_when_but_is_no_pull() -> None:
+    asked = pull(3, day=4)
+    before = after(pull(1, day=1, author="bob"))
+    with_push = after(pull(1, day=1, author="bob"), pushed(7, day=3, author="ada"))
+    known, unpushed = row(with_push, asked), row(before, asked)
+
+    assert (known["author_touch_share"], unpushed["author_touch_share"]) == (0.5, 0)
+    assert (known["file_idle_min"], unpushed["file_idle_min"]) == (1.0, 3.0)
+    assert known["same_author_again"] == 1
+    assert known["days_since_author_seen"] == 1.0
+    counts = ("file_touches_max", "author_merged", "author_share", "merges_this_week", "author_new",
+              "hours_since_last_merge", "churn_percentile", "file_failure_rate_max")  # fmt: skip
+    assert [known[name] for name in counts] == [unpushed[name] for name in counts]
+    assert with_push.pulls == 1
+    assert with_push.as_of == START + timedelta(days=3)
+
+
+def test_a_revert_by_a_push_is_told_with_the_next_merge_also_after_a_restart() -> None:
+    revert = pushed(7, day=3, title='Revert "Change 1"', body="This reverts commit 1111aaaa.")
+    history = after(pull(1, merge_sha="1111aaaa" + 32 * "0"))
+    assert history.observe(revert) == ()
+    assert row(history, pull(2, day=4))["author_failures"] == 1
+    history = RepositoryHistory.load(history.save())
+    (link,) = history.observe(pull(2, day=9))
+    assert (link.kind, link.number, link.at) == ("revert", 1, revert.merged_at)
+    assert history.observe(pull(3, day=10)) == ()
+
+
+def test_no_link_names_a_direct_push() -> None:
+    history = after(pull(1), pushed(7, day=2, title="Tune", merge_sha=40 * "7"))
+    undo = pull(2, day=3, title='Revert "Tune"', body=f"This reverts commit {40 * '7'}.")
+    assert history.observe(undo) == ()
+
+
 def test_an_open_pull_cannot_be_observed() -> None:
     with pytest.raises(ValueError, match="owner/name#1 is open"):
         after(pull(1, merged_at=None, closed_at=None))

@@ -12,7 +12,7 @@ from pullrisk.lake import Lake
 from pullrisk.lake.schema import SCHEMA
 from pullrisk.preprocess import preprocess
 from pullrisk.preprocess.plan import LEAST_PULLS, TASKS_PER_SLOT, Work, pack
-from pullrisk.pulls.record import Pull
+from pullrisk.pulls.record import Pull, push_number
 from pullrisk.pulls.sqlite import SqliteStore
 from support.preprocessing import START, Undisturbed, made_pull, rows, statuses
 
@@ -32,6 +32,22 @@ def test_only_new_pulls_are_replayed(
     assert statuses(report) == {"o/r": "appended"}
     assert (report.pulls, report.rows) == (10, 9)
     assert rows(lake).equals(undisturbed(store))
+
+
+def test_direct_pushes_are_replayed_without_rows_and_tell_their_reverts(
+    store: SqliteStore, lake: Lake, undisturbed: Undisturbed
+) -> None:
+    store.upsert([*map(made_pull, range(1, 40)), made_pull(push_number("a" * 40), hours=3.5)])
+    preprocess(store, lake)
+    said = {"title": 'Revert "Change 39"', "body": "Reverts o/r#39"}
+    revert = made_pull(push_number("b" * 40), repository="o/r", hours=50, **said)
+    store.upsert([revert, *map(made_pull, range(51, 55))])
+    report = preprocess(store, lake)
+    assert statuses(report) == {"o/r": "appended"}
+    assert (report.pulls, report.rows) == (4, 4)
+    assert rows(lake).equals(undisturbed(store))
+    links = rows(lake).to_pylist()[-4]["links"]
+    assert [(link["number"], link["at"]) for link in links] == [(39, revert.merged_at)]
 
 
 def test_a_pull_that_merges_later_than_all_others_is_appended(

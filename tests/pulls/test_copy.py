@@ -159,6 +159,6 @@ def test_a_target_that_lost_pulls_is_no_success(tmp_path: Path) -> None:
 
     with SqliteStore(tmp_path / "a") as source, Forgetful(tmp_path / "b") as target:
         source.upsert([pull(n) for n in range(1, 9)])
-        with pytest.raises(StoreError, match="8 pull requests in the source and 7 in the target"):
+        with pytest.raises(StoreError, match="8 pull requests and pushes in the source and 7 in"):
             copy_store(source, target, name="s")
         assert msgspec.json.encode(target.checkpoints()) == b'{"copy:s":{"unfinished":true}}'

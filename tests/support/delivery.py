@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -44,6 +45,11 @@ class World:
         self.commit(project(), "Begin")
         git(self.clone, "push", "-q", "origin", "main", "main:staging")
         return self
+
+    def copy(self, folder: Path) -> "World":
+        """Another project with the same history; registry and Sigstore are the same."""
+        shutil.copytree(self.origin, folder / "origin.git")
+        return World(folder, self.registry, self.sigstore, set(self.tested)).checkout()
 
     def checkout(self) -> "World":
         """A fresh clone, as each CI job has one."""

@@ -21,7 +21,14 @@ SCHEMA = "0123456789abcdef"
 START = 1_600_000_000_000_000
 Row = tuple[float, int, bool, list[dict[str, object]], np.ndarray]
 """Days since the start, number, example, links, x."""
-LINK = pa.struct([("kind", pa.string()), ("number", pa.int64()), ("evidence", pa.string())])
+LINK = pa.struct(
+    [
+        ("kind", pa.string()),
+        ("number", pa.int64()),
+        ("evidence", pa.string()),
+        ("at", pa.timestamp("us", "UTC")),
+    ]
+)
 
 
 def feature_table(

@@ -15,7 +15,7 @@ X = np.arange(len(NAMES), dtype=np.float64)
 
 
 def link(number: int, kind: str = "revert") -> dict[str, object]:
-    return {"kind": kind, "number": number, "evidence": "title"}
+    return {"kind": kind, "number": number, "evidence": "title", "at": None}
 
 
 def dataset(*rows: tuple[float, int, bool, list[dict[str, object]]], **options: object) -> Dataset:

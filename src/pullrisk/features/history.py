@@ -1,7 +1,7 @@
 """A repository's history: what it knew at a moment, and the features of a pull in its light.
 
     history = RepositoryHistory("owner/name")
-    for pull in events:                                    # merged and closed, in event order
+    for pull in events:                                    # of the store, in event order
         row = history.features(pull, as_of=pull.event_at)  # knows nothing that comes later
         links = history.observe(pull)                      # time moves forward
 
@@ -64,7 +64,7 @@ class RepositoryHistory:
         self.as_of: datetime | None = None
         """Time of the latest event observed."""
         self.pulls = 0
-        """Events observed: merged and closed pulls."""
+        """Merged and closed pulls observed."""
         self._overall = RepositoryState()
         self._authors = author.Authors()
         self._touched = touched.Touched()
@@ -72,6 +72,8 @@ class RepositoryHistory:
         self._log = PullLog()
         self._likeness = likeness.Likeness(self._log)
         self._linker = Linker()
+        self._of_pushes: list[Link] = []
+        """What pushes said since the last merge, which tells it."""
         self._latest: tuple[Pull, datetime, PullContext] | None = None
 
     def features(self, pull: Pull, *, as_of: datetime) -> list[float]:
@@ -98,21 +100,29 @@ class RepositoryHistory:
     def observe(self, pull: Pull) -> tuple[Link, ...]:
         """Move time forward to the pull's merge or closing; what a merge says of earlier pulls.
 
-        Raises ValueError for a pull that is still open.
+        A direct push says it later: its links, with its time, come with those of the next merge,
+        because it has no row that could keep them. Raises ValueError for an open pull.
         """
         moment = pull.event_at
         if moment is None:
             raise ValueError(f"{pull.repository}#{pull.number} is open: nothing happened yet")
         context = self._context(pull, moment)
+        self._latest = None
+        self.as_of = moment if self.as_of is None else max(self.as_of, moment)
+        if pull.is_push:
+            self._push(context)
+            return ()
         merged = pull.merged_at is not None
         self._overall.observe(context, merged=merged)
         self._meet(context)
         routine = merged and self._is_routine(context)
         self._authors.observe(context, merged=merged, routine=routine)
-        self.as_of = moment if self.as_of is None else max(self.as_of, moment)
         self.pulls += 1
-        self._latest = None
-        return self._merge(context) if merged else ()
+        if not merged:
+            return ()
+        links = (*self._of_pushes, *self._merge(context))
+        self._of_pushes = []
+        return links
 
     def save(self) -> bytes:
         """The whole history, compact; `load` gives back one that goes on exactly the same."""
@@ -127,6 +137,7 @@ class RepositoryHistory:
             words=self._words.save(),
             log=self._log.save(),
             linker=self._linker.state(),
+            of_pushes=self._of_pushes,
         )
         return saved_form.pack(saved)
 
@@ -149,6 +160,7 @@ class RepositoryHistory:
         history._log = PullLog.load(saved.log)
         history._likeness = likeness.Likeness(history._log)
         history._linker = Linker.restore(saved.linker)
+        history._of_pushes = saved.of_pushes
         return history
 
     def _meet(self, context: PullContext) -> None:
@@ -163,12 +175,25 @@ class RepositoryHistory:
             return False
         return self._likeness.features(context)[0] >= author.ROUTINE
 
-    def _merge(self, context: PullContext) -> tuple[Link, ...]:
-        pull = context.pull
-        links = self._linker.observe(pull)
+    def _links(self, context: PullContext) -> tuple[Link, ...]:
+        """What the merge or push says of earlier pulls, whose failures are noted."""
+        links = self._linker.observe(context.pull)
         for link in links:
             if link.kind in _FAILURES:
                 self._fail(link.number, context.now)
+        return links
+
+    def _push(self, context: PullContext) -> None:
+        """A direct push: what is known of people, files and outcomes grows, but no count of
+        pulls does.
+        """
+        self._of_pushes += self._links(context)
+        self._meet(context)
+        self._touched.observe_push(context)
+
+    def _merge(self, context: PullContext) -> tuple[Link, ...]:
+        pull = context.pull
+        links = self._links(context)
         files = self._touched.observe(context, len(self._log))
         self._words.observe(context.buckets)
         self._likeness.observe(context.buckets)

@@ -122,16 +122,19 @@ COOLING: Final = -log(2.0) / (30 * DAY)
 """Rate at which a path's heat fades, per second: it halves in a month."""
 LONG_AGO: Final = -1e18
 
-_State = tuple[int, float, float, int, int, int, int, int, float, float, dict[int, int]]
+PUSH: Final = -2
+"""The number of a direct push, to `touch`: it is none of the history's pulls."""
+
+_State = tuple[int, float, float, int, int, int, int, int, float, float, dict[int, int], int]
 
 
 @dataclass(slots=True)
 class PathRecord:
     """What is known of one path; times are epoch seconds.
 
-    `facts` are those of the path alone. `id` numbers the paths of a history, `authors` counts
-    pulls by author number, `top` is the largest of these counts, `heat` the touches of about a
-    month as of `last`.
+    `facts` are those of the path alone. `id` numbers the paths of a history, `touches` counts
+    pulls and pushes, of which `pushes` were no pulls, `authors` the same by author number; `top`
+    is the largest of these counts, `heat` the touches of about a month as of `last`.
     """
 
     facts: PathFacts
@@ -146,6 +149,7 @@ class PathRecord:
     last_failure: float = LONG_AGO
     heat: float = 0.0
     authors: dict[int, int] = field(default_factory=dict)
+    pushes: int = 0
 
     def fail(self, now: float) -> None:
         """A pull that changed the path turned out to be trouble."""
@@ -167,18 +171,24 @@ class PathRecord:
         return (
             self.id, self.first, self.last, self.touches, self.top, self.last_author,
             self.last_pull, self.failures, self.last_failure, self.heat, self.authors,
+            self.pushes,
         )  # fmt: skip
 
 
 def touch(records: Iterable[PathRecord], *, now: float, author: int, pull: int) -> None:
-    """The pull numbered `pull` in this history changed these paths; author -1 is unknown."""
+    """The pull numbered `pull` in this history (or PUSH) changed these paths; author -1 is
+    unknown.
+    """
     for record in records:
         waited = now - record.last
         record.heat = 1.0 + (record.heat * exp(waited * COOLING) if waited > 0.0 else record.heat)
         record.last = now
         record.touches += 1
         record.last_author = author
-        record.last_pull = pull
+        if pull == PUSH:
+            record.pushes += 1
+        else:
+            record.last_pull = pull
         if author >= 0:
             authors = record.authors
             count = authors[author] = authors.get(author, 0) + 1

@@ -54,14 +54,14 @@ class Block:
 def replay(
     history: RepositoryHistory, events: Iterable[Pull], *, block_rows: int = 4096
 ) -> Iterator[Block]:
-    """Fold `events` (closed and merged, in event order) into `history`, yielding its rows.
+    """Fold `events` (a store's, in event order) into `history`, yielding its rows.
 
-    Each row is as of just before its pull's merge. Blocks have at most `block_rows` rows; after
-    the last one the history is that of the moment after the last event.
+    Each row is as of just before its pull's merge; direct pushes have none. Blocks have at most
+    `block_rows` rows; after the last one the history is that of the moment after the last event.
     """
     block = Block(history.repository)
     for pull in events:
-        if pull.merged_at is None:
+        if pull.merged_at is None or pull.is_push:
             history.observe(pull)
             continue
         row = history.features(pull, as_of=pull.merged_at)

@@ -12,7 +12,7 @@ import msgspec
 
 from pullrisk.features import author, text, touched
 from pullrisk.features.repository import RepositoryState
-from pullrisk.pulls.outcomes import LinkerState
+from pullrisk.pulls.outcomes import Link, LinkerState
 
 _MAGIC: Final = b"PRH1"
 _START: Final = len(_MAGIC) + 4
@@ -31,6 +31,7 @@ class Saved(msgspec.Struct, array_like=True):
     words: text.Saved
     log: list[bytes]
     linker: LinkerState
+    of_pushes: list[Link]
 
 
 _encoder: Final = msgspec.msgpack.Encoder()

@@ -9,6 +9,7 @@ from pullrisk.features.paths import (
     COOLING,
     LONG_AGO,
     OTHER,
+    PUSH,
     PathFacts,
     PathRecord,
     PathRecords,
@@ -21,7 +22,7 @@ from pullrisk.pulls.record import ChangedFile, Pull
 
 FEATURES: Final = family(
     "files",
-    ("new_files_share", "share", "linear", "share of the files that no earlier pull touched"),
+    ("new_files_share", "share", "linear", "share of the files that no earlier change touched"),
     ("file_touches_max", "pulls", "log", "earlier pulls that touched the busiest of the files"),
     ("file_authors_max", "authors", "log", "authors of the most contested of the files"),
     ("author_known_files", "share", "linear",
@@ -52,7 +53,7 @@ FEATURES: Final = family(
 ) + family(
     "directories",
     ("new_directories_share", "share", "linear",
-     "share of the directories that no earlier pull touched"),
+     "share of the directories that no earlier change touched"),
     ("directory_authors_max", "authors", "log", "authors of the most contested directory"),
     ("author_directory_share", "share", "linear",
      "share of the directories' earlier pulls that are this author's"),
@@ -103,7 +104,23 @@ class Touched:
 
     def observe(self, context: PullContext, pull: int) -> list[int]:
         """A pull was merged; it is number `pull` in this history. The numbers of its files."""
+        records, directories = self._records(context)
         now, author = context.now, context.author
+        touch(records, now=now, author=author, pull=pull)
+        touch(directories, now=now, author=author, pull=pull)
+        for extension in context.extensions:
+            seen, failed = self.extensions.get(extension, (0, 0))
+            self.extensions[extension] = (seen + 1, failed)
+        return [record.id for record in records]
+
+    def observe_push(self, context: PullContext) -> None:
+        """A direct push changed its files: who wrote them and when, but no pull more."""
+        for records in self._records(context):
+            touch(records, now=context.now, author=context.author, pull=PUSH)
+
+    def _records(self, context: PullContext) -> tuple[list[PathRecord], list[PathRecord]]:
+        """The records of the files and of the directories, made where they are missing."""
+        now = context.now
         records = [
             record or self._first_sight(file, facts, now)
             for file, facts, record in zip(
@@ -115,12 +132,7 @@ class Touched:
             directory or self.directories.add(name, _NO_FACTS, now)
             for name, directory in zip(context.directories, around, strict=True)
         ]
-        touch(records, now=now, author=author, pull=pull)
-        touch(directories, now=now, author=author, pull=pull)
-        for extension in context.extensions:
-            seen, failed = self.extensions.get(extension, (0, 0))
-            self.extensions[extension] = (seen + 1, failed)
-        return [record.id for record in records]
+        return records, directories
 
     def replace_author(self, gone: int, kept: int) -> None:
         """The author numbered `gone` turned out to be the one numbered `kept`."""
@@ -167,8 +179,9 @@ class Touched:
                     continue
             known += 1
             times = record.touches
-            if times > most:
-                most = times
+            pulls = times - record.pushes
+            if pulls > most:
+                most = pulls
             authors = record.authors
             if len(authors) > contested:
                 contested = len(authors)
@@ -188,7 +201,7 @@ class Touched:
             warmth = record.heat * exp(waited * COOLING) if waited > 0.0 else record.heat
             if warmth > hottest:
                 hottest = warmth
-            rate = (record.failures + weighted) / (times + _WEIGHT)
+            rate = (record.failures + weighted) / (pulls + _WEIGHT)
             rates += rate
             if record.failures:
                 failed += 1
@@ -238,7 +251,7 @@ class Touched:
             warmth = record.heat * exp(waited * COOLING) if waited > 0.0 else record.heat
             if warmth > hottest:
                 hottest = warmth
-            rate = (record.failures + weighted) / (record.touches + _WEIGHT)
+            rate = (record.failures + weighted) / (record.touches - record.pushes + _WEIGHT)
             rates += rate
             if rate > worst:
                 worst = rate

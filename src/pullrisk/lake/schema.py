@@ -16,9 +16,10 @@ from pullrisk.features.replay import Block
 
 TABLE: Final = "features"
 """Folder of the Delta table below the lake's root."""
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 """Version of everything about the lake that is not a feature: columns, files, objects.
 
+3: links of direct pushes, with their time.
 2: what each pull says of itself (`title`, `labels`, `paths`, `says_reverts`)."""
 
 MERGED_AT: Final = pa.timestamp("us", "UTC")
@@ -27,6 +28,7 @@ LINK: Final = pa.struct(
         pa.field("kind", pa.string()),
         pa.field("number", pa.int64()),
         pa.field("evidence", pa.string()),
+        pa.field("at", pa.timestamp("us", "UTC")),
     ]
 )
 KEYS: Final = ("repository", "number", "merged_at", "author", "example")
@@ -97,7 +99,7 @@ def batch(block: Block, *, run: int) -> pa.RecordBatch:
     rows = len(block)
     columns = np.ascontiguousarray(block.matrix.T)
     links = [
-        [(link.kind, link.number, link.evidence) for link in row] if row else row
+        [(link.kind, link.number, link.evidence, link.at) for link in row] if row else row
         for row in block.links
     ]
     return pa.record_batch(

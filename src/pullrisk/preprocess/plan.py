@@ -89,7 +89,7 @@ def sketch(
             f"lake {lake.uri} was made with {misfit}: all its repositories have to be rebuilt",
             hint="run again without naming repositories",
         )
-    closed = {one.repository: one.pulls - one.open for one in store.repositories()}
+    closed = {one.repository: one.events for one in store.repositories()}
     if not closed and lake.repositories():
         raise InputError(
             f"the pull store is empty, and lake {lake.uri} is not: nothing was changed",

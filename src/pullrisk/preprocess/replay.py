@@ -117,6 +117,7 @@ class RepositoryReplay:
         self._history = RepositoryHistory(work.repository)
         self._work = self._restored(work)
         self._replayed: list[int] = []
+        self._pushes = 0
         self._arrived: dict[int, int] = {}
         self._rows = 0
         self._notified = 0
@@ -128,7 +129,7 @@ class RepositoryReplay:
             yield batch(block, run=self._run)
 
     def progressed(self) -> int:
-        """Pulls replayed since this was last asked."""
+        """Pulls and pushes replayed since this was last asked."""
         before, self._notified = self._notified, len(self._replayed)
         return self._notified - before
 
@@ -145,7 +146,7 @@ class RepositoryReplay:
         return Replayed(
             work=self._work,
             saved_as=number,
-            pulls=len(self._replayed),
+            pulls=len(self._replayed) - self._pushes,
             rows=self._rows,
             seconds=time.perf_counter() - self._started,
         )
@@ -173,6 +174,7 @@ class RepositoryReplay:
         numbers = planned if work.append else None
         for pull in self._store.events(work.repository, numbers=numbers):
             self._replayed.append(pull.number)
+            self._pushes += pull.is_push
             if pull.number not in planned:  # fetched since the plan was made
                 self._arrived[pull.number] = fingerprint(pull)
             yield pull

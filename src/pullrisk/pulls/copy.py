@@ -31,7 +31,7 @@ class CopyReport(msgspec.Struct, frozen=True, kw_only=True):
 def copy_store(
     source: PullStore, target: PullStore, *, name: str, progress: Progress | None = None
 ) -> CopyReport:
-    """Copy all pulls, open ones too, then all checkpoints; `name` identifies the source.
+    """Copy all pulls, open ones too, and pushes, then all checkpoints; `name` is the source's.
 
     It may be repeated: a pull that is newer in the target stays, and repositories that are
     complete are skipped. Checkpoints come last, since they say what is stored. Raises InputError
@@ -74,6 +74,8 @@ def _copy_repository(name: str, source: PullStore, target: PullStore, task: Task
     for batch in _batches(source.pulls(name)):
         written += target.upsert(batch)
         task.advance(len(batch))
+    for batch in _batches(source.pushes(name)):
+        target.upsert(batch)
     return written
 
 
@@ -85,13 +87,14 @@ def _copy_checkpoints(source: PullStore, target: PullStore) -> int:
 
 
 def _verify(summaries: Iterable[RepositorySummary], target: PullStore) -> None:
-    there = {one.repository: one.pulls for one in target.repositories()}
+    there = {one.repository: one for one in target.repositories()}
     for one in summaries:
-        found = there.get(one.repository, 0)
-        if found < one.pulls:
+        copied = there.get(one.repository)
+        found = copied.pulls + copied.pushes if copied else 0
+        if found < one.pulls + one.pushes:
             raise StoreError(
-                f"{one.repository} has {one.pulls:,} pull requests in the source and {found:,} "
-                "in the target",
+                f"{one.repository} has {one.pulls + one.pushes:,} pull requests and pushes "
+                f"in the source and {found:,} in the target",
                 hint="run the same copy again; if that does not help, something deletes there",
             )
 

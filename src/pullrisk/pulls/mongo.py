@@ -44,6 +44,8 @@ RETRY_SECONDS: Final = 60.0
 """How long work that a fail-over interrupted is repeated."""
 _NEVER: Final = 1 << 62
 """The event of an open pull, to `$min`: not every engine passes over a null."""
+_PULL: Final[Document] = {"number": {"$gt": 0}}
+_PUSH: Final[Document] = {"number": {"$lt": 0}}
 _SUMMARY: Final[Document] = {
     "_id": "$repository",
     "pulls": {"$sum": 1},
@@ -54,6 +56,7 @@ _SUMMARY: Final[Document] = {
     "last": {"$max": "$event_us"},
     "updated": {"$max": "$updated_us"},
 }
+_COUNT: Final[Document] = {"_id": "$repository", "pushes": {"$sum": 1}}
 _Key = tuple[int, int]
 
 
@@ -112,11 +115,11 @@ class MongoStore:
         return None if document is None else self._pull(document)
 
     def repositories(self) -> list[RepositorySummary]:
-        """A summary of every repository, by name; reads one index and no document."""
+        """A summary of every repository that has a pull; reads one index and no document."""
         if not self._database.check():
             return []
-        pipeline: list[Document] = [{"$group": _SUMMARY}, {"$sort": {"_id": 1}}]
-        groups = self._database.do(lambda: list(self._pulls.aggregate(pipeline, hint=BY_EVENT)))
+        groups = self._grouped(_PULL, _SUMMARY)
+        pushes = {group["_id"]: group["pushes"] for group in self._grouped(_PUSH, _COUNT)}
         return [
             RepositorySummary(
                 repository=group["_id"],
@@ -127,19 +130,20 @@ class MongoStore:
                 first_event_at=None if group["first"] == _NEVER else moment(group["first"]),
                 last_event_at=None if group["last"] is None else moment(group["last"]),
                 last_updated_at=moment(group["updated"]),
+                pushes=pushes.get(group["_id"], 0),
             )
             for group in groups
         ]
 
     def fingerprints(self, repository: str) -> dict[int, int]:
-        """Number → fingerprint of every closed or merged pull; reads one index, no document."""
+        """Number → fingerprint of every event; reads one index, no document."""
         self._database.check()
         wanted = {"repository": repository, "event_us": HAPPENED}
         rows = self._keys(wanted, "number", "fingerprint")
         return {row["number"]: row["fingerprint"] for row in rows}
 
     def events(self, repository: str, *, numbers: Iterable[int] | None = None) -> Iterator[Pull]:
-        """Closed and merged pulls in event order, as of the moment when the first is read.
+        """Events in their order, as of the moment when the first is read.
 
         A pull that is rewritten meanwhile comes in its new version, at the position of its new
         event; one that is reopened does not come.
@@ -161,12 +165,11 @@ class MongoStore:
 
     def pulls(self, repository: str) -> Iterator[Pull]:
         """All pulls by number, open ones too, as of the moment when the first is read."""
-        self._database.check()
-        keys = sorted(
-            (0, row["number"]) for row in self._keys({"repository": repository}, "number")
-        )
-        for _, row in self._rows(repository, keys):
-            yield self._pull(row)
+        return self._by_number({"repository": repository, **_PULL})
+
+    def pushes(self, repository: str) -> Iterator[Pull]:
+        """All direct pushes by number, as of the moment when the first is read."""
+        return self._by_number({"repository": repository, **_PUSH})
 
     def recent(
         self, *, repository: str | None = None, state: str | None = None, limit: int = 100
@@ -176,7 +179,7 @@ class MongoStore:
         if limit <= 0:
             return []
         named = {"repository": repository, "state": state}
-        wanted = {name: value for name, value in named.items() if value is not None}
+        wanted = {name: value for name, value in named.items() if value is not None} | _PULL
         order = [("updated_us", DESCENDING), ("repository", 1), ("number", 1)]
         rows = self._database.do(lambda: list(self._pulls.find(wanted, sort=order, limit=limit)))
         return [self._pull(row) for row in rows]
@@ -213,6 +216,17 @@ class MongoStore:
     @property
     def _checkpoints(self) -> Collection[Document]:
         return self._database.checkpoints
+
+    def _grouped(self, wanted: Document, group: Document) -> list[Document]:
+        """The groups of the documents wanted, by name; reads the index only."""
+        stages: list[Document] = [{"$match": wanted}, {"$group": group}, {"$sort": {"_id": 1}}]
+        return self._database.do(lambda: list(self._pulls.aggregate(stages, hint=BY_EVENT)))
+
+    def _by_number(self, wanted: Document) -> Iterator[Pull]:
+        self._database.check()
+        keys = sorted((0, row["number"]) for row in self._keys(wanted, "number"))
+        for _, row in self._rows(wanted["repository"], keys):
+            yield self._pull(row)
 
     def _event_keys(self, repository: str, numbers: Iterable[int] | None) -> list[_Key]:
         """(event, number) of the repository's events in order; reads the index only."""

@@ -3,9 +3,9 @@
 The document has the fields of the record under their own names, so that people can query it.
 Beside them it has keys that are computed from the fields, for indexes and guards only:
 
-    _id          "owner/name#number"
+    _id          "owner/name#number"; the number of a direct push is negative
     schema       version of the document's shape
-    state        `open`, `closed` or `merged`
+    state        `open`, `closed`, `merged` or `push`
     updated_us   `updated_at` in microseconds: a date of MongoDB has only milliseconds
     event_us     the merge or the closing in microseconds; null while open
     file_count   how many files are listed

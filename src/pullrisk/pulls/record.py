@@ -51,10 +51,14 @@ class Pull(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False)
     list them; `changed_files` is the number of all files, even if `files` was cut.
     `review_decision` and `checks` (the state of all check runs of the head commit) are GitHub's
     words in lower case; `closes` are the issues that it closes, as `owner/name#number`.
-
+    `own_commits` are the first eight digits of the commits that a merge brought into the branch;
+    `repository_names` are other names of the repository, which the source used after a rename.
     `author_names` are further names that the source ties to the author: `login:mara`,
     `email:` with a salted hash, `name:robot`. `agent` is the program that wrote the pull,
     alone or with its author (`people.agent_of`).
+
+    A direct push has the same form, with the number that `push_number` makes of its commit: the
+    history learns from it, but it is never listed, counted or scored.
     """
 
     repository: str
@@ -87,12 +91,21 @@ class Pull(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False)
     review_decision: str | None = None
     checks: str | None = None
     closes: tuple[str, ...] = ()
+    own_commits: tuple[str, ...] = ()
+    repository_names: tuple[str, ...] = ()
     author_names: tuple[str, ...] = ()
     agent: str | None = None
 
     @property
+    def is_push(self) -> bool:
+        """Whether this is a direct push: a commit of the default branch that is no pull."""
+        return self.number < 0
+
+    @property
     def state(self) -> str:
-        """`open`, `closed` (without a merge) or `merged`."""
+        """`open`, `closed` (without a merge), `merged`, or `push` for a direct push."""
+        if self.number < 0:
+            return "push"
         if self.merged_at is not None:
             return "merged"
         return "open" if self.closed_at is None else "closed"
@@ -101,6 +114,11 @@ class Pull(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False)
     def event_at(self) -> datetime | None:
         """When it was merged, or closed without a merge; None while it is open."""
         return self.merged_at or self.closed_at
+
+
+def push_number(sha: str) -> int:
+    """The number of a direct push: negative, and the same each time its commit is read."""
+    return -(int(sha[:12], 16) or 1)
 
 
 # Names become parts of paths in the lake, so "." and ".." must not pass.
@@ -129,8 +147,8 @@ def fingerprint(pull: Pull) -> int:
         pull.repository, pull.number, pull.created_at, pull.merged_at, pull.closed_at,
         pull.title, pull.body, pull.author, pull.author_association, pull.bot,
         pull.head_repository, pull.base_ref, pull.head_ref, pull.merge_sha, pull.commits,
-        pull.additions, pull.deletions, pull.changed_files, pull.files, pull.author_names,
-        pull.agent,
+        pull.additions, pull.deletions, pull.changed_files, pull.files, pull.own_commits,
+        pull.repository_names, pull.author_names, pull.agent,
     )  # fmt: skip
     digest = blake2b(_encoder.encode(known), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1

@@ -29,9 +29,12 @@ WHERE excluded.updated_at > updated_at
 """
 _STORED: Final = "SELECT payload FROM pulls WHERE repository = ? AND number = ?"
 _SUMMARY: Final = """
-SELECT repository, count(*), sum(state = 'merged'), sum(state = 'open'), sum(files),
-       min(event_at), max(event_at), max(updated_at)
-FROM pulls INDEXED BY pulls_by_event GROUP BY repository ORDER BY repository
+SELECT repository, sum(number > 0), sum(state = 'merged'), sum(state = 'open'),
+       sum(iif(number > 0, files, 0)), min(iif(number > 0, event_at, NULL)),
+       max(iif(number > 0, event_at, NULL)), max(iif(number > 0, updated_at, NULL)),
+       sum(number < 0)
+FROM pulls INDEXED BY pulls_by_event
+GROUP BY repository HAVING sum(number > 0) > 0 ORDER BY repository
 """
 _FINGERPRINTS: Final = """
 SELECT number, fingerprint FROM pulls INDEXED BY pulls_by_event
@@ -46,10 +49,15 @@ SELECT payload, number FROM pulls INDEXED BY pulls_by_event
 WHERE repository = ? AND event_at IS NOT NULL AND number IN (SELECT value FROM json_each(?))
 ORDER BY event_at, number
 """
-_PULLS: Final = "SELECT payload, number FROM pulls WHERE repository = ? ORDER BY number"
+_PULLS: Final = """
+SELECT payload, number FROM pulls WHERE repository = ? AND number > 0 ORDER BY number
+"""
+_PUSHES: Final = """
+SELECT payload, number FROM pulls WHERE repository = ? AND number < 0 ORDER BY number
+"""
 _RECENT: Final = """
 SELECT payload, number FROM pulls INDEXED BY pulls_by_update
-WHERE (?1 IS NULL OR repository = ?1) AND (?2 IS NULL OR state = ?2)
+WHERE (?1 IS NULL OR repository = ?1) AND (?2 IS NULL OR state = ?2) AND number > 0
 ORDER BY updated_at DESC, repository, number LIMIT ?3
 """
 
@@ -116,7 +124,8 @@ class SqliteStore:
         return next(self._pulls(query, (repository, number)), None)
 
     def repositories(self) -> list[RepositorySummary]:
-        """A summary of every repository, by name; reads one index and no payload."""
+        """A summary of every repository that has a pull; reads one index and no payload."""
+        rows = self._rows(_SUMMARY)
         return [
             RepositorySummary(
                 repository=repository,
@@ -127,18 +136,17 @@ class SqliteStore:
                 first_event_at=None if first is None else moment(first),
                 last_event_at=None if last is None else moment(last),
                 last_updated_at=moment(updated),
+                pushes=pushes,
             )
-            for repository, pulls, merged, still_open, files, first, last, updated in self._rows(
-                _SUMMARY
-            )
+            for repository, pulls, merged, still_open, files, first, last, updated, pushes in rows
         ]
 
     def fingerprints(self, repository: str) -> dict[int, int]:
-        """Number → fingerprint of every closed or merged pull; reads one index, no payload."""
+        """Number → fingerprint of every event; reads one index, no payload."""
         return dict(self._rows(_FINGERPRINTS, (repository,)))
 
     def events(self, repository: str, *, numbers: Iterable[int] | None = None) -> Iterator[Pull]:
-        """Closed and merged pulls in event order, as of the moment when the first is read."""
+        """Events in their order, as of the moment when the first is read."""
         if numbers is None:
             return self._pulls(_EVENTS, (repository,))
         among = msgspec.json.encode(list(numbers)).decode()
@@ -147,6 +155,10 @@ class SqliteStore:
     def pulls(self, repository: str) -> Iterator[Pull]:
         """All pulls by number, open ones too, as of the moment when the first is read."""
         return self._pulls(_PULLS, (repository,))
+
+    def pushes(self, repository: str) -> Iterator[Pull]:
+        """All direct pushes by number, as of the moment when the first is read."""
+        return self._pulls(_PUSHES, (repository,))
 
     def recent(
         self, *, repository: str | None = None, state: str | None = None, limit: int = 100

@@ -36,9 +36,9 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class RepositorySummary(msgspec.Struct, frozen=True):
-    """Counts of one repository; `files` is the sum over its pulls.
+    """Counts of one repository; `files` is the sum over its pulls, `pushes` counts direct pushes.
 
-    The times of events are None if no pull is closed yet.
+    The times are those of pulls; of events they are None if no pull is closed yet.
     """
 
     repository: str
@@ -49,10 +49,19 @@ class RepositorySummary(msgspec.Struct, frozen=True):
     first_event_at: datetime | None
     last_event_at: datetime | None
     last_updated_at: datetime
+    pushes: int = 0
+
+    @property
+    def events(self) -> int:
+        """Pulls and pushes that a history is made of."""
+        return self.pulls - self.open + self.pushes
 
 
 class PullStore(Protocol):
     """Pull requests by (repository, number), and the checkpoints of those who fetch them, by key.
+
+    Direct pushes (`Pull.is_push`) are kept beside them: they are events, and nothing else lists
+    or counts them.
 
     A context manager that closes itself. All methods raise StoreError: disk full, newer version,
     not reachable, closed.
@@ -82,20 +91,23 @@ class PullStore(Protocol):
         """One pull, or None."""
 
     def repositories(self) -> list[RepositorySummary]:
-        """A summary of every repository, by name."""
+        """A summary of every repository that has a pull, by name."""
 
     def fingerprints(self, repository: str) -> dict[int, int]:
-        """Number → `record.fingerprint` of all closed and merged pulls. Reads no payload."""
+        """Number → `record.fingerprint` of all events. Reads no payload."""
 
     def events(self, repository: str, *, numbers: Iterable[int] | None = None) -> Iterator[Pull]:
-        """Closed and merged pulls in event order: (`event_at`, number). A stream.
+        """Closed and merged pulls, and pushes, in event order: (`event_at`, number). A stream.
 
-        `numbers` restricts it to those pulls. A write meanwhile does not disturb it: no pull
+        `numbers` restricts it to those. A write meanwhile does not disturb it: no pull
         comes twice, and none is skipped.
         """
 
     def pulls(self, repository: str) -> Iterator[Pull]:
         """All pulls of the repository by number, open ones too. A stream, like `events`."""
+
+    def pushes(self, repository: str) -> Iterator[Pull]:
+        """All direct pushes to the repository, by number. A stream, like `events`."""
 
     def recent(
         self, *, repository: str | None = None, state: str | None = None, limit: int = 100

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.features.pull_text import PullText
+from pullrisk.pulls.store import microseconds
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,6 +41,7 @@ class Keys:
         row: NDArray[np.int64],
         named: NDArray[np.int64],
         kinds: NDArray[np.str_],
+        told_at: NDArray[np.int64],
         *,
         kind: str,
         within: int = NEVER,
@@ -49,27 +51,35 @@ class Keys:
         NEVER where that was not within so many µs of its merge.
         """
         chosen = (kinds == kind) & np.isin(named, self._numbers)
-        row, named = row[chosen], named[chosen]
+        row, named, at = row[chosen], named[chosen], told_at[chosen]
         moments = np.full(len(self._merged_at), NEVER, np.int64)
         if not len(row):
             return moments
         key = self._key(self._repository[row], named)
         place = np.minimum(np.searchsorted(self._sorted, key), len(self._sorted) - 1)
         target = self._order[place]
-        at, since = self._merged_at[row], self._merged_at[target]
+        since = self._merged_at[target]
+        at = np.where(at == NEVER, self._merged_at[row], at)
         valid = (self._sorted[place] == key) & (row != target)
         valid &= (at >= since) & (at - since <= within)
         np.minimum.at(moments, target[valid], at[valid])
         return moments
 
 
-def links_of(table: "pa.Table") -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.str_]]:
-    """Every link: the row that carries it, the pull number it names, its kind."""
+def links_of(
+    table: "pa.Table",
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.str_], NDArray[np.int64]]:
+    """Every link: the row that carries it, the pull number it names, its kind, its time.
+
+    The time, in µs, is NEVER where it is the merge of the row: only direct pushes have their own.
+    """
     links = table["links"].combine_chunks()
     flat = links.flatten()
     row = np.repeat(np.arange(len(links)), links.value_lengths().fill_null(0).to_numpy())
     named = flat.field("number").to_numpy(zero_copy_only=False).astype(np.int64)
-    return row, named, np.array(flat.field("kind").to_pylist(), dtype=np.str_)
+    kinds = np.array(flat.field("kind").to_pylist(), dtype=np.str_)
+    moments = [NEVER if at is None else microseconds(at) for at in flat.field("at").to_pylist()]
+    return row, named, kinds, np.array(moments, dtype=np.int64)
 
 
 def said_columns(table: "pa.Table") -> "pa.Table | None":

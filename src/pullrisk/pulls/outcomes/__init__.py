@@ -1,11 +1,11 @@
-"""Which merged pulls were reverted, hot-fixed or landed again, by which, and how it is known.
+"""Which merged pulls were reverted, hot-fixed or landed again, by which pulls and direct pushes.
 
 text.py          finds references and drops quoted text
 prefilters.py    cheap tests that rule out the many texts without a claim
 titles.py        takes a title apart that undoes or redoes something
 claims.py        what one pull says about itself: `claims`, `is_undo`
-merged_pulls.py  the merged pulls that a claim may mean: `MergedPullIndex`
-linker.py        ties claims to earlier pulls, one merge at a time: `Linker`, `Link`
+merged_pulls.py  the pulls and pushes that a claim may mean: `MergedPullIndex`
+linker.py        ties claims to earlier pulls, one event at a time: `Linker`, `Link`
 """
 
 from pullrisk.pulls.outcomes.claims import is_undo

@@ -1,10 +1,12 @@
 """Link the claims of pulls to the earlier pulls that they mean, one merge at a time."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import islice
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from pullrisk.pulls.outcomes.claims import Claim, claims, declares
 from pullrisk.pulls.outcomes.merged_pulls import (
@@ -28,16 +30,18 @@ _NAMESAKES: Final = 100
 class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A merged pull's effect on the earlier pull `number`.
 
-    `kind` is revert, partial_revert, hotfix or reland; `evidence` is number, sha or title.
+    `kind` is revert, partial_revert, hotfix or reland; `evidence` is number, sha or title. `at`
+    is the time of a direct push, None if a merged pull says it.
     """
 
     kind: str
     number: int
     evidence: str
+    at: datetime | None = None
 
 
 class LinkerState(msgspec.Struct, frozen=True, array_like=True):
-    """The state of a `Linker`, for saving; `rows` has 45 bytes for each merged pull."""
+    """The state of a `Linker`, for saving; `rows` has 45 bytes for each merged pull or push."""
 
     rows: bytes = b""
     reverted: list[int] = []
@@ -67,9 +71,10 @@ class Linker:
         return LinkerState(bytes(self._index), sorted(self._reverted), undone_by)
 
     def observe(self, pull: Pull) -> tuple[Link, ...]:
-        """Add a merged pull and return which earlier ones it reverts, relands or hot-fixes.
+        """Add a merged pull or a push; which earlier pulls it reverts, relands or hot-fixes.
 
-        Call it in event order, once for each merged pull. Any other pull has no links.
+        Call it in event order, once for each. A pull that is not merged has no links, and none
+        is to a push.
         """
         if pull.merged_at is None:
             return ()
@@ -91,7 +96,8 @@ class Linker:
                 if link.number not in links or _rank(link) < _rank(links[link.number]):
                     links[link.number] = link
         self._update_standing(links, pull.number)
-        return tuple(links.values())
+        at = pull.merged_at if pull.is_push else None
+        return tuple(replace(link, at=at) for link in links.values() if link.number > 0)
 
     def _find(self, claim: Claim, pull: Pull) -> Iterator[tuple[Row, str]]:
         """The pulls that a claim means, with the evidence; to reland a revert is to reland what it

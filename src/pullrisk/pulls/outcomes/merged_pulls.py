@@ -1,4 +1,4 @@
-"""An index of the merged pulls of one repository: fixed-size rows by number, commit or title."""
+"""An index of a repository's merged pulls and pushes: rows by number, commit or title."""
 
 import re
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ _TYPE = re.compile(r"(?!re)[a-z]{2,12}(?:\([^)]{0,40}\))?!?: ", re.IGNORECASE)
 _DROPPED: Final = b" \t\r\n\"'`.,:;-_!*()[]<>"
 _CURLY = str.maketrans("", "", CURLY + "…")
 _NO_FILES: Final = (0, 0, 0, 0)
-_ROW: Final = Struct("<QIIIIIIHHHHHHB")
+_ROW: Final = Struct("<qIIIIIIHHHHHHB")
 
 
 class Row(NamedTuple):
-    """One merged pull; its keys are digests, 0 if there is nothing to digest.
+    """One merged pull or direct push; its keys are digests, 0 if there is nothing to digest.
 
     `commits` is 0 if unknown, and 255 at most.
     """
@@ -44,7 +44,7 @@ class Row(NamedTuple):
 
 
 class MergedPullIndex:
-    """An append-only table with 45 bytes for each merged pull, and look-up tables over it.
+    """An append-only table with 45 bytes for each pull or push, and look-up tables over it.
 
     The look-up tables are brought up to date only when something is looked up, which few pulls
     need. `bytes(index)` are the rows, which a new index takes; ValueError if they are damaged.
@@ -66,7 +66,7 @@ class MergedPullIndex:
         return bytes(self._rows)
 
     def append(self, pull: Pull) -> None:
-        """Add a merged pull."""
+        """Add a merged pull or a direct push."""
         title, added, deleted = pull.title, pull.additions, pull.deletions
         key = title_key(title)
         self._rows += _ROW.pack(
