@@ -8,12 +8,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-ARGO_CD=v3.3.0
+ARGO_CD=v3.5.1
+ARGO_CD_SHA256=1d7b6baa0769ff8a5757c61e2c677ae0939a15e86e149f64df6b12435db5c4b2 # of manifests/ha/install.yaml
 ARGO_ROLLOUTS=v1.10.0
-VAULT_CHART=0.30.1
-PROMETHEUS_CHART=77.0.0
+VAULT_CHART=0.34.1
+PROMETHEUS_CHART=88.5.3
 MONGODB_CHART=0.13.0
-MLFLOW_CHART=1.7.0
+MLFLOW_CHART=1.11.5
 MLFLOW=3.17.2 # what the images talk to: constraints.txt
 
 usage() {
@@ -37,7 +38,7 @@ chart() { # release, namespace, repository, chart, version, settings
 }
 
 if [[ -z $dry_run ]]; then
-  for program in kubectl helm doctl; do
+  for program in kubectl helm doctl curl; do
     command -v "$program" >/dev/null || { echo "error: $program is not installed" >&2; exit 3; }
   done
 fi
@@ -63,7 +64,11 @@ if [[ -z ${MLFLOW_VALUES:-} ]]; then
 fi
 
 run "kubectl apply --server-side --namespace argo-rollouts --filename https://github.com/argoproj/argo-rollouts/releases/download/$ARGO_ROLLOUTS/install.yaml"
-run "kubectl apply --server-side --force-conflicts --namespace argocd --filename https://raw.githubusercontent.com/argoproj/argo-cd/$ARGO_CD/manifests/ha/install.yaml"
+# Downloaded, and applied only if it is the file that was looked at.
+argo_cd=${TMPDIR:-/tmp}/argo-cd-$ARGO_CD.yaml
+run "curl --fail --silent --show-error --location --output $argo_cd https://raw.githubusercontent.com/argoproj/argo-cd/$ARGO_CD/manifests/ha/install.yaml"
+run "echo '$ARGO_CD_SHA256  $argo_cd' | sha256sum --check --strict"
+run "kubectl apply --server-side --force-conflicts --namespace argocd --filename $argo_cd"
 run "kubectl wait --namespace argocd --for=condition=Available --timeout=10m deployment --all"
 
 # From here on Git decides.

@@ -128,13 +128,13 @@ def test_mlflow_is_of_the_version_that_the_images_speak() -> None:
 
 @pytest.fixture
 def programs(tmp_path: Path) -> dict[str, str]:
-    """Programs that write down how they were called; `helm` fails where FAIL is set."""
-    for name in ("kubectl", "helm", "doctl"):
+    """Programs that write down how they were called; `helm` and the check fail where FAIL says."""
+    for name in ("kubectl", "helm", "doctl", "curl", "sha256sum"):
         program = tmp_path / name
-        fails = "[[ -z ${FAIL:-} ]] || exit 1\n" if name == "helm" else ""
+        fails = f"[[ ${{FAIL:-}} != {name} ]] || exit 1\n"
         program.write_text(
             "#!/usr/bin/env bash\n"
-            'if [[ " $* " == *" --filename - "* ]]; then cat >/dev/null; fi\n'
+            'if [[ " $* " == *" --filename - "* || $* == --check* ]]; then cat >/dev/null; fi\n'
             f'echo "{name} $*" >> "$CALLED"\n{fails}'
         )
         program.chmod(0o755)
@@ -161,18 +161,26 @@ def test_what_is_run_is_what_the_dry_run_says(programs: dict[str, str]) -> None:
     done = run("production", environment=programs)
     assert done.returncode == 0, done.stderr
     called = sorted(Path(programs["CALLED"]).read_text().splitlines())
-    wanted = [
-        " ".join(shlex.split(part)) for line in planned("production") for part in line.split(" | ")
-    ]
+    parts = [part for line in planned("production") for part in line.split(" | ")]
+    wanted = [" ".join(shlex.split(part)) for part in parts if not part.startswith("echo ")]
     assert called == sorted(wanted)
 
 
 def test_it_stops_at_the_first_failure(programs: dict[str, str]) -> None:
-    done = run("staging", environment=programs | {"FAIL": "1"})
+    done = run("staging", environment=programs | {"FAIL": "helm"})
     assert done.returncode != 0
     called = Path(programs["CALLED"]).read_text()
     assert called.count("helm ") == 1
     assert "--kustomize" not in called
+
+
+def test_a_manifest_that_is_not_the_one_that_was_looked_at_is_not_applied(
+    programs: dict[str, str],
+) -> None:
+    assert run("staging", environment=programs | {"FAIL": "sha256sum"}).returncode != 0
+    called = Path(programs["CALLED"]).read_text()
+    assert "curl " in called
+    assert "--namespace argocd" not in called
 
 
 def test_a_missing_program_is_named_before_anything_is_done(tmp_path: Path) -> None:
