@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pullrisk.errors import InputError
-from pullrisk.fetch import lines
+from pullrisk.fetch import objects
 from pullrisk.fetch.files import BATCH_PULLS, fetch_files
 from pullrisk.fetch.report import BadLine, FetchReport
 from pullrisk.progress import Silent
@@ -171,13 +171,14 @@ def test_malformed_lines_can_be_skipped_and_are_listed(store: SqliteStore, tmp_p
 @pytest.mark.parametrize(
     ("content", "message", "hint"),
     [
-        (b"PK\x03\x04\x00\x00\x00", "binary file", "JSON lines"),
-        ("{}".encode("utf-16"), "binary file", "UTF-8"),
-        (gzip.compress(b"\x00\x01", mtime=0), "binary file", "JSON lines"),
+        (b"PK\x03\x04\x00\x00\x00", "binary file", "JSON"),
+        (gzip.compress(b"\x00\x01", mtime=0), "binary file", "JSON"),
         (b"\xff\xd8 no text\n", "line 1: .*malformed", "--skip-bad-lines"),
-        (json.dumps([rest(1)]).encode(), "line 1: Expected `object`", "jq -c"),
-        (json.dumps(rest(1), indent=1).encode(), "line 1", "jq -c"),
+        (b"[1]", "line 1: Expected `object`", "--skip-bad-lines"),
+        (json.dumps([rest(1)]).encode()[:-1], "cut short: an array is not closed", "again"),
         (b'{"number": 1}', "line 1: .*created_at", "--skip-bad-lines"),
+        (b'{"number": 1}', "line 1: .*created_at", "gh pr list --json number,title"),
+        (b'{"number": 1, "isDraft": false}', "line 1: .*`createdAt`", "createdAt,updatedAt"),
     ],
 )
 def test_a_file_of_another_kind_is_explained(
@@ -219,12 +220,12 @@ def test_a_damaged_gzip_keeps_the_lines_before_the_damage(
     assert len(numbers(store)) > 10_000
 
 
-def test_an_endless_line_is_refused_after_what_stands_before_it(
+def test_an_endless_object_is_refused_after_what_stands_before_it(
     store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lines, "MAX_LINE", 2**20)
+    monkeypatch.setattr(objects, "MAX_OBJECT", 2**20)
     path = tmp_path / "a.jsonl"
-    path.write_bytes(jsonl(7) + b"x" * 2**21 + b"\n" + jsonl(1, first=8))
+    path.write_bytes(jsonl(7) + b'{"x": "' + b"x" * 2**21 + b"\n" + jsonl(1, first=8))
     with pytest.raises(InputError, match="longer than 1,048,576 bytes, after line 7"):
         fetch(store, path)
     assert numbers(store) == list(range(1, 8))

@@ -55,7 +55,12 @@ File: TypeAlias = Annotated[
         "--file",
         "-f",
         metavar="FILE",
-        help="GitHub's REST objects, one a line, plain or gzip; - is standard input.",
+        help="Pull requests as JSON, what gh api or gh pr list --json print, plain or gzip; - is "
+        "standard input.",
         show_default=False,
     ),
+]
+SkipBadLines: TypeAlias = Annotated[
+    bool,
+    typer.Option("--skip-bad-lines", help="Of files, go on after what cannot be read, and say so."),
 ]

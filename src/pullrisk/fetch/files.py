@@ -1,9 +1,10 @@
-"""Read pull requests from files: GitHub's REST objects, one a line, plain or gzipped."""
+"""Read pull requests from files of JSON: REST objects, webhooks, what the gh program prints."""
 
+import os
 import stat
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -12,18 +13,19 @@ from typing import BinaryIO, Final, Literal
 import msgspec
 
 from pullrisk.errors import InputError
-from pullrisk.fetch.lines import read_lines
 from pullrisk.fetch.names import checked_name
+from pullrisk.fetch.objects import JsonObject, read_objects
 from pullrisk.fetch.report import BadLine, FetchReport
 from pullrisk.progress import Progress, Task
-from pullrisk.pulls.record import Pull, parse_rest
+from pullrisk.pulls.forms import GH_FIELDS, parse_pull
+from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore
 
 OnError = Literal["stop", "skip"]
 STDIN: Final = "-"
 BATCH_PULLS: Final = 2_000
 BATCH_BYTES: Final = 16 * 2**20
-PARSER: Final = 2
+PARSER: Final = 3
 """Version of the parser, part of the checkpoint: raise it when it reads more of old files."""
 
 
@@ -44,12 +46,12 @@ def fetch_files(
     on_error: OnError = "stop",
     repository: str | None = None,
 ) -> FetchReport:
-    """Read files of REST objects into the store; "-" is standard input.
+    """Read files of pull requests into the store; "-" is standard input.
 
-    After a run that was killed or stopped, the next one continues behind the last line written
+    After a run that was killed or stopped, the next one continues behind the last object written
     (regular files only). `repository` is for objects that do not name their own. A malformed
-    line is skipped and listed if `on_error` is "skip"; else it raises InputError with file, line
-    and field, when all lines before it are written. Raises StoreError.
+    one is skipped and listed if `on_error` is "skip"; else it raises InputError with file, line
+    and field, when all before it are written. Raises StoreError.
     """
     if repository is not None:
         checked_name(repository)
@@ -61,6 +63,39 @@ def fetch_files(
             with _opened(path) as source:
                 report += _Reading(source, store, task, on_error, repository).run()
     return report
+
+
+def read_pulls(
+    path: Path | str,
+    *,
+    repository: str | None = None,
+    skipped: Callable[[BadLine], object] | None = None,
+) -> Iterator[Pull]:
+    """The pulls of a file; "-" is standard input.
+
+    Raises InputError with file, line and field for a malformed one, or hands it to `skipped`.
+    """
+    with _opened(path) as source:
+        for line, data in read_objects(source.file, source.name):
+            try:
+                yield parse_pull(data, repository=repository)
+            except ValueError as error:
+                if skipped is None:
+                    raise _explain(source.name, line, data, error) from error
+                skipped(BadLine(source.name, line, str(error)))
+
+
+def read_file(path: Path | str) -> Iterator[JsonObject]:
+    """The objects of a file as they stand there; "-" is standard input. Raises InputError."""
+    with _opened(path) as source:
+        yield from read_objects(source.file, source.name)
+
+
+def _explain(name: str, line: int, data: bytes, error: ValueError) -> InputError:
+    hint = "correct it, or skip what cannot be read with --skip-bad-lines"
+    if data.startswith(b"{") and isinstance(error, msgspec.ValidationError):
+        hint += f"\n  expected what `gh api` prints, or: gh pr list --json {GH_FIELDS}"
+    return InputError(f"{name}, line {line}: {error}", hint=hint)
 
 
 class _Reading:
@@ -77,7 +112,7 @@ class _Reading:
         self._source, self._store, self._task = source, store, task
         self._skip = on_error == "skip"
         self._repository = repository
-        self._done = self._resumed = self._lines_done()
+        self._done = self._resumed = self._objects_done()
         self._batch: list[Pull] = []
         self._bytes = self._position = 0
         self._started = time.monotonic()
@@ -87,9 +122,10 @@ class _Reading:
         """Read to the end. After an InputError, what was read before it is written first."""
         self._task.describe(self._source.name)
         try:
-            for number, line in enumerate(read_lines(self._source.file, self._source.name), 1):
+            found = read_objects(self._source.file, self._source.name)
+            for number, (line, data) in enumerate(found, 1):
                 if number > self._resumed:
-                    self._read_line(number, line)
+                    self._read(number, line, data)
         except InputError:
             self._flush()
             raise
@@ -98,30 +134,23 @@ class _Reading:
         self._show_progress()
         return self.report
 
-    def _read_line(self, number: int, line: bytes) -> None:
-        if line and not line.isspace():
-            try:
-                self._batch.append(parse_rest(line, repository=self._repository))
-            except ValueError as error:
-                self._report_bad_line(number, line, str(error))
+    def _read(self, number: int, line: int, data: bytes) -> None:
+        try:
+            self._batch.append(parse_pull(data, repository=self._repository))
+        except ValueError as error:
+            if not self._skip:
+                raise _explain(self._source.name, line, data, error) from error
+            bad = BadLine(self._source.name, line, str(error))
+            self.report += FetchReport(bad=1, bad_lines=(bad,))
         self._done = number
-        self._bytes += len(line)
+        self._bytes += len(data)
         if len(self._batch) >= BATCH_PULLS or self._bytes >= BATCH_BYTES:
             self._flush()
-
-    def _report_bad_line(self, number: int, line: bytes, reason: str) -> None:
-        if not self._skip:
-            hint = "correct the line, or skip such lines with --skip-bad-lines"
-            if line.lstrip().startswith(b"[") or line.strip() == b"{":
-                hint = "write one pull request a line, for instance with: jq -c '.[]'"
-            raise InputError(f"{self._source.name}, line {number}: {reason}", hint=hint)
-        bad = BadLine(self._source.name, number, reason)
-        self.report += FetchReport(bad=1, bad_lines=(bad,))
 
     def _flush(self) -> None:
         checkpoint = None
         if self._source.key is not None:
-            checkpoint = (self._source.key, {**self._source.identity, "lines": self._done})
+            checkpoint = (self._source.key, {**self._source.identity, "objects": self._done})
         written = self._store.upsert(self._batch, checkpoint=checkpoint)
         self.report += FetchReport(read=len(self._batch), written=written)
         self._show_progress()
@@ -138,12 +167,12 @@ class _Reading:
         rate = self.report.read / max(time.monotonic() - self._started, 1e-3)
         self._task.describe(f"{self._source.name} ({rate:,.0f} pulls/s)")
 
-    def _lines_done(self) -> int:
+    def _objects_done(self) -> int:
         if self._source.key is None:
             return 0
         saved = self._store.checkpoint(self._source.key) or {}
-        lines = saved.pop("lines", 0)
-        return lines if isinstance(lines, int) and saved == self._source.identity else 0
+        objects = saved.pop("objects", 0)
+        return objects if isinstance(objects, int) and saved == self._source.identity else 0
 
 
 def _size(path: Path | str) -> int | None:
@@ -173,6 +202,11 @@ def _opened(path: Path | str) -> Iterator[_Source]:
             yield _Source(str(path), file)
             return
         yield _Source(str(path), file, f"file:{Path(path).resolve()}", _identity(Path(path), file))
+
+
+def _key(path: Path) -> str:
+    """The key of the file's checkpoint; bytes of its name that are not UTF-8 stand as \\xNN."""
+    return f"file:{os.fsencode(path.resolve()).decode(errors='backslashreplace')}"
 
 
 def _identity(path: Path, file: BinaryIO) -> dict[str, object]:

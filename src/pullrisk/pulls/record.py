@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from pullrisk.pulls import half_surrogates
 from pullrisk.pulls.people import NO_NAMES, ROBOTIC, Account, BotNames, agent_of, is_bot, is_robotic
 from pullrisk.pulls.rest_shapes import RestBranch, RestFile, RestPull, RestUser
 
@@ -173,7 +174,7 @@ def parse_rest(
     ValueErrors), which names the field that is wrong.
     """
     try:
-        return _from_rest(_rest_decoder.decode(data), repository, names)
+        return from_rest(half_surrogates.decode(_rest_decoder, data), repository, names)
     except RecursionError:
         raise ValueError("JSON is nested too deeply") from None
 
@@ -184,11 +185,12 @@ def parse_rest_list(data: bytes, *, most: int, names: BotNames = NO_NAMES) -> li
     Returns None if there are more than `most`. Raises ValueError, which does not say which one
     is wrong.
     """
-    objects = _rest_list_decoder.decode(data)
-    return None if len(objects) > most else [_from_rest(rest, None, names) for rest in objects]
+    objects = half_surrogates.decode(_rest_list_decoder, data)
+    return None if len(objects) > most else [from_rest(rest, None, names) for rest in objects]
 
 
-def _from_rest(rest: RestPull, repository: str | None, names: BotNames) -> Pull:
+def from_rest(rest: RestPull, repository: str | None, names: BotNames = NO_NAMES) -> Pull:
+    """The record of a REST object, of `repository` if it names none. Raises ValueError."""
     base, head, user = rest.base or _NO_BRANCH, rest.head or _NO_BRANCH, rest.user or _NO_USER
     account = Account(login=user.login or "", type=user.type)
     bot = is_bot(account, names)

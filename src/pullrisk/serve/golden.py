@@ -14,6 +14,7 @@ import numpy as np
 
 from pullrisk.errors import InputError
 from pullrisk.features import RepositoryHistory
+from pullrisk.pulls.forms import rest_object
 from pullrisk.pulls.record import Pull, parse_rest
 from pullrisk.serve.loaded_model import LoadedModel
 
@@ -84,7 +85,7 @@ def _renamed(lines: Iterable[bytes]) -> Iterable[dict[str, Any]]:
         if len(line) > _LONGEST:
             continue
         try:
-            pull = msgspec.json.decode(line, type=dict[str, Any])
+            pull = rest_object(line)
             pull["base"]["repo"]["full_name"] = REPOSITORY
             merged = parse_rest(msgspec.json.encode(pull)).merged_at is not None
         except (ValueError, KeyError, TypeError) as error:

@@ -1,17 +1,16 @@
 """The stage data-fetch on a session: pull requests from GitHub, files or a clone into its store."""
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from pullrisk.errors import InputError, MissingExtraError
+from pullrisk.errors import MissingExtraError
 from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
     from pullrisk.fetch.github.fetch import GitHubReport
-    from pullrisk.fetch.report import FetchReport
+    from pullrisk.fetch.report import BadLine, FetchReport
     from pullrisk.pulls.record import Pull
 
 
@@ -90,30 +89,18 @@ def fetch_git(
     )
 
 
-def read_pulls(path: str | Path) -> "Iterator[Pull]":
-    """The pulls of a file of GitHub's REST objects, one a line, gzip or not; - is standard input.
+def read_pulls(
+    path: str | Path,
+    *,
+    repository: str | None = None,
+    skipped: "Callable[[BadLine], object] | None" = None,
+) -> "Iterator[Pull]":
+    """The pulls of a file of JSON, gzipped or not: GitHub's REST objects, webhooks, or what
+    `gh pr list --json` prints; - is standard input.
 
-    Raises InputError with file and line.
+    `repository` names that of objects which name none. Raises InputError with file and line for
+    one that cannot be read, or hands it to `skipped`.
     """
-    if path == "-":
-        yield from _parsed(sys.stdin.buffer, "standard input")
-        return
-    try:
-        file = Path(path).open("rb")  # noqa: SIM115  # closed below
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    with file:
-        yield from _parsed(file, str(path))
+    from pullrisk.fetch.files import read_pulls as read
 
-
-def _parsed(file: BinaryIO, name: str) -> "Iterator[Pull]":
-    from pullrisk.fetch.lines import read_lines
-    from pullrisk.pulls.record import parse_rest
-
-    for number, line in enumerate(read_lines(file, name), 1):
-        if not line or line.isspace():
-            continue
-        try:
-            yield parse_rest(line)
-        except ValueError as error:
-            raise InputError(f"{name}, line {number}: {error}") from error
+    return read(path, repository=repository, skipped=skipped)

@@ -15,7 +15,7 @@ from pullrisk.errors import InputError
 
 if TYPE_CHECKING:
     from pullrisk.fetch.github.fetch import GitHubReport
-    from pullrisk.fetch.report import FetchReport
+    from pullrisk.fetch.report import BadLine, FetchReport
 
 SHOWN_BAD_LINES = 5
 
@@ -61,9 +61,6 @@ Since: TypeAlias = Annotated[
 Ref: TypeAlias = Annotated[
     str, typer.Option(metavar="REF", help="Of a clone, the branch or commit that was merged into.")
 ]
-SkipBadLines: TypeAlias = Annotated[
-    bool, typer.Option("--skip-bad-lines", help="Go on after a line that cannot be read.")
-]
 Organisation: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -103,7 +100,7 @@ def run(
     repository: Name = None,
     ref: Ref = "HEAD",
     since: Since = None,
-    skip_bad_lines: SkipBadLines = False,
+    skip_bad_lines: options.SkipBadLines = False,
     org: Organisation = None,
     search: Search = None,
     limit: Limit = None,
@@ -126,7 +123,7 @@ def run(
 
       pullrisk fetch --file pulls.jsonl.gz others.jsonl
 
-      zstdcat pulls.jsonl.zst | pullrisk fetch --file -
+      gh api --paginate 'repos/rails/rails/pulls?state=all' | pullrisk fetch --file -
 
       pullrisk fetch --git ~/src/project --repository owner/project
     """
@@ -162,8 +159,7 @@ def run(
         print_json(report)
         return
     say(summary(report))
-    for bad in report.bad_lines[:SHOWN_BAD_LINES]:
-        warn(f"skipped {bad.source}, line {bad.line}: {bad.reason}")
+    warn_of_skipped(report.bad_lines)
 
 
 def summary(report: "FetchReport") -> str:
@@ -180,6 +176,12 @@ def summary(report: "FetchReport") -> str:
     if report.bad:
         parts.append(f"{report.bad:,} bad lines skipped")
     return ", ".join(parts)
+
+
+def warn_of_skipped(bad_lines: "Sequence[BadLine]") -> None:
+    """Name the first of what could not be read."""
+    for bad in bad_lines[:SHOWN_BAD_LINES]:
+        warn(f"skipped {bad.source}, line {bad.line}: {bad.reason}")
 
 
 def _refuse_files(names: Sequence[str]) -> None:

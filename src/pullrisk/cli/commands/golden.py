@@ -1,6 +1,5 @@
 """`pullrisk golden`: pin a model by its answers, and hold a running service to them."""
 
-import gzip
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,9 +40,12 @@ Pinned: TypeAlias = Annotated[
     typer.Argument(metavar="MODEL", help="A registered version (3), or `general`; no alias moves."),
 ]
 Files: TypeAlias = Annotated[
-    list[Path],
+    list[str],
     typer.Option(
-        "--file", "-f", metavar="FILE", help="GitHub's REST objects, one a line, plain or gzip."
+        "--file",
+        "-f",
+        metavar="FILE",
+        help="GitHub's REST objects, plain or gzip; - is standard input.",
     ),
 ]
 Count: TypeAlias = Annotated[
@@ -103,6 +105,7 @@ def record(
     """
     import msgspec
 
+    from pullrisk.fetch.files import read_file
     from pullrisk.serve.golden import record as write_down
     from pullrisk.wiring.served_models import load_model
 
@@ -113,19 +116,11 @@ def record(
         )
     settings = load_settings(home=home, serve={"model": model})
     loaded = load_model(settings)
-    golden = write_down(loaded, pinned=model, lines=_lines(file), count=count)
+    objects = (data for path in file for _, data in read_file(path))
+    golden = write_down(loaded, pinned=model, lines=objects, count=count)
     _write(folder / EXPECTED, msgspec.json.format(msgspec.json.encode(golden), indent=1) + b"\n")
     _write(folder / MODEL_ENV, f"{_HEAD}version={model}\n".encode())
     say(f"{folder}: pinned {model}, {golden.version}, schema {golden.schema_hash}")
-
-
-def _lines(files: list[Path]) -> Iterator[bytes]:
-    for path in files:
-        try:
-            with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
-                yield from lines
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error}") from None
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -31,6 +31,7 @@ def run(
     file: options.File = None,
     git: fetch.Git = None,
     repository: fetch.Name = None,
+    skip_bad_lines: options.SkipBadLines = False,
     show: Shown = 10,
     workers: options.Workers = None,
     home: options.Home = None,
@@ -54,7 +55,7 @@ def run(
     started = time.monotonic()
     files = [*(file or ()), *(more or ())]
     with open_session(home=home, quiet=quiet, workers=workers) as session:
-        steps = _gather(session, files, git, repository)
+        steps = _gather(session, files, git, repository, skip=skip_bad_lines)
         if not session.lake.exists():
             raise NotEnoughDataError(
                 f"there is no merged pull request to learn from: {'; '.join(steps)}",
@@ -84,7 +85,12 @@ def run(
 
 
 def _gather(
-    session: "Session", files: list[str], git: Path | None, repository: str | None
+    session: "Session",
+    files: list[str],
+    git: Path | None,
+    repository: str | None,
+    *,
+    skip: bool,
 ) -> list[str]:
     """Fetch and preprocess; one line about each."""
     from pullrisk.wiring.fetching import fetch_files, fetch_git
@@ -92,7 +98,9 @@ def _gather(
 
     steps = []
     if files:
-        steps.append(fetch.summary(fetch_files(session, files, repository=repository)))
+        report = fetch_files(session, files, repository=repository, skip=skip)
+        fetch.warn_of_skipped(report.bad_lines)
+        steps.append(fetch.summary(report))
     if git is not None:
         steps.append(fetch.summary(fetch_git(session, git, repository=repository)))
     return [*steps, preprocess.summary(replay(session))]

@@ -20,6 +20,7 @@ from pullrisk.wiring.scoring import Clone, FoldedClone, make_scorer
 from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
+    from pullrisk.fetch.report import BadLine
     from pullrisk.pulls.record import Pull
     from pullrisk.pulls.store import PullStore
     from pullrisk.score.result import Score
@@ -72,6 +73,7 @@ def run(
     explain: Explain = True,
     by_risk: ByRisk = False,
     home: options.Home = None,
+    skip_bad_lines: options.SkipBadLines = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -94,21 +96,25 @@ def run(
 
       pullrisk score --recent 50 --repository rails/rails --by-risk
 
+      gh api 'repos/rails/rails/pulls' | pullrisk score --file - --by-risk
+
       pullrisk score --file open.jsonl --json | jq '.[] | select(.band == "high")'
     """
+    skipped: list[BadLine] = []
     with open_session(stage="model-serving", home=home, quiet=quiet) as session:
+        own = _read(file or (), repository or (), skipped=skipped if skip_bad_lines else None)
         if git is None:
-            pulls = list(_pulls(session, references or [], repository or [], recent, file or []))
+            pulls = own if file else _pulls(session, references or [], repository or [], recent)
             scored, note = _score(session, pulls, model=model, explained=explain)
         elif references:
             raise typer.BadParameter("with --git, name no pull requests: give --recent")
         else:
             clone = Clone(path=git, repository=next(iter(repository or ()), None), ref=ref)
-            own = [pull for path in file or () for pull in read_pulls(path)]
             scored, name = _score_clone(
                 session, clone, own, recent=recent, model=model, explained=explain
             )
             note = f"scored with {name}"
+    fetch.warn_of_skipped(skipped)
     if by_risk:
         scored = riskiest_first(scored)
     if as_json:
@@ -118,6 +124,17 @@ def run(
     if note:
         say(note)
     _warn(scored)
+
+
+def _read(
+    files: Sequence[str], repositories: Sequence[str], *, skipped: "list[BadLine] | None"
+) -> "list[Pull]":
+    """The pulls of the files; the first repository is that of those which name none."""
+    repository = next(iter(repositories), None)
+    skip = None if skipped is None else skipped.append
+    return [
+        pull for path in files for pull in read_pulls(path, repository=repository, skipped=skip)
+    ]
 
 
 def _score(
@@ -155,10 +172,7 @@ def _pulls(
     references: Sequence[str],
     repositories: Sequence[str],
     recent: int | None,
-    files: Sequence[str],
 ) -> "list[Pull]":
-    if files:
-        return [pull for path in files for pull in read_pulls(path)]
     if references:
         return [_stored(session.store, reference) for reference in references]
     limit = recent or DEFAULT_RECENT

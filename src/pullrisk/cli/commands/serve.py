@@ -47,7 +47,7 @@ def run(
 
       pullrisk serve --port 8080
 
-      curl -d @pull.json localhost:8080/v1/score
+      curl --json @pull.json localhost:8080/v1/score
     """
     given = {"host": host, "port": port, "workers": workers, "model": model, "keys_file": keys_file}
     settings = with_options(load_settings(home=home), given)

@@ -7,6 +7,8 @@ from typing import Annotated, Generic, TypeAlias, TypeVar
 
 import msgspec
 
+from pullrisk.pulls import half_surrogates
+
 T = TypeVar("T")
 
 Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -89,8 +91,7 @@ class Document(Generic[D]):
 
     def decode(self, body: bytes) -> Envelope[D]:
         """Decode an answer. Raises msgspec.MsgspecError."""
-        envelope: Envelope[D] = _decoder(self._answer).decode(body)
-        return envelope
+        return half_surrogates.decode(_decoder(self._answer), body)
 
 
 @cache

@@ -1,0 +1,234 @@
+"""The forms in which a file may hold a pull request: GitHub's REST object, a webhook's payload
+around one, and what `gh pr list --json` and `gh pr view --json` print.
+"""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Final, TypeAlias
+
+import msgspec
+
+from pullrisk.pulls import half_surrogates
+from pullrisk.pulls.people import NO_NAMES, BotNames
+from pullrisk.pulls.record import Pull, Review, from_rest, parse_rest, utc
+from pullrisk.pulls.rest_shapes import (
+    RestBranch,
+    RestFile,
+    RestNamed,
+    RestPull,
+    RestRepository,
+    RestUser,
+)
+
+GH_FIELDS: Final = (
+    "number,title,body,url,author,createdAt,updatedAt,mergedAt,closedAt,isDraft,baseRefName,"
+    "headRefName,headRefOid,headRepository,headRepositoryOwner,mergeCommit,labels,assignees,"
+    "additions,deletions,changedFiles,files"
+)
+"""What to ask the gh program for."""
+
+_Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+_Number: TypeAlias = Annotated[int, msgspec.Meta(gt=0, lt=2**53)]
+
+
+class _Keys(msgspec.Struct, rename="camel", gc=False):
+    """The fields that tell the forms apart."""
+
+    created_at: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    updated_at: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    merged_at: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    base_ref_name: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    head_ref_name: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    is_draft: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    changed_files: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    hook: msgspec.Raw | msgspec.UnsetType = msgspec.field(
+        name="pull_request", default=msgspec.UNSET
+    )
+    created: msgspec.Raw | msgspec.UnsetType = msgspec.field(
+        name="created_at", default=msgspec.UNSET
+    )
+
+
+class _Hook(msgspec.Struct, gc=False):
+    pull_request: msgspec.Raw
+    repository: RestRepository | None = None
+
+
+class _User(msgspec.Struct, gc=False):
+    login: str | None = None
+    is_bot: bool | None = None
+
+
+class _Commit(msgspec.Struct, gc=False):
+    oid: str | None = None
+
+
+class _File(msgspec.Struct, rename="camel", gc=False):
+    path: str
+    additions: _Count | None = None
+    deletions: _Count | None = None
+    change_type: str | None = None
+
+
+class _Review(msgspec.Struct, rename="camel", gc=False):
+    author: _User | None = None
+    state: str = ""
+    submitted_at: _Moment | None = None
+
+
+class _Repository(msgspec.Struct, rename="camel", gc=False):
+    name: str | None = None
+    name_with_owner: str | None = None
+
+
+class _GhPull(msgspec.Struct, rename="camel", gc=False):
+    """The fields of `gh pr list --json` that pullrisk reads; every other one is ignored."""
+
+    number: _Number
+    created_at: _Moment
+    updated_at: _Moment
+    merged_at: _Moment | None = None
+    closed_at: _Moment | None = None
+    state: str | None = None
+    title: str | None = None
+    body: str | None = None
+    url: str | None = None
+    author: _User | None = None
+    is_draft: bool | None = None
+    head_ref_name: str | None = None
+    head_ref_oid: str | None = None
+    head_repository: _Repository | None = None
+    head_repository_owner: _User | None = None
+    base_ref_name: str | None = None
+    merge_commit: _Commit | None = None
+    labels: list[RestNamed | None] | None = None
+    assignees: list[_User | None] | None = None
+    review_requests: list[_User | None] | None = None
+    reviews: list[_Review] | None = None
+    review_decision: str | None = None
+    commits: list[msgspec.Raw] | None = None
+    additions: _Count | None = None
+    deletions: _Count | None = None
+    changed_files: _Count | None = None
+    files: list[_File] | None = None
+
+
+_keys: Final = msgspec.json.Decoder(_Keys)
+_hook: Final = msgspec.json.Decoder(_Hook)
+_dict: Final = msgspec.json.Decoder(dict[str, Any])
+_gh: Final = msgspec.json.Decoder(_GhPull)
+_URL: Final = re.compile(r"https?://[^/]+/([^/]+/[^/]+)/pull/\d+")
+_APP: Final = "app/"
+_STATUS: Final = {"deleted": "removed"}  # GraphQL's word and REST's
+
+
+def parse_pull(data: bytes, *, repository: str | None = None, names: BotNames = NO_NAMES) -> Pull:
+    """Parse one pull request in any of the forms, `repository` being its name where it names none.
+
+    `names` are the accounts that the settings call bots or persons. Raises ValueError, which
+    names the field that is wrong.
+    """
+    try:
+        return parse_rest(data, repository=repository, names=names)
+    except ValueError as error:
+        try:
+            keys = half_surrogates.decode(_keys, data)
+        except (ValueError, RecursionError):
+            raise error from None
+        if keys.hook is not msgspec.UNSET and keys.created is msgspec.UNSET:
+            return _from_hook(half_surrogates.decode(_hook, data), repository, names)
+        if any(value is not msgspec.UNSET for value in msgspec.structs.astuple(keys)[:-2]):
+            return _from_gh(half_surrogates.decode(_gh, data), repository, names)
+        raise
+
+
+def rest_object(data: bytes) -> dict[str, Any]:
+    """The REST object itself, out of a webhook's payload if it stands in one. Raises ValueError."""
+    found = half_surrogates.decode(_dict, data)
+    inner = found.get("pull_request")
+    if isinstance(inner, dict) and "created_at" not in found:
+        found = inner
+    if "createdAt" in found:
+        raise ValueError("expected GitHub's REST object: gh api repos/OWNER/NAME/pulls/N")
+    return found
+
+
+def _from_hook(hook: _Hook, repository: str | None, names: BotNames) -> Pull:
+    own = hook.repository.full_name if hook.repository else None
+    return parse_rest(bytes(hook.pull_request), repository=own or repository, names=names)
+
+
+def _from_gh(gh: _GhPull, repository: str | None, names: BotNames) -> Pull:
+    if gh.state == "MERGED" and gh.merged_at is None:
+        raise ValueError("it is MERGED, but the field `mergedAt` is missing")
+    named = _URL.match(gh.url or "")
+    if named is None and repository is None:
+        raise ValueError("the field `url` is missing, and --repository names no repository either")
+    return msgspec.structs.replace(
+        from_rest(_rest(gh), named[1] if named else repository, names),
+        reviews=None if gh.reviews is None else tuple(_reviews(gh.reviews)),
+        review_decision=gh.review_decision.lower() if gh.review_decision else None,
+    )
+
+
+def _rest(gh: _GhPull) -> RestPull:
+    """The same pull in the words of the REST API."""
+    return RestPull(
+        number=gh.number,
+        created_at=gh.created_at,
+        updated_at=gh.updated_at,
+        merged_at=gh.merged_at,
+        closed_at=gh.closed_at,
+        title=gh.title,
+        body=gh.body,
+        user=_user(gh.author),
+        draft=gh.is_draft,
+        head=RestBranch(gh.head_ref_name, gh.head_ref_oid, RestRepository(_head_repository(gh))),
+        base=RestBranch(gh.base_ref_name),
+        merge_commit_sha=gh.merge_commit.oid if gh.merge_commit else None,
+        labels=gh.labels,
+        assignees=[_user(user) for user in gh.assignees or ()],
+        requested_reviewers=[_user(user) for user in gh.review_requests or ()],
+        commits=None if gh.commits is None else len(gh.commits),
+        additions=gh.additions,
+        deletions=gh.deletions,
+        changed_files=gh.changed_files,
+        files=None if gh.files is None else list(map(_file, gh.files)),
+    )
+
+
+def _head_repository(gh: _GhPull) -> str | None:
+    """`owner/name` of the fork, which gh tells in two fields."""
+    head, owner = gh.head_repository, gh.head_repository_owner
+    if head is None:
+        return None
+    if head.name_with_owner:
+        return head.name_with_owner
+    return f"{owner.login}/{head.name}" if owner and owner.login and head.name else None
+
+
+def _user(user: _User | None) -> RestUser | None:
+    """The account as in the REST API, where a bot's login ends in [bot]; gh writes app/NAME."""
+    if user is None or not user.login:
+        return None
+    app = user.login.startswith(_APP)
+    login = f"{user.login.removeprefix(_APP)}[bot]" if app else user.login
+    return RestUser(login, "Bot" if user.is_bot else None)
+
+
+def _file(file: _File) -> RestFile:
+    status = (file.change_type or "modified").lower()
+    return RestFile(file.path, _STATUS.get(status, status), file.additions, file.deletions)
+
+
+def _reviews(reviews: list[_Review]) -> list[Review]:
+    return [
+        Review(
+            author.login if (author := _user(review.author)) else None,
+            review.state.lower(),
+            utc(review.submitted_at) if review.submitted_at else None,
+        )
+        for review in reviews
+        if review.state != "PENDING"
+    ]
