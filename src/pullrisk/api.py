@@ -113,8 +113,12 @@ class Clone:
     def score(
         self, pulls: Sequence[Pull] | None = None, *, recent: int = 20, explain: bool = True
     ) -> list[Score]:
-        """Scores of `pulls`, or of the `recent` latest merges; with reasons, if `explain`."""
-        wanted = self.pulls(recent=recent) if pulls is None else pulls
+        """Scores of `pulls`, or of the `recent` latest merges; with reasons, if `explain`.
+
+        The author of an open pull is also known by the addresses of its own commits, where the
+        clone has them.
+        """
+        wanted = self.pulls(recent=recent) if pulls is None else self._folded.with_authors(pulls)
         return self._scorer[0].score(wanted, now=datetime.now(UTC), explained=explain)
 
     def features(self) -> "pa.Table":

@@ -84,3 +84,17 @@ def test_a_folder_that_is_not_there_is_bad_input(
 
 def test_references_and_a_clone_together_are_a_wrong_command_line(clone: Path) -> None:
     assert main(["score", "o/r#1", "--git", str(clone)]) == 2
+
+
+def test_an_author_whom_nothing_ties_to_the_history_is_unknown_and_it_is_said_once(
+    clone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "open.jsonl"
+    pulls = [opened(PULLS + place, user={"login": "mara"}) for place in (1, 2)]
+    file.write_text("\n".join(map(json.dumps, pulls)), encoding="utf-8")
+    arguments = ("--git", str(clone), "--repository", "kedro-org/kedro", "--file", str(file))
+    scored = answers(capsys, *arguments)
+    assert [one["author_known"] for one in scored] == [False, False]
+    assert "first pull here" not in json.dumps(scored)
+    assert main(["score", *arguments]) == 0
+    assert capsys.readouterr().err.count("nothing ties the author") == 1

@@ -22,6 +22,9 @@ WARNINGS: Final[dict[Basis, str]] = {
     "later history": "the history is later than the merge: run `pullrisk preprocess`",
     "no history": "unknown repository: scored without any history of it",
 }
+UNKNOWN_AUTHOR: Final = (
+    "nothing ties the author to the history: scored without the author's record here"
+)
 
 
 class ScoreSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,13 +50,15 @@ class ScoreDetails(ScoreSummary, frozen=True, kw_only=True):
 
     `percentile` is the per cent of the repository's pulls with a lower risk (None without a
     risk), `as_of` the moment whose knowledge the features hold. `category` and `pattern` are
-    None if the model tells none.
+    None if the model tells none. `author_known` is False if nothing ties the author to the history,
+    so that all features of the author's record are unknown: not even whether the author is new.
     """
 
     percentile: Percent | None
     novelty_error: float
     as_of: datetime
     basis: Basis
+    author_known: bool = True
     category: Category | None = None
     pattern: str | None = None
 

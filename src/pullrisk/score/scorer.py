@@ -6,7 +6,7 @@ Every other pull is folded live, by the very method that made the rows.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 Rows = Mapping[tuple[str, int], NDArray[np.float32]]
 """The lake's rows of merged pulls, by repository and number."""
+
+
+_AUTHOR_NEW: Final = NAMES.index("author_new")
 
 
 class HistorySource(Protocol):
@@ -109,10 +112,11 @@ class Scorer:
             why = list(explain(self.bundle, matrix, repository, points=self.points, known=own))
         numbers = _answers(self.bundle, scores, repository)
         work = _work(self.bundle, scores, said)
+        authors = (~np.isnan(matrix[:, _AUTHOR_NEW])).tolist()
         return [
-            _score_of(pull, answer, work=kind, basis=basis, now=now, why=reason)
-            for pull, answer, kind, basis, reason in zip(
-                pulls, numbers, work, bases, why, strict=True
+            _score_of(pull, answer, work=kind, known=known, now=now, why=reason)
+            for pull, answer, kind, known, reason in zip(
+                pulls, numbers, work, zip(bases, authors, strict=True), why, strict=True
             )
         ]
 
@@ -172,7 +176,7 @@ def _score_of(
     answer: _Answer,
     *,
     work: _Work,
-    basis: Basis,
+    known: tuple[Basis, bool],
     now: datetime,
     why: Explanation | None,
 ) -> Score:
@@ -186,7 +190,8 @@ def _score_of(
         url=f"https://github.com/{pull.repository}/pull/{pull.number}",
         updated_at=pull.updated_at,
         as_of=_moment(pull, now),
-        basis=basis,
+        basis=known[0],
+        author_known=known[1],
         risk=risk,
         band=band,
         percentile=percentile,

@@ -1,6 +1,7 @@
 """Scores on a session, or from a clone alone: its history is folded in a temporary folder."""
 
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -57,11 +58,13 @@ class FoldedClone:
         from pullrisk.lake import Lake
         from pullrisk.pulls.sqlite import SqliteStore
 
-        self._session, self._folder = session, TemporaryDirectory(prefix="pullrisk-clone-")
+        self._session, self._clone = session, clone
+        self._salt = secrets.token_bytes(32)
+        self._folder = TemporaryDirectory(prefix="pullrisk-clone-")
         try:
             self.lake = Lake(Path(self._folder.name) / "lake")
             self.store = SqliteStore(Path(self._folder.name) / "pulls.sqlite")
-            self.repository = _fold(session, clone, self.store, self.lake)
+            self.repository = _fold(session, clone, self._salt, self.store, self.lake)
         except BaseException:
             self.close()
             raise
@@ -95,8 +98,23 @@ class FoldedClone:
         """The clone's latest merged pulls."""
         return list(self.store.recent(repository=self.repository, limit=limit))
 
+    def with_authors(self, pulls: "Sequence[Pull]") -> "list[Pull]":
+        """The pulls; the clone's open ones with what their own commits tell of their authors."""
+        from pullrisk.fetch.git.open_pulls import with_author
+        from pullrisk.fetch.git.program import Git
 
-def _fold(session: Session, clone: Clone, store: "PullStore", lake: "Lake") -> str:
+        git = Git(self._clone.path.expanduser())
+        base = git.head(self._clone.ref)
+        git.use_mailmap(base)
+        return [
+            with_author(git, pull, base=base, salt=self._salt)
+            if pull.repository.lower() == self.repository.lower()
+            else pull
+            for pull in pulls
+        ]
+
+
+def _fold(session: Session, clone: Clone, salt: bytes, store: "PullStore", lake: "Lake") -> str:
     """Fetch and preprocess the clone; the repository's name."""
     from pullrisk.fetch.git.fetch import fetch_git
     from pullrisk.preprocess import preprocess
@@ -105,7 +123,7 @@ def _fold(session: Session, clone: Clone, store: "PullStore", lake: "Lake") -> s
     fetch_git(
         clone.path.expanduser(),
         store,
-        salt=secrets.token_bytes(32),
+        salt=salt,
         progress=session.progress,
         repository=name,
         ref=clone.ref,

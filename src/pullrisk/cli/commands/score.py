@@ -158,7 +158,7 @@ def _score_clone(
 ) -> "tuple[list[Score], str]":
     with FoldedClone(session, clone) as folded:
         scorer, name = folded.scorer(model)
-        wanted = pulls or folded.recent(recent or DEFAULT_RECENT)
+        wanted = folded.with_authors(pulls) if pulls else folded.recent(recent or DEFAULT_RECENT)
         return scorer.score(wanted, now=datetime.now(UTC), explained=explained), name
 
 
@@ -203,12 +203,19 @@ def _stored(store: "PullStore", reference: str) -> "Pull":
 
 
 def _warn(scored: "Sequence[Score]") -> None:
-    from pullrisk.score.result import WARNINGS
+    from pullrisk.score.result import UNKNOWN_AUTHOR, WARNINGS
 
     for basis, text in WARNINGS.items():
-        names = [f"{one.repository}#{one.number}" for one in scored if one.basis == basis]
-        if names:
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            warn(f"{', '.join(names[:3])}{more}: {text}")
+        _warn_of([one for one in scored if one.basis == basis], text)
+    histories = [one for one in scored if one.basis != "no history"]
+    _warn_of([one for one in histories if one.author and not one.author_known], UNKNOWN_AUTHOR)
     if any(one.risk is None for one in scored):
         say("the model has no risk: it was trained with too few matured reverts")
+
+
+def _warn_of(scored: "Sequence[Score]", text: str) -> None:
+    """Say it once of them all, naming the first three."""
+    names = [f"{one.repository}#{one.number}" for one in scored]
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        warn(f"{', '.join(names[:3])}{more}: {text}")

@@ -93,6 +93,14 @@ def names_of(writer: Writer, salt: bytes, names: BotNames = NO_NAMES) -> tuple[s
     return (*(name for name in further if name not in known), *robotic)
 
 
+def addresses_of(writer: Writer, salt: bytes) -> tuple[str, ...]:
+    """The writer's names but those of noreply addresses, which tell no more than a login."""
+    addresses = dict.fromkeys((writer.email.strip().lower(), *writer.addresses))
+    logins = [login for address in addresses if (login := login_of(address))]
+    hashes = [pseudonym(each, salt) for each in addresses if each and not login_of(each)]
+    return (*(f"login:{login}" for login in dict.fromkeys(logins)), *map(name_of, hashes))
+
+
 def _author(writer: Writer, salt: bytes) -> str | None:
     """The pseudonym of the address, or of the name if the commit has no address."""
     told = writer.email.strip() or writer.name.strip()
