@@ -143,7 +143,7 @@ def open_clone(
     path: str | Path,
     *,
     repository: str | None = None,
-    ref: str = "HEAD",
+    ref: str | None = None,
     model: str | None = None,
 ) -> Clone:
     """A local clone, read from the commits of `ref`; takes seconds for some thousand commits.

@@ -1,5 +1,6 @@
 """What a fetch from files or a clone did."""
 
+from collections import Counter
 from typing import Final
 
 import msgspec
@@ -22,6 +23,9 @@ class FetchReport(msgspec.Struct, frozen=True, kw_only=True):
     """One fetch: how many pulls were read, what the store did with them, lines skipped.
 
     `resumed` counts the lines (of a file) or commits (of a clone) that earlier runs have read.
+    Of a clone, `branch` was read; `passed` counts by reason its commits that name a pull and
+    merged none, `unnumbered` those of the branch that name none, `held` the pulls whose clock
+    was wrong by more than an hour, `unreadable` the files without line counts because of damage.
     """
 
     read: int = 0
@@ -29,6 +33,11 @@ class FetchReport(msgspec.Struct, frozen=True, kw_only=True):
     resumed: int = 0
     bad: int = 0
     bad_lines: tuple[BadLine, ...] = ()
+    branch: str | None = None
+    passed: dict[str, int] = {}
+    unnumbered: int = 0
+    held: int = 0
+    unreadable: int = 0
 
     def __add__(self, other: "FetchReport") -> "FetchReport":
         return FetchReport(
@@ -37,4 +46,9 @@ class FetchReport(msgspec.Struct, frozen=True, kw_only=True):
             resumed=self.resumed + other.resumed,
             bad=self.bad + other.bad,
             bad_lines=(self.bad_lines + other.bad_lines)[:LISTED],
+            branch=self.branch or other.branch,
+            passed=dict(Counter(self.passed) + Counter(other.passed)),
+            unnumbered=self.unnumbered + other.unnumbered,
+            held=self.held + other.held,
+            unreadable=self.unreadable + other.unreadable,
         )

@@ -71,7 +71,7 @@ def fetch_git(
     path: Path,
     *,
     repository: str | None = None,
-    ref: str = "HEAD",
+    ref: str | None = None,
     since: datetime | None = None,
 ) -> "FetchReport":
     """Read the merges of a clone; e-mail addresses are hashed with the salt of the home folder."""

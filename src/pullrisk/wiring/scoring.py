@@ -22,11 +22,14 @@ OWN = "the home's own model"
 
 
 class Clone(msgspec.Struct, frozen=True, kw_only=True):
-    """A local clone: its folder, its name if origin does not tell it, the branch to read."""
+    """A local clone: its folder, its name if origin does not tell it, the branch to read.
+
+    Without `ref` it is the remote's default branch.
+    """
 
     path: Path
     repository: str | None = None
-    ref: str = "HEAD"
+    ref: str | None = None
 
 
 def make_scorer(session: Session, model: "Bundle | str | None" = None) -> "Scorer":

@@ -271,7 +271,7 @@ def test_a_number_that_comes_twice_keeps_its_earliest_merge(repo: Repo, store: S
 def test_a_second_run_reads_only_what_is_new(repo: Repo, store: SqliteStore) -> None:
     repo.commit("One (#1)", a__py="1\n")
     assert fetch(store, repo) != FetchReport()
-    assert fetch(store, repo) == FetchReport(resumed=2)
+    assert fetch(store, repo) == FetchReport(resumed=2, branch="main")
     repo.commit("Two (#2)", a__py="2\n")
     report = fetch(store, repo)
     assert (report.read, report.written.inserted, report.resumed) == (1, 1, 2)
@@ -300,6 +300,89 @@ def test_another_salt_or_since_reads_all_anew(repo: Repo, store: SqliteStore) ->
     assert fetch(store, repo).written.inserted == 1
     assert fetch(store, repo, salt=b"t" * 32).written.updated == 2
     assert pull(store, 1).author == pseudonym("ann@x.org", b"t" * 32)
+
+
+def test_a_foxtrot_merge_hides_no_pull(repo: Repo, store: SqliteStore) -> None:
+    repo.branch("local")
+    repo.commit("Fix a typo in my notes", local="1\n")
+    repo.main()
+    shas = [repo.commit(f"Change {n} (#{n})", **{f"f{n}": "1\n"}) for n in range(1, 4)]
+    repo.git("checkout", "-q", "local")
+    repo.merge("main", "Merge branch 'main' of github.com:o/r")
+    repo.git("branch", "-f", "main")
+    repo.main()
+    shas.append(repo.commit("Change 4 (#4)", f4="1\n"))
+    report = fetch(store, repo)
+    assert (report.read, report.branch, report.unnumbered) == (4, "main", 1)
+    found = list(store.events("o/r"))
+    assert [each.merge_sha for each in found] == shas
+    assert [each.files for each in found] == [(ChangedFile(f"f{n}", "added", 1, 0),)
+                                              for n in range(1, 5)]  # fmt: skip
+
+
+def test_a_pull_on_a_release_branch_counts_when_that_is_merged_up(
+    repo: Repo, store: SqliteStore
+) -> None:
+    repo.branch("1.x")
+    repo.branch("topic")
+    repo.commit("Work", b__py="1\n")
+    repo.git("checkout", "-q", "1.x")
+    merged = repo.merge("topic", "Merge pull request #1 from bob/topic\n\nFix b")
+    repo.commit("Fix c (#2)", c__py="1\n")
+    repo.main()
+    repo.commit("Add d (#3)", d__py="1\n")
+    repo.merge("1.x", "Merge branch '1.x'")
+    repo.commit('Revert "Fix c (#2)" (#4)')
+    assert fetch(store, repo).read == 4
+    assert [found.number for found in store.events("o/r")] == [1, 2, 3, 4]
+    assert (pull(store, 1).merge_sha, pull(store, 1).commits) == (merged, 1)
+    assert fetch(store, repo).read == 0
+
+
+def test_what_a_later_merge_up_brings_in_is_read_by_the_next_run(
+    repo: Repo, store: SqliteStore
+) -> None:
+    repo.branch("1.x")
+    repo.commit("Fix c (#2)", c__py="1\n")
+    repo.main()
+    repo.commit("Add d (#3)", d__py="1\n")
+    assert fetch(store, repo).read == 1
+    repo.merge("1.x", "Merge branch '1.x'")
+    assert fetch(store, repo).read == 1
+    assert pull(store, 2).additions == 1
+
+
+def test_the_default_branch_of_the_remote_is_read_whatever_is_checked_out(
+    repo: Repo, store: SqliteStore, tmp_path: Path
+) -> None:
+    repo.commit("One (#1)", b__py="1\n")
+    clone = tmp_path / "other"
+    repo.git("clone", "-q", str(repo.path), str(clone))
+    other = Repo.__new__(Repo)
+    other.path, other.hours = clone, 10
+    other.branch("feature")
+    other.commit("Not merged (#2)", c__py="1\n")
+    report = fetch(store, other, repository="o/r")
+    assert (report.read, report.branch) == (1, "origin/main")
+    other.git("remote", "set-head", "origin", "--delete")
+    assert fetch(store, other, repository="o/r").branch == "origin/main"
+    assert fetch(store, other, repository="o/r", ref="HEAD").written.inserted == 1
+    assert {found.number for found in store.events("o/r")} == {1, 2}
+
+
+def test_a_pull_that_another_source_knows_by_its_commit_is_no_direct_push(
+    repo: Repo, store: SqliteStore
+) -> None:
+    repo.commit("Rebased", b__py="1\n")
+    sha = repo.commit("Rebased too", b__py="2\n")
+    repo.commit("Pushed", b__py="3\n")
+    known = Pull(
+        repository="o/r", number=5, created_at=START, updated_at=START, merged_at=START,
+        merge_sha=sha, commits=2,
+    )  # fmt: skip
+    store.upsert([known])
+    report = fetch(store, repo)
+    assert (report.read, report.unnumbered) == (0, 1)
 
 
 def test_another_branch_can_be_read(repo: Repo, store: SqliteStore) -> None:
@@ -346,7 +429,7 @@ def test_a_shallow_clone_is_refused(repo: Repo, store: SqliteStore, tmp_path: Pa
 
 
 def test_an_empty_repository_is_explained(store: SqliteStore, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no commit at HEAD(.|\n)*empty"):
+    with pytest.raises(InputError, match=r"no commit at main(.|\n)*empty"):
         fetch(store, Repo(tmp_path / "empty"))
 
 
@@ -379,21 +462,62 @@ def test_the_name_comes_from_origin_or_must_be_given(tmp_path: Path, store: Sqli
     assert fetch(store, elsewhere, repository="x/y").read == 1
 
 
-def test_a_damaged_repository_keeps_what_was_read_and_goes_on_when_mended(
-    repo: Repo, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+def lose(repo: Repo, revision: str) -> bytes:
+    """Remove an object, and return what its file held."""
+    sha = repo.git("rev-parse", revision)
+    file = repo.path / ".git" / "objects" / sha[:2] / sha[2:]
+    content = file.read_bytes()
+    file.unlink()
+    return content
+
+
+def test_a_missing_blob_costs_the_line_counts_of_its_file(repo: Repo, store: SqliteStore) -> None:
+    for number in range(1, 6):
+        repo.commit(f"Change (#{number})", b__py=f"b{number}\n", c__py=f"c{number}\n")
+    lose(repo, "HEAD~2:b.py")
+    report = fetch(store, repo)
+    assert (report.read, report.unreadable) == (5, 2)
+    counts = {
+        number: {file.path: file.additions for file in pull(store, number).files or ()}
+        for number in range(1, 6)
+    }
+    whole, damaged = {"b.py": 1, "c.py": 1}, {"b.py": None, "c.py": 1}
+    assert counts == {1: whole, 2: whole, 3: damaged, 4: damaged, 5: whole}
+
+
+def test_a_missing_blob_of_a_renamed_file_costs_its_counts(repo: Repo, store: SqliteStore) -> None:
+    lines = "".join(f"{number}\n" for number in range(50))
+    repo.commit("Add (#1)", b__py=lines)
+    (repo.path / "b.py").unlink()
+    repo.commit("Move (#2)", moved__py=f"{lines}more\n", c__py="1\n")
+    lose(repo, "HEAD:moved.py")
+    assert fetch(store, repo).unreadable == 1
+    files = {file.path: (file.status, file.additions) for file in pull(store, 2).files or ()}
+    assert files == {"b.py": ("removed", 0), "c.py": ("added", 1), "moved.py": ("added", None)}
+
+
+def test_a_missing_tree_costs_the_files_of_its_commit(repo: Repo, store: SqliteStore) -> None:
+    for number in range(1, 4):
+        repo.commit(f"Change (#{number})", b__py=f"{number}\n")
+    lose(repo, "HEAD^{tree}")
+    report = fetch(store, repo)
+    assert (report.read, report.unreadable) == (3, 1)
+    assert pull(store, 3).files is None
+    assert pull(store, 2).additions == 1
+
+
+def test_without_a_commit_nothing_can_be_read_until_it_is_mended(
+    repo: Repo, store: SqliteStore
 ) -> None:
-    monkeypatch.setattr("pullrisk.fetch.git.fetch.BATCH_COMMITS", 1)
     for number in range(1, 5):
         repo.commit(f"Change (#{number})", b__py=f"{number}\n")
-    tree = repo.git("rev-parse", "HEAD~1^{tree}")
-    damaged = repo.path / ".git" / "objects" / tree[:2] / tree[2:]
-    content = damaged.read_bytes()
-    damaged.unlink()
+    damaged = repo.path / ".git" / "objects" / (sha := repo.git("rev-parse", "HEAD~1"))[:2]
+    content = lose(repo, "HEAD~1")
     with pytest.raises(InputError, match="git log failed") as caught:
         fetch(store, repo)
     assert "fsck" in str(caught.value)
-    assert 1 <= store.repositories()[0].pulls < 4
-    damaged.write_bytes(content)
+    damaged.mkdir(exist_ok=True)
+    (damaged / sha[2:]).write_bytes(content)
     fetch(store, repo)
     assert [found.number for found in store.events("o/r")] == [1, 2, 3, 4]
 
@@ -471,16 +595,16 @@ def test_a_run_killed_at_any_moment_and_repeated_ends_as_if_undisturbed(
     import_many(repo, 1_500)
     with SqliteStore(tmp_path / "whole.sqlite") as whole:
         assert fetch(whole, repo).read == 1_500
-        expected = list(whole.events("o/r")), whole.checkpoint("git:o/r:HEAD")
+        expected = list(whole.events("o/r")), whole.checkpoint("git:o/r:main")
     assert [found.commits for found in expected[0][:4]] == [1, None, 1, None]
     moment, kills, killed = random.Random(3), 0, tmp_path / "killed.sqlite"
     calls = run_killed(DRIVER, tmp_path / "calm.sqlite", repo.path) or 0
-    while run_killed(DRIVER, killed, repo.path, after=moment.randrange(1, calls // 2)) is None:
+    while run_killed(DRIVER, killed, repo.path, after=moment.randrange(1, calls * 5 // 8)) is None:
         kills += 1
     assert kills > 3
     with SqliteStore(killed) as store:
         fetch(store, repo)
-        assert (list(store.events("o/r")), store.checkpoint("git:o/r:HEAD")) == expected
+        assert (list(store.events("o/r")), store.checkpoint("git:o/r:main")) == expected
 
 
 def import_many(repo: Repo, count: int) -> None:

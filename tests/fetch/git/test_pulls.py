@@ -1,12 +1,13 @@
 """Which messages merge a pull, and what the record keeps of people."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pullrisk.fetch.git.log import Commit
-from pullrisk.fetch.git.pulls import Merge, merge_of, pull_of
-from pullrisk.pulls.record import ChangedFile
+from pullrisk.fetch.git.log import Commit, OwnCommits
+from pullrisk.fetch.git.messages import Merge
+from pullrisk.fetch.git.pulls import pull_of
+from pullrisk.pulls.record import ChangedFile, Pull
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
@@ -15,41 +16,11 @@ def commit(message: str, *, name: str = "Ann", email: str = "ann@x.org") -> Comm
     return Commit("c" * 40, ("p" * 40,), name, email, NOON, NOON, message, ())
 
 
-@pytest.mark.parametrize(
-    ("message", "merge"),
-    [
-        ("Merge pull request #7 from bob/fix/it\n\nFix it\n\nWhy.",
-         Merge(7, "Fix it", "Why.", "bob", "fix/it")),
-        ("Merge pull request #7 from branch\n\nFix", Merge(7, "Fix", "", None, "branch")),
-        ("Merge pull request #7", Merge(7, "", "")),
-        ("Auto merge of #90 - bob:topic, r=alice\n\nAdd a thing\n\nBody.",
-         Merge(90, "Add a thing", "Body.", "bob", "topic")),
-        ("Merge #12\n\n12: Add a thing r=alice a=bob\n\nBody.", Merge(12, "Add a thing", "Body.")),
-        ("Add a thing (#3)", Merge(3, "Add a thing", "")),
-        ("Add a thing (#3)  \n\nBody (#9)", Merge(3, "Add a thing", "Body (#9)")),
-        ('Revert "Add (#12)" (#34)', Merge(34, 'Revert "Add (#12)"', "")),
-        ("Backport fix (#12) (#34)", Merge(34, "Backport fix (#12)", "")),
-        ("(#3)", Merge(3, "", "")),
-    ],
-)  # fmt: skip
-def test_a_message_that_merges_a_pull_is_recognised(message: str, merge: Merge) -> None:
-    assert merge_of(commit(message)) == merge
-
-
-@pytest.mark.parametrize(
-    "message",
-    ["", "Fix #3", "Fix (#3) at last", 'Revert "Add (#12)"', "Merge branch 'a' (see #3)", "x (#0)",
-     "Fix (#12345678901)", "Merge #1 #2", "Try #3:", "Fix\n\nSecond line (#3)"],
-)  # fmt: skip
-def test_a_message_that_merges_no_pull_is_passed_over(message: str) -> None:
-    assert merge_of(commit(message)) is None
-
-
-@pytest.mark.timeout(60)  # a pattern that backtracks takes many minutes
-def test_a_long_message_is_judged_in_a_moment() -> None:
-    assert merge_of(commit("(#1) " * 300_000 + "x")) is None
-    assert merge_of(commit("x" + " " * 1_000_000 + "(#12")) is None
-    assert merge_of(commit("Merge #12\n\n12: " + " r=" * 300_000)) is not None
+def record(
+    made: Commit, *, title: str = "x", body: str = "", own: OwnCommits | None = None
+) -> Pull:
+    merge = Merge(1, title, body)
+    return pull_of(merge, made, own, merged_at=NOON, repository="o/r", salt=b"s")
 
 
 @pytest.mark.parametrize(
@@ -66,12 +37,19 @@ def test_a_long_message_is_judged_in_a_moment() -> None:
 )
 def test_bots_are_known_by_name_or_address(name: str, email: str, bot: bool) -> None:
     made = commit("x (#1)", name=name, email=email)
-    assert pull_of(Merge(1, "x", ""), made, None, repository="o/r", salt=b"s").bot is bot
+    assert record(made).bot is bot
 
 
 def test_no_address_is_kept() -> None:
     body = "Signed-off-by: Ann <ann.x+y@mail.x.org>, 1+d[bot]@users.noreply.github.com; a@b, @ann"
-    made = pull_of(Merge(1, "by ann@x.org", body), commit(""), None, repository="o/r", salt=b"s")
+    made = pull_of(
+        Merge(1, "by ann@x.org", body),
+        commit(""),
+        None,
+        merged_at=NOON,
+        repository="o/r",
+        salt=b"s",
+    )
     assert made.title == "by <email>"
     assert made.body == "Signed-off-by: Ann <<email>>, <email>; a@b, @ann"
     assert made.author is not None
@@ -80,7 +58,19 @@ def test_no_address_is_kept() -> None:
 
 def test_unknown_line_counts_stay_unknown_and_no_files_are_no_lines() -> None:
     unknown = Commit("c", (), "", "", NOON, NOON, "", (ChangedFile("a", "added"),))
-    made = pull_of(Merge(1, "x", ""), unknown, None, repository="o/r", salt=b"s")
+    made = record(unknown)
     assert (made.additions, made.deletions, made.changed_files) == (None, None, 1)
-    made = pull_of(Merge(1, "x", ""), commit(""), None, repository="o/r", salt=b"s")
+    made = record(commit(""))
     assert (made.additions, made.deletions, made.changed_files) == (0, 0, 0)
+
+
+def test_files_that_cannot_be_read_are_unknown() -> None:
+    made = record(Commit("c", (), "", "", NOON, NOON, "", None))
+    assert (made.files, made.additions, made.deletions, made.changed_files) == (None,) * 4
+
+
+def test_a_pull_is_never_opened_after_its_merge() -> None:
+    late = Commit("c", (), "", "", NOON + timedelta(days=1), NOON, "")
+    own = OwnCommits()
+    own.add(late)
+    assert record(late).created_at == record(late, own=own).created_at == NOON

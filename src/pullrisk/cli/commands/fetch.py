@@ -1,6 +1,6 @@
 """`pullrisk fetch`: pull requests from GitHub, files or a clone into the store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
@@ -59,7 +59,13 @@ Since: TypeAlias = Annotated[
     ),
 ]
 Ref: TypeAlias = Annotated[
-    str, typer.Option(metavar="REF", help="Of a clone, the branch or commit that was merged into.")
+    str | None,
+    typer.Option(
+        metavar="REF",
+        help="Of a clone, the branch or commit that was merged into. "
+        "[dim](the remote's default branch)[/dim]",
+        show_default=False,
+    ),
 ]
 Organisation: TypeAlias = Annotated[
     str | None,
@@ -98,7 +104,7 @@ def run(
     file: options.File = None,
     git: Git = None,
     repository: Name = None,
-    ref: Ref = "HEAD",
+    ref: Ref = None,
     since: Since = None,
     skip_bad_lines: options.SkipBadLines = False,
     org: Organisation = None,
@@ -159,6 +165,7 @@ def run(
         print_json(report)
         return
     say(summary(report))
+    _warn_of_damage(report)
     warn_of_skipped(report.bad_lines)
 
 
@@ -166,7 +173,7 @@ def summary(report: "FetchReport") -> str:
     """What a fetch did, in one line."""
     written = report.written
     parts = [
-        f"{report.read:,} pull requests read",
+        f"{report.read:,} pull requests read" + (f" from {report.branch}" * bool(report.branch)),
         f"{written.inserted:,} new",
         f"{written.updated:,} updated",
         f"{written.unchanged:,} already there",
@@ -175,7 +182,32 @@ def summary(report: "FetchReport") -> str:
         parts.append(f"went on after {report.resumed:,} that were done before")
     if report.bad:
         parts.append(f"{report.bad:,} bad lines skipped")
-    return ", ".join(parts)
+    return "; ".join([", ".join(parts), *_not_read(report)])
+
+
+def _not_read(report: "FetchReport") -> Iterator[str]:
+    """What of a clone's commits became no pull, and why."""
+    if report.passed:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in report.passed.items())
+        yield f"{sum(report.passed.values()):,} numbered commits are no pulls ({reasons})"
+    if report.unnumbered:
+        yield (
+            f"{report.unnumbered:,} commits name no pull (pushed directly, or merged by rebase, "
+            "which only GitHub tells)"
+        )
+
+
+def _warn_of_damage(report: "FetchReport") -> None:
+    if report.held:
+        warn(
+            f"{report.held:,} pull requests have dates that do not fit their place on the branch; "
+            "they are held between those before and after them"
+        )
+    if report.unreadable:
+        warn(
+            f"{report.unreadable:,} changed files could not be read from the clone: their line "
+            "counts are unknown; git fsck says what is missing"
+        )
 
 
 def warn_of_skipped(bad_lines: "Sequence[BadLine]") -> None:

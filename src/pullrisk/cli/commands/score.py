@@ -68,7 +68,7 @@ def run(
     repository: options.Repositories = None,
     file: options.File = None,
     git: Git = None,
-    ref: fetch.Ref = "HEAD",
+    ref: fetch.Ref = None,
     model: options.Model = None,
     explain: Explain = True,
     by_risk: ByRisk = False,

@@ -1,7 +1,14 @@
 """Pull requests from the history of a local clone, read with the git program only.
 
-program.py  runs git on a repository that is not trusted
-log.py      the commits of `git log`: the branch, and what its merges brought in
-pulls.py    the pull request that a commit merged
-fetch.py    reads a clone into the pull store: `fetch_git`
+program.py   runs git on a repository that is not trusted
+job.py       lets one run while others are read
+log.py       the commits of `git log`
+lines.py     how they lie: the branch, and the lines that its merges brought in
+messages.py  the pull requests that a commit's message names
+choice.py    which of them it merged
+clocks.py    when, by the order of the branch
+changes.py   the files that commits change
+history.py   all of this about one stretch of a branch
+pulls.py     the record of a pull
+fetch.py     reads a clone into the pull store: `fetch_git`
 """

@@ -1,15 +1,20 @@
 """Read the pull requests that were merged in a local clone into the pull store."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from pullrisk.errors import InputError
-from pullrisk.fetch.git.log import Commit, OwnCommits, branch_commits, own_commits
+from pullrisk.fetch.git.changes import Changes, read_changes
+from pullrisk.fetch.git.clocks import HELD
+from pullrisk.fetch.git.history import History, arrange_history
+from pullrisk.fetch.git.log import Commit, read_commits
 from pullrisk.fetch.git.program import Git
-from pullrisk.fetch.git.pulls import merge_of, pull_of
+from pullrisk.fetch.git.pulls import pull_of
 from pullrisk.fetch.names import checked_name
 from pullrisk.fetch.report import FetchReport
 from pullrisk.progress import Progress
@@ -17,7 +22,7 @@ from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore
 
 BATCH_COMMITS: Final = 1_000
-READER: Final = 2
+READER: Final = 3
 """Version of the reader, part of the checkpoint: raise it when it reads more of old commits."""
 
 
@@ -28,16 +33,16 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
     salt: bytes,
     progress: Progress,
     repository: str | None = None,
-    ref: str = "HEAD",
+    ref: str | None = None,
     since: datetime | None = None,
 ) -> FetchReport:
     """Read the pulls that were merged into `ref` of the clone at `path`, at `since` or later.
 
-    Continues behind the last commit that an earlier run has written, even if that run was
-    killed; reads all again if history was rewritten, or `salt` or `since` changed. `repository`
-    (`owner/name`) is needed if origin is not on github.com. If a number was merged twice, the
-    earliest merge counts. Raises InputError (not a repository, no commits, a shallow clone, no
-    git), StoreError.
+    Without `ref` it is the remote's default branch. Continues behind the last commit that an
+    earlier run has written, even if that run was killed; reads all again if history was
+    rewritten, or `salt` or `since` changed. `repository` (`owner/name`) is needed if origin is
+    not on github.com. Raises InputError (not a repository, no commits, a shallow clone, no git),
+    StoreError.
     """
     git = Git(path)
     name = _repository(git, repository)
@@ -46,7 +51,8 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
             f"{path} is a shallow clone: the pulls before its edge are missing",
             hint=f"run: git -C {path} fetch --unshallow",
         )
-    reading = _Reading(git, store, name=name, ref=ref, salt=salt, since=since)
+    branch = ref or git.default_branch()
+    reading = _Reading(git, store, name=name, branch=branch, salt=salt, since=since)
     return reading.run(progress)
 
 
@@ -59,76 +65,133 @@ class _Reading:
         store: PullStore,
         *,
         name: str,
-        ref: str,
+        branch: str,
         salt: bytes,
         since: datetime | None,
     ) -> None:
-        self._git, self._store, self._name = git, store, name
+        self._git, self._store, self._name, self._branch = git, store, name, branch
         self._salt, self._since = salt, since
-        self._key = f"git:{name}:{ref}"
+        self._key = f"git:{name}:{branch}"
         self._identity: dict[str, object] = {
             "reader": READER,
             "salt": sha256(salt).hexdigest()[:16],
             "since": since.isoformat() if since else None,
         }
-        self._head = git.head(ref)
+        self._head = git.head(branch)
         git.use_mailmap(self._head)
-        self._old = self._last_commit()
-        self._seen: set[int] = set()
+        self._saved = self._last_checkpoint()
+        self._old = self._saved.get("commit")
         # The pulls of earlier runs decide which merge of a number came first.
         self._stored = store.fingerprints(name).keys() if self._old else frozenset[int]()
 
     def run(self, progress: Progress) -> FetchReport:
-        resumed = self._git.count("--first-parent", self._old) if self._old else 0
-        report = FetchReport(resumed=resumed)
+        resumed = self._git.count("--first-parent", str(self._old)) if self._old else 0
+        report = FetchReport(resumed=resumed, branch=self._branch)
         if self._old == self._head:
             return report
-        revisions = f"{self._old}..{self._head}" if self._old else self._head
-        own = self._own_commits(revisions, progress)
-        total = self._git.count("--first-parent", revisions)
+        history = self._history(progress)
+        report += FetchReport(
+            passed=history.choice.passed, unnumbered=len(self._rebased_or_pushed(history))
+        )
+        total = len(history.choice.pulls)
         with progress.task(f"{self._name}: merges", total=total, unit="commits") as task:
-            batch: list[Commit] = []
-            count_lines = not self._git.is_partial()
-            for commit in branch_commits(self._git, revisions, count_lines=count_lines):
-                batch.append(commit)
-                if len(batch) == BATCH_COMMITS:
-                    report += self._write(batch, own)
-                    task.advance(len(batch))
-                    batch = []
-            report += self._write(batch, own)
-            task.advance(len(batch))
+            for batch in self._batches(history):
+                report += batch
+                task.advance(batch.read)
         return report
 
-    def _own_commits(self, revisions: str, progress: Progress) -> dict[str, OwnCommits]:
-        """The commits that each merge brought in: sha of the merge → commits."""
-        own: dict[str, OwnCommits] = {}
+    def _history(self, progress: Progress) -> History:
+        revisions = f"{self._old}..{self._head}" if self._old else self._head
         total = self._git.count(revisions)
         with progress.task(f"{self._name}: commits", total=total, unit="commits") as task:
-            for count, (merge, commit) in enumerate(
-                own_commits(self._git, revisions, self._head), 1
-            ):
-                own.setdefault(merge, OwnCommits()).add(commit)
-                if count % BATCH_COMMITS == 0:
-                    task.advance(BATCH_COMMITS)
-        return own
 
-    def _write(self, batch: list[Commit], own: dict[str, OwnCommits]) -> FetchReport:
-        if not batch:
-            return FetchReport()
-        pulls = list(self._pulls(batch, own))
-        checkpoint = (self._key, {**self._identity, "commit": batch[-1].sha})
-        return FetchReport(
-            read=len(pulls), written=self._store.upsert(pulls, checkpoint=checkpoint)
+            def counted() -> Iterator[Commit]:
+                for count, commit in enumerate(read_commits(self._git, revisions), 1):
+                    yield commit
+                    if count % BATCH_COMMITS == 0:
+                        task.advance(BATCH_COMMITS)
+
+            latest = self._saved.get("latest")
+            return arrange_history(
+                counted(),
+                self._head,
+                owner=self._name.partition("/")[0],
+                heads=self._git.pull_heads(),
+                stored=self._stored,
+                floor=datetime.fromisoformat(latest) if isinstance(latest, str) else None,
+                now=datetime.now(UTC),
+            )
+
+    def _rebased_or_pushed(self, history: History) -> list[str]:
+        """The branch's commits that name no pull and are none's merge in another source."""
+        unnumbered = history.unnumbered()
+        if not unnumbered or not self._is_stored():
+            return unnumbered
+        known = {pull.merge_sha: pull for pull in self._store.events(self._name)}
+        pushed: list[str] = []
+        rebased = 0  # so many commits before the last one of a pull are its own too
+        for sha in reversed(unnumbered):
+            pull = known.get(sha)
+            if pull is not None:
+                is_squash = pull.title == history.commits[sha].subject
+                rebased = 0 if is_squash else (pull.commits or 1) - 1
+            elif rebased > 0:
+                rebased -= 1
+            else:
+                pushed.append(sha)
+        return pushed[::-1]
+
+    def _is_stored(self) -> bool:
+        return any(each.repository == self._name for each in self._store.repositories())
+
+    def _batches(self, history: History) -> Iterator[FetchReport]:
+        """Write pulls and checkpoint by batches that end with a commit of the branch."""
+        pulls: list[Pull] = []
+        report, items = FetchReport(), 0
+        changes = self._changes(history)
+        for sha, merge in history.lines.brought_by.items():
+            if sha in history.choice.pulls:
+                change = next(changes)
+                pulls += self._pulls(history, change)
+                report += FetchReport(unreadable=change.unreadable)
+            items += 1
+            if merge is None and (items >= BATCH_COMMITS or sha == self._head):
+                yield report + self._write(history, pulls, sha)
+                pulls, report, items = [], FetchReport(), 0
+
+    def _changes(self, history: History) -> Iterator[Changes]:
+        shas = [sha for sha in history.lines.brought_by if sha in history.choice.pulls]
+        return read_changes(self._git, shas, count_lines=not self._git.is_partial())
+
+    def _write(self, history: History, pulls: list[Pull], last: str) -> FetchReport:
+        """Write a batch that ends with the branch's commit `last`."""
+        held = sum(
+            abs(pull.updated_at - history.commits[str(pull.merge_sha)].committed_at) > HELD
+            for pull in pulls
         )
+        self._saved = {
+            **self._identity,
+            "commit": last,
+            "latest": history.times[last].isoformat(),
+            "held": held + int(str(self._saved.get("held", 0))),
+        }
+        written = self._store.upsert(pulls, checkpoint=(self._key, self._saved))
+        return FetchReport(read=len(pulls), written=written, held=held)
 
-    def _pulls(self, batch: list[Commit], own: dict[str, OwnCommits]) -> Iterable[Pull]:
-        for commit in batch:
-            brought_in = own.pop(commit.sha, None)
-            merge = merge_of(commit)
-            if merge is None or merge.number in self._seen:
-                continue
-            self._seen.add(merge.number)
-            pull = pull_of(merge, commit, brought_in, repository=self._name, salt=self._salt)
+    def _pulls(self, history: History, change: Changes) -> Iterator[Pull]:
+        commit = replace(history.commits[change.sha], files=change.files)
+        merges = history.choice.pulls[change.sha]
+        if len(merges) > 1:  # a batch of bors: whose files are whose cannot be told
+            commit = replace(commit, files=None)
+        for merge in merges:
+            pull = pull_of(
+                merge,
+                commit,
+                history.own.get(change.sha) if len(merges) == 1 else None,
+                merged_at=history.times[change.sha],
+                repository=self._name,
+                salt=self._salt,
+            )
             if not (self._is_too_old(pull) or self._was_merged_before(pull)):
                 yield pull
 
@@ -136,6 +199,7 @@ class _Reading:
         return self._since is not None and pull.updated_at < self._since
 
     def _was_merged_before(self, pull: Pull) -> bool:
+        """Whether an earlier run has read another merge of the number, with no less evidence."""
         if pull.number not in self._stored:
             return False
         stored = self._store.get(self._name, pull.number)
@@ -144,16 +208,17 @@ class _Reading:
             and stored.merged_at is not None
             and stored.merged_at <= pull.updated_at
             and stored.merge_sha != pull.merge_sha
+            and (stored.head_sha is not None or pull.head_sha is None)
         )
 
-    def _last_commit(self) -> str | None:
-        """The last commit of an earlier run, or None if the branch does not descend from it."""
+    def _last_checkpoint(self) -> dict[str, object]:
+        """The checkpoint of an earlier run; empty if the branch does not descend from it."""
         saved = self._store.checkpoint(self._key) or {}
-        commit = saved.pop("commit", None)
-        if not isinstance(commit, str) or saved != self._identity:
-            return None
+        commit = saved.get("commit")
+        if not isinstance(commit, str) or not self._identity.items() <= saved.items():
+            return {}
         descends = self._git.ask("merge-base", "--is-ancestor", commit, self._head)
-        return None if descends is None else commit
+        return {} if descends is None else saved
 
 
 def _repository(git: Git, given: str | None) -> str:

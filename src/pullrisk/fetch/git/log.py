@@ -1,6 +1,6 @@
-"""Commits from `git log`: those of the branch with their changes, and those merged into it."""
+"""Commits from `git log`: what they say of themselves, and the files that they change."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final, NoReturn
 
@@ -77,81 +77,53 @@ class OwnCommits(msgspec.Struct):
             self.characters += len(self.messages[-1])
 
 
-def branch_commits(git: Git, revisions: str, *, count_lines: bool) -> Iterator[Commit]:
-    """The first-parent chain of `revisions`, oldest first, with the changed files.
-
-    Without `count_lines` (a partial clone has no file contents) files have no line counts, and
-    a rename is a removed and an added file. Raises InputError.
-    """
-    changes = ("--raw", "--numstat", "-M") if count_lines else ("--raw", "--no-renames")
-    tokens = git.log(
-        *("--first-parent", "-m", "--reverse", *changes, f"--format={_HEADER}"),
-        *("--no-ext-diff", "--no-textconv", "--diff-algorithm=myers", "--no-relative"),
-        *("--submodule=short", "--ignore-submodules=none", "-O/dev/null"),
-        *(revisions, "--"),
-    )
-    return _Parser(git, tokens).commits()
-
-
-def own_commits(git: Git, revisions: str, head: str) -> Iterator[tuple[str, Commit]]:
-    """(sha of the merge, commit) for each commit that a merge brought into the branch.
-
-    Newest first. A commit belongs to the oldest commit of the first-parent chain from `head`
-    that reaches it. Git lists children before parents, so the owner of a commit is known when
-    it is read. Raises InputError.
-    """
+def read_commits(git: Git, revisions: str) -> Iterator[Commit]:
+    """All commits of the revisions, children before parents, without files. Raises InputError."""
     tokens = git.log("--topo-order", "--no-patch", f"--format={_HEADER}", revisions, "--")
-    chain: list[str] = []
-    expected: str | None = head
-    owners: dict[str, int] = {}
-    for commit in _Parser(git, tokens).commits():
-        owner = owners.pop(commit.sha, -1)
-        parents = commit.parents
-        if commit.sha == expected:
-            owner = len(chain)
-            chain.append(commit.sha)
-            expected = parents[0] if parents else None
-            parents = parents[1:]
-        elif owner >= 0:
-            yield chain[owner], commit
-        for parent in parents:
-            owners[parent] = max(owner, owners.get(parent, -1))
+    reader = TokenReader(git, tokens)
+    while reader.token is not None:
+        if reader.token.startswith(b"\x01"):
+            yield _commit(reader)
+        elif reader.token:
+            reader.fail()
+        else:
+            reader.advance()
 
 
-class _Parser:
-    """Reads the tokens of `git log -z`: header fields, raw entries, numstat entries."""
+def _commit(reader: "TokenReader") -> Commit:
+    header = [reader.advance() for _ in range(8)]
+    sha, parents, author, email, address, authored, committed, message = (
+        field.decode(errors="replace") for field in header
+    )
+    return Commit(
+        sha=sha[1:],
+        parents=tuple(parents.split()),
+        author=author,
+        email=email,
+        address=address,
+        authored_at=_moment(authored),
+        committed_at=_moment(committed),
+        message=message.strip(),
+    )
 
-    def __init__(self, git: Git, tokens: Iterator[bytes]) -> None:
-        self._git, self._tokens = git, tokens
-        self._token: bytes | None = next(tokens, None)
 
-    def commits(self) -> Iterator[Commit]:
-        while self._token is not None:
-            if self._token.startswith(b"\x01"):
-                yield self._commit()
-            elif self._token:
-                self._fail()
-            else:
-                self._advance()
+class TokenReader:
+    """Reads the tokens of `git log -z` one by one, with a look at the next: `token`."""
 
-    def _commit(self) -> Commit:
-        header = [self._advance() for _ in range(8)]
-        sha, parents, author, email, address, authored, committed, message = (
-            field.decode(errors="replace") for field in header
-        )
-        return Commit(
-            sha=sha[1:],
-            parents=tuple(parents.split()),
-            author=author,
-            email=email,
-            address=address,
-            authored_at=_moment(authored),
-            committed_at=_moment(committed),
-            message=message.strip(),
-            files=self._files(),
-        )
+    def __init__(self, git: Git, tokens: Iterable[bytes]) -> None:
+        self._git, self._tokens = git, iter(tokens)
+        self.token: bytes | None = next(self._tokens, None)
 
-    def _files(self) -> tuple[ChangedFile, ...]:
+    def advance(self) -> bytes:
+        """The next token. Raises InputError at the end."""
+        token = self.token
+        if token is None:
+            self.fail()
+        self.token = next(self._tokens, None)
+        return token
+
+    def files(self) -> tuple[ChangedFile, ...]:
+        """The raw entries and the numstat entries of one commit."""
         changes = list(self._raw())
         lines = dict(self._numstat())
         return tuple(
@@ -160,29 +132,23 @@ class _Parser:
         )
 
     def _raw(self) -> Iterator[tuple[str, bytes, bytes | None]]:
-        while self._token is not None and self._token.lstrip(b"\n").startswith(b":"):
-            letter = self._advance().rpartition(b" ")[2][:1].decode()
-            old = self._advance() if letter in "RC" else None
-            yield _STATUS.get(letter, "changed"), self._advance(), old
+        while self.token is not None and self.token.lstrip(b"\n").startswith(b":"):
+            letter = self.advance().rpartition(b" ")[2][:1].decode()
+            old = self.advance() if letter in "RC" else None
+            yield _STATUS.get(letter, "changed"), self.advance(), old
 
     def _numstat(self) -> Iterator[tuple[bytes, tuple[int | None, int | None]]]:
-        while self._token is not None and self._token[:1] in b"-0123456789" and self._token:
-            added, removed, path = self._advance().split(b"\t", 2)
+        while self.token is not None and self.token[:1] in b"-0123456789" and self.token:
+            added, removed, path = self.advance().split(b"\t", 2)
             if not path:
-                self._advance()
-                path = self._advance()
+                self.advance()
+                path = self.advance()
             yield path, (None, None) if added == b"-" else (int(added), int(removed))
 
-    def _advance(self) -> bytes:
-        token = self._token
-        if token is None:
-            self._fail()
-        self._token = next(self._tokens, None)
-        return token
-
-    def _fail(self) -> NoReturn:
+    def fail(self) -> NoReturn:
+        """Raise InputError: the output is not understood."""
         raise InputError(
-            f"{self._git.path}: git log's output cannot be understood at {self._token!r:.80}",
+            f"{self._git.path}: git log's output cannot be understood at {self.token!r:.80}",
             hint="please report this, with the output of: git --version",
         )
 

@@ -2,14 +2,16 @@
 
 import os
 import re
+import shlex
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from pullrisk.errors import InputError
+from pullrisk.fetch.git.job import Job, tokens
 
 # Nothing that the repository's own configuration says may run a program or reach a network;
 # an empty list of allowed protocols also stops a partial clone from fetching what it lacks.
@@ -32,7 +34,13 @@ _OPTIONS: Final = (
     *("-c", "log.showRoot=true"),
     *("-c", "mailmap.file="),
 )
-_CHUNK: Final = 2**18
+_LOG: Final = ("log", "-z", "--no-color", "--no-show-signature", "--no-mailmap")
+_DEFAULT_NAMES: Final = ("main", "master", "trunk", "devel", "develop")
+"""Default branches by their usual names, for clones that do not say which it is."""
+_PULL_REFS: Final = ("refs/pull", "refs/remotes")
+_PULL: Final = re.compile(
+    r"([0-9a-f]{40,64}) refs/(?:remotes/[^/]+/)?(?:pull|pr)/(\d{1,9})(?:/head)?$"
+)
 _GITHUB: Final = re.compile(
     r"(?:https?://(?:[^/@]*@)?github\.com(?::\d+)?/|ssh://(?:[^/@]*@)?(?:ssh\.)?github\.com(?::\d+)?/"
     r"|git://github\.com/|(?:[^/@:]+@)?github\.com:)/?([\w.-]+/[\w.-]+?)(?:\.git)?/?$",
@@ -53,20 +61,70 @@ class Git:
             # A folder inside some other repository is not that repository.
             "GIT_CEILING_DIRECTORIES": str(path.resolve().parent),
         }
+        self._options: tuple[str, ...] = _OPTIONS
         self._mailmap: tuple[str, ...] = ()
         if self.ask("rev-parse", "--git-dir") is None:
+            self._insist()
+
+    def _insist(self) -> None:
+        """Open another user's repository if git's configuration allows it, else say why not."""
+        if re.search(r"dubious ownership|unsafe repository", self._errors):
+            self._options = (*_OPTIONS, *self._exceptions())
+            if self.ask("rev-parse", "--git-dir") is not None:
+                return
+            remedy = re.search(r"git config --global --add safe\.directory .+", self._errors)
+            folder = shlex.quote(str(self.path.resolve()))
             raise InputError(
-                f"{path} is not a git repository: {self._error}",
-                hint="name the top folder of a local clone, or a bare repository",
+                f"{self.path} belongs to another user, so git does not open it",
+                hint="if you trust it, run: "
+                + (remedy[0] if remedy else f"git config --global --add safe.directory {folder}"),
             )
+        raise InputError(
+            f"{self.path} is not a git repository: {_first_line(self._errors)}",
+            hint="name the top folder of a local clone, or a bare repository",
+        )
+
+    def _exceptions(self) -> Iterator[str]:
+        """The list safe.directory as git itself would read it, the system's part too."""
+        environment = {**self._environment}
+        del environment["GIT_CONFIG_NOSYSTEM"]
+        with self._started(
+            ("-C", "/", "config", "-z", "--includes", "--get-all", "safe.directory"),
+            environment=environment,
+        ) as (process, _):
+            answer = process.stdout.read() if process.stdout else b""
+        for value in ("", *answer.decode(errors="surrogateescape").split("\x00")[:-1]):
+            yield from ("-c", f"safe.directory={value}")
 
     def ask(self, *arguments: str) -> str | None:
         """The output of a short command without the last line end, or None if it failed."""
         with self._started(arguments) as (process, errors):
             answer = process.stdout.read() if process.stdout else b""
             failed = process.wait() != 0
-            self._error = _first_line(errors)
+            self._errors = _text(errors)
         return None if failed else answer.decode(errors="replace").rstrip("\n")
+
+    def default_branch(self) -> str:
+        """The branch that pulls are merged into: the remote's default branch, as last fetched.
+
+        In a bare mirror, and without a remote's branches, it is what HEAD names.
+        """
+        remote = self.ask("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
+        if remote is not None and self.ask("rev-parse", "--verify", "--quiet", remote) is not None:
+            return remote
+        for name in _DEFAULT_NAMES:
+            if self.ask("rev-parse", "--verify", "--quiet", f"refs/remotes/origin/{name}"):
+                return f"origin/{name}"
+        return self.ask("symbolic-ref", "--quiet", "--short", "HEAD") or "HEAD"
+
+    def pull_heads(self) -> dict[int, str]:
+        """Number → sha of every `refs/pull/N/head` that the clone has, fetched or mirrored."""
+        listed = self.ask("for-each-ref", "--format=%(objectname) %(refname)", *_PULL_REFS) or ""
+        return {
+            int(match[2] or match[3]): match[1]
+            for line in listed.split("\n")
+            if (match := _PULL.match(line))
+        }
 
     def head(self, ref: str) -> str:
         """The sha of the commit that `ref` names. Raises InputError if there is none."""
@@ -109,29 +167,35 @@ class Git:
 
         Raises InputError if git fails, after the tokens that it has written.
         """
-        options = ("log", "-z", "--no-color", "--no-show-signature", "--no-mailmap", *arguments)
-        with self._started(options) as (process, errors):
+        with self._started((*_LOG, *arguments)) as (process, errors):
             assert process.stdout is not None  # noqa: S101
-            yield from _tokens(process.stdout)
+            yield from tokens(process.stdout)
             if process.wait():
                 raise InputError(
-                    f"{self.path}: git log failed: {_first_line(errors)}",
+                    f"{self.path}: git log failed: {_first_line(_text(errors))}",
                     hint=f"try: git -C {self.path} fsck",
                 )
 
+    def start_log(self, *arguments: str, stdin: bytes) -> Job:
+        """Start `git log -z` with this standard input; it runs on while others are read."""
+        return Job(self._command((*_LOG, *arguments)), self._environment, stdin)
+
+    def _command(self, arguments: Iterable[str]) -> list[str]:
+        return ["git", *self._options, *self._mailmap, "-C", str(self.path), *arguments]
+
     @contextmanager
     def _started(
-        self, arguments: tuple[str, ...]
+        self, arguments: tuple[str, ...], *, environment: dict[str, str] | None = None
     ) -> Iterator[tuple[subprocess.Popen[bytes], BinaryIO]]:
         """The process and the file with its standard error; it is killed at the end."""
         with tempfile.TemporaryFile() as errors:
             try:
                 process = subprocess.Popen(  # noqa: S603 (a list, no shell)
-                    ["git", *_OPTIONS, *self._mailmap, "-C", str(self.path), *arguments],  # noqa: S607 (from PATH)
+                    self._command(arguments),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=errors,
-                    env=self._environment,
+                    env=environment or self._environment,
                 )
             except FileNotFoundError as error:
                 raise InputError(
@@ -144,20 +208,10 @@ class Git:
                     process.kill()
 
 
-def _tokens(stdout: IO[bytes]) -> Iterator[bytes]:
-    pieces: list[bytes] = []
-    while data := stdout.read(_CHUNK):
-        head, *tokens = data.split(b"\x00")
-        pieces.append(head)
-        if tokens:
-            yield b"".join(pieces)
-            yield from tokens[:-1]
-            pieces = [tokens[-1]]
-    if last := b"".join(pieces):
-        yield last
-
-
-def _first_line(errors: BinaryIO) -> str:
+def _text(errors: BinaryIO) -> str:
     errors.seek(0)
-    lines = errors.read(65_536).decode(errors="replace").strip().splitlines()
-    return lines[0] if lines else "it gave no reason"
+    return errors.read(65_536).decode(errors="replace").strip()
+
+
+def _first_line(errors: str) -> str:
+    return errors.partition("\n")[0] or "it gave no reason"

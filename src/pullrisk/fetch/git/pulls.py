@@ -1,68 +1,24 @@
-"""Recognise the pull request that a commit of the branch merged, and make its record."""
+"""Make the record of a pull request from the commit that merged it."""
 
 import re
+from datetime import datetime
 from typing import Final
 
-import msgspec
-
 from pullrisk.fetch.git.log import Commit, OwnCommits
+from pullrisk.fetch.git.messages import Merge
 from pullrisk.fetch.git.people import Authorship, Writers, authorship
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import MAX_BODY, MAX_FILES, MAX_TITLE, Pull
 
-_GITHUB: Final = re.compile(
-    r"Merge pull request #(?P<number>\d{1,9})(?: from (?:(?P<owner>[\w.-]+)/)?(?P<branch>\S+))?"
-)
-_HOMU: Final = re.compile(
-    r"Auto merge of #(?P<number>\d{1,9})(?: - (?P<owner>[\w.-]+):(?P<branch>[^\s,]+))?"
-)
-_BORS: Final = re.compile(r"Merge #(?P<number>\d{1,9})$")
-_BORS_TITLE: Final = re.compile(r"^\d+: (?P<title>.*?)(?: r=\S.*)?$")
-# The last number is the pull's own: Revert "Add a thing (#12)" (#34) is pull 34.
-_SQUASH: Final = re.compile(r"\(#(?P<number>\d{1,9})\)$")
-_SQUASH_LENGTH: Final = len("(#123456789)")
 _EMAIL: Final = re.compile(r"[\w.+%-]{1,64}(?:\[bot\])?@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 
 
-class Merge(msgspec.Struct, frozen=True):
-    """What the message of a merge says about its pull request."""
-
-    number: int
-    title: str
-    body: str
-    head_owner: str | None = None
-    head_ref: str | None = None
-
-
-def merge_of(commit: Commit) -> Merge | None:
-    """The pull request that the commit merged, or None.
-
-    Knows the merge messages of GitHub, Homu and bors, and the subjects of squash merges.
-    """
-    subject = commit.subject
-    if found := _GITHUB.match(subject) or _HOMU.match(subject):
-        title, _, body = commit.text.partition("\n")
-        merge = Merge(
-            int(found["number"]), title.strip(), body.strip(), found["owner"], found["branch"]
-        )
-    elif found := _BORS.match(subject):
-        first, _, body = commit.text.partition("\n")
-        titled = _BORS_TITLE.match(first)
-        title = titled["title"] if titled else first
-        merge = Merge(int(found["number"]), title.strip(), body.strip())
-    elif found := _SQUASH.search(subject, max(0, len(subject) - _SQUASH_LENGTH)):
-        title = subject[: found.start()].rstrip()
-        merge = Merge(int(found["number"]), title, commit.text)
-    else:
-        return None
-    return merge if merge.number > 0 else None
-
-
-def pull_of(
+def pull_of(  # noqa: PLR0913 (what the record is made of)
     merge: Merge,
     commit: Commit,
     own: OwnCommits | None,
     *,
+    merged_at: datetime,
     repository: str,
     salt: bytes,
     names: BotNames = NO_NAMES,
@@ -74,8 +30,7 @@ def pull_of(
     """
     own = own if own is not None and own.count else None
     who = _authorship(merge, commit, own, salt=salt, names=names)
-    files = commit.files or ()
-    merged_at = commit.committed_at
+    files = commit.files
     created_at = (own and own.first_authored_at) or commit.authored_at
     return Pull(
         repository=repository,
@@ -95,10 +50,10 @@ def pull_of(
         head_repository=_head_repository(merge, repository),
         merge_sha=commit.sha,
         commits=own.count if own else None,
-        additions=_sum([file.additions for file in files]),
-        deletions=_sum([file.deletions for file in files]),
-        changed_files=len(files),
-        files=files[:MAX_FILES],
+        additions=None if files is None else _sum([file.additions for file in files]),
+        deletions=None if files is None else _sum([file.deletions for file in files]),
+        changed_files=None if files is None else len(files),
+        files=None if files is None else files[:MAX_FILES],
     )
 
 

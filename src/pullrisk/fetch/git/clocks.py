@@ -1,0 +1,91 @@
+"""When the commits of a branch were made: their order is the truth, their clocks are evidence."""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Final
+
+from pullrisk.fetch.git.lines import Lines
+from pullrisk.fetch.git.log import Commit
+
+HELD: Final = timedelta(hours=1)
+"""A commit whose time is moved by more than this had a wrong clock."""
+_BEGIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def settle(
+    commits: Mapping[str, Commit], lines: Lines, *, floor: datetime | None, now: datetime
+) -> dict[str, datetime]:
+    """The time of each commit: what its clock said, held between those around it on its line.
+
+    On the branch times begin at `floor` and end at `now`, the time of the fetch. On a line that
+    a merge brought in they begin where it left a line that is known, and end at that merge.
+    """
+    times: dict[str, datetime] = {}
+    for merge, line in _lines(commits, lines):
+        if merge is None:
+            low, high = floor or _BEGIN, now
+        else:
+            first = next(iter(commits[line[0]].parents), "")
+            high = times[merge]
+            low = min(times.get(first, _BEGIN), high)
+        stated = [commits[sha].committed_at for sha in line]
+        times.update(zip(line, monotone(stated, low, max(low, high)), strict=True))
+    return times
+
+
+def monotone(stated: Sequence[datetime], low: datetime, high: datetime) -> list[datetime]:
+    """The times in an order that never runs backwards, between `low` and `high`.
+
+    The most clocks that agree with the order are believed (a longest non-decreasing sequence);
+    the others are held between the believed ones before and after them.
+    """
+    believed = _believed(stated, low, high)
+    times: list[datetime] = []
+    earliest = low
+    for (start, _), (end, latest) in pairwise([(-1, low), *believed, (len(stated), high)]):
+        for place in range(start + 1, end):
+            earliest = max(earliest, min(stated[place], latest))
+            times.append(earliest)
+        if end < len(stated):
+            earliest = latest
+            times.append(latest)
+    return times
+
+
+def _believed(
+    stated: Sequence[datetime], low: datetime, high: datetime
+) -> list[tuple[int, datetime]]:
+    """Places and times of a longest non-decreasing sequence among those between the bounds."""
+    tails: list[datetime] = []
+    places: list[int] = []
+    before: dict[int, int | None] = {}
+    for place, moment in enumerate(stated):
+        if not low <= moment <= high:
+            continue
+        length = bisect_right(tails, moment)
+        before[place] = places[length - 1] if length else None
+        tails[length : length + 1] = [moment]
+        places[length : length + 1] = [place]
+    chain: list[tuple[int, datetime]] = []
+    place_or_none = places[-1] if places else None
+    while place_or_none is not None:
+        chain.append((place_or_none, stated[place_or_none]))
+        place_or_none = before[place_or_none]
+    return chain[::-1]
+
+
+def _lines(commits: Mapping[str, Commit], lines: Lines) -> list[tuple[str | None, list[str]]]:
+    """Each line of first parents with the merge that brought it in, which lies on one before it."""
+    found: list[tuple[str | None, list[str]]] = []
+    last: dict[str | None, list[str]] = {}
+    places: dict[str | None, int] = {None: len(lines.brought_by)}
+    for place, (sha, merge) in enumerate(lines.brought_by.items()):
+        line = last.get(merge)
+        if line is None or commits[sha].parents[:1] != (line[-1],):
+            line = last[merge] = []
+            found.append((merge, line))
+        line.append(sha)
+        places[sha] = place
+    return sorted(found, key=lambda each: -places[each[0]])

@@ -1,0 +1,64 @@
+"""What a stretch of a branch's history holds: its commits, its pulls, whose commits are whose."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from pullrisk.fetch.git.choice import Choice, choose
+from pullrisk.fetch.git.clocks import settle
+from pullrisk.fetch.git.lines import Lines, arrange
+from pullrisk.fetch.git.log import Commit, OwnCommits
+
+
+class History(msgspec.Struct, frozen=True):
+    """Commits by sha, how they lie, the pulls among them, and when each was made.
+
+    `own` is, by sha of a merge that is a pull, what it brought in, without the pulls therein.
+    """
+
+    commits: dict[str, Commit]
+    lines: Lines
+    choice: Choice
+    own: dict[str, OwnCommits]
+    times: dict[str, datetime]
+
+    def unnumbered(self) -> list[str]:
+        """The branch's own commits that name no pull: pushed directly, or merged by rebase."""
+        return [
+            sha
+            for sha, merge in self.lines.brought_by.items()
+            if merge is None
+            and sha not in self.choice.named
+            and len(self.commits[sha].parents) == 1
+        ]
+
+
+def arrange_history(  # noqa: PLR0913 (all that is known from elsewhere)
+    read: Iterable[Commit],
+    head: str,
+    *,
+    owner: str,
+    heads: dict[int, str],
+    stored: Iterable[int],
+    floor: datetime | None,
+    now: datetime,
+) -> History:
+    """Lay out the commits that were read: see `arrange`, `choose` and `settle`."""
+    commits = {commit.sha: commit for commit in read}
+    lines = arrange({sha: commit.parents for sha, commit in commits.items()}, head)
+    choice = choose(commits, lines, owner=owner, heads=heads, stored=stored)
+    times = settle(commits, lines, floor=floor, now=now)
+    return History(commits, lines, choice, _own_commits(commits, lines, choice), times)
+
+
+def _own_commits(commits: dict[str, Commit], lines: Lines, choice: Choice) -> dict[str, OwnCommits]:
+    """A commit is of the innermost pull whose merge brought it in."""
+    own: dict[str, OwnCommits] = {}
+    pull_of: dict[str, str | None] = {}
+    for sha, merge in reversed(lines.brought_by.items()):
+        pull = merge if merge is None or merge in choice.pulls else pull_of[merge]
+        pull_of[sha] = pull
+        if pull is not None and sha not in choice.pulls:
+            own.setdefault(pull, OwnCommits()).add(commits[sha])
+    return own
