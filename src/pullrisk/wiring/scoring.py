@@ -107,7 +107,7 @@ class FoldedClone:
         from pullrisk.fetch.git.program import Git
 
         git = Git(self._clone.path.expanduser())
-        base = git.head(self._clone.ref)
+        base = git.head(self._clone.ref or git.default_branch())
         git.use_mailmap(base)
         return [
             with_author(git, pull, base=base, salt=self._salt)
