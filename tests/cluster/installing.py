@@ -22,7 +22,7 @@ PRESENT: Final = "present"
 """In place of a manifest: somebody else has installed it, and it stays."""
 _OPERATOR: Final = "v0.85.0"
 """Prometheus' operator, that of the chart in bootstrap.sh."""
-_STAGES: Final = ("data-fetch", "spark-preprocess", "model-serving")
+_STAGES: Final = ("data-fetch", "spark-preprocess", "model-serving", "serving-analysis")
 
 
 @dataclass(frozen=True)
@@ -190,6 +190,7 @@ def secrets_of(stage: str) -> dict[str, str]:
             "mlflow_uri": "http://mlflow.mlflow.svc:5000",
             "api_keys": servers.API_KEY,
         },
+        "serving-analysis": {"api_keys": servers.API_KEY},
     }
     return known[stage]
 

@@ -18,7 +18,7 @@ from support.kubernetes_api import ServiceAccounts, TokenReviews
 from support.serving import Served, make_home, served
 from support.vault import GITHUB, install, marked, trusting
 
-KEY = marked("model-serving", "api_keys")
+KEY = marked("serving-analysis", "api_keys")
 Job = Callable[..., Any]
 
 

@@ -109,12 +109,16 @@ STAGES: Final[Mapping[str, Needs]] = {
         required=(*_SPACES, "mlflow_uri", "api_keys"),
         optional=(*_MLFLOW, "github_token", "mongo_uri"),
     ),
+    "serving-analysis": Needs(required=("api_keys",)),
     "monitor": Needs(required=(*_SPACES, "mlflow_uri"), optional=(*_MLFLOW, "mongo_uri")),
     "ci-read": Needs(required=("registry_token",)),
     "ci-build": Needs(required=("registry_token", *_APP)),
     "ci-promote": Needs(required=("registry_token", *_APP)),
 }
-"""What each stage, the drift monitor and CI's jobs read, each by a policy and a role in vault/."""
+"""What each stage, the jobs that judge a roll-out, the drift monitor and CI's jobs read.
+
+Each has a policy and a role in vault/.
+"""
 
 
 def needs_of(stage: str) -> Needs:

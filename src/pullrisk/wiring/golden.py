@@ -15,6 +15,8 @@ from pullrisk.serve.golden import Answer, Golden, differs
 from pullrisk.settings import Settings
 from pullrisk.wiring.checks import Check
 
+STAGE: Final = "serving-analysis"
+"""Whose secrets a check in the cluster reads: keys of the service, and nothing else."""
 _TIMEOUT: Final = 15.0
 _UNLIKE: Final = "another image or another model than the one in Git"
 
@@ -33,7 +35,7 @@ def read(path: Path) -> Golden:
 def api_key(settings: Settings) -> str | None:
     """A key that the service accepts, from Vault or the settings; None if neither has one."""
     from pullrisk.wiring.provision import provide
-    from pullrisk.wiring.service import STAGE, key_values
+    from pullrisk.wiring.service import key_values
 
     settings, secrets = provide(settings, STAGE)
     if secrets is None:

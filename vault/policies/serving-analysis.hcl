@@ -1,0 +1,4 @@
+# serving-analysis reads its own secrets and nothing else.
+path "secret/data/mlops/serving-analysis" {
+  capabilities = ["read"]
+}
