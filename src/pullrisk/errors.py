@@ -14,7 +14,16 @@ Exit code 2 is a wrong command line (as everywhere), 130 an interruption by Ctrl
 A message says what happened, to which thing, and what to do next; it never holds a secret.
 """
 
-from typing import ClassVar
+import errno
+from typing import ClassVar, Final
+
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system calls a disk, a quota or a largest file that is full."""
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether there was no space left to write something."""
+    return isinstance(error, OSError) and error.errno in FULL
 
 
 class PullriskError(Exception):

@@ -4,11 +4,15 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from io import TextIOWrapper
+from pathlib import Path
 from types import FrameType
 
-from pullrisk.cli.display.console import colour_typer, fail, note
+from pullrisk.cli.display.console import colour_typer, fail, named, note
 from pullrisk.cli.display.log import json_lines, write_json_lines
-from pullrisk.errors import PullriskError
+from pullrisk.cli.display.plain import plain
+from pullrisk.errors import PullriskError, is_full
 
 INTERRUPTED = 130
 UNEXPECTED = 1
@@ -17,7 +21,29 @@ UNEXPECTED = 1
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (sys.argv by default) and return its exit code."""
     signal.signal(signal.SIGTERM, _stop)
+    _prepare_streams()
     write_json_lines(os.environ.get("PULLRISK_LOG_FORMAT") == "json")
+    try:
+        return _flush(_explained(arguments))
+    except OSError:  # there is nobody left who could be told
+        _discard_output()
+        return UNEXPECTED
+
+
+def _prepare_streams() -> None:
+    """A character that the terminal's code page lacks must not end a command, nor must a stream
+    that was closed (`>&-`).
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  # until the end
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _explained(arguments: Sequence[str] | None) -> int:
+    """Run it, and say why it failed."""
     try:
         code = _run(arguments)
     except PullriskError as error:
@@ -27,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:
+        if isinstance(error, OSError) and is_full(error):
+            return _fail(_unwritten(error), code=UNEXPECTED)
         if os.environ.get("PULLRISK_DEBUG"):
             raise
         code = _fail(
@@ -36,7 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     if code == INTERRUPTED:
         note("stopped; run the same command again to continue")
-    _flush()
     return code
 
 
@@ -66,6 +93,8 @@ def _refuse(error: Exception) -> int:
         from typer import rich_utils
 
         colour_typer("stderr")
+        if hasattr(error, "message"):
+            error.message = plain(error.message)
         rich_utils.rich_format_error(error)  # type: ignore[arg-type]  # a ClickException
     return int(getattr(error, "exit_code", UNEXPECTED))
 
@@ -84,9 +113,31 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _flush() -> None:
+def _unwritten(error: OSError) -> str:
+    where = error.filename or "a file"
+    if is_full(error):
+        return (
+            f"the disk is full: {where} cannot be written\n"
+            "  free some space and run the same command again"
+        )
+    return f"{where} cannot be written: {error.strerror}"
+
+
+def _flush(code: int) -> int:
+    """Write out what is left of standard output; returns the exit code."""
     try:
-        sys.stdout.flush()
+        with named("stdout"):
+            sys.stdout.flush()
     except BrokenPipeError:
-        # The reader has gone; without this, Python would complain at exit.
+        _discard_output()
+    except OSError as error:
+        if code == 0:
+            code = _fail(_unwritten(error), code=UNEXPECTED)
+        _discard_output()
+    return code
+
+
+def _discard_output() -> None:
+    """Without this, Python would try once more at its exit, and complain."""
+    with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from pullrisk.cli.display.console import Colour, choose_colour, colour_typer
+from pullrisk.cli.display.console import Colour, choose_colour, colour_typer, named
 
 if TYPE_CHECKING:
     # typer carries its own copy of click and names these nowhere else.
@@ -47,7 +47,8 @@ class PlainCommand(TyperCommand):
     def format_help(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Print the help."""
         colour_typer("stdout")
-        super().format_help(ctx, formatter)
+        with named("stdout"):
+            super().format_help(ctx, formatter)
 
 
 class PlainGroup(TyperGroup):
@@ -56,7 +57,8 @@ class PlainGroup(TyperGroup):
     def format_help(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Print the help."""
         colour_typer("stdout")
-        super().format_help(ctx, formatter)
+        with named("stdout"):
+            super().format_help(ctx, formatter)
 
 
 class LazyGroup(PlainGroup):

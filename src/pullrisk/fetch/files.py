@@ -191,6 +191,8 @@ def _size(path: Path | str) -> int | None:
 @contextmanager
 def _opened(path: Path | str) -> Iterator[_Source]:
     if path == STDIN:
+        if sys.stdin is None:
+            raise InputError("standard input is closed")
         yield _Source("standard input", sys.stdin.buffer)
         return
     try:

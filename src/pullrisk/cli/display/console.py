@@ -2,9 +2,12 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Literal
 
 from pullrisk.cli.display.log import json_line, json_lines
+from pullrisk.cli.display.plain import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
 Colour = Literal["auto", "always", "never"]
 Stream = Literal["stdout", "stderr"]
 
+STREAM_NAMES: Final[dict[Stream, str]] = {"stdout": "standard output", "stderr": "standard error"}
 _CHOICE: Final[dict[str, Colour]] = {}
 """What --color says, under "colour"; of the process, as the streams are."""
 
@@ -26,6 +30,11 @@ def is_terminal(stream: Stream = "stdout") -> bool:
     return bool(getattr(sys, stream).isatty())
 
 
+def is_dumb() -> bool:
+    """Whether the terminal understands no control sequences."""
+    return os.environ.get("TERM", "").lower() in ("dumb", "unknown")
+
+
 def is_coloured(stream: Stream = "stdout") -> bool:
     """Whether colours go to the stream.
 
@@ -38,7 +47,9 @@ def is_coloured(stream: Stream = "stdout") -> bool:
         return choice == "always"
     if os.environ.get("NO_COLOR"):
         return False
-    return os.environ.get("FORCE_COLOR", "") not in ("", "0") or is_terminal(stream)
+    if os.environ.get("FORCE_COLOR", "") not in ("", "0"):
+        return True
+    return is_terminal(stream) and not is_dumb()
 
 
 def console(stream: Stream = "stdout") -> "Console":
@@ -69,6 +80,24 @@ def colour_typer(stream: Stream) -> None:
     rich_utils.COLOR_SYSTEM = _colour_system(stream) if coloured else None
 
 
+def write_bytes(data: bytes) -> None:
+    """Write to standard output, whatever its encoding is."""
+    with named("stdout"):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+
+
+@contextmanager
+def named(stream: Stream) -> Iterator[None]:
+    """Let an error of writing say where, as those of files do."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = STREAM_NAMES[stream]
+        raise
+
+
 def say(text: str, *, style: str = "") -> None:
     """Write one line to standard output."""
     _line("stdout", "info", text, style)
@@ -91,8 +120,8 @@ def fail(text: str, *, traceback: str | None = None) -> None:
         print(json_line("error", text, **more), file=sys.stderr, flush=True)
         return
     if traceback is not None:
-        print(traceback, file=sys.stderr)
-    print(f"error: {text}", file=sys.stderr)
+        print(plain(traceback), file=sys.stderr)
+    print(f"error: {plain(text)}", file=sys.stderr)
 
 
 def _line(stream: Stream, level: str, text: str, style: str = "") -> None:
@@ -101,4 +130,5 @@ def _line(stream: Stream, level: str, text: str, style: str = "") -> None:
         return
     from rich.text import Text
 
-    console(stream).print(Text(text, style))
+    with named(stream):
+        console(stream).print(Text(plain(text), style))

@@ -20,8 +20,9 @@ from rich.progress import Progress as RichProgress
 from rich.progress import Task as RichTask
 from rich.text import Text
 
-from pullrisk.cli.display.console import console, is_terminal
+from pullrisk.cli.display.console import console, is_dumb, is_terminal
 from pullrisk.cli.display.log import json_line, json_lines
+from pullrisk.cli.display.plain import plain
 from pullrisk.progress import Progress, Silent, Task
 
 LINE_EVERY: Final = 5.0
@@ -32,7 +33,7 @@ def progress(*, quiet: bool) -> Progress:
     """The progress display that fits standard error."""
     if quiet:
         return Silent()
-    if is_terminal("stderr") and not json_lines():
+    if is_terminal("stderr") and not is_dumb() and not json_lines():
         return Bars()
     return Lines(as_json=json_lines())
 
@@ -49,7 +50,7 @@ class Bars:
         """Show a bar; bars that are opened inside it are shown below it."""
         outermost = self._live is None
         live = self._live or self._start()
-        bar = live.add_task(description, total=total, unit=unit)
+        bar = live.add_task(plain(description), total=total, unit=unit)
         try:
             yield _Bar(live, bar)
             live.update(bar, total=live.tasks[live.task_ids.index(bar)].completed)
@@ -81,7 +82,7 @@ class _Bar:
         self._live.advance(self._bar, amount)
 
     def describe(self, description: str) -> None:
-        self._live.update(self._bar, description=description)
+        self._live.update(self._bar, description=plain(description))
 
 
 class _Done(ProgressColumn):
@@ -120,7 +121,7 @@ class Lines:
         if self._as_json:
             self._write(json_line("info", "progress", task=description, **state))
         else:
-            self._write(f"{description}: {text}")
+            self._write(plain(f"{description}: {text}"))
 
 
 class _Line:

@@ -41,7 +41,8 @@ def _category(one: "Score") -> str:
 
 def _described(one: "Score") -> Text:
     """Number, title, and in dim letters the kind of work."""
-    text, kind = Text(f"{_name(one)}\n{one.title}"), _category(one)
+    title, kind = " ".join(one.title.split()), _category(one)
+    text = Text(f"{_name(one)}\n{title}")
     return text.append(f"\n{kind}", "dim") if kind else text
 
 

@@ -7,17 +7,21 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from pullrisk.cli.display.console import console, is_terminal
+from pullrisk.cli.display.console import console, is_terminal, named, write_bytes
 from pullrisk.cli.display.log import json_line, json_lines
+from pullrisk.cli.display.plain import escaped, plain
 
 WIDE: Final = ("pull request", "title", "why")
 """Columns of running text: on a terminal they share what the others leave."""
 
 
 def print_json(value: object) -> None:
-    """The value as JSON, times in ISO 8601: indented, or on one line where every line is JSON."""
+    """The value as JSON in UTF-8, times in ISO 8601: indented, or on one line where every line
+    is JSON.
+    """
     encoded = msgspec.json.encode(value, enc_hook=_plain)
-    print((encoded if json_lines() else msgspec.json.format(encoded, indent=2)).decode())
+    shown = encoded if json_lines() else msgspec.json.format(encoded, indent=2)
+    write_bytes(f"{escaped(shown.decode())}\n".encode())
 
 
 def print_table(
@@ -30,7 +34,16 @@ def print_table(
             print(json_line("info", "row", **dict(zip(columns, cells, strict=True))))
         return
     table = _rich_table if is_terminal() else aligned
-    console().print(table(columns, rows, right))
+    shown = table(columns, [[_shown(cell) for cell in row] for row in rows], right)
+    with named("stdout"):
+        console().print(shown)
+
+
+def _shown(cell: str | Text) -> Text:
+    if isinstance(cell, str):
+        return Text(plain(cell))
+    cell.plain = plain(cell.plain)  # as long as before, so that its styles stay in place
+    return cell
 
 
 def aligned(
