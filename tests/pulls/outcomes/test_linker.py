@@ -118,7 +118,7 @@ def test_a_number_outweighs_a_title() -> None:
 def test_each_pull_is_linked_once_by_the_strongest_evidence() -> None:
     original = a_pull(1, "Fix it", merge_sha="a1b2c3d4e5" * 4)
     revert = a_pull(2, 'Revert "Fix it"', "This reverts commit a1b2c3d4.\nReverts #1")
-    assert links(original, revert) == (Link("revert", 1, "number"),)
+    assert links(original, revert) == (Link("revert", 1, "sha"),)
 
 
 def test_one_pull_can_revert_several() -> None:

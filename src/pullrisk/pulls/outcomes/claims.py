@@ -7,32 +7,48 @@ writes ("Reverts owner/name#12"), what git writes ("This reverts commit 1a2b3c4"
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 import msgspec
 
+from pullrisk.pulls.outcomes.merged_pulls import title_key
 from pullrisk.pulls.outcomes.prefilters import body_may_claim, title_may_blame, title_may_undo
 from pullrisk.pulls.outcomes.text import (
     COMMIT,
     COMMITS,
     QUOTES,
+    REFERENCE,
     REFERENCES,
     commits,
     lists_many,
     own_words,
     references,
 )
-from pullrisk.pulls.outcomes.titles import FILLER, Heading, heading, split_number, targets, unquoted
+from pullrisk.pulls.outcomes.titles import (
+    FILLER,
+    Heading,
+    heading,
+    points,
+    split_number,
+    targets,
+    unquoted,
+)
 from pullrisk.pulls.record import Pull
 
 
 class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A claim of the given kind (see `Link`) about a pull, by its number, a sha or its title."""
+    """A claim of the given kind (see `Link`) about a pull, by its number, a sha or its title.
+
+    `name` and `inner` are those of `Target`.
+    """
 
     kind: str
     number: int | None = None
     sha: str | None = None
     title: str | None = None
+    name: str | None = None
+    inner: bool = False
 
 
 _MANY: Final = 20
@@ -46,9 +62,25 @@ _COMMITS = re.compile(
     re.IGNORECASE,
 )
 _TITLE = re.compile(
-    rf"^ ?(?:[-+\u2022] )?(?:this )?(?P<verb>(?:partial(?:ly)? )?revert(?:s|ed|ing)?|re-?apply"
-    rf"|re-?land):? (?P<what>[{QUOTES}].{{3,300}})$",
+    rf"^ ?(?:[-+\u2022] )?(?:this )?(?P<verb>(?:(?:partial(?:ly)?|partly) )?revert(?:s|ed|ing)?"
+    rf"|re-?apply|re-?land|bring back):? (?P<what>[{QUOTES}].{{3,300}})$",
     re.IGNORECASE | re.MULTILINE,
+)
+_LIST = re.compile(
+    rf"{_VERB} ?(?P<filler>{FILLER}(?:(?:following|these|those|prs?)\b ?){{0,3}}):?"
+    r"(?P<what>(?:\s{1,4}(?:[-+\u2022]|\d{1,2}[.)]) ?[^\n]{1,300}){1,50})",
+    re.IGNORECASE,
+)
+_ITEM = re.compile(
+    r"(?:^|\s)(?:[-+\u2022]|\d{1,2}[.)]) ?"
+    rf"(?:(?P<number>{REFERENCE})|(?:commit )?(?P<sha>{COMMIT}))",
+    re.IGNORECASE,
+)
+_PARTS = re.compile(r"\n\n|\n(?= ?[-+\u2022] )")
+_SUBJECT = re.compile(
+    rf"^ ?(?:[-+\u2022] )?(?P<verb>revert|re-?apply|re-?land):? [{QUOTES}](?P<what>.{{3,300}})"
+    rf"[{QUOTES}]\W*(?:\(\#\d+\))?$",
+    re.IGNORECASE,
 )
 _RELANDS = re.compile(
     rf"\b(?:re-?land(?:s|ed|ing)?|re-?appl(?:y|ies|ied|ying)):? ?{FILLER}(?P<what>{REFERENCES})",
@@ -57,7 +89,7 @@ _RELANDS = re.compile(
 _REVERTED_BY = re.compile(rf"\breverted (?:in|by|with|via) {FILLER}(?P<what>{REFERENCES})", re.I)
 _AGAIN = re.compile(
     r"\bre-?(?:land|appl|introduc|submit|instat|enabl|add|merg|do\b|try)|\bagain\b|\btake (?:2|two)"
-    r"|\bsecond (?:attempt|try)|\bbring(?:s|ing)? back",
+    r"|\bsecond (?:attempt|try)|\bbring(?:s|ing)? back|\brestor(?:e|es|ing)\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
@@ -70,7 +102,9 @@ _TOLD = re.compile(
     r"\b(?:the|after|before|since|until|previous)\W{1,3}(?:(?!this\b)\w{1,12}\W{1,3}){0,2}$",
     re.IGNORECASE,
 )
-_PART = re.compile(r"\bpartial(?:ly)?\b|\bparts? of\b", re.IGNORECASE)
+_PART = re.compile(
+    r"\bpartial(?:ly)?\b|\bpartly\b|\b(?:parts?|some|half|most|bits?) of\b", re.IGNORECASE
+)
 _WRONG: Final = (
     r"(?:regress(?:ions?|ed|es)|breakages?|bugs?|issues?|problems?|errors?|crash(?:es)?|failures?"
     r"|mistakes?|typos?|leaks?|panics?|deadlocks?|races?|flak(?:es?|iness))"
@@ -105,7 +139,7 @@ def claims(pull: Pull) -> tuple[Claim, ...]:
     found = list(_of_title(head, pull)) if head is not None else []
     if blames:
         found += _blames(" ".join(pull.title.split()), pull.repository)
-    if speaks:
+    if speaks or (head is not None and body):
         found += _of_body(pull, head)
     return tuple(dict.fromkeys(claim for claim in found if claim.number != pull.number))
 
@@ -117,7 +151,7 @@ def is_revert(pull: Pull) -> bool:
         return True
     if pull.commits is None or pull.commits > 2 or "evert" not in pull.body:
         return False
-    return any(claim.kind == "revert" for claim in _of_body(pull, head))
+    return any(claim.kind == "revert" and claim.name is None for claim in _of_body(pull, head))
 
 
 def declares(pull: Pull) -> bool:
@@ -147,13 +181,13 @@ def _heading(pull: Pull) -> Heading | None:
 
 def _of_title(head: Heading, pull: Pull) -> Iterator[Claim]:
     kind = "reland" if head.redo else "partial_revert" if head.partial else "revert"
-    for target in targets(head.rest, pull):
-        yield Claim(kind, *target)
+    inner = None if head.redo else heading(unquoted(head.rest))
+    if inner is None or head.rest[0] in QUOTES:
+        yield from (Claim(kind, *target) for target in targets(head.rest, pull))
     if head.redo and head.before:
         yield Claim(
             kind, title=f"{head.before.rstrip(' (')}: {head.rest.lstrip(' ):')}".rstrip(": ")
         )
-    inner = None if head.redo else heading(unquoted(head.rest))
     if inner is not None and not inner.redo and heading(unquoted(inner.rest)) is None:
         for target in targets(split_number(inner.rest)[0], pull):
             yield Claim("reland", *target)
@@ -168,19 +202,75 @@ def _of_body(pull: Pull, head: Heading | None) -> Iterator[Claim]:
     text = own_words(pull.body)
     if head is None and lists_many(text, more_than=_MANY):
         return
+    if "evert " in text:
+        text = _without_taken_back(text)
     yield from _reverts(text, pull.repository)
+    if head is not None and not head.redo and not points(head):
+        yield from _items("partial_revert" if head.partial else "revert", text, pull.repository)
     yield from _quoted_titles(text)
     yield from _relands(text, pull)
     yield from _blames(text, pull.repository)
 
 
+def _without_taken_back(text: str) -> str:
+    """The text without the messages of commits that a later commit of the same pull takes back:
+    a revert, and the revert of that revert.
+    """
+    parts = _PARTS.split(text)
+    subjects = [_SUBJECT.match(part.partition("\n")[0]) for part in parts]
+    standing, dropped = dict[bytes, int](), set[int]()
+    for at, match in enumerate(subjects):
+        if match is None:
+            continue
+        title = match["what"]
+        undone = title if match["verb"].lower() == "revert" else f'revert "{title}"'
+        before = standing.pop(title_key(undone), None)
+        if before is None:
+            standing[title_key(f'revert "{title}"')] = at
+        else:
+            dropped |= {before, at}
+    if not dropped:
+        return text
+    return "\n\n".join(_kept(parts, subjects, dropped))
+
+
+def _kept(
+    parts: list[str], subjects: list[re.Match[str] | None], dropped: set[int]
+) -> Iterator[str]:
+    """The parts but for those dropped and what each of these says of itself in the next."""
+    dropping = False
+    for at, (part, subject) in enumerate(zip(parts, subjects, strict=True)):
+        start = part.lstrip().lower()
+        if subject is not None or not start.startswith("this re"):
+            dropping = at in dropped
+        if not dropping:
+            yield part
+
+
 def _reverts(text: str, repository: str) -> Iterator[Claim]:
     for match in _NUMBERS.finditer(text):
         if (kind := _kind(match, text)) is not None:
-            yield from (Claim(kind, number=n) for n in references(match["what"], repository))
+            yield from _numbered(kind, match["what"], repository)
     for match in _COMMITS.finditer(text):
         if (kind := _kind(match, text)) is not None:
             yield from (Claim(kind, sha=sha) for sha in commits(match["what"]))
+    for match in _LIST.finditer(text):
+        if (kind := _kind(match, text)) is not None:
+            yield from _items(kind, match["what"], repository)
+
+
+def _numbered(kind: str, text: str, repository: str) -> Iterator[Claim]:
+    for number, name in references(text, repository):
+        yield Claim(kind, number=number, name=name)
+
+
+def _items(kind: str, text: str, repository: str) -> Iterator[Claim]:
+    """The pulls and commits that the items of a list begin with."""
+    for item in _ITEM.finditer(text):
+        if item["number"]:
+            yield from islice(_numbered(kind, item["number"], repository), 1)
+        else:
+            yield from (Claim(kind, sha=sha) for sha in commits(item["sha"]))
 
 
 def _kind(match: re.Match[str], text: str) -> str | None:
@@ -211,16 +301,16 @@ def _quoted_titles(text: str) -> Iterator[Claim]:
         verb, title = match["verb"].lower(), unquoted(match["what"])
         kind = "partial_revert" if verb.startswith("part") else "revert"
         if title not in lines:
-            yield Claim("reland" if verb.startswith(("rea", "rel", "re-")) else kind, title=title)
+            again = verb.startswith(("rea", "rel", "re-", "bring"))
+            yield Claim("reland" if again else kind, title=title)
 
 
 def _relands(text: str, pull: Pull) -> Iterator[Claim]:
     for match in _RELANDS.finditer(text):
-        yield from (Claim("reland", number=n) for n in references(match["what"], pull.repository))
+        yield from _numbered("reland", match["what"], pull.repository)
     if _AGAIN.search(pull.title) or _AGAIN.search(text):
         for match in _REVERTED_BY.finditer(text):
-            for number in references(match["what"], pull.repository):
-                yield Claim("reland", number=number)
+            yield from _numbered("reland", match["what"], pull.repository)
 
 
 def _blames(text: str, repository: str) -> Iterator[Claim]:
@@ -228,5 +318,5 @@ def _blames(text: str, repository: str) -> Iterator[Claim]:
         for match in pattern.finditer(text):
             if _DENIED.search(_before(match, text)):
                 continue
-            named = [Claim("hotfix", number=n) for n in references(match["what"], repository)]
+            named = list(_numbered("hotfix", match["what"], repository))
             yield from named or (Claim("hotfix", sha=sha) for sha in commits(match["what"]))

@@ -1,9 +1,11 @@
 """Link the claims of pulls to the earlier pulls that they mean, one merge at a time."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Final
+from zlib import crc32
 
 import msgspec
 from msgspec.structs import replace
@@ -12,16 +14,19 @@ from pullrisk.pulls.outcomes.claims import Claim, claims, declares
 from pullrisk.pulls.outcomes.merged_pulls import (
     MergedPullIndex,
     Row,
+    mirrors,
     short_key,
     tags_key,
+    title_key,
     undone_share,
 )
 from pullrisk.pulls.record import Pull
 
-LABEL_DEFINITION: Final = 1
+LABEL_DEFINITION: Final = 2
 """Version of the rules that say what was reverted or hot-fixed; raise it when they change."""
-_STRENGTH: Final = {"number": 0, "sha": 1, "title": 2}
+_STRENGTH: Final = {"sha": 0, "number": 1, "title": 2}
 _KINDS: Final = {"partial_revert": 0, "revert": 1, "reland": 2, "hotfix": 3}
+_REVERTS: Final = ("revert", "partial_revert")
 
 _NAMESAKES: Final = 100
 """The most pulls with the same title ("Update README") that are looked through."""
@@ -46,6 +51,8 @@ class LinkerState(msgspec.Struct, frozen=True, array_like=True):
     rows: bytes = b""
     reverted: list[int] = []
     undone_by: dict[int, list[int]] = {}
+    own_commits: bytes = b""
+    names: list[str] = []
 
 
 class Linker:
@@ -55,20 +62,26 @@ class Linker:
         self._index = MergedPullIndex()
         self._reverted: set[int] = set()
         self._undone_by: dict[int, list[int]] = {}
+        self._names: set[str] = set()
+        """Other names that the repository has, or had, in lower case."""
 
     @classmethod
     def restore(cls, state: LinkerState) -> "Linker":
         """A linker with the state of an earlier one. Raises ValueError if the state is damaged."""
         linker = cls()
-        linker._index = MergedPullIndex(state.rows)
+        linker._index = MergedPullIndex(state.rows, state.own_commits)
         linker._reverted = set(state.reverted)
         linker._undone_by = {number: list(found) for number, found in state.undone_by.items()}
+        linker._names = set(state.names)
         return linker
 
     def state(self) -> LinkerState:
         """A copy of the state."""
         undone_by = {number: list(found) for number, found in sorted(self._undone_by.items())}
-        return LinkerState(bytes(self._index), sorted(self._reverted), undone_by)
+        index = self._index
+        return LinkerState(
+            index.rows, sorted(self._reverted), undone_by, index.own_commits, sorted(self._names)
+        )
 
     def observe(self, pull: Pull) -> tuple[Link, ...]:
         """Add a merged pull or a push; which earlier pulls it reverts, relands or hot-fixes.
@@ -78,6 +91,8 @@ class Linker:
         """
         if pull.merged_at is None:
             return ()
+        if pull.repository_names:
+            self._names.update(map(str.lower, pull.repository_names))
         made = claims(pull)
         links = self._resolve(made, pull) if made else ()
         self._index.append(pull)
@@ -85,19 +100,35 @@ class Linker:
 
     def _resolve(self, made: tuple[Claim, ...], pull: Pull) -> tuple[Link, ...]:
         links, sure = dict[int, Link](), set[tuple[bool, int]]()
-        for claim in sorted(made, key=lambda claim: claim.title is not None):
+        commits = self._named_commits(made)
+        quoted = {crc32(title_key(claim.title)) for claim in made if claim.title is not None}
+        for claim in sorted(made, key=_certainty):
             for row, evidence in self._find(claim, pull):
                 same = (claim.kind == "reland", row.title)
                 if row.number == pull.number or (evidence == "title" and same in sure):
                     continue
-                if evidence != "title":
+                if claim.inner and _is_told(claim, links, row.number):
+                    continue
+                if evidence != "title" and claim.kind != "hotfix":
                     sure.add(same)
-                link = Link(_kind(claim, row, pull), row.number, evidence)
+                kind = _kind(
+                    *(claim, row, pull), commits=commits[row.number], quoted=row.title in quoted
+                )
+                link = Link(kind, row.number, evidence)
                 if link.number not in links or _rank(link) < _rank(links[link.number]):
                     links[link.number] = link
+        if declares(pull) and any(link.kind in _REVERTS for link in links.values()):
+            # What it says of faults explains why it reverts: no repair is in it.
+            links = {n: link for n, link in links.items() if link.kind != "hotfix"}
         self._update_standing(links, pull.number)
         at = pull.merged_at if pull.is_push else None
         return tuple(replace(link, at=at) for link in links.values() if link.number > 0)
+
+    def _named_commits(self, made: tuple[Claim, ...]) -> Counter[int]:
+        """How many commits of each pull the claims name."""
+        shas = {claim.sha[:7]: claim.sha for claim in made if claim.sha is not None}
+        rows = map(self._index.by_commit, shas.values())
+        return Counter(row.number for row in rows if row is not None)
 
     def _find(self, claim: Claim, pull: Pull) -> Iterator[tuple[Row, str]]:
         """The pulls that a claim means, with the evidence; to reland a revert is to reland what it
@@ -108,7 +139,7 @@ class Linker:
         elif claim.sha is not None:
             row = self._index.by_commit(claim.sha)
         else:
-            row = self._index.by_number(claim.number or 0)
+            row = self._numbered(claim, pull)
         evidence = "title" if claim.title is not None else "sha" if claim.sha else "number"
         if row is None:
             return
@@ -118,6 +149,23 @@ class Linker:
         originals = map(self._index.by_number, self._undone_by[row.number])
         yield from ((original, evidence) for original in originals if original is not None)
 
+    def _numbered(self, claim: Claim, pull: Pull) -> Row | None:
+        """The pull with that number, unless the number is that of another repository.
+
+        Another name is taken for one that this repository had where a revert proves it: it quotes
+        the title of the pull with that number, or takes back exactly its lines.
+        """
+        row = self._index.by_number(claim.number or 0)
+        if row is None or claim.name is None or claim.name in self._names:
+            return row
+        if claim.kind not in _REVERTS:
+            return None
+        same = claim.name.partition("/")[2] == pull.repository.lower().partition("/")[2]
+        if not (_quotes(pull, row) or mirrors(row, pull, least=1 if same else 10)):
+            return None
+        self._names.add(claim.name)
+        return row
+
     def _titled(self, claim: Claim, pull: Pull) -> Row | None:
         """The latest pull with that title that is not reverted, preferably with the same tags and
         base branch.
@@ -125,7 +173,8 @@ class Linker:
         rows = list(islice(self._index.by_title(claim.title or ""), _NAMESAKES))
         if claim.kind != "reland":
             rows = [row for row in rows if row.number not in self._reverted]
-        tags, base = tags_key(claim.title or ""), short_key(pull.base_ref)
+        tags = tags_key(claim.title or "") or tags_key(pull.title)
+        base = short_key(pull.base_ref)
         return max(rows, key=lambda row: (row.tags == tags, row.base == base), default=None)
 
     def _update_standing(self, links: dict[int, Link], number: int) -> None:
@@ -150,16 +199,38 @@ class Linker:
             todo += ((below, not standing) for below in self._undone_by.get(current, ()))
 
 
-def _rank(link: Link) -> tuple[int, int]:
-    return _STRENGTH[link.evidence], _KINDS[link.kind]
+def _certainty(claim: Claim) -> int:
+    """Commits before numbers, before numbers in quoted titles, before titles."""
+    if claim.title is not None:
+        return 3
+    return 0 if claim.sha is not None else 1 + claim.inner
 
 
-def _kind(claim: Claim, row: Row, pull: Pull) -> str:
-    """The kind of the link: a revert is partial if it names one of several commits, or takes
-    back less than a share of the lines and files.
+def _is_told(claim: Claim, links: dict[int, Link], number: int) -> bool:
+    """Whether stronger evidence has told what the title means, and that it is another pull."""
+    kinds = ("reland",) if claim.kind == "reland" else _REVERTS
+    return number not in links and any(link.kind in kinds for link in links.values())
 
-    A pull whose title does not say that it reverts something has to take back more. The shares
-    were set on labelled reverts (benchmarks/outcomes.py); the results hardly depend on them.
+
+def _quotes(pull: Pull, row: Row) -> bool:
+    """Whether the pull's title says that it reverts a pull with the title of `row`."""
+    return any(
+        claim.title is not None and crc32(title_key(claim.title)) == row.title
+        for claim in claims(pull)
+    )
+
+
+def _rank(link: Link) -> tuple[bool, int, int]:
+    return link.kind == "hotfix", _STRENGTH[link.evidence], _KINDS[link.kind]
+
+
+def _kind(claim: Claim, row: Row, pull: Pull, *, commits: int, quoted: bool) -> str:
+    """The kind of the link: a revert is partial if it names some of several commits (`commits`
+    of them), or takes back less than a share of the lines and files.
+
+    The share is less for a pull that quotes the title of the other, and more for one whose title
+    does not say that it reverts something. The shares were set on labelled reverts
+    (benchmarks/outcomes.py); the results hardly depend on them.
     """
     if claim.kind != "revert":
         return claim.kind
@@ -168,7 +239,9 @@ def _kind(claim: Claim, row: Row, pull: Pull) -> str:
     if row.commits == 1:
         whole = _above(lines, 0.25 if declared else 0.5)
     elif row.commits and claim.sha is not None and int(claim.sha[:7], 16) != row.merge >> 4:
-        whole = False
+        whole = commits >= row.commits and _above(lines, 0.5)
+    elif declared and quoted:
+        whole = _above(lines, 0.4)
     elif declared:
         whole = _above(lines, 0.5) and _above(files, 0.5)
     else:

@@ -7,17 +7,19 @@ from typing import Final, NamedTuple
 from zlib import crc32
 
 from pullrisk.pulls.outcomes.text import CURLY
-from pullrisk.pulls.outcomes.titles import split_number
+from pullrisk.pulls.outcomes.titles import split_number, without_emoji
 from pullrisk.pulls.record import ChangedFile, Pull
 
 _UNKNOWN: Final = 0xFFFF_FFFF
 _CUT: Final = 36
 """Characters of its key that a shortened title must have in common with the full one."""
 _TAGS = re.compile(r"(?:\s?\[[^\]]{0,60}\])+\s?")
+_EMOJI_CODE = re.compile(r":[a-z0-9_+-]{2,30}: ?")
 _TYPE = re.compile(r"(?!re)[a-z]{2,12}(?:\([^)]{0,40}\))?!?: ", re.IGNORECASE)
 _DROPPED: Final = b" \t\r\n\"'`.,:;-_!*()[]<>"
 _CURLY = str.maketrans("", "", CURLY + "…")
 _NO_FILES: Final = (0, 0, 0, 0)
+_OWN: Final = Struct("<II")
 _ROW: Final = Struct("<qIIIIIIHHHHHHB")
 
 
@@ -46,15 +48,20 @@ class Row(NamedTuple):
 class MergedPullIndex:
     """An append-only table with 45 bytes for each pull or push, and look-up tables over it.
 
+    Beside it stand the commits that merges brought in, eight bytes each.
+
     The look-up tables are brought up to date only when something is looked up, which few pulls
-    need. `bytes(index)` are the rows, which a new index takes; ValueError if they are damaged.
+    need. A new index takes the `rows` and `own_commits` of another; ValueError if they are damaged.
     """
 
-    def __init__(self, rows: bytes = b"") -> None:
+    def __init__(self, rows: bytes = b"", own_commits: bytes = b"") -> None:
         if len(rows) % _ROW.size:
             raise ValueError(f"rows of {len(rows)} bytes, expected a multiple of {_ROW.size}")
-        self._rows = bytearray(rows)
-        self._indexed = self._opened = 0
+        if len(own_commits) % _OWN.size:
+            raise ValueError(f"{len(own_commits)} bytes of commits, expected pairs of numbers")
+        self._rows, self._own = bytearray(rows), bytearray(own_commits)
+        self._indexed = self._opened = self._owned = 0
+        self._by_own_commit: dict[int, int] = {}
         self._by_number: dict[int, int] = {}
         self._by_commit: dict[int, int] = {}
         self._by_title: dict[int, int] = {}
@@ -62,12 +69,22 @@ class MergedPullIndex:
         self._older_by_title: dict[int, int] = {}
         self._older_by_opening: dict[int, int] = {}
 
-    def __bytes__(self) -> bytes:
+    @property
+    def rows(self) -> bytes:
+        """A copy of the table."""
         return bytes(self._rows)
+
+    @property
+    def own_commits(self) -> bytes:
+        """A copy of the list of commits that merges brought in."""
+        return bytes(self._own)
 
     def append(self, pull: Pull) -> None:
         """Add a merged pull or a direct push."""
         title, added, deleted = pull.title, pull.additions, pull.deletions
+        if pull.own_commits:
+            at = len(self._rows) // _ROW.size
+            self._own += b"".join(_OWN.pack(commit_key(sha), at) for sha in pull.own_commits)
         key = title_key(title)
         self._rows += _ROW.pack(
             pull.number,
@@ -90,14 +107,17 @@ class MergedPullIndex:
         return None if at is None else self._row(at)
 
     def by_commit(self, sha: str) -> Row | None:
-        """The pull whose merge commit or head commit starts with these 7 to 40 digits, or None."""
+        """The pull whose merge commit, head commit or own commit starts with these 7 to 40 digits,
+        or None.
+        """
         self._update()
         at = self._by_commit.get(int(sha[:7], 16))
-        if at is None:
-            return None
-        row = self._row(at)
-        same = len(sha) < 8 or int(sha[:8], 16) in (row.merge, row.head)
-        return row if same else None
+        if at is not None:
+            row = self._row(at)
+            if len(sha) < 8 or int(sha[:8], 16) in (row.merge, row.head):
+                return row
+        at = self._own_commit(sha)
+        return None if at is None else self._row(at)
 
     def by_title(self, title: str) -> Iterator[Row]:
         """Pulls with that title, the latest first; for a title that was cut off, those that begin
@@ -112,6 +132,14 @@ class MergedPullIndex:
         while at is not None:
             yield self._row(at)
             at = older.get(at)
+
+    def _own_commit(self, sha: str) -> int | None:
+        commits = self._by_own_commit
+        for key, at in _OWN.iter_unpack(self._own[self._owned :]):
+            commits.setdefault(key, at)
+            commits.setdefault(-(key >> 4), at)
+        self._owned = len(self._own)
+        return commits.get(-int(sha[:7], 16) if len(sha) < 8 else int(sha[:8], 16))
 
     def _row(self, at: int) -> Row:
         return Row._make(_ROW.unpack_from(self._rows, at * _ROW.size))
@@ -144,6 +172,10 @@ def title_key(title: str) -> bytes:
     """The title without tags, type, number, punctuation, case and blanks: equal for spellings of
     one title.
     """
+    if not title.isascii():
+        title = without_emoji(title.translate(_CURLY))
+    if title[:1] == ":":
+        title = _EMOJI_CODE.sub("", title, count=1)
     if title[:1] == "[":
         title = _TAGS.sub("", title, count=1)
     if ": " in title and (match := _TYPE.match(title)):
@@ -153,8 +185,6 @@ def title_key(title: str) -> bytes:
         if len(shorter) >= len(title):
             break
         title = shorter
-    if not title.isascii():
-        title = title.translate(_CURLY)
     return title.lower().encode("utf-8", "replace").translate(None, _DROPPED)
 
 
@@ -186,6 +216,19 @@ def _sample(files: tuple[ChangedFile, ...] | None) -> tuple[int, ...]:
         files = files[0], files[count // 3], files[2 * count // 3], files[-1]
     keys = [crc32(file.path.encode("utf-8", "replace")) & 0xFFFF or 1 for file in files]
     return (*keys, 0, 0, 0)[:4]
+
+
+def mirrors(row: Row, pull: Pull, *, least: int) -> bool:
+    """Whether `pull` takes back the lines of `row` and nothing else, `least` of them or more."""
+    if (
+        pull.additions is None
+        or pull.deletions is None
+        or _UNKNOWN in (row.additions, row.deletions)
+    ):
+        return False
+    undone = min(row.additions, pull.deletions) + min(row.deletions, pull.additions)
+    most = max(row.additions + row.deletions, pull.additions + pull.deletions)
+    return most >= least and undone >= 0.9 * most
 
 
 def undone_share(row: Row, pull: Pull) -> tuple[float | None, float | None]:

@@ -23,6 +23,9 @@ def title_may_undo(title: str) -> bool:
         or "ollback" in title
         or " out" in title
         or "ackout" in title
+        or "estor" in title
+        or "einstat" in title
+        or "eintroduc" in title
         or "undo" in title
     )
 

@@ -2,25 +2,28 @@
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 CURLY: Final = "\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 QUOTES: Final = "\"'`" + CURLY
 
 REFERENCE: Final = (
-    r"(?:[\[(<]{0,2}(?:https?://(?:www\.)?github\.com/(?:[\w.-]{1,100}/){2}pull/\d{1,9}\b"
+    r"(?:[\[(<]{0,2}(?:https?://[\w.-]{1,100}(?::\d{1,5})?/(?:[\w.-]{1,100}/){2}pull/\d{1,9}\b"
     r"|(?:[\w.-]{1,100}/[\w.-]{1,100}|prs?:? ?)?\#\d{1,9}\b"
-    r"|\bgh-\d{1,9}\b|\bprs? \d{2,9}\b(?!\.\d))"
+    r"|\bgh-\d{1,9}\b|\bprs? \d{1,9}\b(?!\.\d| of \d|/))"
     r"(?:\]\([^)\s]{0,200}\))?[\])>]{0,2})"
 )
 """A pull by its number, in any form that GitHub knows, also as a Markdown link."""
-COMMIT: Final = r"(?:[\[(<]?\b[0-9a-f]{7,40}\b(?:\]\([^)\s]{0,200}\))?[\])>]?)"
+COMMIT: Final = (
+    r"(?:[\[(<]?(?:https?://\S{1,250}/commits?/)?\b[0-9a-f]{7,40}\b"
+    r"(?:\]\([^)\s]{0,200}\))?[\])>]?)"
+)
 JOIN: Final = r"\s?(?:,|;|&|\+|\band\b)(?:\s?and\b)?\s?"
 REFERENCES: Final = rf"{REFERENCE}(?:{JOIN}(?:{REFERENCE}|\d{{2,9}}\b)){{0,50}}"
 COMMITS: Final = rf"{COMMIT}(?:{JOIN}{COMMIT}){{0,50}}"
 
 _REFERENCE = re.compile(
-    r"github\.com/(?P<slug>[\w.-]{1,100}/[\w.-]{1,100})/pull/(?P<url>\d{1,9})\b"
+    r"://[\w.:-]{1,106}/(?P<slug>[\w.-]{1,100}/[\w.-]{1,100})/pull/(?P<url>\d{1,9})\b"
     r"|(?P<repository>\b[\w.-]{1,100}/[\w.-]{1,100})?\#(?P<hash>\d{1,9})\b"
     r"|(?:\bgh-|\bprs? |\band |, ?)(?P<plain>\d{1,9})\b",
     re.IGNORECASE,
@@ -31,14 +34,23 @@ _QUOTED_LINES = re.compile(r"^ {0,3}>.*$", re.MULTILINE)
 _SPACES = re.compile(r"[^\S\n]+")
 _BLANK_LINES = re.compile(r"\n ?\n\s*")
 _EMPHASIS = str.maketrans("", "", "`*")
+_BULLETS = re.compile(r"^ {0,8}\* ", re.MULTILINE)
+_PULL_REQUEST = re.compile(r"\bpull[ -]requests? (?=\d{1,9}\b)", re.IGNORECASE)
 
 
-def references(text: str, repository: str) -> Iterator[int]:
-    """The numbers of all pulls of this repository that the text names, in order."""
+class Reference(NamedTuple):
+    """A pull by its number; `name` is that of another repository, or an earlier name of this."""
+
+    number: int
+    name: str | None = None
+
+
+def references(text: str, repository: str) -> Iterator[Reference]:
+    """All pulls that the text names, in order."""
     for match in _REFERENCE.finditer(text):
-        owner = match["slug"] or match["repository"]
-        if owner is None or owner.lower() == repository.lower():
-            yield int(match["url"] or match["hash"] or match["plain"])
+        name = (match["slug"] or match["repository"] or "").lower()
+        number = int(match["url"] or match["hash"] or match["plain"])
+        yield Reference(number, name if name not in ("", repository.lower()) else None)
 
 
 def commits(text: str) -> Iterator[str]:
@@ -62,8 +74,16 @@ def own_words(body: str) -> str:
             text = _cut(text, opening, closing)
     if ">" in text:
         text = _QUOTED_LINES.sub("", text)
+    if "* " in text:
+        text = _BULLETS.sub("- ", text)
+    text = one_form(text)
     text = _SPACES.sub(" ", text.translate(_EMPHASIS))
     return _BLANK_LINES.sub("\n\n", text)
+
+
+def one_form(text: str) -> str:
+    """The text with "pull request 12" as "PR 12"."""
+    return _PULL_REQUEST.sub("PR ", text)
 
 
 def _cut(text: str, opening: str, closing: str) -> str:
