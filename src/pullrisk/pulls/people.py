@@ -7,6 +7,7 @@ an account of its own (then it is a bot too) or as the co-author of a person.
 
 import re
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -48,6 +49,11 @@ class BotNames(msgspec.Struct, frozen=True):
         """Names as people write them: any case, blanks around them."""
         bots, people = ({name.strip().lower() for name in names} for names in (add, remove))
         return cls(frozenset(bots), frozenset(people))
+
+    def fingerprint(self) -> str:
+        """What tells these names from others, for a checkpoint."""
+        told = repr((sorted(self.bots), sorted(self.people)))
+        return sha256(told.encode()).hexdigest()[:16]
 
 
 NO_NAMES: Final = BotNames()

@@ -90,6 +90,7 @@ def fetch_git(
         repository=repository,
         ref=ref,
         since=since,
+        names=bot_names(session.settings),
     )
 
 

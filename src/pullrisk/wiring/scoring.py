@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pullrisk.errors import NotEnoughDataError
+from pullrisk.wiring.fetching import bot_names
 from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ def _fold(session: Session, clone: Clone, salt: bytes, store: "PullStore", lake:
         progress=session.progress,
         repository=name,
         ref=clone.ref,
+        names=bot_names(session.settings),
     )
     report = preprocess(store, lake, workers=1, progress=session.progress)
     if not report.rows:
