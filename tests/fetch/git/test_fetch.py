@@ -16,6 +16,7 @@ from pullrisk.fetch.git.fetch import fetch_git
 from pullrisk.fetch.report import FetchReport
 from pullrisk.fetch.salt import pseudonym
 from pullrisk.progress import Silent
+from pullrisk.pulls.outcomes import Link, Linker
 from pullrisk.pulls.record import ChangedFile, Pull
 from pullrisk.pulls.sqlite import SqliteStore
 from support.kills import run_killed
@@ -110,6 +111,16 @@ def pull(store: SqliteStore, number: int) -> Pull:
     return found
 
 
+def pulls(store: SqliteStore) -> list[Pull]:
+    """The merged pulls in event order."""
+    return [event for event in store.events("o/r") if not event.is_push]
+
+
+def pushes(store: SqliteStore) -> dict[str, Pull]:
+    """The direct pushes by title, in event order."""
+    return {event.title: event for event in store.events("o/r") if event.is_push}
+
+
 def after(hours: int) -> datetime:
     return START + timedelta(hours=hours)
 
@@ -118,7 +129,8 @@ def test_a_merged_branch_becomes_a_pull_with_its_own_commits(
     repo: Repo, store: SqliteStore
 ) -> None:
     repo.branch("topic")
-    repo.commit("Add b\n\nSigned-off-by: Bob <bob@x.org>", author="Bob <Bob@X.org>", b__py="1\n")
+    message = "Add b\n\nSigned-off-by: Bob <bob@x.org>"
+    first = repo.commit(message, author="Bob <Bob@X.org>", b__py="1\n")
     head = repo.commit(
         "Mend b\n\nThis reverts commit 0123abc.", author="Bob <bob@x.org>", b__py="1\n2\n"
     )
@@ -146,7 +158,67 @@ def test_a_merged_branch_becomes_a_pull_with_its_own_commits(
         deletions=0,
         changed_files=1,
         files=(ChangedFile("b.py", "added", 2, 0),),
+        own_commits=(head[:8], first[:8]),
     )
+
+
+def test_a_revert_that_was_pushed_is_no_pull_and_tells_what_it_reverts(
+    repo: Repo, store: SqliteStore
+) -> None:
+    repo.commit("Cache (#1)", cache="1\n2\n3\n")
+    repo.git("revert", "--no-edit", "HEAD")
+    repo.commit("Thank a@x.org\n\nAt length.", author="Bob <bob@x.org>", b__py="1\n")
+    report = fetch(store, repo)
+    assert (report.read, report.written.inserted, report.unnumbered) == (1, 1, 2)
+    found = pushes(store)
+    assert list(found) == ["First", 'Revert "Cache (#1)"', "Thank <email>"]
+    revert, thanks = found['Revert "Cache (#1)"'], found["Thank <email>"]
+    assert (revert.additions, revert.deletions, revert.commits) == (0, 3, 1)
+    assert revert.body.startswith("This reverts commit ")
+    assert (thanks.body, thanks.author) == ("", pseudonym("bob@x.org", SALT))
+    assert thanks.files == (ChangedFile("b.py", "added"),)
+    assert [link.number for link in _links(store)] == [1]
+    repo.commit("More", b__py="2\n")
+    assert fetch(store, repo).written.inserted == 0
+    assert list(pushes(store)) == [*found, "More"]
+
+
+def _links(store: SqliteStore) -> list[Link]:
+    linker = Linker()
+    return [link for event in store.events("o/r") for link in linker.observe(event)]
+
+
+def test_what_was_merged_by_hand_was_pushed_and_a_merge_up_was_not(
+    repo: Repo, store: SqliteStore
+) -> None:
+    for branch, merged in (("topic", "By hand"), ("1.x", "On 1.x"), ("copy", "My own")):
+        repo.branch(branch)
+        repo.commit(merged, **{branch[:1]: "1\n"})
+        repo.main()
+    repo.merge("topic", "Merge branch 'topic'")
+    repo.git("checkout", "-q", "1.x")
+    repo.commit("Fix c (#2)", c__py="1\n")
+    repo.main()
+    repo.merge("1.x", "Merge branch '1.x'")
+    repo.commit("Add d (#3)", d__py="1\n")
+    repo.commit("Mend d", d__py="2\n")
+    repo.git("checkout", "-q", "copy")
+    repo.merge("main", "Merge branch 'main' of github.com:o/r")
+    repo.git("branch", "-f", "main")
+    fetch(store, repo)
+    assert set(pushes(store)) == {"First", "By hand", "My own", "Mend d"}
+
+
+def test_a_pull_that_github_tells_was_not_pushed(repo: Repo, store: SqliteStore) -> None:
+    shas = [repo.commit(f"Work {n}", **{f"f{n}": "1\n"}) for n in range(3)]
+    at = after(9)
+    rebased = Pull(
+        repository="o/r", number=5, created_at=at, updated_at=at, merged_at=at, closed_at=at,
+        title="Work", merge_sha=shas[1], commits=2,
+    )  # fmt: skip
+    store.upsert([rebased])
+    fetch(store, repo)
+    assert list(pushes(store)) == ["First", "Work 2"]
 
 
 def test_a_squash_commit_becomes_a_pull(repo: Repo, store: SqliteStore) -> None:
@@ -314,7 +386,7 @@ def test_a_foxtrot_merge_hides_no_pull(repo: Repo, store: SqliteStore) -> None:
     shas.append(repo.commit("Change 4 (#4)", f4="1\n"))
     report = fetch(store, repo)
     assert (report.read, report.branch, report.unnumbered) == (4, "main", 1)
-    found = list(store.events("o/r"))
+    found = pulls(store)
     assert [each.merge_sha for each in found] == shas
     assert [each.files for each in found] == [(ChangedFile(f"f{n}", "added", 1, 0),)
                                               for n in range(1, 5)]  # fmt: skip
@@ -334,7 +406,7 @@ def test_a_pull_on_a_release_branch_counts_when_that_is_merged_up(
     repo.merge("1.x", "Merge branch '1.x'")
     repo.commit('Revert "Fix c (#2)" (#4)')
     assert fetch(store, repo).read == 4
-    assert [found.number for found in store.events("o/r")] == [1, 2, 3, 4]
+    assert [found.number for found in pulls(store)] == [1, 2, 3, 4]
     assert (pull(store, 1).merge_sha, pull(store, 1).commits) == (merged, 1)
     assert fetch(store, repo).read == 0
 
@@ -367,7 +439,7 @@ def test_the_default_branch_of_the_remote_is_read_whatever_is_checked_out(
     other.git("remote", "set-head", "origin", "--delete")
     assert fetch(store, other, repository="o/r").branch == "origin/main"
     assert fetch(store, other, repository="o/r", ref="HEAD").written.inserted == 1
-    assert {found.number for found in store.events("o/r")} == {1, 2}
+    assert {found.number for found in pulls(store)} == {1, 2}
 
 
 def test_a_pull_that_another_source_knows_by_its_commit_is_no_direct_push(
@@ -519,7 +591,7 @@ def test_without_a_commit_nothing_can_be_read_until_it_is_mended(
     damaged.mkdir(exist_ok=True)
     (damaged / sha[2:]).write_bytes(content)
     fetch(store, repo)
-    assert [found.number for found in store.events("o/r")] == [1, 2, 3, 4]
+    assert [found.number for found in pulls(store)] == [1, 2, 3, 4]
 
 
 TRAPS = (
@@ -596,7 +668,8 @@ def test_a_run_killed_at_any_moment_and_repeated_ends_as_if_undisturbed(
     with SqliteStore(tmp_path / "whole.sqlite") as whole:
         assert fetch(whole, repo).read == 1_500
         expected = list(whole.events("o/r")), whole.checkpoint("git:o/r:main")
-    assert [found.commits for found in expected[0][:4]] == [1, None, 1, None]
+    first = [found for found in expected[0] if not found.is_push][:4]
+    assert [found.commits for found in first] == [1, None, 1, None]
     moment, kills, killed = random.Random(3), 0, tmp_path / "killed.sqlite"
     calls = run_killed(DRIVER, tmp_path / "calm.sqlite", repo.path) or 0
     while run_killed(DRIVER, killed, repo.path, after=moment.randrange(1, calls * 5 // 8)) is None:

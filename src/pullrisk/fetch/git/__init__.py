@@ -10,5 +10,6 @@ clocks.py    when, by the order of the branch
 changes.py   the files that commits change
 history.py   all of this about one stretch of a branch
 pulls.py     the record of a pull
+pushes.py    the records of commits that are no pull
 fetch.py     reads a clone into the pull store: `fetch_git`
 """

@@ -15,6 +15,7 @@ from pullrisk.fetch.git.history import History, arrange_history
 from pullrisk.fetch.git.log import Commit, read_commits
 from pullrisk.fetch.git.program import Git
 from pullrisk.fetch.git.pulls import pull_of
+from pullrisk.fetch.git.pushes import pushed_commits, read_pushes
 from pullrisk.fetch.names import checked_name
 from pullrisk.fetch.report import FetchReport
 from pullrisk.progress import Progress
@@ -23,7 +24,7 @@ from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore
 
 BATCH_COMMITS: Final = 1_000
-READER: Final = 3
+READER: Final = 4
 """Version of the reader, part of the checkpoint: raise it when it reads more of old commits."""
 
 
@@ -95,12 +96,14 @@ class _Reading:
         if self._old == self._head:
             return report
         history = self._history(progress)
+        unnumbered = history.unnumbered()
+        rebased = self._known_elsewhere(history, unnumbered)
         report += FetchReport(
-            passed=history.choice.passed, unnumbered=len(self._rebased_or_pushed(history))
+            passed=history.choice.passed, unnumbered=len(unnumbered) - len(rebased)
         )
         total = len(history.choice.pulls)
         with progress.task(f"{self._name}: merges", total=total, unit="commits") as task:
-            for batch in self._batches(history):
+            for batch in self._batches(history, pushed_commits(history, but=rebased)):
                 report += batch
                 task.advance(batch.read)
         return report
@@ -127,46 +130,61 @@ class _Reading:
                 now=datetime.now(UTC),
             )
 
-    def _rebased_or_pushed(self, history: History) -> list[str]:
-        """The branch's commits that name no pull and are none's merge in another source."""
-        unnumbered = history.unnumbered()
+    def _known_elsewhere(self, history: History, unnumbered: list[str]) -> set[str]:
+        """Those of the branch's unnumbered commits that another source knows to be a pull's."""
         if not unnumbered or not self._is_stored():
-            return unnumbered
-        known = {pull.merge_sha: pull for pull in self._store.events(self._name)}
-        pushed: list[str] = []
+            return set()
+        events = self._store.events(self._name)
+        known = {pull.merge_sha: pull for pull in events if not pull.is_push}
+        found: set[str] = set()
         rebased = 0  # so many commits before the last one of a pull are its own too
         for sha in reversed(unnumbered):
             pull = known.get(sha)
             if pull is not None:
                 is_squash = pull.title == history.commits[sha].subject
                 rebased = 0 if is_squash else (pull.commits or 1) - 1
+                found.add(sha)
             elif rebased > 0:
                 rebased -= 1
-            else:
-                pushed.append(sha)
-        return pushed[::-1]
+                found.add(sha)
+        return found
 
     def _is_stored(self) -> bool:
         return any(each.repository == self._name for each in self._store.repositories())
 
-    def _batches(self, history: History) -> Iterator[FetchReport]:
-        """Write pulls and checkpoint by batches that end with a commit of the branch."""
+    def _batches(self, history: History, pushed: list[str]) -> Iterator[FetchReport]:
+        """Write pulls, pushes and checkpoint by batches that end with a commit of the branch."""
         pulls: list[Pull] = []
+        pushes: list[Pull] = []
         report, items = FetchReport(), 0
-        changes = self._changes(history)
+        changes, pushes_read = self._changes(history), self._pushes(history, pushed)
+        are_pushed = frozenset(pushed)
         for sha, merge in history.lines.brought_by.items():
             if sha in history.choice.pulls:
                 change = next(changes)
                 pulls += self._pulls(history, change)
                 report += FetchReport(unreadable=change.unreadable)
+            elif sha in are_pushed:
+                pushes.append(next(pushes_read))
             items += 1
             if merge is None and (items >= BATCH_COMMITS or sha == self._head):
+                self._store.upsert(push for push in pushes if not self._is_too_old(push))
                 yield report + self._write(history, pulls, sha)
-                pulls, report, items = [], FetchReport(), 0
+                pulls, pushes, report, items = [], [], FetchReport(), 0
 
     def _changes(self, history: History) -> Iterator[Changes]:
         shas = [sha for sha in history.lines.brought_by if sha in history.choice.pulls]
         return read_changes(self._git, shas, count_lines=not self._git.is_partial())
+
+    def _pushes(self, history: History, shas: list[str]) -> Iterator[Pull]:
+        return read_pushes(
+            self._git,
+            history,
+            shas,
+            repository=self._name,
+            salt=self._salt,
+            count_lines=not self._git.is_partial(),
+        )
 
     def _write(self, history: History, pulls: list[Pull], last: str) -> FetchReport:
         """Write a batch that ends with the branch's commit `last`."""

@@ -15,6 +15,8 @@ MESSAGES: Final = 16_384
 """Characters kept of all messages of a pull's commits together, the newest first."""
 MESSAGE: Final = 4_096
 """Characters kept of one such message."""
+LISTED: Final = 250
+"""The most commits of a pull whose shas are kept; GitHub lists as many."""
 _HEADER: Final = "%x01%H%x00%P%x00%aN%x00%aE%x00%ae%x00%at%x00%ct%x00%B"
 _STATUS: Final = {
     "A": "added",
@@ -62,6 +64,8 @@ class OwnCommits(msgspec.Struct):
     writers: Writers = msgspec.field(default_factory=Writers)
     messages: list[str] = []
     characters: int = 0
+    shas: list[str] = []
+    """The first eight digits of each, of the newest LISTED."""
 
     def add(self, commit: Commit) -> None:
         """Add a commit; call it from the newest to the oldest."""
@@ -71,6 +75,8 @@ class OwnCommits(msgspec.Struct):
             self.first_authored_at = commit.authored_at
         if len(commit.parents) > 1:
             return  # a merge that updates the branch: no work or words of its author
+        if len(self.shas) < LISTED:
+            self.shas.append(commit.sha[:8])
         self.writers.add(commit.author, commit.email, commit.address)
         if self.characters < MESSAGES and commit.message:
             self.messages.append(commit.message[:MESSAGE])

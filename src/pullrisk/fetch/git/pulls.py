@@ -50,6 +50,7 @@ def pull_of(  # noqa: PLR0913 (what the record is made of)
         head_repository=_head_repository(merge, repository),
         merge_sha=commit.sha,
         commits=own.count if own else None,
+        own_commits=tuple(own.shas) if own and own.count > 1 else (),
         additions=None if files is None else _sum([file.additions for file in files]),
         deletions=None if files is None else _sum([file.deletions for file in files]),
         changed_files=None if files is None else len(files),

@@ -144,6 +144,11 @@ def claims(pull: Pull) -> tuple[Claim, ...]:
     return tuple(dict.fromkeys(claim for claim in found if claim.number != pull.number))
 
 
+def makes_claims(pull: Pull) -> bool:
+    """Whether the pull claims anything about earlier ones."""
+    return bool(claims(pull))
+
+
 def is_revert(pull: Pull) -> bool:
     """Whether the title says that it is a revert, or it is small and its body reverts a pull."""
     head = _heading(pull)
