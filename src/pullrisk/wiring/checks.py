@@ -65,7 +65,7 @@ def _fold() -> Check:
 
 
 def state_checks(settings: Settings) -> Iterator[Check]:
-    """Settings, disk, store, lake, model and registry."""
+    """Settings, disk, store, lake, model, registry and kept clones."""
     yield _settings(settings)
     yield _home(settings)
     looks: dict[str, Callable[[Settings], Check]] = {
@@ -73,6 +73,7 @@ def state_checks(settings: Settings) -> Iterator[Check]:
         "lake": _lake,
         "model": _model,
         "tracking": _tracking,
+        "folded clones": _clones,
     }
     for what, look in looks.items():
         try:
@@ -180,6 +181,8 @@ def _model(settings: Settings) -> Check:
         return Check("model", "absent", "none trained yet", "run `pullrisk train`")
     metadata = load_model(settings).metadata
     facts = metadata.facts
+    if facts.measured_on:
+        return Check("model", "ok", "the general model, measured on this home's repositories")
     what = "risk and novelty" if metadata.risk_available else "novelty only, too few reverts"
     found = (
         f"{what}, schema {metadata.schema_hash}, {facts.examples:,} examples, "
@@ -209,6 +212,18 @@ def _tracking(settings: Settings) -> Check:
     except (URLError, OSError, ValueError) as error:
         found = f"{redacted(uri)} does not answer: {error}"
         return Check("tracking", "broken", found, "check the setting mlflow_uri")
+
+
+def _clones(settings: Settings) -> Check:
+    from pullrisk.wiring.kept_clones import FOLDER, kept
+
+    clones, what = kept(settings.home), "folded clones"
+    if not clones:
+        return Check(what, "absent", "none kept: `pullrisk score --git` keeps what it has folded")
+    size = sum(size for _, size in clones) / 1e6
+    return Check(
+        what, "ok", f"{len(clones)} kept, {size:,.0f} MB; {settings.home / FOLDER} may be deleted"
+    )
 
 
 def _asking(url: str) -> Request:

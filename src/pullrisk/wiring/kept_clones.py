@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from shutil import rmtree
 from typing import Final, Self
@@ -30,6 +30,13 @@ _SQLITES_OWN: Final = ("-wal", "-shm")
 """Files beside a database that its readers make."""
 _TRIES: Final = 20
 _SECONDS: Final = 0.05
+
+
+def make_home(home: Path) -> None:
+    """Make the home folder if it is missing, such that git does not see it in somebody's clone."""
+    if not home.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        (home / ".gitignore").write_text("*\n")
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +77,7 @@ class KeptClone:
     fold the rest, then `seal`.
     """
 
-    def __init__(  # noqa: PLR0913  (all that a mark is made of)
+    def __init__(
         self, path: Path, identity: Identity, head: str, lock: int, *, complete: bool
     ) -> None:
         self.path, self.complete = path, complete
@@ -86,22 +93,22 @@ class KeptClone:
         be written. Raises OSError if the home cannot be written.
         """
         path = home / FOLDER / identity.folder
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(f"{path}{_LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        lock = _open_lock(path)
         try:
             complete = _lock(lock, path, identity, head)
+            if complete is None:
+                os.close(lock)
+                return None
+            clone = cls(path, identity, head, lock, complete=complete)
+            if complete:
+                os.utime(path / MARK)
+            else:
+                clone._prepare(descends)
         except BaseException:
             os.close(lock)
             raise
-        if complete is None:
-            os.close(lock)
-            return None
-        kept = cls(path, identity, head, lock, complete=complete)
-        if complete:
-            os.utime(path / MARK)
-        else:
-            kept._prepare(descends)  # noqa: SLF001  # its own
-        return kept
+        return clone
 
     def _prepare(self, descends: Callable[[str], bool]) -> None:
         """Leave what can be gone on from, or nothing; without its mark until it is sealed."""
@@ -132,6 +139,10 @@ class KeptClone:
     def _delete(self) -> None:
         if self.path.exists():
             rmtree(self.path)
+
+
+def _open_lock(path: Path) -> int:
+    return os.open(f"{path}{_LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _lock(lock: int, path: Path, identity: Identity, head: str) -> bool | None:
@@ -174,8 +185,9 @@ def _digests(path: Path) -> dict[str, tuple[int, str]]:
     for file in sorted(path.rglob("*")):
         name = str(file.relative_to(path))
         if file.is_file() and name != MARK and not name.endswith(_SQLITES_OWN):
-            data = file.read_bytes()
-            found[name] = (len(data), blake2b(data, digest_size=16).hexdigest())
+            with file.open("rb") as opened:
+                digest = file_digest(opened, "blake2b").hexdigest()[:32]
+            found[name] = (file.stat().st_size, digest)
     return found
 
 
@@ -209,7 +221,7 @@ def _by_use(folder: Path) -> list[Path]:
 
 
 def _delete_unused(path: Path) -> None:
-    lock = os.open(f"{path}{_LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = _open_lock(path)
     try:
         with suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -168,13 +168,19 @@ def _kept(session: Session, clone: Clone) -> "tuple[str, KeptClone | None]":
     from pullrisk.features import SCHEMA_HASH
     from pullrisk.fetch.git.fetch import READER
     from pullrisk.fetch.git.program import Git
-    from pullrisk.wiring.kept_clones import Identity, KeptClone
+    from pullrisk.wiring.kept_clones import Identity, KeptClone, make_home
 
     path = clone.path.expanduser()
     git = Git(path)
     name = clone.repository or git.github_name() or f"local/{path.resolve().name.replace(' ', '-')}"
     head = git.head(clone.ref)
+
+    def descends(commit: str) -> bool:
+        return git.ask("merge-base", "--is-ancestor", commit, head) is not None
+
+    home = session.settings.home
     try:
+        make_home(home)
         identity = Identity(
             repository=name,
             path=_printable(str(path.resolve())),
@@ -185,10 +191,12 @@ def _kept(session: Session, clone: Clone) -> "tuple[str, KeptClone | None]":
             salt=sha256(_salt(session)).hexdigest()[:16],
         )
         return name, KeptClone.open(
-            session.settings.home,
+            home,
             identity,
             head,
-            descends=lambda commit: git.ask("merge-base", "--is-ancestor", commit, head) is not None,
+            descends=lambda commit: (
+                git.ask("merge-base", "--is-ancestor", commit, head) is not None
+            ),
         )
     except (OSError, StoreError):
         return name, None
