@@ -173,7 +173,8 @@ def _kept(session: Session, clone: Clone) -> "tuple[str, KeptClone | None]":
     path = clone.path.expanduser()
     git = Git(path)
     name = clone.repository or git.github_name() or f"local/{path.resolve().name.replace(' ', '-')}"
-    head = git.head(clone.ref)
+    branch = clone.ref or git.default_branch()
+    head = git.head(branch)
 
     def descends(commit: str) -> bool:
         return git.ask("merge-base", "--is-ancestor", commit, head) is not None
@@ -184,7 +185,7 @@ def _kept(session: Session, clone: Clone) -> "tuple[str, KeptClone | None]":
         identity = Identity(
             repository=name,
             path=_printable(str(path.resolve())),
-            ref=_printable(clone.ref),
+            ref=_printable(branch),
             version=__version__,
             schema=SCHEMA_HASH,
             reader=READER,
