@@ -146,3 +146,11 @@ def test_a_password_in_a_uri_is_never_shown(monkeypatch: pytest.MonkeyPatch, pas
     with pytest.raises(SettingsError) as caught:
         settings.load()
     assert "workers is 'https://***@host/x'" in str(caught.value)
+
+
+def test_bots_are_named_in_the_file_and_in_the_environment(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (empty_folder / "pullrisk.toml").write_text('[bots]\nadd = ["release-team"]\n')
+    monkeypatch.setenv("PULLRISK_BOTS__REMOVE", '["Jan-Bot"]')
+    assert settings.load().bots.model_dump() == {"add": ("release-team",), "remove": ("Jan-Bot",)}

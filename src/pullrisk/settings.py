@@ -26,6 +26,7 @@ from pydantic_settings import (
 from pullrisk.errors import SettingsError
 from pullrisk.options import (
     S3,
+    BotOptions,
     GateOptions,
     MonitorOptions,
     OperatingPoints,
@@ -91,6 +92,9 @@ class Settings(Credentials, BaseSettings):
     operating_points: OperatingPoints = Field(
         default=OperatingPoints(),
         description="bands of risk, as shares of a repository's pull requests",
+    )
+    bots: BotOptions = Field(
+        default=BotOptions(), description="who is a bot, where names do not tell"
     )
     gate: GateOptions = Field(default=GateOptions(), description="what it takes to be champion")
     log_format: Literal["console", "json"] = Field(

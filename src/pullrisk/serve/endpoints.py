@@ -51,7 +51,9 @@ async def score_pulls(request: Asked) -> shapes.Scores:
     """Score one pull request or a list: as GitHub's REST API describes them, or stored."""
     explained = query_of(request, Explain).explain
     context = context_of(request)
-    items = parse(await read_json(request, context.in_flight), most=context.service.options.batch)
+    service = context.service
+    body = await read_json(request, context.in_flight)
+    items = parse(body, most=service.options.batch, names=service.dependencies.bot_names)
     return await _scores(context.service, items, explained=explained)
 
 

@@ -47,7 +47,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     ref: str
     version: str
     schema: str
-    reader: int
+    reader: str
     salt: str
 
     @property

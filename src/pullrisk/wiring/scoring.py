@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pullrisk.errors import NotEnoughDataError, StoreError
+from pullrisk.wiring.fetching import bot_names
 from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ class FoldedClone:
             progress=progress,
             repository=self.repository,
             ref=clone.ref,
+            names=bot_names(self._session.settings),
         )
         preprocess(self.store, self.lake, workers=1, progress=progress)
         if not self.lake.exists():
@@ -180,6 +182,7 @@ def _kept(session: Session, clone: Clone) -> "tuple[str, KeptClone | None]":
         return git.ask("merge-base", "--is-ancestor", commit, head) is not None
 
     home = session.settings.home
+    names = msgspec.json.encode(bot_names(session.settings), order="deterministic")
     try:
         make_home(home)
         identity = Identity(
@@ -188,19 +191,16 @@ def _kept(session: Session, clone: Clone) -> "tuple[str, KeptClone | None]":
             ref=_printable(branch),
             version=__version__,
             schema=SCHEMA_HASH,
-            reader=READER,
-            salt=sha256(_salt(session)).hexdigest()[:16],
+            reader=f"{READER} {_digest(names)}",
+            salt=_digest(_salt(session)),
         )
-        return name, KeptClone.open(
-            home,
-            identity,
-            head,
-            descends=lambda commit: (
-                git.ask("merge-base", "--is-ancestor", commit, head) is not None
-            ),
-        )
+        return name, KeptClone.open(home, identity, head, descends=descends)
     except (OSError, StoreError):
         return name, None
+
+
+def _digest(data: bytes) -> str:
+    return sha256(data).hexdigest()[:16]
 
 
 def _printable(text: str) -> str:

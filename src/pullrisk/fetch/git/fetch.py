@@ -18,6 +18,7 @@ from pullrisk.fetch.git.pulls import pull_of
 from pullrisk.fetch.names import checked_name
 from pullrisk.fetch.report import FetchReport
 from pullrisk.progress import Progress
+from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore
 
@@ -35,12 +36,14 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
     repository: str | None = None,
     ref: str | None = None,
     since: datetime | None = None,
+    names: BotNames = NO_NAMES,
 ) -> FetchReport:
     """Read the pulls that were merged into `ref` of the clone at `path`, at `since` or later.
 
     Without `ref` it is the remote's default branch. Continues behind the last commit that an
     earlier run has written, even if that run was killed; reads all again if history was
-    rewritten, or `salt` or `since` changed. `repository` (`owner/name`) is needed if origin is
+    rewritten, or `salt`, `since` or `names` changed: the accounts that the settings call bots or
+    persons. `repository` (`owner/name`) is needed if origin is
     not on github.com. Raises InputError (not a repository, no commits, a shallow clone, no git),
     StoreError.
     """
@@ -52,14 +55,14 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
             hint=f"run: git -C {path} fetch --unshallow",
         )
     branch = ref or git.default_branch()
-    reading = _Reading(git, store, name=name, branch=branch, salt=salt, since=since)
+    reading = _Reading(git, store, name=name, branch=branch, salt=salt, since=since, names=names)
     return reading.run(progress)
 
 
 class _Reading:
     """Reads the commits since the last run and writes their pulls in batches."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what `fetch_git` was given)
         self,
         git: Git,
         store: PullStore,
@@ -68,14 +71,16 @@ class _Reading:
         branch: str,
         salt: bytes,
         since: datetime | None,
+        names: BotNames,
     ) -> None:
         self._git, self._store, self._name, self._branch = git, store, name, branch
-        self._salt, self._since = salt, since
+        self._salt, self._since, self._bot_names = salt, since, names
         self._key = f"git:{name}:{branch}"
         self._identity: dict[str, object] = {
             "reader": READER,
             "salt": sha256(salt).hexdigest()[:16],
             "since": since.isoformat() if since else None,
+            "bots": names.fingerprint(),
         }
         self._head = git.head(branch)
         git.use_mailmap(self._head)
@@ -191,6 +196,7 @@ class _Reading:
                 merged_at=history.times[change.sha],
                 repository=self._name,
                 salt=self._salt,
+                names=self._bot_names,
             )
             if not (self._is_too_old(pull) or self._was_merged_before(pull)):
                 yield pull
