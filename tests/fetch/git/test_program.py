@@ -102,7 +102,7 @@ def other_owner(monkeypatch: pytest.MonkeyPatch, system: Path | None = None) -> 
         "GIT_CONFIG_GLOBAL": os.devnull,
     }
     for name, value in variables.items():
-        monkeypatch.setitem(program._ENVIRONMENT, name, value)  # type: ignore[index]
+        monkeypatch.setitem(program._ENVIRONMENT, name, value)
 
 
 def test_another_users_clone_is_explained_with_gits_own_remedy(
