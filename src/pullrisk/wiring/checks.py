@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.client import InvalidURL
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -34,6 +34,7 @@ EXTRAS: Final = {
 LEAST_SPACE: Final = 500 * 10**6
 """Bytes of free disk below which a run is likely to fail."""
 _TIMEOUT: Final = 3.0
+_LISTED: Final = 5
 _SQLITE: Final = "sqlite:///"
 
 
@@ -70,6 +71,7 @@ def state_checks(settings: Settings) -> Iterator[Check]:
     yield _home(settings)
     looks: dict[str, Callable[[Settings], Check]] = {
         "pull store": _store,
+        "clocks": _clocks,
         "lake": _lake,
         "model": _model,
         "tracking": _tracking,
@@ -152,6 +154,34 @@ def _store(settings: Settings) -> Check:
     last = max(summary.last_updated_at for summary in summaries)
     found = f"{pulls:,} pull requests of {len(summaries)} repositories, newest {last:%Y-%m-%d}"
     return Check("pull store", "ok", found)
+
+
+def _clocks(settings: Settings) -> Check:
+    """Pulls whose dates do not fit: moved when a clone was read, or ahead of this machine."""
+    from pullrisk.wiring.adapters import open_store
+
+    store = open_store(settings)
+    try:
+        saved, summaries = store.checkpoints(), store.repositories()
+    finally:
+        store.close()
+    found = []
+    for key, value in sorted(saved.items()):
+        held = value.get("held") if key.startswith("git:") else None
+        if isinstance(held, list) and held:
+            listed = ", ".join(f"#{number}" for number in held[:_LISTED])
+            more = ", …" if len(held) > _LISTED else ""
+            repository, _, branch = key.removeprefix("git:").partition(":")
+            found.append(f"{repository} {listed}{more} on {branch} moved to their place")
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    found += [
+        f"{each.repository} has events up to {each.last_event_at:%Y-%m-%d}, ahead of this machine"
+        for each in summaries
+        if each.last_event_at is not None and each.last_event_at > tomorrow
+    ]
+    if not found:
+        return Check("clocks", "ok", "events are in order, none ahead of this machine")
+    return Check("clocks", "stale", "; ".join(found), "wrong clocks made these dates")
 
 
 def _lake(settings: Settings) -> Check:
