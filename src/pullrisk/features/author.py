@@ -38,6 +38,8 @@ _MONTH: Final = 30 * DAY
 _MEMORY: Final = 50
 ROUTINE: Final = 0.5
 """Likeness of a title to one of the author's own from which on the pull is routine."""
+_OWN_FORK: Final = 0.8
+"""Share of the pulls from a login's forks that one author has to have written."""
 _COVERED: Final = 0.95
 """Share of the merged pulls whose authors a kind of name has to tell, to tell a new author."""
 
@@ -94,14 +96,18 @@ class AuthorRecord:
 
 _UNKNOWN: Final = AuthorRecord(-1)
 
-Saved = tuple[list[AuthorRecord], dict[str, int]]
+Saved = tuple[list[AuthorRecord], dict[str, int], dict[str, dict[int, int]]]
 
 
 class Authors:
-    """Every author seen; `by_id[n]` is the record numbered n, `identities` find n by name."""
+    """Every author seen; `by_id[n]` is the record numbered n, `identities` find n by name.
+
+    `forks` counts merged pulls by login of the fork's owner and number of the author, of those
+    pulls that a clone alone tells of.
+    """
 
     def __init__(self, saved: Saved | None = None) -> None:
-        self.by_id, numbers = saved or ([], {})
+        self.by_id, numbers, self.forks = saved or ([], {}, {})
         self.identities = Identities(numbers)
         self._merged = 0
         self._merged_by_login = 0
@@ -111,7 +117,7 @@ class Authors:
 
     def save(self) -> Saved:
         """The state, as the constructor takes it back."""
-        return self.by_id, self.identities.numbers
+        return self.by_id, self.identities.numbers, self.forks
 
     def id(self, names: list[str]) -> int:
         """The number in this history of the author with these names, or -1 where never seen."""
@@ -128,7 +134,17 @@ class Authors:
         if from_commits(names):
             return known
         own = self.identities.numbers.get(names[0], -1)
+        if not known:
+            known = self._owning_forks(names[0])
         return [number for number in known if number == own or not self.by_id[number].kinds & LOGIN]
+
+    def _owning_forks(self, name: str) -> list[int]:
+        """Who wrote (nearly) all pulls from the forks of this login: it is theirs."""
+        pulls = self.forks.get(name)
+        if pulls is None:
+            return []
+        author = max(pulls, key=pulls.__getitem__)
+        return [author] if pulls[author] >= _OWN_FORK * sum(pulls.values()) else []
 
     def tells(self, names: list[str]) -> bool:
         """Whether an author with these names is known or certainly new.
@@ -186,11 +202,17 @@ class Authors:
             record.absorb(self.by_id[other])
             self.by_id[other] = AuthorRecord(other)
             self.identities.replace(other, number)
+            self._replace_in_forks(other, number)
         record.kinds |= kinds_of(names)
         record.last = context.now
         self._count(record, 1)
         context.author = number
         return gone
+
+    def _replace_in_forks(self, gone: int, kept: int) -> None:
+        for pulls in self.forks.values():
+            if gone in pulls:
+                pulls[kept] = pulls.pop(gone) + pulls.get(kept, 0)
 
     def _new(self, now: float) -> int:
         self.by_id.append(AuthorRecord(len(self.by_id), first=now))
@@ -218,6 +240,15 @@ class Authors:
         record.month = faded(record.month, now - record.month_at, _MONTH) + 1.0
         record.month_at = now
         record.churn.add(context.log_churn, memory=_MEMORY)
+        fork = context.pull.head_repository
+        if fork is not None and from_commits(context.names):
+            self._see_fork(fork.partition("/")[0].lower(), context)
+
+    def _see_fork(self, owner: str, context: PullContext) -> None:
+        """A clone tells of a pull from this owner's fork, and by whom it is."""
+        if owner != context.pull.repository.partition("/")[0].lower():
+            pulls = self.forks.setdefault(f"login:{owner}", {})
+            pulls[context.author] = pulls.get(context.author, 0) + 1
 
     def fail(self, author: int, now: float) -> None:
         """An earlier pull of the author numbered `author` (-1 = unknown) was trouble."""
