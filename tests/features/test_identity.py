@@ -126,3 +126,10 @@ def test_a_login_is_whoever_wrote_the_pulls_from_its_forks() -> None:
     restored.observe(by("mara", 6))
     assert row(restored, by("mara", 7))["author_merged"] == 3
     assert row(restored, by(WORK, 7))["author_merged"] == 3
+
+
+def test_five_pulls_from_a_login_s_fork_tie_it_to_their_author() -> None:
+    forked = [by(WORK, number, head_repository="mara/name") for number in range(2, 8)]
+    history = after(by(HOME, 1, "login:mara"), *forked)
+    assert row(history, by(HOME, 9))["author_merged"] == 7
+    assert row(history, by("mara", 9))["author_merged"] == 7

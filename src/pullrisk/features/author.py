@@ -40,6 +40,8 @@ ROUTINE: Final = 0.5
 """Likeness of a title to one of the author's own from which on the pull is routine."""
 _OWN_FORK: Final = 0.8
 """Share of the pulls from a login's forks that one author has to have written."""
+_SURELY: Final = 5
+"""Pulls of an author's from a login's forks that prove the login to be the author's."""
 _COVERED: Final = 0.95
 """Share of the merged pulls whose authors a kind of name has to tell, to tell a new author."""
 
@@ -94,6 +96,13 @@ class AuthorRecord:
         self.churn.absorb(other.churn, memory=_MEMORY)
 
 
+def _fork_owner(context: PullContext) -> str | None:
+    """Whose fork the pull comes from, as a name; None if it comes from none or nobody knows."""
+    owner = (context.pull.head_repository or "").partition("/")[0].lower()
+    own = context.pull.repository.partition("/")[0].lower()
+    return f"login:{owner}" if owner not in ("", own) else None
+
+
 _UNKNOWN: Final = AuthorRecord(-1)
 
 Saved = tuple[list[AuthorRecord], dict[str, int], dict[str, dict[int, int]]]
@@ -137,6 +146,16 @@ class Authors:
         if not known:
             known = self._owning_forks(names[0])
         return [number for number in known if number == own or not self.by_id[number].kinds & LOGIN]
+
+    def _own_fork(self, context: PullContext) -> str | None:
+        """The login of the fork that a clone's pull comes from, where it is surely the author's."""
+        login = _fork_owner(context) if from_commits(context.names) else None
+        author = self.id(context.names)
+        if login is None or author < 0 or self.by_id[author].kinds & LOGIN:
+            return None
+        pulls = self.forks.get(login, {})
+        own = pulls.get(author, 0)
+        return login if own >= _SURELY and own >= 0.9 * sum(pulls.values()) else None
 
     def _owning_forks(self, name: str) -> list[int]:
         """Who wrote (nearly) all pulls from the forks of this login: it is theirs."""
@@ -191,6 +210,8 @@ class Authors:
         names = context.names
         if not names:
             return []
+        if login := self._own_fork(context):
+            names = [*names, login]
         same = self._same(names) or [self._new(context.now)]
         number = min(same)
         gone = [other for other in same if other != number]
@@ -240,14 +261,9 @@ class Authors:
         record.month = faded(record.month, now - record.month_at, _MONTH) + 1.0
         record.month_at = now
         record.churn.add(context.log_churn, memory=_MEMORY)
-        fork = context.pull.head_repository
-        if fork is not None and from_commits(context.names):
-            self._see_fork(fork.partition("/")[0].lower(), context)
-
-    def _see_fork(self, owner: str, context: PullContext) -> None:
-        """A clone tells of a pull from this owner's fork, and by whom it is."""
-        if owner != context.pull.repository.partition("/")[0].lower():
-            pulls = self.forks.setdefault(f"login:{owner}", {})
+        login = _fork_owner(context) if from_commits(context.names) else None
+        if login is not None:
+            pulls = self.forks.setdefault(login, {})
             pulls[context.author] = pulls.get(context.author, 0) + 1
 
     def fail(self, author: int, now: float) -> None:
