@@ -18,9 +18,10 @@ from urllib.request import Request, urlopen
 
 import msgspec
 
+from pullrisk import config_files
 from pullrisk.errors import NotEnoughDataError, PullriskError
 from pullrisk.redaction import redacted
-from pullrisk.settings import Settings, settings_file
+from pullrisk.settings import Settings
 
 State = Literal["ok", "absent", "stale", "broken"]
 
@@ -122,9 +123,9 @@ def _extra(name: str, libraries: tuple[str, ...]) -> Check:
 
 
 def _settings(settings: Settings) -> Check:
-    file = settings_file({"home": settings.home})
+    files = config_files.found({"home": settings.home})
     variables = sorted(name for name in os.environ if name.startswith("PULLRISK_"))
-    parts = [str(file) if file else "no settings file", *variables]
+    parts = [*(map(str, files) if files else ["no settings file"]), *variables]
     return Check("settings", "ok", ", ".join(parts))
 
 
