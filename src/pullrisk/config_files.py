@@ -24,7 +24,7 @@ FREE: Final = frozenset(
         "gate",
         "monitor",
         "log_format",
-    }  # fmt: skip
+    }
 )
 """What a file may set that nobody named: it decides how to judge, not where anything goes."""
 SYSTEM_FOLDER: Final = Path("/etc/pullrisk")
