@@ -17,8 +17,8 @@ from pullrisk.fetch.git.program import Git
 from pullrisk.fetch.git.pulls import pull_of
 from pullrisk.fetch.git.pushes import pushed_commits, read_pushes
 from pullrisk.fetch.names import checked_name
-from pullrisk.fetch.report import FetchReport
-from pullrisk.progress import Progress
+from pullrisk.fetch.report import LISTED, FetchReport
+from pullrisk.progress import Progress, Task
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore
@@ -102,7 +102,8 @@ class _Reading:
             passed=history.choice.passed, unnumbered=len(unnumbered) - len(rebased)
         )
         total = len(history.choice.pulls)
-        with progress.task(f"{self._name}: merges", total=total, unit="commits") as task:
+        what = f"{self._name}: merges into {self._branch}"
+        with progress.task(what, total=total, unit="commits") as task:
             for batch in self._batches(history, pushed_commits(history, but=rebased)):
                 report += batch
                 task.advance(batch.read)
@@ -111,17 +112,11 @@ class _Reading:
     def _history(self, progress: Progress) -> History:
         revisions = f"{self._old}..{self._head}" if self._old else self._head
         total = self._git.count(revisions)
-        with progress.task(f"{self._name}: commits", total=total, unit="commits") as task:
-
-            def counted() -> Iterator[Commit]:
-                for count, commit in enumerate(read_commits(self._git, revisions), 1):
-                    yield commit
-                    if count % BATCH_COMMITS == 0:
-                        task.advance(BATCH_COMMITS)
-
+        what = f"{self._name}: commits of {self._branch}"
+        with progress.task(what, total=total, unit="commits") as task:
             latest = self._saved.get("latest")
             return arrange_history(
-                counted(),
+                _counted(read_commits(self._git, revisions), task),
                 self._head,
                 owner=self._name.partition("/")[0],
                 heads=self._git.pull_heads(),
@@ -183,23 +178,25 @@ class _Reading:
             shas,
             repository=self._name,
             salt=self._salt,
-            count_lines=not self._git.is_partial(),
+            names=self._bot_names,
         )
 
     def _write(self, history: History, pulls: list[Pull], last: str) -> FetchReport:
         """Write a batch that ends with the branch's commit `last`."""
-        held = sum(
-            abs(pull.updated_at - history.commits[str(pull.merge_sha)].committed_at) > HELD
+        held = [
+            pull.number
             for pull in pulls
-        )
+            if abs(pull.updated_at - history.commits[str(pull.merge_sha)].committed_at) > HELD
+        ]
+        before = self._saved.get("held")
         self._saved = {
             **self._identity,
             "commit": last,
             "latest": history.times[last].isoformat(),
-            "held": held + int(str(self._saved.get("held", 0))),
+            "held": [*(before if isinstance(before, list) else []), *held][:LISTED],
         }
         written = self._store.upsert(pulls, checkpoint=(self._key, self._saved))
-        return FetchReport(read=len(pulls), written=written, held=held)
+        return FetchReport(read=len(pulls), written=written, held=len(held))
 
     def _pulls(self, history: History, change: Changes) -> Iterator[Pull]:
         commit = replace(history.commits[change.sha], files=change.files)
@@ -243,6 +240,15 @@ class _Reading:
             return {}
         descends = self._git.ask("merge-base", "--is-ancestor", commit, self._head)
         return {} if descends is None else saved
+
+
+def _counted(commits: Iterator[Commit], task: Task) -> Iterator[Commit]:
+    count = 0
+    for count, commit in enumerate(commits, 1):
+        yield commit
+        if count % BATCH_COMMITS == 0:
+            task.advance(BATCH_COMMITS)
+    task.advance(count % BATCH_COMMITS)
 
 
 def _repository(git: Git, given: str | None) -> str:

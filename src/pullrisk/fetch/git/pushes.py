@@ -15,6 +15,7 @@ from pullrisk.fetch.git.messages import Merge
 from pullrisk.fetch.git.program import Git
 from pullrisk.fetch.git.pulls import pull_of
 from pullrisk.pulls.outcomes import makes_claims
+from pullrisk.pulls.people import BotNames
 from pullrisk.pulls.record import ChangedFile, Pull, push_number
 
 MAX_BODY: Final = 4_096
@@ -67,7 +68,7 @@ def read_pushes(
     *,
     repository: str,
     salt: bytes,
-    count_lines: bool,
+    names: BotNames,
 ) -> Iterator[Pull]:
     """The records of the pushes, in their order.
 
@@ -75,11 +76,12 @@ def read_pushes(
     of the time; nor do others keep their bodies.
     """
     pushes = {
-        sha: _record(history.commits[sha], moment, repository=repository, salt=salt)
+        sha: _record(history.commits[sha], moment, repository=repository, salt=salt, names=names)
         for sha, moment in _moments(history, shas)
     }
     claiming = {sha for sha, push in pushes.items() if makes_claims(push)}
-    counted = read_changes(git, [sha for sha in shas if sha in claiming], count_lines=count_lines)
+    told = [sha for sha in shas if sha in claiming]
+    counted = read_changes(git, told, count_lines=not git.is_partial())
     listed = read_changes(git, [sha for sha in shas if sha not in claiming], count_lines=False)
     for sha, push in pushes.items():
         if sha in claiming:
@@ -100,9 +102,13 @@ def _moments(history: History, shas: Sequence[str]) -> Iterator[tuple[str, datet
         yield sha, moment + same[moment] * _TICK
 
 
-def _record(commit: Commit, moment: datetime, *, repository: str, salt: bytes) -> Pull:
+def _record(
+    commit: Commit, moment: datetime, *, repository: str, salt: bytes, names: BotNames
+) -> Pull:
     said = Merge(push_number(commit.sha), commit.subject, commit.text[:MAX_BODY])
-    push = pull_of(said, commit, None, merged_at=moment, repository=repository, salt=salt)
+    push = pull_of(
+        said, commit, None, merged_at=moment, repository=repository, salt=salt, names=names
+    )
     return replace(push, commits=1)
 
 
