@@ -12,7 +12,7 @@ import pytest
 
 from support.serving import Served, score, served, wait_for
 
-HEAD = b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 MB = 1_000_000
 SECONDS = 60
 """Longer than any answer takes, on a busy machine too."""
