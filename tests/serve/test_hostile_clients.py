@@ -71,6 +71,15 @@ def test_a_body_of_100_mb_is_not_kept(service: Served, declared: bool) -> None:
     assert score(service.url).status_code == 200
 
 
+def test_bodies_that_are_refused_are_not_kept(service: Served) -> None:
+    before = rss(service)
+    body = b"[%s]" % b",".join([b"1"] * 999_000)
+    with httpx.Client(base_url=service.url, timeout=SECONDS) as client:
+        for path in ("/v1/score", "/v1/score/features") * 20:
+            assert client.post(path, content=body).status_code == 422
+    assert rss(service) < before + 40
+
+
 def test_a_slow_body_is_given_up(impatient: Served) -> None:
     with connected(impatient) as one:
         one.sendall(HEAD + b"Content-Length: 1000\r\n\r\n{")

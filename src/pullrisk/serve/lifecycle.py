@@ -100,7 +100,8 @@ class Lifecycle:
         except Exception as error:
             log = self._service.log
             problem = problem_of(error, path=request.path, request_id=request.id, log=log)
-            await _send_problem(problem, request, send)
+            # its frames hold the body, and this one holds it: nothing of that would be freed soon
+            await _send_problem(problem.with_traceback(None), request, send)
 
     def _record(self, request: ActiveRequest, route: str) -> None:
         seconds = monotonic() - request.started

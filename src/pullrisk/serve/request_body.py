@@ -34,7 +34,7 @@ _MOST_VALUES: Final = 600_000
 """Values of a body, and a quarter of them of one pull request: 1,000 of GitHub's have 400,000."""
 _MOST_ESCAPES: Final = 2_000_000
 """Escaped characters of a body: reading one takes ten times as long as reading another."""
-_MOST_PATHS: Final = 1_000_000
+_MOST_PATHS: Final = 500_000
 """Characters of the paths of a pull request; 3,000 usual ones have 200,000."""
 _MOST_DIGITS: Final = 64
 """Bytes of a number in a row of features, with what stands between it and the next."""
