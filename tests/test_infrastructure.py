@@ -39,10 +39,11 @@ def test_the_bucket_of_the_settings_is_the_lakes(monkeypatch: pytest.MonkeyPatch
 def test_sparks_settings_come_from_the_file_and_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "pullrisk.toml").write_text(
+    (tmp_path / "spark.toml").write_text(
         '[spark]\nmaster = "spark://host:7077"\nexecutors = 3\n'
         '[spark.conf]\n"spark.authenticate" = "true"\n'
     )
+    monkeypatch.setenv("PULLRISK_CONFIG", str(tmp_path / "spark.toml"))
     monkeypatch.setenv("PULLRISK_SPARK__EXECUTORS", "5")
     properties = spark_properties(load().spark)
     assert properties["spark.master"] == "spark://host:7077"

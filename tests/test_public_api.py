@@ -85,13 +85,14 @@ def test_the_features_of_a_home_are_those_of_its_lake() -> None:
     assert table.num_rows > 100
 
 
-def test_a_clone_leaves_nothing_behind(folder: Path) -> None:
+def test_a_clone_is_kept_in_the_home(folder: Path) -> None:
     clone = pullrisk.open_clone(folder / "project", repository="o/r")
     kept = Path(clone._folded.lake.uri).parent
     assert kept.is_dir()
     assert clone.repository == "o/r"
     clone.close()
-    assert not kept.exists()
+    assert kept.parent == folder / ".pullrisk" / "clones"
+    assert kept.is_dir()
 
 
 def test_a_folder_that_is_no_clone_is_refused(tmp_path: Path) -> None:

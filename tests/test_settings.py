@@ -146,3 +146,117 @@ def test_a_password_in_a_uri_is_never_shown(monkeypatch: pytest.MonkeyPatch, pas
     with pytest.raises(SettingsError) as caught:
         settings.load()
     assert "workers is 'https://***@host/x'" in str(caught.value)
+
+
+def test_bots_are_named_in_the_file_and_in_the_environment(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (empty_folder / "pullrisk.toml").write_text('[bots]\nadd = ["release-team"]\n')
+    monkeypatch.setenv("PULLRISK_BOTS__REMOVE", '["Jan-Bot"]')
+    assert settings.load().bots.model_dump() == {"add": ("release-team",), "remove": ("Jan-Bot",)}
+
+
+STRANGE = {
+    "github_url": 'github_url = "https://collector.example"',
+    "github_token": 'github_token = "t"',
+    "github_app_key": 'github_app_key = "~/.ssh/id_rsa"',
+    "store": 'store = "mongodb://collector.example/x"',
+    "lake": 'lake = "s3://collector/x"',
+    "mlflow_uri": 'mlflow_uri = "https://collector.example"',
+    "mlflow_token": 'mlflow_token = "t"',
+    "home": 'home = "/tmp/elsewhere"',
+    "s3": '[s3]\nendpoint = "https://collector.example"',
+    "spark": '[spark.conf]\n"spark.driver.extraJavaOptions" = "-javaagent:evil.jar"',
+    "serve": '[serve]\nhost = "0.0.0.0"',
+    "allow_local_secrets": "allow_local_secrets = true",
+}
+HARMLESS = """
+workers = 2
+maturity_days = 30
+seed = 7
+[operating_points]
+high = 0.2
+[monitor]
+days = 30
+"""
+
+
+@pytest.mark.parametrize("place", [".", ".pullrisk", "home"])
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_file_that_nobody_named_may_not_say_where_things_go(
+    name: str, place: str, empty_folder: Path
+) -> None:
+    (empty_folder / place).mkdir(exist_ok=True)
+    (empty_folder / place / "pullrisk.toml").write_text(f"maturity_days = 30\n{STRANGE[name]}\n")
+    home = {"home": place} if place == "home" else {}
+    with pytest.raises(SettingsError, match=rf"pullrisk\.toml sets {name}, ") as caught:
+        settings.load(**home)
+    assert "--config" in str(caught.value.hint)
+
+
+def test_a_file_that_nobody_named_may_say_how_to_judge(empty_folder: Path) -> None:
+    (empty_folder / "pullrisk.toml").write_text(HARMLESS)
+    found = settings.load()
+    assert (found.workers, found.maturity_days, found.seed) == (2, 30, 7)
+    assert (found.operating_points.high, found.monitor.days) == (0.2, 30)
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_file_of_the_users_own_may_set_everything(
+    name: str, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = empty_folder / "config" / "pullrisk" / "pullrisk.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text(STRANGE[name])
+    (empty_folder / "pullrisk.toml").write_text("seed = 7\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(empty_folder / "config"))
+    found = settings.load()
+    assert found.seed == 7
+    assert getattr(found, name) != type(found).model_fields[name].default
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setenv("PULLRISK_CONFIG", str(own))
+    assert getattr(settings.load(), name) == getattr(found, name)
+
+
+def test_a_folder_of_configuration_that_is_relative_is_no_place_of_the_users_own(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (empty_folder / "pullrisk").mkdir()
+    (empty_folder / "pullrisk" / "pullrisk.toml").write_text("seed = 7\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", ".")
+    monkeypatch.setenv("HOME", str(empty_folder / "person"))
+    assert settings.load().seed == 0
+
+
+def test_the_working_directory_wins_over_the_users_own_file(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = empty_folder / "config" / "pullrisk" / "pullrisk.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text("seed = 1\nworkers = 9\n[operating_points]\nhigh = 0.3\n")
+    (empty_folder / "pullrisk.toml").write_text("seed = 7\n[operating_points]\nelevated = 0.1\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(empty_folder / "config"))
+    found = settings.load()
+    assert (found.seed, found.workers) == (7, 9)
+    assert (found.operating_points.high, found.operating_points.elevated) == (0.3, 0.1)
+    own.write_text('workers = "many"\n')
+    with pytest.raises(SettingsError, match=rf"from {own}"):
+        settings.load()
+
+
+def test_the_command_line_names_a_file(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pullrisk.cli import main
+
+    monkeypatch.setenv("PULLRISK_CONFIG", "")  # put back at the end
+    (empty_folder / "mine.toml").write_text('store = "elsewhere.sqlite"\nlog_format = "json"\n')
+    assert main(["--config", "mine.toml", "store", "stats", "--json"]) == 0
+    assert main(["--config", "none.toml", "store", "stats"]) == 3
+    assert "none.toml, which is no file" in capsys.readouterr().err
+
+
+def test_a_settings_file_nested_without_end_is_told(empty_folder: Path) -> None:
+    (empty_folder / "pullrisk.toml").write_text(f"seed = {'[' * 5000}\n")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        settings.load()

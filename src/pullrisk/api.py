@@ -81,7 +81,7 @@ class Home:
 
 
 class Clone:
-    """A clone, its history folded in a temporary folder. Close it, or use it in a `with`."""
+    """A clone, its folded history kept in the home. Close it, or use it in a `with`."""
 
     def __init__(self, folded: FoldedClone, model: str | None) -> None:
         self._folded, self._reference = folded, model
@@ -93,7 +93,7 @@ class Clone:
         self.close()
 
     def close(self) -> None:
-        """Delete the temporary folder."""
+        """Let go of the folded history, so that another process may go on from it."""
         self._folded.close()
 
     @property

@@ -39,6 +39,20 @@ class OperatingPoints(BaseModel):
         return self
 
 
+class BotOptions(BaseModel):
+    """Accounts whose names do not tell that they are bots, or tell it wrongly.
+
+    Each is a login, or what a clone's commits have: a name or an address. `[bots]` in the file,
+    PULLRISK_BOTS__ADD='["release-team"]' in the environment. They count for what is read from
+    then on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    add: tuple[str, ...] = Field(default=(), description="names of bots that do not look like one")
+    remove: tuple[str, ...] = Field(default=(), description="names of people who look like bots")
+
+
 class GateOptions(BaseModel):
     """What a trained model has to do to become champion."""
 

@@ -1,8 +1,11 @@
 """Frozen settings: command line > environment > TOML file > default; unknown names are errors.
 
 An environment variable is `PULLRISK_` and the setting's name in capitals, `__` between the
-parts of a nested one: `PULLRISK_OPERATING_POINTS__HIGH=0.1`. The file is the one that
-PULLRISK_CONFIG names, else `pullrisk.toml` in the working directory, else in the home folder.
+parts of a nested one: `PULLRISK_OPERATING_POINTS__HIGH=0.1`. The file is the one that `--config`
+or PULLRISK_CONFIG names. Without it two are read: `pullrisk.toml` in the working directory, else in
+the home folder, and then that in the user's or the system's folder of configuration.
+
+A file that was only found in a working directory may not set everything: see config_files.py.
 """
 
 import os
@@ -10,7 +13,6 @@ import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from tomllib import TOMLDecodeError
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError
@@ -23,9 +25,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from pullrisk import config_files
 from pullrisk.errors import SettingsError
 from pullrisk.options import (
     S3,
+    BotOptions,
     GateOptions,
     MonitorOptions,
     OperatingPoints,
@@ -36,13 +40,10 @@ from pullrisk.redaction import SENSITIVE_NAME, redacted
 from pullrisk.secrets.names import Credentials
 
 PREFIX: Final = "PULLRISK_"
-FILE_NAME: Final = "pullrisk.toml"
 NOT_SETTINGS: Final = frozenset({"PULLRISK_CONFIG", "PULLRISK_DEBUG"})
 """Variables with the prefix that steer the program and are no settings."""
 TEST_PREFIX: Final = "PULLRISK_TEST_"
 """Variables that the test suite reads."""
-
-_DEFAULT_HOME: Final = Path(".pullrisk")
 
 
 class Settings(Credentials, BaseSettings):
@@ -56,7 +57,9 @@ class Settings(Credentials, BaseSettings):
         env_ignore_empty=True,
     )
 
-    home: Path = Field(default=_DEFAULT_HOME, description="folder of everything that is local")
+    home: Path = Field(
+        default=config_files.DEFAULT_HOME, description="folder of everything that is local"
+    )
     store: str | None = Field(
         default=None, description="the pull store: an SQLite file, or mongodb://HOST/DATABASE"
     )
@@ -91,6 +94,9 @@ class Settings(Credentials, BaseSettings):
     operating_points: OperatingPoints = Field(
         default=OperatingPoints(),
         description="bands of risk, as shares of a repository's pull requests",
+    )
+    bots: BotOptions = Field(
+        default=BotOptions(), description="who is a bot, where names do not tell"
     )
     gate: GateOptions = Field(default=GateOptions(), description="what it takes to be champion")
     log_format: Literal["console", "json"] = Field(
@@ -136,8 +142,11 @@ class Settings(Credentials, BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The command line before the environment before the TOML file."""
         options = init_settings.init_kwargs if isinstance(init_settings, InitSettingsSource) else {}
-        file = TomlConfigSettingsSource(settings_cls, toml_file=settings_file(options))
-        return init_settings, env_settings, file
+        files = [
+            TomlConfigSettingsSource(settings_cls, toml_file=file)
+            for file in config_files.found(options)
+        ]
+        return init_settings, env_settings, *files
 
 
 def load(**options: object) -> Settings:
@@ -147,32 +156,13 @@ def load(**options: object) -> Settings:
     """
     given = {name: value for name, value in options.items() if value is not None}
     _refuse_unknown_variables()
-    file = settings_file(given)
+    contents = config_files.read(given)
+    for file, content in contents.items():
+        config_files.check(file, content, known=[parts[0] for parts in names()])
     try:
         return Settings(**given)  # type: ignore[arg-type]  # validated right here
     except ValidationError as error:
-        raise _explain(error.errors()[0], given=given, file=file) from None
-    except (OSError, UnicodeDecodeError, TOMLDecodeError) as error:
-        raise SettingsError(
-            f"settings file {file} cannot be read: {error}",
-            hint="it has to be TOML: name = value, one a line",
-        ) from error
-
-
-def settings_file(options: Mapping[str, object]) -> Path | None:
-    """The TOML file that is read, None if there is none. Raises SettingsError."""
-    named = os.environ.get("PULLRISK_CONFIG")
-    if named:
-        if not Path(named).is_file():
-            raise SettingsError(
-                f"PULLRISK_CONFIG names {named}, which is no file",
-                hint="correct the path, or unset PULLRISK_CONFIG",
-            )
-        return Path(named)
-    home = options.get("home") or os.environ.get("PULLRISK_HOME") or _DEFAULT_HOME
-    return next(
-        (path for path in (Path(FILE_NAME), Path(str(home)) / FILE_NAME) if path.is_file()), None
-    )
+        raise _explain(error.errors()[0], given=given, contents=contents) from None
 
 
 def names(model: type[BaseModel] = Settings) -> Iterator[tuple[str, ...]]:
@@ -199,9 +189,12 @@ def _refuse_unknown_variables() -> None:
             raise _unknown("environment variable", name, known)
 
 
-def _explain(error: ErrorDetails, *, given: Mapping[str, Any], file: Path | None) -> SettingsError:
+def _explain(
+    error: ErrorDetails, *, given: Mapping[str, Any], contents: Mapping[Path, Mapping[str, Any]]
+) -> SettingsError:
     parts = tuple(str(part) for part in error["loc"])
     name = ".".join(parts)
+    file = next((file for file, content in contents.items() if _holds(content, parts)), None)
     if error["type"] == "extra_forbidden":
         return _unknown(f"setting in {file}", name, [".".join(known) for known in names()])
     if parts and parts[0] in given:
@@ -213,6 +206,14 @@ def _explain(error: ErrorDetails, *, given: Mapping[str, Any], file: Path | None
     shown = "***" if re.search(SENSITIVE_NAME, name) else _shown(error["input"])
     what = f"{name} is {shown} (from {where}): {message}"
     return SettingsError(what, hint=_possible(parts))
+
+
+def _holds(content: Any, parts: tuple[str, ...]) -> bool:  # noqa: ANN401  (any TOML)
+    for part in parts:
+        if not isinstance(content, dict) or part not in content:
+            return False
+        content = content[part]
+    return True
 
 
 def _shown(value: object) -> str:

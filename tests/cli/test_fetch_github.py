@@ -38,6 +38,7 @@ def _surroundings(
     if "server" in request.fixturenames:
         url = request.getfixturevalue("server").url
         monkeypatch.setenv("PULLRISK_GITHUB_URL", url)
+        monkeypatch.setenv("GITHUB_API_URL", url)  # the server that the token is for
 
 
 def test_a_repository_is_fetched_and_then_only_what_is_new(

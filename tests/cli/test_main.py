@@ -203,11 +203,11 @@ def test_a_clone_becomes_pull_requests(
 
     clone = tmp_path / "clone"
     clone.mkdir()
-    git("init", "-q")
+    git("init", "-q", "-b", "main")
     git("commit", "-q", "--allow-empty", "-m", "Start")
     git("commit", "-q", "--allow-empty", "-m", "Add a thing (#7)")
     assert main(["fetch", "--git", str(clone), "--repository", "o/r", "--quiet"]) == 0
-    assert capsys.readouterr().out.startswith("1 pull requests read, 1 new")
+    assert capsys.readouterr().out.startswith("1 pull requests read from main, 1 new")
     assert (home / "salt").stat().st_mode & 0o077 == 0
 
 

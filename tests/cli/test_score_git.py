@@ -1,8 +1,10 @@
 """Scores from a clone alone, as a person asks for them."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +38,7 @@ def answers(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[st
     return found
 
 
-def test_a_clone_is_scored_at_once_with_reasons_and_leaves_nothing_behind(
+def test_a_clone_is_scored_at_once_with_reasons_and_without_a_store(
     clone: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scored = answers(capsys, "--git", str(clone), "--recent", "40")
@@ -46,7 +48,75 @@ def test_a_clone_is_scored_at_once_with_reasons_and_leaves_nothing_behind(
     assert all(one["risk"] is not None and one["explanation"] for one in scored)
     assert len({one["risk"] for one in scored}) > 10
     assert {one["band"] for one in scored} >= {"low"}
-    assert not home.exists()
+    assert {path.name for path in home.iterdir()} == {".gitignore", "clones", "salt"}
+
+
+def commit(clone: Path, subject: str) -> None:
+    identity = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
+    (clone / f"{subject}.py").write_text(f"# {subject}\n")
+    for command in (["add", "-A"], ["commit", "-q", "-m", subject]):
+        subprocess.run(["git", *identity, *command], cwd=clone, check=True)
+
+
+def folded(capsys: pytest.CaptureFixture[str], clone: Path) -> tuple[list[Any], str]:
+    """What was answered, and what was said about the work."""
+    assert main(["score", "--git", str(clone), "--json"]) == 0
+    printed = capsys.readouterr()
+    return json.loads(printed.out), printed.err
+
+
+@pytest.fixture
+def copied(clone: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(clone, tmp_path / "copied"))
+
+
+def test_a_second_run_reads_no_commit_and_answers_the_same(
+    copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, work = folded(capsys, copied)
+    assert "merges" in work
+    second, work = folded(capsys, copied)
+    assert work == ""
+    assert second == first
+
+
+def test_a_later_commit_is_read_alone_and_answers_as_a_whole_new_read(
+    copied: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folded(capsys, copied)
+    commit(copied, "Add a page (#9001)")
+    later, work = folded(capsys, copied)
+    assert "1/1 pulls" in work
+    assert later[0]["number"] == 9001
+    shutil.rmtree(home / "clones")
+    assert folded(capsys, copied)[0] == later
+
+
+def test_a_rewritten_branch_is_read_anew(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    commit(copied, "Add a page (#9001)")
+    folded(capsys, copied)
+    subprocess.run(["git", "reset", "-q", "--hard", "HEAD~1"], cwd=copied, check=True)
+    commit(copied, "Add another page (#9002)")
+    numbers = [one["number"] for one in folded(capsys, copied)[0]]
+    assert 9002 in numbers
+    assert 9001 not in numbers
+
+
+def test_a_home_that_cannot_be_written_is_done_without(
+    clone: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.write_text("a file")
+    assert len(folded(capsys, clone)[0]) == 20
+
+
+def test_doctor_says_what_is_kept_and_how_to_delete_it(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folded(capsys, clone)
+    main(["doctor", "--json"])
+    checks = {one["what"]: one for one in json.loads(capsys.readouterr().out)}
+    assert checks["folded clones"]["found"].startswith("1 kept, ")
+    assert "may be deleted" in checks["folded clones"]["found"]
 
 
 def test_it_says_which_model_it_was(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:

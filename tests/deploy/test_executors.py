@@ -87,6 +87,7 @@ class Lab:
                     # as in the image: where Spark's local directory is
                     "SPARK_LOCAL_DIRS": "/tmp",
                     "PULLRISK_LOG_FORMAT": "json",
+                    "PULLRISK_CONFIG": str(folder / "pullrisk.toml"),
                     # inside Kubernetes, where credentials come from Vault alone unless allowed
                     "KUBERNETES_SERVICE_HOST": "127.0.0.1",
                     "PULLRISK_ALLOW_LOCAL_SECRETS": "true",

@@ -1,6 +1,6 @@
 """Serve the fake GitHub: `make fake-github`, or python -m fake_github with tests on the path.
 
-    PULLRISK_GITHUB_URL=http://127.0.0.1:8765 GITHUB_TOKEN=fake-token pullrisk fetch o/r
+    PULLRISK_GITHUB_URL=http://127.0.0.1:8765 PULLRISK_GITHUB_TOKEN=fake-token pullrisk fetch o/r
 
 GET /_fake/counts tells requests and points so far.
 """
@@ -46,7 +46,10 @@ def main() -> int:
     socket.listen(128)  # who reads the line below may connect at once
     url = f"http://127.0.0.1:{socket.getsockname()[1]}"
     names = " ".join(each.name for each in world.repositories.values())
-    print(f"PULLRISK_GITHUB_URL={url} GITHUB_TOKEN={TOKEN} pullrisk fetch {names}", flush=True)
+    print(
+        f"PULLRISK_GITHUB_URL={url} PULLRISK_GITHUB_TOKEN={TOKEN} pullrisk fetch {names}",
+        flush=True,
+    )
     server.run(sockets=[socket])
     return 0
 

@@ -109,3 +109,27 @@ def test_a_name_like_a_robot_s_and_routine_work_make_a_bot() -> None:
 def test_an_agent_s_help_is_a_fact_apart_from_bots() -> None:
     found = row(after(by("mara", 1)), by("mara", 2, agent="claude"))
     assert (found["author_agent"], found["author_bot"]) == (1, 0)
+
+
+def test_a_login_is_whoever_wrote_the_pulls_from_its_forks() -> None:
+    history = after(
+        by(WORK, 1, head_repository="mara/name"),
+        by(WORK, 2),
+        by(OTHER, 3, head_repository="acme/name"),
+        by(HOME, 4, head_repository="acme/name"),
+        by(HOME, 5, head_repository="owner/name"),
+    )
+    restored = RepositoryHistory.load(history.save())
+    assert row(restored, by("Mara", 6))["author_merged"] == 2
+    assert math.isnan(row(restored, by("acme", 6))["author_merged"])
+    assert math.isnan(row(restored, by("owner", 6))["author_merged"])
+    restored.observe(by("mara", 6))
+    assert row(restored, by("mara", 7))["author_merged"] == 3
+    assert row(restored, by(WORK, 7))["author_merged"] == 3
+
+
+def test_five_pulls_from_a_login_s_fork_tie_it_to_their_author() -> None:
+    forked = [by(WORK, number, head_repository="mara/name") for number in range(2, 8)]
+    history = after(by(HOME, 1, "login:mara"), *forked)
+    assert row(history, by(HOME, 9))["author_merged"] == 7
+    assert row(history, by("mara", 9))["author_merged"] == 7

@@ -19,6 +19,7 @@ from pullrisk.fetch import objects
 from pullrisk.fetch.files import BATCH_PULLS, fetch_files
 from pullrisk.fetch.report import BadLine, FetchReport
 from pullrisk.progress import Silent
+from pullrisk.pulls.people import BotNames
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.pulls.store import Written
 from support.kills import run_killed
@@ -308,3 +309,13 @@ def test_a_run_killed_at_any_moment_and_repeated_ends_as_if_undisturbed(tmp_path
         fetch(store, source)
         again = list(store.events("o/r")), store.checkpoint(f"file:{source.resolve()}")
     assert again == expected
+
+
+def test_settings_name_bots_and_persons(store: SqliteStore, tmp_path: Path) -> None:
+    pulls = [
+        rest(number, user={"login": name}) for number, name in ((1, "Release-Team"), (2, "x-bot"))
+    ]
+    (tmp_path / "a").write_text("\n".join(map(json.dumps, pulls)))
+    names = BotNames.of(["release-team "], ["X-Bot"])
+    fetch(store, tmp_path / "a", names=names)
+    assert [pull.bot for pull in store.pulls("o/r")] == [True, False]

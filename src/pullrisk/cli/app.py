@@ -3,6 +3,7 @@
 import os
 from importlib import import_module
 from inspect import cleandoc
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -141,6 +142,11 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _choose_config(file: Path | None) -> None:
+    if file is not None:
+        os.environ["PULLRISK_CONFIG"] = str(file)  # child processes read it too
+
+
 def _top(
     version: Annotated[
         bool,
@@ -148,6 +154,16 @@ def _top(
             "--version", callback=_print_version, is_eager=True, help="Print the version."
         ),
     ] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            callback=_choose_config,
+            is_eager=True,
+            metavar="FILE",
+            help="File of settings. [dim](PULLRISK_CONFIG; pullrisk.toml)[/dim]",
+            show_default=False,
+        ),
+    ] = None,
     color: Annotated[
         Colour,
         typer.Option(

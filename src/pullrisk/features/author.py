@@ -38,6 +38,10 @@ _MONTH: Final = 30 * DAY
 _MEMORY: Final = 50
 ROUTINE: Final = 0.5
 """Likeness of a title to one of the author's own from which on the pull is routine."""
+_OWN_FORK: Final = 0.8
+"""Share of the pulls from a login's forks that one author has to have written."""
+_SURELY: Final = 5
+"""Pulls of an author's from a login's forks that prove the login to be the author's."""
 _COVERED: Final = 0.95
 """Share of the merged pulls whose authors a kind of name has to tell, to tell a new author."""
 
@@ -92,16 +96,27 @@ class AuthorRecord:
         self.churn.absorb(other.churn, memory=_MEMORY)
 
 
+def _fork_owner(context: PullContext) -> str | None:
+    """Whose fork the pull comes from, as a name; None if it comes from none or nobody knows."""
+    owner = (context.pull.head_repository or "").partition("/")[0].lower()
+    own = context.pull.repository.partition("/")[0].lower()
+    return f"login:{owner}" if owner not in ("", own) else None
+
+
 _UNKNOWN: Final = AuthorRecord(-1)
 
-Saved = tuple[list[AuthorRecord], dict[str, int]]
+Saved = tuple[list[AuthorRecord], dict[str, int], dict[str, dict[int, int]]]
 
 
 class Authors:
-    """Every author seen; `by_id[n]` is the record numbered n, `identities` find n by name."""
+    """Every author seen; `by_id[n]` is the record numbered n, `identities` find n by name.
+
+    `forks` counts merged pulls by login of the fork's owner and number of the author, of those
+    pulls that a clone alone tells of.
+    """
 
     def __init__(self, saved: Saved | None = None) -> None:
-        self.by_id, numbers = saved or ([], {})
+        self.by_id, numbers, self.forks = saved or ([], {}, {})
         self.identities = Identities(numbers)
         self._merged = 0
         self._merged_by_login = 0
@@ -111,7 +126,7 @@ class Authors:
 
     def save(self) -> Saved:
         """The state, as the constructor takes it back."""
-        return self.by_id, self.identities.numbers
+        return self.by_id, self.identities.numbers, self.forks
 
     def id(self, names: list[str]) -> int:
         """The number in this history of the author with these names, or -1 where never seen."""
@@ -128,7 +143,27 @@ class Authors:
         if from_commits(names):
             return known
         own = self.identities.numbers.get(names[0], -1)
+        if not known:
+            known = self._owning_forks(names[0])
         return [number for number in known if number == own or not self.by_id[number].kinds & LOGIN]
+
+    def _own_fork(self, context: PullContext) -> str | None:
+        """The login of the fork that a clone's pull comes from, where it is surely the author's."""
+        login = _fork_owner(context) if from_commits(context.names) else None
+        author = self.id(context.names)
+        if login is None or author < 0 or self.by_id[author].kinds & LOGIN:
+            return None
+        pulls = self.forks.get(login, {})
+        own = pulls.get(author, 0)
+        return login if own >= _SURELY and own >= 0.9 * sum(pulls.values()) else None
+
+    def _owning_forks(self, name: str) -> list[int]:
+        """Who wrote (nearly) all pulls from the forks of this login: it is theirs."""
+        pulls = self.forks.get(name)
+        if pulls is None:
+            return []
+        author = max(pulls, key=pulls.__getitem__)
+        return [author] if pulls[author] >= _OWN_FORK * sum(pulls.values()) else []
 
     def tells(self, names: list[str]) -> bool:
         """Whether an author with these names is known or certainly new.
@@ -175,6 +210,8 @@ class Authors:
         names = context.names
         if not names:
             return []
+        if login := self._own_fork(context):
+            names = [*names, login]
         same = self._same(names) or [self._new(context.now)]
         number = min(same)
         gone = [other for other in same if other != number]
@@ -186,11 +223,17 @@ class Authors:
             record.absorb(self.by_id[other])
             self.by_id[other] = AuthorRecord(other)
             self.identities.replace(other, number)
+            self._replace_in_forks(other, number)
         record.kinds |= kinds_of(names)
         record.last = context.now
         self._count(record, 1)
         context.author = number
         return gone
+
+    def _replace_in_forks(self, gone: int, kept: int) -> None:
+        for pulls in self.forks.values():
+            if gone in pulls:
+                pulls[kept] = pulls.pop(gone) + pulls.get(kept, 0)
 
     def _new(self, now: float) -> int:
         self.by_id.append(AuthorRecord(len(self.by_id), first=now))
@@ -218,6 +261,10 @@ class Authors:
         record.month = faded(record.month, now - record.month_at, _MONTH) + 1.0
         record.month_at = now
         record.churn.add(context.log_churn, memory=_MEMORY)
+        login = _fork_owner(context) if from_commits(context.names) else None
+        if login is not None:
+            pulls = self.forks.setdefault(login, {})
+            pulls[context.author] = pulls.get(context.author, 0) + 1
 
     def fail(self, author: int, now: float) -> None:
         """An earlier pull of the author numbered `author` (-1 = unknown) was trouble."""

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
@@ -18,6 +19,7 @@ from pullrisk.fetch.objects import JsonObject, read_objects
 from pullrisk.fetch.report import BadLine, FetchReport
 from pullrisk.progress import Progress, Task
 from pullrisk.pulls.forms import GH_FIELDS, parse_pull
+from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore
 
@@ -45,23 +47,26 @@ def fetch_files(
     progress: Progress,
     on_error: OnError = "stop",
     repository: str | None = None,
+    names: BotNames = NO_NAMES,
 ) -> FetchReport:
     """Read files of pull requests into the store; "-" is standard input.
 
     After a run that was killed or stopped, the next one continues behind the last object written
-    (regular files only). `repository` is for objects that do not name their own. A malformed
-    one is skipped and listed if `on_error` is "skip"; else it raises InputError with file, line
-    and field, when all before it are written. Raises StoreError.
+    (regular files only). `repository` is for objects that do not name their own, `names` are
+    accounts that the settings call bots or persons. A malformed object is skipped and listed if
+    `on_error` is "skip"; else it raises InputError with file, line and field, when all before it
+    are written. Raises StoreError.
     """
     if repository is not None:
         checked_name(repository)
     sizes = [_size(path) for path in paths]
     total = None if None in sizes else sum(size or 0 for size in sizes)
-    report = FetchReport()
+    report, skip = FetchReport(), on_error == "skip"
+    parse = partial(parse_pull, repository=repository, names=names)
     with progress.task("reading", total=total, unit="bytes") as task:
         for path in paths:
             with _opened(path) as source:
-                report += _Reading(source, store, task, on_error, repository).run()
+                report += _Reading(source, store, task, skip, parse).run()
     return report
 
 
@@ -70,6 +75,7 @@ def read_pulls(
     *,
     repository: str | None = None,
     skipped: Callable[[BadLine], object] | None = None,
+    names: BotNames = NO_NAMES,
 ) -> Iterator[Pull]:
     """The pulls of a file; "-" is standard input.
 
@@ -78,7 +84,7 @@ def read_pulls(
     with _opened(path) as source:
         for line, data in read_objects(source.file, source.name):
             try:
-                yield parse_pull(data, repository=repository)
+                yield parse_pull(data, repository=repository, names=names)
             except ValueError as error:
                 if skipped is None:
                     raise _explain(source.name, line, data, error) from error
@@ -106,12 +112,11 @@ class _Reading:
         source: _Source,
         store: PullStore,
         task: Task,
-        on_error: OnError,
-        repository: str | None,
+        skip: bool,
+        parse: Callable[[bytes], Pull],
     ) -> None:
         self._source, self._store, self._task = source, store, task
-        self._skip = on_error == "skip"
-        self._repository = repository
+        self._skip, self._parse = skip, parse
         self._done = self._resumed = self._objects_done()
         self._batch: list[Pull] = []
         self._bytes = self._position = 0
@@ -136,7 +141,7 @@ class _Reading:
 
     def _read(self, number: int, line: int, data: bytes) -> None:
         try:
-            self._batch.append(parse_pull(data, repository=self._repository))
+            self._batch.append(self._parse(data))
         except ValueError as error:
             if not self._skip:
                 raise _explain(self._source.name, line, data, error) from error

@@ -8,7 +8,7 @@ import msgspec
 from pullrisk.pulls.store import Written
 
 LISTED: Final = 100
-"""The most bad lines that are listed; all are counted."""
+"""The most bad lines, or pulls with a wrong clock, that are listed; all are counted."""
 
 
 class BadLine(msgspec.Struct, frozen=True):

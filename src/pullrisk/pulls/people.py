@@ -6,6 +6,8 @@ an account of its own (then it is a bot too) or as the co-author of a person.
 """
 
 import re
+from collections.abc import Iterable
+from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -41,6 +43,17 @@ class BotNames(msgspec.Struct, frozen=True):
 
     bots: frozenset[str] = frozenset()
     people: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, add: Iterable[str], remove: Iterable[str]) -> "BotNames":
+        """Names as people write them: any case, blanks around them."""
+        bots, people = ({name.strip().lower() for name in names} for names in (add, remove))
+        return cls(frozenset(bots), frozenset(people))
+
+    def fingerprint(self) -> str:
+        """What tells these names from others, for a checkpoint."""
+        told = repr((sorted(self.bots), sorted(self.people)))
+        return sha256(told.encode()).hexdigest()[:16]
 
 
 NO_NAMES: Final = BotNames()

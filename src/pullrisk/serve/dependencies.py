@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pullrisk.model.metadata import OperatingPoints
+from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.serve.keys import Keys
 from pullrisk.serve.loaded_model import LastGood, LoadedModel
 from pullrisk.serve.tracing import Tracing
@@ -24,7 +25,8 @@ class Dependencies(msgspec.Struct, frozen=True):
     """What a service is made of; `load_model` may take seconds and is called in a thread.
 
     `has_store` tells whether a pull store is configured. `secrets` are read anew if the store
-    or the lake refuses the known ones. Without `admin` keys the service has no routes for
+    or the lake refuses the known ones, `bot_names` are the accounts that the settings call bots or
+    persons. Without `admin` keys the service has no routes for
     administration.
     """
 
@@ -38,3 +40,4 @@ class Dependencies(msgspec.Struct, frozen=True):
     tracing: Tracing | None = None
     admin: Keys | None = None
     has_store: Callable[[], bool] = _always
+    bot_names: BotNames = NO_NAMES

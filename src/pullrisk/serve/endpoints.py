@@ -54,7 +54,8 @@ async def score_pulls(request: Asked) -> shapes.Scores:
     """Score one pull request or a list: as GitHub's REST API describes them, or stored."""
     explained = query_of(request, Explain).explain
     context = context_of(request)
-    items = await read_pulls(request, context.in_flight, most=context.service.options.batch)
+    options, names = context.service.options, context.service.dependencies.bot_names
+    items = await read_pulls(request, context.in_flight, most=options.batch, names=names)
     return await _scores(context.service, items, explained=explained)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.features.schema import UNKNOWN
+from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import Pull, parse_rest, parse_rest_list
 from pullrisk.serve.inflight import ActiveRequest, InFlight
 from pullrisk.serve.problems import ProblemError
@@ -97,13 +98,15 @@ def _too_large(most: int) -> ProblemError:
     return ProblemError(413, text, headers={"connection": "close"})
 
 
-async def read_pulls(request: Asked, in_flight: InFlight, *, most: int) -> list[Pull | Reference]:
+async def read_pulls(
+    request: Asked, in_flight: InFlight, *, most: int, names: BotNames = NO_NAMES
+) -> list[Pull | Reference]:
     """The pull requests of a body; a large one is parsed in a thread, one at a time.
 
     Raises what `read_json` and `parse` raise.
     """
     body = await read_json(request, in_flight)
-    return await _parsed(body, in_flight, partial(parse, most=most))
+    return await _parsed(body, in_flight, partial(parse, most=most, names=names))
 
 
 async def read_rows(
@@ -121,15 +124,15 @@ async def _parsed(body: bytes, in_flight: InFlight, parser: Callable[[bytes], T]
         return await asyncio.to_thread(parser, body)
 
 
-def parse(body: bytes, *, most: int) -> list[Pull | Reference]:
+def parse(body: bytes, *, most: int, names: BotNames = NO_NAMES) -> list[Pull | Reference]:
     """The pull requests asked for, at most `most`; ProblemError 400 for what is no JSON, or 422."""
     _refuse_many(body, "", values=_MOST_VALUES)
     try:
         if not _begins(body, b"["):
-            return [_one(body, "")]
+            return [_one(body, "", names)]
         if len(body) < LARGE:
             with suppress(ValueError, RecursionError):  # one by one below, which tells the place
-                if pulls := parse_rest_list(body, most=most):
+                if pulls := parse_rest_list(body, most=most, names=names):
                     return [_refuse_long(pull, "") for pull in pulls]
         items = _many.decode(body)
     except RecursionError:
@@ -138,7 +141,9 @@ def parse(body: bytes, *, most: int) -> list[Pull | Reference]:
         raise _problem(error, "") from None
     if not 1 <= len(items) <= most:
         raise ProblemError(422, f"{len(items):,} pull requests; a request may hold 1 to {most:,}")
-    return [_one(bytes(item), f" (pull request {place})") for place, item in enumerate(items)]
+    return [
+        _one(bytes(item), f" (pull request {place})", names) for place, item in enumerate(items)
+    ]
 
 
 def _refuse_many(body: bytes, where: str, *, values: int) -> None:
@@ -193,22 +198,22 @@ def _told(row: list[float | None]) -> list[Any]:
     return [UNKNOWN if value is None else value for value in row] if None in row else row
 
 
-def _one(item: bytes, where: str) -> Pull | Reference:
+def _one(item: bytes, where: str, names: BotNames) -> Pull | Reference:
     _refuse_many(item, where, values=_MOST_VALUES // 4)
     try:
-        return _strictly(item)
+        return _strictly(item, names)
     except ValueError as error:
         if "got `float`" not in str(error) or len(item) >= LARGE:
             raise _problem(error, where) from None
         try:
-            return _strictly(msgspec.json.encode(_whole(msgspec.json.decode(item))))
+            return _strictly(msgspec.json.encode(_whole(msgspec.json.decode(item))), names)
         except (ValueError, RecursionError):
             raise _problem(error, where) from None
 
 
-def _strictly(item: bytes) -> Pull | Reference:
+def _strictly(item: bytes, names: BotNames) -> Pull | Reference:
     try:
-        return _refuse_long(parse_rest(item), "")
+        return _refuse_long(parse_rest(item, names=names), "")
     except ValueError:
         if len(item) <= _LONGEST_REFERENCE:
             with suppress(msgspec.DecodeError, RecursionError):

@@ -64,7 +64,9 @@ def measured_general(dataset: Dataset) -> Bundle:
         msgspec.structs.replace(
             known,
             reference=measure(bundle, dataset, np.ones(len(dataset), np.bool_)),
-            facts=msgspec.structs.replace(known.facts, measured_on=dataset.repositories),
+            facts=msgspec.structs.replace(
+                known.facts, measured_on=dataset.repositories, dataset_version=None
+            ),
         ),
     )
 

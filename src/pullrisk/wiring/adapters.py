@@ -1,8 +1,10 @@
 """From settings to adapters: the only place that chooses between them."""
 
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from pullrisk.errors import MissingExtraError, SettingsError
 from pullrisk.redaction import redacted
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 MONGO: Final = ("mongodb://", "mongodb+srv://")
 """How the URI of a MongoDB begins."""
+MLFLOW_LOGIN: Final = (
+    "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_USERNAME",
+)  # fmt: skip
 MODEL_FILE: Final = "model.onnx"
 """The model that a home scores with: the last trained that was let in, or the general one."""
 
@@ -120,7 +125,20 @@ def tracking(settings: Settings) -> "Tracking":
         import_mlflow()
         user, password = settings.mlflow_username, settings.mlflow_password
         authenticate(MlflowLogin(user, password, settings.mlflow_token))
+    else:
+        _refuse_foreign_login(settings.tracking_uri)
     return Tracking(settings.tracking_uri, settings.home.absolute() / "mlartifacts")
+
+
+def _refuse_foreign_login(uri: str) -> None:
+    """MLflow sends the login in its own variables to any server: hold it to the one they name."""
+    own = os.environ.get("MLFLOW_TRACKING_URI", "")
+    held = [name for name in MLFLOW_LOGIN if os.environ.get(name)]
+    if own and held and uri.startswith("http") and urlsplit(own).hostname != urlsplit(uri).hostname:
+        raise SettingsError(
+            f"{held[0]} is for {redacted(own)}, and is not sent to {redacted(uri)}",
+            hint="unset it, or set PULLRISK_MLFLOW_TOKEN or PULLRISK_MLFLOW_PASSWORD",
+        )
 
 
 def load_model(settings: Settings, reference: str | None = None) -> "Bundle":

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.client import InvalidURL
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,9 +18,10 @@ from urllib.request import Request, urlopen
 
 import msgspec
 
+from pullrisk import config_files
 from pullrisk.errors import NotEnoughDataError, PullriskError
 from pullrisk.redaction import redacted
-from pullrisk.settings import Settings, settings_file
+from pullrisk.settings import Settings
 
 State = Literal["ok", "absent", "stale", "broken"]
 
@@ -34,6 +35,7 @@ EXTRAS: Final = {
 LEAST_SPACE: Final = 500 * 10**6
 """Bytes of free disk below which a run is likely to fail."""
 _TIMEOUT: Final = 3.0
+_LISTED: Final = 5
 _SQLITE: Final = "sqlite:///"
 
 
@@ -65,14 +67,16 @@ def _fold() -> Check:
 
 
 def state_checks(settings: Settings) -> Iterator[Check]:
-    """Settings, disk, store, lake, model and registry."""
+    """Settings, disk, store, lake, model, registry and kept clones."""
     yield _settings(settings)
     yield _home(settings)
     looks: dict[str, Callable[[Settings], Check]] = {
         "pull store": _store,
+        "clocks": _clocks,
         "lake": _lake,
         "model": _model,
         "tracking": _tracking,
+        "folded clones": _clones,
     }
     for what, look in looks.items():
         try:
@@ -119,9 +123,9 @@ def _extra(name: str, libraries: tuple[str, ...]) -> Check:
 
 
 def _settings(settings: Settings) -> Check:
-    file = settings_file({"home": settings.home})
+    files = config_files.found({"home": settings.home})
     variables = sorted(name for name in os.environ if name.startswith("PULLRISK_"))
-    parts = [str(file) if file else "no settings file", *variables]
+    parts = [*(map(str, files) if files else ["no settings file"]), *variables]
     return Check("settings", "ok", ", ".join(parts))
 
 
@@ -153,6 +157,34 @@ def _store(settings: Settings) -> Check:
     return Check("pull store", "ok", found)
 
 
+def _clocks(settings: Settings) -> Check:
+    """Pulls whose dates do not fit: moved when a clone was read, or ahead of this machine."""
+    from pullrisk.wiring.adapters import open_store
+
+    store = open_store(settings)
+    try:
+        saved, summaries = store.checkpoints(), store.repositories()
+    finally:
+        store.close()
+    found = []
+    for key, value in sorted(saved.items()):
+        held = value.get("held") if key.startswith("git:") else None
+        if isinstance(held, list) and held:
+            listed = ", ".join(f"#{number}" for number in held[:_LISTED])
+            more = ", …" if len(held) > _LISTED else ""
+            repository, _, branch = key.removeprefix("git:").partition(":")
+            found.append(f"{repository} {listed}{more} on {branch} moved to their place")
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    found += [
+        f"{each.repository} has events up to {each.last_event_at:%Y-%m-%d}, ahead of this machine"
+        for each in summaries
+        if each.last_event_at is not None and each.last_event_at > tomorrow
+    ]
+    if not found:
+        return Check("clocks", "ok", "events are in order, none ahead of this machine")
+    return Check("clocks", "stale", "; ".join(found), "wrong clocks made these dates")
+
+
 def _lake(settings: Settings) -> Check:
     from pullrisk.preprocess.plan import plan
     from pullrisk.wiring.adapters import open_lake, open_store
@@ -180,6 +212,8 @@ def _model(settings: Settings) -> Check:
         return Check("model", "absent", "none trained yet", "run `pullrisk train`")
     metadata = load_model(settings).metadata
     facts = metadata.facts
+    if facts.measured_on:
+        return Check("model", "ok", "the general model, measured on this home's repositories")
     what = "risk and novelty" if metadata.risk_available else "novelty only, too few reverts"
     found = (
         f"{what}, schema {metadata.schema_hash}, {facts.examples:,} examples, "
@@ -209,6 +243,18 @@ def _tracking(settings: Settings) -> Check:
     except (URLError, OSError, ValueError) as error:
         found = f"{redacted(uri)} does not answer: {error}"
         return Check("tracking", "broken", found, "check the setting mlflow_uri")
+
+
+def _clones(settings: Settings) -> Check:
+    from pullrisk.wiring.kept_clones import FOLDER, kept
+
+    clones, what = kept(settings.home), "folded clones"
+    if not clones:
+        return Check(what, "absent", "none kept: `pullrisk score --git` keeps what it has folded")
+    size = sum(size for _, size in clones) / 1e6
+    return Check(
+        what, "ok", f"{len(clones)} kept, {size:,.0f} MB; {settings.home / FOLDER} may be deleted"
+    )
 
 
 def _asking(url: str) -> Request:

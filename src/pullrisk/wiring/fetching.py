@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pullrisk.errors import MissingExtraError
+from pullrisk.pulls.people import NO_NAMES, BotNames
+from pullrisk.settings import Settings
 from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ def fetch_github(
         search=search,
         limit=limit,
         concurrency=concurrency,
+        names=bot_names(session.settings),
     )
     return fetch(
         request,
@@ -63,6 +66,7 @@ def fetch_files(
         progress=session.progress,
         on_error="skip" if skip else "stop",
         repository=repository,
+        names=bot_names(session.settings),
     )
 
 
@@ -86,6 +90,7 @@ def fetch_git(
         repository=repository,
         ref=ref,
         since=since,
+        names=bot_names(session.settings),
     )
 
 
@@ -94,13 +99,20 @@ def read_pulls(
     *,
     repository: str | None = None,
     skipped: "Callable[[BadLine], object] | None" = None,
+    settings: Settings | None = None,
 ) -> "Iterator[Pull]":
     """The pulls of a file of JSON, gzipped or not: GitHub's REST objects, webhooks, or what
     `gh pr list --json` prints; - is standard input.
 
-    `repository` names that of objects which name none. Raises InputError with file and line for
-    one that cannot be read, or hands it to `skipped`.
+    `repository` names that of objects which name none, `settings` say who is a bot. Raises
+    InputError with file and line for one that cannot be read, or hands it to `skipped`.
     """
     from pullrisk.fetch.files import read_pulls as read
 
-    return read(path, repository=repository, skipped=skipped)
+    names = NO_NAMES if settings is None else bot_names(settings)
+    return read(path, repository=repository, skipped=skipped, names=names)
+
+
+def bot_names(settings: Settings) -> BotNames:
+    """The accounts that the settings call bots or persons."""
+    return BotNames.of(settings.bots.add, settings.bots.remove)

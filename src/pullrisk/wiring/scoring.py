@@ -1,22 +1,26 @@
-"""Scores on a session, or from a clone alone: its history is folded in a temporary folder."""
+"""Scores on a session, or from a clone alone, whose folded history is kept in the home."""
 
 import secrets
 from collections.abc import Sequence
+from contextlib import ExitStack
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from pullrisk.errors import NotEnoughDataError
+from pullrisk.errors import NotEnoughDataError, StoreError
+from pullrisk.wiring.fetching import bot_names
 from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
     from pullrisk.model.bundle import Bundle
     from pullrisk.pulls.record import Pull
-    from pullrisk.pulls.store import PullStore
+    from pullrisk.pulls.sqlite import SqliteStore
     from pullrisk.score.scorer import Scorer
+    from pullrisk.wiring.kept_clones import KeptClone
 
 OWN = "the home's own model"
 
@@ -51,23 +55,30 @@ def make_scorer(session: Session, model: "Bundle | str | None" = None) -> "Score
 
 
 class FoldedClone:
-    """A clone's history, folded into a temporary folder that `close` deletes.
+    """A clone's history, folded into a folder of the home, where the next run goes on from it.
 
-    Neither the store nor the lake of the session is read or written. Raises InputError for a
+    If the home cannot be written, or others are using an earlier state, the folder is a temporary
+    one. Neither the store nor the lake of the session is read or written. Raises InputError for a
     folder that is no clone, NotEnoughDataError if no merge in it names a pull request.
     """
 
     def __init__(self, session: Session, clone: Clone) -> None:
-        from pullrisk.lake import Lake
-        from pullrisk.pulls.sqlite import SqliteStore
-
-        self._session, self._clone = session, clone
-        self._salt = secrets.token_bytes(32)
-        self._folder = TemporaryDirectory(prefix="pullrisk-clone-")
+        self._session, self._clone, self._open = session, clone, ExitStack()
         try:
-            self.lake = Lake(Path(self._folder.name) / "lake")
-            self.store = SqliteStore(Path(self._folder.name) / "pulls.sqlite")
-            self.repository = _fold(session, clone, self._salt, self.store, self.lake)
+            self.repository, kept = _kept(session, clone)
+            if kept is None:
+                folder = TemporaryDirectory(prefix="pullrisk-clone-")
+                path, self._salt = Path(self._open.enter_context(folder)), secrets.token_bytes(32)
+            else:
+                path, self._salt = kept.path, _salt(session)
+                self._open.callback(kept.close)
+            self.lake, self.store = _opened(path)
+            if kept is None or not kept.complete:
+                self._fold()
+                self.store.close()  # no log beside the file, but all in it
+                self.store = _opened(path)[1]
+            if kept is not None and not kept.complete:
+                kept.seal()
         except BaseException:
             self.close()
             raise
@@ -79,10 +90,10 @@ class FoldedClone:
         self.close()
 
     def close(self) -> None:
-        """Delete what was folded."""
+        """Let go of what was folded, and delete it if it is not kept."""
         if "store" in vars(self):
             self.store.close()
-        self._folder.cleanup()
+        self._open.close()
 
     def scorer(self, model: str | None = None) -> "tuple[Scorer, str]":
         """A model beside the clone's history, and the model's name for people.
@@ -116,36 +127,85 @@ class FoldedClone:
             for pull in pulls
         ]
 
+    def _fold(self) -> None:
+        """Fetch and preprocess what is new in the clone."""
+        from pullrisk.fetch.git.fetch import fetch_git
+        from pullrisk.preprocess import preprocess
 
-def _fold(session: Session, clone: Clone, salt: bytes, store: "PullStore", lake: "Lake") -> str:
-    """Fetch and preprocess the clone; the repository's name."""
-    from pullrisk.fetch.git.fetch import fetch_git
-    from pullrisk.preprocess import preprocess
-
-    name = clone.repository or _name(clone.path)
-    fetch_git(
-        clone.path.expanduser(),
-        store,
-        salt=salt,
-        progress=session.progress,
-        repository=name,
-        ref=clone.ref,
-    )
-    report = preprocess(store, lake, workers=1, progress=session.progress)
-    if not report.rows:
-        raise NotEnoughDataError(
-            f"no commit of {clone.path} names a pull request that it merged",
-            hint="merges and squashes as GitHub writes them are read; is --ref the right branch?",
+        clone, progress = self._clone, self._session.progress
+        fetch_git(
+            clone.path.expanduser(),
+            self.store,
+            salt=self._salt,
+            progress=progress,
+            repository=self.repository,
+            ref=clone.ref,
+            names=bot_names(self._session.settings),
         )
-    return name
+        preprocess(self.store, self.lake, workers=1, progress=progress)
+        if not self.lake.exists():
+            raise NotEnoughDataError(
+                f"no commit of {clone.path} names a pull request that it merged",
+                hint="merges and squashes as GitHub writes them are read; is --ref the right "
+                "branch?",
+            )
 
 
-def _name(path: Path) -> str:
-    """The name that origin has on GitHub, or else one made of the folder's."""
+def _opened(path: Path) -> "tuple[Lake, SqliteStore]":
+    from pullrisk.lake import Lake
+    from pullrisk.pulls.sqlite import SqliteStore
+
+    return Lake(path / "lake"), SqliteStore(path / "pulls.sqlite")
+
+
+def _salt(session: Session) -> bytes:
+    from pullrisk.fetch.salt import read_salt
+
+    return read_salt(session.settings.home / "salt")
+
+
+def _kept(session: Session, clone: Clone) -> "tuple[str, KeptClone | None]":
+    """The clone's name, and its folder in the home; None if it has none that can be used."""
+    from pullrisk import __version__
+    from pullrisk.features import SCHEMA_HASH
+    from pullrisk.fetch.git.fetch import READER
     from pullrisk.fetch.git.program import Git
+    from pullrisk.wiring.kept_clones import Identity, KeptClone, make_home
 
-    path = path.expanduser()
-    return Git(path).github_name() or f"local/{path.resolve().name.replace(' ', '-')}"
+    path = clone.path.expanduser()
+    git = Git(path)
+    name = clone.repository or git.github_name() or f"local/{path.resolve().name.replace(' ', '-')}"
+    branch = clone.ref or git.default_branch()
+    head = git.head(branch)
+
+    def descends(commit: str) -> bool:
+        return git.ask("merge-base", "--is-ancestor", commit, head) is not None
+
+    home = session.settings.home
+    names = msgspec.json.encode(bot_names(session.settings), order="deterministic")
+    try:
+        make_home(home)
+        identity = Identity(
+            repository=name,
+            path=_printable(str(path.resolve())),
+            ref=_printable(branch),
+            version=__version__,
+            schema=SCHEMA_HASH,
+            reader=f"{READER} {_digest(names)}",
+            salt=_digest(_salt(session)),
+        )
+        return name, KeptClone.open(home, identity, head, descends=descends)
+    except (OSError, StoreError):
+        return name, None
+
+
+def _digest(data: bytes) -> str:
+    return sha256(data).hexdigest()[:16]
+
+
+def _printable(text: str) -> str:
+    """The text without surrogates, of which odd bytes in file names are made."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _model(session: Session, reference: str | None, repository: str) -> "tuple[Bundle, str]":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pullrisk.errors import SettingsError
 from pullrisk.settings import Settings
 from pullrisk.wiring.adapters import open_lake, open_store, operating_points
+from pullrisk.wiring.fetching import bot_names
 from pullrisk.wiring.provision import provide, with_secrets
 from pullrisk.wiring.served_models import load_model
 
@@ -77,6 +78,7 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
         last_good=LastGood(shared),
         tracing=tracing(os.environ),
         has_store=lambda: has_store(current.settings),
+        bot_names=bot_names(settings),
         admin=None if options.admin_keys_file is None else Keys(file=options.admin_keys_file),
     )
     service = Service(

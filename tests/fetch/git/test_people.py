@@ -14,7 +14,7 @@ from pullrisk.fetch.git.people import Writers, authorship
 from pullrisk.fetch.git.program import Git
 from pullrisk.fetch.salt import pseudonym
 from pullrisk.progress import Silent
-from pullrisk.pulls.people import BotNames, name_of
+from pullrisk.pulls.people import NO_NAMES, BotNames, name_of
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import SqliteStore
 
@@ -62,8 +62,8 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
         yield opened
 
 
-def fetched(clone: Clone, store: SqliteStore) -> dict[int, Pull]:
-    fetch_git(clone.path, store, salt=SALT, progress=Silent(), repository="o/r")
+def fetched(clone: Clone, store: SqliteStore, names: BotNames = NO_NAMES) -> dict[int, Pull]:
+    fetch_git(clone.path, store, salt=SALT, progress=Silent(), repository="o/r", names=names)
     return {pull.number: pull for pull in store.pulls("o/r")}
 
 
@@ -183,3 +183,10 @@ def test_commits_of_many_people_or_of_another_login_name_nobody(clone: Clone) ->
     assert told(clone, an_open(head_ref="topic")).author_names == ("login:mara",)
     clone.commit("Wip", f"Bo <{WORK}>")
     assert told(clone, an_open(head_ref="topic", author="bo")).author_names == ()
+
+
+def test_other_names_of_bots_read_a_clone_anew(clone: Clone, store: SqliteStore) -> None:
+    clone.commit("Change (#1)", "Release Team <team@acme.example>")
+    names = BotNames.of(["Release Team"], [])
+    for chosen, bot in ((NO_NAMES, False), (names, True), (NO_NAMES, False)):
+        assert fetched(clone, store, chosen)[1].bot is bot

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pullrisk.errors import InputError
+from pullrisk.fetch.git import program
 from pullrisk.fetch.git.program import Git
 
 
@@ -91,3 +92,45 @@ def test_a_reading_given_up_leaves_no_process(path: Path) -> None:
     tokens.close()  # type: ignore[attr-defined]
 
     assert not started & children("git")
+
+
+def other_owner(monkeypatch: pytest.MonkeyPatch, system: Path | None = None) -> None:
+    """Let git see every repository as another user's, and a system configuration."""
+    variables = {
+        "GIT_TEST_ASSUME_DIFFERENT_OWNER": "1",
+        "GIT_CONFIG_SYSTEM": str(system or os.devnull),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+    }
+    for name, value in variables.items():
+        monkeypatch.setitem(program._ENVIRONMENT, name, value)
+
+
+def test_another_users_clone_is_explained_with_gits_own_remedy(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other_owner(monkeypatch)
+    with pytest.raises(InputError, match="belongs to another user") as caught:
+        Git(path)
+    assert f"git config --global --add safe.directory {path}" in str(caught.value)
+
+
+@pytest.mark.parametrize("exception", ["*", "{path}"])
+def test_the_systems_exception_for_another_users_clone_is_honoured(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, exception: str
+) -> None:
+    system = tmp_path / "gitconfig"
+    system.write_text(f"[safe]\n directory = {exception.format(path=path)}\n[log]\n date = human\n")
+    other_owner(monkeypatch, system)
+    git = Git(path)
+    assert git.ask("rev-parse", "--git-dir") == ".git"
+    assert git.ask("config", "--get", "log.date") is None
+
+
+def test_an_exception_for_another_clone_is_none_for_this(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    system = tmp_path / "gitconfig"
+    system.write_text('[safe]\n directory = *\n directory = ""\n directory = /elsewhere\n')
+    other_owner(monkeypatch, system)
+    with pytest.raises(InputError, match="belongs to another user"):
+        Git(path)

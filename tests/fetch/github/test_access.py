@@ -81,3 +81,37 @@ def test_neither_repr_nor_rich_shows_a_secret() -> None:
     assert "hush" not in repr(access)
     assert "hush" not in str(access)
     assert "hush" not in pretty_repr(access)
+
+
+@pytest.mark.parametrize("variable", ["GITHUB_TOKEN", "GH_TOKEN"])
+@pytest.mark.parametrize(
+    ("url", "servers"),
+    [
+        ("https://git.example.com", {}),
+        ("https://git.example.com", {"GITHUB_API_URL": "https://api.github.com"}),
+        ("https://git.example.com", {"GITHUB_SERVER_URL": "https://other.example.com"}),
+        ("https://github.com", {"GITHUB_API_URL": "https://git.example.com/api/v3"}),
+        ("https://github.com.example.com", {}),
+        ("https://git.example.com:8443", {"GITHUB_API_URL": "https://git.example.com/api/v3"}),
+    ],
+)
+def test_a_token_is_sent_to_no_other_server_than_its_own(
+    no_gh: Path, variable: str, url: str, servers: dict[str, str]
+) -> None:
+    with pytest.raises(SettingsError, match=f"{variable} holds a token for .* not sent to"):
+        access_from(url=url, environment={variable: "t", **servers})
+
+
+@pytest.mark.parametrize(
+    ("url", "servers"),
+    [
+        ("https://api.github.com", {}),
+        ("https://github.com", {"GITHUB_API_URL": "https://api.github.com"}),
+        ("https://git.example.com", {"GITHUB_API_URL": "https://git.example.com/api/v3"}),
+        ("https://git.example.com", {"GH_HOST": "git.example.com"}),
+    ],
+)
+def test_a_token_is_sent_to_its_own_server(no_gh: Path, url: str, servers: dict[str, str]) -> None:
+    assert access_from(url=url, environment={"GITHUB_TOKEN": "t", **servers}).tokens == ("t",)
+    given = access_from(url="https://git.example.com", token="t", environment={"GH_TOKEN": "u"})
+    assert given.tokens == ("t",)

@@ -99,7 +99,7 @@ def command(server: GitHubServer, home: Path, *arguments: str) -> "Iterator[subp
         **os.environ,
         "PULLRISK_HOME": str(home),
         "PULLRISK_GITHUB_URL": server.url,
-        "GITHUB_TOKEN": "fake-token",
+        "PULLRISK_GITHUB_TOKEN": "fake-token",
     }
     process = subprocess.Popen(
         [sys.executable, "-c", CLI, "fetch", *arguments],

@@ -172,12 +172,12 @@ def test_a_name_that_was_proven_or_told_is_known_from_then_on() -> None:
 
 def test_reverting_some_commits_of_a_merge_is_partial_and_all_of_them_is_not() -> None:
     linker = Linker()
-    own = ("aaaaaaa1", "bbbbbbb2")
+    own = ("aaaaaaa1", "bbbbbb2b")
     linker.observe(a_pull(1, TITLE, lines=40, commits=2, own_commits=own))
     linker = Linker.restore(linker.state())
     one = linker.observe(a_pull(2, "Dry it", "This reverts commit aaaaaaa1ffff.", lines=-30))
     assert one == (Link("partial_revert", 1, "sha"),)
-    body = "This reverts commit aaaaaaa1.\n\nThis reverts commit bbbbbbb."
+    body = "This reverts commit aaaaaaa1.\n\nThis reverts commit bbbbbb2."
     assert linker.observe(a_pull(3, "Dry", body, lines=-40)) == (Link("revert", 1, "sha"),)
 
 

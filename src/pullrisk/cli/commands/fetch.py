@@ -200,8 +200,8 @@ def _not_read(report: "FetchReport") -> Iterator[str]:
 def _warn_of_damage(report: "FetchReport") -> None:
     if report.held:
         warn(
-            f"{report.held:,} pull requests have dates that do not fit their place on the branch; "
-            "they are held between those before and after them"
+            f"{report.held:,} pull requests have dates that do not fit their place on the branch: "
+            "they were taken to be merged with the one before them"
         )
     if report.unreadable:
         warn(

@@ -102,7 +102,8 @@ def run(
     """
     skipped: list[BadLine] = []
     with open_session(stage="model-serving", home=home, quiet=quiet) as session:
-        own = _read(file or (), repository or (), skipped=skipped if skip_bad_lines else None)
+        kept = skipped if skip_bad_lines else None
+        own = _read(session, file or (), repository or (), skipped=kept)
         if git is None:
             pulls = own if file else _pulls(session, references or [], repository or [], recent)
             scored, note = _score(session, pulls, model=model, explained=explain)
@@ -127,13 +128,19 @@ def run(
 
 
 def _read(
-    files: Sequence[str], repositories: Sequence[str], *, skipped: "list[BadLine] | None"
+    session: Session,
+    files: Sequence[str],
+    repositories: Sequence[str],
+    *,
+    skipped: "list[BadLine] | None",
 ) -> "list[Pull]":
     """The pulls of the files; the first repository is that of those which name none."""
     repository = next(iter(repositories), None)
     skip = None if skipped is None else skipped.append
     return [
-        pull for path in files for pull in read_pulls(path, repository=repository, skipped=skip)
+        pull
+        for path in files
+        for pull in read_pulls(path, repository=repository, skipped=skip, settings=session.settings)
     ]
 
 

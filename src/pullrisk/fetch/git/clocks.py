@@ -39,14 +39,15 @@ def monotone(stated: Sequence[datetime], low: datetime, high: datetime) -> list[
     """The times in an order that never runs backwards, between `low` and `high`.
 
     The most clocks that agree with the order are believed (a longest non-decreasing sequence);
-    the others are held between the believed ones before and after them.
+    the others are held down to the one before them: a date ahead of all must not make what lies
+    before it look old.
     """
     believed = _believed(stated, low, high)
     times: list[datetime] = []
     earliest = low
     for (start, _), (end, latest) in pairwise([(-1, low), *believed, (len(stated), high)]):
         for place in range(start + 1, end):
-            earliest = max(earliest, min(stated[place], latest))
+            earliest = stated[place] if earliest <= stated[place] <= latest else earliest
             times.append(earliest)
         if end < len(stated):
             earliest = latest

@@ -16,8 +16,9 @@ from pullrisk.fetch.git.log import Commit, read_commits
 from pullrisk.fetch.git.program import Git
 from pullrisk.fetch.git.pulls import pull_of
 from pullrisk.fetch.names import checked_name
-from pullrisk.fetch.report import FetchReport
-from pullrisk.progress import Progress
+from pullrisk.fetch.report import LISTED, FetchReport
+from pullrisk.progress import Progress, Task
+from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore
 
@@ -35,12 +36,14 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
     repository: str | None = None,
     ref: str | None = None,
     since: datetime | None = None,
+    names: BotNames = NO_NAMES,
 ) -> FetchReport:
     """Read the pulls that were merged into `ref` of the clone at `path`, at `since` or later.
 
     Without `ref` it is the remote's default branch. Continues behind the last commit that an
     earlier run has written, even if that run was killed; reads all again if history was
-    rewritten, or `salt` or `since` changed. `repository` (`owner/name`) is needed if origin is
+    rewritten, or `salt`, `since` or `names` changed: the accounts that the settings call bots or
+    persons. `repository` (`owner/name`) is needed if origin is
     not on github.com. Raises InputError (not a repository, no commits, a shallow clone, no git),
     StoreError.
     """
@@ -52,14 +55,14 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
             hint=f"run: git -C {path} fetch --unshallow",
         )
     branch = ref or git.default_branch()
-    reading = _Reading(git, store, name=name, branch=branch, salt=salt, since=since)
+    reading = _Reading(git, store, name=name, branch=branch, salt=salt, since=since, names=names)
     return reading.run(progress)
 
 
 class _Reading:
     """Reads the commits since the last run and writes their pulls in batches."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what `fetch_git` was given)
         self,
         git: Git,
         store: PullStore,
@@ -68,14 +71,16 @@ class _Reading:
         branch: str,
         salt: bytes,
         since: datetime | None,
+        names: BotNames,
     ) -> None:
         self._git, self._store, self._name, self._branch = git, store, name, branch
-        self._salt, self._since = salt, since
+        self._salt, self._since, self._bot_names = salt, since, names
         self._key = f"git:{name}:{branch}"
         self._identity: dict[str, object] = {
             "reader": READER,
             "salt": sha256(salt).hexdigest()[:16],
             "since": since.isoformat() if since else None,
+            "bots": names.fingerprint(),
         }
         self._head = git.head(branch)
         git.use_mailmap(self._head)
@@ -94,7 +99,8 @@ class _Reading:
             passed=history.choice.passed, unnumbered=len(self._rebased_or_pushed(history))
         )
         total = len(history.choice.pulls)
-        with progress.task(f"{self._name}: merges", total=total, unit="commits") as task:
+        what = f"{self._name}: merges into {self._branch}"
+        with progress.task(what, total=total, unit="commits") as task:
             for batch in self._batches(history):
                 report += batch
                 task.advance(batch.read)
@@ -103,17 +109,11 @@ class _Reading:
     def _history(self, progress: Progress) -> History:
         revisions = f"{self._old}..{self._head}" if self._old else self._head
         total = self._git.count(revisions)
-        with progress.task(f"{self._name}: commits", total=total, unit="commits") as task:
-
-            def counted() -> Iterator[Commit]:
-                for count, commit in enumerate(read_commits(self._git, revisions), 1):
-                    yield commit
-                    if count % BATCH_COMMITS == 0:
-                        task.advance(BATCH_COMMITS)
-
+        what = f"{self._name}: commits of {self._branch}"
+        with progress.task(what, total=total, unit="commits") as task:
             latest = self._saved.get("latest")
             return arrange_history(
-                counted(),
+                _counted(read_commits(self._git, revisions), task),
                 self._head,
                 owner=self._name.partition("/")[0],
                 heads=self._git.pull_heads(),
@@ -165,18 +165,20 @@ class _Reading:
 
     def _write(self, history: History, pulls: list[Pull], last: str) -> FetchReport:
         """Write a batch that ends with the branch's commit `last`."""
-        held = sum(
-            abs(pull.updated_at - history.commits[str(pull.merge_sha)].committed_at) > HELD
+        held = [
+            pull.number
             for pull in pulls
-        )
+            if abs(pull.updated_at - history.commits[str(pull.merge_sha)].committed_at) > HELD
+        ]
+        before = self._saved.get("held")
         self._saved = {
             **self._identity,
             "commit": last,
             "latest": history.times[last].isoformat(),
-            "held": held + int(str(self._saved.get("held", 0))),
+            "held": [*(before if isinstance(before, list) else []), *held][:LISTED],
         }
         written = self._store.upsert(pulls, checkpoint=(self._key, self._saved))
-        return FetchReport(read=len(pulls), written=written, held=held)
+        return FetchReport(read=len(pulls), written=written, held=len(held))
 
     def _pulls(self, history: History, change: Changes) -> Iterator[Pull]:
         commit = replace(history.commits[change.sha], files=change.files)
@@ -191,6 +193,7 @@ class _Reading:
                 merged_at=history.times[change.sha],
                 repository=self._name,
                 salt=self._salt,
+                names=self._bot_names,
             )
             if not (self._is_too_old(pull) or self._was_merged_before(pull)):
                 yield pull
@@ -219,6 +222,15 @@ class _Reading:
             return {}
         descends = self._git.ask("merge-base", "--is-ancestor", commit, self._head)
         return {} if descends is None else saved
+
+
+def _counted(commits: Iterator[Commit], task: Task) -> Iterator[Commit]:
+    count = 0
+    for count, commit in enumerate(commits, 1):
+        yield commit
+        if count % BATCH_COMMITS == 0:
+            task.advance(BATCH_COMMITS)
+    task.advance(count % BATCH_COMMITS)
 
 
 def _repository(git: Git, given: str | None) -> str:

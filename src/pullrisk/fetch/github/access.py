@@ -19,6 +19,8 @@ _LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _PATHS: Final = ("", "/api", "/api/v3", "/api/graphql", "/graphql")
 VARIABLES: Final = ("GITHUB_TOKEN", "GH_TOKEN")
 """Environment variables that usually hold a token, the first that is set wins."""
+SERVERS: Final = ("GITHUB_API_URL", "GITHUB_SERVER_URL", "GH_HOST")
+"""Environment variables that name the server of those tokens."""
 GH_SECONDS: Final = 5.0
 """How long to wait for the gh program."""
 
@@ -117,9 +119,10 @@ def access_from(
     # stamina's own hook writes to standard output, which is for results.
     stamina.instrumentation.set_on_retry_hooks(())
     if token is None and app_id is None:
-        token = _from_variables(os.environ if environment is None else environment) or _from_gh(
-            server
-        )
+        environment = os.environ if environment is None else environment
+        token = _from_variables(environment, server) or _from_gh(server)
+        if token is None:
+            _refuse_foreign_tokens(environment, server)
     return Access(
         url=url,
         tokens=_split(token),
@@ -129,8 +132,27 @@ def access_from(
     )
 
 
-def _from_variables(environment: Mapping[str, str]) -> str | None:
+def _from_variables(environment: Mapping[str, str], server: Endpoint) -> str | None:
+    if server.host not in _hosts_of_variables(environment):
+        return None
     return next((environment[name] for name in VARIABLES if environment.get(name)), None)
+
+
+def _hosts_of_variables(environment: Mapping[str, str]) -> set[str]:
+    """The servers that the usual variables' tokens are for: as Actions says, else github.com."""
+    named = [environment[name] for name in SERVERS if environment.get(name)]
+    return {endpoint(url).host for url in named or [GITHUB]}
+
+
+def _refuse_foreign_tokens(environment: Mapping[str, str], server: Endpoint) -> None:
+    """Tell why a token that is there is not used. Raises SettingsError."""
+    held = [name for name in VARIABLES if environment.get(name)]
+    if held:
+        hosts = ", ".join(sorted(_hosts_of_variables(environment)))
+        raise SettingsError(
+            f"{held[0]} holds a token for {hosts}, which is not sent to {server.host}",
+            hint="set PULLRISK_GITHUB_TOKEN to a token for that server",
+        )
 
 
 def _from_gh(server: Endpoint) -> str | None:

@@ -16,6 +16,7 @@ from pullrisk.fetch.github.repository import RepositoryFetch, RepositoryReport
 from pullrisk.fetch.github.slots import CredentialPool, RotatingAccess
 from pullrisk.fetch.github.sync import States
 from pullrisk.progress import Progress, Task
+from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.store import PullStore, Written
 
 T = TypeVar("T")
@@ -29,7 +30,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What to fetch: repositories by name, those of an organisation or user, those of a search.
 
     `limit` is the most repositories of `organisation`, and of `search`; `concurrency` is how
-    many repositories are fetched at once.
+    many repositories are fetched at once. `names` are accounts that the settings call bots or
+    persons.
     """
 
     repositories: tuple[str, ...] = ()
@@ -37,6 +39,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     search: str | None = None
     limit: int | None = None
     concurrency: int = 4
+    names: BotNames = NO_NAMES
 
 
 class GitHubReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,7 +146,12 @@ class FetchRun:
         async def fetch_one(name: str) -> None:
             async with self._turns:
                 fetch = RepositoryFetch(
-                    name, self._client, self._store, self._states, self._progress
+                    name,
+                    self._client,
+                    self._store,
+                    self._states,
+                    self._progress,
+                    names=self._request.names,
                 )
                 self._reports[name] = await fetch.run(current)
             task.advance()

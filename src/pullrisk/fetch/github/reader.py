@@ -13,6 +13,7 @@ from pullrisk.fetch.github.failures import LASTING, Failure, TooLarge, failure_o
 from pullrisk.fetch.github.graphql import Connection, Document, PageInfo
 from pullrisk.fetch.github.parse import changed_files, present, pull_from_node, submitted
 from pullrisk.fetch.github.slots import Caller
+from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import MAX_FILES, Pull
 
 T = TypeVar("T")
@@ -97,7 +98,7 @@ class Reader:
     `notes` lists what GitHub left out, each once.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what to read, and how)
         self,
         client: Client,
         caller: Caller,
@@ -106,7 +107,9 @@ class Reader:
         repository_id: int | None,
         name: str,
         paging: Paging,
+        names: BotNames = NO_NAMES,
     ) -> None:
+        self._bot_names = names
         self._client, self._caller = client, caller
         self._node_id, self._repository_id, self._name = node_id, repository_id, name
         self.paging = paging
@@ -191,7 +194,12 @@ class Reader:
 
     async def _pull(self, node: PullNode) -> Pull:
         """The record of a pull with all its files and reviews."""
-        pull = pull_from_node(node, repository=self._name, repository_id=self._repository_id)
+        pull = pull_from_node(
+            node,
+            repository=self._name,
+            repository_id=self._repository_id,
+            names=self._bot_names,
+        )
         files, reviews = node.files, node.reviews
         if files is None and node.changed_files:
             files = Connection(page_info=PageInfo(has_next_page=True))

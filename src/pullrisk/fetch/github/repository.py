@@ -14,6 +14,7 @@ from pullrisk.fetch.github.reader import Reader
 from pullrisk.fetch.github.slots import Caller
 from pullrisk.fetch.github.sync import OVERLAP, States, Sync
 from pullrisk.progress import Progress, Task
+from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.store import PullStore, Written
 
 
@@ -42,8 +43,16 @@ class RepositoryFetch:
     """Brings the repository `name` up to date in the store."""
 
     def __init__(
-        self, name: str, client: Client, store: PullStore, states: States, progress: Progress
+        self,
+        name: str,
+        client: Client,
+        store: PullStore,
+        states: States,
+        progress: Progress,
+        *,
+        names: BotNames = NO_NAMES,
     ) -> None:
+        self._bot_names = names
         self._name, self._client = name, client
         self._store, self._states, self._progress = store, states, progress
         self._caller = Caller()
@@ -89,6 +98,7 @@ class RepositoryFetch:
             repository_id=state.repository_id,
             name=state.name,
             paging=state.paging,
+            names=self._bot_names,
         )
         self._pulls_left = _pulls_left(opened)
         with self._progress.task(self._name, total=self._pulls_left, unit="pulls") as task:
