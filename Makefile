@@ -21,7 +21,7 @@ GENERAL_DATA ?= ../shared/data/github
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-stage test-tools test-images test-cluster lint types contracts check format docs clean distclean \
 	general-model model-pin fake-github images container-engine promote-dry-run loadtest \
-	drill-fetch drill-secrets drill-serve
+	drill-fetch drill-limits drill-secrets drill-serve
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} \
@@ -144,13 +144,16 @@ bench-%: $(STAMP) $(SCHEMA) $(FOLD) ## Measure: NAME is a script of benchmarks/ 
 loadtest: $(STAMP) ## Load the bundled model with Locust; ARGS=--soak for 30 minutes
 	@$(BIN)/python tests/performance/loadtest.py $(ARGS)
 
-# One line of help for the three drills below.
-drill-%: ; @echo "there is no drill '$*': fetch, secrets, serve" >&2; exit 2 ## Break it on purpose, under load (minutes): fetch secrets serve
+# One line of help for the four drills below.
+drill-%: ; @echo "there is no drill '$*': fetch, limits, secrets, serve" >&2; exit 2 ## Break it on purpose, under load (minutes): fetch limits secrets serve
 
 drill-fetch: $(STAMP) $(SCHEMA) # kill a backfill 100 times; 1,000 schedules of changes in mid-scan
 	@PULLRISK_TEST_KILLS=100 PULLRISK_TEST_KILL_PULLS=5000 PULLRISK_TEST_SCHEDULES=1000 \
 		$(BIN)/python -m pytest --timeout 3600 tests/fetch/github/test_stop.py \
 		tests/fetch/github/test_changes.py
+
+drill-limits: $(STAMP) # hostile bodies, idle connections, fuzzers: no 5xx, memory flat; ARGS="--minutes 60"
+	@$(BIN)/python benchmarks/serve_limits.py $(ARGS)
 
 drill-secrets: $(STAMP) # rotate API keys, MongoDB's password and Vault's token 50 times under load
 	@PULLRISK_TEST_ROTATIONS=50 $(BIN)/python -m pytest --timeout 1800 \

@@ -3,16 +3,23 @@
 Apart from `settings`, which reads them, so that a stage can name its own and nothing else.
 """
 
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
-
-_LOOPBACK: Final = ("127.", "::1", "localhost")
 
 _Positive = Annotated[int, Field(ge=1)]
 _Above0 = Annotated[float, Field(gt=0)]
 _Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine's loopback: a literal address of it, or `localhost`."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 class OperatingPoints(BaseModel):
@@ -214,7 +221,18 @@ class ServeOptions(BaseModel):
         default=10, description="seconds within which a request's body has to arrive"
     )
     timeout: Annotated[float, Field(gt=0)] = Field(
-        default=30, description="seconds after which a request is given up"
+        default=30,
+        description="seconds after which a request is given up, and for a client to take an answer",
+    )
+    connections: Annotated[int, Field(ge=8)] = Field(
+        default=512, description="connections that a worker keeps open; those idle longest go"
+    )
+    address_connections: Annotated[int, Field(ge=8)] = Field(
+        default=256, description="of them, those of one address; a /64 of IPv6 counts as one"
+    )
+    probe_port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
+        default=None,
+        description="port that answers /healthz, /readyz and /metrics, however busy the other is",
     )
     histories: Annotated[int, Field(ge=1)] = Field(
         default=50, description="repositories whose histories stay in memory"
@@ -250,4 +268,4 @@ class ServeOptions(BaseModel):
     @property
     def loopback(self) -> bool:
         """Whether only this machine can connect."""
-        return self.host.startswith(_LOOPBACK)
+        return is_loopback(self.host)

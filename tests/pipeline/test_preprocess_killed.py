@@ -4,12 +4,12 @@ import gzip
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from datetime import timedelta
 from itertools import islice
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,54 +20,24 @@ from pullrisk.lake import Lake
 from pullrisk.preprocess import preprocess
 from pullrisk.pulls.record import Pull, parse_rest
 from pullrisk.pulls.sqlite import SqliteStore
+from support.kills import FORKED, Moment
+from support.preprocessing import rows
+from support.processes import PATIENCE
 
 SAMPLE = Path(__file__).parents[2] / "sample"
 REPOSITORIES = ["kedro-org/kedro", "rust-lang/cargo"]
 FIRST, ALL = 150, 400
 
-RUN = """
-import os, signal, sys
-from importlib import import_module
-from pathlib import Path
-from pullrisk.lake import Lake
-from pullrisk.preprocess import preprocess
-from pullrisk.pulls.sqlite import SqliteStore
-
-store, lake, when, module, name, times = sys.argv[1:]
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def killing(function, countdown=[int(times)]):
-    def wrapper(*args, **kwargs):
-        countdown[0] -= 1
-        if when == "before" and not countdown[0]:
-            die()
-        result = function(*args, **kwargs)
-        if when == "after" and not countdown[0]:
-            die()
-        return result
-    return wrapper
-
-if when != "never":
-    *path, last = name.split(".")
-    owner = import_module(module)
-    for part in path:
-        owner = getattr(owner, part)
-    setattr(owner, last, killing(getattr(owner, last)))
-print("started", flush=True)
-preprocess(SqliteStore(Path(store)), Lake(lake))
-"""
 MOMENTS = [
-    ("before", "pullrisk.lake.writer", "_OpenFile.close", 1),
-    ("after", "pullrisk.lake.writer", "_OpenFile._write_group", 1),
-    ("after", "pullrisk.lake.writer", "FeatureWriter.finish", 1),
-    ("before", "pullrisk.lake.objects", "Objects.write", 2),
-    ("after", "pullrisk.lake.files", "Files.write", 1),
-    ("after", "pullrisk.lake.files", "Files.write", 4),
-    ("before", "pullrisk.lake.commit", "_write", 1),
-    ("after", "pullrisk.lake.commit", "_write", 1),
-    ("before", "pullrisk.lake.table", "Lake.vacuum_objects", 1),
+    Moment("before", "pullrisk.lake.writer", "_OpenFile.close"),
+    Moment("after", "pullrisk.lake.writer", "_OpenFile._write_group"),
+    Moment("after", "pullrisk.lake.writer", "FeatureWriter.finish"),
+    Moment("before", "pullrisk.lake.objects", "Objects.write", 2),
+    Moment("after", "pullrisk.lake.files", "Files.write"),
+    Moment("after", "pullrisk.lake.files", "Files.write", 4),
+    Moment("before", "pullrisk.lake.commit", "_write"),
+    Moment("after", "pullrisk.lake.commit", "_write"),
+    Moment("before", "pullrisk.lake.table", "Lake.vacuum_objects"),
 ]
 
 
@@ -81,8 +51,7 @@ def content(lake: Lake) -> tuple[pa.Table, list[bytes | None]]:
     lake.refresh()
     if not lake.exists():
         return pa.table({}), []
-    rows = lake.table().drop_columns(["run"])
-    return rows, [lake.history(name) for name in lake.repositories()]
+    return rows(lake), [lake.history(name) for name in lake.repositories()]
 
 
 @pytest.fixture(scope="module")
@@ -105,15 +74,28 @@ def lake(stages: Path, tmp_path: Path) -> Lake:
     return Lake(tmp_path / "lake")
 
 
-def start(stages: Path, lake: Lake, *moment: object) -> "subprocess.Popen[str]":
-    arguments = [str(stages / "pulls.sqlite"), lake.uri, *map(str, moment or ("never", "", "", 0))]
-    process = subprocess.Popen(
-        [sys.executable, "-c", RUN, *arguments], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "started\n"
-    process.stdout.close()
+def run(store: str, lake: str, moment: Moment | None, started: Connection) -> None:
+    """Preprocess, in a process that is killed at the moment."""
+    if moment is not None:
+        moment.kill()
+    started.send(None)
+    preprocess(SqliteStore(Path(store)), Lake(lake))
+
+
+def start(stages: Path, lake: Lake, moment: Moment | None = None) -> ForkServerProcess:
+    begun, started = FORKED.Pipe(duplex=False)
+    with begun, started:
+        process = FORKED.Process(
+            target=run, args=(str(stages / "pulls.sqlite"), lake.uri, moment, started), daemon=True
+        )
+        process.start()
+        begun.recv()
     return process
+
+
+def ended(process: ForkServerProcess) -> int | None:
+    process.join(PATIENCE)
+    return process.exitcode
 
 
 def recovers(stages: Path, lake: Lake) -> None:
@@ -129,25 +111,24 @@ def recovers(stages: Path, lake: Lake) -> None:
     assert len(list(Path(lake.uri, "histories").glob("*/*"))) == 2 * len(REPOSITORIES)
 
 
-@pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: f"{moment[0]} {moment[2]}")
+@pytest.mark.parametrize("moment", MOMENTS, ids=str)
 def test_a_run_killed_at_its_worst_moments_is_completed_by_the_next(
-    stages: Path, lake: Lake, moment: tuple[str, str, str, int]
+    stages: Path, lake: Lake, moment: Moment
 ) -> None:
-    process = start(stages, lake, *moment)
-    assert process.wait(timeout=60) == -signal.SIGKILL
+    assert ended(start(stages, lake, moment)) == -signal.SIGKILL
     recovers(stages, lake)
 
 
 def test_runs_killed_at_random_moments_are_completed_by_the_next(stages: Path, lake: Lake) -> None:
     started = time.perf_counter()
-    assert start(stages, Lake(f"{lake.uri}-timed")).wait(timeout=60) == 0
+    assert ended(start(stages, Lake(f"{lake.uri}-timed"))) == 0
     whole = time.perf_counter() - started
     chance = random.Random(7)
     for _ in range(6):
         process = start(stages, lake)
-        time.sleep(chance.uniform(0, whole / 4))
+        time.sleep(chance.uniform(0, whole / 2))
         process.kill()
-        process.wait(timeout=60)
+        assert ended(process) is not None
         assert content(lake) in (
             content(Lake(stages / "first")),
             content(Lake(stages / "expected")),

@@ -68,6 +68,28 @@ def test_a_decompressed_history_answers_as_before_and_without_the_lake(
     assert [row(histories, name) for name in NAMES] == before
 
 
+def test_unknown_repositories_make_no_room(home: Path) -> None:
+    histories = HistoryCache(Lake(home / "lake"), limit=3, ready_bytes=10_000_000)
+    for name in (*NAMES, *(f"nobody/knows-{number}" for number in range(3_000))):
+        histories.get(name)
+    assert histories.ready == len(histories) == 3
+    assert all(histories.peek(name) is not None for name in NAMES)
+    unknown = [number for number in range(3_000) if histories.peek(f"nobody/knows-{number}")]
+    assert unknown == [*range(2_000, 3_000)]
+
+
+def test_an_unknown_repository_is_known_once_a_run_wrote_it(home: Path, tmp_path: Path) -> None:
+    own = shutil.copytree(home, tmp_path / "home")
+    histories = HistoryCache(Lake(own / "lake"), limit=3)
+    assert histories.get("o/four").history is None
+    with SqliteStore(own / "pulls.sqlite") as store:
+        store.upsert(pulls("o/four", 20))
+        preprocess(store, Lake(own / "lake"))
+    histories.move(Lake(own / "lake"))
+    assert histories.refresh() == 1
+    assert histories.get("o/four").history is not None
+
+
 def test_beyond_the_limit_the_least_recently_used_is_forgotten(home: Path) -> None:
     histories = HistoryCache(Lake(home / "lake"), limit=2, ready_bytes=1)
     histories.get("o/one")

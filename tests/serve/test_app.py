@@ -118,7 +118,7 @@ def test_metrics_count_requests_and_scores(client: httpx.Client) -> None:
         'pullrisk_requests_total{route="/v1/score",status="200"}',
         'pullrisk_request_seconds_bucket{le="0.001",route="/v1/score"}',
         "pullrisk_scored_total{band=",
-        'pullrisk_history_age_seconds{repository="kedro-org/kedro"}',
+        "pullrisk_history_age_seconds ",
         "pullrisk_model_info{",
     ):
         assert line in page.text
@@ -150,6 +150,47 @@ def test_probes_that_succeed_are_not_in_the_log(client: httpx.Client, service: S
     client.get("/v1/model", headers={"x-request-id": "after-1"})
     wait_for(lambda: lines_of(service, "after-1"))
     assert lines_of(service, "probe-1") == []
+
+
+def test_a_long_path_does_not_fill_the_log(client: httpx.Client, service: Served) -> None:
+    client.get(f"/{'b' * 50_000}", headers={"x-request-id": "long-1"})
+    wait_for(lambda: lines_of(service, "long-1"))
+    assert len(lines_of(service, "long-1")[0]["path"]) == 1_024
+
+
+def test_what_needs_no_key_names_no_repository_and_no_path(
+    client: httpx.Client, service: Served
+) -> None:
+    score(client, opened())
+    for path in ("/readyz", "/metrics", "/healthz"):
+        text = client.get(path).text
+        assert REPOSITORY not in text
+        assert str(service.home) not in text
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("LOCALHOST:80", 200),
+        ("127.0.0.1:1", 200),
+        ("127.9.9.9", 200),
+        ("[::1]", 200),
+        ("[::1]:65535", 200),
+        ("example.org", 421),
+        ("127.0.0.1.example.org", 421),
+        ("localhost.example.org:8080", 421),
+        ("localhost@example.org", 421),
+        ("0.0.0.0", 421),
+        ("10.0.0.1", 421),
+        ("", 421),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/model", "/metrics", "/docs"])
+def test_without_keys_only_names_of_this_machine_are_answered(
+    client: httpx.Client, host: str, path: str, status: int
+) -> None:
+    assert client.get(path, headers={"host": host}).status_code == status
 
 
 def lines_of(service: Served, request_id: str) -> list[dict[str, Any]]:
@@ -203,6 +244,10 @@ def test_a_bad_body_gets_a_problem(client: httpx.Client, body: bytes, status: in
         ("GET", "/v1/nothing", 404),
         ("GET", "/v1/pulls/o/r/x", 404),
         ("GET", "/v1/pulls/o/r/7", 404),
+        ("GET", f"/v1/pulls/o/r/{2**64}", 404),
+        ("GET", f"/v1/pulls/o/r/{'9' * 5_000}", 404),
+        ("GET", f"/{'a' * 60_000}", 404),
+        ("GET", f"/v1/pulls?offset={'9' * 5_000}", 422),
         ("GET", "/v1/pulls/o/%2e%2e/7", 404),
         ("DELETE", "/v1/model", 405),
         ("GET", "/v1/score", 405),
@@ -211,6 +256,7 @@ def test_a_bad_body_gets_a_problem(client: httpx.Client, body: bytes, status: in
         ("GET", "/v1/pulls?band=null", 422),
         ("GET", "/v1/pulls?colour=red", 422),
     ],
+    ids=lambda value: str(value)[:30],
 )
 def test_a_bad_request_line_gets_a_problem(
     client: httpx.Client, method: str, path: str, status: int

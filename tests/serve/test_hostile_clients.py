@@ -12,7 +12,7 @@ import pytest
 
 from support.serving import Served, score, served, wait_for
 
-HEAD = b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 MB = 1_000_000
 SECONDS = 60
 """Longer than any answer takes, on a busy machine too."""
@@ -69,6 +69,15 @@ def test_a_body_of_100_mb_is_not_kept(service: Served, declared: bool) -> None:
             one.sendall(piece * 100)
     assert rss(service) < before + 40
     assert score(service.url).status_code == 200
+
+
+def test_bodies_that_are_refused_are_not_kept(service: Served) -> None:
+    before = rss(service)
+    body = b"[%s]" % b",".join([b"1"] * 999_000)
+    with httpx.Client(base_url=service.url, timeout=SECONDS) as client:
+        for path in ("/v1/score", "/v1/score/features") * 20:
+            assert client.post(path, content=body).status_code == 422
+    assert rss(service) < before + 40
 
 
 def test_a_slow_body_is_given_up(impatient: Served) -> None:

@@ -33,7 +33,7 @@ def test_sigterm_fails_readiness_first_and_finishes_what_is_under_way(home: Path
         socket.create_connection(("127.0.0.1", one.port), timeout=60) as under_way,
     ):
         under_way.sendall(
-            b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
         )
         assert b" 100 " in under_way.recv(100)  # the worker waits for the body
@@ -57,10 +57,24 @@ def is_closed(one: Served) -> bool:
     return False
 
 
-def test_workers_end_when_their_parent_is_killed(home: Path) -> None:
+def test_workers_end_when_their_parent_is_killed_and_the_next_service_starts(home: Path) -> None:
     with served(home, workers=2) as one:
         wait_for(lambda: len(workers_of(one)) == 2)
         workers = [psutil.Process(pid) for pid in workers_of(one)]
+        with socket.create_connection(("127.0.0.1", one.port), timeout=60) as under_way:
+            under_way.sendall(b"POST /v1/score HTTP/1.1\r\nHost: localhost\r\n")
+            one.process.kill()
+            _, alive = psutil.wait_procs(workers, timeout=60)
+        assert alive == []
+    with Served(home, port=one.port, drain=0).wait() as again:
+        assert score(again.url).status_code == 200
+
+
+def test_a_worker_that_has_not_started_yet_ends_with_its_parent_too(home: Path) -> None:
+    with Served(home, workers=2) as one:
+        parent = psutil.Process(one.process.pid)
+        wait_for(lambda: len(parent.children()) == 2)
+        workers = parent.children()
         one.process.kill()
         _, alive = psutil.wait_procs(workers, timeout=60)
         assert alive == []

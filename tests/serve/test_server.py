@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ from pullrisk.lake import Lake
 from pullrisk.preprocess import preprocess
 from pullrisk.pulls.record import parse_rest
 from pullrisk.pulls.sqlite import SqliteStore
+from pullrisk.serve.keys import WrongKeys
 from support.serving import GENERAL, STORED, Served, opened, sample_lines, score, served, wait_for
 
 # --- start -------------------------------------------------------------------------------------
@@ -24,6 +26,7 @@ from support.serving import GENERAL, STORED, Served, opened, sample_lines, score
         (("--model", "corrupt.onnx"), 7, "not a readable ONNX file"),
         (("--model", "other.onnx"), 7, "was trained on feature schema feedfacefeedface"),
         (("--host", "0.0.0.0"), 3, "no API key is set"),
+        (("--host", "127.evil.example"), 3, "no API key is set"),
         (("--keys-file", "nokeys.txt"), 3, "nokeys.txt cannot be read"),
     ],
 )
@@ -75,6 +78,34 @@ def test_keys_are_asked_for_and_rotate_without_a_restart(home: Path, tmp_path: P
         keys.write_text("")  # without any key, nobody comes in
         wait_for(lambda: score(one.url, authorization="Bearer third").status_code == 401)
         assert "first" not in one.log.read_text()
+
+
+def test_wrong_keys_wait_longer_and_longer_and_right_ones_do_not() -> None:
+    known = WrongKeys()
+    waits = [known.note("10.0.0.1") for _ in range(60)]
+    assert waits[:10] == [0.0] * 10
+    assert waits[10:] == sorted(waits[10:])
+    assert 0 < waits[10] < waits[-1] <= 2
+    assert known.note("10.0.0.2") == 0
+
+
+def test_addresses_with_wrong_keys_do_not_fill_the_memory() -> None:
+    known = WrongKeys()
+    for number in range(10_000):
+        known.note(f"10.0.{number // 256}.{number % 256}")
+    assert len(known) <= 2_048
+
+
+def test_who_waits_for_a_wrong_key_keeps_nobody_else_out(home: Path, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.txt"
+    keys.write_text("right\n")
+    with served(home, keys_file=keys, in_flight=4) as one, ThreadPoolExecutor(16) as others:
+        wrong = [others.submit(score, one.url, authorization="Bearer wrong") for _ in range(48)]
+        for _ in range(3):
+            assert score(one.url, authorization="Bearer right").status_code == 200
+        statuses = {each.result().status_code for each in wrong}
+        assert 401 in statuses
+        assert statuses <= {401, 503}
 
 
 def test_pages_of_other_origins_may_call_only_where_that_is_set(home: Path) -> None:

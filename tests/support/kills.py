@@ -1,10 +1,51 @@
 """Programs that are killed while they work: at a call that is counted, not at a time."""
 
+import os
 import signal
 import subprocess
 import sys
+from importlib import import_module
+from multiprocessing import get_context
+from typing import Any, Final, NamedTuple
 
 from support.processes import mortal
+
+FORKED: Final = get_context("forkserver")
+"""Starts processes of Python that have imported the pipeline already."""
+FORKED.set_forkserver_preload(["pullrisk.lake", "pullrisk.preprocess", "pullrisk.pulls.sqlite"])
+
+
+class Moment(NamedTuple):
+    """Before or after a call of a function: the first, or a later one."""
+
+    when: str
+    module: str
+    name: str
+    """Of the function; with that of its class."""
+    time: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.when} {self.name}"
+
+    def kill(self) -> None:
+        """From now on: SIGKILL of this process at that moment."""
+        *path, last = self.name.split(".")
+        owner: Any = import_module(self.module)
+        for part in path:
+            owner = getattr(owner, part)
+        function, calls = getattr(owner, last), [0]
+
+        def killing(*args: object, **kwargs: object) -> object:
+            calls[0] += 1
+            if self.when == "before" and calls[0] == self.time:
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = function(*args, **kwargs)
+            if self.when == "after" and calls[0] == self.time:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        setattr(owner, last, killing)
+
 
 _COUNT = """
 import os, signal, sys, threading

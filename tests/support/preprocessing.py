@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pullrisk.lake import Lake
 from pullrisk.preprocess import PreprocessReport
@@ -44,9 +45,14 @@ def made_pull(
 
 
 def rows(lake: Lake) -> pa.Table:
-    """The newest table but for which run wrote each row."""
+    """The newest table but for which run wrote each row; NaN is null, for it equals itself."""
     lake.refresh()
-    return lake.table().drop_columns(["run"])
+    table = lake.table().drop_columns(["run"])
+    columns = [
+        pc.if_else(pc.is_nan(column), None, column) if pa.types.is_floating(column.type) else column
+        for column in table.columns
+    ]
+    return pa.table(columns, names=table.column_names)
 
 
 def statuses(report: PreprocessReport) -> dict[str, str]:

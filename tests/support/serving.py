@@ -60,9 +60,10 @@ class Served:
         home: Path,
         *options: str,
         environment: Mapping[str, str] | None = None,
-        **settings: object,
+        port: int | None = None,
+        **settings: Any,
     ) -> None:
-        self.port, self.home = free_port(), home
+        self.port, self.home, self.settings = port or free_port(), home, settings
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = home.parent / f"serve-{self.port}.log"
         kept = {name: text for name, text in os.environ.items() if not name.startswith("PULLRISK_")}
@@ -128,7 +129,10 @@ class Served:
 
 @contextmanager
 def served(
-    home: Path, *options: str, environment: Mapping[str, str] | None = None, **settings: object
+    home: Path,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    **settings: Any,
 ) -> Iterator[Served]:
     """A ready service, stopped at the end."""
     with Served(home, *options, environment=environment, **{"drain": 0, **settings}) as one:

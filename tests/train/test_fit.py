@@ -99,11 +99,12 @@ def test_the_gradient_is_the_slope_of_the_loss() -> None:
     }
     fixed = {name: weights[name] for name in FIXED}
 
-    def loss(trained: Arrays) -> Array:
-        total: Array = losses(trained | fixed, z, labels, None, weighing=(10.0, 0.1))[0]
-        return total
+    def total(trained: Arrays) -> Array:
+        found: Array = losses(trained | fixed, z, labels, None, weighing=(10.0, 0.1))[0]
+        return found
 
-    gradient = import_jax()[0].grad(loss)(trained)
+    jax = import_jax()[0]
+    loss, gradient = jax.jit(total), jax.jit(jax.grad(total))(trained)
     along = {name: np.asarray(each) for name, each in gradient.items()}
     length = float(np.sqrt(sum(np.square(each).sum() for each in along.values())))
     step = 1e-2 / length

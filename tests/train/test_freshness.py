@@ -9,6 +9,7 @@ from pullrisk.train.mlflow_client import Tracking
 from pullrisk.train.registry import Version, already_trained
 from pullrisk.train.tracking import RunRecord, track
 from pullrisk.train.training import TrainSettings
+from support.tracking import fresh_tracking
 from support.training import shared_training
 
 SOURCE = {"lake": "s3://bucket/lake", "version": "7"}
@@ -17,7 +18,7 @@ SOURCE = {"lake": "s3://bucket/lake", "version": "7"}
 @pytest.fixture(scope="module")
 def tracking(tmp_path_factory: pytest.TempPathFactory) -> Tracking:
     """A registry whose newest version was trained on version 7 of a lake."""
-    place = Tracking.local(tmp_path_factory.mktemp("home"))
+    place = fresh_tracking(tmp_path_factory.mktemp("home"))
     data, trained = shared_training()
     for version in ("6", "7"):
         tags = lineage(data, SOURCE | {"version": version}, target="reverted")
@@ -56,4 +57,4 @@ def test_other_labels_are_something_new(tracking: Tracking) -> None:
 
 
 def test_an_empty_registry_has_seen_nothing(tmp_path: Path) -> None:
-    assert asked(Tracking.local(tmp_path)) is None
+    assert asked(fresh_tracking(tmp_path)) is None

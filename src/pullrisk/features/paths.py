@@ -8,13 +8,13 @@ restoring, saving again and holding many histories in memory cost little for wha
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from math import exp, log
 from sys import intern
 from typing import Final
 
 import msgspec
 
+from pullrisk.features.remembering import remember
 from pullrisk.features.schema import DAY
 
 KINDS: Final = ("vendored", "dependency", "ci", "test", "docs", "config", "source", "other")
@@ -82,7 +82,7 @@ def path_facts(path: str) -> PathFacts:
     return PathFacts(_kind(kind, name, extension), intern(directory), top, intern(extension))
 
 
-@lru_cache(maxsize=1 << 15)
+@remember(1 << 15)
 def _directory(directory: str) -> tuple[str, int]:
     """Its first component, and the first kind that its components alone decide (or OTHER)."""
     parts = directory.lower().split("/")

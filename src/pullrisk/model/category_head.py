@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.features.pull_text import PullText
+from pullrisk.features.remembering import remember
 from pullrisk.features.schema import Feature
 from pullrisk.model.categories import stated
 from pullrisk.model.category_rules import kinds_of, rule, says_anything, spoken_of, title_words
@@ -85,7 +86,7 @@ def _flags(title: str, words: Sequence[str], said: PullText) -> list[str]:
     return flags
 
 
-@lru_cache(maxsize=1 << 15)
+@remember(1 << 15)
 def _bucket(token: str) -> int:
     return 1 + crc32(token.encode()) % (BUCKETS - 1)
 
@@ -100,20 +101,20 @@ def _of_kinds(kinds: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(map(_bucket, (*(f"{kind} files" for kind in kinds), *only)))
 
 
-@lru_cache(maxsize=1 << 15)
+@remember(1 << 15)
 def _of_word(word: str) -> tuple[int, ...]:
     """The categories that a word speaks of, and the word."""
     return tuple(map(_bucket, (*(f"says {name}" for name in spoken_of(word)), word)))
 
 
-@lru_cache(maxsize=1 << 13)
+@remember(1 << 13)
 def _of_first(word: str) -> tuple[int, ...]:
     """The same for the first word of a title."""
     spoken = (f"begins by saying {name}" for name in spoken_of(word))
     return tuple(map(_bucket, (*spoken, f"begins with {word}")))
 
 
-@lru_cache(maxsize=1 << 15)
+@remember(1 << 15)
 def _of_path(path: str) -> tuple[int, ...]:
     """The folders above a file, its extension and its name."""
     directory, _, name = path.lower().rpartition("/")

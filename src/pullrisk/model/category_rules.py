@@ -6,11 +6,11 @@ rare category have no prefix.
 
 import re
 from collections.abc import Sequence, Set
-from functools import lru_cache
 from typing import Final
 
 from pullrisk.features.paths import KINDS, path_facts
 from pullrisk.features.pull_text import PullText
+from pullrisk.features.remembering import remember
 from pullrisk.model.categories import stated
 
 KEYWORDS: Final = {
@@ -83,7 +83,7 @@ def kinds_of(paths: Sequence[str]) -> list[str]:
     return [*map(_kind_of, paths)]
 
 
-@lru_cache(maxsize=1 << 17)
+@remember(1 << 17)
 def _kind_of(path: str) -> str:
     return KINDS[path_facts(path).kind]  # remembered: pulls keep coming back to the same files
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from pullrisk.errors import PullriskError
 from pullrisk.lake import AddedFile, Lake
 from pullrisk.lake.files import Files
+from pullrisk.parent import end_with_parent
 from pullrisk.preprocess.plan import Plan, Work
 from pullrisk.preprocess.replay import Notify, Replayed, replay_all
 from pullrisk.preprocess.run import PreprocessReport, run_once
@@ -170,6 +171,7 @@ class _Pool:
 
 def _work(connection: Connection, store: PullStore, files: Files, run: int) -> None:
     """A worker's life: replay what the parent hands out until it hands out None."""
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
     try:
         with store:

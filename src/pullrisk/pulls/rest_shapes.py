@@ -1,7 +1,7 @@
 """The types of GitHub's REST API that `record.parse_rest` decodes."""
 
 from datetime import datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
@@ -9,44 +9,51 @@ import msgspec
 _Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 _Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 _Number: TypeAlias = Annotated[int, msgspec.Meta(gt=0, lt=2**53)]
+# Wider than GitHub's own limits, and narrow enough that no field can fill the memory.
+_Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]
+_Ref: TypeAlias = Annotated[str, msgspec.Meta(max_length=1_024)]
+_Path: TypeAlias = Annotated[str, msgspec.Meta(max_length=4_096)]
+_Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=1_000_000)]
+_SEVERAL: Final = msgspec.Meta(max_length=1_000)
+_MANY: Final = msgspec.Meta(max_length=100_000)
 
 
 class RestUser(msgspec.Struct, gc=False):
     """A user; null if the account was deleted."""
 
-    login: str | None = None
-    type: str | None = None
+    login: _Name | None = None
+    type: _Name | None = None
 
 
 class RestNamed(msgspec.Struct, gc=False):
     """Anything of which only the name matters, such as a label."""
 
-    name: str | None = None
+    name: _Name | None = None
 
 
 class RestRepository(msgspec.Struct, gc=False):
     """A repository; null as a head if the fork was deleted."""
 
-    full_name: str | None = None
+    full_name: _Name | None = None
     id: _Count | None = None
 
 
 class RestBranch(msgspec.Struct, gc=False):
     """Head or base."""
 
-    ref: str | None = None
-    sha: str | None = None
+    ref: _Ref | None = None
+    sha: _Name | None = None
     repo: RestRepository | None = None
 
 
 class RestFile(msgspec.Struct, gc=False):
     """A changed file, as in "list pull requests files"."""
 
-    filename: str
-    status: str | None = None
+    filename: _Path
+    status: _Name | None = None
     additions: _Count | None = None
     deletions: _Count | None = None
-    previous_filename: str | None = None
+    previous_filename: _Path | None = None
 
 
 class RestPull(msgspec.Struct, gc=False):
@@ -57,19 +64,19 @@ class RestPull(msgspec.Struct, gc=False):
     updated_at: _Moment
     merged_at: _Moment | None = None
     closed_at: _Moment | None = None
-    title: str | None = None
-    body: str | None = None
+    title: _Text | None = None
+    body: _Text | None = None
     user: RestUser | None = None
-    author_association: str | None = None
+    author_association: _Name | None = None
     draft: bool | None = None
     head: RestBranch | None = None
     base: RestBranch | None = None
-    merge_commit_sha: str | None = None
-    labels: list[RestNamed | None] | None = None
-    assignees: list[RestUser | None] | None = None
-    requested_reviewers: list[RestUser | None] | None = None
+    merge_commit_sha: _Name | None = None
+    labels: Annotated[list[RestNamed | None], _SEVERAL] | None = None
+    assignees: Annotated[list[RestUser | None], _SEVERAL] | None = None
+    requested_reviewers: Annotated[list[RestUser | None], _SEVERAL] | None = None
     commits: _Count | None = None
     additions: _Count | None = None
     deletions: _Count | None = None
     changed_files: _Count | None = None
-    files: list[RestFile] | None = None
+    files: Annotated[list[RestFile], _MANY] | None = None

@@ -19,6 +19,8 @@ from pullrisk.features import RepositoryHistory
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
 
+_UNKNOWN: Final = 1_000
+"""Repositories remembered as having no history, apart from those that have one."""
 _READY: Final = 3.2
 """Times its saved size that a ready history takes: measured on 17 repositories, 200,000 pulls."""
 
@@ -60,6 +62,7 @@ class HistoryCache:
         self._lake, self._limit, self._ready_bytes = lake, limit, ready_bytes
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._ready: OrderedDict[str, CachedHistory] = OrderedDict()
+        self._unknown: OrderedDict[str, CachedHistory] = OrderedDict()
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -77,6 +80,8 @@ class HistoryCache:
             if held is not None:
                 self._ready.move_to_end(repository)
                 self._kept.move_to_end(repository)
+            else:
+                held = self._unknown.get(repository)
         return held
 
     def decompress(self, repository: str) -> CachedHistory | None:
@@ -96,8 +101,10 @@ class HistoryCache:
     def refresh(self) -> int:
         """Read anew what later runs wrote; returns how many. One that cannot be read stays."""
         changed = 0
-        for repository, kept in list(self._kept.items()):
-            if self._current(repository) != kept.run:
+        runs = [(name, kept.run) for name, kept in self._kept.items()]
+        runs += [(name, held.run) for name, held in self._unknown.items()]
+        for repository, run in runs:
+            if self._current(repository) != run:
                 self._read(repository)
                 changed += 1
         return changed
@@ -119,15 +126,25 @@ class HistoryCache:
         saved = None if run is None else self._lake.history(repository)
         if saved is None:
             held = CachedHistory(None, run)
-            self._keep(repository, _Kept(run, None), held)
+            self._note_unknown(repository, held)
             return held
         held = CachedHistory(_restore(repository, saved), run)
         packed = None if self._ready_bytes is None else _packed(saved)
         self._keep(repository, _Kept(run, held.as_of, len(saved), packed), held)
         return held
 
+    def _note_unknown(self, repository: str, held: CachedHistory) -> None:
+        """Remember that there is none; however many are asked for, no history makes room."""
+        with self._lock:
+            self._kept.pop(repository, None)
+            self._ready.pop(repository, None)
+            self._unknown[repository] = held
+            while len(self._unknown) > _UNKNOWN:
+                self._unknown.popitem(last=False)
+
     def _keep(self, repository: str, kept: _Kept, held: CachedHistory) -> None:
         with self._lock:
+            self._unknown.pop(repository, None)
             self._kept[repository], self._ready[repository] = kept, held
             self._kept.move_to_end(repository)
             self._ready.move_to_end(repository)

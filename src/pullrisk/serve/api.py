@@ -11,7 +11,9 @@ from pullrisk.serve import openapi
 from pullrisk.serve.direct import DirectRoutes
 from pullrisk.serve.endpoints import Context, context_of
 from pullrisk.serve.inflight import ActiveRequest, InFlight
+from pullrisk.serve.keys import WrongKeys
 from pullrisk.serve.lifecycle import Lifecycle
+from pullrisk.serve.probes import answering_probes
 from pullrisk.serve.problems import PROBLEM, problem_of
 from pullrisk.serve.pull_list import PullListCache
 from pullrisk.serve.routes import hot_endpoints, routers
@@ -26,16 +28,20 @@ _PREFLIGHT_SECONDS: Final = 600
 
 def make_api(service: Service, running: Running) -> Lifecycle:
     """The ASGI application of one process."""
-    context = Context(service, InFlight(service.options), PullListCache(service))
+    context = Context(service, InFlight(service.options), PullListCache(service), WrongKeys())
     app = Litestar(
         routers(service.options, admin=service.dependencies.admin is not None),
         openapi_config=openapi.config(),
         exception_handlers={Exception: refuse},
         cors_config=_cors(service.options.cors_origins),
-        lifespan=[lambda app: running(service, context.in_flight)],
+        lifespan=[
+            lambda app: running(service, context.in_flight),
+            lambda app: answering_probes(service.options, whole),
+        ],
         logging_config=None,
     )
-    return Lifecycle(DirectRoutes(app, hot_endpoints(service.options)), context)
+    whole = Lifecycle(DirectRoutes(app, hot_endpoints(service.options)), context)
+    return whole
 
 
 def refuse(request: "Request[Any, Any, Any]", error: Exception) -> Response[bytes]:

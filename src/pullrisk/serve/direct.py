@@ -43,7 +43,7 @@ class DirectRoutes:
             await self._api(scope, receive, send)
             return
         scope["path_template"] = scope["path"]
-        check_key(scope)
+        await check_key(scope)
         answer = await endpoint(_Request(scope, receive))
         await send_json(answer, send)
 

@@ -15,16 +15,18 @@ from pullrisk.features import NAMES, SCHEMA_HASH
 from pullrisk.pulls.record import Pull
 from pullrisk.serve import shapes
 from pullrisk.serve.inflight import InFlight
+from pullrisk.serve.keys import WrongKeys
 from pullrisk.serve.metrics import CONTENT_TYPE
 from pullrisk.serve.problems import ProblemError
 from pullrisk.serve.pull_list import ListQuery, PullListCache, page
-from pullrisk.serve.request_body import Asked, parse, parse_rows, read, read_json
+from pullrisk.serve.request_body import Asked, read, read_pulls, read_rows
 from pullrisk.serve.scoring import score
 from pullrisk.serve.service import Service
 
 T = TypeVar("T")
 RepositoryPart = Annotated[str, Parameter(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
 PullNumber = Annotated[int, Parameter(ge=1, lt=2**53)]
+_SHORT_QUERY: Final = 200
 IGNORED_BODY: Final = 1_000
 """Most bytes of a body that is read and not looked at."""
 
@@ -45,15 +47,15 @@ class Context(msgspec.Struct, frozen=True):
     service: Service
     in_flight: InFlight
     pull_list: PullListCache
+    wrong_keys: WrongKeys
 
 
 async def score_pulls(request: Asked) -> shapes.Scores:
     """Score one pull request or a list: as GitHub's REST API describes them, or stored."""
     explained = query_of(request, Explain).explain
     context = context_of(request)
-    service = context.service
-    body = await read_json(request, context.in_flight)
-    items = parse(body, most=service.options.batch, names=service.dependencies.bot_names)
+    options, names = context.service.options, context.service.dependencies.bot_names
+    items = await read_pulls(request, context.in_flight, most=options.batch, names=names)
     return await _scores(context.service, items, explained=explained)
 
 
@@ -61,8 +63,8 @@ async def score_rows(request: Asked) -> shapes.RawScores:
     """Score rows of features, in the order that /v1/model names."""
     query_of(request, NoQuery)
     context = context_of(request)
-    body = await read_json(request, context.in_flight)
-    rows = parse_rows(body, most=context.service.options.batch, width=len(NAMES))
+    most = context.service.options.batch
+    rows = await read_rows(request, context.in_flight, most=most, width=len(NAMES))
     model = context.service.loaded
     try:
         risk, error, _ = model.bundle.raw(rows)
@@ -196,21 +198,23 @@ def health_of(service: Service) -> shapes.Health:
     """What the service needs and has.
 
     The store, and a lake that moved to another schema, are reported only: the service goes on
-    without the one, and with what it read of the other.
+    without the one, and with what it read of the other. No path or name: the log has the errors,
+    and this is told without a key.
     """
-    model, lake, store = service.models.current, service.lake_fault, service.store_fault
+    model = service.models.current
     version = "none loaded" if model is None else model.version
     if service.models.fault is not None:
-        version = f"{version}, the last good one: {service.models.fault}"
+        version = f"{version}, the last good one: the present one was refused"
+    lake = "current" if service.lake_fault is None else "the lake cannot be read"
+    conflict = "the lake is of another one" if service.schema_conflict else SCHEMA_HASH
     needed = [
         shapes.Check("model", model is not None, version),
-        shapes.Check("histories", service.lake_seen, lake or "current"),
+        shapes.Check("histories", service.lake_seen, lake),
         shapes.Check("not draining", not service.draining, "stopping" if service.draining else ""),
     ]
-    conflict = service.schema_conflict
     reported = [
-        shapes.Check("schema", conflict is None, conflict or SCHEMA_HASH),
-        shapes.Check("store", store is None, store or ""),
+        shapes.Check("schema", service.schema_conflict is None, conflict),
+        shapes.Check("store", service.store_fault is None, service.store_answer),
     ]
     return shapes.Health(all(check.ok for check in needed), needed + reported)
 
@@ -219,13 +223,12 @@ def query_of(request: Asked, shape: type[T]) -> T:
     """The query as `shape`. ProblemError 422 for an unknown parameter, a bad value, or one that
     is given twice, all of which the framework would let pass."""
     text: bytes = request.scope["query_string"]
-    query: T = _converted(text, shape)  # type: ignore[arg-type]  # it is hashable
+    convert = _remembered if len(text) <= _SHORT_QUERY else _converted
+    query: T = convert(text, shape)  # type: ignore[arg-type]  # it is hashable
     return query
 
 
-@lru_cache(maxsize=1_024)
 def _converted(text: bytes, shape: type[Any]) -> Any:  # noqa: ANN401  (what `shape` says)
-    """Most queries are asked again and again."""
     pairs = parse_qsl(text.decode("latin-1"), keep_blank_values=True)
     parameters = dict(pairs)
     if len(parameters) < len(pairs):
@@ -234,3 +237,6 @@ def _converted(text: bytes, shape: type[Any]) -> Any:  # noqa: ANN401  (what `sh
         return msgspec.convert(parameters, shape, strict=False)
     except msgspec.ValidationError as error:
         raise ProblemError(422, f"query: {error}") from None
+
+
+_remembered: Final = lru_cache(maxsize=1_024)(_converted)  # most come again and again

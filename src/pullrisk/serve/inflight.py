@@ -10,13 +10,18 @@ from time import monotonic
 from typing import Any, Final
 
 from pullrisk.options import ServeOptions
+from pullrisk.score.history_cache import give_back_memory
 from pullrisk.serve.problems import ProblemError
 
 _EVERY: Final = 0.1
 _LATER: Final = {"retry-after": "1"}
 _MB: Final = 1_000_000
+_LARGE: Final = 4 * _MB
+"""Bytes of a body after which the C library keeps memory that nobody needs any more."""
 PROBES: Final = frozenset(("/healthz", "/readyz", "/metrics"))
 """Paths that need no key and are answered however busy the service is."""
+LONGEST_PATH: Final = 1_024
+"""Bytes of a path that the log and the framework get to see; no route has a longer one."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
@@ -24,12 +29,13 @@ class ActiveRequest:
     """One request under way; it has to be answered until `expires` (monotonic seconds)."""
 
     __slots__ = (
-        "arrived", "expires", "headers", "held", "id", "key", "method", "overdue", "path",
-        "sent", "span", "started", "status", "task",
+        "arrived", "client", "expires", "headers", "held", "id", "key", "method", "overdue",
+        "path", "sent", "span", "started", "status", "task",
     )  # fmt: skip
 
     def __init__(self, scope: dict[str, Any]) -> None:
-        self.method, self.path = scope["method"], scope["path"]
+        self.method, self.path = scope["method"], scope["path"][:LONGEST_PATH]
+        self.client: tuple[str, int] = scope["client"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.started = monotonic()
         self.expires = 0.0
@@ -63,6 +69,9 @@ class InFlight:
         self._most_bytes = int(max(options.in_flight_mb, options.body_mb) * _MB)
         self._running: set[ActiveRequest] = set()
         self._bytes = 0
+        self.parsing = asyncio.Lock()
+        """Held while a large body is parsed."""
+        self._had_large = False
 
     def enter(self, request: ActiveRequest) -> None:
         """Begin; ProblemError 503 where too many are under way. Probes always may."""
@@ -72,6 +81,10 @@ class InFlight:
         posted = request.method == "POST"
         request.expires = request.started + (options.body_timeout if posted else options.timeout)
         self._running.add(request)
+
+    def clients(self) -> set[tuple[str, int]]:
+        """The addresses and ports of those who wait for an answer."""
+        return {request.client for request in self._running}
 
     def hold(self, request: ActiveRequest, size: int) -> None:
         """Reserve memory for a body; ProblemError 503 where the others leave too little."""
@@ -88,6 +101,8 @@ class InFlight:
     def leave(self, request: ActiveRequest) -> None:
         """End."""
         self._bytes -= request.held
+        self._had_large = self._had_large or request.held >= _LARGE
+        request.held = 0
         self._running.discard(request)
 
     def give_up(self, request: ActiveRequest) -> ProblemError:
@@ -101,9 +116,12 @@ class InFlight:
         return ProblemError(504, f"no answer within {options.timeout:g} seconds")
 
     async def watch(self) -> None:
-        """Cancel those whose time is over, for ever."""
+        """Cancel those whose time is over, and give back the memory of large ones; for ever."""
         while True:
             await asyncio.sleep(_EVERY)
+            if self._had_large and not self._bytes:
+                self._had_large = False
+                await asyncio.to_thread(give_back_memory)
             now = monotonic()
             for request in tuple(self._running):
                 if now > request.expires and request.task is not None and not request.overdue:

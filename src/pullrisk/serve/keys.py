@@ -1,10 +1,13 @@
 """API keys: several at a time, compared in constant time, changed without a restart."""
 
+import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from hmac import compare_digest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -13,7 +16,12 @@ from pullrisk.serve.inflight import ActiveRequest
 from pullrisk.serve.problems import ProblemError
 
 if TYPE_CHECKING:
-    from pullrisk.serve.service import Service
+    from pullrisk.serve.endpoints import Context
+
+_FREE: Final = 10
+"""Wrong keys of an address that are answered at once; each one more waits `_WAIT` longer."""
+_WAIT, _MOST_WAIT, _FORGOTTEN = 0.1, 2.0, 300.0
+_ADDRESSES: Final = 2_048
 
 KeySource = Callable[[], Iterable[str]]
 """Gives the keys that are valid now."""
@@ -70,22 +78,51 @@ class KeyGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises ProblemError 401 without a valid key."""
-        check_key(scope, admin=self._admin)
+        await check_key(scope, admin=self._admin)
         await self._app(scope, receive, send)
 
 
-def check_key(scope: Any, *, admin: bool = False) -> None:  # noqa: ANN401  (ASGI's)
-    """Note whose key the request shows. Raises ProblemError 401 without a valid one."""
-    service: Service = scope["state"]["context"].service
+async def check_key(scope: Any, *, admin: bool = False) -> None:  # noqa: ANN401  (ASGI's)
+    """Note whose key the request shows. Raises ProblemError 401 without a valid one.
+
+    An address that has shown many wrong ones waits for that answer, and meanwhile counts as no
+    request under way. Valid keys never wait: a proxy's address may be everybody's.
+    """
+    context: Context = scope["state"]["context"]
+    service = context.service
     own = service.dependencies.admin if admin else None
     keys = own or service.dependencies.keys
-    if own or keys.required or not service.options.loopback:
-        request: ActiveRequest = scope["state"]["active"]
-        name = keys.name_of(_presented(request))
-        if name is None:
-            challenge = {"www-authenticate": "Bearer"}
-            raise ProblemError(401, "send a valid key", headers=challenge)
-        request.key = name
+    if not own and service.is_open:
+        return
+    request: ActiveRequest = scope["state"]["active"]
+    shown = _presented(request)
+    name = keys.name_of(shown)
+    if name is None:
+        if shown:
+            context.in_flight.leave(request)
+            await asyncio.sleep(context.wrong_keys.note(request.client[0]))
+        raise ProblemError(401, "send a valid key", headers={"www-authenticate": "Bearer"})
+    request.key = name
+
+
+class WrongKeys:
+    """How many wrong keys addresses have shown lately, of the latest such addresses."""
+
+    def __init__(self) -> None:
+        self._shown: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._shown)
+
+    def note(self, address: str) -> float:
+        """One more was shown; the seconds that its answer has to wait."""
+        now = monotonic()
+        count, latest = self._shown.pop(address, (0, now))
+        count = 1 + (count if now - latest < _FORGOTTEN else 0)
+        self._shown[address] = count, now
+        if len(self._shown) > _ADDRESSES:
+            self._shown.popitem(last=False)
+        return min(_MOST_WAIT, _WAIT * max(0, count - _FREE))
 
 
 def _presented(request: ActiveRequest) -> str:

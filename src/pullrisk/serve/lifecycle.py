@@ -11,9 +11,11 @@ from os import urandom
 from time import monotonic
 from typing import Any, Final, TypeAlias
 
+from pullrisk.options import is_loopback
 from pullrisk.serve.endpoints import Context
-from pullrisk.serve.inflight import ActiveRequest
+from pullrisk.serve.inflight import LONGEST_PATH, ActiveRequest
 from pullrisk.serve.problems import PROBLEM, ProblemError, problem_of
+from pullrisk.serve.service import Service
 from pullrisk.serve.tracing import ids
 
 # ASGI's terms; the framework's types of them cannot be written to by who wraps it
@@ -26,8 +28,30 @@ Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 _UNKNOWN: Final = "unknown"
 _PARAMETER_TYPE: Final = re.compile(r":\w+\}")
 _NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
+_PORT: Final = re.compile(r":\d{1,5}$")
+_LONGEST_HOST: Final = 256
 _SILENT: Final = frozenset(("/healthz", "/readyz"))
 """Probes: where they succeed, nobody reads a line of each."""
+
+
+def refuse_early(request: ActiveRequest, scope: Scope, service: Service) -> None:
+    """ProblemError for what no route needs to see: 404 for a path that is longer than any, 421
+    for a host that is not this machine, where nobody needs a key.
+
+    A page that a browser loaded from elsewhere may have its own name lead to 127.0.0.1 and ask
+    what listens here (DNS rebinding); only the name betrays it.
+    """
+    if len(scope["path"]) > LONGEST_PATH:
+        raise ProblemError(404, f"there is no path of {len(scope['path']):,} characters")
+    if service.is_open and not _is_here(request.headers.get(b"host", b"")):
+        raise ProblemError(421, "without keys, only this machine's own names are answered")
+
+
+@lru_cache(maxsize=64)
+def _is_here(host: bytes) -> bool:
+    """Whether a Host header names this machine's loopback."""
+    name = host.decode("latin-1")[:_LONGEST_HOST]
+    return is_loopback(name.strip("[]")) or is_loopback(_PORT.sub("", name).strip("[]"))
 
 
 class Lifecycle:
@@ -67,6 +91,7 @@ class Lifecycle:
     ) -> None:
         try:
             self._in_flight.enter(request)
+            refuse_early(request, scope, self._service)
             await self._api(scope, receive, send)
         except asyncio.CancelledError:
             if not request.overdue:
@@ -75,7 +100,8 @@ class Lifecycle:
         except Exception as error:
             log = self._service.log
             problem = problem_of(error, path=request.path, request_id=request.id, log=log)
-            await _send_problem(problem, request, send)
+            # its frames hold the body, and this one holds it: nothing of that would be freed soon
+            await _send_problem(problem.with_traceback(None), request, send)
 
     def _record(self, request: ActiveRequest, route: str) -> None:
         seconds = monotonic() - request.started

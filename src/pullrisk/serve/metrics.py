@@ -59,7 +59,7 @@ class Metrics:
         self.histories = self._gauge("pullrisk_histories_cached", "Histories in memory")
         self.ready = self._gauge("pullrisk_histories_ready", "Of them, those not compressed")
         self.age = self._gauge(
-            "pullrisk_history_age_seconds", "Since the latest event", ["repository"]
+            "pullrisk_history_age_seconds", "Since the latest event of any history in memory"
         )
         self.stale = self._gauge("pullrisk_stale", "Whether a part cannot be reached", ["part"])
         self.model = self._gauge(

@@ -19,6 +19,7 @@ TITLES: Final = {
     409: "Model refused",
     413: "Body too large",
     415: "Unsupported media type",
+    421: "Misdirected request",
     422: "Invalid content",
     500: "Internal error",
     503: "Unavailable",

@@ -1,8 +1,12 @@
 """Reads bodies: pull requests as GitHub describes them or as references, and rows of features."""
 
+import asyncio
+import re
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from struct import Struct
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -15,13 +19,26 @@ from pullrisk.serve.inflight import ActiveRequest, InFlight
 from pullrisk.serve.problems import ProblemError
 from pullrisk.serve.shapes import Reference
 
+T = TypeVar("T")
+
 _many: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _reference: Final = msgspec.json.Decoder(Reference)
 _rows: Final = msgspec.json.Decoder(list[list[float | None]])
 _row: Final = msgspec.json.Decoder(list[float | None])
 _JSON: Final = "application/json"
-_SPACE: Final = b" \t\r\n"
+_FIRST: Final = re.compile(rb"[ \t\r\n]*+(.)", re.DOTALL)
+_NESTED: Final = re.compile(rb"[ \t\r\n]*+\[[ \t\r\n]*+\[")
 _LONGEST_REFERENCE: Final = 512
+LARGE: Final = 256_000
+"""Bytes of a body from which on decoding takes so long that others get their turn meanwhile."""
+_MOST_VALUES: Final = 600_000
+"""Values of a body, and a quarter of them of one pull request: 1,000 of GitHub's have 400,000."""
+_MOST_ESCAPES: Final = 2_000_000
+"""Escaped characters of a body: reading one takes ten times as long as reading another."""
+_MOST_PATHS: Final = 500_000
+"""Characters of the paths of a pull request; 3,000 usual ones have 200,000."""
+_MOST_DIGITS: Final = 64
+"""Bytes of a number in a row of features, with what stands between it and the next."""
 
 
 class Asked(Protocol):
@@ -55,18 +72,25 @@ async def read(request: Asked, in_flight: InFlight, *, most: int) -> bytes:
     declared = active.header(b"content-length")
     if declared is not None and not (declared.isdecimal() and int(declared) <= most):
         raise _too_large(most)
-    parts, size, more = [], 0, True
-    while more:
-        message: Any = await request.receive()
-        if message["type"] != "http.request":
-            raise ProblemError(400, "the client went away")
-        parts.append(message["body"])
-        size += len(message["body"])
-        if size > most:
-            raise _too_large(most)
-        more = message["more_body"]
+    message = await _receive(request)
+    whole: bytes = message["body"]
+    if message["more_body"]:
+        body = bytearray(whole)  # no list: there may be a million parts of a byte each
+        while message["more_body"] and len(body) <= most:
+            message = await _receive(request)
+            body += message["body"]
+        whole = bytes(body)
+    if len(whole) > most:
+        raise _too_large(most)
     in_flight.arrived(active)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    return whole
+
+
+async def _receive(request: Asked) -> Any:  # noqa: ANN401  (ASGI's)
+    message: Any = await request.receive()
+    if message["type"] != "http.request":
+        raise ProblemError(400, "the client went away")
+    return message
 
 
 def _too_large(most: int) -> ProblemError:
@@ -74,14 +98,42 @@ def _too_large(most: int) -> ProblemError:
     return ProblemError(413, text, headers={"connection": "close"})
 
 
+async def read_pulls(
+    request: Asked, in_flight: InFlight, *, most: int, names: BotNames = NO_NAMES
+) -> list[Pull | Reference]:
+    """The pull requests of a body; a large one is parsed in a thread, one at a time.
+
+    Raises what `read_json` and `parse` raise.
+    """
+    body = await read_json(request, in_flight)
+    return await _parsed(body, in_flight, partial(parse, most=most, names=names))
+
+
+async def read_rows(
+    request: Asked, in_flight: InFlight, *, most: int, width: int
+) -> NDArray[np.float32]:
+    """The rows of features of a body, likewise; raises what `parse_rows` raises."""
+    body = await read_json(request, in_flight)
+    return await _parsed(body, in_flight, partial(parse_rows, most=most, width=width))
+
+
+async def _parsed(body: bytes, in_flight: InFlight, parser: Callable[[bytes], T]) -> T:
+    if len(body) < LARGE:
+        return parser(body)
+    async with in_flight.parsing:
+        return await asyncio.to_thread(parser, body)
+
+
 def parse(body: bytes, *, most: int, names: BotNames = NO_NAMES) -> list[Pull | Reference]:
     """The pull requests asked for, at most `most`; ProblemError 400 for what is no JSON, or 422."""
+    _refuse_many(body, "", values=_MOST_VALUES)
     try:
-        if not body.lstrip(_SPACE).startswith(b"["):
+        if not _begins(body, b"["):
             return [_one(body, "", names)]
-        with suppress(ValueError, RecursionError):  # one by one below, which tells the place
-            if pulls := parse_rest_list(body, most=most, names=names):
-                return [*pulls]
+        if len(body) < LARGE:
+            with suppress(ValueError, RecursionError):  # one by one below, which tells the place
+                if pulls := parse_rest_list(body, most=most, names=names):
+                    return [_refuse_long(pull, "") for pull in pulls]
         items = _many.decode(body)
     except RecursionError:
         raise ProblemError(400, "JSON is nested too deeply") from None
@@ -94,13 +146,37 @@ def parse(body: bytes, *, most: int, names: BotNames = NO_NAMES) -> list[Pull | 
     ]
 
 
+def _refuse_many(body: bytes, where: str, *, values: int) -> None:
+    """Count before anything is made of it: an object of Python's takes 60 bytes and more.
+
+    ProblemError 422. Commas in texts count as well, so this is a bound and no exact number.
+    """
+    if body.count(b",") >= values or body.count(b"\\") >= _MOST_ESCAPES:
+        raise ProblemError(422, f"more than {values:,} values{where}: send fewer at once")
+
+
+def _refuse_long(pull: Pull, where: str) -> Pull:
+    """The pull request; ProblemError 422 where its paths alone would take long to score."""
+    if sum(len(file.path) for file in pull.files or ()) > _MOST_PATHS:
+        raise ProblemError(422, f"its files' paths have over {_MOST_PATHS:,} characters{where}")
+    return pull
+
+
+def _begins(body: bytes, sign: bytes) -> bool:
+    """Whether the first sign is this one; copies nothing."""
+    first = _FIRST.match(body)
+    return first is not None and first[1] == sign
+
+
 def parse_rows(body: bytes, *, most: int, width: int) -> NDArray[np.float32]:
     """Rows of features [n, width]: one list of numbers, or a list of such lists.
 
     A number that is unknown is null in JSON, NaN here.
     """
+    if len(body) > most * width * _MOST_DIGITS or body.count(b",") >= most * width:
+        raise ProblemError(422, f"more than {most:,} rows of {width} numbers")
     try:
-        nested = body.lstrip(_SPACE)[1:].lstrip(_SPACE).startswith(b"[")
+        nested = _NESTED.match(body) is not None
         rows = _rows.decode(body) if nested else [_row.decode(body)]
     except RecursionError:
         raise ProblemError(400, "JSON is nested too deeply") from None
@@ -123,10 +199,11 @@ def _told(row: list[float | None]) -> list[Any]:
 
 
 def _one(item: bytes, where: str, names: BotNames) -> Pull | Reference:
+    _refuse_many(item, where, values=_MOST_VALUES // 4)
     try:
         return _strictly(item, names)
     except ValueError as error:
-        if "got `float`" not in str(error):
+        if "got `float`" not in str(error) or len(item) >= LARGE:
             raise _problem(error, where) from None
         try:
             return _strictly(msgspec.json.encode(_whole(msgspec.json.decode(item))), names)
@@ -136,7 +213,7 @@ def _one(item: bytes, where: str, names: BotNames) -> Pull | Reference:
 
 def _strictly(item: bytes, names: BotNames) -> Pull | Reference:
     try:
-        return parse_rest(item, names=names)
+        return _refuse_long(parse_rest(item, names=names), "")
     except ValueError:
         if len(item) <= _LONGEST_REFERENCE:
             with suppress(msgspec.DecodeError, RecursionError):

@@ -18,7 +18,7 @@ from pullrisk.serve.responses import JsonResponse
 
 _KEYED: Final = (401, 503)
 _BODY: Final = (*_KEYED, 400, 408, 413, 415, 422)
-_ANY_TIME: Final = (405, 500, 504)
+_ANY_TIME: Final = (405, 421, 500, 504)
 _ANSWER: Final = MappingProxyType({200: "The answer"})
 _KEYS: Final[tuple[dict[str, list[str]], ...]] = ({"bearer": []}, {"key": []})
 

@@ -1,7 +1,7 @@
 """Scores for the API: reads what is missing, then scores on the event loop, a slice at a time."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,6 +18,8 @@ from pullrisk.serve.service import Service
 _SLICE: Final = 32
 _EXPLAINED_SLICE: Final = 8
 """Pulls that are scored before others get their turn: some milliseconds."""
+_SLICE_FILES: Final = 1_000
+"""Files after which a slice ends early; a pull is never divided."""
 _DAY: Final = 86_400.0
 _ABSENT: Final = CachedHistory(None, None)
 
@@ -40,10 +42,9 @@ async def score(
     bundle, now = service.loaded.bundle, datetime.now(UTC)
     size = _EXPLAINED_SLICE if explained else _SLICE
     scores: list[shapes.Score] = []
-    for start in range(0, len(pulls), size):
-        if start:
+    for part in _slices(pulls, size):
+        if scores:
             await asyncio.sleep(0)
-        part = pulls[start : start + size]
         fetched = await _fetch(service, {pull.repository for pull in part})
         rows = await _rows(service, part)
         scorer = Scorer(
@@ -66,6 +67,19 @@ async def score(
     if counted:
         _count(service, scores)
     return scores
+
+
+def _slices(pulls: Sequence[Pull], size: int) -> Iterator[list[Pull]]:
+    part: list[Pull] = []
+    files = 0
+    for pull in pulls:
+        part.append(pull)
+        files += len(pull.files or ())
+        if len(part) == size or files >= _SLICE_FILES:
+            yield part
+            part, files = [], 0
+    if part:
+        yield part
 
 
 async def _fetch(service: Service, repositories: set[str]) -> Fetched:

@@ -6,23 +6,24 @@ SIGHUP    every worker loads its model anew beside the present one.
 """
 
 import asyncio
-import ctypes
-import multiprocessing
 import os
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from threading import Timer
 from typing import Any, Final
 
 from granian.constants import HTTPModes, Interfaces, Loops
-from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 
 from pullrisk.errors import PullriskError, SettingsError
 from pullrisk.options import ServeOptions
+from pullrisk.parent import end_with_parent
+from pullrisk.serve.connections import ConnectionGuard
+from pullrisk.serve.http1 import http1_settings
 from pullrisk.serve.inflight import InFlight
 from pullrisk.serve.lifecycle import Lifecycle
 from pullrisk.serve.logs import forward, logger, stdout_buffer
@@ -33,7 +34,6 @@ DRAIN: Final = signal.SIGUSR1
 """Tells a worker to fail its readiness."""
 _LAST_WORDS: Final = 10
 """Exit codes up to this are errors.py's: the same would end the next worker too."""
-_PR_SET_PDEATHSIG: Final = 1
 _TRY_AGAIN: Final = 2.0
 """Seconds until a worker that could not replace another is tried again."""
 
@@ -62,7 +62,10 @@ class Server(MPServer):
             workers=options.workers,
             loop=Loops.uvloop,
             websockets=False,
-            http1_settings=HTTP1Settings(header_read_timeout=int(options.body_timeout * 1000)),
+            http1_settings=http1_settings(options),
+            # the guard of connections needs room to choose whom it gives up
+            backlog=2 * options.connections,
+            backpressure=2 * options.connections,
             log_enabled=False,  # its lines are no JSON
             respawn_failed_workers=True,
             respawn_interval=0.5,
@@ -127,7 +130,6 @@ async def running(
     error on standard error too, beside the line of the log.
     """
     forward(service.log)
-    end_with_parent()
     try:
         await service.start()
     except PullriskError as error:
@@ -135,7 +137,8 @@ async def running(
         if for_people:
             print(f"error: {error}", file=sys.stderr, flush=True)
         os._exit(error.exit_code)
-    endless = _look_again(service), in_flight.watch()
+    guard = ConnectionGuard(service.options, in_flight)
+    endless = _look_again(service), in_flight.watch(), guard.watch()
     tasks: set[asyncio.Task[Any]] = {asyncio.create_task(each) for each in endless}
     _listen(service, tasks)
     yield
@@ -151,23 +154,21 @@ def run(
 
     Raises SettingsError if the address cannot be listened at.
     """
-    _refuse_taken(options)
+    for port in (options.port, options.probe_port):
+        if port is not None:
+            _refuse_taken(options.host, port)
     server = Server(options, has_served)
-    server.serve(target_loader=make_worker, wrap_loader=False)
+    server.serve(target_loader=partial(_begin, make_worker), wrap_loader=False)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # all is done: a second one changes no exit code
     if server.failed is not None:
         return server.failed
     return 0 if server.told_to_stop else 1
 
 
-def end_with_parent() -> None:
-    """Have the kernel end this worker when its parent dies, however that ends (Linux)."""
-    parent = multiprocessing.parent_process()
-    if parent is None or not sys.platform.startswith("linux"):
-        return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent.pid:  # it died before the kernel knew
-        os._exit(1)
+def _begin(make_worker: Callable[[], Lifecycle]) -> Lifecycle:
+    """The first that a worker does."""
+    end_with_parent()
+    return make_worker()
 
 
 def _listen(service: Service, tasks: set["asyncio.Task[Any]"]) -> None:
@@ -202,15 +203,15 @@ def metrics_of(options: ServeOptions) -> Metrics:
     return Metrics(together=options.workers > 1)
 
 
-def _refuse_taken(options: ServeOptions) -> None:
+def _refuse_taken(host: str, port: int) -> None:
     """granian's workers share the port among themselves, and would with another service too."""
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            trial.bind((options.host, options.port))
+            trial.bind((host, port))
         except OSError as error:
             raise SettingsError(
-                f"cannot listen at {options.host}:{options.port}: {error.strerror}",
+                f"cannot listen at {host}:{port}: {error.strerror}",
                 hint="name another with --port, or stop what listens there",
             ) from error

@@ -51,6 +51,7 @@ class Service:
         )
         self.models = Models(dependencies, metrics=metrics, log=log)
         self.draining = False
+        self._loopback = options.loopback
         self.lake_fault: str | None = "not looked at yet"
         self.lake_seen = False
         self.store_fault: str | None = None
@@ -75,6 +76,18 @@ class Service:
         for keys in (self.dependencies.keys, self.dependencies.admin):
             if keys is not None:
                 keys.refresh()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody needs a key: only this machine can connect, and there never was one."""
+        return self._loopback and not self.dependencies.keys.required
+
+    @property
+    def store_answer(self) -> str:
+        """How the store is, without its address."""
+        if self.store_fault is None:
+            return ""
+        return self.store_fault if self.store_fault == _NO_STORE else "the store cannot be read"
 
     @property
     def loaded(self) -> LoadedModel:
@@ -104,6 +117,7 @@ class Service:
             self.store_fault = self._reason(error)
             self._retry_store_at = monotonic() + self.options.refresh
             self.metrics.stale.labels("store").set(1)
+            self.log.warning("store unreachable", error=self.store_fault)
             raise StoreError(self.store_fault) from error
         self.store_fault = None
         self.metrics.stale.labels("store").set(0)
@@ -213,7 +227,6 @@ class Service:
         known = self.histories.as_of()
         self.metrics.histories.set(len(known))
         self.metrics.ready.set(self.histories.ready)
-        for repository, as_of in known:
-            if as_of is not None:
-                age = (datetime.now(UTC) - as_of).total_seconds()
-                self.metrics.age.labels(repository).set(age)
+        moments = [as_of for _, as_of in known if as_of is not None]
+        if moments:  # no name of a repository: the page needs no key
+            self.metrics.age.set((datetime.now(UTC) - max(moments)).total_seconds())

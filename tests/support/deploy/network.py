@@ -37,6 +37,8 @@ INTERNET: Final = Place("the internet", 443, address="140.82.112.3")
 SERVICE: Final = Place(
     "the service", 8080, _in(NAMESPACE), {"app.kubernetes.io/name": "model-serving"}
 )
+_PROBES: Final = 8081
+"""The service's port of probes and metrics."""
 API: Final = Place("Kubernetes' API, or any address of the cluster", 443, address="10.245.0.1")
 NEVER: Final = (
     Place("the metadata of the node", 80, address="169.254.169.254"),
@@ -92,17 +94,20 @@ def _wanted(pod: Pod, objects: Sequence[Object]) -> set[Place]:
 def _inwards(policies: Sequence[Object]) -> Iterator[Violation]:
     """Who may connect to the service."""
     service = SERVICE.labels or {}
-    for who, namespace, labels, may in (
-        ("Prometheus", _in("monitoring"), {}, True),
-        ("a client", {"pullrisk/client": "true"}, {}, True),
-        ("an analysis", _in(NAMESPACE), {"app.kubernetes.io/name": "serving-analysis"}, True),
-        ("a batch stage", _in(NAMESPACE), {"app.kubernetes.io/name": "data-fetch"}, False),
-        ("any other namespace", _in("default"), {}, False),
+    analysis = {"app.kubernetes.io/name": "serving-analysis"}
+    for who, namespace, labels, ports in (
+        ("Prometheus", _in("monitoring"), {}, {_PROBES}),
+        ("a client", {"pullrisk/client": "true"}, {}, {SERVICE.port}),
+        ("an analysis", _in(NAMESPACE), analysis, {SERVICE.port}),
+        ("a batch stage", _in(NAMESPACE), {"app.kubernetes.io/name": "data-fetch"}, set()),
+        ("any other namespace", _in("default"), {}, set()),
     ):
-        peer = Place(who, 8080, namespace, labels)
-        if _allowed(policies, service, "ingress", peer) != may:
-            said = "cannot reach" if may else "can reach, without need,"
-            yield Violation("network", "NetworkPolicy/model-serving", f"{who} {said} the service")
+        for port in (SERVICE.port, _PROBES):
+            may = port in ports
+            if _allowed(policies, service, "ingress", Place(who, port, namespace, labels)) == may:
+                continue
+            said = f"{who} {'cannot reach' if may else 'can reach, without need,'} the service"
+            yield Violation("network", "NetworkPolicy/model-serving", f"{said} at {port}")
     for stage in ("data-fetch", "spark-preprocess", "ml-training"):
         peer = Place("a client", 8080, {"pullrisk/client": "true"}, {})
         if _allowed(policies, {"app.kubernetes.io/name": stage}, "ingress", peer):

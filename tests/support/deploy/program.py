@@ -114,9 +114,14 @@ def _settings(pod: Pod, one: Object, objects: Sequence[Object]) -> Iterator[str]
     except PullriskError as error:
         yield str(error)
         return
+    listening = {"http": settings.serve.port, "probes": settings.serve.probe_port}
+    for port in one.get("ports", []):
+        if listening.get(port.get("name"), port["containerPort"]) != port["containerPort"]:
+            at = listening[port["name"]]
+            yield f"{port['name']} is {port['containerPort']}, the service listens at {at}"
     for path, port in _probed(one):
-        if port != settings.serve.port:
-            yield f"{path} is asked at port {port}, the service listens at {settings.serve.port}"
+        if port != (settings.serve.probe_port or settings.serve.port):
+            yield f"{path} is asked at port {port}, where the service answers no probes"
         if path not in PROBES:
             yield f"{path} is no route that answers without a key"
     if settings.serve.loopback and list(_probed(one)):
