@@ -146,6 +146,7 @@ def pull_value(repository: FakeRepository, pull: Rest) -> Value:
         "isDraft": bool(pull["draft"]),
         "headRefName": head.get("ref") or "",
         "headRefOid": head.get("sha") or "0" * 40,
+        "isCrossRepository": False,
         "headRepository": None,
         "baseRefName": pull["base"]["ref"],
         "mergeCommit": {"oid": pull["merge_commit_sha"]} if pull["merge_commit_sha"] else None,

@@ -94,6 +94,17 @@ def test_a_deleted_account_is_no_author(user: object) -> None:
     assert parsed(user=user).author is None
 
 
+def test_a_branch_of_the_renamed_repository_itself_is_in_no_fork() -> None:
+    renamed = {"full_name": "new/name", "id": 7}
+    base = {"ref": "main", "repo": {"full_name": "o/r", "id": 7}}
+    moment = "2024-01-01T00:00:00Z"
+    rest = {"number": 1, "created_at": moment, "updated_at": moment, "base": base}
+    own = {**rest, "head": {"ref": "x", "repo": renamed}}
+    fork = {**rest, "head": {"ref": "x", "repo": {**renamed, "id": 8}}}
+    assert parse_rest(json.dumps(own)).head_repository == "o/r"
+    assert parse_rest(json.dumps(fork)).head_repository == "new/name"
+
+
 def test_a_deleted_fork_is_no_head_repository() -> None:
     pull = parsed(head={"ref": "topic", "sha": "a", "repo": None})
     assert (pull.head_ref, pull.head_repository) == ("topic", None)

@@ -213,7 +213,7 @@ def from_rest(rest: RestPull, repository: str | None, names: BotNames = NO_NAMES
         draft=bool(rest.draft),
         head_ref=head.ref,
         head_sha=head.sha,
-        head_repository=head.repo.full_name if head.repo else None,
+        head_repository=_head_repository(head, base),
         base_ref=base.ref,
         merge_sha=rest.merge_commit_sha if rest.merged_at else None,
         labels=tuple(label.name for label in rest.labels or () if label and label.name),
@@ -247,6 +247,14 @@ def repository_name(name: str | None) -> str:
     if name is None or not _NAME.fullmatch(name):
         raise ValueError(f"repository is {name!r}, expected 'owner/name' at base.repo.full_name")
     return name
+
+
+def _head_repository(head: RestBranch, base: RestBranch) -> str | None:
+    """The repository of the branch; its own under one name, since a rename keeps the id."""
+    if head.repo is None:
+        return None
+    same = base.repo is not None and head.repo.id is not None and head.repo.id == base.repo.id
+    return base.repo.full_name if base.repo and same else head.repo.full_name
 
 
 def _logins(users: Sequence[RestUser | None] | None) -> tuple[str, ...]:

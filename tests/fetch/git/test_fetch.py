@@ -209,6 +209,18 @@ def test_what_was_merged_by_hand_was_pushed_and_a_merge_up_was_not(
     assert set(pushes(store)) == {"First", "By hand", "My own", "Mend d"}
 
 
+def test_branches_of_an_earlier_owner_are_in_no_fork(repo: Repo, store: SqliteStore) -> None:
+    for number in range(1, 13):
+        owner, writer = ("old", f"w{number}") if number < 7 else ("bob", "bob")
+        repo.branch(f"b{number}")
+        repo.commit(f"Work {number}", author=f"W <{writer}@x.org>", **{f"f{number}": "1\n"})
+        repo.main()
+        repo.merge(f"b{number}", f"Merge pull request #{number} from {owner}/b{number}\n\nWork")
+    fetch(store, repo)
+    assert {pull.head_repository for pull in pulls(store)[:6]} == {"o/r"}
+    assert {pull.head_repository for pull in pulls(store)[6:]} == {"bob/r"}
+
+
 def test_a_pull_that_github_tells_was_not_pushed(repo: Repo, store: SqliteStore) -> None:
     shas = [repo.commit(f"Work {n}", **{f"f{n}": "1\n"}) for n in range(3)]
     at = after(9)

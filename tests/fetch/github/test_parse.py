@@ -51,6 +51,15 @@ def test_authors_are_spelled_as_rest_spells_them(
     assert (pull.author, pull.bot) == (login, bot)
 
 
+def test_a_branch_of_the_repository_itself_keeps_its_stored_name_after_a_rename() -> None:
+    own = parse(headRepository={"nameWithOwner": "new/name"}, isCrossRepository=False)
+    fork = parse(headRepository={"nameWithOwner": "ann/name"}, isCrossRepository=True)
+    assert (own.head_repository, own.repository_names) == ("o/r", ("new/name",))
+    assert (fork.head_repository, fork.repository_names) == ("ann/name", ())
+    same = parse(headRepository={"nameWithOwner": "O/R"}, isCrossRepository=False)
+    assert (same.head_repository, same.repository_names) == ("o/r", ())
+
+
 def test_file_statuses_are_rests_words_and_unknown_ones_pass() -> None:
     kinds = ["ADDED", "DELETED", "RENAMED", "MODIFIED", "SPLIT", None]
     files = [

@@ -29,6 +29,7 @@ _COMPLETE: Final = 0.75
 _STRETCH: Final = 200
 _HOME_SHARE: Final = 0.2
 _HOME_LEAST: Final = 5
+_HOME_AUTHORS: Final = 5
 _LOOKAHEAD: Final = 20
 _GROWTH: Final = 1.25
 _SLACK: Final = 50
@@ -38,11 +39,13 @@ class Choice(msgspec.Struct, frozen=True):
     """`pulls`: sha of a commit → the pulls that it merged.
 
     `named` are all commits that name a pull; `passed` counts those that merged none, by reason.
+    `owners` are the owner of the repository and those whom it had before a transfer.
     """
 
     pulls: dict[str, tuple[Merge, ...]]
     named: frozenset[str]
     passed: Counter[str]
+    owners: frozenset[str] = frozenset()
 
 
 class _Claim(msgspec.Struct, frozen=True):
@@ -128,7 +131,12 @@ class _Choosing:
             passed[AGAIN] += before is not None
             if before is None or claim.rank > before.rank:
                 best[number] = claim
-        return Choice(_by_commit(best.values()), frozenset(self._claims), +passed)
+        return Choice(
+            _by_commit(best.values()),
+            frozenset(self._claims),
+            +passed,
+            frozenset(owner for owner in self._owners if self._has_many_authors(owner)),
+        )
 
     def _all_claims(self) -> Iterator[_Claim]:
         for place, (sha, merges) in enumerate(self._claims.items()):
@@ -190,6 +198,15 @@ class _Choosing:
         ]
         known = sum(number in self._heads for number in numbers)
         return newest if known >= _COMPLETE * len(numbers) else 0
+
+    def _has_many_authors(self, owner: str) -> bool:
+        """Whether the owner's branches are the work of many: those of a person's fork are not."""
+        authors: set[str] = set()
+        for sha, merges in self._claims.items():
+            if any((merge.head_owner or "").lower() == owner for merge in merges):
+                head = self._commits.get(self._commits[sha].parents[-1])
+                authors.add(head.email if head else "")
+        return len(authors) >= _HOME_AUTHORS
 
     def _home_owners(self, owner: str) -> set[str]:
         """The owner, and names it had before: who owns many pulls of a stretch of the branch."""

@@ -213,6 +213,9 @@ class _Reading:
                 salt=self._salt,
                 names=self._bot_names,
             )
+            if (merge.head_owner or "").lower() in history.choice.owners:
+                # A branch of the repository itself, from before it was transferred.
+                pull = replace(pull, head_repository=self._name)
             if not (self._is_too_old(pull) or self._was_merged_before(pull)):
                 yield pull
 

@@ -100,6 +100,7 @@ class PullNode(Shape):
     is_draft: bool | None = None
     head_ref_name: str | None = None
     head_ref_oid: str | None = None
+    is_cross_repository: bool = False
     head_repository: RepositoryName | None = None
     base_ref_name: str | None = None
     merge_commit: Oid | None = None

@@ -55,7 +55,8 @@ def pull_from_node(
         draft=bool(node.is_draft),
         head_ref=node.head_ref_name,
         head_sha=node.head_ref_oid,
-        head_repository=node.head_repository.name_with_owner if node.head_repository else None,
+        head_repository=_head_repository(node, repository),
+        repository_names=_other_names(node, repository),
         base_ref=node.base_ref_name,
         merge_sha=node.merge_commit.oid if node.merge_commit and node.merged_at else None,
         labels=tuple(label.name for label in present(node.labels) if label.name),
@@ -107,6 +108,20 @@ def login(actor: Actor | None) -> str | None:
         return None
     suffix = "[bot]" if actor.type == "Bot" and not actor.login.endswith("[bot]") else ""
     return actor.login + suffix
+
+
+def _head_repository(node: PullNode, repository: str) -> str | None:
+    """The repository of the branch: the pull's own by the name that is stored, or a fork."""
+    head = node.head_repository.name_with_owner if node.head_repository else None
+    return head if head is None or node.is_cross_repository else repository
+
+
+def _other_names(node: PullNode, repository: str) -> tuple[str, ...]:
+    """The name that the repository itself has now, if it was renamed since it was stored."""
+    head = node.head_repository.name_with_owner if node.head_repository else None
+    if head is None or node.is_cross_repository or head.lower() == repository.lower():
+        return ()
+    return (head,)
 
 
 def _logins(actors: Iterable[Actor]) -> tuple[str, ...]:
