@@ -11,6 +11,7 @@ from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import MAX_BODY, MAX_FILES, MAX_TITLE, Pull
 
 _EMAIL: Final = re.compile(r"[\w.+%-]{1,64}(?:\[bot\])?@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_UNKNOWN: Final = ("opening", "description")
 
 
 def pull_of(  # noqa: PLR0913 (what the record is made of)
@@ -26,7 +27,8 @@ def pull_of(  # noqa: PLR0913 (what the record is made of)
     """The record of the pull; `own` are the commits that the merge brought in, None if squashed.
 
     `names` are the accounts that the settings call bots or persons. Git does not know when the
-    pull was opened: `created_at` is the first author date of its commits.
+    pull was opened or how it was described: `created_at` is the first author date of its commits,
+    and `body` what its commits say.
     """
     own = own if own is not None and own.count else None
     who = _authorship(merge, commit, own, salt=salt, names=names)
@@ -55,6 +57,7 @@ def pull_of(  # noqa: PLR0913 (what the record is made of)
         deletions=None if files is None else _sum([file.deletions for file in files]),
         changed_files=None if files is None else len(files),
         files=None if files is None else files[:MAX_FILES],
+        unknown=_UNKNOWN,
     )
 
 
