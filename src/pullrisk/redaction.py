@@ -5,30 +5,29 @@ records, tracebacks and error messages. Shapes (URIs with a password, tokens, pr
 masked whether they were learned or not.
 """
 
-import base64
-import json
 import logging
 import re
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Final
-from urllib.parse import quote, unquote
+
+from pullrisk.secret_forms import forms
 
 MASK: Final = "***"
 """What stands in the place of a secret."""
 SHORTEST: Final = 4
 """Least length of a learned value; masking shorter ones would mask parts of ordinary words."""
-MOST_VALUES: Final = 1_000
-"""How many learned values are kept, the newest; so rotated ones stay masked for long."""
+MOST_VALUES: Final = 4_000
+"""How many forms of learned values are kept, the newest; so rotated ones stay masked for long."""
 
 SHAPES: Final[Mapping[str, str]] = {
     "private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*KEY-----|\Z)",
     "GitHub token": r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,})",
     "Vault token": r"\b(?:hv[sbr]|[sbr])\.[A-Za-z0-9_-]{20,}",
-    "JSON web token": r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*",
+    "JSON web token": r"(?<![\w-])eyJ[\w-]{8,}+\.[\w-]++\.[\w-]*+",
     "DigitalOcean token": r"\bdo[opr]_v1_[0-9a-f]{32,}",
     "S3 access key": r"\b(?:AKIA|ASIA|DO00)[0-9A-Z]{16}\b",
     "GitLab or Slack token": r"\b(?:glpat-[\w-]{20,}|xox[abprs]-[\w-]{10,})",
@@ -52,30 +51,90 @@ SPARK_REDACTION: Final[Mapping[str, str]] = {
 
 _SHAPE: Final = re.compile("|".join(SHAPES.values()))
 _BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
-_ASSIGNED: Final = re.compile(rf"(?i)(\b[\w.-]*{SENSITIVE_NAME}[\w.-]*['\"]?=)['\"]?[^\s'\"&,;)]+")
 _SENSITIVE: Final = re.compile(rf"(?i){SENSITIVE_NAME}")
-# Up to the last "@": a password that should have been percent-encoded holds "@" or "/". A text
-# that begins with a URI may be nothing else, and then its password may even hold a space.
-_USER: Final = re.compile(r"(?:(?<=://)[^/\s]\S*|(?<=\A)(['\"]?\w[\w+.-]*://)[^/\n][^\n]*)@")
-_SECRET: Final = re.compile(
-    r"([?&;][^=&;\s]*(?:password|token|secret|properties)[^=&;\s]*=)[^&;\s'\"]*", re.IGNORECASE
+
+# Each of these begins where the one before has ended or failed, so that no text, however it is
+# made, takes longer than in proportion to its length.
+_ASSIGNMENT: Final = re.compile(
+    r"""(?<![\w.-])(?P<name>[\w.-]++)(?P<quote>\\*+["']?)[ \t]*+(?P<sign>=>?|:)[ \t]*+"""
 )
+_PARAMETER: Final = re.compile(r"[?&;](?P<name>[^=&;?\s]*+)=")
+_PARAMETER_NAME: Final = re.compile(r"password|token|secret|properties", re.IGNORECASE)
+_PARAMETER_VALUE: Final = re.compile(r"[^&;\s'\"]*")
+_QUOTED: Final = re.compile(r"""(?s)(?P<open>\\*+["'])(?P<value>.*?)(?<!\\)(?P=open)""")
+_WORD: Final = re.compile(r"""\\*["']?(?P<value>[^\s'"&,;)\\]+)""")
+_HEADER: Final = re.compile(r"(?i)(?:proxy-)?authorization|(?:set-)?cookie")
+_HEADER_VALUE: Final = re.compile(
+    r"""(?i)(?:(?:bearer|basic|digest|token|negotiate)[ \t]+)?(?P<value>[^\r\n'"]+)"""
+)
+_NO_PROSE: Final = re.compile(r"\d|.{20}")
+_FIRST_URI: Final = re.compile(r"(['\"]?\w[\w+.-]*://)[^/\n][^\n]*@")
+_TOKEN: Final = re.compile(r"\S+")
 
 
 def redacted(text: str) -> str:
     """The text with the user names, passwords and secret options of the URIs in it masked."""
     if "://" not in text:
         return text
-    return _SECRET.sub(rf"\1{MASK}", _USER.sub(rf"\g<1>{MASK}@", text))
+    # Up to the last "@": a password that should have been percent-encoded holds "@" or "/". A
+    # text that begins with a URI may be nothing else, and then it may even hold a space.
+    text = _FIRST_URI.sub(rf"\g<1>{MASK}@", text, count=1) if _FIRST_URI.match(text) else text
+    return _mask_parameters(_TOKEN.sub(_without_user, text))
 
 
-def password_of(uri: str) -> str | None:
-    """The password as it is written in the URI, even if it should have been percent-encoded;
-    None if there is none.
-    """
-    user, at, _ = uri.partition("://")[2].rpartition("@")
-    _, colon, password = user.partition(":")
-    return password if at and colon and password else None
+def _without_user(token: re.Match[str]) -> str:
+    text = token[0]
+    begin = text.find("://") + 3
+    while begin > 2 and text.startswith("/", begin):
+        begin = text.find("://", begin) + 3
+    end = text.rfind("@")
+    return f"{text[:begin]}{MASK}{text[end:]}" if 2 < begin < end else text
+
+
+def _mask_parameters(text: str) -> str:
+    def spans() -> Iterator[tuple[int, int]]:
+        for found in _PARAMETER.finditer(text):
+            if _PARAMETER_NAME.search(found["name"]):
+                value = _PARAMETER_VALUE.match(text, found.end())
+                yield found.end(), value.end() if value else found.end()
+
+    return _masked(text, spans())
+
+
+def _mask_assignments(text: str) -> str:
+    """Mask what stands behind sensitive names: `name=value`, JSON, YAML, headers."""
+
+    def spans() -> Iterator[tuple[int, int]]:
+        end = 0
+        for found in _ASSIGNMENT.finditer(text):
+            if found.start() >= end and _SENSITIVE.search(found["name"]):
+                value = _assigned(text, found)
+                if value is not None:
+                    end = value.end("value")
+                    yield value.span("value")
+
+    return _masked(text, spans())
+
+
+def _assigned(text: str, found: re.Match[str]) -> re.Match[str] | None:
+    """The value behind a sensitive name; None if what follows may be a sentence."""
+    quoted = _QUOTED.match(text, found.end())
+    if quoted is not None:
+        return quoted
+    if found["sign"] == ":" and _HEADER.fullmatch(found["name"]):
+        return _HEADER_VALUE.match(text, found.end())
+    word = _WORD.match(text, found.end())
+    if word is None or found["sign"] != ":" or found["quote"] or "-" in found["name"]:
+        return word
+    return word if _NO_PROSE.search(word["value"]) else None
+
+
+def _masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    pieces, position = [], 0
+    for begin, end in spans:
+        pieces += [text[position:begin], MASK]
+        position = end
+    return "".join([*pieces, text[position:]])
 
 
 class Redactor:
@@ -93,11 +152,11 @@ class Redactor:
         """Mask this value from now on, also where it is quoted, escaped, in base64, or one of
         its lines alone.
         """
-        forms = [form for form in _forms(value) if len(form) >= SHORTEST]
+        known = [form for form in forms(value) if len(form) >= SHORTEST]
         with self._lock:
-            if all(form in self._values for form in forms):
+            if all(form in self._values for form in known):
                 return
-            for form in forms:
+            for form in known:
                 self._values.pop(form, None)
                 self._values[form] = None
             while len(self._values) > MOST_VALUES:
@@ -109,7 +168,7 @@ class Redactor:
         if self._values:
             text = (self._learned or self._compile()).sub(MASK, text)
         text = redacted(_SHAPE.sub(MASK, text))
-        return _ASSIGNED.sub(rf"\1{MASK}", _BEARER.sub(rf"\1 {MASK}", text))
+        return _mask_assignments(_BEARER.sub(rf"\1 {MASK}", text))
 
     def _compile(self) -> re.Pattern[str]:
         """All values in one expression, made when something is first masked after a change."""
@@ -157,25 +216,6 @@ REDACTOR: Final = Redactor()
 
 def _holds(value: object) -> bool:
     return bool(value) and not isinstance(value, bool | int | float)
-
-
-def _forms(value: str) -> Iterator[str]:
-    """How a value may turn up in output: as it is, escaped, encoded, or only a part of it."""
-    for part in (value, *_parts(value)):
-        yield part
-        yield quote(part, safe="")
-        yield json.dumps(part)[1:-1]
-        yield repr(part)[1:-1]
-        yield base64.b64encode(part.encode()).decode()
-
-
-def _parts(value: str) -> Iterator[str]:
-    if "\n" in value:
-        yield from (line for line in value.splitlines() if len(line) >= 16)
-    password = password_of(value)
-    if password:
-        yield password
-        yield unquote(password)
 
 
 def protect(redactor: Redactor = REDACTOR) -> None:

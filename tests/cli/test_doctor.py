@@ -2,12 +2,15 @@ import json
 import sqlite3
 from base64 import b64encode
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from pullrisk.cli import main
+from pullrisk.pulls.record import Pull
+from pullrisk.pulls.sqlite import SqliteStore
 from support.loopback import Loopback
 
 
@@ -141,3 +144,18 @@ def test_a_registry_without_models_is_counted_from_its_database(
         connection.execute("CREATE TABLE model_versions (name TEXT)")
         connection.commit()
     assert doctor(capsys)[1]["tracking"]["found"].endswith("0 registered versions")
+
+
+def test_wrong_clocks_are_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with SqliteStore(home / "pulls.sqlite") as store:
+        store.upsert([], checkpoint=("git:o/r:main", {"held": []}))
+    assert doctor(capsys)[1]["clocks"]["state"] == "ok"
+    ahead = datetime.now(UTC) + timedelta(days=900)
+    dated = Pull(repository="x/y", number=1, created_at=ahead, updated_at=ahead, merged_at=ahead)
+    with SqliteStore(home / "pulls.sqlite") as store:
+        held: dict[str, object] = {"held": [100, 7, 8, 9, 10, 11]}
+        store.upsert([dated], checkpoint=("git:o/r:main", held))
+    code, checks = doctor(capsys)
+    assert (code, checks["clocks"]["state"]) == (0, "stale")
+    assert "o/r #100, #7, #8, #9, #10, … on main" in checks["clocks"]["found"]
+    assert f"x/y has events up to {ahead:%Y-%m-%d}" in checks["clocks"]["found"]

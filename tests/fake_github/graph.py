@@ -127,6 +127,7 @@ def pull_page(
 def pull_value(repository: FakeRepository, pull: Rest) -> Value:
     """A PullRequest."""
     head, number = pull.get("head") or {}, pull["number"]
+    fork = head.get("repo")
     commits = offset_page(
         [{"commit": {"statusCheckRollup": {"state": pull["checks"]} if pull["checks"] else None}}],
         total=pull["commits"] or 0,
@@ -146,8 +147,10 @@ def pull_value(repository: FakeRepository, pull: Rest) -> Value:
         "isDraft": bool(pull["draft"]),
         "headRefName": head.get("ref") or "",
         "headRefOid": head.get("sha") or "0" * 40,
-        "isCrossRepository": False,
-        "headRepository": None,
+        "isCrossRepository": bool(fork)
+        and fork["full_name"] != repository.name
+        and fork.get("id") != repository.id,
+        "headRepository": {"nameWithOwner": fork["full_name"]} if fork else None,
         "baseRefName": pull["base"]["ref"],
         "mergeCommit": {"oid": pull["merge_commit_sha"]} if pull["merge_commit_sha"] else None,
         "additions": pull["additions"] or 0,

@@ -1,7 +1,9 @@
 import json
 import math
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH, RepositoryHistory
+from pullrisk.features.history import ROW
 from pullrisk.features.knowledge import FACTS
 from pullrisk.pulls.record import ChangedFile, Pull
 from support.histories import START, golden_history, histories, pull
@@ -27,6 +30,11 @@ def rows(events: list[Pull], history: RepositoryHistory | None = None) -> list[l
     return found
 
 
+def same(some: list[list[float]], others: list[list[float]]) -> bool:
+    """Whether the rows are the same, bit by bit: NaN is NaN."""
+    return [ROW.pack(*values) for values in some] == [ROW.pack(*values) for values in others]
+
+
 def row(history: RepositoryHistory, asked: Pull) -> dict[str, float]:
     assert asked.event_at is not None
     return dict(zip(NAMES, history.features(asked, as_of=asked.event_at), strict=True))
@@ -40,10 +48,30 @@ def after(*events: Pull) -> RepositoryHistory:
 
 
 @given(histories())
-def test_every_value_is_finite_or_unknown_and_every_row_complete(events: list[Pull]) -> None:
+def test_no_value_is_infinite_and_every_row_is_complete(events: list[Pull]) -> None:
     for values in rows(events):
         assert len(values) == len(FEATURES)
-        assert not any(map(math.isinf, values))
+        assert not any(math.isinf(value) for value in values)
+
+
+@given(histories())
+def test_only_what_needs_a_fact_that_the_source_lacks_is_unknown(events: list[Pull]) -> None:
+    both = [replace(one, deletions=one.additions) for one in events]  # a source tells both or none
+    for event, values in zip(both, rows(both), strict=True):
+        lacking = {name for fact in lacked(event) for name in FACTS[fact]}
+        unknown = {name for name, value in zip(NAMES, values, strict=True) if math.isnan(value)}
+        told_elsewhere = {*FACTS["closed"], *FACTS["author"]}
+        assert unknown - told_elsewhere == lacking - told_elsewhere
+
+
+def lacked(pull: Pull) -> Iterator[str]:
+    """The facts that a record lacks."""
+    yield from pull.unknown
+    yield from ("fork",) if pull.head_repository is None else ()
+    yield from ("commits",) if pull.commits is None else ()
+    yield from ("files",) if pull.files is None else ()
+    yield from ("lines",) if pull.additions is None else ()
+    yield from ("count",) if pull.files is None and pull.changed_files is None else ()
 
 
 @given(histories())
@@ -61,7 +89,7 @@ def test_logarithmic_features_are_never_negative_and_flags_are_flags(events: lis
 def test_later_events_never_change_a_row(events: list[Pull], data: st.DataObject) -> None:
     kept = data.draw(st.integers(1, len(events)))
 
-    assert rows(events)[:kept] == rows(events[:kept])
+    assert same(rows(events)[:kept], rows(events[:kept]))
 
 
 @given(histories(), st.data())
@@ -76,7 +104,7 @@ def test_saving_restoring_and_going_on_equals_one_replay(
 
     assert restored.repository == "owner/name"
     assert (restored.as_of, restored.pulls) == (history.as_of, history.pulls)
-    assert before + rows(events[stop:], restored) == rows(events)
+    assert same(before + rows(events[stop:], restored), rows(events))
     assert restored.save() == after(*events).save()
 
 
@@ -106,7 +134,8 @@ def test_what_is_known_only_at_the_merge_does_not_enter_a_row(events: list[Pull]
         reviewers=("bob",),
     )
 
-    assert history.features(last, as_of=moment) == history.features(still_open, as_of=moment)
+    merged, open_ = (history.features(one, as_of=moment) for one in (last, still_open))
+    assert same([merged], [open_])
 
 
 def test_the_author_s_pulls_count_only_once_they_are_merged() -> None:
@@ -168,7 +197,8 @@ def test_a_pull_without_files_and_one_with_three_thousand_work() -> None:
     assert (found["changed_files"], found["directories"]) == (3_400, 50)
     assert found["new_files_share"] == 0.0
     assert found["author_known_files"] == 1.0
-    assert row(history, pull(4, files=None))["file_touches_max"] == 0
+    assert row(history, pull(4, files=()))["file_touches_max"] == 0
+    assert math.isnan(row(history, pull(4, files=None))["file_touches_max"])
 
 
 def test_a_renamed_file_keeps_its_record_under_the_new_path() -> None:
@@ -257,12 +287,65 @@ def test_a_damaged_byte_is_noticed_or_does_no_harm(data: st.DataObject) -> None:
 
 def test_the_rows_of_a_known_history_stay_what_they_are() -> None:
     """A change of any value must be meant: raise the schema's version, then rewrite the file."""
-    found = [[round(value, 9) for value in values] for values in rows(golden_history())]
     golden = json.loads(GOLDEN.read_text())
 
     assert golden["schema"] == SCHEMA_HASH
     assert golden["names"] == list(NAMES)
-    for number, (expected, values) in enumerate(zip(golden["rows"], found, strict=True)):
+    pairs = zip(golden["rows"], rows(golden_history()), strict=True)
+    for number, (expected, values) in enumerate(pairs):
+        whole = [math.nan if value is None else value for value in expected]
         assert dict(zip(NAMES, values, strict=True)) == pytest.approx(
-            dict(zip(NAMES, expected, strict=True)), nan_ok=True
+            dict(zip(NAMES, whole, strict=True)), nan_ok=True
         ), f"row {number}"
+
+
+CLONED = ("opening", "description")
+
+
+@pytest.mark.parametrize(
+    ("changes", "fact"),
+    [
+        ({"unknown": CLONED[:1]}, "opening"),
+        ({"unknown": CLONED[1:]}, "description"),
+        ({"head_repository": None}, "fork"),
+        ({"commits": None}, "commits"),
+        ({"files": None}, "files"),
+        ({"additions": None, "deletions": None}, "lines"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_feature_is_unknown_where_its_source_lacks_the_fact(
+    changes: dict[str, Any], fact: str
+) -> None:
+    whole = pull(9, day=9, commits=2, head_repository="ada/name", body="Why.")
+    history = after(pull(1, merged_at=None), pull(2, day=2))
+    known, found = row(history, whole), row(history, replace(whole, **changes))
+    assert not any(map(math.isnan, known.values()))
+    assert {name for name, value in found.items() if math.isnan(value)} == set(FACTS[fact])
+
+
+def test_a_fork_is_known_by_name_and_no_fork_too() -> None:
+    forks = {None: math.nan, "owner/name": 0.0, "ada/name": 1.0}
+    for fork, value in forks.items():
+        found = row(after(pull(1)), pull(2, day=2, head_repository=fork))["from_fork"]
+        assert found == pytest.approx(value, nan_ok=True)
+
+
+def test_an_empty_description_is_known() -> None:
+    assert row(after(pull(1)), pull(2, day=2, body=""))["body_length"] == 0
+
+
+def test_closed_pulls_are_unknown_until_the_source_tells_one() -> None:
+    merged, closed = pull(1), pull(2, day=2, merged_at=None)
+    asked = pull(3, day=3)
+    assert math.isnan(row(after(merged), asked)["repository_unmerged_share"])
+    assert row(after(merged, closed), asked)["repository_unmerged_share"] == 0.5
+
+
+def test_a_pull_without_line_counts_says_nothing_of_what_size_is_usual() -> None:
+    blind = [pull(number, day=number, additions=None, deletions=None) for number in range(2, 20)]
+    sized = [pull(number, day=number, additions=900) for number in range(20, 30)]
+    asked = pull(40, day=40, additions=900)
+    with_, without = row(after(*blind, *sized), asked), row(after(*sized), asked)
+    assert with_["churn_score"] == without["churn_score"]
+    assert with_["churn_percentile"] == without["churn_percentile"]

@@ -33,7 +33,7 @@ OPENED: dict[str, Any] = {
     "id": 1,
     "state": "open",
     "title": "Add a thing",
-    "body": None,
+    "body": "",
     "user": {"login": "octocat", "id": 1, "type": "User", "site_admin": False},
     "author_association": "COLLABORATOR",
     "draft": True,
@@ -221,6 +221,14 @@ def test_bots_and_agents_are_told_by_account_branch_and_description() -> None:
     assert (mine.bot, mine.agent) == (False, "claude")
     branch = {"ref": "codex/fix", "sha": "a", "repo": None}
     assert parsed(user={"login": "mara"}, head=branch).agent == "codex"
+
+
+@pytest.mark.parametrize(("body", "unknown"), [(None, ("description",)), ("", ()), ("Why.", ())])
+def test_a_description_that_is_null_is_unknown_and_an_empty_one_is_known(
+    body: str | None, unknown: tuple[str, ...]
+) -> None:
+    found = parsed(body=body)
+    assert (found.body, found.unknown) == (body or "", unknown)
 
 
 def test_a_record_of_an_earlier_version_still_decodes() -> None:

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pullrisk.redaction import Redactor, password_of, redacted
+from pullrisk.redaction import Redactor, redacted
+from pullrisk.secret_forms import password_of
 
 SCHEMES = st.sampled_from(["mongodb", "mongodb+srv", "https", "postgresql", "s3", "redis"])
 TEXT = st.characters(exclude_categories=("C", "Zl", "Zp"))

@@ -10,7 +10,7 @@ from typing import Final
 from pullrisk.features.decay import Spread, days, faded, smoothed
 from pullrisk.features.identity import EMAIL, LOGIN, ROBOT, Identities, from_commits, kinds_of
 from pullrisk.features.pull_context import PullContext
-from pullrisk.features.schema import DAY, NEVER, family
+from pullrisk.features.schema import DAY, NEVER, UNKNOWN, family
 
 FEATURES: Final = family(
     "author",
@@ -182,10 +182,10 @@ class Authors:
     def features(self, context: PullContext) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
         record = self.by_id[context.author] if context.author >= 0 else _UNKNOWN
-        now, pull = context.now, context.pull
+        now, pull, fork = context.now, context.pull, context.pull.head_repository
         return (
             record.merged,
-            record.unmerged,
+            record.unmerged if context.unmerged else UNKNOWN,
             record.failures,
             smoothed(record.failures, record.merged, context.prior, 20.0),
             days(now - record.last_failure, NEVER),
@@ -198,7 +198,7 @@ class Authors:
             float(pull.author is None),
             float(pull.bot or record.robot),
             float(pull.agent is not None),
-            float(pull.head_repository not in (None, pull.repository)),
+            UNKNOWN if fork is None else float(fork != pull.repository),
         )
 
     def meet(self, context: PullContext) -> list[int]:

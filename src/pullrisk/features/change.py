@@ -8,7 +8,7 @@ from mypy_extensions import i64
 
 from pullrisk.features.paths import CI, CONFIG, DEPENDENCY, DOCS, KINDS, SOURCE, TEST, VENDORED
 from pullrisk.features.pull_context import PullContext
-from pullrisk.features.schema import family
+from pullrisk.features.schema import UNKNOWN, family
 
 FEATURES: Final = family(
     "size",
@@ -22,7 +22,6 @@ FEATURES: Final = family(
     ("files_added", "files", "log", "files added"),
     ("files_removed", "files", "log", "files removed"),
     ("files_renamed", "files", "log", "files renamed"),
-    ("lines_unknown", "flag", "flag", "line counts are not known"),
     ("deleted_share", "share", "linear", "share of the changed lines that are deletions"),
 ) + family(
     "kinds",
@@ -49,21 +48,22 @@ TIME_FEATURES: Final = family(
     ("opened_friday", "flag", "flag", "opened on a Friday"),
     ("opened_weekend", "flag", "flag", "opened on a Saturday or Sunday"),
 )
+_NO_TIME: Final = tuple([UNKNOWN] * 4)
+_NO_KINDS: Final = tuple([UNKNOWN] * 14)
 _CIRCLE: Final = [(sin(2 * pi * hour / 24), cos(2 * pi * hour / 24)) for hour in range(24)]
 
 
 def features(context: PullContext) -> tuple[float, ...]:
     """The values of FEATURES, in their order."""
-    churn, count = context.churn, context.changed_files
+    churn, count, commits = context.churn, context.changed_files, context.pull.commits
     return (
         context.additions,
         context.deletions,
         count,
-        context.pull.commits or 0,
-        churn / count if count else 0.0,
-        *_spread(context.churns),
+        UNKNOWN if commits is None else commits,
+        churn / count if count else 0.0 * churn,
+        *_spread(context),
         *_statuses(context),
-        float(context.pull.additions is None),
         context.deletions / churn if churn else 0.0,
         *_kinds(context),
     )
@@ -71,13 +71,18 @@ def features(context: PullContext) -> tuple[float, ...]:
 
 def time_features(context: PullContext) -> tuple[float, ...]:
     """The values of TIME_FEATURES: when the pull was opened, never when it was merged."""
+    if "opening" in context.pull.unknown:
+        return _NO_TIME
     opened = context.pull.created_at
     weekday = opened.weekday()
     return (*_CIRCLE[opened.hour], float(weekday == 4), float(weekday >= 5))
 
 
-def _spread(churns: list[int]) -> tuple[float, float]:
+def _spread(context: PullContext) -> tuple[float, float]:
     """The largest of the files' churns, and the entropy of their distribution in bits."""
+    if not (context.lines_known and context.files_known):
+        return UNKNOWN, UNKNOWN
+    churns = context.churns
     total = sum(churns)
     if not total:
         return 0.0, 0.0
@@ -88,7 +93,9 @@ def _spread(churns: list[int]) -> tuple[float, float]:
     return largest, entropy
 
 
-def _statuses(context: PullContext) -> tuple[int, int, int]:
+def _statuses(context: PullContext) -> tuple[float, float, float]:
+    if not context.files_known:
+        return UNKNOWN, UNKNOWN, UNKNOWN
     added = removed = renamed = 0
     for file in context.files:
         status = file.status
@@ -101,6 +108,8 @@ def _statuses(context: PullContext) -> tuple[int, int, int]:
 
 
 def _kinds(context: PullContext) -> tuple[float, ...]:
+    if not context.files_known:
+        return _NO_KINDS
     files = vec[float]([0.0] * len(KINDS))
     added = vec[float]([0.0] * len(KINDS))
     deleted = vec[float]([0.0] * len(KINDS))
@@ -109,6 +118,7 @@ def _kinds(context: PullContext) -> tuple[float, ...]:
         files[kind] += 1.0
         added[kind] += float(context.added[place])
         deleted[kind] += float(context.deleted[place])
+    lines = context.lines_known
     tested = added[TEST] + deleted[TEST]
     return (
         files[SOURCE],
@@ -118,10 +128,10 @@ def _kinds(context: PullContext) -> tuple[float, ...]:
         files[CI],
         files[DEPENDENCY],
         files[VENDORED],
-        tested / sum(context.churns) if tested > 0.0 else 0.0,
-        added[SOURCE],
-        deleted[SOURCE],
-        deleted[TEST],
+        (tested / sum(context.churns) if tested > 0.0 else 0.0) if lines else UNKNOWN,
+        added[SOURCE] if lines else UNKNOWN,
+        deleted[SOURCE] if lines else UNKNOWN,
+        deleted[TEST] if lines else UNKNOWN,
         float(files[SOURCE] > 0.0 and files[TEST] == 0.0),
         len(context.directories),
         len({facts.top for facts in context.facts}),

@@ -33,7 +33,9 @@ class Spread:
     variance: float = 0.0
 
     def add(self, log: float, memory: int = 500) -> None:
-        """Take in the log1p of one value."""
+        """Take in the log1p of one value; one that is unknown (NaN) changes nothing."""
+        if log != log:
+            return
         count = self.count = self.count + 1
         share = 1.0 / (count if count < memory else memory)
         delta = log - self.mean
@@ -53,8 +55,11 @@ class Spread:
         self.count += other.count
 
     def score(self, log: float) -> float:
-        """Standard deviations of a log1p from the mean, within ±8; 0 before 5 values."""
+        """Standard deviations of a log1p from the mean, within ±8; 0 before 5 values.
+
+        NaN stays NaN.
+        """
         if self.count < 5:
-            return 0.0
+            return 0.0 * log
         score = (log - self.mean) / sqrt(self.variance + 0.05)
         return -8.0 if score < -8.0 else 8.0 if score > 8.0 else score

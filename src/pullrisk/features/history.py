@@ -45,7 +45,7 @@ _OF_AUTHOR: Final = [NAMES.index(name) for name in FACTS["author"]]
 """Places of what is unknown of an author whom nothing ties to the history."""
 ROW: Final = Struct(f"={len(FEATURES)}f")
 """A row as float32 in bytes, which numpy reads in half the time that a list takes it."""
-SCHEMA_HASH: Final = schema_hash(FEATURES, version=1)
+SCHEMA_HASH: Final = schema_hash(FEATURES, version=2)
 """Feature tables, histories and models of another hash do not fit this code."""
 
 COMPILED: Final = not __file__.endswith(".py")
@@ -77,7 +77,9 @@ class RepositoryHistory:
         self._latest: tuple[Pull, datetime, PullContext] | None = None
 
     def features(self, pull: Pull, *, as_of: datetime) -> list[float]:
-        """One row in the order of FEATURES: finite raw values, from what is known by now.
+        """One row in the order of FEATURES: raw values, from what is known by now.
+
+        A value is UNKNOWN (NaN) where the pull's source cannot know it, else finite.
 
         `as_of` is the moment of the question: just before the merge for a training row, the
         present for an open pull. The pull's own merge or closing is never looked at.
@@ -222,7 +224,14 @@ class RepositoryHistory:
             return latest[2]
         overall = self._overall
         records = self._touched.known(pull)
-        context = PullContext(pull, moment, records, prior=overall.prior, merged=overall.merged)
+        context = PullContext(
+            pull,
+            moment,
+            records,
+            prior=overall.prior,
+            merged=overall.merged,
+            unmerged=overall.unmerged,
+        )
         context.author = self._authors.id(context.names)
         self._latest = pull, moment, context
         return context

@@ -12,7 +12,7 @@ from mypy_extensions import i64
 
 from pullrisk.features.pull_context import WORD_BUCKETS, PullContext
 from pullrisk.features.pulllog import PullLog
-from pullrisk.features.schema import family
+from pullrisk.features.schema import UNKNOWN, family
 
 FEATURES: Final = family(
     "likeness",
@@ -67,7 +67,7 @@ class Likeness:
             if likeness > own and author >= 0 and authors[row] == author:
                 own = likeness
         if like < 0:
-            return 0.0, 0.0, 0.0, _YEAR, 0.0
+            return 0.0, 0.0, 0.0, _YEAR, 0.0 if context.files_known else UNKNOWN
         hours = (context.now - log.merged_at[like]) / 3_600.0
         hours = 0.0 if hours < 0.0 else hours if hours < _YEAR else _YEAR
         return own, best, crowd, hours, self._common_files(context, like)
@@ -96,6 +96,8 @@ class Likeness:
         return alike
 
     def _common_files(self, context: PullContext, row: int) -> float:
+        if not context.files_known:
+            return UNKNOWN
         files = self._log.files_of(row).tolist()
         numbers = {record.id for record in context.file_records if record is not None}
         same = len(numbers.intersection(files))

@@ -7,6 +7,7 @@ from zlib import crc32
 
 from pullrisk.features.identity import names_of
 from pullrisk.features.paths import PathRecord, path_facts
+from pullrisk.features.schema import UNKNOWN
 from pullrisk.pulls.record import Pull
 
 WORD_BUCKETS: Final = 4_096
@@ -23,7 +24,8 @@ class PullContext:
     """Facts of a pull that need no history, plus the repository's state that families share.
 
     `now` is the moment of the question in epoch seconds; `added`, `deleted` and `churns`
-    (their sums) are lines per file;
+    (their sums) are lines per file; `additions`, `deletions`, their sum `churn`, `changed_files`
+    and the logarithms are NaN where the source does not know them;
     `directories` are the distinct ones, `words` the distinct title words and `buckets` their
     distinct hashes, all in order of appearance.
     """
@@ -31,8 +33,8 @@ class PullContext:
     __slots__ = (
         "added", "additions", "author", "buckets", "changed_files", "churn", "churns", "deleted",
         "deletions", "directories", "directory_records", "extensions", "facts", "file_records",
-        "files", "log_churn", "log_directories", "log_files", "merged", "names", "now", "prior",
-        "pull", "words",
+        "files", "files_known", "lines_known", "log_churn", "log_directories", "log_files",
+        "merged", "names", "now", "prior", "pull", "unmerged", "words",
     )  # fmt: skip
 
     def __init__(
@@ -43,6 +45,7 @@ class PullContext:
         *,
         prior: float,
         merged: int,
+        unmerged: int,
     ) -> None:
         self.pull = pull
         self.now = as_of.timestamp()
@@ -54,6 +57,9 @@ class PullContext:
         """The repository's smoothed failure rate: what any other rate is shrunk towards."""
         self.merged = merged
         """Pulls merged in the repository so far."""
+        self.unmerged = unmerged
+        """Pulls closed without a merge so far: 0 where the source, such as a clone, has none."""
+        self.files_known = pull.files is not None
         files = self.files = pull.files or ()
         self.added = [file.additions or 0 for file in files]
         self.deleted = [file.deletions or 0 for file in files]
@@ -70,13 +76,16 @@ class PullContext:
         ]
         self.directories = distinct([each.directory for each in facts])
         self.extensions = distinct([each.extension for each in facts])
-        self.additions = pull.additions or 0
-        self.deletions = pull.deletions or 0
+        self.additions = _number(pull.additions)
+        self.deletions = _number(pull.deletions)
         self.churn = self.additions + self.deletions
-        self.changed_files = len(files) if pull.changed_files is None else pull.changed_files
+        self.lines_known = pull.additions is not None and pull.deletions is not None
+        self.changed_files = _number(pull.changed_files)
+        if pull.changed_files is None and self.files_known:
+            self.changed_files = float(len(files))
         self.log_churn = log1p(self.churn)
         self.log_files = log1p(self.changed_files)
-        self.log_directories = log1p(len(self.directories))
+        self.log_directories = log1p(len(self.directories)) if self.files_known else UNKNOWN
         self.words = distinct(_words(pull.title))
         self.buckets = distinct([crc32(word) & (WORD_BUCKETS - 1) for word in self.words])
 
@@ -90,6 +99,10 @@ def distinct(values: list[T]) -> list[T]:
         if value not in found:
             found.append(value)
     return found
+
+
+def _number(count: int | None) -> float:
+    return UNKNOWN if count is None else float(count)
 
 
 def _words(title: str) -> list[bytes]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from pullrisk.features.decay import Spread, days, faded, smoothed
 from pullrisk.features.pull_context import PullContext
-from pullrisk.features.schema import DAY, NEVER, family
+from pullrisk.features.schema import DAY, NEVER, UNKNOWN, family
 
 FEATURES: Final = family(
     "repository",
@@ -46,10 +46,14 @@ _STEPS: Final = 3.0 / log(2.0)
 
 @dataclass(slots=True)
 class RepositoryState:
-    """What the repository as a whole knew; times are epoch seconds, 0 = never."""
+    """What the repository as a whole knew; times are epoch seconds, 0 = never.
+
+    `sized` merged pulls had line counts; `unmerged` stays 0 where the source lists merges only.
+    """
 
     merged: int = 0
     unmerged: int = 0
+    sized: int = 0
     failures: int = 0
     last_merge: float = 0.0
     last_failure: float = 0.0
@@ -81,7 +85,7 @@ class RepositoryState:
             prior,
             smoothed(recent_failures, recent, prior, 100.0),
             days(now - self.last_failure, NEVER),
-            self.unmerged / closed if closed else 0.0,
+            self.unmerged / closed if self.unmerged else UNKNOWN,
             week,
             (week + 1.0) / (usual + 1.0),
             24.0 * days(idle, 365.0),
@@ -105,7 +109,9 @@ class RepositoryState:
         self.churn.add(context.log_churn)
         self.files.add(context.log_files)
         self.directories.add(context.log_directories)
-        self.histogram[_bucket(context)] += 1
+        if context.lines_known:
+            self.histogram[_bucket(context)] += 1
+            self.sized += 1
 
     def fail(self, now: float) -> None:
         """An earlier pull turned out to be trouble."""
@@ -114,10 +120,12 @@ class RepositoryState:
         self.failures_at = self.last_failure = now
 
     def _percentile(self, context: PullContext) -> float:
-        if not self.merged:
+        if not context.lines_known:
+            return UNKNOWN
+        if not self.sized:
             return 0.5
         bucket = _bucket(context)
-        return (sum(self.histogram[:bucket]) + 0.5 * self.histogram[bucket]) / self.merged
+        return (sum(self.histogram[:bucket]) + 0.5 * self.histogram[bucket]) / self.sized
 
 
 def _bucket(context: PullContext) -> int:

@@ -1,4 +1,4 @@
-"""Features of the title and body, and of what became of pulls with similar titles."""
+"""Features of title and description, and of what became of pulls with similar titles."""
 
 import re
 from array import array
@@ -9,7 +9,7 @@ from librt.vecs import vec
 from mypy_extensions import i64
 
 from pullrisk.features.pull_context import WORD_BUCKETS, PullContext
-from pullrisk.features.schema import family
+from pullrisk.features.schema import UNKNOWN, family
 
 _KEYWORDS: Final = (
     ("fix", "a fix", "fix fixes fixed fixing bug bugfix hotfix correct regression"),
@@ -34,7 +34,7 @@ FEATURES: Final = family(
     "title",
     ("title_length", "characters", "log", "length of the title"),
     ("body_length", "characters", "log", "length of the description"),
-    ("issue_references", "references", "log", "issues or pulls named in title and description"),
+    ("issue_references", "references", "log", "issues or pulls named in the title"),
     ("title_prefix", "flag", "flag", "the title starts with a scope or type, as in `feat(api):`"),
     ("title_code", "flag", "flag", "the title names code in back-ticks"),
     ("title_bump", "flag", "flag", "the title tells a change of version, as in `from 1.2 to 1.3`"),
@@ -82,14 +82,14 @@ class TitleWords:
 
     def features(self, context: PullContext) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
-        title, body = context.pull.title, context.pull.body
+        title = context.pull.title
         keywords = [0.0] * len(_KEYWORDS)
         for keyword in filter(None, map(_KEYWORD_OF.get, context.words)):
             keywords[keyword - 1] = 1.0
         return (
             len(title),
-            len(body),
-            _references(title) + _references(body),
+            UNKNOWN if "description" in context.pull.unknown else len(context.pull.body),
+            _references(title),
             float(_has_prefix(title)),
             float("`" in title),
             *_bump(title),

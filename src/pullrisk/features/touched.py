@@ -17,7 +17,7 @@ from pullrisk.features.paths import (
     touch,
 )
 from pullrisk.features.pull_context import PullContext, distinct
-from pullrisk.features.schema import DAY, NEVER, family
+from pullrisk.features.schema import DAY, NEVER, UNKNOWN, family
 from pullrisk.pulls.record import ChangedFile, Pull
 
 FEATURES: Final = family(
@@ -70,7 +70,8 @@ FEATURES: Final = family(
      "estimated share of pulls that fail, for the worst of the file types"),
 )  # fmt: skip
 
-_NOTHING_KNOWN: Final = tuple([0.0] * 9 + [NEVER, NEVER] + [0.0] * 4)
+_NO_FILES: Final = tuple([0.0] * 9 + [NEVER, NEVER] + [0.0] * 4)
+_UNKNOWN: Final = tuple([UNKNOWN] * 27)
 _NO_FACTS: Final = PathFacts(OTHER, "", "", "")
 _WEIGHT: Final = 10.0
 """How many pulls' worth of the repository's own rate a path's failure rate starts with."""
@@ -99,6 +100,8 @@ class Touched:
 
     def features(self, context: PullContext) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
+        if not context.files_known:
+            return _UNKNOWN
         context.directory_records = self.directories.find(context.directories)
         return (*self._files(context), *self._directories(context), self._extensions(context))
 
@@ -164,7 +167,7 @@ class Touched:
     def _files(self, context: PullContext) -> tuple[float, ...]:  # noqa: C901 - one pass, the hot loop
         count = len(context.files)
         if not count:
-            return (*_NOTHING_KNOWN, context.prior, context.prior, NEVER)
+            return (*_NO_FILES, context.prior, context.prior, NEVER)
         now, author, prior = context.now, context.author, context.prior
         weighted = _WEIGHT * prior
         known = most = contested = mine = main = again = failed = 0

@@ -57,6 +57,8 @@ class Pull(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False)
     `author_names` are further names that the source ties to the author: `login:mara`,
     `email:` with a salted hash, `name:robot`. `agent` is the program that wrote the pull,
     alone or with its author (`people.agent_of`).
+    `unknown` are the facts that the source does not know although a field holds something:
+    `opening` if `created_at` is only a guess, `description` if `body` is not the author's own.
 
     A direct push has the same form, with the number that `push_number` makes of its commit: the
     history learns from it, but it is never listed, counted or scored.
@@ -96,6 +98,7 @@ class Pull(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False)
     repository_names: tuple[str, ...] = ()
     author_names: tuple[str, ...] = ()
     agent: str | None = None
+    unknown: tuple[str, ...] = ()
 
     @property
     def is_push(self) -> bool:
@@ -149,7 +152,7 @@ def fingerprint(pull: Pull) -> int:
         pull.title, pull.body, pull.author, pull.author_association, pull.bot,
         pull.head_repository, pull.base_ref, pull.head_ref, pull.merge_sha, pull.commits,
         pull.additions, pull.deletions, pull.changed_files, pull.files, pull.own_commits,
-        pull.repository_names, pull.author_names, pull.agent,
+        pull.repository_names, pull.author_names, pull.agent, pull.unknown,
     )  # fmt: skip
     digest = blake2b(_encoder.encode(known), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
@@ -161,6 +164,7 @@ def fingerprint(pull: Pull) -> int:
 _rest_decoder: Final = msgspec.json.Decoder(RestPull)
 _rest_list_decoder: Final = msgspec.json.Decoder(list[RestPull])
 _NO_USER: Final = RestUser()
+_UNDESCRIBED: Final = ("description",)
 _NO_BRANCH: Final = RestBranch()
 
 
@@ -227,6 +231,7 @@ def from_rest(rest: RestPull, repository: str | None, names: BotNames = NO_NAMES
         if rest.changed_files is None and rest.files
         else rest.changed_files,
         files=None if rest.files is None else tuple(map(_file, rest.files[:MAX_FILES])),
+        unknown=_UNDESCRIBED if rest.body is None else (),
     )
 
 

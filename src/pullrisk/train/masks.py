@@ -27,7 +27,7 @@ class Masking(msgspec.Struct, frozen=True):
     """
 
     clone: float = 0.3
-    author: float = 0.1
+    author: float = 0.3
     fact: float = 0.05
 
 

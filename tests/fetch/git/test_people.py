@@ -10,7 +10,7 @@ import pytest
 
 from pullrisk.fetch.git.fetch import fetch_git
 from pullrisk.fetch.git.open_pulls import with_author
-from pullrisk.fetch.git.people import Writers, authorship
+from pullrisk.fetch.git.people import Source, Writers, authorship
 from pullrisk.fetch.git.program import Git
 from pullrisk.fetch.salt import pseudonym
 from pullrisk.progress import Silent
@@ -97,8 +97,19 @@ def test_names_of_the_settings_count_in_a_clone() -> None:
     writers = Writers()
     writers.add("Release Team", "team@acme.example", "team@acme.example")
     names = BotNames(bots=frozenset(("release team",)))
-    assert authorship(writers, salt=SALT, head_ref=None, text="", names=names).bot
-    assert not authorship(writers, salt=SALT, head_ref=None, text="").bot
+    assert authorship(writers, Source(), salt=SALT, names=names).bot
+    assert not authorship(writers, Source(), salt=SALT).bot
+
+
+def test_the_fork_s_owner_tells_whether_a_bot_or_a_person_opened_the_pull() -> None:
+    writers = Writers()
+    for name, email, commits in (("minikube-bot", "bot@acme.example", 3), ("Mara", WORK, 1)):
+        for _ in range(commits):
+            writers.add(name, email, email)
+    person = authorship(writers, Source(fork="mara"), salt=SALT)
+    assert (person.author, person.bot) == (pseudonym(WORK, SALT), False)
+    assert authorship(writers, Source(fork="minikube-bot"), salt=SALT).bot
+    assert authorship(writers, Source(), salt=SALT).bot
 
 
 def test_agents_are_known_by_trailers_and_by_their_own_commits(

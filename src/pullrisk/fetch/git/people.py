@@ -54,6 +54,11 @@ class Writers(msgspec.Struct):
         writers = reversed(self.by_email.values())
         return max(writers, key=lambda writer: writer.commits, default=None)
 
+    def of_kind(self, names: BotNames, *, bot: bool) -> "Writers":
+        """The bots, or the persons among them."""
+        chosen = self.by_email.items()
+        return Writers({key: one for key, one in chosen if is_bot(one.account, names) is bot})
+
 
 class Authorship(msgspec.Struct, frozen=True):
     """The fields of a record that tell of its author."""
@@ -64,11 +69,27 @@ class Authorship(msgspec.Struct, frozen=True):
     agent: str | None
 
 
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """What a merge says of where its pull came from: the fork's owner, the branch, all messages."""
+
+    fork: str | None = None
+    head_ref: str | None = None
+    text: str = ""
+
+
 def authorship(
-    writers: Writers, *, salt: bytes, head_ref: str | None, text: str, names: BotNames = NO_NAMES
+    writers: Writers, source: Source, *, salt: bytes, names: BotNames = NO_NAMES
 ) -> Authorship:
-    """Author, further names, bot and agent of a pull with these writers and commit messages."""
-    writer = writers.main or Writer("", "")
+    """Author, further names, bot and agent of a pull with these writers.
+
+    The owner of a fork tells whether a bot or a person opened the pull: bots commit to the pulls
+    of people, and people to those of bots.
+    """
+    of_kind = None
+    if source.fork:
+        opener = Account(login=source.fork)
+        of_kind = writers.of_kind(names, bot=is_bot(opener, names)).main
+    writer = of_kind or writers.main or Writer("", "")
     account = writer.account
     bot = is_bot(account, names)
     agents = (agent_account(other.account) for other in writers.by_email.values())
@@ -76,7 +97,7 @@ def authorship(
         author=_author(writer, salt),
         author_names=names_of(writer, salt, names),
         bot=bot,
-        agent=agent_of(account, bot=bot, head_ref=head_ref, text=text)
+        agent=agent_of(account, bot=bot, head_ref=source.head_ref, text=source.text)
         or (None if bot else next(filter(None, agents), None)),
     )
 

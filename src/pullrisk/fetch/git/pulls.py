@@ -6,11 +6,12 @@ from typing import Final
 
 from pullrisk.fetch.git.log import Commit, OwnCommits
 from pullrisk.fetch.git.messages import Merge
-from pullrisk.fetch.git.people import Authorship, Writers, authorship
+from pullrisk.fetch.git.people import Source, Writers, authorship
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import MAX_BODY, MAX_FILES, MAX_TITLE, Pull
 
 _EMAIL: Final = re.compile(r"[\w.+%-]{1,64}(?:\[bot\])?@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_UNKNOWN: Final = ("opening", "description")
 
 
 def pull_of(  # noqa: PLR0913 (what the record is made of)
@@ -26,10 +27,12 @@ def pull_of(  # noqa: PLR0913 (what the record is made of)
     """The record of the pull; `own` are the commits that the merge brought in, None if squashed.
 
     `names` are the accounts that the settings call bots or persons. Git does not know when the
-    pull was opened: `created_at` is the first author date of its commits.
+    pull was opened or how it was described: `created_at` is the first author date of its commits,
+    and `body` what its commits say.
     """
     own = own if own is not None and own.count else None
-    who = _authorship(merge, commit, own, salt=salt, names=names)
+    source = _source(merge, own, repository.partition("/")[0])
+    who = authorship(_writers(commit, own), source, salt=salt, names=names)
     files = commit.files
     created_at = (own and own.first_authored_at) or commit.authored_at
     return Pull(
@@ -55,18 +58,23 @@ def pull_of(  # noqa: PLR0913 (what the record is made of)
         deletions=None if files is None else _sum([file.deletions for file in files]),
         changed_files=None if files is None else len(files),
         files=None if files is None else files[:MAX_FILES],
+        unknown=_UNKNOWN,
     )
 
 
-def _authorship(
-    merge: Merge, commit: Commit, own: OwnCommits | None, *, salt: bytes, names: BotNames
-) -> Authorship:
-    """Who wrote most of the pull's commits; if they are unknown, who wrote the commit itself."""
-    writers = own.writers if own else Writers()
-    if not writers.by_email:
-        writers.add(commit.author, commit.email, commit.address)
+def _writers(commit: Commit, own: OwnCommits | None) -> Writers:
+    """Who wrote the pull's commits; if they are unknown, who wrote the commit itself."""
+    if own and own.writers.by_email:
+        return own.writers
+    writers = Writers()
+    writers.add(commit.author, commit.email, commit.address)
+    return writers
+
+
+def _source(merge: Merge, own: OwnCommits | None, owner: str) -> Source:
+    fork = None if merge.head_owner in (None, owner) else merge.head_owner
     text = "\n\n".join([merge.body, *(own.messages if own else ())])
-    return authorship(writers, salt=salt, head_ref=merge.head_ref, text=text, names=names)
+    return Source(fork=fork, head_ref=merge.head_ref, text=text)
 
 
 def _first_subject(own: OwnCommits | None) -> str:
