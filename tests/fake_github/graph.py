@@ -147,7 +147,7 @@ def pull_value(repository: FakeRepository, pull: Rest) -> Value:
         "isDraft": bool(pull["draft"]),
         "headRefName": head.get("ref") or "",
         "headRefOid": head.get("sha") or "0" * 40,
-        "isCrossRepository": bool(fork)
+        "isCrossRepository": fork is not None
         and fork["full_name"] != repository.name
         and fork.get("id") != repository.id,
         "headRepository": {"nameWithOwner": fork["full_name"]} if fork else None,

@@ -239,7 +239,8 @@ def _kind(claim: Claim, row: Row, pull: Pull, *, commits: int, quoted: bool) -> 
     if row.commits == 1:
         whole = _above(lines, 0.25 if declared else 0.5)
     elif row.commits and claim.sha is not None and int(claim.sha[:7], 16) != row.merge >> 4:
-        whole = commits >= row.commits and _above(lines, 0.5)
+        least = 0.5 if commits >= row.commits else 0.9
+        whole = _above(lines, least) and (commits >= row.commits or lines is not None)
     elif declared and quoted:
         whole = _above(lines, 0.4)
     elif declared:
