@@ -20,8 +20,9 @@ _LEAST_KNOWN: Final = 0.02
 class Scaling:
     """Signed log1p where `logarithmic`, then (value - mean) ÷ spread, cut at ±CLIP; all [d].
 
-    An unknown value (NaN) stays unknown. So does every value of a feature whose spread is NaN:
-    one that hardly any row of the training knew, of which the network has learnt nothing.
+    An unknown value (NaN) stays unknown. So does every value of a feature whose spread is NaN: one
+    that hardly any row of the training knew, or that all of them had the same, of which the network
+    has learnt nothing. Counted as novel, the first agent's pull would be the oddest of all.
     """
 
     logarithmic: NDArray[np.bool_]
@@ -30,13 +31,13 @@ class Scaling:
 
     @classmethod
     def fit(cls, x: NDArray[np.float32], features: Sequence[Feature]) -> "Scaling":
-        """Measure mean and spread on raw rows [n, d]; a constant feature keeps spread 1."""
+        """Measure mean and spread on raw rows [n, d]."""
         logarithmic = np.array([feature.scale == "log" for feature in features], bool)
         values = _compress(x, logarithmic)
         known = ~np.isnan(values)
         mean, variance = known_moments(values)
         spread = np.sqrt(variance)
-        spread[spread < _LEAST_SPREAD] = 1.0
+        spread[spread < _LEAST_SPREAD] = np.nan
         spread[known.mean(axis=0) < _LEAST_KNOWN] = np.nan
         return cls(logarithmic, mean.astype(np.float32), spread.astype(np.float32))
 

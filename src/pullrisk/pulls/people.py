@@ -7,6 +7,7 @@ an account of its own (then it is a bot too) or as the co-author of a person.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -58,6 +59,8 @@ class BotNames(msgspec.Struct, frozen=True):
 
 NO_NAMES: Final = BotNames()
 
+_ACCOUNTS: Final = 4_096
+"""Accounts of which the answers are kept: the same ones write most of a repository's pulls."""
 _NOREPLY: Final = re.compile(
     r"(?:\d+\+)?([a-z\d](?:[a-z\d_-]*[a-z\d])?(?:\[bot\])?)@users\.noreply\.(?!gitlab\.)[\w.-]+",
     re.IGNORECASE | re.ASCII,
@@ -153,6 +156,7 @@ def name_of(author: str) -> str:
     return f"email:{pseudonym[1]}" if pseudonym else f"login:{author.lower()}"
 
 
+@lru_cache(maxsize=_ACCOUNTS)
 def is_bot(account: Account, names: BotNames = NO_NAMES) -> bool:
     """Whether no person stands behind the account, as its type or names tell for sure."""
     called = account.names
@@ -166,12 +170,14 @@ def is_bot(account: Account, names: BotNames = NO_NAMES) -> bool:
     )
 
 
+@lru_cache(maxsize=_ACCOUNTS)
 def is_robotic(account: Account, names: BotNames = NO_NAMES) -> bool:
     """Whether a name could be a robot's: the pattern of its work has to tell."""
     called = account.names
     return names.people.isdisjoint(called) and any(map(_ROBOTIC.fullmatch, _heads(called)))
 
 
+@lru_cache(maxsize=_ACCOUNTS)
 def agent_account(account: Account) -> str | None:
     """The agent whose own account this is, or None."""
     for name in account.names:

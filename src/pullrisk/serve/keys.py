@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from pullrisk.errors import SettingsError
+from pullrisk.serve.connections import network
 from pullrisk.serve.inflight import ActiveRequest
 from pullrisk.serve.problems import ProblemError
 
@@ -100,7 +101,7 @@ async def check_key(scope: Any, *, admin: bool = False) -> None:  # noqa: ANN401
     if name is None:
         if shown:
             context.in_flight.leave(request)
-            await asyncio.sleep(context.wrong_keys.note(request.client[0]))
+            await asyncio.sleep(context.wrong_keys.note(network(request.client[0])))
         raise ProblemError(401, "send a valid key", headers={"www-authenticate": "Bearer"})
     request.key = name
 

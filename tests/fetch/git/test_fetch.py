@@ -159,6 +159,7 @@ def test_a_merged_branch_becomes_a_pull_with_its_own_commits(
         changed_files=1,
         files=(ChangedFile("b.py", "added", 2, 0),),
         own_commits=(head[:8], first[:8]),
+        unknown=("opening", "description"),
     )
 
 

@@ -201,3 +201,12 @@ def test_other_names_of_bots_read_a_clone_anew(clone: Clone, store: SqliteStore)
     names = BotNames.of(["Release Team"], [])
     for chosen, bot in ((NO_NAMES, False), (names, True), (NO_NAMES, False)):
         assert fetched(clone, store, chosen)[1].bot is bot
+
+
+def test_a_mailmap_that_comes_later_counts_for_what_was_read_before(
+    clone: Clone, store: SqliteStore
+) -> None:
+    clone.commit("Change (#1)", f"Mara <{PRIVATE}>")
+    assert fetched(clone, store)[1].author == pseudonym(PRIVATE, SALT)
+    mailmap(clone, f"Mara <{WORK}> <{PRIVATE}>\n")
+    assert fetched(clone, store)[1].author == pseudonym(WORK, SALT)

@@ -43,9 +43,9 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
 
     Without `ref` it is the remote's default branch. Continues behind the last commit that an
     earlier run has written, even if that run was killed; reads all again if history was
-    rewritten, or `salt`, `since` or `names` changed: the accounts that the settings call bots or
-    persons. `repository` (`owner/name`) is needed if origin is
-    not on github.com. Raises InputError (not a repository, no commits, a shallow clone, no git),
+    rewritten, or the .mailmap, `salt`, `since` or `names` (the accounts that the settings call
+    bots or persons) changed. `repository` (`owner/name`) is needed if origin is not on
+    github.com. Raises InputError (not a repository, no commits, a shallow clone, no git),
     StoreError.
     """
     git = Git(path)
@@ -77,14 +77,14 @@ class _Reading:
         self._git, self._store, self._name, self._branch = git, store, name, branch
         self._salt, self._since, self._bot_names = salt, since, names
         self._key = f"git:{name}:{branch}"
+        self._head = git.head(branch)
         self._identity: dict[str, object] = {
             "reader": READER,
+            "mailmap": git.use_mailmap(self._head),
             "salt": sha256(salt).hexdigest()[:16],
             "since": since.isoformat() if since else None,
             "bots": names.fingerprint(),
         }
-        self._head = git.head(branch)
-        git.use_mailmap(self._head)
         self._saved = self._last_checkpoint()
         self._old = self._saved.get("commit")
         # The pulls of earlier runs decide which merge of a number came first.

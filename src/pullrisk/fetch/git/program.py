@@ -138,9 +138,14 @@ class Git:
             )
         return commit
 
-    def use_mailmap(self, commit: str) -> None:
-        """Let names and addresses of authors be those of the commit's .mailmap, if it has one."""
-        self._mailmap = ("-c", f"mailmap.blob={commit}:.mailmap")
+    def use_mailmap(self, commit: str) -> str | None:
+        """Let names and addresses of authors be those of the commit's .mailmap.
+
+        Returns the id of that file, None if the commit has none.
+        """
+        name = f"{commit}:.mailmap"
+        self._mailmap = ("-c", f"mailmap.blob={name}")
+        return self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", name)
 
     def is_shallow(self) -> bool:
         """Whether older history was cut off."""
