@@ -93,7 +93,9 @@ def test_settings_name_bots_and_persons() -> None:
     assert not is_robotic(Account(login="prombot"), BotNames(people=frozenset(("prombot",))))
 
 
-@pytest.mark.parametrize("login", ["prombot", "swift-ci", "acme-release", "PrometheusBot"])
+@pytest.mark.parametrize(
+    "login", ["prombot", "swift-ci", "acme-release", "PrometheusBot", "bot-acme", "acme-autoroll"]
+)
 def test_some_names_could_be_a_robot_s(login: str) -> None:
     assert is_robotic(Account(login=login))
     assert not is_bot(Account(login=login))
@@ -119,6 +121,7 @@ def test_some_names_could_be_a_robot_s(login: str) -> None:
         ("Co-authored-by: google-labs-jules[bot] "
          "<1+google-labs-jules[bot]@users.noreply.github.com>", "jules"),
         ("Assisted-by: Claude Opus 5", "claude"),
+        ("Co-authored-by: x-claude[bot] <1+x-claude[bot]@users.noreply.github.com>", "claude"),
         ("Generated-By: GitHub Copilot", "copilot"),
         ("Words.\n\n🤖 Generated with [Claude Code](https://claude.com/claude-code)", "claude"),
         ("Generated with assistance from OpenAI Codex.", "codex"),

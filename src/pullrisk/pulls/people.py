@@ -68,15 +68,18 @@ _NOREPLY: Final = re.compile(
 _PSEUDONYM: Final = re.compile(r"author-([0-9a-f]{12})")
 
 _BOTS: Final = frozenset(
-    """allcontributors bors dependabot dependabot-preview github-actions greenkeeper
-    imgbot k8s-ci-robot mend-bolt-for-github mergify openshift-merge-robot pre-commit-ci pyup-bot
-    release-please renovate semantic-release-bot snyk-bot web-flow weblate whitesource-bolt
-    kubernetes_prow_robot github_actions mend_renovate github_merge_queue""".split()
+    """allcontributors bors brewtestbot dependabot dependabot-preview github-actions greenkeeper
+    greenkeeperio-bot imgbot jenkins-ci k8s-ci-robot mend-bolt-for-github mergify
+    openshift-merge-robot pre-commit-ci pyup-bot release-please renovate renovatebot rustbot
+    scala-steward semantic-release-bot snyk-bot travis-ci updatecli web-flow weblate
+    whitesource-bolt github_actions github_merge_queue hosted_weblate kubernetes_prow_robot
+    mend_renovate scala_steward""".split()
 )
 """Logins and names (blanks as _) of well-known bots that do not end in [bot]."""
 _BOT: Final = re.compile(r".*(?:\[bot\]|(?:^|[ ._+-])bots?)")
 _ROBOTIC: Final = re.compile(
-    r".*[a-z\d](?:bot|[ ._-](?:ci|robot|releaser?|automations?|builder|deployer|updater|syncer))"
+    r".*[a-z\d](?:bot|[ ._-](?:ci|robot|releaser?|automations?|builder|deployer|merger|publisher"
+    r"|roller|autoroll|sync(?:er)?|updater))|(?:ro)?bot[ ._-].*"
 )
 
 _AGENTS: Final = {
@@ -99,6 +102,10 @@ _AGENTS: Final = {
     "agent@warp.dev": "warp",
 }  # fmt: skip
 """Logins, with or without [bot], and addresses of agents."""
+_AGENT_WORDS: Final = frozenset(
+    ("aider", "claude", "codex", "copilot", "cursor", "devin", "gemini", "jules", "openhands")
+)
+"""Words in the login of a GitHub App that say which agent it runs: `electron-claude[bot]`."""
 _PRODUCTS: Final = (
     ("copilot", r"(?:github[ -])?copilot\b.*"),
     ("claude", r"claude[ -](?:code|opus|sonnet|haiku|fable|ai|\d).*|anthropic claude.*"
@@ -181,8 +188,9 @@ def is_robotic(account: Account, names: BotNames = NO_NAMES) -> bool:
 def agent_account(account: Account) -> str | None:
     """The agent whose own account this is, or None."""
     for name in account.names:
-        agent = _AGENTS.get(name) or _AGENTS.get(name.removesuffix("[bot]"))
-        if agent:
+        bare = name.removesuffix("[bot]")
+        words = _AGENT_WORDS.intersection(re.split(r"[^a-z]+", bare)) if bare != name else ()
+        if agent := _AGENTS.get(name) or _AGENTS.get(bare) or min(words, default=None):
             return agent
     return _product(account.name, account.email) if account.name else None
 
