@@ -123,7 +123,7 @@ def measure(clone: Path, name: str) -> Result:
         seconds = time.perf_counter() - started
         usage = resource.getrusage(resource.RUSAGE_SELF)
         programs = resource.getrusage(resource.RUSAGE_CHILDREN)
-        read = {pull.number: pull for pull in store.events(name)}
+        read = {pull.number: pull for pull in store.events(name) if not pull.is_push}
     truth, until = _truth(name)
     git = Git(clone)
     heads = git.pull_heads()

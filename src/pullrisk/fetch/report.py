@@ -25,7 +25,7 @@ class FetchReport(msgspec.Struct, frozen=True, kw_only=True):
     `resumed` counts the lines (of a file) or commits (of a clone) that earlier runs have read.
     Of a clone, `branch` was read; `passed` counts by reason its commits that name a pull and
     merged none, `unnumbered` those of the branch that name none, `held` the pulls whose clock
-    was wrong by more than an hour, `unreadable` the files without line counts because of damage.
+    was wrong by more than a day, `unreadable` the files without line counts because of damage.
     """
 
     read: int = 0

@@ -201,7 +201,7 @@ def _warn_of_damage(report: "FetchReport") -> None:
     if report.held:
         warn(
             f"{report.held:,} pull requests have dates that do not fit their place on the branch: "
-            "they were taken to be merged with the one before them"
+            "they are held between those before and after them"
         )
     if report.unreadable:
         warn(

@@ -9,7 +9,7 @@ from typing import Final
 from pullrisk.fetch.git.lines import Lines
 from pullrisk.fetch.git.log import Commit
 
-HELD: Final = timedelta(hours=1)
+HELD: Final = timedelta(days=1)
 """A commit whose time is moved by more than this had a wrong clock."""
 _BEGIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -31,23 +31,29 @@ def settle(
             high = times[merge]
             low = min(times.get(first, _BEGIN), high)
         stated = [commits[sha].committed_at for sha in line]
-        times.update(zip(line, monotone(stated, low, max(low, high)), strict=True))
+        held = monotone(stated, low, max(low, high), is_tip=merge is None)
+        times.update(zip(line, held, strict=True))
     return times
 
 
-def monotone(stated: Sequence[datetime], low: datetime, high: datetime) -> list[datetime]:
+def monotone(
+    stated: Sequence[datetime], low: datetime, high: datetime, *, is_tip: bool = False
+) -> list[datetime]:
     """The times in an order that never runs backwards, between `low` and `high`.
 
     The most clocks that agree with the order are believed (a longest non-decreasing sequence);
-    the others are held down to the one before them: a date ahead of all must not make what lies
-    before it look old.
+    the others are held between the believed ones before and after them. At the tip of the branch
+    nothing comes after: there a date ahead of `high`, the time of the fetch, is held down to the
+    one before, for it must not make what lies before it look old.
     """
     believed = _believed(stated, low, high)
     times: list[datetime] = []
     earliest = low
     for (start, _), (end, latest) in pairwise([(-1, low), *believed, (len(stated), high)]):
         for place in range(start + 1, end):
-            earliest = stated[place] if earliest <= stated[place] <= latest else earliest
+            is_ahead = is_tip and end == len(stated) and stated[place] > latest
+            if not is_ahead:
+                earliest = max(earliest, min(stated[place], latest))
             times.append(earliest)
         if end < len(stated):
             earliest = latest
