@@ -1,7 +1,7 @@
 import numpy as np
 
 from pullrisk.model.metadata import OperatingPoints
-from support.tables import feature_table
+from support.tables import NAMES, feature_table
 from support.training import quick_dataset, shared_training
 
 
@@ -45,4 +45,14 @@ def test_what_no_pull_of_the_repository_knew_changes_no_score_once_it_is_known()
     assert np.array_equal(one.novelty, two.novelty)
     assert one.bands == two.bands
     quartiles = np.quantile(one.novelty, [0.25, 0.5, 0.75])
+    np.testing.assert_allclose(quartiles, [25, 50, 75], atol=10)
+
+
+def test_a_pull_by_an_unknown_author_is_ranked_as_if_all_authors_were_unknown() -> None:
+    bundle = shared_training()[1].bundle
+    x = np.abs(quick_dataset(feature_table(seed=9, repositories=1)).x)
+    home = bundle.recalibrated_for("new/one", x)
+    unsigned = x.copy()
+    unsigned[:, [NAMES.index("author_failure_rate"), NAMES.index("author_new")]] = np.nan
+    quartiles = np.quantile(home.score(unsigned, "new/one").novelty, [0.25, 0.5, 0.75])
     np.testing.assert_allclose(quartiles, [25, 50, 75], atol=10)

@@ -56,8 +56,16 @@ def needing(facts: Sequence[str], names: Sequence[str]) -> NDArray[np.bool_]:
     return np.array([name in missing for name in names], np.bool_)
 
 
+_RAREST: Final = ("closed", "fork", "description", "opening", "commits", "author", "lines")
+"""Other facts, those that are most often unknown first."""
+
+
 def known_together(names: Sequence[str]) -> NDArray[np.intp]:
-    """The same number for features that need the same facts, [d]."""
-    needs = [tuple(fact for fact, needy in FACTS.items() if name in needy) for name in names]
-    numbers = {need: number for number, need in enumerate(dict.fromkeys(needs))}
-    return np.array([numbers[need] for need in needs], np.intp)
+    """A number for each feature, [d]: the same for those that become unknown together.
+
+    0 for what is nearly always known, 1 for what needs line counts, 2 for the author's record, and
+    so on: features of several facts go with the one that is most often unknown.
+    """
+    numbers = {fact: number for number, fact in enumerate(reversed(_RAREST), start=1)}
+    rarest = [next((fact for fact in _RAREST if name in FACTS[fact]), None) for name in names]
+    return np.array([numbers[fact] if fact else 0 for fact in rarest], np.intp)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.errors import InputError, MissingExtraError, ModelError
+from pullrisk.features.knowledge import needing
 from pullrisk.features.pull_text import PullText
 from pullrisk.model.category_head import token_rows
 from pullrisk.model.metadata import FORMAT, METADATA_KEY, Metadata, OperatingPoints
@@ -46,6 +47,8 @@ class Bundle:
         self._session = session
         self.metadata = metadata
         self.data = data
+        names = [feature.name for feature in metadata.features]
+        self._of_author = np.flatnonzero(needing(["author"], names))
         self._thresholds: dict[tuple[str | None, OperatingPoints], tuple[float, float]] = {}
 
     @classmethod
@@ -98,12 +101,20 @@ class Bundle:
         if not len(x):
             return self
         known = self.metadata
+        typical = known.typical.including(repository, x)
+        x = self.with_metadata(msgspec.structs.replace(known, typical=typical)).comparable(
+            x, repository
+        )
         risk, error, _ = self.raw(x)
         metadata = msgspec.structs.replace(
             known,
             risk=known.risk.including({repository: risk}),
             novelty=known.novelty.including({repository: error}, at_own_level=True),
-            typical=known.typical.including(repository, x),
+            typical=typical,
+            anonymous=known.anonymous
+            and known.anonymous.including(
+                {repository: self.raw(self._anonymous(x))[1]}, at_own_level=True
+            ),
         )
         return self.with_metadata(metadata)
 
@@ -147,11 +158,29 @@ class Bundle:
         return Scores(
             risk=risk if self.metadata.risk_available else None,
             novelty_error=error,
-            novelty=self.metadata.novelty.percentile(error, repository),
+            novelty=self._novelty(error, x, repository),
             bands=self.bands(risk, repository, points=points),
             code=found[2],
             category=found[3] if told else None,
         )
+
+    def _novelty(
+        self, error: NDArray[np.float64], x: NDArray[np.float32], repository: str | None
+    ) -> NDArray[np.float64]:
+        """Percentiles of errors [n] of rows [n, d]; an unknown author's among unknown authors'."""
+        novelty = self.metadata.novelty.percentile(error, repository)
+        anonymous = self.metadata.anonymous
+        if anonymous is not None and len(self._of_author):
+            unknown = np.isnan(x[:, self._of_author]).all(axis=1)
+            if unknown.any():
+                novelty[unknown] = anonymous.percentile(error[unknown], repository)
+        return novelty
+
+    def _anonymous(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The rows [n, d] as if nothing tied their authors to the history."""
+        x = x.copy()
+        x[:, self._of_author] = np.nan
+        return x
 
     def categories(
         self, x: NDArray[np.float32], said: Sequence[PullText]

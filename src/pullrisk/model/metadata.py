@@ -95,6 +95,9 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     novelty: Distribution
     typical: RepositoryMedians
     facts: Facts
+    anonymous: Distribution | None = None
+    """Novelty errors of the same pulls, had their authors been unknown: with less to compare, more
+    of them lie near nothing and far out. Models of earlier versions have none."""
     reference: Reference | None = None
     """What drift is measured by; models of earlier versions have none."""
     categories: tuple[str, ...] = ()

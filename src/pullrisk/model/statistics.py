@@ -219,6 +219,8 @@ def shortened(values: NDArray[np.floating]) -> list[float]:
 ERROR_CAP: Final = 25.0
 """Most that one direction or input adds, in units of its usual square: five deviations."""
 _KEPT: Final = 0.5
+_CORE: Final = 2
+"""Groups of features that nearly every pull knows."""
 _RIDGE: Final = 1e-3
 _LEAST_VARIANCE: Final = 1e-2
 LEAST_SHARE: Final = 1e-6
@@ -244,9 +246,9 @@ class NoveltyStatistics:
     0.92, so weighted 0.95 (docs/experiments.md).
 
     What a pull's source cannot know counts for nothing: an input that is unknown is left out, and
-    so is every direction that it is mixed into; the rest is weighted up. Features that become
-    unknown together are whitened together and apart from all others (`groups`), so that a source
-    without line counts still has directions left.
+    so is every direction that it is mixed into; the rest is weighted up. So that a pull without
+    line counts, or by somebody unknown, still has directions left, features that become unknown
+    together are whitened together (`groups`), each group after what the ones before say of it.
     """
 
     directions: NDArray[np.float32]
@@ -263,7 +265,8 @@ class NoveltyStatistics:
     ) -> "NoveltyStatistics":
         """Measure scaled rows and their residuals, [n, d] each, NaN where unknown.
 
-        `groups` [d] numbers the features that are known together; one group unless given.
+        `groups` [d] numbers the features that are known together, those that are nearly always
+        known first; one group unless given.
         """
         groups = np.zeros(z.shape[1], np.intp) if groups is None else groups
         mean, variance = known_moments(z)
@@ -283,19 +286,19 @@ class NoveltyStatistics:
 def whitening(residuals: NDArray[np.float32], groups: NDArray[np.intp]) -> NDArray[np.float32]:
     """Directions [d, k] that bring ordinary residuals [n, d] to unit variance.
 
-    Each direction is of one group of features, measured on the rows that know all of it. The
-    covariance is shrunk towards its diagonal by d / (d + n), so that few rows do not invent
-    directions without any variance. Inputs that no row knows are part of none.
+    The first groups (`_CORE` of them) are a chain: each is whitened less what those before it
+    say of it by linear regression, which together is the whole Mahalanobis length. Any later
+    group comes after the core alone. A group is measured on the rows that know all of it; inputs
+    that hardly a row knows are part of none.
     """
-    width = residuals.shape[1]
     known = ~np.isnan(residuals)
+    usable = known.mean(axis=0) >= _LEAST_KNOWN
     variances, directions = [], []
-    for group in np.unique(groups[known.any(axis=0)]):
-        columns = np.flatnonzero((groups == group) & known.any(axis=0))
-        rows = known[:, columns].all(axis=1)
-        variance, own = _principal(residuals[np.ix_(rows, columns)])
-        placed = np.zeros((width, len(columns)))
-        placed[columns] = own
+    for group in np.unique(groups[usable]):
+        before = np.flatnonzero(usable & (groups < min(group, _CORE)))
+        own = np.flatnonzero(usable & (groups == group))
+        rows = known[:, [*before, *own]].all(axis=1)
+        variance, placed = _conditional(residuals[rows], before, own)
         variances.append(variance)
         directions.append(placed)
     variance, every = np.concatenate(variances), np.concatenate(directions, axis=1)
@@ -303,15 +306,25 @@ def whitening(residuals: NDArray[np.float32], groups: NDArray[np.intp]) -> NDArr
     return np.asarray(every[:, kept] / np.sqrt(variance[kept]), np.float32)
 
 
-def _principal(residuals: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Variances [d] and directions [d, d] of residuals [n, d] without gaps."""
-    n, d = residuals.shape
-    covariance = residuals.astype(np.float64).T @ residuals / max(1, n)
-    shrinkage = d / (d + n)
-    diagonal = np.diag(np.diag(covariance))
+def _conditional(
+    residuals: NDArray[np.float32], before: NDArray[np.intp], own: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Variances [k] and directions [d, k] of the k columns `own`, less what `before` say of them.
+
+    The covariance is shrunk towards its diagonal by d / (d + n), so that few rows do not invent
+    directions without any variance.
+    """
+    part = residuals[:, [*before, *own]].astype(np.float64)
+    n, d = part.shape
+    covariance = part.T @ part / max(1, n)
+    shrinkage, diagonal = d / (d + n), np.diag(np.diag(covariance))
     shrunk = (1 - shrinkage) * covariance + shrinkage * diagonal + _RIDGE * np.eye(d)
-    variance, directions = np.linalg.eigh(shrunk)
-    return variance, directions
+    first = len(before)
+    slopes = np.linalg.solve(shrunk[:first, :first], shrunk[:first, first:])
+    variance, directions = np.linalg.eigh(shrunk[first:, first:] - shrunk[first:, :first] @ slopes)
+    placed = np.zeros((residuals.shape[1], len(own)))
+    placed[own], placed[before] = directions, -slopes @ directions
+    return variance, placed
 
 
 def novelty_error(

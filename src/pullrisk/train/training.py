@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.errors import NotEnoughDataError, SettingsError
-from pullrisk.features.knowledge import known_together
+from pullrisk.features.knowledge import known_together, needing
 from pullrisk.features.schema import Feature
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.categories import CATEGORIES
@@ -218,6 +218,8 @@ class _Outcome:
         ordinary = NoveltyStatistics.of(recent.z, residuals, known_together(data.names))
         calibration = _calibrate(predict(self.fitted.weights, recent.z)[0], recent)
         error = novelty_error(recent.z, residuals, ordinary)
+        anonymous = np.where(needing(["author"], data.names), np.float32(np.nan), recent.z)
+        blind = anonymous - predict(self.weights, anonymous)[1]
         names, codes, past = data.repositories, recent.repository, ~self.split.test
         metadata = Metadata(
             schema_hash="",
@@ -227,6 +229,7 @@ class _Outcome:
             operating_points=settings.operating_points,
             risk=Distribution.of(calibration.apply(logit), codes, names),
             novelty=Distribution.of(error, codes, names),
+            anonymous=Distribution.of(novelty_error(anonymous, blind, ordinary), codes, names),
             typical=RepositoryMedians.of(data.x[past], data.repository[past], names),
             facts=self._facts(settings),
         )
