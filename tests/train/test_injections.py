@@ -85,7 +85,7 @@ def test_ordinary_rows_are_those_of_a_plain_replay() -> None:
         if pull.merged_at.timestamp() * 1e6 >= SINCE:
             rows.append(history.features(pull, as_of=pull.merged_at))
         history.observe(pull)
-    assert (injected().normal[:10] == np.array(rows[:10], np.float32)).all()
+    np.testing.assert_array_equal(injected().normal[:10], np.array(rows[:10], np.float32))
 
 
 def test_one_repository_alone_receives_no_foreign_pulls() -> None:

@@ -12,7 +12,7 @@ CARD_FILE: Final = "general.json"
 """How it was made and how good it is; `make general-model` writes both files."""
 
 
-USUAL_PULLS: Final = 2_000
+USUAL_PULLS: Final = 1_000
 """How many of a repository's latest pulls say what is usual in it."""
 
 
