@@ -116,6 +116,20 @@ def test_a_champion_stays_in_use(tmp_path: Path, present: str) -> None:
     assert best_before(tracking, data(), path).data == own.data
 
 
+def test_what_is_usual_in_a_repository_that_the_champion_does_not_know_is_measured(
+    tmp_path: Path,
+) -> None:
+    tracking = fresh_tracking(tmp_path)
+    version = track(tracking, _own(), RunRecord(settings={}, tags={})).version
+    set_champion(tracking, find(tracking, version), by="ann", reason="x")
+    new = Dataset.from_table(_renamed("acme/new"), NAMES)
+    bundle = best_before(tracking, new, tmp_path / MODEL_FILE)
+    assert not is_general(bundle)
+    assert Bundle.of(bundle.data).metadata.novelty.by_repository.keys() >= {"acme/new"}
+    assert "acme/new" not in bundle.metadata.facts.trained_until
+    assert np.array_equal(bundle.raw(new.x[:9])[0], _own().raw(new.x[:9])[0])
+
+
 @cache
 def _own() -> Bundle:
     from pullrisk.features import FEATURES, SCHEMA_HASH
