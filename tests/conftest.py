@@ -23,18 +23,10 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1]
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
-pytest_plugins = ("support.isolation", "support.skips")
+pytest_plugins = ("support.isolation", "support.repeating", "support.skips")
 
 REAL_MONGO = os.environ.get("PULLRISK_TEST_MONGO_URI")
 """A real MongoDB to test against instead of the stand-in: its URI without a database."""
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each folder's tests together, in random order still: what they share is started once."""
-    folders = dict.fromkeys(item.path.parent for item in items)
-    place = {folder: number for number, folder in enumerate(folders)}
-    items.sort(key=lambda item: place[item.path.parent])
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from pullrisk.progress import Silent
 from pullrisk.pulls.mongo import MongoStore
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.pulls.store import PullStore
+from support.preprocessing import rows
 
 SAMPLE = Path(__file__).parents[2] / "sample"
 FILES = ("kedro-org__kedro.jsonl.gz", "rust-lang__cargo.jsonl.gz")
@@ -37,9 +38,7 @@ def table(store: PullStore, folder: Path, *, workers: int) -> pa.Table:
     preprocess(store, lake, workers=workers, repositories=["kedro-org/kedro"])
     report = preprocess(store, lake, workers=workers)
     assert [one.status for one in report.repositories] == ["unchanged", "new"]
-    lake.refresh()
-    rows = lake.table().drop_columns(["run"])
-    return rows.sort_by([("repository", "ascending"), ("number", "ascending")])
+    return rows(lake).sort_by([("repository", "ascending"), ("number", "ascending")])
 
 
 def test_preprocess_gives_the_same_table_over_mongodb_as_over_sqlite(

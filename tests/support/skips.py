@@ -39,10 +39,7 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line on what was skipped; where something failed, what repeats its order."""
-    seed = getattr(terminalreporter.config.option, "randomly_seed", None)
-    if seed is not None and terminalreporter.stats.keys() & {"failed", "error"}:
-        terminalreporter.write_line(f"this order again: --randomly-seed={seed}")
+    """One line on what was skipped."""
     line = summary(terminalreporter.stats.get("skipped", []))
     if line:
         terminalreporter.write_line(line, yellow=True)

@@ -14,13 +14,13 @@ from pullrisk.options import SparkOptions
 from support.ports import answers, free_port
 from support.processes import Server, until
 
-WORKERS = 3
+WORKERS = 2
 _QUICK_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 CONF = {
     "spark.executor.extraJavaOptions": _QUICK_JVM,
     "spark.driver.extraJavaOptions": _QUICK_JVM,
     "spark.driver.bindAddress": "127.0.0.1",
-    "spark.cores.max": "3",  # so that two applications fit
+    "spark.cores.max": "2",  # so that two applications fit
     "spark.executorEnv.PYTHONPATH": str(Path(__file__).parents[1]),
 }
 
@@ -61,7 +61,7 @@ class _Daemon(Server):
 
 
 class Cluster:
-    """A master and three workers of two cores each, on free ports."""
+    """A master and two workers of two cores each, on free ports."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._port = folder, free_port()
