@@ -1,16 +1,24 @@
 """Files that are replaced at once, so that no reader and no crash ever sees half of one."""
 
 import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+PRIVATE_FOLDER: Final = 0o700
+"""Mode of the folders that pullrisk makes: titles and names in them are not everybody's."""
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Write the file, its folder too; raises OSError, and then leaves what was there before."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write the file, its folder too; raises OSError, and then leaves what was there before.
+
+    The draft is a new file beside it, so that no link that somebody has laid out is followed.
+    """
+    make_folder(path.parent)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
+        with open(draft, "xb", opener=_open_new) as file:  # Path's has no opener
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -19,3 +27,15 @@ def replace(path: Path, data: bytes) -> None:
         with suppress(OSError):  # where the draft could not be made, there is none
             draft.unlink(missing_ok=True)
         raise
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder that only its owner can read, with those above it; one that exists stays."""
+    for each in reversed([path, *path.parents]):
+        if not each.exists():
+            each.mkdir(PRIVATE_FOLDER, exist_ok=True)
+    path.mkdir(exist_ok=True)  # raises if it is no folder
+
+
+def _open_new(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)

@@ -124,7 +124,7 @@ class Settings(Credentials, BaseSettings):
     @property
     def tracking_uri(self) -> str:
         """Where MLflow keeps runs and models."""
-        return self.mlflow_uri or f"sqlite:///{(self.home / 'mlflow.db').absolute()}"
+        return self.mlflow_uri or sqlite_uri(self.home / "mlflow.db")
 
     @property
     def worker_count(self) -> int:
@@ -147,6 +147,11 @@ class Settings(Credentials, BaseSettings):
             for file in config_files.found(options)
         ]
         return init_settings, env_settings, *files
+
+
+def sqlite_uri(path: Path) -> str:
+    """The URI of an SQLite file as SQLAlchemy reads it: it decodes %XX, and ? begins options."""
+    return f"sqlite:///{path.absolute()}".replace("%", "%25").replace("?", "%3F")
 
 
 def load(**options: object) -> Settings:

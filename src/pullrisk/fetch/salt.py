@@ -8,6 +8,7 @@ from hmac import digest
 from pathlib import Path
 from typing import Final
 
+from pullrisk.atomic import make_folder
 from pullrisk.errors import StoreError
 
 SALT_BYTES: Final = 32
@@ -41,7 +42,7 @@ def pseudonym(email: str, salt: bytes) -> str:
 
 
 def _create(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:

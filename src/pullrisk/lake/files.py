@@ -1,19 +1,24 @@
 """Every access of the lake to a file goes through here, in the terms of pyarrow.fs."""
 
+import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from pyarrow import ArrowException
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, SubTreeFileSystem
 
+from pullrisk.atomic import make_folder
 from pullrisk.errors import LakeError, SettingsError
 from pullrisk.lake.s3 import SCHEME, bucket_of, check_bucket, open_bucket, s3_error, storage_options
 from pullrisk.options import S3
+
+_UNFINDABLE: Final = re.compile(r"%[0-9A-Fa-f]{2}|\\|[\x00-\x1f\x7f]")
 
 
 class StoredFile(msgspec.Struct, frozen=True):
@@ -70,6 +75,7 @@ class Files:
     def create_folder(self, path: str) -> None:
         """Create a folder with those above it; S3 has none."""
         if self.s3 is None:
+            make_folder(Path(self.root))
             self.filesystem.create_dir(path, recursive=True)
 
     def delete(self, path: str) -> None:
@@ -111,6 +117,21 @@ def open_files(uri: str | Path, s3: S3 | None = None) -> Files:
             hint="set PULLRISK_LAKE to a folder's path or s3://BUCKET/PREFIX",
         )
     return Files(str(Path(place.removeprefix("file://")).absolute()))
+
+
+def check_folder(root: str) -> None:
+    """Refuse a folder that delta-rs would write into and not find again; raises LakeError.
+
+    Wherever a table is opened, it takes %XX for an encoded character and a backslash for a slash,
+    however the path is handed over.
+    """
+    wrong = _UNFINDABLE.search(os.path.realpath(root))
+    if wrong is not None:
+        raise LakeError(
+            f"lake {root}: its path holds {wrong[0]!r}, with which Delta tables cannot be opened",
+            hint="set PULLRISK_LAKE to a folder whose path holds none; the rest of the home "
+            "folder may stay",
+        )
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 
 from pullrisk.errors import LakeError, MissingExtraError, NotEnoughDataError
 from pullrisk.lake.delta import HISTORY_NUMBERS, Change, FeatureTable, landed
-from pullrisk.lake.files import open_files, translate_errors
+from pullrisk.lake.files import check_folder, open_files, translate_errors
 from pullrisk.lake.objects import ConsumedPulls, Objects, path, repository_of, run_of
 from pullrisk.lake.s3 import check_conditional_put
 from pullrisk.lake.schema import SCHEMA, TABLE
@@ -56,6 +56,8 @@ class Lake:
         """
         self.files.check()
         s3 = self.files.s3
+        if s3 is None:
+            check_folder(self.files.root)
         if s3 is not None and s3.conditional_put and not self.exists():
             check_conditional_put(s3, self.uri)
 

@@ -1,12 +1,14 @@
 """The SQLite file of the pull store: its schema, opening it, the meaning of its errors."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
+from pullrisk.atomic import make_folder
 from pullrisk.errors import StoreError
 
 T = TypeVar("T")
@@ -64,7 +66,9 @@ def open_writer(path: Path, timeout: float) -> sqlite3.Connection:
     `timeout` is how many seconds to wait for another writer. Raises StoreError.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except OSError as error:
         raise StoreError(
             f"cannot create the folder of the pull store, {path.parent}: {error.strerror}",

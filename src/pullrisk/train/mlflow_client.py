@@ -6,13 +6,15 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 from pydantic import SecretStr
 
+from pullrisk.atomic import make_folder
 from pullrisk.errors import MissingExtraError, ModelError
 from pullrisk.redaction import REDACTOR
 
@@ -88,7 +90,7 @@ class Tracking:
     def local(cls, home: Path) -> "Tracking":
         """MLflow on an SQLite file in the home folder."""
         folder = home.absolute()
-        return cls(f"{PREFIX}{folder / 'mlflow.db'}", folder / "mlartifacts")
+        return cls(sqlite_uri(folder / "mlflow.db"), folder / "mlartifacts")
 
     @property
     def is_file(self) -> bool:
@@ -98,7 +100,7 @@ class Tracking:
     @property
     def is_absent(self) -> bool:
         """Whether it is a database that nothing has made yet; asking it would make it."""
-        return self.is_file and not Path(self.uri.removeprefix(PREFIX)).exists()
+        return self.is_file and not Path(unquote(self.uri.removeprefix(PREFIX))).exists()
 
     @property
     def shown(self) -> str:
@@ -137,6 +139,7 @@ def connected(tracking: Tracking) -> Iterator[tuple[Any, Any]]:
             yield mlflow, mlflow.MlflowClient(tracking.uri, tracking.uri)
         finally:
             mlflow.set_tracking_uri(before)
+            _remove_misread_folder(tracking.uri)
 
 
 @contextmanager
@@ -185,6 +188,19 @@ def _quiet() -> Iterator[None]:
 PREFIX: Final = "sqlite:///"
 
 
+def _remove_misread_folder(uri: str) -> None:
+    """MLflow makes the folder of a database without decoding its URI: an empty one beside it."""
+    path = uri.removeprefix(PREFIX)
+    if path != unquote(path):
+        with suppress(OSError):
+            os.removedirs(Path(path).parent)
+
+
+def sqlite_uri(path: Path) -> str:
+    """The URI of the file as SQLAlchemy reads it: it decodes %XX, and ? begins options."""
+    return f"{PREFIX}{path.absolute()}".replace("%", "%25").replace("?", "%3F")
+
+
 def ensure_database(uri: str, artifacts: Path) -> None:
     """Make the SQLite file of `uri` with all its tables, unless it is there.
 
@@ -198,7 +214,7 @@ def ensure_database(uri: str, artifacts: Path) -> None:
     path = Path(make_url(uri).database or "")
     if path.exists():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     draft = path.with_name(f".{path.name}.draft")
     with _alone(path.with_name(f".{path.name}.lock")):
         if path.exists():
@@ -211,13 +227,14 @@ def ensure_database(uri: str, artifacts: Path) -> None:
 def _make(path: Path, artifacts: Path) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    store = SqlAlchemyStore(f"{PREFIX}{path.absolute()}", artifacts.absolute().as_uri())
+    store = SqlAlchemyStore(sqlite_uri(path), artifacts.absolute().as_uri())
     store.engine.dispose()
 
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Keep other processes out; the lock ends with the process, however it ends."""
-    with path.open("w") as file:
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

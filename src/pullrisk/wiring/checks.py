@@ -230,7 +230,7 @@ def _model(settings: Settings) -> Check:
 def _tracking(settings: Settings) -> Check:
     uri = settings.tracking_uri
     if uri.startswith(_SQLITE):
-        return _tracking_file(Path(uri.removeprefix(_SQLITE)))
+        return _tracking_file(Path(unquote(uri.removeprefix(_SQLITE))))
     if not uri.startswith(("http://", "https://")):
         return Check("tracking", "ok", f"{redacted(uri)} (not looked at)")
     try:

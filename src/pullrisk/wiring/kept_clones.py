@@ -19,6 +19,7 @@ from typing import Final, Self
 import msgspec
 
 from pullrisk import atomic
+from pullrisk.atomic import make_folder
 
 FOLDER: Final = "clones"
 MARK: Final = "mark.json"
@@ -35,7 +36,7 @@ _SECONDS: Final = 0.05
 def make_home(home: Path) -> None:
     """Make the home folder if it is missing, such that git does not see it in somebody's clone."""
     if not home.exists():
-        home.mkdir(parents=True, exist_ok=True)
+        make_folder(home)
         (home / ".gitignore").write_text("*\n")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 from rich.text import Text
 
+from pullrisk import atomic
 from pullrisk.cli import options
 from pullrisk.cli.display.console import say
 from pullrisk.cli.display.tables import print_json, print_table
@@ -125,8 +126,7 @@ def record(
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        atomic.replace(path, data)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}") from None
 
