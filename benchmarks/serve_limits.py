@@ -107,6 +107,8 @@ def bodies() -> Iterator[tuple[str, str, Callable[[], bytes]]]:
                 "/v1/score",
                 partial(text_of, field, sign),
             )
+    few = BODY // 17  # of escapes, which are counted too
+    yield "half characters", "/v1/score", lambda: field_of("body", b'"%s"' % (b"\\ud800" * few))
     yield "deep paths", "/v1/score", lambda: repeated(field_of("files", deep.encode()))
     yield "one path", "/v1/score", lambda: field_of("files", b'[{"filename":"%s"}]' % filled(b"a/"))
     yield "brackets", "/v1/score", lambda: b"[" * BODY

@@ -6,6 +6,7 @@ from itertools import product
 import pytest
 
 from pullrisk.features import NAMES
+from pullrisk.pulls.record import Pull
 from pullrisk.serve.problems import ProblemError
 from pullrisk.serve.request_body import parse, parse_rows
 
@@ -94,6 +95,13 @@ def test_rows_that_are_too_many_or_too_long_are_refused(what: str) -> None:
 def test_as_many_rows_as_allowed_are_read(space: bytes, count: int) -> None:
     rows = space + b"[%s]" % (b"," + space).join([space + ROW] * count)
     assert parse_rows(rows, most=MOST, width=len(NAMES)).shape == (count, len(NAMES))
+
+
+@pytest.mark.parametrize("count", [1, 300])
+def test_half_a_character_is_no_reason_to_refuse_a_list(count: int) -> None:
+    pull = OBJECT % (b'"title":"\\ud83d cut","patch":"%s"' % (b"x" * 1_000))
+    pulls = parse(b"[%s]" % b",".join([pull] * count), most=MOST)
+    assert [pull.title for pull in pulls if isinstance(pull, Pull)] == ["\ufffd cut"] * count
 
 
 def test_a_large_body_of_usual_pulls_is_read() -> None:

@@ -12,6 +12,7 @@ import msgspec
 T = TypeVar("T")
 
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}".encode()
+_ESCAPED_REPLACEMENT: Final = b"\\ufffd"
 # Whole pairs and all other escapes match too, so that "\\ud83d" (an escaped backslash) stays.
 _ESCAPE: Final = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -27,17 +28,23 @@ def decode(decoder: msgspec.json.Decoder[T], data: bytes | str) -> T:
         data = data.encode(errors="surrogatepass")
     try:
         return decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError):
         whole = replace_halves(data)
-        if whole == data or isinstance(error, msgspec.ValidationError):
+        if whole == data:
             raise
         return decoder.decode(whole)
 
 
 def replace_halves(data: bytes) -> bytes:
     """The JSON with U+FFFD for each half of a surrogate pair, escaped or as bytes of its own."""
-    return _ENCODED.sub(_REPLACEMENT, _ESCAPE.sub(_whole, data))
-
-
-def _whole(escape: re.Match[bytes]) -> bytes:
-    return _REPLACEMENT if escape["half"] else escape[0]
+    whole = bytearray(
+        data
+    )  # in place, as each is as long as what replaces it: there may be millions
+    for escape in _ESCAPE.finditer(data):
+        if escape["half"]:
+            whole[slice(*escape.span())] = _ESCAPED_REPLACEMENT
+    for encoded in _ENCODED.finditer(data):
+        whole[slice(*encoded.span())] = _REPLACEMENT
+    return bytes(whole)

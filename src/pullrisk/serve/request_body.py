@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.features.schema import UNKNOWN
+from pullrisk.pulls import half_surrogates
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import Pull, parse_rest, parse_rest_list
 from pullrisk.serve.inflight import ActiveRequest, InFlight
@@ -134,7 +135,7 @@ def parse(body: bytes, *, most: int, names: BotNames = NO_NAMES) -> list[Pull | 
             with suppress(ValueError, RecursionError):  # one by one below, which tells the place
                 if pulls := parse_rest_list(body, most=most, names=names):
                     return [_refuse_long(pull, "") for pull in pulls]
-        items = _many.decode(body)
+        items = half_surrogates.decode(_many, body)
     except RecursionError:
         raise ProblemError(400, "JSON is nested too deeply") from None
     except msgspec.DecodeError as error:
