@@ -184,6 +184,14 @@ def test_a_revert_that_was_pushed_is_no_pull_and_tells_what_it_reverts(
     assert list(pushes(store)) == [*found, "More"]
 
 
+def test_a_copy_of_a_pulls_commit_was_not_pushed(repo: Repo, store: SqliteStore) -> None:
+    repo.commit('Revert "Cache" (#2)', b__py="1\n")
+    repo.commit('Revert "Cache" (#2)', b__py="2\n")
+    repo.commit('Revert "Docs" (#2)', b__py="3\n")
+    fetch(store, repo)
+    assert list(pushes(store)) == ["First", 'Revert "Docs" (#2)']
+
+
 def _links(store: SqliteStore) -> list[Link]:
     linker = Linker()
     return [link for event in store.events("o/r") for link in linker.observe(event)]

@@ -35,7 +35,8 @@ def pushed_commits(history: History, *, but: Iterable[str] = ()) -> list[str]:
     A merge by hand brings in pushes too, unless there are pulls in what it brought: then it
     merged a branch that has a history of its own, and its reverts are about that branch. Only a
     merge of the branch itself into somebody's copy ("foxtrot") brings in both.
-    `but` are left out: commits that another source knows to be a pull's.
+    `but` are left out: commits that another source knows to be a pull's; so is a copy of a pull's
+    commit, with its number, that came back from another branch.
     """
     merge_ups = _merge_ups(history)
     left_out = {*but, *history.choice.pulls, *history.lines.foreign}
@@ -43,6 +44,8 @@ def pushed_commits(history: History, *, but: Iterable[str] = ()) -> list[str]:
     for sha, merge in reversed(history.lines.brought_by.items()):
         if merge in inside or merge in history.choice.pulls or merge in merge_ups:
             inside.add(sha)
+    subjects = {history.commits[sha].subject for sha in history.choice.pulls}
+    left_out |= {sha for sha in history.choice.named if history.commits[sha].subject in subjects}
     return [
         sha
         for sha in history.lines.brought_by
