@@ -210,3 +210,10 @@ def test_a_mailmap_that_comes_later_counts_for_what_was_read_before(
     assert fetched(clone, store)[1].author == pseudonym(PRIVATE, SALT)
     mailmap(clone, f"Mara <{WORK}> <{PRIVATE}>\n")
     assert fetched(clone, store)[1].author == pseudonym(WORK, SALT)
+
+
+def test_a_commit_that_the_clone_lacks_stops_nothing(branched: tuple[Clone, str]) -> None:
+    clone, head = branched
+    parent = clone.git("rev-parse", f"{head}^")
+    (clone.path / ".git" / "objects" / parent[:2] / parent[2:]).unlink()
+    assert told(clone, an_open(head_sha=head)).author == "mara"

@@ -5,11 +5,13 @@ GitHub names the author by login, the clone's history by address: the commits ha
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
+from pullrisk.errors import InputError
 from pullrisk.fetch.git.people import Writer, Writers, addresses_of
 from pullrisk.fetch.git.program import Git
 from pullrisk.pulls.people import Account, agent_of, is_bot, login_of
@@ -33,7 +35,7 @@ def with_author(git: Git, pull: Pull, *, base: str, salt: bytes) -> Pull:
     """The pull; if it is open, with the names and the agent that its own commits tell.
 
     `base` is the commit that the history was read from: a pull's own commits are those that it
-    does not reach. Raises InputError if git fails.
+    does not reach.
     """
     if pull.event_at is not None:
         return pull
@@ -62,10 +64,11 @@ def _own_commits(git: Git, pull: Pull, base: str) -> _Commits | None:
         *(head, "--not", *others, "--"),
     )
     writers, messages = Writers(), []
-    for fields in zip(*[iter(tokens)] * 4, strict=False):
-        name, email, address, message = (field.decode(errors="replace") for field in fields)
-        writers.add(name, email, address)
-        messages.append(message)
+    with suppress(InputError):  # a commit that the clone lacks: what comes before it counts
+        for fields in zip(*[iter(tokens)] * 4, strict=False):
+            name, email, address, message = (field.decode(errors="replace") for field in fields)
+            writers.add(name, email, address)
+            messages.append(message)
     return _Commits(writers, "\n\n".join(messages)) if messages else None
 
 
