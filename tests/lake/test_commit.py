@@ -176,6 +176,6 @@ def test_a_full_disk_is_a_lake_error_and_shows_nothing(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     lake.refresh()
-    assert lake.table().equals(before)
+    assert repr(lake.table().to_pydict()) == repr(before.to_pydict())  # an unknown is no equal
     lake.commit(change)
     assert numbers(lake, "o/r") == [1, 2, 3, 4, 5, 6, 7, 8]

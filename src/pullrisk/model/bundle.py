@@ -1,5 +1,6 @@
 """A trained model as one file, scored with onnxruntime alone: no JAX, no scikit-learn."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,11 @@ class Scores:
     bands: tuple[Band, ...]
     code: NDArray[np.float32]
     category: NDArray[np.float32] | None = None
+
+
+# How protobuf writes the key "location" of a tensor's external data, in any of its lengths. With
+# it onnxruntime would open whatever file the model names.
+_EXTERNAL_DATA: Final = re.compile(rb"(?:\x0a|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location")
 
 
 class Bundle:
@@ -252,6 +258,11 @@ def _open(data: bytes, source: str) -> Any:  # noqa: ANN401  (onnxruntime has no
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # the caller hears of a failure from us
+    if _EXTERNAL_DATA.search(data):
+        raise ModelError(
+            f"model {source} has tensors in other files, which are not read",
+            hint="a model of pullrisk is one file; train again, or fetch it again",
+        )
     try:
         return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises a type of its own for each failure
