@@ -115,6 +115,13 @@ def test_a_ticket_of_an_older_tracker_displaces_no_pull(graph: Graph, number: in
     assert not {1204, 988} & pulls.keys() or number == 700
 
 
+def test_a_ticket_gives_way_to_a_squash_that_lies_in_the_order_of_numbers(graph: Graph) -> None:
+    last = graph.squashes("root", 7, 9, 12)
+    last = graph.squashes(last, *range(1, 14))
+    assert graph.pulls()[12] == "root+7+9+12" + "".join(f"+{each}" for each in range(1, 13))
+    assert graph.pulls()[7].endswith("+6+7")
+
+
 def test_tickets_far_above_the_numbers_of_their_time_are_counted_apart(graph: Graph) -> None:
     last = graph.squashes("root", 1204, 988)
     graph.add("t", last, "Work")

@@ -6,6 +6,7 @@ log.py       the commits of `git log`
 lines.py     how they lie: the branch, and the lines that its merges brought in
 messages.py  the pull requests that a commit's message names
 choice.py    which of them it merged
+order.py     what a disorderly sequence agrees on
 clocks.py    when, by the order of the branch
 changes.py   the files that commits change
 history.py   all of this about one stretch of a branch

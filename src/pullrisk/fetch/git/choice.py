@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Final
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from pullrisk.fetch.git.lines import Lines
 from pullrisk.fetch.git.log import Commit
 from pullrisk.fetch.git.messages import Merge, merges_of
+from pullrisk.fetch.git.order import longest_rising
 
 AGAIN: Final = "the same number again"
 FOREIGN: Final = "of another repository's history"
@@ -71,10 +72,10 @@ class _Claim(msgspec.Struct, frozen=True):
         """Whether only a tool writes this for a pull of the repository."""
         return self.is_head or (self.merge.form != "squash" and not self.is_denied)
 
-    @property
-    def rank(self) -> tuple[bool, bool, bool, int]:
-        """The best claim to a number is the greatest."""
-        return self.is_head, self.is_trusted, self.on_branch, -self.place
+    def rank(self, in_order: Set[int]) -> tuple[bool, bool, bool, bool, int]:
+        """The best claim to a number is the greatest; `in_order` are the places that rise."""
+        rises = self.place in in_order
+        return self.is_head, self.is_trusted, rises, self.on_branch, -self.place
 
 
 def choose(
@@ -122,6 +123,7 @@ class _Choosing:
             else:
                 likely.append(claim)
         best: dict[int, _Claim] = {}
+        in_order = _in_order(likely)
         for claim, bounds in zip(likely, _bounds(likely, self._known), strict=True):
             if not _is_plausible(claim, *bounds):
                 passed[IMPLAUSIBLE] += 1
@@ -129,7 +131,7 @@ class _Choosing:
             number = claim.merge.number
             before = best.get(number)
             passed[AGAIN] += before is not None
-            if before is None or claim.rank > before.rank:
+            if before is None or claim.rank(in_order) > before.rank(in_order):
                 best[number] = claim
         return Choice(
             _by_commit(best.values()),
@@ -236,6 +238,13 @@ def _is_plausible(claim: _Claim, low: int, high: float) -> bool:
     if not claim.on_branch and number < low / 2 - _SLACK:
         return False
     return claim.is_trusted or number <= high * _GROWTH + _SLACK
+
+
+def _in_order(claims: list[_Claim]) -> Set[int]:
+    """The places on the branch whose numbers rise with it, as those of pulls mostly do."""
+    on_branch = [claim for claim in claims if claim.on_branch]
+    rising = longest_rising([claim.merge.number for claim in on_branch])
+    return {on_branch[each].place for each in rising}
 
 
 def _bounds(claims: list[_Claim], known: int) -> Iterator[tuple[int, float]]:

@@ -1,6 +1,5 @@
 """When the commits of a branch were made: their order is the truth, their clocks are evidence."""
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -8,6 +7,7 @@ from typing import Final
 
 from pullrisk.fetch.git.lines import Lines
 from pullrisk.fetch.git.log import Commit
+from pullrisk.fetch.git.order import longest_rising
 
 HELD: Final = timedelta(days=1)
 """A commit whose time is moved by more than this had a wrong clock."""
@@ -65,22 +65,9 @@ def _believed(
     stated: Sequence[datetime], low: datetime, high: datetime
 ) -> list[tuple[int, datetime]]:
     """Places and times of a longest non-decreasing sequence among those between the bounds."""
-    tails: list[datetime] = []
-    places: list[int] = []
-    before: dict[int, int | None] = {}
-    for place, moment in enumerate(stated):
-        if not low <= moment <= high:
-            continue
-        length = bisect_right(tails, moment)
-        before[place] = places[length - 1] if length else None
-        tails[length : length + 1] = [moment]
-        places[length : length + 1] = [place]
-    chain: list[tuple[int, datetime]] = []
-    place_or_none = places[-1] if places else None
-    while place_or_none is not None:
-        chain.append((place_or_none, stated[place_or_none]))
-        place_or_none = before[place_or_none]
-    return chain[::-1]
+    likely = [place for place, moment in enumerate(stated) if low <= moment <= high]
+    rising = longest_rising([stated[place] for place in likely])
+    return [(likely[each], stated[likely[each]]) for each in rising]
 
 
 def _lines(commits: Mapping[str, Commit], lines: Lines) -> list[tuple[str | None, list[str]]]:

@@ -24,7 +24,7 @@ from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore
 
 BATCH_COMMITS: Final = 1_000
-READER: Final = 4
+READER: Final = 5
 """Version of the reader, part of the checkpoint: raise it when it reads more of old commits."""
 
 
