@@ -1,13 +1,17 @@
 """Files replaced at once, folders of one's own, and links that somebody laid out."""
 
+import errno
 import os
+import resource
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pullrisk import atomic
-from pullrisk.errors import LakeError
+from pullrisk.errors import LakeError, StoreError, is_full
+from pullrisk.fetch.salt import read_salt
 from pullrisk.lake import Lake
 from pullrisk.lake.files import check_folder, open_files
 from pullrisk.pulls.sqlite import SqliteStore
@@ -91,3 +95,24 @@ def test_the_database_of_runs_lies_in_its_home(name: str, tmp_path: Path) -> Non
     home = tmp_path / name
     for uri in (Settings(home=home).tracking_uri, Tracking.local(home).uri):
         assert Path(url(uri).database) == home / "mlflow.db"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_known_by_each_of_its_names(number: int) -> None:
+    assert is_full(OSError(number, os.strerror(number)))
+    assert not is_full(OSError(errno.EACCES, "no"))
+
+
+@pytest.mark.usefixtures("limited")
+def test_a_salt_that_finds_no_space_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="the disk is full"):
+        read_salt(tmp_path / "salt")
+
+
+@pytest.fixture
+def limited() -> Iterator[None]:
+    """No file may grow."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)

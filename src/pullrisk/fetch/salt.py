@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pullrisk.atomic import make_folder
-from pullrisk.errors import StoreError
+from pullrisk.errors import StoreError, is_full
 
 SALT_BYTES: Final = 32
 
@@ -25,8 +25,9 @@ def read_salt(path: Path) -> bytes:
             _create(path)
         salt = path.read_bytes()
     except OSError as error:
+        what = "the disk is full" if is_full(error) else error.strerror
         raise StoreError(
-            f"salt {path}: {error.strerror}", hint="check the folder's permissions and space"
+            f"salt {path}: {what}", hint="check the folder's permissions and space"
         ) from error
     if len(salt) != SALT_BYTES:
         raise StoreError(

@@ -56,7 +56,10 @@ _ADVICE: Final = {
     ),
     "SQLITE_NOTADB": ("it is not an SQLite database", "name another file, or move this one away"),
     "SQLITE_CORRUPT": ("it is damaged", "move it away and fetch again"),
-    "SQLITE_IOERR": ("reading or writing the disk failed", "check the disk's space and health"),
+    "SQLITE_IOERR": (
+        "reading or writing the disk failed",
+        "is the disk full? free some space, or check its health, and run the command again",
+    ),
 }
 
 
@@ -154,7 +157,8 @@ def _is_store(connection: sqlite3.Connection, path: Path) -> bool:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     finally:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk has ended it already
+            connection.execute("ROLLBACK")
     if application == APPLICATION_ID:
         if version > VERSION:
             raise StoreError(

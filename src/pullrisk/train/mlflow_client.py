@@ -69,6 +69,7 @@ _DEFAULTS: Final = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",  # some 30 s; MLflow's own 7 take four minutes
 }
+_FULL: Final = re.compile(r"disk is full|No space left|File too large|quota exceeded")
 _DENIED: Final = re.compile(r"error code 40[13]\b")
 _ABSENT: Final = re.compile(r"(alias|[Vv]ersion|[Mm]odel)\b.* not found")
 _AWAY: Final = re.compile(r"Max retries exceeded|Connection (refused|aborted|reset)|timed out")
@@ -157,10 +158,14 @@ def _what(text: str, tracking: Tracking) -> str:
     if _AWAY.search(text):
         reason = _REASON.search(text)
         return f"MLflow at {tracking.shown} cannot be reached: {reason[0] if reason else text}"
+    if _FULL.search(text):
+        return f"MLflow at {tracking.shown}: the disk is full"
     return f"MLflow at {tracking.shown} refused: {text}"
 
 
 def _hint(text: str) -> str:
+    if _FULL.search(text):
+        return "free some space and run the same command again"
     if _DENIED.search(text):
         return "check mlflow_username and mlflow_password, or mlflow_token, and its permissions"
     if _ABSENT.search(text):
