@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -15,6 +16,7 @@ from pullrisk.features.replay import Block
 from pullrisk.lake import Change, ConsumedPulls, DamagedObjectError, Lake
 from pullrisk.lake.delta import FeatureTable
 from pullrisk.lake.schema import LAYOUT, SCHEMA, TEXTS
+from support.preprocessing import comparable
 
 MakeBlock = Callable[..., Block]
 MakeChange = Callable[..., Change]
@@ -55,7 +57,7 @@ def test_rows_come_back_as_they_were_written(
     assert table["author"].to_pylist() == ["ann", "ann", "ann", None, "ann"]
     assert table["example"].to_pylist() == block.example
     for column, name in enumerate(NAMES):
-        assert table[name].to_pylist() == block.matrix[:, column].tolist()
+        np.testing.assert_array_equal(table[name].to_numpy(), block.matrix[:, column])
     assert table["links"].to_pylist() == [
         [msgspec.structs.asdict(link) for link in links] for links in block.links
     ]
@@ -225,7 +227,7 @@ def test_vacuum_deletes_what_nothing_refers_to_and_nothing_else(
         for name in ("o__a/1", "o__c/3")
         for kind in ("history", "ledger")
     }
-    assert lake.table().equals(before)
+    assert comparable(lake.table()).equals(comparable(before))
     assert lake.version is not None
     assert version is not None
     assert lake.repositories() == ["o/a", "o/b"]
@@ -238,7 +240,7 @@ def test_a_lake_may_be_moved_to_another_folder(
     lake.commit(make_change(make_block()))
     before = lake.table()
     shutil.move(lake.uri, tmp_path / "elsewhere")
-    assert Lake(tmp_path / "elsewhere").table().equals(before)
+    assert comparable(Lake(tmp_path / "elsewhere").table()).equals(comparable(before))
 
 
 def test_of_many_repositories_only_the_named_ones_are_cleaned(

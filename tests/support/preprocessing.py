@@ -45,9 +45,13 @@ def made_pull(
 
 
 def rows(lake: Lake) -> pa.Table:
-    """The newest table but for which run wrote each row; NaN is null, for it equals itself."""
+    """The newest table but for which run wrote each row, to be compared."""
     lake.refresh()
-    table = lake.table().drop_columns(["run"])
+    return comparable(lake.table().drop_columns(["run"]))
+
+
+def comparable(table: pa.Table) -> pa.Table:
+    """The table with null in place of NaN, which equals nothing."""
     columns = [
         pc.if_else(pc.is_nan(column), None, column) if pa.types.is_floating(column.type) else column
         for column in table.columns
