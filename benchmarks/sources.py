@@ -33,13 +33,12 @@ from pullrisk.fetch.git.program import Git
 from pullrisk.fetch.github.access import Access
 from pullrisk.fetch.github.fetch import Request, fetch_github
 from pullrisk.model.bundle import Bundle, Scores
-from pullrisk.model.general import general_bundle
+from pullrisk.model.general import USUAL_PULLS, general_bundle
 from pullrisk.progress import Silent
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import SqliteStore
 
 RECENT: Final = 1_000
-USUAL: Final = 2_000
 LEAST_CORRELATION: Final = 0.95
 MOST_OFF_QUARTILE: Final = 5.0
 MOST_BANDS: Final = 0.05
@@ -103,7 +102,7 @@ def main() -> int:
 
 def compared(path: Path) -> Compared:
     """The same pulls from both sources, scored."""
-    name = Git(path).github_name() or f"local/{path.name}"
+    name = Git(path).github_name() or f"local/{path.resolve().name}"
     with tempfile.TemporaryDirectory(prefix="pullrisk-sources-") as folder:
         from_clone = read_clone(path, name, Path(folder))
         from_github = read_github(from_clone, name, Path(folder))
@@ -200,7 +199,7 @@ def folded(events: Iterable[Pull]) -> Folded:
             rows[pull.number] = _row(history, pull)
         history.observe(pull)
     assert history is not None
-    usual = np.stack(list(rows.values())[-USUAL:])
+    usual = np.stack(list(rows.values())[-USUAL_PULLS:])
     return Folded(rows, general_bundle().recalibrated_for(history.repository, usual))
 
 
