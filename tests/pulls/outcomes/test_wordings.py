@@ -96,6 +96,7 @@ def test_a_title_may_leave_the_list_to_the_body() -> None:
         ("Add a revert button to the editor", ""),
         ("Do not revert #1 on restart", ""),
         ("Restore `Nozzle#cool`", ""),
+        ("Warm it up", "Do we revert #1, or merge this?"),
         ("Warm it up", f'* Revert "{TITLE}"\n\nThis reverts commit {SHA}.\n\n'
          f'* Revert "Revert "{TITLE}""\n\nThis reverts commit {UNKNOWN}.'),
         ("Warm it up", f'Revert "{TITLE}"\n\nThis reverts commit {SHA}.\n\n'

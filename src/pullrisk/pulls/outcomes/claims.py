@@ -94,7 +94,8 @@ _AGAIN = re.compile(
 )
 _DENIED = re.compile(
     r"(?:n't|\bnot|\bnever|\bno need to|\binstead of|\bwithout|\brather than|\bcould|\bmight"
-    r"|\bmay|\bif|\bwhether|\bcan|\bshould|\bgit|\bunless|\bavoid|\bconsider(?:ed)?|\bwould)"
+    r"|\bmay|\b(?:do|shall) (?:we|you|i)\b"
+    r"|\bif|\bwhether|\bcan|\bshould|\bgit|\bunless|\bavoid|\bconsider(?:ed)?|\bwould)"
     r"\W{1,3}(?:(?!this\b)\w{1,12}\W{1,3}){0,2}$",
     re.IGNORECASE,
 )
