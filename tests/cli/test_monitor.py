@@ -85,5 +85,6 @@ def test_retraining_registers_a_new_version_and_asks_the_gate(
 
 
 def test_a_missing_model_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["monitor", "--home", str(tmp_path), "--quiet"]) == 7
+    model = str(tmp_path / "gone.onnx")
+    assert main(["monitor", "--home", str(tmp_path), "--model", model, "--quiet"]) == 7
     assert "pullrisk train" in capsys.readouterr().err
