@@ -55,6 +55,7 @@ class Git:
         self.path = path
         if not path.is_dir():
             raise InputError(f"{path} is not a folder", hint="name the folder of a local clone")
+        _refuse_pipes(path / ".git" if (path / ".git").is_dir() else path)
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
             **_ENVIRONMENT,
@@ -211,6 +212,13 @@ class Git:
                     yield process, errors
                 finally:
                     process.kill()
+
+
+def _refuse_pipes(folder: Path) -> None:
+    """Raise InputError for a pipe or a device where git expects a file: it would wait for ever."""
+    for each in (*folder.iterdir(), *(folder / "refs").glob("*/*"), *(folder / "info").glob("*")):
+        if each.is_fifo() or each.is_socket() or each.is_char_device():
+            raise InputError(f"{each} is no file", hint="that is no clone that git made")
 
 
 def _text(errors: BinaryIO) -> str:
