@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -216,7 +216,10 @@ class Git:
 
 def _refuse_pipes(folder: Path) -> None:
     """Raise InputError for a pipe or a device where git expects a file: it would wait for ever."""
-    for each in (*folder.iterdir(), *(folder / "refs").glob("*/*"), *(folder / "info").glob("*")):
+    found: list[Path] = []
+    with suppress(OSError):  # git itself says what cannot be read
+        found += (*folder.iterdir(), *(folder / "refs").glob("*/*"), *(folder / "info").glob("*"))
+    for each in found:
         if each.is_fifo() or each.is_socket() or each.is_char_device():
             raise InputError(f"{each} is no file", hint="that is no clone that git made")
 
