@@ -20,7 +20,7 @@ def rest_line(pull: Pull) -> bytes:
             "state": "closed" if pull.closed_at else "open",
             "synthetic": True,
             "title": pull.title,
-            "body": pull.body or None,
+            "body": pull.body,
             "user": {"login": pull.author, "type": "Bot" if pull.bot else "User"},
             "author_association": pull.author_association,
             "created_at": pull.created_at,
