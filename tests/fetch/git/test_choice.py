@@ -13,7 +13,7 @@ from pullrisk.fetch.git.choice import (
     Choice,
     choose,
 )
-from pullrisk.fetch.git.lines import arrange
+from pullrisk.fetch.git.graph import arrange_commits
 from pullrisk.fetch.git.log import Commit
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -37,8 +37,8 @@ class Graph:
 
     def choose(self, *, heads: dict[int, str] | None = None) -> Choice:
         parents = {sha: each.parents for sha, each in self.commits.items()}
-        lines = arrange(parents, list(self.commits)[-1])
-        return choose(self.commits, lines, owner="acme", heads=heads or {})
+        graph = arrange_commits(parents, list(self.commits)[-1])
+        return choose(self.commits, graph, owner="acme", heads=heads or {})
 
     def pulls(self, *, heads: dict[int, str] | None = None) -> dict[int, str]:
         chosen = self.choose(heads=heads).pulls

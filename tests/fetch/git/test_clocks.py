@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pullrisk.fetch.git.clocks import monotone, settle
-from pullrisk.fetch.git.lines import arrange
+from pullrisk.fetch.git.graph import arrange_commits
 from pullrisk.fetch.git.log import Commit
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -62,8 +62,8 @@ def history(*commits: tuple[str, str, float]) -> dict[str, Commit]:
 
 
 def settled(commits: dict[str, Commit], head: str, **options: datetime) -> dict[str, datetime]:
-    lines = arrange({sha: each.parents for sha, each in commits.items()}, head)
-    return settle(commits, lines, floor=options.get("floor"), now=options.get("now", HIGH))
+    graph = arrange_commits({sha: each.parents for sha, each in commits.items()}, head)
+    return settle(commits, graph, floor=options.get("floor"), now=options.get("now", HIGH))
 
 
 def test_a_line_that_was_merged_up_keeps_its_own_times() -> None:

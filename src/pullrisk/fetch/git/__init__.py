@@ -3,7 +3,7 @@
 program.py   runs git on a repository that is not trusted
 job.py       lets one run while others are read
 log.py       the commits of `git log`
-lines.py     how they lie: the branch, and the lines that its merges brought in
+graph.py     how they lie: the branch, and the lines that its merges brought in
 messages.py  the pull requests that a commit's message names
 choice.py    which of them it merged
 order.py     what a disorderly sequence agrees on

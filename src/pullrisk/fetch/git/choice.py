@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from pullrisk.fetch.git.lines import Lines
+from pullrisk.fetch.git.graph import BranchGraph
 from pullrisk.fetch.git.log import Commit
 from pullrisk.fetch.git.messages import Merge, merges_of
 from pullrisk.fetch.git.order import longest_rising
@@ -80,7 +80,7 @@ class _Claim(msgspec.Struct, frozen=True):
 
 def choose(
     commits: Mapping[str, Commit],
-    lines: Lines,
+    graph: BranchGraph,
     *,
     owner: str,
     heads: Mapping[int, str],
@@ -93,21 +93,21 @@ def choose(
     them a commit inside another pull's own commits is none, unless that pull merged a long-lived
     branch. `stored` are the numbers that are known already.
     """
-    return _Choosing(commits, lines, owner, heads, max(stored, default=0)).choose()
+    return _Choosing(commits, graph, owner, heads, max(stored, default=0)).choose()
 
 
 class _Choosing:
     def __init__(
         self,
         commits: Mapping[str, Commit],
-        lines: Lines,
+        graph: BranchGraph,
         owner: str,
         heads: Mapping[int, str],
         known: int,
     ) -> None:
-        self._commits, self._lines, self._heads, self._known = commits, lines, heads, known
+        self._commits, self._graph, self._heads, self._known = commits, graph, heads, known
         self._claims = {
-            sha: merges for sha in lines.brought_by if (merges := merges_of(commits[sha]))
+            sha: merges for sha in graph.brought_by if (merges := merges_of(commits[sha]))
         }
         self._newest = self._newest_known()
         self._owners = self._home_owners(owner)
@@ -147,7 +147,7 @@ class _Choosing:
                     sha,
                     merge,
                     place,
-                    on_branch=self._lines.brought_by[sha] is None,
+                    on_branch=self._graph.brought_by[sha] is None,
                     head=self._heads.get(merge.number),
                     parents=self._commits[sha].parents,
                 )
@@ -158,7 +158,7 @@ class _Choosing:
         sha = claim.sha
         if claim.head is None and claim.merge.number <= self._newest:
             return NO_PULL
-        if sha in self._lines.foreign:
+        if sha in self._graph.foreign:
             return FOREIGN
         if claim.on_branch or claim.merge.form == "rollup":
             return None
@@ -170,7 +170,7 @@ class _Choosing:
     def _opaque(self) -> set[str]:
         """The commits that are the own work of a pull."""
         inside: set[str] = set()
-        for sha, merge in reversed(self._lines.brought_by.items()):
+        for sha, merge in reversed(self._graph.brought_by.items()):
             if merge is not None and (merge in inside or self._hides(merge)):
                 inside.add(sha)
         return inside
@@ -196,7 +196,7 @@ class _Choosing:
             merge.number
             for sha, merges in self._claims.items()
             for merge in merges
-            if merge.number <= newest and self._lines.brought_by[sha] is None
+            if merge.number <= newest and self._graph.brought_by[sha] is None
         ]
         known = sum(number in self._heads for number in numbers)
         return newest if known >= _COMPLETE * len(numbers) else 0
@@ -216,7 +216,7 @@ class _Choosing:
             merge.head_owner.lower()
             for sha, merges in self._claims.items()
             for merge in merges
-            if merge.head_owner and self._lines.brought_by[sha] is None
+            if merge.head_owner and self._graph.brought_by[sha] is None
         ]
         owners = {owner.lower()}
         for start in range(0, len(heads), _STRETCH):

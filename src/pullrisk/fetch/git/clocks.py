@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from pullrisk.fetch.git.lines import Lines
+from pullrisk.fetch.git.graph import BranchGraph
 from pullrisk.fetch.git.log import Commit
 from pullrisk.fetch.git.order import longest_rising
 
@@ -15,7 +15,7 @@ _BEGIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def settle(
-    commits: Mapping[str, Commit], lines: Lines, *, floor: datetime | None, now: datetime
+    commits: Mapping[str, Commit], graph: BranchGraph, *, floor: datetime | None, now: datetime
 ) -> dict[str, datetime]:
     """The time of each commit: what its clock said, held between those around it on its line.
 
@@ -23,7 +23,7 @@ def settle(
     a merge brought in they begin where it left a line that is known, and end at that merge.
     """
     times: dict[str, datetime] = {}
-    for merge, line in _lines(commits, lines):
+    for merge, line in _lines(commits, graph):
         if merge is None:
             low, high = floor or _BEGIN, now
         else:
@@ -70,12 +70,12 @@ def _believed(
     return [(likely[each], stated[likely[each]]) for each in rising]
 
 
-def _lines(commits: Mapping[str, Commit], lines: Lines) -> list[tuple[str | None, list[str]]]:
+def _lines(commits: Mapping[str, Commit], graph: BranchGraph) -> list[tuple[str | None, list[str]]]:
     """Each line of first parents with the merge that brought it in, which lies on one before it."""
     found: list[tuple[str | None, list[str]]] = []
     last: dict[str | None, list[str]] = {}
-    places: dict[str | None, int] = {None: len(lines.brought_by)}
-    for place, (sha, merge) in enumerate(lines.brought_by.items()):
+    places: dict[str | None, int] = {None: len(graph.brought_by)}
+    for place, (sha, merge) in enumerate(graph.brought_by.items()):
         line = last.get(merge)
         if line is None or commits[sha].parents[:1] != (line[-1],):
             line = last[merge] = []

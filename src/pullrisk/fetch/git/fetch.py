@@ -154,7 +154,7 @@ class _Reading:
         report, items = FetchReport(), 0
         changes, pushes_read = self._changes(history), self._pushes(history, pushed)
         are_pushed = frozenset(pushed)
-        for sha, merge in history.lines.brought_by.items():
+        for sha, merge in history.graph.brought_by.items():
             if sha in history.choice.pulls:
                 change = next(changes)
                 pulls += self._pulls(history, change)
@@ -168,7 +168,7 @@ class _Reading:
                 pulls, pushes, report, items = [], [], FetchReport(), 0
 
     def _changes(self, history: History) -> Iterator[Changes]:
-        shas = [sha for sha in history.lines.brought_by if sha in history.choice.pulls]
+        shas = [sha for sha in history.graph.brought_by if sha in history.choice.pulls]
         return read_changes(self._git, shas, count_lines=not self._git.is_partial())
 
     def _pushes(self, history: History, shas: list[str]) -> Iterator[Pull]:

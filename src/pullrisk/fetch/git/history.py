@@ -7,7 +7,7 @@ import msgspec
 
 from pullrisk.fetch.git.choice import Choice, choose
 from pullrisk.fetch.git.clocks import settle
-from pullrisk.fetch.git.lines import Lines, arrange
+from pullrisk.fetch.git.graph import BranchGraph, arrange_commits
 from pullrisk.fetch.git.log import Commit, OwnCommits
 
 
@@ -18,7 +18,7 @@ class History(msgspec.Struct, frozen=True):
     """
 
     commits: dict[str, Commit]
-    lines: Lines
+    graph: BranchGraph
     choice: Choice
     own: dict[str, OwnCommits]
     times: dict[str, datetime]
@@ -27,7 +27,7 @@ class History(msgspec.Struct, frozen=True):
         """The branch's own commits that name no pull: pushed directly, or merged by rebase."""
         return [
             sha
-            for sha, merge in self.lines.brought_by.items()
+            for sha, merge in self.graph.brought_by.items()
             if merge is None
             and sha not in self.choice.named
             and len(self.commits[sha].parents) == 1
@@ -44,19 +44,21 @@ def arrange_history(  # noqa: PLR0913 (all that is known from elsewhere)
     floor: datetime | None,
     now: datetime,
 ) -> History:
-    """Lay out the commits that were read: see `arrange`, `choose` and `settle`."""
+    """Lay out the commits that were read: see `arrange_commits`, `choose` and `settle`."""
     commits = {commit.sha: commit for commit in read}
-    lines = arrange({sha: commit.parents for sha, commit in commits.items()}, head)
-    choice = choose(commits, lines, owner=owner, heads=heads, stored=stored)
-    times = settle(commits, lines, floor=floor, now=now)
-    return History(commits, lines, choice, _own_commits(commits, lines, choice), times)
+    graph = arrange_commits({sha: commit.parents for sha, commit in commits.items()}, head)
+    choice = choose(commits, graph, owner=owner, heads=heads, stored=stored)
+    times = settle(commits, graph, floor=floor, now=now)
+    return History(commits, graph, choice, _own_commits(commits, graph, choice), times)
 
 
-def _own_commits(commits: dict[str, Commit], lines: Lines, choice: Choice) -> dict[str, OwnCommits]:
+def _own_commits(
+    commits: dict[str, Commit], graph: BranchGraph, choice: Choice
+) -> dict[str, OwnCommits]:
     """A commit is of the innermost pull whose merge brought it in."""
     own: dict[str, OwnCommits] = {}
     pull_of: dict[str, str | None] = {}
-    for sha, merge in reversed(lines.brought_by.items()):
+    for sha, merge in reversed(graph.brought_by.items()):
         pull = merge if merge is None or merge in choice.pulls else pull_of[merge]
         pull_of[sha] = pull
         if pull is not None and sha not in choice.pulls:

@@ -39,23 +39,23 @@ def pushed_commits(history: History, *, but: Iterable[str] = ()) -> list[str]:
     commit, with its number, that came back from another branch.
     """
     merge_ups = _merge_ups(history)
-    left_out = {*but, *history.choice.pulls, *history.lines.foreign}
+    left_out = {*but, *history.choice.pulls, *history.graph.foreign}
     inside: set[str] = set()
-    for sha, merge in reversed(history.lines.brought_by.items()):
+    for sha, merge in reversed(history.graph.brought_by.items()):
         if merge in inside or merge in history.choice.pulls or merge in merge_ups:
             inside.add(sha)
     subjects = {history.commits[sha].subject for sha in history.choice.pulls}
     left_out |= {sha for sha in history.choice.named if history.commits[sha].subject in subjects}
     return [
         sha
-        for sha in history.lines.brought_by
+        for sha in history.graph.brought_by
         if sha not in inside and sha not in left_out and len(history.commits[sha].parents) < 2
     ]
 
 
 def _merge_ups(history: History) -> set[str]:
     """The merges that brought in pulls, without those of the branch itself."""
-    brought_by, merge_ups = history.lines.brought_by, set[str]()
+    brought_by, merge_ups = history.graph.brought_by, set[str]()
     for pull in history.choice.pulls:
         merge = brought_by.get(pull)
         while merge is not None and merge not in merge_ups:

@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullrisk.fetch.git.lines import arrange
+from pullrisk.fetch.git.graph import arrange_commits
 
 
 def laid_out(**parents: str) -> dict[str, str | None]:
-    return arrange(
+    return arrange_commits(
         {sha: tuple(each) for sha, each in parents.items()}, list(parents)[-1]
     ).brought_by
 
@@ -36,12 +36,12 @@ def test_an_octopus_brings_in_all_its_lines() -> None:
 
 def test_a_history_with_another_root_is_foreign() -> None:
     parents = {"a": (), "x": (), "y": ("x",), "m": ("a", "y"), "z": ("y",), "n": ("m", "z")}
-    lines = arrange(parents, "n")
-    assert lines.foreign == {"x", "y", "z"}
+    graph = arrange_commits(parents, "n")
+    assert graph.foreign == {"x", "y", "z"}
 
 
 def test_what_lies_outside_the_range_is_no_root() -> None:
-    assert not arrange({"x": ("old",), "m": ("older", "x")}, "m").foreign
+    assert not arrange_commits({"x": ("old",), "m": ("older", "x")}, "m").foreign
 
 
 @given(st.lists(st.lists(st.integers(0, 30), max_size=3), max_size=40))
@@ -52,7 +52,7 @@ def test_every_commit_comes_once_after_all_its_ancestors(shape: list[list[int]])
     }
     if not parents:
         return
-    order = list(arrange(parents, str(len(parents) - 1)).brought_by)
+    order = list(arrange_commits(parents, str(len(parents) - 1)).brought_by)
     for sha in order:
         assert all(order.index(parent) < order.index(sha) for parent in parents[sha])
 
@@ -61,4 +61,4 @@ def test_a_deep_history_needs_no_deep_recursion() -> None:
     parents: dict[str, tuple[str, ...]] = {"0": ()}
     for number in range(1, 5_000):
         parents[str(number)] = ("0", str(number - 1))
-    assert len(arrange(parents, "4999").brought_by) == 5_000
+    assert len(arrange_commits(parents, "4999").brought_by) == 5_000

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 
-class Lines(msgspec.Struct, frozen=True):
+class BranchGraph(msgspec.Struct, frozen=True):
     """The commits of a branch, oldest first: each comes after all that it descends from.
 
     `brought_by` is, by sha and in that order, the merge whose line of history the commit lies
@@ -17,23 +17,23 @@ class Lines(msgspec.Struct, frozen=True):
     foreign: frozenset[str]
 
 
-def arrange(parents: Mapping[str, tuple[str, ...]], head: str) -> Lines:
+def arrange_commits(parents: Mapping[str, tuple[str, ...]], head: str) -> BranchGraph:
     """Lay out the commits that `head` reaches within `parents`.
 
     A commit belongs to the oldest commit of the first-parent line that reaches it, and behind
     that to the oldest on the line that the merge brought in, and so on.
     """
-    return _Arranging(parents).lines(head)
+    return _Arrangement(parents).graph(head)
 
 
-class _Arranging:
+class _Arrangement:
     def __init__(self, parents: Mapping[str, tuple[str, ...]]) -> None:
         self._parents = parents
         self._claimed: set[str] = set()
         self._foreign: set[str] = set()
         self._brought_by: dict[str, str | None] = {}
 
-    def lines(self, head: str) -> Lines:
+    def graph(self, head: str) -> BranchGraph:
         # A stack of (merge, the line that it brought, newest first, the sides of its last commit).
         first = self._line(head, may_be_foreign=False)
         stack: list[tuple[str | None, list[str], list[str]]] = [(None, first, self._sides(first))]
@@ -49,7 +49,7 @@ class _Arranging:
                 sides.extend(self._sides(line))
             else:
                 stack.pop()
-        return Lines(self._brought_by, frozenset(self._foreign))
+        return BranchGraph(self._brought_by, frozenset(self._foreign))
 
     def _line(self, tip: str, *, may_be_foreign: bool) -> list[str]:
         """The unclaimed first-parent line of `tip`, newest first."""
