@@ -22,7 +22,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with gzip.open(SAMPLE / "kedro-org__kedro.jsonl.gz") as lines:
         (folder / "kedro.jsonl").write_bytes(b"".join(islice(lines, PULLS)))
     home = folder / "home"
-    for command in (["fetch", "--file", str(folder / "kedro.jsonl")], ["preprocess"], ["train"]):
+    fetch = ["fetch", "--file", str(folder / "kedro.jsonl")]
+    for command in (fetch, ["preprocess"], ["train", "--no-gate"]):
         assert main([*command, "--home", str(home), "--quiet"]) == 0
     return home
 

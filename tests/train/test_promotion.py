@@ -12,6 +12,7 @@ import pytest
 
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
 from pullrisk.model.bundle import Bundle
+from pullrisk.model.general import GENERAL
 from pullrisk.options import GateOptions
 from pullrisk.progress import Silent
 from pullrisk.train.comparison import record_predictions
@@ -179,13 +180,13 @@ def test_a_champion_whose_file_is_damaged_is_met_by_what_it_said(
     assert found.comparison.pulls == evaluation("good").pulls
 
 
-def test_a_champion_without_risk_gives_way(tracking: Tracking) -> None:
+def test_in_place_of_a_champion_without_risk_the_general_model_is_met(tracking: Tracking) -> None:
     never = np.full(len(data()), NEVER)
     calm = replace(data(), reverted_at=never, undone_at=never)
     novelty_only = trained(calm)
     assert not novelty_only.metadata.risk_available
     set_champion(tracking, registered(tracking, novelty_only), by="ann", reason="first")
-    assert ask(tracking, registered(tracking, good())).promote
+    assert ask(tracking, registered(tracking, good())).champion == GENERAL
 
 
 def test_a_version_that_was_rolled_back_is_kept_out_until_somebody_forces_it(
