@@ -57,7 +57,7 @@ class _LocalEngine:
         workers = min(self._workers, len(works), 1 + total // PULLS_PER_WORKER)
         store, files = self._store, self._files
         replayed: list[Replayed] = []
-        with self._progress.task("Replaying pull requests", total=total, unit="pulls") as task:
+        with self._progress.task("Replaying history", total=total, unit="events") as task:
 
             def notify(news: int | Replayed) -> None:
                 if isinstance(news, Replayed):
