@@ -129,20 +129,28 @@ def test_locust_passes_its_thresholds(served: Pod, tmp_path: Path) -> None:
 
 
 def test_the_analysis_passes_the_pinned_model_and_stops_another(
-    served: Pod, make_pod: MakePod, vault: dict[str, str]
+    served: Pod, make_pod: MakePod, vault: dict[str, str], cluster: Platform
 ) -> None:
-    """The job's own image and arguments, against a preview of each kind."""
+    """The job's own image, arguments and login, against a preview of each kind."""
     good = make_pod("model-serving")
-    good.start(vault, ["serve", "--model", "general", "--port", "8081"])
+    probes = {"PULLRISK_SERVE__PROBE_PORT": "8083"}
+    good.start(vault | probes, ["serve", "--model", "general", "--port", "8082"])
+    login = {
+        "VAULT_ROLE": "serving-analysis",
+        "VAULT_SECRET_PATH": "secret/data/mlops/serving-analysis",
+    }
 
     def analysed(port: int, *, wait: int) -> Pod:
         job = make_pod("model-serving")
+        job.token = cluster.token("serving-analysis")
         expected = ROOT / "argo-apps" / "base" / "model-serving" / "expected.json"
         shutil.copy(expected, job.settings)
         url, file = f"http://127.0.0.1:{port}", f"{SETTINGS}/expected.json"
-        return job.run(vault, ["golden", "check", url, "--expected", file, "--wait", str(wait)])
+        return job.run(
+            vault | login, ["golden", "check", url, "--expected", file, "--wait", str(wait)]
+        )
 
-    passed, stopped = analysed(8081, wait=90), analysed(8080, wait=0)
+    passed, stopped = analysed(8082, wait=90), analysed(8080, wait=0)
     good.stop()
     assert passed.code == 0, passed.log
     assert stopped.code == 1, stopped.log

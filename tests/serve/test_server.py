@@ -47,6 +47,13 @@ def test_what_cannot_start_says_why_and_by_which_exit_code(
         assert told in one.errors()
 
 
+def test_probes_have_a_port_of_their_own(home: Path) -> None:
+    same = {"PULLRISK_SERVE__PROBE_PORT": "8099"}
+    with Served(home, "--port", "8099", environment=same) as one:
+        assert one.process.wait(60) == 3
+        assert "serve.probe_port and serve.port are both 8099" in one.errors()
+
+
 def test_a_taken_port_is_named(home: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

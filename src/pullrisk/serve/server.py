@@ -152,8 +152,13 @@ def run(
 ) -> int:
     """Serve until told to stop; returns the exit code. `make_worker` is called in every process.
 
-    Raises SettingsError if the address cannot be listened at.
+    Raises SettingsError if the address cannot be listened at, or is that of the probes.
     """
+    if options.probe_port == options.port:
+        raise SettingsError(
+            f"serve.probe_port and serve.port are both {options.port}",
+            hint="name another for probes",
+        )
     for port in (options.port, options.probe_port):
         if port is not None:
             _refuse_taken(options.host, port)

@@ -8,6 +8,7 @@ from typing import Final
 
 from support.bao import Bao
 from support.certificates import make_certificates
+from support.containers.pod import MANIFESTS
 from support.github_server import GitHubServer
 from support.kubernetes_api import ServiceAccounts, TokenReviews
 from support.mlflow_server import ADMIN, PASSWORD, MlflowServer
@@ -57,6 +58,7 @@ class Platform:
             "spark-preprocess": mongo | spaces,
             "ml-training": mongo | spaces | registry,
             "model-serving": mongo | spaces | registry | {"api_keys": API_KEY},
+            "serving-analysis": {"api_keys": API_KEY},
         }
         return known[stage] | changed
 
@@ -88,7 +90,7 @@ def platform(folder: Path) -> Iterator[Platform]:
         stack.callback(bao.stop)
         install(bao, trusting(folder / "vault", reviews, certificates, accounts))
         found = Platform(folder, bao, accounts, reviews, github, mongo, seaweed, mlflow)
-        for stage in ("data-fetch", "spark-preprocess", "ml-training", "model-serving"):
+        for stage in (*MANIFESTS, "serving-analysis"):
             found.store_secrets(stage)
         yield found
 
