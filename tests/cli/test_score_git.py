@@ -86,7 +86,7 @@ def test_a_later_commit_is_read_alone_and_answers_as_a_whole_new_read(
     folded(capsys, copied)
     commit(copied, "Add a page (#9001)")
     later, work = folded(capsys, copied)
-    assert "1/1 pulls" in work
+    assert "1/1 events" in work
     assert later[0]["number"] == 9001
     shutil.rmtree(home / "clones")
     assert folded(capsys, copied)[0] == later
