@@ -71,6 +71,15 @@ def fetch(store: SqliteStore, *paths: Path | str, **options: Any) -> FetchReport
     return fetch_files(paths, store, progress=Silent(), **options)
 
 
+def test_a_file_whose_name_is_no_text_is_read_and_continued(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    path = tmp_path / os.fsdecode(b"a\xff.jsonl")
+    path.write_bytes(jsonl(3))
+    assert fetch(store, path).read == 3
+    assert fetch(store, path).resumed == 3
+
+
 @pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl", "wrong-suffix.txt"])
 @pytest.mark.parametrize("compressed", [True, False])
 def test_plain_and_gzipped_files_are_read_whatever_their_name(

@@ -208,7 +208,7 @@ def _opened(path: Path | str) -> Iterator[_Source]:
         if not file.seekable():
             yield _Source(str(path), file)
             return
-        yield _Source(str(path), file, f"file:{Path(path).resolve()}", _identity(Path(path), file))
+        yield _Source(str(path), file, _key(Path(path)), _identity(Path(path), file))
 
 
 def _key(path: Path) -> str:
