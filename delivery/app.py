@@ -1,6 +1,5 @@
 """The GitHub App that pushes: rules of a branch let an App past them, and no workflow's file."""
 
-import time
 from typing import Any, Final
 
 import httpx
@@ -8,7 +7,6 @@ import httpx
 from delivery.errors import AwayError, RefusedError
 
 _TIMEOUT: Final = 30.0
-_JWT_SECONDS: Final = 540
 
 
 def push_token(app_id: str, key: str, *, repository: str, api: str) -> str:
@@ -50,12 +48,10 @@ def _answer(
 
 
 def _signed(app_id: str, key: str) -> str:
-    import jwt
+    from pullrisk.errors import SettingsError
+    from pullrisk.fetch.github.app_token import signed_token
 
-    now = int(time.time())
-    # Issued a minute ago, as GitHub advises, since clocks differ.
-    claims = {"iat": now - 60, "exp": now + _JWT_SECONDS, "iss": app_id}
     try:
-        return jwt.encode(claims, key, algorithm="RS256")
-    except (ValueError, TypeError, jwt.exceptions.PyJWTError):
-        raise RefusedError("github_app_key is not an RSA private key") from None
+        return signed_token(app_id, key)
+    except SettingsError as error:
+        raise RefusedError(str(error.args[0]), hint=error.hint) from None

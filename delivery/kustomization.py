@@ -6,6 +6,7 @@ from typing import Final
 
 import yaml
 
+from delivery import strict_yaml
 from delivery.errors import InputError, RefusedError
 from delivery.stages import KUSTOMIZATION, STAGES, image_name
 
@@ -65,7 +66,7 @@ def _entries(text: str) -> list[yaml.MappingNode]:
         raise InputError(f"{KUSTOMIZATION} is not YAML: {error}") from error
     if not isinstance(root, yaml.MappingNode):
         raise InputError(f"{KUSTOMIZATION} is not a mapping")
-    _plain(text)
+    strict_yaml.check_plain(text, KUSTOMIZATION, hint=_HINT)
     images = _nodes(root).get("images")
     if not isinstance(images, yaml.SequenceNode):
         raise _refused("it has no list of images")
@@ -73,13 +74,6 @@ def _entries(text: str) -> list[yaml.MappingNode]:
     if len(entries) != len(images.value):
         raise _refused("an entry of images is not a mapping")
     return entries
-
-
-def _plain(text: str) -> None:
-    """An alias or an anchor could make two readers of the file see two things."""
-    for token in yaml.scan(text, Loader=yaml.SafeLoader):
-        if isinstance(token, yaml.AliasToken | yaml.AnchorToken | yaml.TagToken):
-            raise _refused(f"line {token.start_mark.line + 1} uses an anchor, alias or tag")
 
 
 def _name_and_digest(entry: yaml.MappingNode) -> tuple[str, str]:

@@ -10,16 +10,20 @@ from delivery.errors import RefusedError
 def load(text: str | bytes, shown: str) -> Any:  # noqa: ANN401
     """The content of a file, which messages call `shown`. Raises RefusedError."""
     try:
-        for token in yaml.scan(text, Loader=yaml.SafeLoader):
-            if isinstance(token, yaml.AliasToken | yaml.AnchorToken | yaml.TagToken):
-                raise RefusedError(
-                    f"{shown}: line {token.start_mark.line + 1} uses an anchor, alias or tag"
-                )
+        check_plain(text, shown)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         _check_keys(root, shown)
         return yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise RefusedError(f"{shown} is not YAML: {error}") from None
+
+
+def check_plain(text: str | bytes, shown: str, *, hint: str | None = None) -> None:
+    """Raises RefusedError for an anchor, alias or tag, yaml.YAMLError for what is not YAML."""
+    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+        if isinstance(token, yaml.AliasToken | yaml.AnchorToken | yaml.TagToken):
+            line = token.start_mark.line + 1
+            raise RefusedError(f"{shown}: line {line} uses an anchor, alias or tag", hint=hint)
 
 
 def _check_keys(node: yaml.Node | None, shown: str) -> None:

@@ -182,7 +182,6 @@ def _kept(session: Session, clone: Clone) -> "tuple[str, KeptClone | None]":
         return git.ask("merge-base", "--is-ancestor", commit, head) is not None
 
     home = session.settings.home
-    names = msgspec.json.encode(bot_names(session.settings), order="deterministic")
     try:
         make_home(home)
         identity = Identity(
@@ -191,16 +190,12 @@ def _kept(session: Session, clone: Clone) -> "tuple[str, KeptClone | None]":
             ref=_printable(branch),
             version=__version__,
             schema=SCHEMA_HASH,
-            reader=f"{READER} {_digest(names)}",
-            salt=_digest(_salt(session)),
+            reader=f"{READER} {bot_names(session.settings).fingerprint()}",
+            salt=sha256(_salt(session)).hexdigest()[:16],
         )
         return name, KeptClone.open(home, identity, head, descends=descends)
     except (OSError, StoreError):
         return name, None
-
-
-def _digest(data: bytes) -> str:
-    return sha256(data).hexdigest()[:16]
 
 
 def _printable(text: str) -> str:

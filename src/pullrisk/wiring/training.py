@@ -41,7 +41,7 @@ def train(
         settings=wanted,
         tracking=tracking(settings),
         read=session.store.events,
-        source={"lake": session.lake.uri, "version": str(session.lake.version)},
+        source=_source(session),
         gate=settings.gate if gated else None,
         start=begun,
         progress=session.progress,

@@ -54,8 +54,8 @@ def pull_of(  # noqa: PLR0913 (what the record is made of)
         merge_sha=commit.sha,
         commits=own.count if own else None,
         own_commits=tuple(own.shas) if own and own.count > 1 else (),
-        additions=None if files is None else _sum([file.additions for file in files]),
-        deletions=None if files is None else _sum([file.deletions for file in files]),
+        additions=None if files is None else sum_of_known([file.additions for file in files]),
+        deletions=None if files is None else sum_of_known([file.deletions for file in files]),
         changed_files=None if files is None else len(files),
         files=None if files is None else files[:MAX_FILES],
         unknown=_UNKNOWN,
@@ -99,7 +99,7 @@ def _without_addresses(text: str) -> str:
     return _EMAIL.sub("<email>", text) if "@" in text else text
 
 
-def _sum(counts: list[int | None]) -> int | None:
+def sum_of_known(counts: list[int | None]) -> int | None:
     """The sum of the known counts; None if there are counts and none is known."""
     known = [count for count in counts if count is not None]
     return sum(known) if known or not counts else None

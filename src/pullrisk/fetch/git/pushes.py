@@ -13,7 +13,7 @@ from pullrisk.fetch.git.history import History
 from pullrisk.fetch.git.log import Commit
 from pullrisk.fetch.git.messages import Merge
 from pullrisk.fetch.git.program import Git
-from pullrisk.fetch.git.pulls import pull_of
+from pullrisk.fetch.git.pulls import pull_of, sum_of_known
 from pullrisk.pulls.outcomes import makes_claims
 from pullrisk.pulls.people import BotNames
 from pullrisk.pulls.record import ChangedFile, Pull, push_number
@@ -117,14 +117,12 @@ def _record(
 
 def _with_lines(push: Pull, change: Changes) -> Pull:
     files = change.files or ()
-    added = [file.additions for file in files if file.additions is not None]
-    deleted = [file.deletions for file in files if file.deletions is not None]
     return replace(
         push,
         files=_kept(files),
         changed_files=len(files),
-        additions=sum(added) if added or not files else None,
-        deletions=sum(deleted) if deleted or not files else None,
+        additions=sum_of_known([file.additions for file in files]),
+        deletions=sum_of_known([file.deletions for file in files]),
     )
 
 

@@ -8,14 +8,13 @@ from typing import Final, Protocol
 import httpx
 import msgspec
 
-from pullrisk.errors import MissingExtraError, SettingsError
+from pullrisk.errors import SettingsError
 from pullrisk.fetch.github.access import Endpoint
+from pullrisk.fetch.github.app_token import signed_token
 from pullrisk.fetch.github.failures import Forbidden, Transient, Unauthorized, check_status
 
 RENEW_BEFORE: Final = 300.0
 """An installation's token is renewed this many seconds before it expires."""
-JWT_SECONDS: Final = 540
-"""Lifetime of the JSON web token that an App signs, in seconds; GitHub allows 600."""
 _ACCEPT: Final = "application/vnd.github+json"
 
 
@@ -72,7 +71,7 @@ class _InstallationId(msgspec.Struct):
 
 
 class App:
-    """A GitHub App, which proves its identity by a JSON web token signed with its key (RS256)."""
+    """A GitHub App, which proves its identity by the JSON web tokens of `app_token`."""
 
     def __init__(self, app_id: str, key: str, *, rest: str) -> None:
         self.app_id = app_id
@@ -103,7 +102,10 @@ class App:
 
     async def send(self, http: httpx.AsyncClient, method: str, url: str) -> httpx.Response:
         """Send one REST call that is authenticated as the App itself. Raises a Failure."""
-        headers = {"Authorization": f"Bearer {self._signed_token()}", "Accept": _ACCEPT}
+        headers = {
+            "Authorization": f"Bearer {signed_token(self.app_id, self._key)}",
+            "Accept": _ACCEPT,
+        }
         try:
             response = await http.request(method, url, headers=headers)
         except httpx.HTTPError as error:
@@ -113,22 +115,6 @@ class App:
         if response.status_code != httpx.codes.CREATED:
             check_status(response, response.content)
         return response
-
-    def _signed_token(self) -> str:
-        try:
-            import jwt
-        except ImportError:
-            raise MissingExtraError.of("PyJWT", "github") from None
-        now = int(time.time())
-        # Issued a minute ago, as GitHub advises, since clocks differ.
-        claims = {"iat": now - 60, "exp": now + JWT_SECONDS, "iss": self.app_id}
-        try:
-            return jwt.encode(claims, self._key, algorithm="RS256")
-        except (ValueError, TypeError, jwt.exceptions.PyJWTError):
-            raise SettingsError(
-                "github_app_key is not an RSA private key",
-                hint="download it from the App's settings on GitHub: a PEM file",
-            ) from None
 
 
 class Installation:
