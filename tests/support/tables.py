@@ -38,20 +38,24 @@ def feature_table(
     rate: float = 0.08,
     days: float = 1000,
     seed: int = 0,
+    curved: bool = False,
 ) -> pa.Table:
     """`pulls` pulls of each repository; risk grows with the author's failures and the size.
 
+    Where it is `curved`, with the distance from the usual size, which no line can follow.
     A reverted pull is named by a revert some days later, which is no example.
     """
     parts = [
-        _repository(f"owner/{place}", pulls, rate, days, np.random.default_rng([seed, place]))
+        _repository(
+            f"owner/{place}", pulls, rate, days, np.random.default_rng([seed, place]), curved
+        )
         for place in range(repositories)
     ]
     return pa.concat_tables(parts)
 
 
 def _repository(
-    name: str, pulls: int, rate: float, days: float, random: np.random.Generator
+    name: str, pulls: int, rate: float, days: float, random: np.random.Generator, curved: bool
 ) -> pa.Table:
     size = random.normal(3, 1.2, pulls)
     failures = random.beta(1, 20, pulls)
@@ -67,7 +71,7 @@ def _repository(
         ],
         axis=1,
     )
-    push = (size - 3) + 20 * (failures - 0.05) + new
+    push = (1.5 * np.abs(size - 3) if curved else size - 3) + 20 * (failures - 0.05) + new
     chance = rate * np.exp(push) / np.exp(push).mean() if rate else np.zeros(pulls)
     merged = np.sort(random.uniform(0, days, pulls))
     rows: list[Row] = [
