@@ -33,10 +33,10 @@ def shared_training() -> tuple[Dataset, Trained]:
     return dataset, quick_train(dataset)
 
 
-def full_table(**options: int) -> pa.Table:
+def full_table(pulls: int = 1500) -> pa.Table:
     """The small synthetic table with the columns of the real schema, the rest of them noise."""
     random = np.random.default_rng(0)
-    return _filled(feature_table(**options), lambda rows: random.random(rows, np.float32))
+    return _filled(feature_table(pulls), lambda rows: random.random(rows, np.float32))
 
 
 def learnable_table() -> pa.Table:
