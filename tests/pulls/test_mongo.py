@@ -79,6 +79,8 @@ def test_people_can_query_a_pull_by_the_names_of_the_record(
             "additions": 3,
             "deletions": 1,
             "previous_path": None,
+            "code_added": None,
+            "code_removed": None,
         }
     ]
     assert collections["pulls"].count_documents({"labels": "bug"}) == 2

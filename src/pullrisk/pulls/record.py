@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from pullrisk.pulls import half_surrogates
+from pullrisk.pulls.lines import ChangedLines
 from pullrisk.pulls.people import NO_NAMES, ROBOTIC, Account, BotNames, agent_of, is_bot, is_robotic
 from pullrisk.pulls.rest_shapes import RestBranch, RestFile, RestPull, RestUser
 
@@ -28,13 +29,19 @@ MAX_TITLE: Final = 1_024
 
 
 class ChangedFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One file of a pull request. Line counts are None if the source does not know them."""
+    """One file of a pull request. Line counts are None if the source does not know them.
+
+    `code_added` and `code_removed` are the lines that are neither blank nor comment, None where
+    nobody looked or the language is not known.
+    """
 
     path: str
     status: str = "modified"
     additions: int | None = None
     deletions: int | None = None
     previous_path: str | None = None
+    code_added: int | None = None
+    code_removed: int | None = None
 
 
 class Review(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -59,6 +66,7 @@ class Pull(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False)
     alone or with its author (`people.agent_of`).
     `unknown` are the facts that the source does not know although a field holds something:
     `opening` if `created_at` is only a guess, `description` if `body` is not the author's own.
+    `lines` is what the change did to lines of code, None if the source does not tell.
 
     A direct push has the same form, with the number that `push_number` makes of its commit: the
     history learns from it, but it is never listed, counted or scored.
@@ -99,6 +107,7 @@ class Pull(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False)
     author_names: tuple[str, ...] = ()
     agent: str | None = None
     unknown: tuple[str, ...] = ()
+    lines: ChangedLines | None = None
 
     @property
     def is_push(self) -> bool:
@@ -152,7 +161,7 @@ def fingerprint(pull: Pull) -> int:
         pull.title, pull.body, pull.author, pull.author_association, pull.bot,
         pull.head_repository, pull.base_ref, pull.head_ref, pull.merge_sha, pull.commits,
         pull.additions, pull.deletions, pull.changed_files, pull.files, pull.own_commits,
-        pull.repository_names, pull.author_names, pull.agent, pull.unknown,
+        pull.repository_names, pull.author_names, pull.agent, pull.unknown, pull.lines,
     )  # fmt: skip
     digest = blake2b(_encoder.encode(known), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1

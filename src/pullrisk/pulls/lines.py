@@ -1,0 +1,49 @@
+"""What a change did to lines of code: facts that a clone tells, without the code itself."""
+
+from typing import Final
+
+import msgspec
+
+TOKENS: Final = (
+    "condition", "loop", "error", "null", "concurrency", "input_output", "number", "call",
+    "definition", "import", "return", "todo",
+)  # fmt: skip
+"""Classes of tokens that are counted in added and removed code, in the order of the counts."""
+MAX_ORIGINS: Final = 300
+"""Entries of `rewrites` and of `neighbours` that are kept: those with most lines."""
+
+
+class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """`lines` code lines that `number` wrote (a pull, or a push below 0; 0 where nobody knows).
+
+    `file` is the position in `Pull.files`, -1 if the list was cut before it.
+    """
+
+    number: int
+    lines: int
+    file: int = -1
+
+
+class ChangedLines(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
+    """The lines that a change adds and removes in source files (no tests, nothing vendored).
+
+    `rewrites` are the origins of the code lines it removes; `neighbours` those of the lines beside
+    its pure insertions, with the number of insertions in `lines`. Both are None where the origins
+    are not known (a patch without history). Blank and comment lines are counted apart from code.
+    Hunks are counted by kind: only additions, only removals, or both. `tokens_added` and
+    `tokens_removed` count TOKENS in code lines.
+    """
+
+    rewrites: tuple[Origin, ...] | None = None
+    neighbours: tuple[Origin, ...] | None = None
+    code_added: int = 0
+    code_removed: int = 0
+    comments_added: int = 0
+    comments_removed: int = 0
+    blanks_added: int = 0
+    blanks_removed: int = 0
+    hunks_added: int = 0
+    hunks_removed: int = 0
+    hunks_changed: int = 0
+    tokens_added: tuple[int, ...] = ()
+    tokens_removed: tuple[int, ...] = ()
