@@ -6,9 +6,9 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from pullrisk.features.paths import CI, CONFIG, DEPENDENCY, DOCS, KINDS, SOURCE, TEST, VENDORED
 from pullrisk.features.pull_context import PullContext
 from pullrisk.features.schema import UNKNOWN, family
+from pullrisk.pulls.file_kinds import CI, CONFIG, DEPENDENCY, DOCS, KINDS, SOURCE, TEST, VENDORED
 
 FEATURES: Final = family(
     "size",

@@ -6,8 +6,9 @@ from typing import Final, TypeVar
 from zlib import crc32
 
 from pullrisk.features.identity import names_of
-from pullrisk.features.paths import PathRecord, path_facts
+from pullrisk.features.paths import PathRecord
 from pullrisk.features.schema import UNKNOWN
+from pullrisk.pulls.file_kinds import path_facts
 from pullrisk.pulls.record import Pull
 
 WORD_BUCKETS: Final = 4_096

@@ -8,9 +8,7 @@ from pullrisk.features.decay import days, smoothed
 from pullrisk.features.paths import (
     COOLING,
     LONG_AGO,
-    OTHER,
     PUSH,
-    PathFacts,
     PathRecord,
     PathRecords,
     SavedPaths,
@@ -18,6 +16,7 @@ from pullrisk.features.paths import (
 )
 from pullrisk.features.pull_context import PullContext, distinct
 from pullrisk.features.schema import DAY, NEVER, UNKNOWN, family
+from pullrisk.pulls.file_kinds import OTHER, PathFacts
 from pullrisk.pulls.record import ChangedFile, Pull
 
 FEATURES: Final = family(

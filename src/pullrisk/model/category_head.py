@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.features.pull_text import PullText
-from pullrisk.features.remembering import remember
 from pullrisk.features.schema import Feature
 from pullrisk.model.categories import stated
 from pullrisk.model.category_rules import kinds_of, rule, says_anything, spoken_of, title_words
+from pullrisk.pulls.remembering import remember
 
 HIDDEN_FAMILY: Final = "title"
 """Features of this family are computed from the raw title and body."""

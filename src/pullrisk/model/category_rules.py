@@ -8,10 +8,10 @@ import re
 from collections.abc import Sequence, Set
 from typing import Final
 
-from pullrisk.features.paths import KINDS, path_facts
 from pullrisk.features.pull_text import PullText
-from pullrisk.features.remembering import remember
 from pullrisk.model.categories import stated
+from pullrisk.pulls.file_kinds import KINDS, path_facts
+from pullrisk.pulls.remembering import remember
 
 KEYWORDS: Final = {
     "release": frozenset("release releases".split()),
@@ -79,7 +79,7 @@ def says_anything(words: Sequence[str]) -> bool:
 
 
 def kinds_of(paths: Sequence[str]) -> list[str]:
-    """What kind each path is of, one of features.paths.KINDS."""
+    """What kind each path is of, one of file_kinds.KINDS."""
     return [*map(_kind_of, paths)]
 
 

@@ -104,7 +104,7 @@ def _read_alone(git: Git, options: Sequence[str], sha: str) -> Changes:
                 read = [changes.files or () for changes in _parsed(git, job)]
                 files = (*(read[0] if read else ()), *left_out.values())
                 return Changes(sha, files, len(left_out))
-            found = _paths_of(git, sha, _OBJECT.findall(job.errors()))
+            found = paths_of(git, sha, job.errors())
         if not found.keys() - left_out.keys():
             break
         left_out |= found
@@ -115,8 +115,9 @@ def _read_alone(git: Git, options: Sequence[str], sha: str) -> Changes:
         return Changes(sha, listed, max(1, len(listed)))
 
 
-def _paths_of(git: Git, sha: str, objects: Sequence[bytes]) -> dict[bytes, ChangedFile]:
-    """The changed paths that have one of the objects before or after; empty if none can be told."""
+def paths_of(git: Git, sha: str, errors: bytes) -> dict[bytes, ChangedFile]:
+    """The changed paths with an object, before or after, that git's errors name; empty if none."""
+    objects = _OBJECT.findall(errors)
     found: dict[bytes, ChangedFile] = {}
     with _start(git, (*_LISTED, "--no-abbrev"), [sha]) as job:
         if not job.wait():

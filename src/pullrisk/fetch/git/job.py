@@ -50,6 +50,27 @@ class Job:
         self._errors.close()
 
 
+class LogStream:
+    """What a git program writes while it runs."""
+
+    def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
+        self._process, self._errors = process, errors
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, `size` of them unless the output ends."""
+        assert self._process.stdout is not None  # noqa: S101
+        return self._process.stdout.read(size)
+
+    def succeeded(self) -> bool:
+        """Whether git succeeded; call it at the end of the output."""
+        return self._process.wait() == 0
+
+    def errors(self) -> bytes:
+        """What it wrote to standard error; call it after `succeeded`."""
+        self._errors.seek(0)
+        return self._errors.read(65_536)
+
+
 def tokens(stdout: IO[bytes]) -> Iterator[bytes]:
     """The pieces of the stream between its NUL bytes."""
     pieces: list[bytes] = []

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from pullrisk.errors import InputError
-from pullrisk.fetch.git.job import Job, tokens
+from pullrisk.fetch.git.job import Job, LogStream, tokens
 
 # Nothing that the repository's own configuration says may run a program or reach a network;
 # an empty list of allowed protocols also stops a partial clone from fetching what it lacks.
@@ -26,6 +26,8 @@ _ENVIRONMENT: Final = {
 }
 _OPTIONS: Final = (
     "--no-pager",
+    # Larger files are binary ones, so that no file fills the memory.
+    *("-c", "core.bigFileThreshold=64m"),
     *("-c", "core.fsmonitor="),
     *("-c", "core.hooksPath=/dev/null"),
     *("-c", "diff.renameLimit=1000"),
@@ -186,19 +188,32 @@ class Git:
         """Start `git log -z` with this standard input; it runs on while others are read."""
         return Job(self._command((*_LOG, *arguments)), self._environment, stdin)
 
+    @contextmanager
+    def stream_log(self, *arguments: str, stdin: bytes) -> Iterator[LogStream]:
+        """The output of `git log -z` as it comes; git is killed at the end."""
+        with tempfile.TemporaryFile() as given:
+            given.write(stdin)
+            given.seek(0)
+            with self._started((*_LOG, *arguments), stdin=given) as (process, errors):
+                yield LogStream(process, errors)
+
     def _command(self, arguments: Iterable[str]) -> list[str]:
         return ["git", *self._options, *self._mailmap, "-C", str(self.path), *arguments]
 
     @contextmanager
     def _started(
-        self, arguments: tuple[str, ...], *, environment: dict[str, str] | None = None
+        self,
+        arguments: tuple[str, ...],
+        *,
+        environment: dict[str, str] | None = None,
+        stdin: BinaryIO | None = None,
     ) -> Iterator[tuple[subprocess.Popen[bytes], BinaryIO]]:
         """The process and the file with its standard error; it is killed at the end."""
         with tempfile.TemporaryFile() as errors:
             try:
                 process = subprocess.Popen(  # noqa: S603 (a list, no shell)
                     self._command(arguments),
-                    stdin=subprocess.DEVNULL,
+                    stdin=subprocess.DEVNULL if stdin is None else stdin,
                     stdout=subprocess.PIPE,
                     stderr=errors,
                     env=environment or self._environment,

@@ -1,6 +1,6 @@
 import pytest
 
-from pullrisk.features.paths import KINDS, path_facts
+from pullrisk.pulls.file_kinds import KINDS, path_facts
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,208 @@
+"""What commits change line by line: hunks, and counts of code, without the code itself.
+
+An object that cannot be read costs its file, not the run: git stops at it and names it, so the
+commit is read once more without the paths that have it.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from pullrisk.errors import InputError
+from pullrisk.fetch.git.changes import paths_of, read_changes
+from pullrisk.fetch.git.patch_stream import BrokenPatchError, PatchStream
+from pullrisk.fetch.git.program import Git
+from pullrisk.pulls.code import Language, language_of
+from pullrisk.pulls.line_counts import LineCounter
+from pullrisk.pulls.lines import ChangedLines
+from pullrisk.pulls.record import ChangedFile
+
+_MOST_TRIES: Final = 20
+_LOG: Final = (
+    *("--no-walk=unsorted", "--stdin", "--first-parent", "-m", "--format=%x01%H"),
+    *("--raw", "-p", "-U0", "--inter-hunk-context=0", "-M", "--diff-algorithm=histogram"),
+    *("--indent-heuristic", "--no-ext-diff", "--no-textconv", "--no-relative", "-O/dev/null"),
+    *("--ignore-submodules=all", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/"),
+    *("--no-color-moved", "--ws-error-highlight=none"),
+)
+
+
+class Hunk(NamedTuple):
+    """Lines that are replaced by others; the starts are as git prints them.
+
+    `code` has a byte for each removed line, 1 for code; `added_code` are the code lines among
+    the added ones. In a file that is not `counted` both are all 0.
+    """
+
+    old_start: int
+    removed: int
+    new_start: int
+    added: int
+    code: bytes
+    added_code: int
+
+
+class FilePatch(msgspec.Struct):
+    """What a commit does to a file. `path` is None if it removes it, `previous` if it is new.
+
+    `binary` is also true where the contents cannot be read; `counted` is a source file of a
+    known language, no test, nothing vendored or generated. A file that becomes a link, or the
+    other way round, is one that is removed and one that is new.
+    """
+
+    path: str | None
+    previous: str | None
+    copied: bool = False
+    binary: bool = False
+    hunks: list[Hunk] = msgspec.field(default_factory=list)
+    counted: bool = False
+
+
+class Patch(msgspec.Struct):
+    """What a commit changes from its first parent. `counts` has no origins.
+
+    `unreadable` is the number of files, or 1 for the whole commit, that cannot be read.
+    """
+
+    sha: str
+    files: list[FilePatch]
+    counts: ChangedLines
+    unreadable: int = 0
+
+
+def read_patches(git: Git, shas: Sequence[str]) -> Iterator[Patch]:
+    """The patches of the commits, in this order; without submodules.
+
+    The clone must have file contents (not `git.is_partial()`). Raises InputError if git's output
+    is not understood.
+    """
+    done = 0
+    while done < len(shas):
+        try:
+            for patch in _read(git, shas[done:]):
+                done += 1
+                yield patch
+        except _StoppedError:
+            yield _read_alone(git, shas[done])
+            done += 1
+
+
+class _StoppedError(Exception):
+    """Git ended early; `errors` is what it said."""
+
+    def __init__(self, errors: bytes) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+
+def _read(git: Git, shas: Sequence[str], without: Sequence[bytes] = ()) -> Iterator[Patch]:
+    """The patches, without some paths. Raises _StoppedError behind the last one that is whole."""
+    paths = [os.fsdecode(b":(top,exclude,literal)" + path) for path in without]
+    with git.stream_log(*_LOG, "--", *paths, stdin="\n".join(shas).encode()) as log:
+        stream = PatchStream(log)
+        number = 0
+        try:
+            while not stream.at_end():
+                patch = _patch(stream)
+                if not stream.at_end() or log.succeeded():
+                    yield patch
+                    number += 1
+        except BrokenPatchError:
+            if not stream.ended or log.succeeded():
+                raise _not_understood(git) from None
+        if not log.succeeded():
+            raise _StoppedError(log.errors())
+        if number != len(shas) and not without:  # git omits a commit of which nothing is left
+            raise _not_understood(git)
+
+
+def _not_understood(git: Git) -> InputError:
+    return InputError(
+        f"{git.path}: the patches of git log cannot be understood",
+        hint="please report this, with the output of: git --version",
+    )
+
+
+def _read_alone(git: Git, sha: str) -> Patch:
+    """One commit; paths whose objects cannot be read have no contents."""
+    left_out: dict[bytes, ChangedFile] = {}
+    for _ in range(_MOST_TRIES):
+        try:
+            read = list(_read(git, [sha], tuple(left_out)))
+        except _StoppedError as stopped:
+            found = paths_of(git, sha, stopped.errors)
+            if not found.keys() - left_out.keys():
+                break
+            left_out |= found
+        else:
+            patch = read[0] if read else Patch(sha, [], ChangedLines())
+            patch.files += map(_without_contents, left_out.values())
+            patch.unreadable = len(left_out)
+            return patch
+    (changes,) = read_changes(git, [sha], count_lines=False)
+    files = [_without_contents(file) for file in changes.files or ()]
+    return Patch(sha, files, ChangedLines(), max(1, len(files)))
+
+
+def _without_contents(file: ChangedFile) -> FilePatch:
+    return FilePatch(
+        path=None if file.status == "removed" else file.path,
+        previous=None if file.status == "added" else file.path,
+        binary=True,
+    )
+
+
+def _patch(stream: PatchStream) -> Patch:
+    """One commit: its id, the entries of its files, and their patches in the same order."""
+    sha = stream.token().lstrip(b"\x00\n")
+    if not sha.startswith(b"\x01"):
+        raise BrokenPatchError
+    files = list(_entries(stream))
+    counter = LineCounter()
+    if stream.next_is(b"\x00"):
+        stream.skip(1)
+    for file in files:
+        _read_file(stream, file, counter)
+    return Patch(sha[1:].decode(), files, counter.counts())
+
+
+def _entries(stream: PatchStream) -> Iterator[FilePatch]:
+    """The files of a commit, without their patches."""
+    while stream.next_is(b":") or stream.next_is(b"\n"):
+        letter = stream.token().rpartition(b" ")[2][:1]
+        path = stream.token().decode(errors="backslashreplace")
+        if letter in b"RC":
+            previous, path = path, stream.token().decode(errors="backslashreplace")
+            yield FilePatch(path, previous, copied=letter == b"C")
+        elif letter == b"T":
+            yield FilePatch(None, path)
+            yield FilePatch(path, None)
+        else:
+            yield FilePatch(None if letter == b"D" else path, None if letter == b"A" else path)
+
+
+def _read_file(stream: PatchStream, file: FilePatch, counter: LineCounter) -> None:
+    """Read the patch of one file into `file`."""
+    file.binary = stream.file_header()
+    language = language_of(file.path or file.previous or "")
+    file.counted = language is not None
+    hunks = file.hunks
+    while stream.next_is(b"@@ "):
+        hunks.append(_hunk(stream, language, counter))
+
+
+def _hunk(stream: PatchStream, language: Language | None, counter: LineCounter) -> Hunk:
+    old_start, removed, new_start, added = stream.hunk_header()
+    old, new = stream.side(b"-", removed), stream.side(b"+", added)
+    if language is None:
+        for _ in old:
+            pass
+        for _ in new:
+            pass
+        return Hunk(old_start, removed, new_start, added, bytes(removed), 0)
+    counter.count_hunk(removed=removed, added=added)
+    code = b"".join([counter.remove(text, language) for text in old])
+    added_code = sum([counter.add(text, language) for text in new])
+    return Hunk(old_start, removed, new_start, added, code, added_code)
