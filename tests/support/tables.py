@@ -27,6 +27,7 @@ LINK = pa.struct(
         ("number", pa.int64()),
         ("evidence", pa.string()),
         ("at", pa.timestamp("us", "UTC")),
+        ("lines", pa.int32()),
     ]
 )
 

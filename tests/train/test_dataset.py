@@ -59,6 +59,14 @@ def test_a_hot_fix_counts_only_where_trouble_is_the_target() -> None:
     assert data.hotfixed.tolist() == [True, False, False]
 
 
+def test_a_repair_counts_only_where_it_is_the_target() -> None:
+    rows = [(0, 1, True, []), (5, 2, True, [link(1, "repair"), link(-7, "repair")])]
+    data = dataset(*rows, (100, 3, True, [link(2, "repair")]), (300, 4, True, []))
+    assert labels_by_number(data, target="repaired") == {1: 1, 2: 0, 3: 0, 4: UNKNOWN}
+    assert labels_by_number(data, target="trouble")[1] == 0
+    assert data.repaired.tolist() == [True, False, False, False]
+
+
 @pytest.mark.parametrize("kind", ["partial_revert", "reland"])
 def test_other_links_are_no_trouble(kind: str) -> None:
     data = dataset((0, 1, True, []), (5, 2, True, [link(1, kind)]), (300, 3, True, []))

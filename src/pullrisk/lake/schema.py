@@ -16,9 +16,10 @@ from pullrisk.features.replay import Block
 
 TABLE: Final = "features"
 """Folder of the Delta table below the lake's root."""
-LAYOUT: Final = 3
+LAYOUT: Final = 4
 """Version of everything about the lake that is not a feature: columns, files, objects.
 
+4: repairs among the links, with their lines.
 3: links of direct pushes, with their time.
 2: what each pull says of itself (`title`, `labels`, `paths`, `says_reverts`)."""
 
@@ -29,6 +30,7 @@ LINK: Final = pa.struct(
         pa.field("number", pa.int64()),
         pa.field("evidence", pa.string()),
         pa.field("at", pa.timestamp("us", "UTC")),
+        pa.field("lines", pa.int32()),
     ]
 )
 KEYS: Final = ("repository", "number", "merged_at", "author", "example")
@@ -98,10 +100,7 @@ def batch(block: Block, *, run: int) -> pa.RecordBatch:
     """A block's rows in the table's columns, marked as written by `run`."""
     rows = len(block)
     columns = np.ascontiguousarray(block.matrix.T)
-    links = [
-        [(link.kind, link.number, link.evidence, link.at) for link in row] if row else row
-        for row in block.links
-    ]
+    links = [[msgspec.structs.astuple(link) for link in row] if row else row for row in block.links]
     return pa.record_batch(
         [
             pa.array([block.repository] * rows, pa.string()),

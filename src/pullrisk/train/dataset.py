@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-Target = Literal["reverted", "trouble"]
-"""`reverted`: the whole pull was reverted; `trouble`: reverted or hot-fixed."""
-TARGETS: Final[tuple[Target, ...]] = ("reverted", "trouble")
+Target = Literal["reverted", "trouble", "repaired"]
+"""`reverted`: the whole pull was reverted; `trouble`: reverted or hot-fixed; `repaired`: a fix
+removed code lines of it.
+"""
+TARGETS: Final[tuple[Target, ...]] = ("reverted", "trouble", "repaired")
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
 UNKNOWN: Final = -1
 """The label of a pull whose outcome cannot be known yet, or that is no example."""
@@ -30,10 +32,10 @@ class Dataset:
     """n merged pulls in event order within each repository; moments are µs since 1970, UTC.
 
     `x` is float32 [n, d], raw, NaN where unknown; `repository` int32 [n] indexes `repositories`;
-    `reverted_at` and `hotfixed_at` int64 [n] are NEVER where that did not happen within `maturity`
-    µs of the merge, `undone_at` where no revert followed at all; `observed_until` int64
-    [repositories] is how far each repository has been seen; `said` is what each pull says of
-    itself, [n] rows, None where the table lacks it.
+    `reverted_at`, `hotfixed_at` and `repaired_at` int64 [n] are NEVER where that did not happen
+    within `maturity` µs of the merge, `undone_at` where no revert followed at all;
+    `observed_until` int64 [repositories] is how far each repository has been seen; `said` is what
+    each pull says of itself, [n] rows, None where the table lacks it.
     """
 
     names: tuple[str, ...]
@@ -45,6 +47,7 @@ class Dataset:
     example: NDArray[np.bool_]
     reverted_at: NDArray[np.int64]
     hotfixed_at: NDArray[np.int64]
+    repaired_at: NDArray[np.int64]
     undone_at: NDArray[np.int64]
     observed_until: NDArray[np.int64]
     maturity: int
@@ -86,6 +89,7 @@ class Dataset:
             example=table["example"].to_numpy().astype(bool),
             reverted_at=keys.first(*links, kind="revert", within=maturity),
             hotfixed_at=keys.first(*links, kind="hotfix", within=maturity),
+            repaired_at=keys.first(*links, kind="repair", within=maturity),
             undone_at=keys.first(*links, kind="revert"),
             observed_until=_observed(repository, merged_at, len(known), observed_until),
             maturity=maturity,
@@ -105,6 +109,7 @@ class Dataset:
             example=self.example[rows],
             reverted_at=self.reverted_at[rows],
             hotfixed_at=self.hotfixed_at[rows],
+            repaired_at=self.repaired_at[rows],
             undone_at=self.undone_at[rows],
             observed_until=self.observed_until,
             maturity=self.maturity,
@@ -122,6 +127,11 @@ class Dataset:
         return np.asarray(self.hotfixed_at != NEVER)
 
     @property
+    def repaired(self) -> NDArray[np.bool_]:
+        """Whether a fix removed code lines of each pull within the maturity window, [n]."""
+        return np.asarray(self.repaired_at != NEVER)
+
+    @property
     def mature(self) -> NDArray[np.bool_]:
         """Whether each pull's maturity window lies wholly in what was observed, [n]."""
         return np.asarray(self.merged_at + self.maturity <= self.observed_until[self.repository])
@@ -130,7 +140,7 @@ class Dataset:
         self, target: Target = "reverted", *, known_at: NDArray[np.int64] | None = None,
         learning: bool = False,
     ) -> NDArray[np.int8]:  # fmt: skip
-        """1 for trouble, 0 for none, UNKNOWN where not knowable or no example; int8 [n].
+        """1 for what `target` asks, 0 for none, UNKNOWN where not knowable or no example; int8 [n].
 
         `known_at` (int64 [repositories], default `observed_until`) is the moment of knowing:
         nothing that happened after it counts. Only pulls whose window has ended have a label,
@@ -138,13 +148,17 @@ class Dataset:
         is: pulls in trouble before their window has ended, and pulls reverted after it.
         """
         moment = (self.observed_until if known_at is None else known_at)[self.repository]
-        trouble_at = self.undone_at if learning else self.reverted_at
-        if target == "trouble":
-            trouble_at = np.minimum(trouble_at, self.hotfixed_at)
-        positive = (trouble_at != NEVER) & (trouble_at <= moment)
+        happened_at = self._happened_at(target, learning=learning)
+        positive = (happened_at != NEVER) & (happened_at <= moment)
         ended = self.merged_at + self.maturity <= moment
         labels = np.where(ended | (positive & learning), positive.astype(np.int8), UNKNOWN)
         return np.where(self.example, labels, UNKNOWN).astype(np.int8)
+
+    def _happened_at(self, target: Target, *, learning: bool) -> NDArray[np.int64]:
+        if target == "repaired":
+            return self.repaired_at
+        reverted_at = self.undone_at if learning else self.reverted_at
+        return np.minimum(reverted_at, self.hotfixed_at) if target == "trouble" else reverted_at
 
 
 def _coded(names: Any, arrow: Any) -> tuple[tuple[str, ...], NDArray[np.int32]]:  # noqa: ANN401

@@ -20,10 +20,13 @@ from pullrisk.pulls.outcomes.merged_pulls import (
     title_key,
     undone_share,
 )
+from pullrisk.pulls.outcomes.repairs import repaired_by
 from pullrisk.pulls.record import Pull
 
-LABEL_DEFINITION: Final = 2
-"""Version of the rules that say what was reverted or hot-fixed; raise it when they change."""
+LABEL_DEFINITION: Final = 3
+"""Version of the rules that say what became of a pull; raise it when they change.
+
+3: repairs."""
 _STRENGTH: Final = {"sha": 0, "number": 1, "title": 2}
 _KINDS: Final = {"partial_revert": 0, "revert": 1, "reland": 2, "hotfix": 3}
 _REVERTS: Final = ("revert", "partial_revert")
@@ -35,14 +38,16 @@ _NAMESAKES: Final = 100
 class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A merged pull's effect on the earlier pull `number`.
 
-    `kind` is revert, partial_revert, hotfix or reland; `evidence` is number, sha or title. `at`
-    is the time of a direct push, None if a merged pull says it.
+    `kind` is revert, partial_revert, hotfix, reland or repair; `evidence` is number, sha or title,
+    and lines for a repair, which removes `lines` code lines of the earlier pull. `at` is the time
+    of a direct push, None if a merged pull says it.
     """
 
     kind: str
     number: int
     evidence: str
     at: datetime | None = None
+    lines: int = 0
 
 
 class LinkerState(msgspec.Struct, frozen=True, array_like=True):
@@ -84,10 +89,10 @@ class Linker:
         )
 
     def observe(self, pull: Pull) -> tuple[Link, ...]:
-        """Add a merged pull or a push; which earlier pulls it reverts, relands or hot-fixes.
+        """Add a merged pull or a push; which earlier pulls it reverts, relands, hot-fixes, repairs.
 
-        Call it in event order, once for each. A pull that is not merged has no links, and none
-        is to a push.
+        Call it in event order, once for each. A pull that is not merged has no links. Only
+        repairs name pushes too: whose lines are repaired is known without a claim.
         """
         if pull.merged_at is None:
             return ()
@@ -96,7 +101,7 @@ class Linker:
         made = claims(pull)
         links = self._resolve(made, pull) if made else ()
         self._index.append(pull)
-        return links
+        return links + _repairs(pull)
 
     def _resolve(self, made: tuple[Claim, ...], pull: Pull) -> tuple[Link, ...]:
         links, sure = dict[int, Link](), set[tuple[bool, int]]()
@@ -197,6 +202,11 @@ class Linker:
             current, standing = todo.pop()
             (self._reverted.discard if standing else self._reverted.add)(current)
             todo += ((below, not standing) for below in self._undone_by.get(current, ()))
+
+
+def _repairs(pull: Pull) -> tuple[Link, ...]:
+    at = pull.merged_at if pull.is_push else None
+    return tuple(Link("repair", number, "lines", at, lines) for number, lines in repaired_by(pull))
 
 
 def _certainty(claim: Claim) -> int:

@@ -41,6 +41,46 @@ def title_may_blame(title: str) -> bool:
     )
 
 
+def title_may_fix(title: str) -> bool:
+    """Whether a title in lower case may speak of a fault or its repair."""
+    return (
+        "fix" in title
+        or "bug" in title
+        or "correct" in title
+        or "error" in title
+        or "rash" in title
+        or "wrong" in title
+        or "anic" in title
+        or "leak" in title
+        or "exception" in title
+        or "regress" in title
+        or "broken" in title
+        or "breakage" in title
+        or "repair" in title
+        or "race" in title
+        or "dead" in title
+        or "null" in title
+        or "nil" in title
+        or "npe" in title
+        or "loop" in title
+        or "fail" in title
+        or "issue" in title
+        or "problem" in title
+        or "overflow" in title
+        or "reference" in title
+        or "hang" in title
+        or "fault" in title
+        or "corrupt" in title
+        or "recursi" in title
+        or "free" in title
+        or "by one" in title
+        or "by-one" in title
+        or "of bound" in title
+        or "of-bound" in title
+        or "by zero" in title
+    )
+
+
 def body_may_claim(body: str) -> bool:
     """Whether a body may have a claim; all but reverts and `Fixes: <sha>` need a number."""
     return (

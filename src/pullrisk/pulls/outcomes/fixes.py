@@ -1,0 +1,104 @@
+"""Whether a pull says that it fixes what was wrong for users: by title, branch or labels.
+
+Not meant are fixes of spelling, documents, tests, builds, style, versions and translations, and
+reverts. The issues that a pull closes say nothing here: the record has their numbers, not their
+labels.
+"""
+
+import re
+from typing import Final
+
+from pullrisk.pulls.outcomes.claims import is_undo
+from pullrisk.pulls.outcomes.prefilters import title_may_fix
+from pullrisk.pulls.outcomes.titles import without_emoji
+from pullrisk.pulls.record import Pull
+
+_FAULT: Final = (
+    r"(?:crash\w*|panics?|segfaults?|dead-?locks?|(?:data )?races?|race conditions?|hangs?"
+    r"|leak(?:s|ing|age)?|(?:infinite|endless) (?:loop|recursion)s?|npes?|\w*exceptions?|\w*errors?"
+    r"|(?:null|nil)(?:[ -]?pointers?)?|(?:de)?references?|overflows?|corruption|failures?"
+    r"|out[- ]of[- ]bounds|division by zero)"
+)
+_FIX: Final = re.compile(
+    r"\b(?:fix(?:es|ing)?|fixed(?![- ](?:size|width|point|length|position|version|number)))\b"
+    r"|\b(?:bug|hot)[- ]?fix(?:es)?\b|\bbugs? (?:in|with|when|where|which|causing)\b"
+    r"|\b(?:squash|resolve|address)\w* (?:an? |the )?(?:bug|issue|problem)s?\b"
+    r"|(?<!logistic )(?<!linear )\bregressions?\b(?! (?:model|task|metric|class|loss))"
+    r"|\b(?:regress(?:ed|es)|broken|breakage|repair(?:s|ed|ing)?|correct(?:s|ed|ing|ly)?"
+    r"|incorrect(?:ly)?|wrong(?:ly)?|off[- ]by[- ]one|infinite loop|segfaults?|dead-?locks?"
+    r"|(?:null|nil) ?pointers?|npe|use[- ]after[- ]free|race conditions?|crash(?:es|ed|ing)?"
+    r"|panic(?:s|ked)?|leak(?:s|ed)?)\b"
+    r"|\b(?:avoid|prevent|handl|eliminat|guard against|stop|do not|don't|never)(?:e?[sd]|e|ing)?"
+    rf"(?: \S+){{0,3}}? {_FAULT}\b",
+)
+_NO_FAULT: Final = re.compile(
+    r"\b(?:typos?|miss?pell\w*|spellings?|spellcheck|grammar|wording|punctuation|changelogs?"
+    r"|release[- ]notes?|readme|docs?|\w*doc-?strings?|documentation|(?:java|js|rust|go)docs?"
+    r"|comments?|licen[sc]es?|copyright|white-?spaces?|indentation|code ?style|format(?:ting)?"
+    r"|(?:\w*-?)lint(?:er|ers|ing|s)?|flake8|pep-?8|rubocop|clippy|check-?style|spotless|prettier"
+    r"|rustfmt|gofmt|isort|mypy|flak(?:y|es?|iness)|(?:unit-?)?tests?|testing|e2e|specs?"
+    r"|ci|workflows?|travis|jenkins|appveyor|translations?|i18n|l10n|locali[sz]ations?"
+    r"|bump(?:s|ed|ing)?|links?|warnings?|(?:pre-?)?release v?\d[\w.]*|crash ?report\w*)\b"
+    r"|^merge\b|^(?:pre-?)?releas(?:e|ing)\b|^v?\d+\.\d+",
+)
+_NO_CODE: Final = (
+    r"build|chores?|ci|cd|deps?|dependencies|docs?|format(?:ting)?|i18n|l10n|lint(?:ing)?|e2e|specs?"
+    r"|styles?|tests?|typos?|translations?|benchmarks?|bench|release"
+)
+_TYPE: Final = re.compile(
+    r"\W{0,3}(?P<type>[a-z][a-z -]{1,14}?)\W{0,2}(?:\((?P<scope>[^)]{0,60})\))?!?[:\]][\s:]*",
+)
+_FIXING: Final = re.compile(r"(?:bug|hot)?[ -]?fix(?:es|ed)?|bugs?|regression")
+_OTHER: Final = re.compile(
+    rf"{_NO_CODE}|feat(?:ures?)?|enh|maint|bld|refactor(?:ing)?|rel|sty|tst|dep|wip|doc",
+)
+_SCOPE: Final = re.compile(rf"(?:^|[\s,/_-])(?:{_NO_CODE})(?:$|[\s,/_-])")
+_NAMES: Final = re.compile(
+    r"\[[^\]]*\]|`[^`]*`|\"[^\"]*\"|\u201c[^\u201d]*\u201d|(?<!\w)'[^']{2,}'(?!\w)"
+)
+_FIXING_EMOJI: Final = ("\U0001f41b", "\U0001f41e", "\U0001f691", ":bug:", ":ambulance:")
+_BRANCH: Final = re.compile(r"(?:^|/)(?:bug|hot)?[-_]?(?:fix(?:es)?|bug)(?:[/_-]|$)", re.IGNORECASE)
+_LABEL: Final = re.compile(
+    r"(?:[\w. ]{1,20}[:/-] ?)?(?:type )?(?:confirmed )?"
+    r"(?:bugs?|bug[ _-]?fix(?:es)?|fix|hot-?fix|regressions?|defects?|crash)"
+    r"(?: ?\((?:regression|crash|bug)\))?",
+    re.IGNORECASE,
+)
+_NO_LABEL: Final = re.compile(r"\b(?:no|not|non|needs?|without|report)\b", re.IGNORECASE)
+_DECORATION: Final = re.compile(r":[a-z_]+:(?=\s|$)")
+
+
+def says_fix(pull: Pull) -> bool:
+    """Whether the pull's title, branch or labels say that it fixes what was wrong for users.
+
+    A title that speaks of spelling, documents, tests and the like overrules branch and labels.
+    """
+    title = " ".join(pull.title.lower().split())
+    kind = _TYPE.match(title)
+    if kind is not None and (_OTHER.fullmatch(kind["type"]) or _SCOPE.search(kind["scope"] or "")):
+        return False
+    typed = kind is not None and _FIXING.fullmatch(kind["type"]) is not None
+    # A name in brackets or quotes may have any words.
+    plain = _NAMES.sub("x", title)
+    return (
+        (typed or title.startswith(_FIXING_EMOJI) or _is_marked(pull) or _speaks_of_fault(plain))
+        and not _NO_FAULT.search(plain)
+        and not is_undo(pull)
+    )
+
+
+def labelled_as_fix(labels: tuple[str, ...]) -> bool:
+    """Whether one of the labels marks bugs: `bug`, `kind/bug`, `type: regression`, `C-bug`."""
+    return any(
+        _LABEL.fullmatch(plain) is not None and not _NO_LABEL.search(plain)
+        for plain in (_DECORATION.sub("", without_emoji(label)).strip() for label in labels)
+    )
+
+
+def _is_marked(pull: Pull) -> bool:
+    """Whether the branch or a label says so."""
+    return _BRANCH.search(pull.head_ref or "") is not None or labelled_as_fix(pull.labels)
+
+
+def _speaks_of_fault(title: str) -> bool:
+    return title_may_fix(title) and _FIX.search(title) is not None

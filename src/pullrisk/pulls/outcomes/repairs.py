@@ -1,0 +1,34 @@
+"""Which earlier changes a fix repairs: those that wrote the code lines which it removes."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from pullrisk.pulls.outcomes.fixes import says_fix
+from pullrisk.pulls.record import Pull
+
+MOST_FILES: Final = 50
+"""Files of a fix; one that changes more also does something else, and names origins at random."""
+
+
+def repaired_by(pull: Pull) -> Iterator[tuple[int, int]]:
+    """The pulls and pushes whose code lines a fix removes, with how many: (number, lines).
+
+    Nothing for a pull that says no fix or changes too many files, for lines of unknown origin and
+    for its own.
+    """
+    lines = pull.lines
+    if lines is None or not lines.rewrites or _files(pull) > MOST_FILES or not says_fix(pull):
+        return
+    removed = Counter[int]()
+    for origin in lines.rewrites:
+        removed[origin.number] += origin.lines
+    yield from (
+        (number, count)
+        for number, count in removed.items()
+        if number not in (0, pull.number) and count > 0
+    )
+
+
+def _files(pull: Pull) -> int:
+    return pull.changed_files or len(pull.files or ())
