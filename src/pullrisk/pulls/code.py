@@ -155,22 +155,26 @@ def _language(
     return Language(lines, tail, block[1])
 
 
-def _block(opening: bytes, closing: bytes) -> bytes:
-    # The end of the text ends a comment too; code behind the closing makes it a line of code.
-    return rb"%s(?>[\s\S]*?(?:%s|\Z))[ \t\r]*(?:\n|\Z)" % (opening, closing)
+def _block(opening: bytes, closing: bytes, *, seen: bool = False) -> bytes:
+    """From the opening to the closing or, unless it must be `seen`, to the end of the text.
+
+    Code behind the closing makes it a line of code.
+    """
+    end = closing if seen else rb"(?:%s|\Z)" % closing
+    return rb"%s(?>[\s\S]*?%s)[ \t\r]*(?:\n|\Z)" % (opening, end)
 
 
 def _docstring(quotes: bytes) -> bytes:
     """A string at the start of a line; quotes alone on a line may close what is not seen."""
-    return rb"%s|%s[ \t\r]*\n" % (
-        _block(rb"[rRbBuU]{0,2}%s(?=[ \t]*[^ \t\r\n])" % quotes, quotes),
-        quotes,
-    )
+    opening = rb"[rRbBuU]{0,2}%s(?=[ \t]*[^ \t\r\n])" % quotes
+    return rb"%s|%s[ \t\r]*\n" % (_block(opening, quotes), quotes)
 
 
 def _body(quotes: bytes) -> bytes:
-    """Lines from quotes alone on theirs that do open: at the start, or behind a colon."""
-    return rb"(?:\A|(?<=:\n)|(?<=:\r\n))[-+][ \t]*" + _block(rb"[rR]?" + quotes, quotes)
+    """Lines from quotes alone on theirs that do open: behind a colon, or at the start."""
+    opening = rb"[-+][ \t]*[rR]?" + quotes
+    behind_colon = rb"(?:(?<=:\n)|(?<=:\r\n))" + _block(opening, quotes)
+    return behind_colon + rb"|\A" + _block(opening, quotes, seen=True)
 
 
 _STARRED: Final = rb"\*(?=[ \t/*\r\n])"

@@ -17,6 +17,7 @@ import msgspec
 
 from pullrisk.pulls import half_surrogates
 from pullrisk.pulls.lines import ChangedLines
+from pullrisk.pulls.patch_text import CodeLines, count_patches
 from pullrisk.pulls.people import NO_NAMES, ROBOTIC, Account, BotNames, agent_of, is_bot, is_robotic
 from pullrisk.pulls.rest_shapes import RestBranch, RestFile, RestPull, RestUser
 
@@ -208,6 +209,7 @@ def from_rest(rest: RestPull, repository: str | None, names: BotNames = NO_NAMES
     account = Account(login=user.login or "", type=user.type)
     bot = is_bot(account, names)
     name = (base.repo.full_name if base.repo else None) or repository
+    files, lines = _files(rest)
     return Pull(
         repository=repository_name(name),
         repository_id=base.repo.id if base.repo else None,
@@ -239,7 +241,8 @@ def from_rest(rest: RestPull, repository: str | None, names: BotNames = NO_NAMES
         changed_files=len(rest.files)
         if rest.changed_files is None and rest.files
         else rest.changed_files,
-        files=None if rest.files is None else tuple(map(_file, rest.files[:MAX_FILES])),
+        files=files,
+        lines=lines,
         unknown=_UNDESCRIBED if rest.body is None else (),
     )
 
@@ -275,11 +278,22 @@ def _logins(users: Sequence[RestUser | None] | None) -> tuple[str, ...]:
     return tuple(user.login for user in users or () if user and user.login)
 
 
-def _file(file: RestFile) -> ChangedFile:
+def _files(rest: RestPull) -> tuple[tuple[ChangedFile, ...] | None, ChangedLines | None]:
+    """The files and what their patches say, both None if there is no list."""
+    if rest.files is None:
+        return None, None
+    complete = rest.changed_files in (None, len(rest.files)) and len(rest.files) <= MAX_FILES
+    files = rest.files[:MAX_FILES]
+    code_lines, counts = count_patches(files, complete=complete)
+    return tuple(map(_file, files, code_lines)), counts
+
+
+def _file(file: RestFile, code_lines: CodeLines) -> ChangedFile:
     return ChangedFile(
         file.filename,
         file.status or "modified",
         file.additions,
         file.deletions,
         file.previous_filename,
+        *code_lines,
     )

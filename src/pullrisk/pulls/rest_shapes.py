@@ -14,6 +14,8 @@ _Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]
 _Ref: TypeAlias = Annotated[str, msgspec.Meta(max_length=1_024)]
 _Path: TypeAlias = Annotated[str, msgspec.Meta(max_length=4_096)]
 _Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=1_000_000)]
+# GitHub itself leaves out a patch of more than 1 MB.
+_Patch: TypeAlias = Annotated[str, msgspec.Meta(max_length=2_000_000)]
 _SEVERAL: Final = msgspec.Meta(max_length=1_000)
 _MANY: Final = msgspec.Meta(max_length=100_000)
 
@@ -54,6 +56,7 @@ class RestFile(msgspec.Struct, gc=False):
     additions: _Count | None = None
     deletions: _Count | None = None
     previous_filename: _Path | None = None
+    patch: _Patch | None = None
 
 
 class RestPull(msgspec.Struct, gc=False):
