@@ -18,7 +18,12 @@ def test_one():
 """
 CHANGES_STATE = """
 import logging, os, signal
+import pytest
 from pullrisk.redaction import REDACTOR
+
+@pytest.fixture(scope="module", autouse=True)
+def _of_the_module():
+    signal.signal(signal.SIGTERM, lambda *_: None)
 
 def test_changes(tmp_path):
     REDACTOR.learn("first")

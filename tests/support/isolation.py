@@ -43,15 +43,16 @@ def pytest_configure() -> None:
 def pytest_fixture_setup(
     fixturedef: "pytest.FixtureDef[object]",
 ) -> Generator[None, object, object]:
-    """Servers of a module or a session outlive a test."""
+    """Servers of a module or a session outlive a test; the handlers of signals it sets do not."""
     if fixturedef.scope == "function":
         return (yield)
-    before, wide = _children(), scope.wide
+    before, wide, handlers = _children(), scope.wide, _handlers()
     scope.wide = True
     try:
         return (yield)
     finally:
         scope.wide = wide
+        _restore(handlers)
         scope.outliving.update(_children() - before)
 
 
@@ -76,7 +77,7 @@ def _state_of_the_process() -> Iterator[None]:
     """Environment, folder, signals, logging, hooks: as before; no learned secret masks a word."""
     vars(REDACTOR).update(vars(Redactor()))
     variables, folder = dict(os.environ), Path.cwd()
-    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    handlers = _handlers()
     hooks = sys.excepthook, threading.excepthook
     root = logging.getLogger()
     log = root.level, root.handlers[:], logging.getLogRecordFactory()
@@ -85,13 +86,21 @@ def _state_of_the_process() -> Iterator[None]:
     root.setLevel(log[0])
     root.handlers[:] = log[1]
     logging.setLogRecordFactory(log[2])
-    for number, handler in handlers.items():
-        if handler is not None:  # None: set by C, which nothing here does
-            signal.signal(number, handler)
+    _restore(handlers)
     os.chdir(folder)
     if dict(os.environ) != variables:
         os.environ.clear()
         os.environ.update(variables)
+
+
+def _handlers() -> dict[signal.Signals, Any]:
+    return {number: signal.getsignal(number) for number in _SIGNALS}
+
+
+def _restore(handlers: dict[signal.Signals, Any]) -> None:
+    for number, handler in handlers.items():
+        if handler is not None:  # None: set by C, which nothing here does
+            signal.signal(number, handler)
 
 
 def _left(before: set[int]) -> list[psutil.Process]:
