@@ -45,7 +45,8 @@ def repairs(pull: Pull) -> tuple[Link, ...]:
         "Fix memory leak", "[`test-names`] Fix a wrong count", "Fix `docs` command",
         "Fix 'lint' key",
         "Fixing a race condition of two pumps", "perf: fix slow start", "Backport: fix the pump",
-        'Fix "README" being launched',
+        'Fix "README" being launched', "Add missing seal, fixes #12", "Fixes #12",
+        "Show the pressure again (fixes #12)", "Fix quick start",
     ],
 )  # fmt: skip
 def test_a_title_says_that_it_fixes_something(title: str) -> None:
@@ -66,6 +67,10 @@ def test_a_title_says_that_it_fixes_something(title: str) -> None:
         "Release 1.2.1 with fixes", "Merge branch fix", "Improve debugging", "DOC: fix the pump",
         "chore: fix it", "", "Suffixes of names", "Fixed width columns",
         "Update the changelog: fix",
+        "Style fixes", "Add an auto-fix for pumps", "Show quick fixes", "Move fix suggestion down",
+        "Fix a few rule violations", "Add a second pump (fixes #12)", "Prune regression 3/n",
+        "Allow two pumps. Fixes #12",
+        "Apply fixes from StyleCI", "Backmerge 1.2 fixes to main",
     ],
 )  # fmt: skip
 def test_a_title_says_no_fix(title: str) -> None:
@@ -146,6 +151,21 @@ def test_a_push_repairs_too_and_says_when() -> None:
 )  # fmt: skip
 def test_nothing_is_repaired(pull: Pull) -> None:
     assert repairs(pull) == ()
+
+
+def test_who_wrote_few_of_the_removed_lines_is_not_repaired() -> None:
+    origins = [Origin(1, 2), Origin(1, 2, 1), Origin(2, 5)]
+    lines = ChangedLines(rewrites=tuple(origins), code_removed=100)
+    assert [link.number for link in repairs(a_pull(9, "Fix flow", lines=lines))] == [2]
+
+
+def test_a_change_of_very_many_files_is_not_repaired() -> None:
+    linker = Linker()
+    linker.observe(a_pull(1, "Format everything", changed_files=301))
+    linker.observe(a_pull(2, "Rename the pump", changed_files=300))
+    linker = Linker.restore(linker.state())
+    fix = a_pull(9, "Fix flow", Origin(1, 3), Origin(2, 3))
+    assert linker.observe(fix) == (Link("repair", 2, "lines", lines=3),)
 
 
 def test_a_fix_that_blames_a_pull_both_hot_fixes_and_repairs_it() -> None:

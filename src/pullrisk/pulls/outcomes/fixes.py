@@ -20,10 +20,12 @@ _FAULT: Final = (
     r"|out[- ]of[- ]bounds|division by zero)"
 )
 _FIX: Final = re.compile(
-    r"\b(?:fix(?:es|ing)?|fixed(?![- ](?:size|width|point|length|position|version|number)))\b"
+    r"(?<!\w)(?<!(?:auto|edit|code|uick)[-\u2011 ])"
+    r"(?:fix(?:es|ing)?(?! (?:suggest|safety|applicab|availab))"
+    r"|fixed(?![- ](?:size|width|point|length|position|version|number)))\b"
     r"|\b(?:bug|hot)[- ]?fix(?:es)?\b|\bbugs? (?:in|with|when|where|which|causing)\b"
     r"|\b(?:squash|resolve|address)\w* (?:an? |the )?(?:bug|issue|problem)s?\b"
-    r"|(?<!logistic )(?<!linear )\bregressions?\b(?! (?:model|task|metric|class|loss))"
+    r"|(?<!logistic )(?<!linear )\bregressions?\b(?! (?:\d|model|task|metric|class|loss))"
     r"|\b(?:regress(?:ed|es)|broken|breakage|repair(?:s|ed|ing)?|correct(?:s|ed|ing|ly)?"
     r"|incorrect(?:ly)?|wrong(?:ly)?|off[- ]by[- ]one|infinite loop|segfaults?|dead-?locks?"
     r"|(?:null|nil) ?pointers?|npe|use[- ]after[- ]free|race conditions?|crash(?:es|ed|ing)?"
@@ -35,11 +37,15 @@ _NO_FAULT: Final = re.compile(
     r"\b(?:typos?|miss?pell\w*|spellings?|spellcheck|grammar|wording|punctuation|changelogs?"
     r"|release[- ]notes?|readme|docs?|\w*doc-?strings?|documentation|(?:java|js|rust|go)docs?"
     r"|comments?|licen[sc]es?|copyright|white-?spaces?|indentation|code ?style|format(?:ting)?"
-    r"|(?:\w*-?)lint(?:er|ers|ing|s)?|flake8|pep-?8|rubocop|clippy|check-?style|spotless|prettier"
+    r"|(?:\w*-?)lint(?:er|ers|ing|s)?|flake8|pep-?8|rubocop|clippy|spotless|prettier"
+    r"|check-?style|style-?ci|\w*link-?check"
     r"|rustfmt|gofmt|isort|mypy|flak(?:y|es?|iness)|(?:unit-?)?tests?|testing|e2e|specs?"
     r"|ci|workflows?|travis|jenkins|appveyor|translations?|i18n|l10n|locali[sz]ations?"
     r"|bump(?:s|ed|ing)?|links?|warnings?|(?:pre-?)?release v?\d[\w.]*|crash ?report\w*)\b"
-    r"|^merge\b|^(?:pre-?)?releas(?:e|ing)\b|^v?\d+\.\d+",
+    r"|\bstyle fixes\b|\b(?:rule|lint|style) violations?\b"
+    # A new feature that closes an issue, as in "Add a flag (fixes #12)".
+    r"|^(?:add|allow|support|implement|introduc|enabl|creat)\w* (?!missing)[^:]*\bfix\w* #\d"
+    r"|^(?:back-?)?merge\b|^(?:pre-?)?releas(?:e|ing)\b|^v?\d+\.\d+",
 )
 _NO_CODE: Final = (
     r"build|chores?|ci|cd|deps?|dependencies|docs?|format(?:ting)?|i18n|l10n|lint(?:ing)?|e2e|specs?"

@@ -20,7 +20,7 @@ from pullrisk.pulls.outcomes.merged_pulls import (
     title_key,
     undone_share,
 )
-from pullrisk.pulls.outcomes.repairs import repaired_by
+from pullrisk.pulls.outcomes.repairs import is_bulk, repaired_by
 from pullrisk.pulls.record import Pull
 
 LABEL_DEFINITION: Final = 3
@@ -58,6 +58,7 @@ class LinkerState(msgspec.Struct, frozen=True, array_like=True):
     undone_by: dict[int, list[int]] = {}
     own_commits: bytes = b""
     names: list[str] = []
+    bulk: list[int] = []
 
 
 class Linker:
@@ -69,6 +70,8 @@ class Linker:
         self._undone_by: dict[int, list[int]] = {}
         self._names: set[str] = set()
         """Other names that the repository has, or had, in lower case."""
+        self._bulk: set[int] = set()
+        """Changes that no fix repairs, since they are too large."""
 
     @classmethod
     def restore(cls, state: LinkerState) -> "Linker":
@@ -78,6 +81,7 @@ class Linker:
         linker._reverted = set(state.reverted)
         linker._undone_by = {number: list(found) for number, found in state.undone_by.items()}
         linker._names = set(state.names)
+        linker._bulk = set(state.bulk)
         return linker
 
     def state(self) -> LinkerState:
@@ -85,8 +89,9 @@ class Linker:
         undone_by = {number: list(found) for number, found in sorted(self._undone_by.items())}
         index = self._index
         return LinkerState(
-            index.rows, sorted(self._reverted), undone_by, index.own_commits, sorted(self._names)
-        )
+            index.rows, sorted(self._reverted), undone_by, index.own_commits, sorted(self._names),
+            sorted(self._bulk),
+        )  # fmt: skip
 
     def observe(self, pull: Pull) -> tuple[Link, ...]:
         """Add a merged pull or a push; which earlier pulls it reverts, relands, hot-fixes, repairs.
@@ -101,7 +106,15 @@ class Linker:
         made = claims(pull)
         links = self._resolve(made, pull) if made else ()
         self._index.append(pull)
-        return links + _repairs(pull)
+        if is_bulk(pull):
+            self._bulk.add(pull.number)
+        return (*links, *self._repairs(pull))
+
+    def _repairs(self, pull: Pull) -> Iterator[Link]:
+        at = pull.merged_at if pull.is_push else None
+        for number, lines in repaired_by(pull):
+            if number not in self._bulk:
+                yield Link("repair", number, "lines", at, lines)
 
     def _resolve(self, made: tuple[Claim, ...], pull: Pull) -> tuple[Link, ...]:
         links, sure = dict[int, Link](), set[tuple[bool, int]]()
@@ -202,11 +215,6 @@ class Linker:
             current, standing = todo.pop()
             (self._reverted.discard if standing else self._reverted.add)(current)
             todo += ((below, not standing) for below in self._undone_by.get(current, ()))
-
-
-def _repairs(pull: Pull) -> tuple[Link, ...]:
-    at = pull.merged_at if pull.is_push else None
-    return tuple(Link("repair", number, "lines", at, lines) for number, lines in repaired_by(pull))
 
 
 def _certainty(claim: Claim) -> int:
