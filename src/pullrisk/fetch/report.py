@@ -25,7 +25,8 @@ class FetchReport(msgspec.Struct, frozen=True, kw_only=True):
     `resumed` counts the lines (of a file) or commits (of a clone) that earlier runs have read.
     Of a clone, `branch` was read; `passed` counts by reason its commits that name a pull and
     merged none, `unnumbered` those of the branch that name none, `held` the pulls whose clock
-    was wrong by more than a day, `unreadable` the files without line counts because of damage.
+    was wrong by more than a day, `unreadable` the files without line counts because of damage;
+    `lines` says why who wrote the lines is unknown, or was read again.
     """
 
     read: int = 0
@@ -38,6 +39,7 @@ class FetchReport(msgspec.Struct, frozen=True, kw_only=True):
     unnumbered: int = 0
     held: int = 0
     unreadable: int = 0
+    lines: str | None = None
 
     def __add__(self, other: "FetchReport") -> "FetchReport":
         return FetchReport(
@@ -51,4 +53,5 @@ class FetchReport(msgspec.Struct, frozen=True, kw_only=True):
             unnumbered=self.unnumbered + other.unnumbered,
             held=self.held + other.held,
             unreadable=self.unreadable + other.unreadable,
+            lines=self.lines or other.lines,
         )

@@ -91,6 +91,7 @@ def fetch_git(
         ref=ref,
         since=since,
         names=bot_names(session.settings),
+        lines=session.settings.home / "lines",
     )
 
 

@@ -73,6 +73,7 @@ class FoldedClone:
                 path, self._salt = kept.path, _salt(session)
                 self._open.callback(kept.close)
             self.lake, self.store = _opened(path)
+            self._lines = path / "lines"
             if kept is None or not kept.complete:
                 self._fold()
                 self.store.close()  # no log beside the file, but all in it
@@ -141,6 +142,7 @@ class FoldedClone:
             repository=self.repository,
             ref=clone.ref,
             names=bot_names(self._session.settings),
+            lines=self._lines,
         )
         preprocess(self.store, self.lake, workers=1, progress=progress)
         if not self.lake.exists():

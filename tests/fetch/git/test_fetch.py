@@ -16,6 +16,7 @@ from pullrisk.fetch.git.fetch import fetch_git
 from pullrisk.fetch.report import FetchReport
 from pullrisk.fetch.salt import pseudonym
 from pullrisk.progress import Silent
+from pullrisk.pulls.lines import TOKENS, ChangedLines
 from pullrisk.pulls.outcomes import Link, Linker
 from pullrisk.pulls.record import ChangedFile, Pull
 from pullrisk.pulls.sqlite import SqliteStore
@@ -32,7 +33,8 @@ from pullrisk.pulls.sqlite import SqliteStore
 fetch.BATCH_COMMITS = 50
 count_calls()
 with SqliteStore(Path(sys.argv[1])) as store:
-    fetch.fetch_git(Path(sys.argv[2]), store, salt=b"s" * 32, progress=Silent())
+    lines = Path(sys.argv[1] + ".lines")
+    fetch.fetch_git(Path(sys.argv[2]), store, salt=b"s" * 32, progress=Silent(), lines=lines)
 print_calls()
 """
 
@@ -157,9 +159,17 @@ def test_a_merged_branch_becomes_a_pull_with_its_own_commits(
         additions=2,
         deletions=0,
         changed_files=1,
-        files=(ChangedFile("b.py", "added", 2, 0),),
+        files=(ChangedFile("b.py", "added", 2, 0, None, 2, 0),),
         own_commits=(head[:8], first[:8]),
         unknown=("opening", "description"),
+        lines=ChangedLines(
+            rewrites=(),
+            neighbours=(),
+            code_added=2,
+            hunks_added=1,
+            tokens_added=tuple(2 * (name == "number") for name in TOKENS),
+            tokens_removed=(0,) * len(TOKENS),
+        ),
     )
 
 
@@ -177,7 +187,7 @@ def test_a_revert_that_was_pushed_is_no_pull_and_tells_what_it_reverts(
     assert (revert.additions, revert.deletions, revert.commits) == (0, 3, 1)
     assert revert.body.startswith("This reverts commit ")
     assert (thanks.body, thanks.author) == ("", pseudonym("bob@x.org", SALT))
-    assert thanks.files == (ChangedFile("b.py", "added"),)
+    assert thanks.files == (ChangedFile("b.py", "added", code_added=1, code_removed=0),)
     assert [link.number for link in _links(store)] == [1]
     repo.commit("More", b__py="2\n")
     assert fetch(store, repo).written.inserted == 0
@@ -279,7 +289,7 @@ def test_commits_belong_to_the_first_merge_that_brought_them(
     second = pull(store, 2)
     assert (second.commits, second.body) == (2, "Second work")
     assert second.author == pseudonym("cy@x.org", SALT)
-    assert second.files == (ChangedFile("c.py", "added", 1, 0),)
+    assert second.files == (ChangedFile("c.py", "added", 1, 0, None, 1, 0),)
 
 
 def test_names_statuses_and_binary_files_survive(repo: Repo, store: SqliteStore) -> None:
@@ -295,7 +305,7 @@ def test_names_statuses_and_binary_files_survive(repo: Repo, store: SqliteStore)
     repo.commit("Change kinds (#2)")
     fetch(store, repo)
     assert set(pull(store, 1).files or ()) == {
-        ChangedFile('n\new "ü".py', "renamed", 0, 0, "a.py"),
+        ChangedFile('n\new "ü".py', "renamed", 0, 0, "a.py", 0, 0),
         ChangedFile("bin", "added", None, None),
         ChangedFile("junk\\xff", "added", 1, 0),
         ChangedFile(":colon", "added", 0, 0),
@@ -508,9 +518,12 @@ def test_a_partial_clone_gives_files_without_line_counts(
     repo.git("config", "uploadpack.allowFilter", "true")
     partial = tmp_path / "partial"
     repo.git("clone", "-q", "--bare", "--filter=blob:none", f"file://{repo.path}", str(partial))
-    fetch(store, partial, repository="o/r")
+    report = fetch(store, partial, repository="o/r")
     assert pull(store, 1).files == (ChangedFile("b.py", "added", None, None),)
     assert (pull(store, 1).changed_files, pull(store, 1).additions) == (1, None)
+    assert pull(store, 1).lines is None
+    assert report.lines is not None
+    assert "partial clone" in report.lines
 
 
 def test_a_shallow_clone_is_refused(repo: Repo, store: SqliteStore, tmp_path: Path) -> None:
@@ -647,7 +660,7 @@ def test_nothing_that_the_repository_configures_is_run_or_changes_what_is_read(
     fetch(store, repo)
     assert pull(store, 1).files == (
         ChangedFile(".gitattributes", "added", 1, 0),
-        ChangedFile("moved.py", "renamed", 0, 0, "a.py"),
+        ChangedFile("moved.py", "renamed", 0, 0, "a.py", 0, 0),
     )
     assert pull(store, 1).merge_sha == signed_sha
     assert not mark.exists()
@@ -697,8 +710,9 @@ def test_a_run_killed_at_any_moment_and_repeated_ends_as_if_undisturbed(
         kills += 1
     assert kills > 3
     with SqliteStore(killed) as store:
-        fetch(store, repo)
+        fetch(store, repo, lines=tmp_path / "killed.sqlite.lines")
         assert (list(store.events("o/r")), store.checkpoint("git:o/r:main")) == expected
+    assert len(list(tmp_path.glob("killed.sqlite.lines/*/*"))) == 1
 
 
 def import_many(repo: Repo, count: int) -> None:

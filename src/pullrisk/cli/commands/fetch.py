@@ -208,6 +208,8 @@ def _warn_of_damage(report: "FetchReport") -> None:
             f"{report.unreadable:,} changed files could not be read from the clone: their line "
             "counts are unknown; git fsck says what is missing"
         )
+    if report.lines:
+        warn(report.lines)
 
 
 def warn_of_skipped(bad_lines: "Sequence[BadLine]") -> None:

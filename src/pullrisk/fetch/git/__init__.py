@@ -1,16 +1,21 @@
 """Pull requests from the history of a local clone, read with the git program only.
 
-program.py   runs git on a repository that is not trusted
-job.py       lets one run while others are read
-log.py       the commits of `git log`
-graph.py     how they lie: the branch, and the lines that its merges brought in
-messages.py  the pull requests that a commit's message names
-choice.py    which of them it merged
-order.py     what a disorderly sequence agrees on
-clocks.py    when, by the order of the branch
-changes.py   the files that commits change
-history.py   all of this about one stretch of a branch
-pulls.py     the record of a pull
-pushes.py    the records of commits that are no pull
-fetch.py     reads a clone into the pull store: `fetch_git`
+program.py       runs git on a repository that is not trusted
+job.py           lets one run while others are read
+log.py           the commits of `git log`
+graph.py         how they lie: the branch, and the lines that its merges brought in
+messages.py      the pull requests that a commit's message names
+choice.py        which of them it merged
+order.py         what a disorderly sequence agrees on
+clocks.py        when, by the order of the branch
+changes.py       the files that commits change
+line_history.py  who wrote each line: a fold over patches
+saved_lines.py   that between two runs, in a folder
+branch_lines.py  read along with the commits of a branch
+patch_stream.py  the output of `git log -p`, read piece by piece
+patches.py       what commits change line by line
+history.py       all of this about one stretch of a branch
+pulls.py         the record of a pull
+pushes.py        the records of commits that are no pull
+fetch.py         reads a clone into the pull store: `fetch_git`
 """

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Final
 
 from msgspec.structs import replace
 
 from pullrisk.errors import InputError
+from pullrisk.fetch.git.branch_lines import BranchLines, CommitLines
 from pullrisk.fetch.git.changes import Changes, read_changes
 from pullrisk.fetch.git.clocks import HELD
 from pullrisk.fetch.git.history import History, arrange_history
@@ -20,11 +21,11 @@ from pullrisk.fetch.names import checked_name
 from pullrisk.fetch.report import LISTED, FetchReport
 from pullrisk.progress import Progress, Task
 from pullrisk.pulls.people import NO_NAMES, BotNames
-from pullrisk.pulls.record import Pull
+from pullrisk.pulls.record import Pull, push_number
 from pullrisk.pulls.store import PullStore
 
 BATCH_COMMITS: Final = 1_000
-READER: Final = 5
+READER: Final = 6
 """Version of the reader, part of the checkpoint: raise it when it reads more of old commits."""
 
 
@@ -38,6 +39,7 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
     ref: str | None = None,
     since: datetime | None = None,
     names: BotNames = NO_NAMES,
+    lines: Path | None = None,
 ) -> FetchReport:
     """Read the pulls that were merged into `ref` of the clone at `path`, at `since` or later.
 
@@ -45,7 +47,8 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
     earlier run has written, even if that run was killed; reads all again if history was
     rewritten, or the .mailmap, `salt`, `since` or `names` (the accounts that the settings call
     bots or persons) changed. `repository` (`owner/name`) is needed if origin is not on
-    github.com. Raises InputError (not a repository, no commits, a shallow clone, no git),
+    github.com. In the folder `lines` it keeps who wrote each line, so that the next run need not
+    read that again. Raises InputError (not a repository, no commits, a shallow clone, no git),
     StoreError.
     """
     git = Git(path)
@@ -56,7 +59,9 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
             hint=f"run: git -C {path} fetch --unshallow",
         )
     branch = ref or git.default_branch()
-    reading = _Reading(git, store, name=name, branch=branch, salt=salt, since=since, names=names)
+    reading = _Reading(
+        git, store, name=name, branch=branch, salt=salt, since=since, names=names, lines=lines
+    )
     return reading.run(progress)
 
 
@@ -73,6 +78,7 @@ class _Reading:
         salt: bytes,
         since: datetime | None,
         names: BotNames,
+        lines: Path | None,
     ) -> None:
         self._git, self._store, self._name, self._branch = git, store, name, branch
         self._salt, self._since, self._bot_names = salt, since, names
@@ -87,6 +93,9 @@ class _Reading:
         }
         self._saved = self._last_checkpoint()
         self._old = self._saved.get("commit")
+        self._lines = (
+            None if git.is_partial() else BranchLines(git, lines and lines_of(lines, self._key))
+        )
         # The pulls of earlier runs decide which merge of a number came first.
         self._stored = store.fingerprints(name).keys() if self._old else frozenset[int]()
 
@@ -101,13 +110,31 @@ class _Reading:
         report += FetchReport(
             passed=history.choice.passed, unnumbered=len(unnumbered) - len(rebased)
         )
+        self._start_lines(history, progress)
         total = len(history.choice.pulls)
         what = f"{self._name}: merges into {self._branch}"
         with progress.task(what, total=total, unit="commits") as task:
-            for batch in self._batches(history, pushed_commits(history, but=rebased)):
+            for batch in self._batches(history, rebased):
                 report += batch
                 task.advance(batch.read)
-        return report
+        return report + FetchReport(lines=self._note())
+
+    def _note(self) -> str | None:
+        if self._lines is None:
+            return "a partial clone has no contents of files: who wrote its lines is unknown"
+        return self._lines.note
+
+    def _start_lines(self, history: History, progress: Progress) -> None:
+        """Start behind the first parent of the stretch: a branch may leave its old line."""
+        if self._lines is None:
+            return
+        line = [sha for sha, merge in history.graph.brought_by.items() if merge is None]
+        parent = next(iter(history.commits[line[0]].parents), None)
+        merged: dict[str, int] = {}
+        if self._old:
+            events = self._store.events(self._name)
+            merged = {str(pull.merge_sha): pull.number for pull in events}
+        self._lines.start(parent, line, numbers=merged, progress=progress)
 
     def _history(self, progress: Progress) -> History:
         revisions = f"{self._old}..{self._head}" if self._old else self._head
@@ -125,47 +152,63 @@ class _Reading:
                 now=datetime.now(UTC),
             )
 
-    def _known_elsewhere(self, history: History, unnumbered: list[str]) -> set[str]:
-        """Those of the branch's unnumbered commits that another source knows to be a pull's."""
+    def _known_elsewhere(self, history: History, unnumbered: list[str]) -> dict[str, int]:
+        """The pull of each unnumbered commit that another source knows to be a pull's."""
         if not unnumbered or not self._is_stored():
-            return set()
+            return {}
         events = self._store.events(self._name)
         known = {pull.merge_sha: pull for pull in events if not pull.is_push}
-        found: set[str] = set()
-        rebased = 0  # so many commits before the last one of a pull are its own too
+        found: dict[str, int] = {}
+        number = rebased = 0  # so many commits before the last one of a pull are its own too
         for sha in reversed(unnumbered):
             pull = known.get(sha)
             if pull is not None:
                 is_squash = pull.title == history.commits[sha].subject
-                rebased = 0 if is_squash else (pull.commits or 1) - 1
-                found.add(sha)
+                number, rebased = pull.number, 0 if is_squash else (pull.commits or 1) - 1
+                found[sha] = number
             elif rebased > 0:
                 rebased -= 1
-                found.add(sha)
+                found[sha] = number
         return found
 
     def _is_stored(self) -> bool:
         return any(each.repository == self._name for each in self._store.repositories())
 
-    def _batches(self, history: History, pushed: list[str]) -> Iterator[FetchReport]:
+    def _batches(self, history: History, rebased: dict[str, int]) -> Iterator[FetchReport]:
         """Write pulls, pushes and checkpoint by batches that end with a commit of the branch."""
+        pushed = pushed_commits(history, but=rebased)
         pulls: list[Pull] = []
         pushes: list[Pull] = []
         report, items = FetchReport(), 0
         changes, pushes_read = self._changes(history), self._pushes(history, pushed)
         are_pushed = frozenset(pushed)
         for sha, merge in history.graph.brought_by.items():
+            lines = self._read_lines(history, sha, rebased) if merge is None else None
             if sha in history.choice.pulls:
                 change = next(changes)
-                pulls += self._pulls(history, change)
+                pulls += self._pulls(history, change, lines)
                 report += FetchReport(unreadable=change.unreadable)
             elif sha in are_pushed:
-                pushes.append(next(pushes_read))
+                push = next(pushes_read)
+                pushes.append(push if lines is None else lines.add_to(push))
             items += 1
             if merge is None and (items >= BATCH_COMMITS or sha == self._head):
                 self._store.upsert(push for push in pushes if not self._is_too_old(push))
                 yield report + self._write(history, pulls, sha)
                 pulls, pushes, report, items = [], [], FetchReport(), 0
+
+    def _read_lines(
+        self, history: History, sha: str, rebased: dict[str, int]
+    ) -> CommitLines | None:
+        """What a commit of the branch did to lines, which are then its pull's or its own.
+
+        Those of a batch of pulls are the batch's: whose lines are whose cannot be told.
+        """
+        if self._lines is None:
+            return None
+        merges = history.choice.pulls.get(sha, ())
+        number = merges[0].number if len(merges) == 1 else rebased.get(sha)
+        return self._lines.read(sha, number or push_number(sha))
 
     def _changes(self, history: History) -> Iterator[Changes]:
         shas = [sha for sha in history.graph.brought_by if sha in history.choice.pulls]
@@ -195,10 +238,16 @@ class _Reading:
             "latest": history.times[last].isoformat(),
             "held": [*(before if isinstance(before, list) else []), *held][:LISTED],
         }
+        if self._lines is not None:
+            self._lines.save(last)
         written = self._store.upsert(pulls, checkpoint=(self._key, self._saved))
+        if self._lines is not None:
+            self._lines.keep_only(last)
         return FetchReport(read=len(pulls), written=written, held=len(held))
 
-    def _pulls(self, history: History, change: Changes) -> Iterator[Pull]:
+    def _pulls(
+        self, history: History, change: Changes, lines: CommitLines | None
+    ) -> Iterator[Pull]:
         commit = replace(history.commits[change.sha], files=change.files)
         merges = history.choice.pulls[change.sha]
         if len(merges) > 1:  # a batch of bors: whose files are whose cannot be told
@@ -217,7 +266,7 @@ class _Reading:
                 # A branch of the repository itself, from before it was transferred.
                 pull = replace(pull, head_repository=self._name)
             if not (self._is_too_old(pull) or self._was_merged_before(pull)):
-                yield pull
+                yield lines.add_to(pull) if lines is not None and len(merges) == 1 else pull
 
     def _is_too_old(self, pull: Pull) -> bool:
         return self._since is not None and pull.updated_at < self._since
@@ -252,6 +301,11 @@ def _counted(commits: Iterator[Commit], task: Task) -> Iterator[Commit]:
         if count % BATCH_COMMITS == 0:
             task.advance(BATCH_COMMITS)
     task.advance(count % BATCH_COMMITS)
+
+
+def lines_of(folder: Path, branch: str) -> Path:
+    """The folder of one branch of one repository within that of all."""
+    return folder / blake2b(branch.encode(), digest_size=8).hexdigest()
 
 
 def _repository(git: Git, given: str | None) -> str:

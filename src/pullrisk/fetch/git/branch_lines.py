@@ -1,0 +1,136 @@
+"""What the commits of a branch did to lines, and whose lines they were, read along with them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from pullrisk.errors import InputError
+from pullrisk.fetch.git.line_history import FileOrigins, LineHistory, is_unknown
+from pullrisk.fetch.git.patches import FilePatch, Patch, read_patches
+from pullrisk.fetch.git.program import Git
+from pullrisk.fetch.git.saved_lines import DamagedLinesError, SavedLines
+from pullrisk.progress import Progress
+from pullrisk.pulls.record import ChangedFile, Pull, push_number
+
+_STEP: Final = 1_000
+"""Commits after which progress is reported."""
+
+
+class CommitLines(msgspec.Struct, frozen=True):
+    """What a commit of the branch did to lines, beside the history that knows their origins."""
+
+    history: LineHistory
+    patch: Patch
+    touched: list[FileOrigins]
+
+    def add_to(self, pull: Pull) -> Pull:
+        """The record of what the commit merged, with its lines and the code lines of its files."""
+        if is_unknown(self.patch):
+            return pull
+        files = pull.files
+        if files is not None:
+            code = {_name(file): _code_lines(file) for file in self.patch.files if file.counted}
+            files = tuple(_with_code(file, code) for file in files)
+        places = {file.path: place for place, file in enumerate(files or ())}
+        lines = self.history.origins(self.touched, places, self.patch.counts)
+        return replace(pull, files=files, lines=lines)
+
+
+def _name(file: FilePatch) -> str:
+    return file.path or file.previous or ""
+
+
+def _code_lines(file: FilePatch) -> tuple[int, int]:
+    added = sum(hunk.added_code for hunk in file.hunks)
+    return added, sum(sum(hunk.code) for hunk in file.hunks)
+
+
+def _with_code(file: ChangedFile, code: Mapping[str, tuple[int, int]]) -> ChangedFile:
+    counts = code.get(file.path)
+    if counts is None:
+        return file
+    return replace(file, code_added=counts[0], code_removed=counts[1])
+
+
+class BranchLines:
+    """Reads the lines of a stretch of a branch, commit by commit, from the oldest.
+
+    `note` says what went wrong that a user should know, None if nothing did.
+    """
+
+    def __init__(self, git: Git, folder: Path | None) -> None:
+        self._git = git
+        self._saved = None if folder is None else SavedLines(folder)
+        self._history = LineHistory()
+        self._patches: Iterator[Patch] = iter(())
+        self.note: str | None = None
+
+    def start(
+        self,
+        behind: str | None,
+        shas: Sequence[str],
+        *,
+        numbers: Mapping[str, int],
+        progress: Progress,
+    ) -> None:
+        """Get ready to read the commits `shas` of the branch, whose first follows on `behind`.
+
+        Lines that were not saved there are read from the branch's first commit (`behind` is None
+        for that one); `numbers` are then those of the pulls, by the commit that merged each.
+        """
+        history = LineHistory() if behind is None else self._load(behind)
+        if history is None:
+            history = self._read_again(str(behind), numbers, progress)
+        self._history = history
+        self._patches = read_patches(self._git, shas)
+
+    def _load(self, commit: str) -> LineHistory | None:
+        if self._saved is None:
+            return None
+        try:
+            return self._saved.load(commit)
+        except DamagedLinesError as error:
+            self.note = f"{error}; who wrote the lines was read from the clone again"
+            return None
+
+    def _read_again(
+        self, commit: str, numbers: Mapping[str, int], progress: Progress
+    ) -> LineHistory:
+        history = LineHistory()
+        shas = (
+            self._git.ask("rev-list", "--first-parent", "--reverse", commit, "--") or ""
+        ).split()
+        with progress.task("lines written before", total=len(shas), unit="commits") as task:
+            for count, patch in enumerate(read_patches(self._git, shas), 1):
+                history.observe(patch, numbers.get(patch.sha) or push_number(patch.sha))
+                if count % _STEP == 0:
+                    task.advance(_STEP)
+        return history
+
+    def read(self, sha: str, number: int) -> CommitLines:
+        """What the branch's next commit did; its lines are of `number`. Raises InputError."""
+        patch = next(self._patches, None)
+        if patch is None or patch.sha != sha:
+            raise InputError(
+                f"{self._git.path}: git log gave another commit than {sha}",
+                hint="was the clone changed meanwhile? run the command again",
+            )
+        return CommitLines(self._history, patch, self._history.observe(patch, number))
+
+    def save(self, commit: str) -> None:
+        """Save the lines at the commit, before a checkpoint names it."""
+        if self._saved is None:
+            return
+        try:
+            self._saved.save(self._history, commit)
+        except OSError as error:
+            self._saved = None
+            self.note = f"who wrote the lines could not be saved, and is read again: {error}"
+
+    def keep_only(self, commit: str) -> None:
+        """Delete what was saved of other commits, after a checkpoint has named this one."""
+        if self._saved is not None:
+            self._saved.keep_only(commit)

@@ -1,0 +1,144 @@
+"""Who wrote each line of a branch's files: a fold over the patches of its first-parent line.
+
+A file is an array with one entry for each line, the position of its commit among all that were
+folded. So a hunk is one assignment to a slice, and the hunks of a patch are taken from the last
+to the first, because each is numbered by the lines before the patch. Runs of equal entries cost
+little where it counts: in the saved state, which is compressed.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import compress
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from pullrisk.fetch.git.patches import FilePatch, Hunk, Patch
+from pullrisk.pulls.lines import MAX_ORIGINS, ChangedLines, Origin
+
+MAX_LINES: Final = 4_000_000
+"""Lines of a file that are followed; those of a longer one are of unknown origin."""
+UNKNOWN: Final = 0
+"""The origin of a line that nobody saw written."""
+
+
+class FileOrigins(msgspec.Struct):
+    """Whose code lines a patch removes from a file, and whose lines its insertions lie beside.
+
+    Both count by the position of the origin in `LineHistory.numbers`.
+    """
+
+    path: str
+    rewrites: Counter[int]
+    neighbours: Counter[int]
+
+
+class LineHistory:
+    """The lines of a branch's files at a commit.
+
+    `numbers` are the origins: the number of a pull or push, in the order in which they were
+    folded; the first is UNKNOWN. `files` has for each line the position of its origin there.
+    """
+
+    def __init__(
+        self, numbers: "array[int] | None" = None, files: "dict[str, array[int]] | None" = None
+    ) -> None:
+        self.numbers: array[int] = array("q", [UNKNOWN]) if numbers is None else numbers
+        self.files: dict[str, array[int]] = {} if files is None else files
+
+    def observe(self, patch: Patch, number: int) -> list[FileOrigins]:
+        """Move on by the patch of the branch's next commit, whose lines are of `number`.
+
+        Returns the origins of what it touched, of the files whose lines are counted.
+        """
+        position = len(self.numbers)
+        self.numbers.append(number)
+        if is_unknown(patch):
+            self.files.clear()
+        before = [self._lines_before(file) for file in patch.files]
+        touched = [
+            _origins(file, lines)
+            for file, lines in zip(patch.files, before, strict=True)
+            if file.counted and file.hunks
+        ]
+        for file in patch.files:
+            if file.previous is not None and not file.copied:
+                self.files.pop(file.previous, None)
+        for file, lines in zip(patch.files, before, strict=True):
+            if file.path is not None and not file.binary:
+                _splice(lines, file.hunks, position)
+                if len(lines) <= MAX_LINES:
+                    self.files[file.path] = lines
+        return touched
+
+    def _lines_before(self, file: FilePatch) -> "array[int]":
+        """The lines that the hunks speak of, as many as they do; unknown ones are made up."""
+        lines = self.files.get(file.previous) if file.previous is not None else None
+        if lines is None:
+            lines = array("I")
+        elif file.copied:
+            lines = lines[:]
+        missing = min(_end(file.hunks[-1]), MAX_LINES) - len(lines) if file.hunks else 0
+        if missing > 0:
+            lines.extend(array("I", [0]) * missing)
+        return lines
+
+    def origins(
+        self, touched: Sequence[FileOrigins], places: Mapping[str, int], counts: ChangedLines
+    ) -> ChangedLines:
+        """The counts with the origins of what was touched; `places` are the record's files."""
+        rewrites = self._named((each.path, each.rewrites) for each in touched)
+        neighbours = self._named((each.path, each.neighbours) for each in touched)
+        return replace(
+            counts,
+            rewrites=_most(rewrites, places),
+            neighbours=_most(neighbours, places),
+        )
+
+    def _named(self, counted: Iterable[tuple[str, Counter[int]]]) -> Iterator[tuple[str, int, int]]:
+        """(path, number, lines) of each."""
+        for path, counter in counted:
+            by_number: Counter[int] = Counter()
+            for position, lines in counter.items():
+                by_number[self.numbers[position]] += lines
+            for number, lines in by_number.items():
+                yield path, number, lines
+
+
+def is_unknown(patch: Patch) -> bool:
+    """Whether the commit's trees cannot be read, so that all lines may have moved."""
+    return patch.unreadable > 0 and not patch.files
+
+
+def _most(origins: Iterable[tuple[str, int, int]], places: Mapping[str, int]) -> tuple[Origin, ...]:
+    """The origins with most lines; of equal ones the smallest number and first file."""
+    named = [Origin(number, lines, places.get(path, -1)) for path, number, lines in origins]
+    named.sort(key=lambda origin: (-origin.lines, origin.number, origin.file))
+    return tuple(named[:MAX_ORIGINS])
+
+
+def _origins(file: FilePatch, lines: "array[int]") -> FileOrigins:
+    rewrites: Counter[int] = Counter()
+    neighbours: Counter[int] = Counter()
+    for hunk in file.hunks:
+        if hunk.removed:
+            start = hunk.old_start - 1
+            rewrites.update(compress(lines[start : start + hunk.removed], hunk.code))
+        elif file.previous is not None:
+            # The lines before and after: the slice starts at 0 at the top of the file.
+            neighbours.update(set(lines[max(hunk.old_start - 1, 0) : hunk.old_start + 1]))
+    return FileOrigins(file.path or file.previous or "", rewrites, neighbours)
+
+
+def _splice(lines: "array[int]", hunks: Sequence[Hunk], position: int) -> None:
+    entry = array("I", [position])
+    for hunk in reversed(hunks):
+        start = hunk.old_start - 1 if hunk.removed else hunk.old_start
+        lines[start : start + hunk.removed] = entry * hunk.added
+
+
+def _end(hunk: Hunk) -> int:
+    """The last old line that the hunk speaks of."""
+    return hunk.old_start - 1 + hunk.removed if hunk.removed else hunk.old_start
