@@ -12,7 +12,7 @@ from msgspec import to_builtins
 from pullrisk.progress import Silent
 from pullrisk.train.evaluate import Options, evaluate
 from pullrisk.train.evaluation import Categories, CategoryFigures, Interval
-from support.training import shared_training
+from support.training import shared_training, training_with_code
 
 ROOT = Path(__file__).parents[1]
 CARD = ROOT / "src" / "pullrisk" / "model" / "general.json"
@@ -90,6 +90,28 @@ def test_alarms_and_categories_are_told_where_they_were_judged(
     text = page(card | {"evaluation": card["evaluation"] | {"categories": to_builtins(told)}})
     assert "macro-F1 is\n0.710 [0.680, 0.740]" in text
     assert "| fix | 500 | 0.710 [0.680, 0.740] | 0.400 |" in text
+
+
+def test_the_card_leads_with_what_the_riskiest_tenth_holds(
+    page: Callable[[dict[str, Any]], str], card: dict[str, Any]
+) -> None:
+    text, cost = page(card), card["evaluation"]["costs"][1]
+    precision = 100 * cost["caught"] / cost["reviews"]
+    assert f"**Of the riskiest tenth of each repository {precision:.2f} % [" in text
+    assert text.index("**Of the riskiest tenth") < text.index("| model |")
+
+
+def test_the_card_judges_code_pulls_apart(
+    page: Callable[[dict[str, Any]], str], card: dict[str, Any]
+) -> None:
+    data, trained = training_with_code()
+    options = Options(resamples=10)
+    found = evaluate(trained.bundle, data, options=options, progress=Silent())
+    assert found.code_pulls is not None
+    text = page(card | {"evaluation": to_builtins(found)})
+    assert f"Only the {found.code_pulls.pulls:,} that change at least three lines of code" in text
+    lines = found.code_pulls.differences["code lines added"]["like_size_auc"]
+    assert f"{lines.value:+.3f} [{lines.low:+.3f}, {lines.high:+.3f}] |" in text
 
 
 @pytest.mark.parametrize(

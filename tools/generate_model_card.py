@@ -1,12 +1,14 @@
 """Prints docs/model-card.md from the JSON beside the general model."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import msgspec
+
+from pullrisk.train.evaluation import Evaluation
 
 TEMPLATE = Path(__file__).with_name("model-card.md.j2")
 CARD = Path(__file__).parents[1] / "src" / "pullrisk" / "model" / "general.json"
@@ -28,15 +30,37 @@ def page(card: Mapping[str, Any]) -> str:
     )
     environment.filters |= {
         "figure": figure, "share": share, "signed": signed, "percent": percent,
-        "percents": percents, "count": count,
+        "percents": percents, "count": count, "times": times,
     }  # fmt: skip
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     said = {name: value for name, value in card["lineage"].items() if isinstance(value, str | int)}
     window = str(said.get("label_definition", "90d")).rsplit(" ", 1)[-1].removesuffix("d")
-    later: dict[str, Any] = {"segments": [], "costs": [], "alarm": None, "categories": None}
-    evaluation = {**later, **card["evaluation"]}
+    judged = msgspec.convert(card["evaluation"], Evaluation)
+    evaluation = msgspec.to_builtins(judged)
     card = {"unseen": [], **card, "evaluation": evaluation}
-    return template.render(card=card, lineage=said, days=window, zip=zip)
+    return template.render(
+        card=card,
+        lineage=said,
+        days=window,
+        zip=zip,
+        riskiest=msgspec.to_builtins(judged.riskiest()),
+        outcome=judged.outcome,
+        parts=list(parts(evaluation)),
+    )
+
+
+def parts(evaluation: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """All pulls and those that change code, as far as they were judged in this detail."""
+    models, code = evaluation["models"], evaluation["code_pulls"]
+    if models and "precision_10" in models[next(iter(models))]["ranking"]:
+        title = f"All {evaluation['pulls']:,} pull requests, in more detail:"
+        yield {"title": title, "models": models, "differences": evaluation["differences"]}
+    if code and code["models"]:
+        title = (
+            f"Only the {code['pulls']:,} that change at least three lines of code, "
+            f"{code['positives']:,} of them {evaluation['target']}:"
+        )
+        yield {"title": title, "models": code["models"], "differences": code["differences"]}
 
 
 def figure(found: Figure | None) -> str:
@@ -52,6 +76,11 @@ def share(found: Figure | None) -> str:
 def signed(found: Figure | None) -> str:
     """A difference with its interval."""
     return _with_interval(found, "{:+.3f}")
+
+
+def times(found: Figure | None) -> str:
+    """How many times as many, with its interval."""
+    return _with_interval(found, "{:.1f}")
 
 
 def count(found: Figure | None) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from pullrisk.features import NAMES as REAL
+from pullrisk.features.schema import Feature
 from pullrisk.model.network import Shape
 from pullrisk.progress import Silent
 from pullrisk.train.dataset import Dataset
@@ -31,6 +32,21 @@ def shared_training() -> tuple[Dataset, Trained]:
     """Trained once for all tests of a process; read only."""
     dataset = quick_dataset()
     return dataset, quick_train(dataset)
+
+
+@cache
+def training_with_code() -> tuple[Dataset, Trained]:
+    """Like shared_training, on a table that has code lines too; half of the pulls change none."""
+    table = feature_table()
+    random = np.random.default_rng(0)
+    added = np.floor(table["additions"].to_numpy() * random.choice([0, 0.7], table.num_rows))
+    columns = {"code_added": added, "code_removed": np.zeros(table.num_rows)}
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values.astype(np.float32)))
+    features = (*FEATURES, *(Feature(name, "lines", "lines", name, "log") for name in columns))
+    dataset = Dataset.from_table(table, [feature.name for feature in features])
+    settings = TrainSettings(fit=QUICK)
+    return dataset, train(dataset, features, settings, schema_hash=SCHEMA, progress=Silent())
 
 
 def full_table(pulls: int = 1500) -> pa.Table:

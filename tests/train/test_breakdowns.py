@@ -16,11 +16,16 @@ DRAWN = {"resamples": 20, "seed": 3}
 
 
 def judged(
-    *, bot: list[int] | None = None, merged: list[int] | None = None, labels: list[int], size: int
+    *,
+    bot: list[int] | None = None,
+    merged: list[int] | None = None,
+    agent: list[float] | None = None,
+    labels: list[int],
+    size: int,
 ) -> Judged:
     """Pulls of one repository of `size` pulls, risk falling from the first to the last."""
     n = len(labels)
-    columns = {"author_bot": bot, "author_merged": merged}
+    columns = {"author_bot": bot, "author_merged": merged, "author_agent": agent}
     known = {name: values for name, values in columns.items() if values is not None}
     data = quick_dataset(feature_table(pulls=n, repositories=1, rate=0.0))
     x = np.array(list(known.values()), np.float32).T if known else np.empty((n, 0), np.float32)
@@ -43,6 +48,22 @@ def test_each_author_falls_into_one_segment_and_bots_into_none_of_newness() -> N
         ("author", "1 to 9 pulls before"): (1, 0),
         ("author", "10 to 99 before"): (1, 1),
         ("author", "100 or more before"): (1, 0),
+    }
+
+
+def test_coding_agents_are_told_apart_where_it_is_known() -> None:
+    agent = [1.0, 0.0, 0.0, float("nan")]
+    found = segments(judged(agent=agent, labels=[1, 0, 1, 0], size=4), **DRAWN)
+    counts = {one.name: (one.pulls, one.positives) for one in found if one.kind == "coding agent"}
+    assert counts == {"named": (1, 1), "not named": (2, 1)}
+
+
+def test_the_precision_of_a_segment_is_that_of_its_flagged_pulls() -> None:
+    labels = [1, 0] + [0] * 18
+    found = segments(judged(bot=[1, 1] + [0] * 18, labels=labels, size=20), **DRAWN)
+    assert {one.name: one.precision.value for one in found if one.kind == "account"} == {
+        "bot": 0.5,
+        "person": None,
     }
 
 

@@ -9,13 +9,14 @@ from sklearn.metrics import roc_auc_score
 
 from pullrisk.errors import NotEnoughDataError
 from pullrisk.progress import Silent
-from pullrisk.train.baselines import BOOSTING, ISOLATION, LINES_ADDED, LOGISTIC
+from pullrisk.train.baselines import BOOSTING, CODE_LINES_ADDED, ISOLATION, LINES_ADDED, LOGISTIC
 from pullrisk.train.dataset import UNKNOWN, Dataset
 from pullrisk.train.evaluate import Options, evaluate
 from pullrisk.train.evaluation import OURS, Evaluation
 from pullrisk.train.novelty import ALL_KINDS, Injected
+from pullrisk.train.sizes import code_pulls
 from support.tables import NAMES, feature_table
-from support.training import quick_dataset, quick_train, shared_training
+from support.training import quick_dataset, quick_train, shared_training, training_with_code
 
 FEW = Options(resamples=40)
 
@@ -124,3 +125,55 @@ def test_a_model_without_risk_is_judged_by_its_reconstruction_alone() -> None:
     assert found.probability is None
     assert found.reconstruction.test_mean > 0
     assert len(found.notes) == 2
+
+
+def test_code_pulls_are_judged_apart_and_code_lines_are_a_baseline() -> None:
+    data, trained = training_with_code()
+    found = evaluate(trained.bundle, data, options=FEW, progress=Silent())
+    assert {LINES_ADDED, CODE_LINES_ADDED} < set(found.models)
+    code, labels = code_pulls(data), data.labels()
+    assert code is not None
+    assert found.code_pulls is not None
+    rows = trained.split.test & (labels != UNKNOWN) & code
+    assert (found.code_pulls.pulls, found.code_pulls.positives) == (rows.sum(), labels[rows].sum())
+    expected = roc_auc_score(labels[rows], trained.bundle.raw(data.x[rows])[0])
+    ours = found.code_pulls.models[OURS].ranking
+    assert ours["pooled_auc"].value == pytest.approx(expected)
+    assert set(found.code_pulls.differences) == set(found.models) - {OURS}
+    assert found.flat()["code_pulls_within_auc_weighted"] == ours["within_auc_weighted"].value
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Evaluation) == found
+
+
+def test_without_code_lines_nothing_is_said_of_code_pulls(evaluation: Evaluation) -> None:
+    assert evaluation.code_pulls is None
+    assert CODE_LINES_ADDED not in evaluation.models
+
+
+def test_the_riskiest_tenth_is_what_its_cost_says(evaluation: Evaluation) -> None:
+    found, cost = evaluation.riskiest(), evaluation.costs[1]
+    assert found is not None
+    assert found.precision.value == pytest.approx(cost.caught / cost.reviews)
+    assert found.base_rate == evaluation.positives / evaluation.pulls
+    assert found.lift.value == pytest.approx(found.precision.value / found.base_rate)  # type: ignore[operator]
+    assert found.lift.low is not None
+
+
+def test_an_evaluation_from_before_these_figures_is_read_and_tells_the_riskiest(
+    evaluation: Evaluation,
+) -> None:
+    plain = msgspec.to_builtins(evaluation)
+    del plain["code_pulls"]
+    for segment in plain["segments"]:
+        del segment["like_size_auc"], segment["precision"]
+    for model in plain["models"].values():
+        for name in [
+            name for name in model["ranking"] if name.startswith(("like", "prec", "lift"))
+        ]:
+            del model["ranking"][name]
+    found, now = msgspec.convert(plain, Evaluation).riskiest(), evaluation.riskiest()
+    assert found is not None
+    assert now is not None
+    assert (found.precision.value, found.lift.value) == pytest.approx(
+        (now.precision.value, now.lift.value)
+    )
+    assert found.precision.low is None

@@ -16,6 +16,7 @@ from pullrisk.train.evaluation import OURS, Evaluation
 BASELINES: Final = {
     "gradient boosting": "other-a",
     "logistic regression": "other-b",
+    "code lines added": "other-e",
     "lines added": "other-c",
     "IsolationForest": "other-d",
 }

@@ -1,6 +1,6 @@
 """The report as one HTML file that loads nothing from anywhere."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from pullrisk.report.charts import BASELINES, Driver
 from pullrisk.report.patterns import PatternMap
 from pullrisk.report.svg import percent
 from pullrisk.score.result import Score
-from pullrisk.train.evaluation import OURS, Evaluation, Interval
+from pullrisk.train.evaluation import OURS, Evaluation, Figures, Interval, RiskiestShare
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -24,11 +24,14 @@ DASH = "\N{EN DASH}"
 SHOWN_DRIVERS = 14
 COLUMNS = (
     ("within_auc_weighted", "AUC within repositories"),
+    ("like_size_auc", "AUC among pull requests of like size"),
     ("pooled_auc", "pooled AUC"),
     ("average_precision", "average precision"),
     ("top_5", "caught in top 5 %"),
     ("top_10", "caught in top 10 %"),
     ("top_30", "caught in top 30 %"),
+    ("precision_10", "precision in top 10 %"),
+    ("lift_10", "times the share of all"),
 )
 """Figures of the comparison: key in an evaluation, and its heading."""
 
@@ -75,9 +78,8 @@ def render(contents: Contents) -> str:
     strongest = contents.drivers[0].effect if contents.drivers else 1.0
     return made.get_template("page.html.j2").render(
         {name: getattr(contents, name) for name in contents.__struct_fields__},
-        columns=COLUMNS,
+        tables=list(_tables(contents.evaluation)),
         models=[name for name in (OURS, *BASELINES) if name in contents.evaluation.models],
-        best=_best(contents.evaluation),
         css_of=BASELINES,
         ours=OURS,
         cards=list(_cards(contents.evaluation)),
@@ -112,18 +114,32 @@ def environment() -> "Environment":
     )
 
 
-def _best(evaluation: Evaluation) -> dict[str, float]:
-    """The best value of each column."""
+def _tables(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
+    """Every model beside the others, on all pulls and on those that change code: for each table
+    a heading, the models, the columns that they have, and the best value of each column.
+    """
+    yield _table("", evaluation.models)
+    code = evaluation.code_pulls
+    if code is not None:
+        heading = f"Only the {code.pulls:,} that change at least three lines of code"
+        yield _table(f"{heading}, {code.positives:,} of them {evaluation.outcome}", code.models)
+
+
+def _table(heading: str, models: Mapping[str, Figures]) -> dict[str, Any]:
+    columns = [column for column in COLUMNS if all(column[0] in m.ranking for m in models.values())]
     best: dict[str, float] = {}
-    for key, _ in COLUMNS:
-        values = [model.ranking[key].value for model in evaluation.models.values()]
+    for key, _ in columns:
+        values = [model.ranking[key].value for model in models.values()]
         best[key] = max((value for value in values if value is not None), default=0.0)
-    return best
+    return {"heading": heading, "models": models, "columns": columns, "best": best}
 
 
 def _cards(evaluation: Evaluation) -> Any:  # noqa: ANN401  # rows of text for the template
     """The headline figures: heading, value, its interval, what to hold it against."""
     ours = evaluation.models.get(OURS)
+    riskiest = evaluation.riskiest()
+    if riskiest is not None:
+        yield _precision_card(riskiest, evaluation.outcome)
     if ours is not None:
         yield _capture_card(evaluation, ours.ranking["top_10"])
         yield _auc_card(evaluation, ours.ranking["within_auc_weighted"])
@@ -139,14 +155,25 @@ def _cards(evaluation: Evaluation) -> Any:  # noqa: ANN401  # rows of text for t
         yield "expected calibration error", error, "", f"predicted {told}, happened {real}"
 
 
+def _precision_card(riskiest: RiskiestShare, outcome: str) -> tuple[str, ...]:
+    heading = f"of each repository's riskiest 10{SPACE}% {outcome}"
+    lift = "" if riskiest.lift.value is None else f": {riskiest.lift.value:.1f} times as many"
+    beside = f"of all {percent(riskiest.base_rate)}{lift}"
+    return heading, *_share(riskiest.precision), beside
+
+
 def _capture_card(evaluation: Evaluation, figure: Interval) -> tuple[str, ...]:
-    value = DASH if figure.value is None else f"{100 * figure.value:.0f}{SPACE}%"
-    low, high = figure.low, figure.high
-    interval = (
-        "" if low is None or high is None else f"{100 * low:.0f}{DASH}{100 * high:.0f}{SPACE}%"
-    )
-    total = f"of {evaluation.positives:,} reverts; chance catches 10{SPACE}%"
-    return f"reverts caught in each repository's riskiest 10{SPACE}%", value, interval, total
+    total = f"of {evaluation.positives:,} {evaluation.outcome}; chance catches 10{SPACE}%"
+    heading = f"of those {evaluation.outcome} are in each repository's riskiest 10{SPACE}%"
+    return heading, *_share(figure), total
+
+
+def _share(figure: Interval) -> tuple[str, str]:
+    """A share and its interval, in percent."""
+    value = DASH if figure.value is None else percent(figure.value)
+    if figure.low is None or figure.high is None:
+        return value, ""
+    return value, f"{percent(figure.low)} {DASH} {percent(figure.high)}"
 
 
 def _auc_card(evaluation: Evaluation, figure: Interval) -> tuple[str, ...]:

@@ -17,12 +17,13 @@ from pullrisk.features.schema import Feature
 from pullrisk.model.scaling import Scaling
 from pullrisk.train.dataset import UNKNOWN
 from pullrisk.train.metrics import pooled_auc
+from pullrisk.train.sizes import ADDITIONS, CODE_ADDED
 
 LINES_ADDED: Final = "lines added"
+CODE_LINES_ADDED: Final = "code lines added"
 LOGISTIC: Final = "logistic regression"
 BOOSTING: Final = "gradient boosting"
 ISOLATION: Final = "IsolationForest"
-_ADDITIONS: Final = "additions"
 _PENALTIES: Final = (0.0003, 0.001, 0.003, 0.01, 0.03)
 _TREES: Final = ((4, 60), (4, 120), (8, 60), (8, 120))
 _ISOLATION_ROWS: Final = 50_000
@@ -57,14 +58,28 @@ def risk_baselines(
     """Every baseline of risk that this data can train, by name."""
     names = [feature.name for feature in features]
     scorers: dict[str, Scorer] = {}
-    if _ADDITIONS in names:
-        column = names.index(_ADDITIONS)
-        scorers[LINES_ADDED] = lambda x: np.nan_to_num(x[:, column].astype(np.float64))
+    if ADDITIONS in names:
+        scorers[LINES_ADDED] = _counted(names.index(ADDITIONS))
+        if CODE_ADDED in names:
+            places = names.index(CODE_ADDED), names.index(ADDITIONS)
+            scorers[CODE_LINES_ADDED] = _counted(*places)
     scorers[ISOLATION] = isolation_forest(past.x, seed=seed, threads=threads)
     if past.has_both_classes:
         scorers[LOGISTIC] = _logistic(past, features)
         scorers[BOOSTING] = _boosting(past, seed=seed, threads=threads)
     return scorers
+
+
+def _counted(*columns: int) -> Scorer:
+    """The count in the first of the columns that is known, 0 if none is."""
+
+    def count(x: NDArray[np.float32]) -> NDArray[np.float64]:
+        counts = x[:, columns[-1]]
+        for column in reversed(columns[:-1]):
+            counts = np.where(np.isnan(x[:, column]), counts, x[:, column])
+        return np.nan_to_num(counts.astype(np.float64))
+
+    return count
 
 
 def isolation_forest(x: NDArray[np.float32], *, seed: int, threads: int) -> Scorer:

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from pullrisk.train import metrics
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.evaluation import Cost, Interval, Segment
-from pullrisk.train.figures import SHARES, interval
-from pullrisk.train.metrics import Floats, Reliability, poisson_weights
+from pullrisk.train.figures import interval
+from pullrisk.train.metrics import Floats, Ranking, Reliability, poisson_weights
+from pullrisk.train.ranking import SHARES
+from pullrisk.train.sizes import column, like_size, sizes
 
 FLAGGED: Final = 0.10
 """The share of each repository's pulls that counts as flagged within a segment."""
@@ -50,7 +52,8 @@ class Judged:
 
 
 def segments(judged: Judged, *, resamples: int, seed: int) -> list[Segment]:
-    """Figures by size of the repository, by how new the author is, and for bots and people.
+    """Figures by size of the repository, by how new the author is, for bots and people, and for
+    pulls that a coding agent had a hand in.
 
     Kinds whose feature the table lacks, and segments without pulls, are left out.
     """
@@ -90,20 +93,17 @@ def _kinds(judged: Judged) -> Iterator[tuple[str, Mapping[str, NDArray[np.bool_]
     size = judged.sizes[judged.groups]
     place = np.digitize(size, (_SMALL, _LARGE + 1))
     yield "repository", {name: place == at for at, name in enumerate(_SIZES)}
-    bot = _feature(judged, "author_bot")
+    bot = column(judged.pulls, "author_bot")
     if bot is not None:
         yield "account", {"person": bot == 0, "bot": bot > 0}
-    merged = _feature(judged, "author_merged")
+    agent = column(judged.pulls, "author_agent")
+    if agent is not None:
+        yield "coding agent", {"not named": agent == 0, "named": agent > 0}
+    merged = column(judged.pulls, "author_merged")
     if merged is not None:
         person = ~np.isnan(merged) if bot is None else (bot == 0) & ~np.isnan(merged)
         place = np.digitize(merged, (1, 10, 100))
         yield "author", {name: person & (place == at) for at, name in enumerate(_NEWNESS)}
-
-
-def _feature(judged: Judged, name: str) -> NDArray[np.float32] | None:
-    if name not in judged.pulls.names:
-        return None
-    return np.asarray(judged.pulls.x[:, judged.pulls.names.index(name)])
 
 
 def _segment(
@@ -115,14 +115,18 @@ def _segment(
     weights: Floats,
 ) -> Segment:
     labels, risk, flags = judged.labels[rows], judged.risk[rows], flagged[rows]
+    groups, size = judged.groups[rows], sizes(judged.pulls)
+    like = None if size is None else like_size(groups, size[rows])
     return Segment(
         kind=kind,
         name=name,
         pulls=len(labels),
         positives=int((labels == 1).sum()),
-        auc=_auc(risk, labels, judged.groups[rows], weights),
+        auc=_auc(risk, labels, groups, weights),
+        like_size_auc=Interval(None) if like is None else _auc(risk, labels, like, weights),
         flagged=float(flags.mean()),
         caught=interval(metrics.recall(flags, labels, weights)),
+        precision=interval(metrics.precision(flags, labels, weights)),
         predicted=float(risk.mean()),
         observed=interval(_share(labels, weights)),
         calibration_error=Reliability.of(risk, labels).expected_error,
@@ -132,11 +136,16 @@ def _segment(
 def _auc(
     risk: NDArray[np.float64],
     labels: NDArray[np.int8],
-    groups: NDArray[np.int32],
+    groups: NDArray[np.integer],
     weights: Floats,
 ) -> Interval:
+    """The AUC within groups, weighted by positives; rows of a group below 0 do not count."""
+    known = np.flatnonzero(groups >= 0)
+    if not len(known):
+        return Interval(None)
+    ranking = Ranking.of(risk[known], labels[known], groups[known])
     parts = [  # in chunks, to bound the memory
-        metrics.within_auc(risk, labels, groups, weights[start : start + _CHUNK])[1]
+        ranking.mean_auc(np.take(weights[start : start + _CHUNK], known, axis=1))[1]
         for start in range(0, len(weights), _CHUNK)
     ]
     return interval(np.concatenate(parts))

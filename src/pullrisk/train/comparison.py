@@ -19,6 +19,8 @@ from pullrisk.train.dataset import UNKNOWN, Dataset, Target
 from pullrisk.train.evaluate import RESAMPLES
 from pullrisk.train.evaluation import Interval
 from pullrisk.train.metrics import Floats, poisson_weights
+from pullrisk.train.ranking import ranking_figures
+from pullrisk.train.sizes import like_size, sizes
 
 BRIER: Final = "brier"
 _SEED: Final = 20_240_602
@@ -77,12 +79,13 @@ def compare(
     if since is not None:
         rows &= dataset.merged_at >= int(since.timestamp() * 1_000_000)
     labels, groups = labels[rows], dataset.repository[rows]
-    merged = dataset.merged_at[rows]
+    merged, size = dataset.merged_at[rows], sizes(dataset)
+    like = None if size is None else like_size(groups, size[rows])
     drawn: tuple[dict[str, Floats], ...] = ({}, {})
     if (labels == 1).any() and (labels == 0).any():
         weights = poisson_weights(len(labels), resamples=resamples, seed=_SEED)
         weights = np.vstack([np.ones(len(labels)), weights])
-        drawn = tuple(_draws(risk[rows], labels, groups, weights) for risk in answers)
+        drawn = tuple(_draws(risk[rows], labels, groups, weights, like) for risk in answers)
     return PairedComparison(
         target=target,
         pulls=len(labels),
@@ -101,8 +104,9 @@ def _draws(
     labels: NDArray[np.int8],
     groups: NDArray[np.int32],
     weights: Floats,
+    like: NDArray[np.int64] | None,
 ) -> dict[str, Floats]:
-    ranking = figures.ranking(risk, labels, groups, weights)
+    ranking = ranking_figures(risk, labels, groups, weights, like)
     return {**ranking, BRIER: metrics.brier(risk, labels, weights)}
 
 

@@ -14,10 +14,19 @@ from pullrisk.progress import Progress
 from pullrisk.train import breakdowns, figures
 from pullrisk.train.baselines import Past, Scorer, isolation_forest, risk_baselines
 from pullrisk.train.dataset import UNKNOWN, Dataset, Target
-from pullrisk.train.evaluation import OURS, Evaluation, Figures, Interval, Novelty, Reconstruction
+from pullrisk.train.evaluation import (
+    OURS,
+    Evaluation,
+    Figures,
+    Novelty,
+    Part,
+    Reconstruction,
+)
 from pullrisk.train.figures import judge_categories
 from pullrisk.train.metrics import Floats, poisson_weights
 from pullrisk.train.novelty import Detector, Injected, judge_alarm, judge_novelty
+from pullrisk.train.ranking import ranking_figures
+from pullrisk.train.sizes import code_pulls, like_size, sizes
 
 RESAMPLES: Final = 300
 _SEED: Final = 20_240_601
@@ -65,7 +74,7 @@ def evaluate(
         task.advance(4 if options.baselines else 0)
         judged = _Judged.of(bundle, dataset, windows, scorers, options.target)
         task.advance()
-        models, differences = _compare(judged, options)
+        everything, code = _compare(judged, options)
         task.advance(2)
         novelty = _novelty(bundle, injected, dataset, windows, options)
         task.advance()
@@ -81,8 +90,9 @@ def evaluate(
         immature=int((windows.test & dataset.example & ~dataset.mature).sum()),
         since=_day(dataset.merged_at[windows.test].min()),
         until=_day(dataset.merged_at[windows.test].max()),
-        models=models,
-        differences=differences,
+        models=everything.models,
+        differences=everything.differences,
+        code_pulls=code,
         bands=figures.bands(judged.bands, judged.labels) if ours else {},
         probability=figures.probability(*ours) if ours else None,
         capture=figures.capture(*ours, judged.groups) if ours else None,
@@ -129,11 +139,17 @@ class _Windows:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """Labelled test pulls, `rows` of n: labels, repositories, bands [m], every model's scores."""
+    """Labelled test pulls, `rows` of n: labels, repositories, bands [m], every model's scores.
+
+    `like` [m] is the same for pulls of like size, `code` [m] tells which change code; None where
+    that is unknown.
+    """
 
     rows: NDArray[np.bool_]
     labels: NDArray[np.int8]
     groups: NDArray[np.int32]
+    like: NDArray[np.int64] | None
+    code: NDArray[np.bool_] | None
     bands: NDArray[np.str_]
     scores: Mapping[str, NDArray[np.float64]]
 
@@ -156,7 +172,10 @@ class _Judged:
             for code in np.unique(groups).tolist():
                 own = groups == code
                 bands[own] = bundle.bands(scores[OURS][own], dataset.repositories[code])
-        return cls(rows, labels[rows], groups, bands, scores)
+        size, code = sizes(dataset), code_pulls(dataset)
+        like = None if size is None else like_size(groups, size[rows])
+        code = None if code is None else code[rows]
+        return cls(rows, labels[rows], groups, like, code, bands, scores)
 
     @property
     def both_classes(self) -> bool:
@@ -178,33 +197,43 @@ def _scorers(
     return scorers
 
 
-def _compare(
-    judged: _Judged, options: Options
-) -> tuple[dict[str, Figures], dict[str, dict[str, Interval]]]:
-    """Every model's figures, and ours minus each baseline's on the same resamples."""
+def _compare(judged: _Judged, options: Options) -> tuple[Part, Part | None]:
+    """Every model's figures on all the pulls, and on those that change code."""
+    everything = np.ones(len(judged.labels), bool)
     if not judged.both_classes:
-        return {}, {}
-    labels, groups = judged.labels, judged.groups
-    weights = _weights(len(labels), options)
+        return _part(judged, everything, np.empty((0, len(everything)))), None
+    weights = _weights(len(everything), options)
+    code = None if judged.code is None else _part(judged, judged.code, weights)
+    return _part(judged, everything, weights), code
+
+
+def _part(judged: _Judged, rows: NDArray[np.bool_], weights: Floats) -> Part:
+    """Every model's figures on some rows [m], and ours minus each baseline's on the same
+    resamples: `weights` [b, m].
+    """
+    labels, groups = judged.labels[rows], judged.groups[rows]
+    like = None if judged.like is None else judged.like[rows]
+    positives = int((labels == 1).sum())
+    if positives in (0, len(labels)):
+        return Part(pulls=len(labels), positives=positives, models={}, differences={})
+    own = weights if rows.all() else np.take(weights, np.flatnonzero(rows), axis=1)
+    scores = {name: each[rows] for name, each in judged.scores.items()}
     draws = {
-        name: figures.ranking(scores, labels, groups, weights)
-        for name, scores in judged.scores.items()
+        name: ranking_figures(each, labels, groups, own, like) for name, each in scores.items()
     }
     models = {
         name: Figures(
             {figure: figures.interval(values) for figure, values in drawn.items()},
-            figures.top_shares(judged.scores[name], labels, groups),
+            figures.top_shares(scores[name], labels, groups),
         )
         for name, drawn in draws.items()
     }
-    if OURS not in draws:
-        return models, {}
     differences = {
         name: {key: figures.interval(draws[OURS][key] - drawn[key]) for key in drawn}
         for name, drawn in draws.items()
-        if name != OURS
+        if OURS in draws and name != OURS
     }
-    return models, differences
+    return Part(pulls=len(labels), positives=positives, models=models, differences=differences)
 
 
 def _weights(n: int, options: Options) -> Floats:

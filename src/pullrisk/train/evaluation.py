@@ -29,6 +29,31 @@ class Figures(msgspec.Struct, frozen=True):
     top: dict[str, Operating]
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Every model's figures on some pulls; `differences` are ours minus the baseline's, on the
+    same resamples. Both are empty where the pulls are all of one class.
+    """
+
+    pulls: int
+    positives: int
+    models: dict[str, Figures]
+    differences: dict[str, dict[str, Interval]]
+
+
+class RiskiestShare(msgspec.Struct, frozen=True):
+    """What a reader of each repository's riskiest `share` of pulls gets.
+
+    `precision` is the share of positives among them, `base_rate` that over all pulls, `lift` the
+    first divided by the second, `caught` the share of all positives that is among them.
+    """
+
+    share: float
+    precision: Interval
+    base_rate: float
+    lift: Interval
+    caught: Interval
+
+
 class Curve(msgspec.Struct, frozen=True):
     """A curve of the report: calibration (predicted, observed) or capture (flagged, caught)."""
 
@@ -113,8 +138,9 @@ class RepositoryFigures(msgspec.Struct, frozen=True):
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of one kind of pulls, such as first pulls of their authors.
 
-    `auc` is the one within repositories, `flagged` the share of these pulls among their
-    repositories' riskiest tenth, `caught` the share of the positives among those; `predicted`
+    `auc` is the one within repositories, `like_size_auc` that among pulls of like size;
+    `flagged` is the share of these pulls among their repositories' riskiest tenth, `caught` the
+    share of the positives that is there, `precision` the share of positives there; `predicted`
     and `observed` are the mean risk and the share of positives.
     """
 
@@ -128,6 +154,8 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     predicted: float
     observed: Interval
     calibration_error: float
+    like_size_auc: Interval = Interval(None)
+    precision: Interval = Interval(None)
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +174,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
     `differences` are ours minus the baseline's, on the same resamples. Risk figures are
     missing where the model has no risk or the window has no positives; `notes` say so.
+    `code_pulls` are the same figures on the pulls that change code, None where that is unknown.
     """
 
     target: str
@@ -167,11 +196,38 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     costs: list[Cost] = []
     notes: list[str]
     categories: Categories | None = None
+    code_pulls: Part | None = None
+
+    @property
+    def outcome(self) -> str:
+        """What became of the positives, in words."""
+        return OUTCOMES.get(self.target, self.target)
+
+    def riskiest(self, share: float = 0.10) -> RiskiestShare | None:
+        """What our riskiest pulls hold; None without a risk. An evaluation from before these
+        figures has them without intervals.
+        """
+        ours = self.models.get(OURS)
+        cost = next((cost for cost in self.costs if cost.share == share), None)
+        if ours is None or cost is None or not self.positives or not cost.reviews:
+            return None
+        base, precision = self.positives / self.pulls, cost.caught / cost.reviews
+        percent = round(100 * share)
+        return RiskiestShare(
+            share=share,
+            precision=ours.ranking.get(f"precision_{percent}", Interval(precision)),
+            base_rate=base,
+            lift=ours.ranking.get(f"lift_{percent}", Interval(precision / base)),
+            caught=cost.caught_share,
+        )
 
     def flat(self) -> dict[str, float]:
         """Our own figures as `name → value`, for a tracking server."""
         ours = self.models.get(OURS)
-        found = {name: figure.value for name, figure in ours.ranking.items()} if ours else {}
+        found = _values(ours)
+        if self.code_pulls:
+            of_code = _values(self.code_pulls.models.get(OURS))
+            found |= {f"code_pulls_{name}": value for name, value in of_code.items()}
         if self.probability:
             found["brier"] = self.probability.brier
             found["expected_calibration_error"] = self.probability.expected_calibration_error
@@ -195,6 +251,12 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
 OURS = "pullrisk"
 """Our model's name among the others."""
+OUTCOMES = {"trouble": "reverted or hot-fixed"}
+"""What became of the positives, in words, where the target's name does not say it."""
+
+
+def _values(figures: Figures | None) -> dict[str, float | None]:
+    return {name: each.value for name, each in figures.ranking.items()} if figures else {}
 
 
 def _novelty_figures(novelty: Novelty | None) -> Mapping[str, float | None]:

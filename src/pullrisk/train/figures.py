@@ -24,41 +24,9 @@ from pullrisk.train.evaluation import (
 from pullrisk.train.metrics import Floats, Reliability, poisson_weights
 from pullrisk.train.table_columns import each_said, said_of_rows
 
-SHARES: Final = (0.05, 0.10, 0.30)
-"""Shares of each repository's pulls at which the caught reverts are counted."""
 OPERATING_SHARES: Final = {"top 5 %": 0.05, "top 20 %": 0.20}
 """Each repository's own riskiest shares at which every model's F1 is given."""
-_CHUNK: Final = 50
 _PERCENTILES: Final = (2.5, 97.5)
-
-
-def ranking(
-    scores: NDArray[np.floating],
-    labels: NDArray[np.integer],
-    groups: NDArray[np.integer],
-    weights: Floats,
-) -> dict[str, Floats]:
-    """Every ranking figure of one model under each of the weights [b, n], by name, [b] each."""
-    flags = {share: metrics.top_share(scores, groups, share) for share in SHARES}
-    overall = metrics.top_share(scores, np.zeros_like(groups), 0.10)
-    parts = []
-    for start in range(0, len(weights), _CHUNK):  # in chunks, to bound the memory
-        part = weights[start : start + _CHUNK]
-        plain, weighted = metrics.within_auc(scores, labels, groups, part)
-        parts.append(
-            {
-                "pooled_auc": metrics.pooled_auc(scores, labels, part),
-                "within_auc": plain,
-                "within_auc_weighted": weighted,
-                "average_precision": metrics.average_precision(scores, labels, part),
-                **{
-                    f"top_{round(100 * share)}": metrics.recall(flag, labels, part)
-                    for share, flag in flags.items()
-                },
-                "pooled_top_10": metrics.recall(overall, labels, part),
-            }
-        )
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def interval(draws: Floats) -> Interval:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
 
 
 def poisson_weights(n: int, *, resamples: int, seed: int) -> Floats:
@@ -21,12 +22,23 @@ def poisson_weights(n: int, *, resamples: int, seed: int) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Scores of n pulls sorted once within their groups, for AUCs under many weights."""
+    """Scores of n pulls sorted once within their groups, for figures under many weights.
 
-    order: NDArray[np.intp]
-    tie_starts: NDArray[np.intp]
-    group_starts: NDArray[np.intp]
-    positive: NDArray[np.bool_]
+    Sums are needed at the p positives only, and those are few. `positives` [p] and `negatives`
+    [q] are rows in order of group and score. Of each positive, `below` counts the negatives in
+    front of its tie, `upto` those up to the tie's end and `caught` the positives up to there;
+    `group` is its group's place among the groups, which start at `group_positives` and
+    `group_negatives` [groups + 1].
+    """
+
+    positives: Places
+    negatives: Places
+    below: Places
+    upto: Places
+    caught: Places
+    group: Places
+    group_positives: Places
+    group_negatives: Places
 
     @classmethod
     def of(
@@ -34,34 +46,72 @@ class Ranking:
     ) -> "Ranking":
         """Sort `scores` [n] within `groups` [n]; `labels` [n] are 0 or 1."""
         order = np.lexsort((scores, groups))
-        group, score = groups[order], scores[order]
+        group, score, positive = groups[order], scores[order], labels[order] == 1
         new_group = np.r_[True, group[1:] != group[:-1]]
         new_tie = new_group | np.r_[True, score[1:] != score[:-1]]
-        tie_starts = np.flatnonzero(new_tie)
-        group_starts = np.searchsorted(tie_starts, np.flatnonzero(new_group))
-        return cls(order, tie_starts, group_starts, labels[order] == 1)
+        negatives_before = np.r_[0, np.cumsum(~positive)]
+        ties = np.r_[np.flatnonzero(new_tie), len(order)]
+        tie = np.cumsum(new_tie)[positive] - 1
+        below, upto = negatives_before[ties[tie]], negatives_before[ties[tie + 1]]
+        starts = np.r_[np.flatnonzero(new_group), len(order)]
+        return cls(
+            positives=order[positive],
+            negatives=order[~positive],
+            below=below,
+            upto=upto,
+            caught=ties[tie + 1] - upto,
+            group=np.cumsum(new_group)[positive] - 1,
+            group_positives=starts - negatives_before[starts],
+            group_negatives=negatives_before[starts],
+        )
 
     def auc(self, weights: Floats) -> tuple[Floats, Floats]:
         """Area under the ROC curve of each group and its weight of positives, [b, groups] each.
 
         NaN where a group has only one class. Ties count one half (Mann and Whitney 1947).
         """
-        sorted_weights = weights[:, self.order]
-        positive = self._per_tie(sorted_weights * self.positive)
-        negative = self._per_tie(sorted_weights * ~self.positive)
-        below = np.cumsum(negative, axis=1) - negative
-        starts = self.group_starts
-        groups = np.searchsorted(starts, np.arange(positive.shape[1]), side="right") - 1
-        below -= below[:, starts][:, groups]
-        wins = np.add.reduceat(positive * (below + negative / 2), starts, axis=1)
-        positives = np.add.reduceat(positive, starts, axis=1)
-        negatives = np.add.reduceat(negative, starts, axis=1)
-        pairs = positives * negatives
+        seen = _running(weights, self.negatives)
+        positive = np.take(weights, self.positives, axis=1)
+        beaten = (seen[:, self.below] + seen[:, self.upto]) / 2
+        beaten -= seen[:, self.group_negatives][:, self.group]
+        wins = np.diff(_sums(positive * beaten)[:, self.group_positives], axis=1)
+        positives = np.diff(_sums(positive)[:, self.group_positives], axis=1)
+        pairs = positives * np.diff(seen[:, self.group_negatives], axis=1)
         return np.where(pairs > 0, wins / np.maximum(pairs, 1e-300), np.nan), positives
 
-    def _per_tie(self, weights: Floats) -> Floats:
-        sums: Floats = np.add.reduceat(weights, self.tie_starts, axis=1)
-        return sums
+    def mean_auc(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Mean of the groups' AUCs, [b]: plain, and weighted by their positives.
+
+        Groups whose pulls are all of one class have no AUC and are left out.
+        """
+        auc, positives = self.auc(weights)
+        known = ~np.isnan(auc)
+        area = np.where(known, auc, 0.0)
+        plain = ratio(area.sum(axis=1), known.sum(axis=1).astype(np.float64))
+        weight = np.where(known, positives, 0.0)
+        return plain, ratio((area * weight).sum(axis=1), weight.sum(axis=1))
+
+    def precision(self, weights: Floats) -> Floats:
+        """Mean over the positives of the precision from the first pull to each one's tie, [b].
+
+        It is the average precision if the scores were sorted from high to low, in one group.
+        """
+        positive = np.take(weights, self.positives, axis=1)
+        caught = _sums(positive)[:, self.caught]
+        seen = caught + _running(weights, self.negatives)[:, self.upto]
+        precision = caught / np.maximum(seen, 1e-300)
+        return ratio((precision * positive).sum(axis=1), positive.sum(axis=1))
+
+
+def _running(weights: Floats, rows: Places) -> Floats:
+    """The weights of `rows` summed up from the first, with a 0 in front: [b, rows + 1]."""
+    return _sums(np.take(weights, rows, axis=1))
+
+
+def _sums(values: Floats) -> Floats:
+    sums = np.zeros((len(values), values.shape[1] + 1))
+    np.cumsum(values, axis=1, out=sums[:, 1:])
+    return sums
 
 
 def pooled_auc(
@@ -83,25 +133,15 @@ def within_auc(
 
     Repositories whose pulls are all of one class have no AUC and are left out.
     """
-    auc, positives = Ranking.of(scores, labels, groups).auc(weights)
-    known = ~np.isnan(auc)
-    area = np.where(known, auc, 0.0)
-    plain = _ratio(area.sum(axis=1), known.sum(axis=1).astype(np.float64))
-    weight = np.where(known, positives, 0.0)
-    return plain, _ratio((area * weight).sum(axis=1), weight.sum(axis=1))
+    return Ranking.of(scores, labels, groups).mean_auc(weights)
 
 
 def average_precision(
     scores: NDArray[np.floating], labels: NDArray[np.integer], weights: Floats
 ) -> Floats:
     """Area under the precision-recall curve as the mean precision at each positive, [b]."""
-    ranking = Ranking.of(-scores, labels, np.zeros(len(scores), np.int64))
-    sorted_weights = weights[:, ranking.order]
-    positive = np.add.reduceat(sorted_weights * ranking.positive, ranking.tie_starts, axis=1)
-    everyone = np.add.reduceat(sorted_weights, ranking.tie_starts, axis=1)
-    caught, seen = np.cumsum(positive, axis=1), np.cumsum(everyone, axis=1)
-    precision = caught / np.maximum(seen, 1e-300)
-    return _ratio((precision * positive).sum(axis=1), caught[:, -1])
+    everything = np.zeros(len(scores), np.int64)
+    return Ranking.of(-scores, labels, everything).precision(weights)
 
 
 def top_share(
@@ -125,26 +165,26 @@ def top_share(
 def recall(flagged: NDArray[np.bool_], labels: NDArray[np.integer], weights: Floats) -> Floats:
     """Share of the positives that are flagged, [b]."""
     positive = weights * (labels == 1)
-    return _ratio(positive @ flagged.astype(np.float64), positive.sum(axis=1))
+    return ratio(positive @ flagged.astype(np.float64), positive.sum(axis=1))
 
 
 def precision(flagged: NDArray[np.bool_], labels: NDArray[np.integer], weights: Floats) -> Floats:
     """Share of the flagged that are positive, [b]."""
     chosen = weights[:, flagged]
-    return _ratio((chosen * (labels[flagged] == 1)).sum(axis=1), chosen.sum(axis=1))
+    return ratio((chosen * (labels[flagged] == 1)).sum(axis=1), chosen.sum(axis=1))
 
 
 def f1(flagged: NDArray[np.bool_], labels: NDArray[np.integer], weights: Floats) -> Floats:
     """Harmonic mean of precision and recall, [b]."""
     both = precision(flagged, labels, weights), recall(flagged, labels, weights)
-    return _ratio(2 * both[0] * both[1], both[0] + both[1])
+    return ratio(2 * both[0] * both[1], both[0] + both[1])
 
 
 def brier(
     probabilities: NDArray[np.floating], labels: NDArray[np.integer], weights: Floats
 ) -> Floats:
     """Mean squared difference between probability and outcome (Brier 1950), [b]."""
-    return _ratio(weights @ np.square(probabilities - labels), weights.sum(axis=1))
+    return ratio(weights @ np.square(probabilities - labels), weights.sum(axis=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +215,7 @@ class Reliability:
         return float(np.average(gap, weights=self.pulls))
 
 
-def _ratio(numerator: Floats, denominator: Floats) -> Floats:
-    """Numerator over denominator, NaN where there is nothing to divide by."""
+def ratio(numerator: Floats, denominator: Floats) -> Floats:
+    """Numerator over denominator, element by element; NaN where the denominator is 0 or NaN."""
     known = denominator > 0
     return np.where(known, numerator / np.where(known, denominator, 1.0), np.nan)

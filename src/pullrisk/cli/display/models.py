@@ -7,8 +7,10 @@ from pullrisk.cli.display.tables import print_table
 from pullrisk.model.general import GENERAL
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pullrisk.train.comparison import PairedComparison
-    from pullrisk.train.evaluation import Evaluation, Interval
+    from pullrisk.train.evaluation import Evaluation, Figures, Interval, RiskiestShare
     from pullrisk.train.gate import Decision
     from pullrisk.train.registry import Event, Version
 
@@ -17,32 +19,48 @@ VERSION_COLUMNS: Final = (
 )  # fmt: skip
 _FIGURES: Final = {
     "within_auc_weighted": "AUC within",
+    "like_size_auc": "of like size",
     "pooled_auc": "AUC pooled",
     "average_precision": "avg. precision",
     "top_5": "top 5 %",
     "top_10": "top 10 %",
     "top_30": "top 30 %",
+    "precision_10": "precision in top 10 %",
+    "lift_10": "lift in top 10 %",
     "brier": "Brier score (less is better)",
 }
 """Figures of an evaluation or a comparison, and their headings."""
 
 
+_RANKING: Final = (
+    "within_auc_weighted",
+    "like_size_auc",
+    "pooled_auc",
+    "average_precision",
+    "top_10",
+)
+"""The figures that stand beside each other for every model."""
+
+
 def print_evaluation(evaluation: "Evaluation") -> None:
-    """An evaluation beside its baselines, and what else it found."""
+    """What a reader of the riskiest gets, an evaluation beside its baselines, and what else."""
+    riskiest = evaluation.riskiest()
+    if riskiest:
+        say(_lead(riskiest, evaluation.outcome))
     say(
         f"{evaluation.pulls:,} pull requests merged {evaluation.since} to {evaluation.until}, "
-        f"{evaluation.positives:,} {evaluation.target}; {evaluation.immature:,} are too young "
+        f"{evaluation.positives:,} {evaluation.outcome}; {evaluation.immature:,} are too young "
         "to count"
     )
+    if riskiest:
+        _print_shares(evaluation)
     if evaluation.models:
-        keys = [key for key in _FIGURES if key != "brier"]
-        rows = [
-            [name, *(interval(model.ranking[key]) for key in keys)]
-            for name, model in evaluation.models.items()
-        ]
-        headings = [_FIGURES[key] for key in keys]
-        print_table(("model", *headings), rows, right=headings)
-        say("top n %: share of the reverts among each repository's own riskiest n %")
+        _print_models(evaluation.models)
+        say(
+            f"top 10 %: share of those {evaluation.outcome} among each repository's own riskiest "
+            "10 %; of like size: AUC within, among pull requests of less than twice the lines"
+        )
+        _print_code_pulls(evaluation)
     if evaluation.probability:
         probability = evaluation.probability
         say(
@@ -59,6 +77,67 @@ def print_evaluation(evaluation: "Evaluation") -> None:
         )
     for note in evaluation.notes:
         warn(f"note: {note}")
+
+
+def _lead(riskiest: "RiskiestShare", outcome: str) -> str:
+    """The sentence that a reader can act on."""
+    return (
+        f"of the riskiest tenth of each repository {_percents(riskiest.precision)} are {outcome}, "
+        f"of all {_percent(riskiest.base_rate)}: {interval(riskiest.lift, '.1f')} times as many; "
+        f"that tenth holds {_percents(riskiest.caught)} of all that are"
+    )
+
+
+def _print_shares(evaluation: "Evaluation") -> None:
+    """What each share of the riskiest holds."""
+    rows = []
+    for cost in evaluation.costs:
+        found = evaluation.riskiest(cost.share)
+        if found:
+            figures = (_percents(found.precision), interval(found.lift, ".1f"))
+            caught = _percents(found.caught)
+            share = f"riskiest {100 * cost.share:.0f} %"
+            rows.append([share, f"{cost.reviews:,}", f"{cost.caught:,}", *figures, caught])
+    columns = ("of each repository", "pull requests", evaluation.outcome, "share of them",
+               "times that of all", "share of all caught")  # fmt: skip
+    print_table(columns, rows, right=columns[1:])
+
+
+def _print_models(models: "Mapping[str, Figures]") -> None:
+    """Every model's ranking figures; one that none has is left out."""
+    keys = [key for key in _RANKING if any(key in model.ranking for model in models.values())]
+    rows = [
+        [name, *(interval(model.ranking[key]) if key in model.ranking else "" for key in keys)]
+        for name, model in models.items()
+    ]
+    headings = [_FIGURES[key] for key in keys]
+    print_table(("model", *headings), rows, right=headings)
+
+
+def _print_code_pulls(evaluation: "Evaluation") -> None:
+    code = evaluation.code_pulls
+    if code is None:
+        say("code lines are not known here: no baseline of them, no figures of code pulls alone")
+        return
+    say(
+        f"of them {code.pulls:,} change at least three lines of code, "
+        f"{code.positives:,} {evaluation.outcome}"
+    )
+    if code.models:
+        _print_models(code.models)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _percents(figure: "Interval") -> str:
+    """A share and its interval, as percentages."""
+    if figure.value is None:
+        return ""
+    if figure.low is None or figure.high is None:
+        return _percent(figure.value)
+    return f"{_percent(figure.value)} [{100 * figure.low:.3g}, {100 * figure.high:.3g}]"
 
 
 def _print_novelty(evaluation: "Evaluation") -> None:
