@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from pullrisk.pulls import half_surrogates
+from pullrisk.pulls.bug_labels import labelled_as_fix
 from pullrisk.pulls.lines import ChangedLines
 from pullrisk.pulls.patch_text import CodeLines, count_patches
 from pullrisk.pulls.people import NO_NAMES, ROBOTIC, Account, BotNames, agent_of, is_bot, is_robotic
@@ -154,8 +155,9 @@ def decode(payload: bytes) -> Pull:
 def fingerprint(pull: Pull) -> int:
     """A 63-bit digest of all that a repository's history learns from the pull.
 
-    Two versions of a pull with equal fingerprints are the same event: a comment, a label or an
-    assignment after the merge changes `updated_at`, but not the fingerprint.
+    Two versions of a pull with equal fingerprints are the same event: a comment, an assignment or
+    a label (other than that of a bug, which makes it a fix) after the merge changes `updated_at`,
+    but not the fingerprint.
     """
     known = (
         pull.repository, pull.number, pull.created_at, pull.merged_at, pull.closed_at,
@@ -163,6 +165,7 @@ def fingerprint(pull: Pull) -> int:
         pull.head_repository, pull.base_ref, pull.head_ref, pull.merge_sha, pull.commits,
         pull.additions, pull.deletions, pull.changed_files, pull.files, pull.own_commits,
         pull.repository_names, pull.author_names, pull.agent, pull.unknown, pull.lines,
+        pull.lines is not None and labelled_as_fix(pull.labels),
     )  # fmt: skip
     digest = blake2b(_encoder.encode(known), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1

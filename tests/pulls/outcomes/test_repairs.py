@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
+from pullrisk.pulls.bug_labels import labelled_as_fix
 from pullrisk.pulls.lines import ChangedLines, Origin
 from pullrisk.pulls.outcomes import Link, Linker, says_fix
-from pullrisk.pulls.outcomes.fixes import labelled_as_fix
-from pullrisk.pulls.record import Pull, push_number
+from pullrisk.pulls.record import Pull, fingerprint, push_number
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 PUSH = push_number("4831a9fd639e9386075f0622710675105c43cff9")
@@ -104,6 +105,16 @@ def test_a_branch_says_so(branch: str | None, *, fixes: bool) -> None:
 def test_a_label_says_so(label: str, *, fixes: bool) -> None:
     assert labelled_as_fix((label,)) is fixes
     assert says_fix(a_pull(9, "Start the pump earlier", labels=("ready", label))) is fixes
+
+
+@pytest.mark.parametrize(("label", "counts"), [("bug", True), ("ready", False)])
+def test_only_a_label_that_tells_an_outcome_makes_a_pull_another_event(
+    label: str, *, counts: bool
+) -> None:
+    before = a_pull(9, "Start the pump earlier", Origin(1, 3))
+    after = replace(before, labels=(label,))
+    assert (fingerprint(after) != fingerprint(before)) is counts
+    assert (repairs(after) != repairs(before)) is counts
 
 
 @pytest.mark.parametrize("title", ["Typo in the pump", "docs: the pump", "chore: tidy", "Bump it"])

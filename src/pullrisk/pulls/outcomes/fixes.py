@@ -8,9 +8,9 @@ labels.
 import re
 from typing import Final
 
+from pullrisk.pulls.bug_labels import labelled_as_fix
 from pullrisk.pulls.outcomes.claims import is_undo
 from pullrisk.pulls.outcomes.prefilters import title_may_fix
-from pullrisk.pulls.outcomes.titles import without_emoji
 from pullrisk.pulls.record import Pull
 
 _FAULT: Final = (
@@ -64,14 +64,6 @@ _NAMES: Final = re.compile(
 )
 _FIXING_EMOJI: Final = ("\U0001f41b", "\U0001f41e", "\U0001f691", ":bug:", ":ambulance:")
 _BRANCH: Final = re.compile(r"(?:^|/)(?:bug|hot)?[-_]?(?:fix(?:es)?|bug)(?:[/_-]|$)", re.IGNORECASE)
-_LABEL: Final = re.compile(
-    r"(?:[\w. ]{1,20}[:/-] ?)?(?:type )?(?:confirmed )?"
-    r"(?:bugs?|bug[ _-]?fix(?:es)?|fix|hot-?fix|regressions?|defects?|crash)"
-    r"(?: ?\((?:regression|crash|bug)\))?",
-    re.IGNORECASE,
-)
-_NO_LABEL: Final = re.compile(r"\b(?:no|not|non|needs?|without|report)\b", re.IGNORECASE)
-_DECORATION: Final = re.compile(r":[a-z_]+:(?=\s|$)")
 
 
 def says_fix(pull: Pull) -> bool:
@@ -80,31 +72,19 @@ def says_fix(pull: Pull) -> bool:
     A title that speaks of spelling, documents, tests and the like overrules branch and labels.
     """
     title = " ".join(pull.title.lower().split())
+    marked = title.startswith(_FIXING_EMOJI) or _is_marked(pull)
+    if not (marked or title_may_fix(title)):
+        return False  # true of most pulls, and cheap
     kind = _TYPE.match(title)
     if kind is not None and (_OTHER.fullmatch(kind["type"]) or _SCOPE.search(kind["scope"] or "")):
         return False
     typed = kind is not None and _FIXING.fullmatch(kind["type"]) is not None
     # A name in brackets or quotes may have any words.
     plain = _NAMES.sub("x", title)
-    return (
-        (typed or title.startswith(_FIXING_EMOJI) or _is_marked(pull) or _speaks_of_fault(plain))
-        and not _NO_FAULT.search(plain)
-        and not is_undo(pull)
-    )
-
-
-def labelled_as_fix(labels: tuple[str, ...]) -> bool:
-    """Whether one of the labels marks bugs: `bug`, `kind/bug`, `type: regression`, `C-bug`."""
-    return any(
-        _LABEL.fullmatch(plain) is not None and not _NO_LABEL.search(plain)
-        for plain in (_DECORATION.sub("", without_emoji(label)).strip() for label in labels)
-    )
+    fixes = marked or typed or _FIX.search(plain) is not None
+    return fixes and not _NO_FAULT.search(plain) and not is_undo(pull)
 
 
 def _is_marked(pull: Pull) -> bool:
     """Whether the branch or a label says so."""
     return _BRANCH.search(pull.head_ref or "") is not None or labelled_as_fix(pull.labels)
-
-
-def _speaks_of_fault(title: str) -> bool:
-    return title_may_fix(title) and _FIX.search(title) is not None
