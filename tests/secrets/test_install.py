@@ -21,11 +21,24 @@ IN_KUBERNETES = sorted(stage for stage in STAGES if not stage.startswith("ci-"))
 FOR_GITHUB = ("--github-repository", "acme/pullrisk", "--github-repository-id", "42")
 
 
-@pytest.fixture
-def empty(tmp_path: Path) -> Iterator[Bao]:
-    """A server that nobody has set up."""
-    with Bao(tmp_path / "empty") as server:
+@pytest.fixture(scope="module")
+def _emptied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
+    with Bao(tmp_path_factory.mktemp("empty")) as server:
         yield server
+
+
+@pytest.fixture
+def empty(_emptied: Bao) -> Bao:
+    """A server that nobody has set up: as it comes up, whatever an earlier test did to it."""
+    client = _emptied.client
+    client.sys.disable_secrets_engine("secret")
+    client.sys.enable_secrets_engine("kv", path="secret", options={"version": "2"})
+    for method in auth_methods(_emptied) - {"token/"}:
+        client.sys.disable_auth_method(method)
+    for policy in client.sys.list_policies()["data"]["policies"]:
+        if policy not in ("default", "root"):
+            client.sys.delete_policy(policy)
+    return _emptied
 
 
 @pytest.fixture
