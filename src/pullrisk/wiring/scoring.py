@@ -113,20 +113,36 @@ class FoldedClone:
         """The clone's latest merged pulls."""
         return list(self.store.recent(repository=self.repository, limit=limit))
 
-    def with_authors(self, pulls: "Sequence[Pull]") -> "list[Pull]":
-        """The pulls; the clone's open ones with what their own commits tell of their authors."""
+    def complete(self, pulls: "Sequence[Pull]") -> "list[Pull]":
+        """The pulls; the clone's open ones with what their own commits tell.
+
+        That is who their authors are, and which lines they change.
+        """
+        from pullrisk.fetch.git.open_lines import with_lines
         from pullrisk.fetch.git.open_pulls import with_author
         from pullrisk.fetch.git.program import Git
 
         git = Git(self._clone.path.expanduser())
         base = git.head(self._clone.ref or git.default_branch())
         git.use_mailmap(base)
+        mine = [pull.repository.lower() == self.repository.lower() for pull in pulls]
+        numbers = self._numbers() if any(mine) else {}
         return [
-            with_author(git, pull, base=base, salt=self._salt)
-            if pull.repository.lower() == self.repository.lower()
+            with_lines(
+                git,
+                with_author(git, pull, base=base, salt=self._salt),
+                base=base,
+                numbers=numbers,
+            )
+            if is_mine
             else pull
-            for pull in pulls
+            for pull, is_mine in zip(pulls, mine, strict=True)
         ]
+
+    def _numbers(self) -> dict[str, int]:
+        """The pulls and pushes by the commit that merged each."""
+        events = self.store.events(self.repository)
+        return {pull.merge_sha: pull.number for pull in events if pull.merge_sha}
 
     def _fold(self) -> None:
         """Fetch and preprocess what is new in the clone."""

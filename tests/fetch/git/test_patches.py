@@ -1,44 +1,16 @@
 """Reading patches line by line from real repositories, made here with the git program."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from pullrisk.fetch.git.patches import FilePatch, Patch, read_patches
 from pullrisk.fetch.git.program import Git
+from support.repositories import Repository
 
 
-class Repo:
-    """A repository in a folder, whose commits are read as patches."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.mkdir()
-        self.git("init", "-q", "-b", "main")
-        for key, value in (("name", "Ann"), ("email", "ann@x.org")):
-            self.git("config", f"user.{key}", value)
-
-    def git(self, *arguments: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(self.path), *arguments], capture_output=True, check=True
-        )
-        return done.stdout.decode().strip()
-
-    def commit(self, files: dict[str | bytes, bytes | None]) -> str:
-        """Commit contents by path (None removes a file): returns the sha."""
-        for name, content in files.items():
-            path = self.path / (
-                name.decode(errors="surrogateescape") if isinstance(name, bytes) else name
-            )
-            if content is None:
-                path.unlink()
-            else:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-        self.git("add", "-A")
-        self.git("commit", "-q", "--allow-empty", "-m", "c")
-        return self.git("rev-parse", "HEAD")
+class Repo(Repository):
+    """A repository whose commits are read as patches."""
 
     def patches(self) -> list[Patch]:
         shas = self.git("rev-list", "--first-parent", "--reverse", "HEAD").split()

@@ -52,13 +52,10 @@ def with_author(git: Git, pull: Pull, *, base: str, salt: bytes) -> Pull:
 
 def _own_commits(git: Git, pull: Pull, base: str) -> _Commits | None:
     """Writers and messages of the commits that only the pull has; None if the clone has none."""
-    head = next(filter(None, (_commit(git, ref) for ref in _heads(pull))), None)
+    head = head_of(git, pull)
     if head is None:
         return None
-    others = [base]
-    if pull.base_ref and _REF.fullmatch(pull.base_ref):
-        named = (_commit(git, ref) for ref in _branches(pull.base_ref))
-        others += filter(None, named)
+    others = [base, *base_branches(git, pull)]
     tokens = git.log(
         *("--no-patch", "--no-merges", f"--max-count={MOST_COMMITS}", _FORMAT),
         *(head, "--not", *others, "--"),
@@ -70,6 +67,17 @@ def _own_commits(git: Git, pull: Pull, base: str) -> _Commits | None:
             writers.add(name, email, address)
             messages.append(message)
     return _Commits(writers, "\n\n".join(messages)) if messages else None
+
+
+def head_of(git: Git, pull: Pull) -> str | None:
+    """The pull's last commit; None if the clone does not have it."""
+    return next(filter(None, (_commit(git, ref) for ref in _heads(pull))), None)
+
+
+def base_branches(git: Git, pull: Pull) -> list[str]:
+    """The last commits of the branches with the name of the pull's base: the remote's first."""
+    named = (_commit(git, ref) for ref in _branches(pull.base_ref or ""))
+    return list(filter(None, named))
 
 
 def _heads(pull: Pull) -> Iterator[str]:

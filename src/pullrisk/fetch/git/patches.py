@@ -20,8 +20,8 @@ from pullrisk.pulls.lines import ChangedLines
 from pullrisk.pulls.record import ChangedFile
 
 _MOST_TRIES: Final = 20
-_LOG: Final = (
-    *("--no-walk=unsorted", "--stdin", "--first-parent", "-m", "--format=%x01%H"),
+_LOG: Final = ("--no-walk=unsorted", "--stdin", "--first-parent", "-m", "--format=%x01%H")
+_DIFF: Final = (
     *("--raw", "-p", "-U0", "--inter-hunk-context=0", "-M", "--diff-algorithm=histogram"),
     *("--indent-heuristic", "--no-ext-diff", "--no-textconv", "--no-relative", "-O/dev/null"),
     *("--ignore-submodules=all", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/"),
@@ -89,6 +89,23 @@ def read_patches(git: Git, shas: Sequence[str]) -> Iterator[Patch]:
             done += 1
 
 
+def read_difference(git: Git, old: str, new: str) -> Patch | None:
+    """What the commit `new` has changed from `old`; None if some of it cannot be read.
+
+    Raises InputError if git's output is not understood.
+    """
+    with git.stream_diff(*_DIFF, old, new, "--") as log:
+        stream = PatchStream(log)
+        try:
+            patch = _changes(stream, new)
+            is_whole = stream.at_end()
+        except BrokenPatchError:
+            is_whole = False
+        if not stream.ended:
+            raise _not_understood(git)
+        return patch if log.succeeded() and is_whole else None
+
+
 class _StoppedError(Exception):
     """Git ended early; `errors` is what it said."""
 
@@ -100,7 +117,7 @@ class _StoppedError(Exception):
 def _read(git: Git, shas: Sequence[str], without: Sequence[bytes] = ()) -> Iterator[Patch]:
     """The patches, without some paths. Raises _StoppedError behind the last one that is whole."""
     paths = [os.fsdecode(b":(top,exclude,literal)" + path) for path in without]
-    with git.stream_log(*_LOG, "--", *paths, stdin="\n".join(shas).encode()) as log:
+    with git.stream_log(*_LOG, *_DIFF, "--", *paths, stdin="\n".join(shas).encode()) as log:
         stream = PatchStream(log)
         number = 0
         try:
@@ -155,17 +172,22 @@ def _without_contents(file: ChangedFile) -> FilePatch:
 
 
 def _patch(stream: PatchStream) -> Patch:
-    """One commit: its id, the entries of its files, and their patches in the same order."""
+    """One commit of a log: its id and its changes."""
     sha = stream.token().lstrip(b"\x00\n")
     if not sha.startswith(b"\x01"):
         raise BrokenPatchError
+    return _changes(stream, sha[1:].decode())
+
+
+def _changes(stream: PatchStream, sha: str) -> Patch:
+    """The entries of files, and their patches in the same order."""
     files = list(_entries(stream))
     counter = LineCounter()
     if stream.next_is(b"\x00"):
         stream.skip(1)
     for file in files:
         _read_file(stream, file, counter)
-    return Patch(sha[1:].decode(), files, counter.counts())
+    return Patch(sha, files, counter.counts())
 
 
 def _entries(stream: PatchStream) -> Iterator[FilePatch]:

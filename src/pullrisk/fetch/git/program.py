@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -37,6 +37,7 @@ _OPTIONS: Final = (
     *("-c", "mailmap.file="),
 )
 _LOG: Final = ("log", "-z", "--no-color", "--no-show-signature", "--no-mailmap")
+_DIFF: Final = ("diff-tree", "-z", "-r", "--no-color")
 _DEFAULT_NAMES: Final = ("main", "master", "trunk", "devel", "develop")
 """Default branches by their usual names, for clones that do not say which it is."""
 _PULL_REFS: Final = ("refs/pull", "refs/remotes")
@@ -188,13 +189,20 @@ class Git:
         """Start `git log -z` with this standard input; it runs on while others are read."""
         return Job(self._command((*_LOG, *arguments)), self._environment, stdin)
 
-    @contextmanager
-    def stream_log(self, *arguments: str, stdin: bytes) -> Iterator[LogStream]:
+    def stream_log(self, *arguments: str, stdin: bytes) -> AbstractContextManager[LogStream]:
         """The output of `git log -z` as it comes; git is killed at the end."""
+        return self._stream((*_LOG, *arguments), stdin)
+
+    def stream_diff(self, *arguments: str) -> AbstractContextManager[LogStream]:
+        """The output of `git diff-tree -z` as it comes; git is killed at the end."""
+        return self._stream((*_DIFF, *arguments), b"")
+
+    @contextmanager
+    def _stream(self, arguments: tuple[str, ...], stdin: bytes) -> Iterator[LogStream]:
         with tempfile.TemporaryFile() as given:
             given.write(stdin)
             given.seek(0)
-            with self._started((*_LOG, *arguments), stdin=given) as (process, errors):
+            with self._started(arguments, stdin=given) as (process, errors):
                 yield LogStream(process, errors)
 
     def _command(self, arguments: Iterable[str]) -> list[str]:

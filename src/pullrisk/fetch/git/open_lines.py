@@ -1,0 +1,90 @@
+"""What a pull request that is still open does to lines, where the clone has its commits.
+
+Its patch goes from the commit where it left the branch to its head. Who wrote the lines that it
+touches is asked of `git blame`, for these lines only.
+"""
+
+import re
+from array import array
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from msgspec.structs import replace
+
+from pullrisk.fetch.git.branch_lines import CommitLines
+from pullrisk.fetch.git.line_history import LineHistory
+from pullrisk.fetch.git.open_pulls import base_branches, head_of
+from pullrisk.fetch.git.patches import FilePatch, Hunk, Patch, read_difference
+from pullrisk.fetch.git.program import Git
+from pullrisk.pulls.record import Pull, push_number
+
+MOST_BLAMED: Final = 50
+"""Files whose lines' origins are asked for; those of a pull with more are not known."""
+_MOST_RANGES: Final = 2_000
+_BLAMED: Final = re.compile(r"^([0-9a-f]{40,64}) \d+ (\d+) (\d+)$", re.MULTILINE)
+# The incremental form has no contents. Nothing that the repository's settings name is run.
+_BLAME: Final = (
+    *("-c", "blame.ignoreRevsFile=", "blame"),
+    *("--first-parent", "--incremental", "--no-textconv"),
+)
+
+
+def with_lines(git: Git, pull: Pull, *, base: str, numbers: Mapping[str, int]) -> Pull:
+    """The pull; if it is open and the clone has its commits, with what it does to lines.
+
+    `base` is the branch's commit that the history was read from, `numbers` the pulls and pushes
+    by the commit that merged each. Raises InputError if git's output is not understood.
+    """
+    if pull.event_at is not None or git.is_partial():
+        return pull
+    head = head_of(git, pull)
+    start = head and git.ask("merge-base", next(iter(base_branches(git, pull)), base), head)
+    patch = read_difference(git, start, head) if head and start else None
+    if patch is None:
+        return pull
+    touched = [file for file in patch.files if file.counted and file.hunks and file.previous]
+    if len(touched) > MOST_BLAMED:
+        return _without_origins(pull, patch)
+    history = _blame(git, str(start), touched, numbers)
+    return CommitLines(history, patch, history.observe(patch, pull.number)).add_to(pull)
+
+
+def _without_origins(pull: Pull, patch: Patch) -> Pull:
+    pull = CommitLines(LineHistory(), patch, []).add_to(pull)
+    return replace(pull, lines=patch.counts)
+
+
+def _blame(
+    git: Git, commit: str, files: list[FilePatch], numbers: Mapping[str, int]
+) -> LineHistory:
+    """The lines of the files that their hunks touch, as far as git tells who wrote them."""
+    history = LineHistory()
+    positions: dict[str, int] = {}
+    for file in files:
+        path = str(file.previous)
+        history.files[path] = lines = array("I")
+        for sha, start, count in _written(git, commit, path, file.hunks):
+            if sha not in positions:
+                positions[sha] = len(history.numbers)
+                history.numbers.append(numbers.get(sha) or push_number(sha))
+            end = start - 1 + count
+            lines.extend([0] * (end - len(lines)))
+            lines[start - 1 : end] = array("I", [positions[sha]]) * count
+    return history
+
+
+def _written(git: Git, commit: str, path: str, hunks: list[Hunk]) -> Iterator[tuple[str, int, int]]:
+    """(commit, first line, number of lines) of the touched lines; nothing if it cannot be told."""
+    ranges = [f"-L{start},+{count}" for start, count in map(_touched, hunks)]
+    if len(ranges) > _MOST_RANGES:
+        return
+    answer = git.ask(*_BLAME, *ranges, commit, "--", path) or ""
+    for sha, start, count in _BLAMED.findall(answer):
+        yield sha, int(start), int(count)
+
+
+def _touched(hunk: Hunk) -> tuple[int, int]:
+    """The removed lines, or those before and after an insertion: first line, number."""
+    if hunk.removed:
+        return hunk.old_start, hunk.removed
+    return max(hunk.old_start, 1), 2 if hunk.old_start else 1
