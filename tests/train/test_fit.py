@@ -156,11 +156,9 @@ def test_xla_computes_on_as_many_threads_as_were_asked_for() -> None:
         "from pathlib import Path\n"
         "import numpy as np\n"
         "from pullrisk.progress import Silent\n"
-        "from pullrisk.model.network import Shape\n"
         "from pullrisk.train.fit import FitSettings, Rows, fit\n"
         "rows = Rows(np.ones((50, 3), np.float32), np.zeros(50, np.int8), np.zeros(50, np.int32))\n"
-        "settings = FitSettings(shape=Shape(2, 8, 3), epochs=1, threads={})\n"
-        "fit(rows, None, settings, seed=0, progress=Silent())\n"
+        "fit(rows, None, FitSettings(epochs=1, threads={}), seed=0, progress=Silent())\n"
         "names = [path.read_text() for path in Path('/proc/self/task').glob('*/comm')]\n"
         "print(sum('XLAEigen' in name for name in names))\n"
     )
