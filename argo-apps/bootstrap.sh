@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 ARGO_CD=v3.5.1
 ARGO_CD_SHA256=1d7b6baa0769ff8a5757c61e2c677ae0939a15e86e149f64df6b12435db5c4b2 # of manifests/ha/install.yaml
 ARGO_ROLLOUTS=v1.10.0
+CERT_MANAGER_CHART=1.21.1
 VAULT_CHART=0.34.1
 PROMETHEUS_CHART=88.5.3
 MONGODB_CHART=0.13.0
@@ -43,15 +44,28 @@ if [[ -z $dry_run ]]; then
   done
 fi
 
-for namespace in pullrisk vault mongodb mlflow monitoring argocd argo-rollouts; do
+for namespace in pullrisk pullrisk-spark cert-manager vault mongodb mlflow monitoring argocd argo-rollouts; do
   run "kubectl create namespace $namespace --dry-run=client --output yaml | kubectl apply --filename -"
 done
 
 # The registry's own pull secret, for the service accounts of the stages.
-run "doctl registry kubernetes-manifest --namespace pullrisk --name registry | kubectl apply --filename -"
+for namespace in pullrisk pullrisk-spark; do
+  run "doctl registry kubernetes-manifest --namespace $namespace --name registry | kubectl apply --filename -"
+done
+
+# Certificates of Vault and MongoDB, and for the stages the authority that signed them.
+chart cert-manager cert-manager https://charts.jetstack.io cert-manager "$CERT_MANAGER_CHART" \
+  "--set crds.enabled=true"
+run "kubectl apply --server-side --filename argo-apps/platform/certificates.yaml"
+for certificate in cert-manager/pullrisk-authority vault/vault mongodb/mongodb; do
+  run "kubectl wait --namespace ${certificate%/*} --for=condition=Ready --timeout=5m certificate/${certificate#*/}"
+done
+for namespace in pullrisk pullrisk-spark; do
+  run "kubectl get secret pullrisk-authority --namespace cert-manager --output go-template='{{base64decode (index .data \"ca.crt\")}}' | kubectl create configmap authorities --namespace $namespace --from-file=ca.crt=/dev/stdin --dry-run=client --output yaml | kubectl apply --server-side --filename -"
+done
 
 chart vault vault https://helm.releases.hashicorp.com vault "$VAULT_CHART" \
-  "--set injector.enabled=false --set server.ha.enabled=true --set server.ha.raft.enabled=true --set server.authDelegator.enabled=true --wait=false"
+  "--values argo-apps/platform/vault.yaml --wait=false"
 chart monitoring monitoring https://prometheus-community.github.io/helm-charts kube-prometheus-stack "$PROMETHEUS_CHART" \
   "--set prometheus.prometheusSpec.podMonitorSelectorNilUsesHelmValues=false --set prometheus.prometheusSpec.ruleSelectorNilUsesHelmValues=false --set grafana.sidecar.dashboards.searchNamespace=ALL"
 chart mongodb mongodb https://mongodb.github.io/helm-charts community-operator "$MONGODB_CHART" ""

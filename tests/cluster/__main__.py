@@ -19,7 +19,7 @@ from pathlib import Path
 from cluster import checks, images, installing, safety, servers
 from cluster.kubectl import ClusterError, Kubectl, say, until
 from cluster.repository import ROOT, Repository
-from cluster.world import World
+from cluster.world import NAMESPACE, SPARK_NAMESPACE, World
 
 SAMPLE = ROOT / "sample" / "kedro-org__kedro.jsonl.gz"
 
@@ -162,13 +162,15 @@ def check_all(world: World, wanted: Sequence[Callable[[World], None]]) -> int:
 
 
 def show(world: World) -> None:
-    """What helps to see why: pods, analyses and late events of the namespace."""
-    for words in (
-        ("get", "pods,jobs,analysisruns,rollouts", "--output", "wide"),
-        ("get", "events", "--sort-by=.lastTimestamp"),
+    """What helps to see why: pods, analyses and late events of the namespaces."""
+    for namespace, *words in (
+        (NAMESPACE, "get", "pods,jobs,analysisruns,rollouts", "--output", "wide"),
+        (NAMESPACE, "get", "events", "--sort-by=.lastTimestamp"),
+        (SPARK_NAMESPACE, "get", "pods,jobs", "--output", "wide"),
+        (SPARK_NAMESPACE, "get", "events", "--sort-by=.lastTimestamp"),
     ):
         try:
-            shown = world.kubectl.run(*words, namespace="pullrisk")
+            shown = world.kubectl.run(*words, namespace=namespace)
             say(f"kubectl {' '.join(words)}\n{shown[-6000:]}")
         except ClusterError as error:
             say(str(error))

@@ -9,7 +9,7 @@ import httpx
 from cluster import state
 from cluster.kubectl import BrokenError, say, until
 from cluster.repository import EXECUTORS
-from cluster.world import NAMESPACE, World
+from cluster.world import NAMESPACE, SPARK_NAMESPACE, World
 
 SYNCS: Final = 10
 WATCHED_SECONDS: Final = 20
@@ -29,7 +29,12 @@ def first_version_serves(world: World) -> None:
 
 def stages_without_an_image_are_suspended(world: World) -> None:
     """A CronJob whose image was never built does not start."""
-    for one in world.kubectl.list("cronjobs", NAMESPACE):
+    stages = [
+        one
+        for namespace in (NAMESPACE, SPARK_NAMESPACE)
+        for one in world.kubectl.list("cronjobs", namespace)
+    ]
+    for one in stages:
         (container,) = one["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
         if container["image"].endswith("0" * 64) and not one["spec"].get("suspend"):
             raise BrokenError(f"CronJob {one['metadata']['name']} starts without an image")
@@ -145,21 +150,21 @@ def spark_uses_executors(world: World) -> None:
     """Preprocessing runs on two executor pods, through Vault, MongoDB and S3."""
     name = "spark-by-hand"
     words = ("create", "job", name, "--from=cronjob/spark-preprocess")
-    world.kubectl.run(*words, namespace=NAMESPACE)
+    world.kubectl.run(*words, namespace=SPARK_NAMESPACE)
     seen: set[str] = set()
 
     def ended() -> str:
-        for pod in world.kubectl.list("pods", NAMESPACE, "spark-role=executor"):
+        for pod in world.kubectl.list("pods", SPARK_NAMESPACE, "spark-role=executor"):
             if pod.get("status", {}).get("phase") == "Running":
                 seen.add(pod["metadata"]["name"])
-        return state.job_state(world.kubectl.find("job", name, NAMESPACE))
+        return state.job_state(world.kubectl.find("job", name, SPARK_NAMESPACE))
 
     found = until("the run on Spark to end", ended, seconds=900)
-    log = world.kubectl.run("logs", f"job/{name}", namespace=NAMESPACE)
+    log = world.kubectl.run("logs", f"job/{name}", namespace=SPARK_NAMESPACE)
     if found != "Complete" or len(seen) < EXECUTORS:
         raise BrokenError(f"{found}, executors {sorted(seen)}:\n{log[-3000:]}")
     say(f"  executors: {', '.join(sorted(seen))}")
-    world.kubectl.delete("job", name, NAMESPACE)
+    world.kubectl.delete("job", name, SPARK_NAMESPACE)
 
 
 def pods_are_scraped_once(world: World) -> None:

@@ -14,7 +14,7 @@ import yaml
 ROOT: Final = Path(__file__).parents[2]
 OVERLAY: Final = "argo-apps/overlays/test"
 SERVING: Final = "registry.digitalocean.com/pullrisk/model-serving"
-_COMPONENTS: Final = ("pod-monitor", "alerts", "dashboard", "spark-executors")
+_COMPONENTS: Final = ("pod-monitor", "alerts", "dashboard", "spark-executors", "without-tls")
 _LOCUST: Final = re.compile(r"docker\.io/locustio/locust@sha256:[0-9a-f]{64}")
 _POD: Final = "/spec/jobTemplate/spec/template/spec/containers/0"
 _LOAD: Final = "/spec/metrics/0/provider/job/spec/template/spec/containers/0"
@@ -91,7 +91,7 @@ class Repository:
     def _write_overlay(self, desired: Desired) -> None:
         folder = self.folder / OVERLAY
         folder.mkdir(parents=True)
-        (folder / "s3.yaml").write_text(yaml.safe_dump(s3_policy()))
+        (folder / "s3.yaml").write_text(yaml.safe_dump_all(s3_policies()))
         kustomization = {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
@@ -123,15 +123,21 @@ def spoil(path: Path) -> None:
     path.write_text(json.dumps(recorded))
 
 
-def s3_policy() -> dict[str, Any]:
-    """Lets the stages reach an S3 in this cluster, which production has outside of it."""
-    stages = ["spark-preprocess", "spark-executor", "model-serving"]
+def s3_policies() -> list[dict[str, Any]]:
+    """Let the stages reach an S3 in this cluster, which production has outside of it."""
+    return [
+        _s3_policy("pullrisk", ["model-serving"]),
+        _s3_policy("pullrisk-spark", ["spark-preprocess", "spark-executor"]),
+    ]
+
+
+def _s3_policy(namespace: str, stages: list[str]) -> dict[str, Any]:
     named = {"key": "app.kubernetes.io/name", "operator": "In", "values": stages}
     place = {"matchLabels": {"kubernetes.io/metadata.name": "s3"}}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": {"name": "test-s3", "namespace": "pullrisk"},
+        "metadata": {"name": "test-s3", "namespace": namespace},
         "spec": {
             "podSelector": {"matchExpressions": [named]},
             "policyTypes": ["Egress"],

@@ -14,7 +14,10 @@ API_KEY: Final = "key-of-the-cluster-test"
 S3_KEY, S3_SECRET = "pullrisk", "pullrisk-secret"
 BUCKET: Final = "lake"
 MONGO_URI: Final = "mongodb://mongodb-svc.mongodb.svc:27017/pullrisk?directConnection=true"
-NAMESPACES: Final = ("pullrisk", "vault", "mongodb", "s3", "git", "monitoring", "pullrisk-client")
+NAMESPACES: Final = (
+    *("pullrisk", "pullrisk-spark", "vault", "mongodb", "s3", "git", "monitoring"),
+    "pullrisk-client",
+)
 _S3: Final = {
     "identities": [
         {

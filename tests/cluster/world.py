@@ -12,6 +12,7 @@ from cluster.kubectl import BrokenError, ClusterError, Kubectl, say, until
 from cluster.repository import Desired, Repository
 
 NAMESPACE: Final = "pullrisk"
+SPARK_NAMESPACE: Final = "pullrisk-spark"
 NAME: Final = "model-serving"
 _SYNC_SECONDS: Final = 180
 

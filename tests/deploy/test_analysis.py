@@ -29,12 +29,14 @@ def accounts() -> ServiceAccounts:
 
 @pytest.fixture(scope="module")
 def vault(tmp_path_factory: pytest.TempPathFactory, accounts: ServiceAccounts) -> Iterator[Bao]:
-    """A real server, set up by `vault/install.sh`."""
+    """A real server with TLS, set up by `vault/install.sh`."""
     folder = tmp_path_factory.mktemp("vault")
     certificates = make_certificates(tmp_path_factory.mktemp("certificates"))
     with TokenReviews(accounts, certificates) as reviews:
-        server = Bao(folder / "bao").start()
+        server = Bao(folder / "bao", certificates, dev=False).start()
         try:
+            server.initialise()
+            server.unseal()
             github = ServiceAccounts(GITHUB)
             install(server, trusting(folder / "vault", reviews, certificates, github))
             yield server
@@ -91,7 +93,12 @@ def job(base: list[Object], vault: Bao, accounts: ServiceAccounts, tmp_path: Pat
             tmp_path,
             service=url,
             changes=changes,
-            environment={"VAULT_ADDR": vault.address, "VAULT_JWT_FILE": str(token)} | GENEROUS,
+            environment={
+                "VAULT_ADDR": vault.address,
+                "VAULT_CACERT": str(vault.tls.authority) if vault.tls else "",
+                "VAULT_JWT_FILE": str(token),
+            }
+            | GENEROUS,
         )
 
     return run

@@ -5,12 +5,14 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
 
-from support.deploy.manifests import APPS, ROOT, Object, of_kind, render, values_at
+from support.deploy.manifests import APPS, ROOT, Object, of_kind, pods, render, values_at
+from support.deploy.vault import AUTHORITY
 
 SCRIPT = APPS / "bootstrap.sh"
 BIN = Path(sys.executable).parent
@@ -99,19 +101,62 @@ def test_every_namespace_that_a_policy_names_is_made(base: list[Object]) -> None
 
 
 def test_the_pull_secret_is_the_one_that_the_service_accounts_name(base: list[Object]) -> None:
-    (registry,) = [words for words in commands() if words[0] == "doctl"]
+    made = [words for words in commands() if words[0] == "doctl"]
     named = {
         name
         for account in of_kind(base, "ServiceAccount")
         for name in values_at(account["imagePullSecrets"], "name")
     }
-    assert named == {registry[registry.index("--name") + 1]}
-    assert "pullrisk" in registry
+    assert {words[words.index("--name") + 1] for words in made} == named
+    assert {words[words.index("--namespace") + 1] for words in made} == {
+        one["metadata"]["namespace"] for one in of_kind(base, "ServiceAccount")
+    }
+
+
+def test_pods_find_the_authority_of_vault_s_and_mongodb_s_certificates(base: list[Object]) -> None:
+    made = [words for words in commands() if words[:3] == ["kubectl", "create", "configmap"]]
+    spaces = {pod.namespace for pod in pods(base)}
+    assert {words[words.index("--namespace") + 1] for words in made} == spaces
+    for words in made:
+        assert words[3] == "authorities"
+        assert f"--from-file={PurePosixPath(AUTHORITY).name}=/dev/stdin" in words
+
+
+def test_vault_and_mongodb_take_no_connection_without_tls() -> None:
+    platform = {
+        path.stem: list(yaml.safe_load_all(path.read_text()))
+        for path in (APPS / "platform").glob("*.yaml")
+    }
+    (values,), (mongodb,) = platform["vault"], platform["mongodb"]
+    made = {
+        (one["metadata"]["namespace"], one["spec"]["secretName"]): one["spec"]
+        for one in of_kind(platform["certificates"], "Certificate")
+    }
+    assert values["global"]["tlsDisabled"] is False
+    assert "tls_disable" not in values["server"]["ha"]["raft"]["config"]
+    (volume,) = values["server"]["volumes"]
+    assert "vault.vault.svc" in made["vault", volume["secret"]["secretName"]]["dnsNames"]
+    tls = mongodb["spec"]["security"]["tls"]
+    assert tls["enabled"] is True
+    assert "optional" not in tls
+    named = {tls[name]["name"] for name in ("certificateKeySecretRef", "caCertificateSecretRef")}
+    assert [f"mongodb/{name}" for name in named] == ["mongodb/mongodb-certificate"]
+    assert "mongodb-svc.mongodb.svc" in made["mongodb", "mongodb-certificate"]["dnsNames"]
+
+
+def test_the_store_s_address_in_the_page_is_one_with_tls() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    addresses = re.findall(r"mongodb://\S+mongodb\.svc\S+", page)
+    assert addresses
+    for address in addresses:
+        options = parse_qs(urlsplit(address.rstrip("`.")).query)
+        assert options["tls"] == ["true"]
+        assert options["tlsCAFile"] == [AUTHORITY]
 
 
 def test_every_chart_and_manifest_is_of_one_exact_version() -> None:
     charts = [words for words in commands() if words[0] == "helm"]
-    assert len(charts) == 4
+    assert len(charts) == 5
     for words in charts:
         assert re.fullmatch(r"\d+\.\d+\.\d+", words[words.index("--version") + 1])
     files = [word for words in commands() for word in words if word.startswith("https://")]

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import kubernetes_validate
@@ -19,11 +19,20 @@ pytest.importorskip("pyspark", reason="the extra spark is not installed")
 from pullrisk.options import SparkOptions
 from pullrisk.pulls.record import parse_rest
 from support.deploy import network, security
-from support.deploy.manifests import Object, Pod, of_kind, pods, render_with
+from support.deploy.manifests import (
+    NAMESPACE,
+    SPARK_NAMESPACE,
+    Object,
+    Pod,
+    of_kind,
+    pods,
+    render_with,
+)
 from support.deploy.pods_api import PodsApi
 from support.deploy.program import settings_of
 from support.deploy.references import executors
 from support.deploy.schema import OLDEST
+from support.deploy.vault import AUTHORITY
 from support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed
 from support.serving import sample_lines
 
@@ -163,6 +172,48 @@ def test_the_driver_s_image_is_that_of_its_executors(component: list[Object]) ->
     assert spark_of(component).image == driver_of(component).containers[0]["image"]
 
 
+def test_driver_and_executors_have_a_namespace_of_their_own(component: list[Object]) -> None:
+    assert spark_of(component).namespace == driver_of(component).namespace == SPARK_NAMESPACE
+    there = [
+        one for one in component if one["metadata"].get("namespace", NAMESPACE) == SPARK_NAMESPACE
+    ]
+    accounts = {one["metadata"]["name"] for one in of_kind(there, "ServiceAccount")}
+    assert accounts == {"spark-preprocess", "spark-executor"}
+    roles = of_kind(component, "Role", "RoleBinding")
+    assert {one["metadata"]["namespace"] for one in roles} == {SPARK_NAMESPACE}
+
+
+def test_the_quota_holds_a_run_by_hand_beside_the_scheduled_one(component: list[Object]) -> None:
+    (quota,) = of_kind(component, "ResourceQuota")
+    hard, spark = quota["spec"]["hard"], spark_of(component)
+    (driver,) = driver_of(component).containers
+    overhead = spark.conf["spark.executor.memoryOverhead"]
+    executor = gib(f"{spark.executor_memory}i") + gib(f"{overhead}i")
+    runs, count = 2, spark.executors or 0
+    assert int(hard["pods"]) >= runs * (1 + count)
+    cores = int(spark.conf["spark.kubernetes.executor.request.cores"])
+    own = driver["resources"]
+    assert int(hard["requests.cpu"]) >= runs * (int(own["requests"]["cpu"]) + cores * count)
+    for kind in ("requests", "limits"):
+        needed = runs * (gib(own[kind]["memory"]) + executor * count)
+        assert gib(hard[f"{kind}.memory"]) >= needed
+
+
+def gib(quantity: str) -> int:
+    """Gibibytes of a quantity in Gi."""
+    assert quantity.lower().endswith("gi")
+    return int(quantity[:-2])
+
+
+def test_executors_know_mongodb_s_certificate_as_their_driver_does(component: list[Object]) -> None:
+    (template,) = executors(component)
+    (container,) = template["spec"]["containers"]
+    places = {one["mountPath"]: one["name"] for one in container["volumeMounts"]}
+    assert places[str(PurePosixPath(AUTHORITY).parent)] == "authorities"
+    volumes = {one["name"]: one for one in template["spec"]["volumes"]}
+    assert volumes["authorities"]["configMap"]["name"] == "authorities"
+
+
 def test_executors_replay_what_the_driver_commits(ran: Run) -> None:
     report = json.loads(ran.output)
     assert report["version"] == 0
@@ -211,7 +262,7 @@ def test_executors_reach_their_driver_the_store_and_the_bucket_and_nothing_else(
     component: list[Object],
 ) -> None:
     policies = of_kind(component, "NetworkPolicy")
-    inside = {"kubernetes.io/metadata.name": "pullrisk"}
+    inside = {"kubernetes.io/metadata.name": SPARK_NAMESPACE}
     conf = spark_of(component).conf
     own = {"app.kubernetes.io/name": "spark-preprocess"}
     driver = [
@@ -219,11 +270,13 @@ def test_executors_reach_their_driver_the_store_and_the_bucket_and_nothing_else(
         for name in ("spark.driver.port", "spark.blockManager.port")
     ]
     wanted = [network.DNS, network.MONGO, network.INTERNET, *driver]
+    spark = SPARK_NAMESPACE
     for place in (*network.EVERYWHERE, *network.NEVER, *driver):
-        assert network.reaches(policies, EXECUTOR, place) == (place in wanted), place.what
+        assert network.reaches(policies, spark, EXECUTOR, place) == (place in wanted), place.what
     blocks = network.Place("an executor", int(conf["spark.blockManager.port"]), inside, EXECUTOR)
-    assert network.reaches(policies, own, blocks)
-    assert not network.reaches(policies, {"app.kubernetes.io/name": "model-serving"}, driver[0])
+    assert network.reaches(policies, spark, own, blocks)
+    serving = {"app.kubernetes.io/name": "model-serving"}
+    assert not network.reaches(policies, NAMESPACE, serving, driver[0])
 
 
 def test_executors_are_told_the_address_of_their_own_driver_s_pod(component: list[Object]) -> None:

@@ -63,12 +63,13 @@ def _key() -> str:
     role = os.environ["VAULT_ROLE"]
     jwt = Path(os.environ.get("VAULT_JWT_FILE", TOKEN)).read_text(encoding="ascii").strip()
     asked = {"role": role, "jwt": jwt}
+    authority = os.environ.get("VAULT_CACERT") or True
     way = f"{address}/v1/{os.environ['VAULT_PATH_AUTH']}"
-    login = _patiently(lambda: requests.post(way, json=asked, timeout=10))
+    login = _patiently(lambda: requests.post(way, json=asked, timeout=10, verify=authority))
     login.raise_for_status()
     held = {"X-Vault-Token": login.json()["auth"]["client_token"]}
     path = f"{address}/v1/{os.environ['VAULT_SECRET_PATH']}"
-    found = requests.get(path, headers=held, timeout=10)
+    found = requests.get(path, headers=held, timeout=10, verify=authority)
     found.raise_for_status()
     keys = found.json()["data"]["data"]["api_keys"]
     return str((keys if isinstance(keys, list) else keys.replace(",", " ").split())[0])

@@ -132,7 +132,9 @@ def test_github_can_log_in_only_if_that_was_asked_for(empty: Bao, vault_folder: 
     assert "GitHub Actions cannot log in" in done.stdout
     assert auth_methods(empty) == {"token/", "kubernetes/"}
     roles = installed(empty)["roles"]
-    assert {role["bound_service_account_namespaces"][0] for role in roles.values()} == {"risk"}
+    spaces = {name: role["bound_service_account_namespaces"] for name, role in roles.items()}
+    assert spaces.pop("kubernetes/spark-preprocess") == ["risk-spark"]
+    assert set(map(tuple, spaces.values())) == {("risk",)}
 
 
 def test_a_dry_run_says_everything_and_changes_nothing(empty: Bao, vault_folder: Path) -> None:
@@ -256,7 +258,8 @@ def test_each_stage_has_one_policy_for_its_own_path_and_one_short_role() -> None
         assert role["token_ttl"] in ("10m", "15m")
         if not stage.startswith("ci-"):
             assert role["bound_service_account_names"] == [stage]
-            assert role["bound_service_account_namespaces"] == ["${namespace}"]
+            own = "${namespace}-spark" if stage == "spark-preprocess" else "${namespace}"
+            assert role["bound_service_account_namespaces"] == [own]
             assert role["audience"] == "vault"
 
 

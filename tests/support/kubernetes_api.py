@@ -46,10 +46,12 @@ class ServiceAccounts:
         self,
         account: str,
         *,
-        namespace: str = "pullrisk",
+        namespace: str = "",
         audience: str = "vault",
         seconds: float = 600,
     ) -> str:
+        """A token; without `namespace`, of the one that the account is in."""
+        namespace = namespace or ("pullrisk-spark" if account.startswith("spark-") else "pullrisk")
         now = int(time.time())
         claims = {
             "iss": self.issuer,

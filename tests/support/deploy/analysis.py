@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from support.deploy.manifests import Object, Pod, of_kind, pods
+from support.deploy.references import MADE_ELSEWHERE
 
 
 def job_of(objects: Sequence[Object], template: str) -> Pod:
@@ -60,7 +61,7 @@ def _mount(objects: Sequence[Object], pod: Pod, folder: Path) -> dict[str, Path]
     places = {one["name"]: one["mountPath"] for one in pod.containers[0]["volumeMounts"]}
     found = {}
     for volume in pod.spec["volumes"]:
-        if "configMap" not in volume:
+        if "configMap" not in volume or volume["configMap"]["name"] in MADE_ELSEWHERE:
             continue
         there = folder / places[volume["name"]].lstrip("/")
         there.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,8 @@ COMPONENTS = tuple(
     sorted(path.parent.name for path in APPS.glob("components/*/kustomization.yaml"))
 )
 NAMESPACE = "pullrisk"
+SPARK_NAMESPACE = "pullrisk-spark"
+"""Of preprocessing, which may make pods there."""
 STAGES = ("data-fetch", "spark-preprocess", "ml-training", "model-serving")
 
 Object = dict[str, Any]
@@ -37,6 +39,10 @@ class Pod(NamedTuple):
     owner: Object
     labels: dict[str, str]
     spec: Object
+
+    @property
+    def namespace(self) -> str:
+        return str(self.owner["metadata"].get("namespace"))
 
     @property
     def where(self) -> str:

@@ -10,7 +10,16 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pullrisk.secrets.names import STAGES, Needs
-from support.deploy.manifests import NAMESPACE, Object, Pod, Violation, of_kind, pods, selects
+from support.deploy.manifests import (
+    NAMESPACE,
+    SPARK_NAMESPACE,
+    Object,
+    Pod,
+    Violation,
+    of_kind,
+    pods,
+    selects,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +57,11 @@ NEVER: Final = (
     Place("kubelets", 10250, address="10.110.0.4"),
     Place("Argo CD", 8080, _in("argocd"), {}),
 )
+_BATCH: Final = (
+    (NAMESPACE, "data-fetch"),
+    (SPARK_NAMESPACE, "spark-preprocess"),
+    (NAMESPACE, "ml-training"),
+)
 EVERYWHERE: Final = (DNS, VAULT, MONGO, MLFLOW, INTERNET, SERVICE, API)
 _USES: Final = {
     MONGO: ("mongo_uri",),
@@ -66,12 +80,14 @@ def needs(stage: str) -> set[Place]:
 def check(objects: Sequence[Object]) -> Iterator[Violation]:
     """Every pod: reaches all that it needs, and nothing else."""
     policies = of_kind(objects, "NetworkPolicy")
-    if not any(_denies_all(policy) for policy in policies):
-        yield Violation("network", "NetworkPolicy", "nothing is denied by default")
+    denied = {each["metadata"]["namespace"] for each in policies if _denies_all(each)}
+    for namespace in (NAMESPACE, SPARK_NAMESPACE):
+        if namespace not in denied:
+            yield Violation("network", namespace, "nothing is denied by default")
     for pod in pods(objects):
         wanted = _wanted(pod, objects)
         for place in (*EVERYWHERE, *NEVER):
-            may = reaches(policies, pod.labels, place)
+            may = reaches(policies, pod.namespace, pod.labels, place)
             if may != (place in wanted):
                 said = "cannot reach" if place in wanted else "can reach, without need,"
                 yield Violation("network", pod.where, f"{said} {place.what} :{place.port}")
@@ -100,17 +116,19 @@ def _inwards(policies: Sequence[Object]) -> Iterator[Violation]:
         ("a client", {"pullrisk/client": "true"}, {}, {SERVICE.port}),
         ("an analysis", _in(NAMESPACE), analysis, {SERVICE.port}),
         ("a batch stage", _in(NAMESPACE), {"app.kubernetes.io/name": "data-fetch"}, set()),
+        ("Spark", _in(SPARK_NAMESPACE), {"app.kubernetes.io/name": "spark-preprocess"}, set()),
         ("any other namespace", _in("default"), {}, set()),
     ):
         for port in (SERVICE.port, _PROBES):
             may = port in ports
-            if _allowed(policies, service, "ingress", Place(who, port, namespace, labels)) == may:
+            peer = Place(who, port, namespace, labels)
+            if _allowed(policies, NAMESPACE, service, "ingress", peer) == may:
                 continue
             said = f"{who} {'cannot reach' if may else 'can reach, without need,'} the service"
             yield Violation("network", "NetworkPolicy/model-serving", f"{said} at {port}")
-    for stage in ("data-fetch", "spark-preprocess", "ml-training"):
+    for place, stage in _BATCH:
         peer = Place("a client", 8080, {"pullrisk/client": "true"}, {})
-        if _allowed(policies, {"app.kubernetes.io/name": stage}, "ingress", peer):
+        if _allowed(policies, place, {"app.kubernetes.io/name": stage}, "ingress", peer):
             yield Violation("network", f"NetworkPolicy/{stage}", "takes connections")
 
 
@@ -128,28 +146,34 @@ def _addresses(objects: Sequence[Object]) -> Iterator[Violation]:
                     yield Violation("network", pod.where, why)
 
 
-def reaches(policies: Sequence[Object], labels: dict[str, str], place: Place) -> bool:
-    """Whether a pod with these labels may open a connection to a place."""
-    if not _allowed(policies, labels, "egress", place):
+def reaches(
+    policies: Sequence[Object], namespace: str, labels: dict[str, str], place: Place
+) -> bool:
+    """Whether a pod of this namespace with these labels may open a connection to a place."""
+    if not _allowed(policies, namespace, labels, "egress", place):
         return False
-    if place.namespace != _in(NAMESPACE) or place.labels is None:
+    there = (place.namespace or {}).get("kubernetes.io/metadata.name", "")
+    if there not in (NAMESPACE, SPARK_NAMESPACE) or place.labels is None:
         return True
-    source = Place("the pod", place.port, _in(NAMESPACE), labels)
-    return _allowed(policies, place.labels, "ingress", source)
+    source = Place("the pod", place.port, _in(namespace), labels)
+    return _allowed(policies, there, place.labels, "ingress", source)
 
 
-def _allowed(policies: Sequence[Object], labels: dict[str, str], way: str, peer: Place) -> bool:
+def _allowed(
+    policies: Sequence[Object], namespace: str, labels: dict[str, str], way: str, peer: Place
+) -> bool:
     own = [
         policy["spec"]
         for policy in policies
-        if selects(policy["spec"]["podSelector"].get("matchLabels"), labels)
+        if policy["metadata"]["namespace"] == namespace
+        and selects(policy["spec"]["podSelector"].get("matchLabels"), labels)
         and way.capitalize() in policy["spec"]["policyTypes"]
     ]
     rules = [rule for spec in own for rule in spec.get(way, [])]
-    return not own or any(_rule(rule, way, peer) for rule in rules)
+    return not own or any(_rule(rule, namespace, way, peer) for rule in rules)
 
 
-def _rule(rule: dict[str, Any], way: str, peer: Place) -> bool:
+def _rule(rule: dict[str, Any], namespace: str, way: str, peer: Place) -> bool:
     ports = rule.get("ports")
     if ports is not None and not any(
         (port.get("protocol", "TCP"), port.get("port")) == (peer.protocol, peer.port)
@@ -158,10 +182,10 @@ def _rule(rule: dict[str, Any], way: str, peer: Place) -> bool:
     ):
         return False
     peers = rule.get("to" if way == "egress" else "from")
-    return peers is None or any(_peer(one, peer) for one in peers)
+    return peers is None or any(_peer(one, namespace, peer) for one in peers)
 
 
-def _peer(one: dict[str, Any], peer: Place) -> bool:
+def _peer(one: dict[str, Any], namespace: str, peer: Place) -> bool:
     if "ipBlock" in one:
         if peer.address is None:
             return False
@@ -173,7 +197,7 @@ def _peer(one: dict[str, Any], peer: Place) -> bool:
     if peer.namespace is None:
         return False
     spaces = one.get("namespaceSelector")
-    own = _in(NAMESPACE) if spaces is None else spaces.get("matchLabels")
+    own = _in(namespace) if spaces is None else spaces.get("matchLabels")
     return selects(own, peer.namespace) and selects(
         one.get("podSelector", {}).get("matchLabels"), peer.labels or {}
     )

@@ -23,6 +23,7 @@ import kubernetes_validate
 import pyspark
 
 from support.deploy.manifests import Object, of_kind
+from support.deploy.references import MADE_ELSEWHERE
 from support.deploy.schema import OLDEST
 from support.loopback import Loopback
 
@@ -124,7 +125,7 @@ class PodsApi(Loopback):
             yield f'metadata.name: Invalid value: "{name}"'
         volumes = {one["name"]: one for one in pod["spec"].get("volumes", [])}
         for volume in volumes.values():
-            if volume.get("configMap", {}).get("name", "") not in {"", *self.maps}:
+            if volume.get("configMap", {}).get("name", "") not in {"", *MADE_ELSEWHERE, *self.maps}:
                 yield f"volume {volume['name']} is of a ConfigMap that is not there"
         for container in pod["spec"]["containers"]:
             paths: set[str] = set()

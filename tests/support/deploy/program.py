@@ -17,6 +17,7 @@ from pullrisk.serve.inflight import PROBES
 from pullrisk.settings import PREFIX, Settings, names, variable
 from pullrisk.settings import load as load_settings
 from support.deploy.manifests import ROOT, Object, Pod, Violation, of_kind, pods
+from support.deploy.vault import variables, without_files
 
 LOCUSTFILE: Final = ROOT / "tests" / "performance" / "locustfile.py"
 _PARSE_LOCUST: Final = (
@@ -92,8 +93,8 @@ class _Asked(dict[str, str]):
 
 
 def _environment(one: Object) -> Iterator[str]:
-    given = {each["name"]: each.get("value", "") for each in one.get("env", [])}
-    asked = _Asked(given)
+    given = variables(one)
+    asked = _Asked(without_files(given))
     try:
         vault_config(asked, "nobody")
     except PullriskError as error:

@@ -9,6 +9,7 @@ import yaml
 from support.deploy import argo_cd
 from support.deploy.manifests import (
     NAMESPACE,
+    SPARK_NAMESPACE,
     STAGES,
     Object,
     Violation,
@@ -24,6 +25,8 @@ OWN: Final = tuple(f"registry.digitalocean.com/pullrisk/{stage}@" for stage in S
 OTHERS: Final = ("docker.io/locustio/locust@",)
 """Images that this repository does not build."""
 CLUSTER: Final = {"Namespace"}
+MADE_ELSEWHERE: Final = {"kube-root-ca.crt", "authorities"}
+"""ConfigMaps that Kubernetes and bootstrap.sh make; no sync takes them away."""
 _HASHED: Final = re.compile(r"-[bcdfghkmt2456789]{10}$")
 """The end of a name to which kustomize added a hash of the content."""
 
@@ -37,16 +40,17 @@ def check(objects: Sequence[Object]) -> Iterator[Violation]:
 
 
 def names(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
-    """No object twice, all in one namespace."""
+    """No object twice, all in the namespaces of this project."""
     seen = set()
     for one in objects:
-        if name_of(one) in seen:
+        namespace = one["metadata"].get("namespace")
+        if (namespace, name_of(one)) in seen:
             yield name_of(one), "is there twice"
-        seen.add(name_of(one))
-        if one["kind"] in argo_cd.KINDS:
+        seen.add((namespace, name_of(one)))
+        if one["kind"] in argo_cd.KINDS or one["kind"] in CLUSTER:
             continue
-        if one["kind"] not in CLUSTER and one["metadata"].get("namespace") != NAMESPACE:
-            yield name_of(one), f"is in namespace {one['metadata'].get('namespace')}"
+        if namespace not in (NAMESPACE, SPARK_NAMESPACE):
+            yield name_of(one), f"is in namespace {namespace}"
 
 
 def images(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
@@ -78,12 +82,14 @@ def services(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
 
 def accounts(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
     """Each pod has a service account of its own stage, none the default one."""
-    known = {one["metadata"]["name"] for one in of_kind(objects, "ServiceAccount")}
+    made = [one["metadata"] for one in of_kind(objects, "ServiceAccount")]
+    known = {one["name"] for one in made}
+    there = {(one.get("namespace"), one["name"]) for one in made}
     used = set()
     for pod in pods(objects):
         account = pod.spec.get("serviceAccountName", "default")
         used.add(account)
-        if account not in known:
+        if (pod.namespace, account) not in there:
             yield pod.where, f"runs as {account}, which is not there"
     used |= {template["spec"]["serviceAccountName"] for template in executors(objects)}
     for account in sorted(known - used):
@@ -93,6 +99,21 @@ def accounts(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
             yield name_of(one), "hands a token of Kubernetes' API to every pod"
     for binding in of_kind(objects, "RoleBinding"):
         yield from _binding(binding, objects, known)
+    for role in of_kind(objects, "Role"):
+        yield from ((name_of(role), why) for why in _made_beside(role, objects))
+
+
+def _made_beside(role: Object, objects: Sequence[Object]) -> Iterator[str]:
+    """Who may make pods may run them as every account of the namespace."""
+    may_make = any(
+        "pods" in rule["resources"] and {"create", "*"} & set(rule["verbs"])
+        for rule in role["rules"]
+    )
+    for account in of_kind(objects, "ServiceAccount") if may_make else ():
+        if account["metadata"].get("namespace") != role["metadata"].get("namespace"):
+            continue
+        if not account["metadata"]["name"].startswith("spark-"):
+            yield f"makes pods that may run as {account['metadata']['name']}"
 
 
 def executors(objects: Sequence[Object]) -> Iterator[Object]:
@@ -109,18 +130,21 @@ def _binding(
     if binding["roleRef"]["name"] not in roles:
         yield name_of(binding), f"binds {binding['roleRef']['name']}, which is not there"
     for subject in binding["subjects"]:
-        if subject["name"] not in known or subject.get("namespace") != NAMESPACE:
+        own = binding["metadata"].get("namespace")
+        if subject["name"] not in known or subject.get("namespace") != own:
             yield name_of(binding), f"binds {subject['name']}, which is not there"
 
 
 def config_maps(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
     """Each one that is mounted is there and stays there, and each is mounted."""
-    known = {one["metadata"]["name"] for one in of_kind(objects, "ConfigMap")}
+    maps = [one["metadata"] for one in of_kind(objects, "ConfigMap")]
+    known = {one["name"] for one in maps}
+    there = {(one.get("namespace"), one["name"]) for one in maps}
     used = set()
     for pod in pods(objects):
-        for name in _mounted(pod.spec):
+        for name in _mounted(pod.spec) - MADE_ELSEWHERE:
             used.add(name)
-            if name not in known and name != "kube-root-ca.crt":
+            if (pod.namespace, name) not in there:
                 yield pod.where, f"mounts {name}, which is not there"
             if pod.owner["kind"] == "Rollout":
                 yield pod.where, f"needs {name}, which pruning takes from pods of older versions"

@@ -20,6 +20,8 @@ class Refused(NamedTuple):
     says: str
     kind: str
     name: str
+    namespace: str | None
+    """Where there is one of this name in each."""
     patch: list[dict[str, Any]]
 
     def applied(self, objects: Sequence[Object]) -> list[Object]:
@@ -28,7 +30,9 @@ class Refused(NamedTuple):
         place = next(
             index
             for index, one in enumerate(found)
-            if one["kind"] == self.kind and one["metadata"]["name"].startswith(self.name)
+            if one["kind"] == self.kind
+            and one["metadata"]["name"].startswith(self.name)
+            and self.namespace in (None, one["metadata"].get("namespace"))
         )
         for change in self.patch:
             _apply(found, place, change)
@@ -39,9 +43,8 @@ def read(path: Path) -> Refused:
     """A file of the folder."""
     found = yaml.safe_load(path.read_text())
     target = found["target"]
-    return Refused(
-        path, found["rule"], found["says"], target["kind"], target["name"], found["patch"]
-    )
+    place = target["kind"], target["name"], target.get("namespace")
+    return Refused(path, found["rule"], found["says"], *place, found["patch"])
 
 
 def _apply(objects: list[Object], place: int, change: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pullrisk.redaction import SENSITIVE_NAME
 from pullrisk.settings import PREFIX
-from support.deploy.manifests import Object, Pod, Violation, of_kind, pods
+from support.deploy.manifests import SPARK_NAMESPACE, Object, Pod, Violation, of_kind, pods
 
 RULE: Final = "security"
 VOLUMES: Final = {"configMap", "emptyDir", "projected"}
@@ -22,6 +22,10 @@ def check(objects: Sequence[Object]) -> Iterator[Violation]:
         labels = one["metadata"].get("labels", {})
         if labels.get("pod-security.kubernetes.io/enforce") != "restricted":
             yield Violation(RULE, "Namespace", "does not enforce the restricted standard")
+    if SPARK_NAMESPACE not in {
+        one["metadata"]["namespace"] for one in of_kind(objects, "ResourceQuota")
+    }:
+        yield Violation(RULE, SPARK_NAMESPACE, "may take the whole cluster: it has no quota")
 
 
 def faults(pod: Pod) -> Iterator[str]:

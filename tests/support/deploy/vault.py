@@ -2,32 +2,63 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 from pullrisk.secrets.config import SERVICE_ACCOUNT_TOKEN, VaultConfig, vault_config
 from pullrisk.secrets.names import STAGES
-from support.deploy.manifests import NAMESPACE, ROOT, Object, Pod, Violation, pods
+from support.deploy.manifests import NAMESPACE, ROOT, Object, Pod, Violation, of_kind, pods
 
 FOLDER: Final = ROOT / "vault"
 VARIABLES: Final = ("VAULT_ADDR", "VAULT_PATH_AUTH", "VAULT_ROLE", "VAULT_SECRET_PATH")
+AUTHORITY: Final = "/var/run/secrets/pullrisk/authorities/ca.crt"
+"""In a pod, where the cluster's certificate authority is."""
+WITHOUT_TLS: Final = "pullrisk/without-tls"
+"""A namespace's label: its pods may ask Vault without TLS (components/without-tls)."""
 _READS: Final = re.compile(r'path "([^"]+)" \{\s*capabilities = \["read"\]\s*\}')
 
 
 def check(objects: Sequence[Object]) -> Iterator[Violation]:
     """Every pod that holds a token for Vault, and the roles that nobody uses."""
     used = set()
+    plain = {
+        one["metadata"]["name"]
+        for one in of_kind(objects, "Namespace")
+        if one["metadata"].get("labels", {}).get(WITHOUT_TLS) == "true"
+    }
     for pod in pods(objects):
         for one in pod.containers:
-            environment = {each["name"]: each.get("value", "") for each in one.get("env", [])}
-            config = vault_config(environment, "nobody")
+            environment = variables(one)
+            config = vault_config(without_files(environment), "nobody")
             if config is not None:
                 used.add(config.role)
-            for why in _container(pod, one, config):
+            encrypted = [] if pod.namespace in plain else _tls(one, environment)
+            for why in (*encrypted, *_container(pod, one, config)):
                 yield Violation("vault", pod.where, why)
     for role in sorted({path.stem for path in FOLDER.glob("roles/kubernetes/*.json")} - used):
         yield Violation("vault", f"role {role}", "is used by no pod")
+
+
+def variables(one: Object) -> dict[str, str]:
+    """A container's variables; those that only a cluster knows are empty."""
+    return {each["name"]: each.get("value", "") for each in one.get("env", [])}
+
+
+def without_files(environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables without the file that is there only in a pod."""
+    return {name: value for name, value in environment.items() if value != AUTHORITY}
+
+
+def _tls(one: Object, environment: Mapping[str, str]) -> Iterator[str]:
+    """Vault by https, its certificate and MongoDB's known by the cluster's own authority."""
+    if environment.get("VAULT_ADDR", "").startswith("http://"):
+        yield "sends Vault's tokens and secrets over the network as they are"
+    if environment.get("VAULT_CACERT") != AUTHORITY:
+        yield f"knows Vault's certificate by {environment.get('VAULT_CACERT')}, not {AUTHORITY}"
+    mounts = {each["mountPath"]: each["name"] for each in one.get("volumeMounts", [])}
+    if mounts.get(str(PurePosixPath(AUTHORITY).parent)) != "authorities":
+        yield "does not mount the authority of Vault and MongoDB"
 
 
 def _container(pod: Pod, one: Object, config: VaultConfig | None) -> Iterator[str]:
@@ -53,7 +84,7 @@ def _login(pod: Pod, role: dict[str, Any], config: VaultConfig) -> Iterator[str]
     account = pod.spec.get("serviceAccountName")
     if account not in role["bound_service_account_names"]:
         yield f"runs as {account}, and role {config.role} is bound to another account"
-    if NAMESPACE not in role["bound_service_account_namespaces"]:
+    if role["bound_service_account_namespaces"] != [pod.namespace]:
         yield f"role {config.role} is bound to another namespace"
     if not (FOLDER / "auth" / f"{config.auth_mount}.json").is_file():
         yield f"vault/ sets no auth method up at {config.auth_mount}"
