@@ -193,6 +193,8 @@ def _compare_with_blame(result: Result, git: Git, fixes: list[list[Removed]]) ->
     same: Counter[str] = Counter()
     total: Counter[str] = Counter()
     for file, blame in zip(files, blamed, strict=True):
+        if not blame:  # git stops at an object that the clone lacks
+            continue
         total[file.sha] += len(file.lines)
         same[file.sha] += sum(blame.get(number) == sha for number, sha in file.lines.items())
     if total:

@@ -115,6 +115,22 @@ def test_lines_of_a_batch_of_pulls_are_of_none_of_them(clone: Clone, store: Sqli
     assert rewrites(store, 6) == (Origin(push_number(batch), 1, 0),)
 
 
+def test_a_pull_that_was_merged_off_the_branch_has_counts_without_origins(
+    clone: Clone, store: SqliteStore
+) -> None:
+    old = clone.git("rev-parse", "main")
+    first = clone.git("rev-parse", "main^")
+    side = clone.commit("Inside (#2)", first, a=TEXT.replace("value_3", "other"))
+    merged = TEXT.replace("value_3", "other") + "pushed = 1\n"
+    clone.commit("Merge branch 'release-1.0'", old, side, a=merged)
+    fetch(store, clone)
+    nested = store.get("o/r", 2)
+    assert nested is not None
+    assert nested.lines is not None
+    assert (nested.lines.rewrites, nested.lines.neighbours) == (None, None)
+    assert (nested.lines.code_added, nested.lines.code_removed) == (1, 1)
+
+
 def _gone(folder: Path) -> None:
     saved(folder)[0].unlink()
 

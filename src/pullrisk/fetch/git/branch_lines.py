@@ -20,11 +20,14 @@ _STEP: Final = 1_000
 
 
 class CommitLines(msgspec.Struct, frozen=True):
-    """What a commit of the branch did to lines, beside the history that knows their origins."""
+    """What a commit did to lines, beside the history that knows their origins.
 
-    history: LineHistory
+    `history` is None for a commit off the branch's own line, whose origins are not known.
+    """
+
+    history: LineHistory | None
     patch: Patch
-    touched: list[FileOrigins]
+    touched: list[FileOrigins] = []
 
     def add_to(self, pull: Pull) -> Pull:
         """The record of what the commit merged, with its lines and the code lines of its files."""
@@ -35,7 +38,9 @@ class CommitLines(msgspec.Struct, frozen=True):
             code = {_name(file): _code_lines(file) for file in self.patch.files if file.counted}
             files = tuple(_with_code(file, code) for file in files)
         places = {file.path: place for place, file in enumerate(files or ())}
-        lines = self.history.origins(self.touched, places, self.patch.counts)
+        lines = self.patch.counts
+        if self.history is not None:
+            lines = self.history.origins(self.touched, places, lines)
         return replace(pull, files=files, lines=lines)
 
 
@@ -66,6 +71,7 @@ class BranchLines:
         self._saved = None if folder is None else SavedLines(folder)
         self._history = LineHistory()
         self._patches: Iterator[Patch] = iter(())
+        self._nested: Iterator[Patch] = iter(())
         self.note: str | None = None
 
     def start(
@@ -73,19 +79,22 @@ class BranchLines:
         behind: str | None,
         shas: Sequence[str],
         *,
+        nested: Sequence[str],
         numbers: Mapping[str, int],
         progress: Progress,
     ) -> None:
         """Get ready to read the commits `shas` of the branch, whose first follows on `behind`.
 
-        Lines that were not saved there are read from the branch's first commit (`behind` is None
-        for that one); `numbers` are then those of the pulls, by the commit that merged each.
+        `nested` are pulls off its line, merged by other merges than the branch's own. Lines that
+        were not saved at `behind` are read from the branch's first commit on (None: there is
+        nothing behind); `numbers` are then those of the pulls, by the commit that merged each.
         """
         history = LineHistory() if behind is None else self._load(behind)
         if history is None:
             history = self._read_again(str(behind), numbers, progress)
         self._history = history
         self._patches = read_patches(self._git, shas)
+        self._nested = read_patches(self._git, nested)
 
     def _load(self, commit: str) -> LineHistory | None:
         if self._saved is None:
@@ -112,13 +121,21 @@ class BranchLines:
 
     def read(self, sha: str, number: int) -> CommitLines:
         """What the branch's next commit did; its lines are of `number`. Raises InputError."""
-        patch = next(self._patches, None)
+        patch = self._next(self._patches, sha)
+        return CommitLines(self._history, patch, self._history.observe(patch, number))
+
+    def read_nested(self, sha: str) -> CommitLines:
+        """What the next of the nested pulls did. Raises InputError."""
+        return CommitLines(None, self._next(self._nested, sha))
+
+    def _next(self, patches: Iterator[Patch], sha: str) -> Patch:
+        patch = next(patches, None)
         if patch is None or patch.sha != sha:
             raise InputError(
                 f"{self._git.path}: git log gave another commit than {sha}",
                 hint="was the clone changed meanwhile? run the command again",
             )
-        return CommitLines(self._history, patch, self._history.observe(patch, number))
+        return patch
 
     def save(self, commit: str) -> None:
         """Save the lines at the commit, before a checkpoint names it."""

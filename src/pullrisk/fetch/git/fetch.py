@@ -128,13 +128,16 @@ class _Reading:
         """Start behind the first parent of the stretch: a branch may leave its old line."""
         if self._lines is None:
             return
-        line = [sha for sha, merge in history.graph.brought_by.items() if merge is None]
+        merges = history.graph.brought_by
+        line = [sha for sha, merge in merges.items() if merge is None]
+        pulls = history.choice.pulls
+        nested = [sha for sha, merge in merges.items() if merge is not None and sha in pulls]
         parent = next(iter(history.commits[line[0]].parents), None)
         merged: dict[str, int] = {}
         if self._old:
             events = self._store.events(self._name)
             merged = {str(pull.merge_sha): pull.number for pull in events}
-        self._lines.start(parent, line, numbers=merged, progress=progress)
+        self._lines.start(parent, line, nested=nested, numbers=merged, progress=progress)
 
     def _history(self, progress: Progress) -> History:
         revisions = f"{self._old}..{self._head}" if self._old else self._head
@@ -183,7 +186,7 @@ class _Reading:
         changes, pushes_read = self._changes(history), self._pushes(history, pushed)
         are_pushed = frozenset(pushed)
         for sha, merge in history.graph.brought_by.items():
-            lines = self._read_lines(history, sha, rebased) if merge is None else None
+            lines = self._read_lines(history, sha, rebased)
             if sha in history.choice.pulls:
                 change = next(changes)
                 pulls += self._pulls(history, change, lines)
@@ -200,13 +203,16 @@ class _Reading:
     def _read_lines(
         self, history: History, sha: str, rebased: dict[str, int]
     ) -> CommitLines | None:
-        """What a commit of the branch did to lines, which are then its pull's or its own.
+        """What a commit did to lines; on the branch's own line they are its pull's or its own.
 
-        Those of a batch of pulls are the batch's: whose lines are whose cannot be told.
+        Those of a batch of pulls are the batch's: whose lines are whose cannot be told. None for
+        a commit off that line that is no pull.
         """
         if self._lines is None:
             return None
         merges = history.choice.pulls.get(sha, ())
+        if history.graph.brought_by[sha] is not None:
+            return self._lines.read_nested(sha) if merges else None
         number = merges[0].number if len(merges) == 1 else rebased.get(sha)
         return self._lines.read(sha, number or push_number(sha))
 
