@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pullrisk.progress import Silent
@@ -56,6 +57,15 @@ def test_coding_agents_are_told_apart_where_it_is_known() -> None:
     found = segments(judged(agent=agent, labels=[1, 0, 1, 0], size=4), **DRAWN)
     counts = {one.name: (one.pulls, one.positives) for one in found if one.kind == "coding agent"}
     assert counts == {"named": (1, 1), "not named": (2, 1)}
+
+
+def test_a_pull_is_of_the_language_that_most_of_its_source_files_have() -> None:
+    paths = [["a.py", "b.py", "c.go"], ["d.go", "README.md"], ["README.md"], []]
+    one = judged(labels=[1, 0, 1, 0], size=4)
+    said = pa.table({"paths": pa.array(paths, pa.list_(pa.string()))})
+    found = segments(replace(one, pulls=replace(one.pulls, said=said)), **DRAWN)
+    counts = {one.name: (one.pulls, one.positives) for one in found if one.kind == "language"}
+    assert counts == {".py": (1, 1), ".go": (1, 0)}
 
 
 def test_the_precision_of_a_segment_is_that_of_its_flagged_pulls() -> None:

@@ -1,12 +1,15 @@
 """How a model does for kinds of pulls, and what its use costs: n labelled pulls and their risk."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pullrisk.pulls.code import language_of
+from pullrisk.pulls.file_kinds import path_facts
 from pullrisk.train import metrics
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.evaluation import Cost, Interval, Segment
@@ -17,7 +20,8 @@ from pullrisk.train.sizes import column, like_size, sizes
 
 FLAGGED: Final = 0.10
 """The share of each repository's pulls that counts as flagged within a segment."""
-_CHUNK: Final = 50
+_CHUNK: Final = 25
+_LANGUAGES_SHOWN: Final = 8
 _SMALL, _LARGE = 2_000, 10_000
 _SIZES: Final = ("under 2,000 pulls", "2,000 to 10,000", "over 10,000")
 _NEWNESS: Final = ("first pull", "1 to 9 pulls before", "10 to 99 before", "100 or more before")
@@ -52,8 +56,8 @@ class Judged:
 
 
 def segments(judged: Judged, *, resamples: int, seed: int) -> list[Segment]:
-    """Figures by size of the repository, by how new the author is, for bots and people, and for
-    pulls that a coding agent had a hand in.
+    """Figures by size of the repository, by how new the author is, for bots and people, for pulls
+    that a coding agent had a hand in, and by the commonest languages.
 
     Kinds whose feature the table lacks, and segments without pulls, are left out.
     """
@@ -104,6 +108,25 @@ def _kinds(judged: Judged) -> Iterator[tuple[str, Mapping[str, NDArray[np.bool_]
         person = ~np.isnan(merged) if bot is None else (bot == 0) & ~np.isnan(merged)
         place = np.digitize(merged, (1, 10, 100))
         yield "author", {name: person & (place == at) for at, name in enumerate(_NEWNESS)}
+    if judged.pulls.said is not None:
+        yield "language", _languages(judged.pulls.said["paths"].to_pylist())
+
+
+def _languages(pulls: Sequence[Sequence[str] | None]) -> dict[str, NDArray[np.bool_]]:
+    """Which pulls are mostly of a language, for the commonest, from the paths of each pull [n].
+
+    A language is the ending of its source files; a pull is of the one that most of them have.
+    """
+    ending = {path: _ending(path) for paths in pulls for path in paths or ()}
+    counts = (Counter(ending[path] for path in paths or () if ending[path]) for paths in pulls)
+    most = [max(count, key=count.__getitem__, default="") for count in counts]
+    common = Counter(name for name in most if name).most_common(_LANGUAGES_SHOWN)
+    own = np.array(most, np.str_)
+    return {name: own == name for name, _ in common}
+
+
+def _ending(path: str) -> str:
+    return f".{path_facts(path).extension}" if language_of(path) else ""
 
 
 def _segment(
