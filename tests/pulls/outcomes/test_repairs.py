@@ -47,7 +47,7 @@ def repairs(pull: Pull) -> tuple[Link, ...]:
         "Fix 'lint' key",
         "Fixing a race condition of two pumps", "perf: fix slow start", "Backport: fix the pump",
         'Fix "README" being launched', "Add missing seal, fixes #12", "Fixes #12",
-        "Show the pressure again (fixes #12)", "Fix quick start",
+        "fix(build-rs): pump", "Show the pressure again (fixes #12)", "Fix quick start",
     ],
 )  # fmt: skip
 def test_a_title_says_that_it_fixes_something(title: str) -> None:

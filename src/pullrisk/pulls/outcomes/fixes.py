@@ -23,7 +23,7 @@ _FIX: Final = re.compile(
     r"(?<!\w)(?<!(?:auto|edit|code|uick)[-\u2011 ])"
     r"(?:fix(?:es|ing)?(?! (?:suggest|safety|applicab|availab))"
     r"|fixed(?![- ](?:size|width|point|length|position|version|number)))\b"
-    r"|\b(?:bug|hot)[- ]?fix(?:es)?\b|\bbugs? (?:in|with|when|where|which|causing)\b"
+    r"|\b(?:bug|hot)[- ]?fix(?:es)?\b|\bbugs? (?:in|with|when|where|which|causing|introduced)\b"
     r"|\b(?:squash|resolve|address)\w* (?:an? |the )?(?:bug|issue|problem)s?\b"
     r"|(?<!logistic )(?<!linear )\bregressions?\b(?! (?:\d|model|task|metric|class|loss))"
     r"|\b(?:regress(?:ed|es)|broken|breakage|repair(?:s|ed|ing)?|correct(?:s|ed|ing|ly)?"
@@ -58,7 +58,7 @@ _FIXING: Final = re.compile(r"(?:bug|hot)?[ -]?fix(?:es|ed)?|bugs?|regression")
 _OTHER: Final = re.compile(
     rf"{_NO_CODE}|feat(?:ures?)?|enh|maint|bld|refactor(?:ing)?|rel|sty|tst|dep|wip|doc",
 )
-_SCOPE: Final = re.compile(rf"(?:^|[\s,/_-])(?:{_NO_CODE})(?:$|[\s,/_-])")
+_SCOPE: Final = re.compile(rf"(?:^|[\s,/_])(?:{_NO_CODE})(?:$|[\s,/_])")
 _NAMES: Final = re.compile(
     r"\[[^\]]*\]|`[^`]*`|\"[^\"]*\"|\u201c[^\u201d]*\u201d|(?<!\w)'[^']{2,}'(?!\w)"
 )
