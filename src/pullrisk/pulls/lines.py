@@ -31,7 +31,7 @@ class ChangedLines(msgspec.Struct, frozen=True, array_like=True, kw_only=True, g
     its pure insertions, with the number of insertions in `lines`. Both are None where the origins
     are not known (a patch without history). Blank and comment lines are counted apart from code.
     Hunks are counted by kind: only additions, only removals, or both. `tokens_added` and
-    `tokens_removed` count TOKENS in code lines.
+    `tokens_removed` count TOKENS in the first 256 KiB of code lines, and TODO in comments too.
     """
 
     rewrites: tuple[Origin, ...] | None = None

@@ -125,8 +125,11 @@ class FoldedClone:
         git = Git(self._clone.path.expanduser())
         base = git.head(self._clone.ref or git.default_branch())
         git.use_mailmap(base)
-        mine = [pull.repository.lower() == self.repository.lower() for pull in pulls]
-        numbers = self._numbers() if any(mine) else {}
+        wanted = [
+            pull.event_at is None and pull.repository.lower() == self.repository.lower()
+            for pull in pulls
+        ]
+        numbers = self._numbers() if any(wanted) else {}
         return [
             with_lines(
                 git,
@@ -134,9 +137,9 @@ class FoldedClone:
                 base=base,
                 numbers=numbers,
             )
-            if is_mine
+            if is_wanted
             else pull
-            for pull, is_mine in zip(pulls, mine, strict=True)
+            for pull, is_wanted in zip(pulls, wanted, strict=True)
         ]
 
     def _numbers(self) -> dict[str, int]:
