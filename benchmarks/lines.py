@@ -33,7 +33,7 @@ from pullrisk.fetch.git.saved_lines import encode_lines
 SHARED: Final = Path(__file__).resolve().parents[2] / "shared"
 REPAIRS: Final = SHARED / "data" / "lines" / "repairs.parquet"
 DEFAULT: Final = (
-    "kedro-org/kedro", "numpy/numpy", "etcd-io/etcd", "prometheus/prometheus", "sveltejs/svelte",
+    "kedro-org/kedro", "mozilla/bugbug", "argoproj/argo-rollouts", "etcd-io/etcd", "numpy/numpy",
 )  # fmt: skip
 LEAST: Final = 0.97
 MOST_LINES: Final = 1_000
