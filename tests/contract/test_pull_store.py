@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from pullrisk.errors import StoreError
+from pullrisk.pulls.lines import ChangedLines, Origin
 from pullrisk.pulls.mongo import MongoStore
 from pullrisk.pulls.record import ChangedFile, Pull, Review, fingerprint, push_number
 from pullrisk.pulls.sqlite import SqliteStore
@@ -390,3 +391,37 @@ def test_names_from_both_sources_of_a_pull_survive(store: PullStore, clone_first
     assert kept == msgspec.structs.replace(github, author_names=("email:0123456789ab",))
     assert store.upsert([github]).unchanged == store.upsert([clone]).unchanged == 1
     assert store.fingerprints("o/r") == {1: fingerprint(kept)}
+
+
+@pytest.mark.parametrize("clone_first", [True, False])
+def test_lines_that_a_clone_tells_survive_the_version_of_github(
+    store: PullStore, clone_first: bool
+) -> None:
+    lines = ChangedLines(rewrites=(Origin(number=4, lines=3, file=1),), code_removed=3)
+    counted = (ChangedFile("a.py", code_added=1), ChangedFile("b.py", code_removed=3))
+    clone = msgspec.structs.replace(merged(1), merge_sha="ab" * 20, lines=lines, files=counted)
+    github = msgspec.structs.replace(
+        clone, updated_at=clone.updated_at + HOUR, lines=None,
+        files=(ChangedFile("b.py", "added"), ChangedFile("new.py"), ChangedFile("a.py")),
+    )  # fmt: skip
+    for version in (clone, github) if clone_first else (github, clone):
+        store.upsert([version])
+
+    kept = store.get("o/r", 1)
+    assert kept is not None
+    assert kept.lines == msgspec.structs.replace(lines, rewrites=(Origin(4, 3, file=0),))
+    assert kept.files == (
+        ChangedFile("b.py", "added", code_removed=3),
+        ChangedFile("new.py"),
+        ChangedFile("a.py", code_added=1),
+    )
+
+
+def test_lines_of_another_merge_are_not_taken_over(store: PullStore) -> None:
+    old = msgspec.structs.replace(merged(1), merge_sha="ab" * 20, lines=ChangedLines(code_added=3))
+    new = msgspec.structs.replace(
+        old, updated_at=old.updated_at + HOUR, merge_sha="cd" * 20, lines=None
+    )
+    store.upsert([old])
+    store.upsert([new])
+    assert store.get("o/r", 1) == new

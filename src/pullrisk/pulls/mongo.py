@@ -202,10 +202,10 @@ class MongoStore:
         self._database.close()
 
     def _joined(self, batch: dict[str, Pull]) -> dict[str, Pull]:
-        """The pulls with the names that their stored versions know."""
-        names = {"author": True, "author_names": True}
-        rows = self._find({"_id": {"$in": list(batch)}}, names)
-        ids = [row["_id"] for row in rows if _names_differ(row, batch[row["_id"]])]
+        """The pulls with what only their stored versions know."""
+        fields = dict.fromkeys(("author", "author_names", "lines"), True)
+        rows = self._find({"_id": {"$in": list(batch)}}, fields)
+        ids = [row["_id"] for row in rows if _knows_other(row, batch[row["_id"]])]
         stored = self._find({"_id": {"$in": ids}}) if ids else []
         return batch | {row["_id"]: _join(row, batch[row["_id"]]) for row in stored}
 
@@ -269,10 +269,11 @@ class MongoStore:
             ) from None
 
 
-def _names_differ(row: Document, pull: Pull) -> bool:
-    """Whether the stored version names the author otherwise than the pull does."""
-    stored = row.get("author"), tuple(row.get("author_names") or ())
-    return stored != (pull.author, pull.author_names)
+def _knows_other(row: Document, pull: Pull) -> bool:
+    """Whether the stored version names the author otherwise, or one of the two tells no lines."""
+    names = row.get("author"), tuple(row.get("author_names") or ())
+    has_origins = pull.lines is not None and pull.lines.rewrites is not None
+    return names != (pull.author, pull.author_names) or bool(row.get("lines")) != has_origins
 
 
 def _join(row: Document, pull: Pull) -> Pull:

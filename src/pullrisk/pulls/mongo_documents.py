@@ -27,6 +27,7 @@ from bson import Int64
 from bson.codec_options import CodecOptions
 
 from pullrisk.pulls import record
+from pullrisk.pulls.lines import ChangedLines, Origin
 from pullrisk.pulls.record import ChangedFile, Pull, Review
 from pullrisk.pulls.store import microseconds
 
@@ -37,8 +38,14 @@ SCHEMA: Final = 1
 CODEC: Final[CodecOptions[Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 _FIELDS: Final = Pull.__struct_fields__
-_PARTS: Final[dict[str, type[msgspec.Struct]]] = {"files": ChangedFile, "reviews": Review}
-"""Fields that are lists of documents within the document."""
+_PARTS: Final[dict[str, type[msgspec.Struct]]] = {
+    "files": ChangedFile,
+    "reviews": Review,
+    "lines": ChangedLines,
+    "rewrites": Origin,
+    "neighbours": Origin,
+}
+"""Fields that are a document, or a list of documents, within the document."""
 
 
 def key(repository: str, number: int) -> str:
@@ -91,10 +98,13 @@ def _stored(value: object) -> object:
 
 def _positional(name: str, value: object) -> object:
     part = _PARTS.get(name)
-    if part is None or not isinstance(value, list):
+    if part is None:
         return value
-    names = part.__struct_fields__
-    return [[item[n] for n in names if n in item] for item in value]
+    if isinstance(value, list):
+        return [_positional(name, item) for item in value]
+    if isinstance(value, Mapping):
+        return [_positional(n, value[n]) for n in part.__struct_fields__ if n in value]
+    return value
 
 
 def _digest(pull: Pull) -> int:

@@ -1,13 +1,18 @@
 """Two versions of one pull request, of which a store keeps the newer one."""
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
+from pullrisk.pulls.lines import ChangedLines, Origin
 from pullrisk.pulls.people import ROBOTIC, name_of
 from pullrisk.pulls.record import Pull
 
 
 def joined(stored: Pull, new: Pull) -> Pull:
-    """The newer version (`new` if both are as old), with the names that the other one knows.
+    """The newer version (`new` if both are as old), with what only the other one knows.
+
+    That are names of its author, and what the change did to lines of code.
 
     GitHub names the author by login, a clone by address: a pull that is known from both ties
     them. That the commits are another's work (a bot's pull of a person's commits, two logins)
@@ -17,7 +22,45 @@ def joined(stored: Pull, new: Pull) -> Pull:
     names = dict.fromkeys(newer.author_names)
     own = len(names)
     names.update(dict.fromkeys(_names_for(newer, older)))
-    return newer if len(names) == own else replace(newer, author_names=tuple(names))
+    if len(names) > own:
+        newer = replace(newer, author_names=tuple(names))
+    if older.lines is None or _knows_lines(newer, older):
+        return newer
+    return _with_lines(newer, older, older.lines)
+
+
+def _knows_lines(newer: Pull, older: Pull) -> bool:
+    """Whether the older version of a merge tells no more of its lines, or is of another merge."""
+    if newer.merge_sha is None or older.merge_sha != newer.merge_sha:
+        return True
+    if newer.lines is None or older.lines is None:
+        return older.lines is None
+    return newer.lines.rewrites is not None or older.lines.rewrites is None
+
+
+def _with_lines(newer: Pull, older: Pull, lines: ChangedLines) -> Pull:
+    """The newer version with the lines of the older one, whose files may stand in another order."""
+    known = {file.path: file for file in older.files or ()}
+    files = newer.files and tuple(
+        replace(file, code_added=same.code_added, code_removed=same.code_removed)
+        if (same := known.get(file.path)) is not None and file.code_added is None
+        else file
+        for file in newer.files
+    )
+    places = {file.path: place for place, file in enumerate(newer.files or ())}
+    moved = [places.get(file.path, -1) for file in older.files or ()]
+
+    def origins(of: Iterable[Origin] | None) -> tuple[Origin, ...] | None:
+        if of is None:
+            return None
+        return tuple(
+            replace(origin, file=moved[origin.file] if 0 <= origin.file < len(moved) else -1)
+            for origin in of
+        )
+
+    rewrites, neighbours = origins(lines.rewrites), origins(lines.neighbours)
+    lines = replace(lines, rewrites=rewrites, neighbours=neighbours)
+    return replace(newer, files=files, lines=lines)
 
 
 def _names_for(newer: Pull, older: Pull) -> list[str]:
