@@ -118,7 +118,7 @@ class Clone:
         The author of an open pull is also known by the addresses of its own commits, where the
         clone has them.
         """
-        wanted = self.pulls(recent=recent) if pulls is None else self._folded.complete(pulls)
+        wanted = self.pulls(recent=recent) if pulls is None else self._folded.with_authors(pulls)
         return self._scorer[0].score(wanted, now=datetime.now(UTC), explained=explain)
 
     def features(self) -> "pa.Table":

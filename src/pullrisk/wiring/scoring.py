@@ -73,7 +73,6 @@ class FoldedClone:
                 path, self._salt = kept.path, _salt(session)
                 self._open.callback(kept.close)
             self.lake, self.store = _opened(path)
-            self._lines = path / "lines"
             if kept is None or not kept.complete:
                 self._fold()
                 self.store.close()  # no log beside the file, but all in it
@@ -113,39 +112,20 @@ class FoldedClone:
         """The clone's latest merged pulls."""
         return list(self.store.recent(repository=self.repository, limit=limit))
 
-    def complete(self, pulls: "Sequence[Pull]") -> "list[Pull]":
-        """The pulls; the clone's open ones with what their own commits tell.
-
-        That is who their authors are, and which lines they change.
-        """
-        from pullrisk.fetch.git.open_lines import with_lines
+    def with_authors(self, pulls: "Sequence[Pull]") -> "list[Pull]":
+        """The pulls; the clone's open ones with what their own commits tell of their authors."""
         from pullrisk.fetch.git.open_pulls import with_author
         from pullrisk.fetch.git.program import Git
 
         git = Git(self._clone.path.expanduser())
         base = git.head(self._clone.ref or git.default_branch())
         git.use_mailmap(base)
-        wanted = [
-            pull.event_at is None and pull.repository.lower() == self.repository.lower()
+        return [
+            with_author(git, pull, base=base, salt=self._salt)
+            if pull.repository.lower() == self.repository.lower()
+            else pull
             for pull in pulls
         ]
-        numbers = self._numbers() if any(wanted) else {}
-        return [
-            with_lines(
-                git,
-                with_author(git, pull, base=base, salt=self._salt),
-                base=base,
-                numbers=numbers,
-            )
-            if is_wanted
-            else pull
-            for pull, is_wanted in zip(pulls, wanted, strict=True)
-        ]
-
-    def _numbers(self) -> dict[str, int]:
-        """The pulls and pushes by the commit that merged each."""
-        events = self.store.events(self.repository)
-        return {pull.merge_sha: pull.number for pull in events if pull.merge_sha}
 
     def _fold(self) -> None:
         """Fetch and preprocess what is new in the clone."""
@@ -161,7 +141,7 @@ class FoldedClone:
             repository=self.repository,
             ref=clone.ref,
             names=bot_names(self._session.settings),
-            lines=self._lines,
+            read_lines=False,  # no feature of a score needs them, and they take as long again
         )
         preprocess(self.store, self.lake, workers=1, progress=progress)
         if not self.lake.exists():

@@ -215,3 +215,18 @@ def test_a_record_survives_the_store(clone: Clone, store: SqliteStore) -> None:
     fetch(store, clone)
     events: list[Pull] = list(store.events("o/r"))
     assert [event.lines is not None for event in events] == [True, True]
+
+
+def test_lines_that_were_not_wanted_are_read_when_they_are(
+    clone: Clone, store: SqliteStore
+) -> None:
+    def lines_of(*, wanted: bool) -> tuple[str | None, bool]:
+        report = fetch_git(
+            clone.path, store, salt=b"s", progress=Silent(), repository="o/r", read_lines=wanted
+        )
+        kept = store.get("o/r", 1)
+        assert kept is not None
+        return report.lines, kept.lines is not None
+
+    assert lines_of(wanted=False) == (None, False)
+    assert lines_of(wanted=True) == (None, True)

@@ -39,6 +39,7 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
     ref: str | None = None,
     since: datetime | None = None,
     names: BotNames = NO_NAMES,
+    read_lines: bool = True,
     lines: Path | None = None,
 ) -> FetchReport:
     """Read the pulls that were merged into `ref` of the clone at `path`, at `since` or later.
@@ -47,9 +48,9 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
     earlier run has written, even if that run was killed; reads all again if history was
     rewritten, or the .mailmap, `salt`, `since` or `names` (the accounts that the settings call
     bots or persons) changed. `repository` (`owner/name`) is needed if origin is not on
-    github.com. In the folder `lines` it keeps who wrote each line, so that the next run need not
-    read that again. Raises InputError (not a repository, no commits, a shallow clone, no git),
-    StoreError.
+    github.com. With `read_lines` each pull tells which lines of code it changes; in the folder
+    `lines` it keeps who wrote each one, so that the next run need not read that again. Raises
+    InputError (not a repository, no commits, a shallow clone, no git), StoreError.
     """
     git = Git(path)
     name = _repository(git, repository)
@@ -60,7 +61,15 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
         )
     branch = ref or git.default_branch()
     reading = _Reading(
-        git, store, name=name, branch=branch, salt=salt, since=since, names=names, lines=lines
+        git,
+        store,
+        name=name,
+        branch=branch,
+        salt=salt,
+        since=since,
+        names=names,
+        read_lines=read_lines,
+        lines=lines,
     )
     return reading.run(progress)
 
@@ -78,6 +87,7 @@ class _Reading:
         salt: bytes,
         since: datetime | None,
         names: BotNames,
+        read_lines: bool,
         lines: Path | None,
     ) -> None:
         self._git, self._store, self._name, self._branch = git, store, name, branch
@@ -90,11 +100,15 @@ class _Reading:
             "salt": sha256(salt).hexdigest()[:16],
             "since": since.isoformat() if since else None,
             "bots": names.fingerprint(),
+            "lines": read_lines,
         }
         self._saved = self._last_checkpoint()
         self._old = self._saved.get("commit")
+        self._wants_lines = read_lines
         self._lines = (
-            None if git.is_partial() else BranchLines(git, lines and lines_of(lines, self._key))
+            BranchLines(git, lines and lines_of(lines, self._key))
+            if read_lines and not git.is_partial()
+            else None
         )
         # The pulls of earlier runs decide which merge of a number came first.
         self._stored = store.fingerprints(name).keys() if self._old else frozenset[int]()
@@ -120,6 +134,8 @@ class _Reading:
         return report + FetchReport(lines=self._note())
 
     def _note(self) -> str | None:
+        if not self._wants_lines:
+            return None
         if self._lines is None:
             return "a partial clone has no contents of files: who wrote its lines is unknown"
         return self._lines.note
