@@ -4,6 +4,7 @@ import gzip
 import json
 from itertools import islice
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -76,9 +77,11 @@ def test_the_table_for_people_names_the_alarm_and_the_page(
 
 
 def test_retraining_registers_a_new_version_and_asks_the_gate(
-    home: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, found = look(capsys, home, "--retrain")
+    own = tmp_path / "home"  # the retrained model may be used from then on
+    copytree(home, own)
+    code, found = look(capsys, own, "--retrain")
     assert code == CROSSED
     assert found["retrained"]["version"] == "2"
     assert "challenger" in found["retrained"]["aliases"]
