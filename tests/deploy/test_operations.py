@@ -110,8 +110,9 @@ def test_the_store_is_backed_up_and_restored(operator: Operator, mongo_uri: str)
     operator.run(
         f"pullrisk store copy {operator.environment['PULLRISK_HOME']}/pulls.sqlite {mongo_uri}"
     )
-    operator.environment |= {"MONGO_URI": mongo_uri, "RESTORED_URI": f"{mongo_uri}_restored"}
-    operator.block("backup.sqlite")
+    places = {"MONGO_URI": mongo_uri, "RESTORED_URI": f"{mongo_uri}_restored"}
+    own = Operator(operator.clone, operator.environment | places)
+    own.block("backup.sqlite")
     source, restored = (
         operator.run(f"PULLRISK_STORE={uri} pullrisk store stats --json")
         for uri in (mongo_uri, f"{mongo_uri}_restored")
