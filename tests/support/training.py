@@ -30,7 +30,7 @@ def quick_train(dataset: Dataset, *, seed: int = 0) -> Trained:
 @cache
 def shared_training() -> tuple[Dataset, Trained]:
     """Trained once for all tests of a process; read only."""
-    dataset = quick_dataset()
+    dataset = _read_only(quick_dataset())
     return dataset, quick_train(dataset)
 
 
@@ -44,9 +44,17 @@ def training_with_code() -> tuple[Dataset, Trained]:
     for name, values in columns.items():
         table = table.append_column(name, pa.array(values.astype(np.float32)))
     features = (*FEATURES, *(Feature(name, "lines", "lines", name, "log") for name in columns))
-    dataset = Dataset.from_table(table, [feature.name for feature in features])
+    dataset = _read_only(Dataset.from_table(table, [feature.name for feature in features]))
     settings = TrainSettings(fit=QUICK)
     return dataset, train(dataset, features, settings, schema_hash=SCHEMA, progress=Silent())
+
+
+def _read_only(dataset: Dataset) -> Dataset:
+    """The dataset, whose arrays no test can change for the others."""
+    for name in Dataset.__slots__:
+        if isinstance(column := getattr(dataset, name), np.ndarray):
+            column.flags.writeable = False
+    return dataset
 
 
 def full_table(pulls: int = 1500) -> pa.Table:
