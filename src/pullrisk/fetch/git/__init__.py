@@ -14,6 +14,8 @@ saved_lines.py   that between two runs, in a folder
 branch_lines.py  read along with the commits of a branch
 patch_stream.py  the output of `git log -p`, read piece by piece
 patches.py       what commits change line by line
+open_lines.py    what an open pull does to lines, and whose they are
+open_pulls.py    who the author of an open pull is
 history.py       all of this about one stretch of a branch
 pulls.py         the record of a pull
 pushes.py        the records of commits that are no pull

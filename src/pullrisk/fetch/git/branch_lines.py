@@ -1,6 +1,6 @@
 """What the commits of a branch did to lines, and whose lines they were, read along with them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -80,18 +80,19 @@ class BranchLines:
         shas: Sequence[str],
         *,
         nested: Sequence[str],
-        numbers: Mapping[str, int],
+        numbers: Callable[[], Mapping[str, int]],
         progress: Progress,
     ) -> None:
         """Get ready to read the commits `shas` of the branch, whose first follows on `behind`.
 
         `nested` are pulls off its line, merged by other merges than the branch's own. Lines that
         were not saved at `behind` are read from the branch's first commit on (None: there is
-        nothing behind); `numbers` are then those of the pulls, by the commit that merged each.
+        nothing behind); only then `numbers` is asked for those of the pulls, by the commit that
+        merged each.
         """
         history = LineHistory() if behind is None else self._load(behind)
         if history is None:
-            history = self._read_again(str(behind), numbers, progress)
+            history = self._read_again(str(behind), numbers(), progress)
         self._history = history
         self._patches = read_patches(self._git, shas)
         self._nested = read_patches(self._git, nested)

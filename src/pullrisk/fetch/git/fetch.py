@@ -149,11 +149,12 @@ class _Reading:
         pulls = history.choice.pulls
         nested = [sha for sha, merge in merges.items() if merge is not None and sha in pulls]
         parent = next(iter(history.commits[line[0]].parents), None)
-        merged: dict[str, int] = {}
-        if self._old:
-            events = self._store.events(self._name)
-            merged = {str(pull.merge_sha): pull.number for pull in events}
-        self._lines.start(parent, line, nested=nested, numbers=merged, progress=progress)
+        self._lines.start(parent, line, nested=nested, numbers=self._numbers, progress=progress)
+
+    def _numbers(self) -> dict[str, int]:
+        """What earlier runs stored, by the commit that merged it."""
+        events = self._store.events(self._name) if self._old else ()
+        return {str(pull.merge_sha): pull.number for pull in events}
 
     def _history(self, progress: Progress) -> History:
         revisions = f"{self._old}..{self._head}" if self._old else self._head
