@@ -9,12 +9,10 @@ from array import array
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from msgspec.structs import replace
-
 from pullrisk.fetch.git.branch_lines import CommitLines
 from pullrisk.fetch.git.line_history import LineHistory
 from pullrisk.fetch.git.open_pulls import base_branches, head_of
-from pullrisk.fetch.git.patches import FilePatch, Hunk, Patch, read_difference
+from pullrisk.fetch.git.patches import FilePatch, Hunk, read_difference
 from pullrisk.fetch.git.program import Git
 from pullrisk.pulls.record import Pull, push_number
 
@@ -44,14 +42,9 @@ def with_lines(git: Git, pull: Pull, *, base: str, numbers: Mapping[str, int]) -
         return pull
     touched = [file for file in patch.files if file.counted and file.hunks and file.previous]
     if len(touched) > MOST_BLAMED:
-        return _without_origins(pull, patch)
+        return CommitLines(None, patch).add_to(pull)
     history = _blame(git, str(start), touched, numbers)
     return CommitLines(history, patch, history.observe(patch, pull.number)).add_to(pull)
-
-
-def _without_origins(pull: Pull, patch: Patch) -> Pull:
-    pull = CommitLines(LineHistory(), patch, []).add_to(pull)
-    return replace(pull, lines=patch.counts)
 
 
 def _blame(
