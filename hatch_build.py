@@ -18,8 +18,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLD = (
     *(f"pullrisk/features/{name}.py" for name in (
-        "author", "change", "decay", "history", "identity", "likeness", "paths", "pulllog",
-        "pull_context", "replay", "repository", "text", "touched",
+        "author", "change", "content", "decay", "history", "identity", "likeness", "lines", "paths",
+        "pulllog", "pull_context", "repairs", "replay", "repository", "text", "touched",
     )),
     "pullrisk/pulls/outcomes/merged_pulls.py",
 )  # fmt: skip

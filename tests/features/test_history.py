@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH, RepositoryHistory
 from pullrisk.features.history import ROW
 from pullrisk.features.knowledge import FACTS
+from pullrisk.pulls.lines import ChangedLines
 from pullrisk.pulls.record import ChangedFile, Pull
 from support.histories import START, golden_history, histories, pull
 
@@ -60,7 +61,7 @@ def test_only_what_needs_a_fact_that_the_source_lacks_is_unknown(events: list[Pu
     for event, values in zip(both, rows(both), strict=True):
         lacking = {name for fact in lacked(event) for name in FACTS[fact]}
         unknown = {name for name, value in zip(NAMES, values, strict=True) if math.isnan(value)}
-        told_elsewhere = {*FACTS["closed"], *FACTS["author"]}
+        told_elsewhere = {*FACTS["closed"], *FACTS["author"], *FACTS["repairs"]}
         assert unknown - told_elsewhere == lacking - told_elsewhere
 
 
@@ -71,6 +72,8 @@ def lacked(pull: Pull) -> Iterator[str]:
     yield from ("commits",) if pull.commits is None else ()
     yield from ("files",) if pull.files is None else ()
     yield from ("lines",) if pull.additions is None else ()
+    yield from ("code",) if pull.lines is None else ()
+    yield from ("origins",) if pull.lines is None or pull.lines.rewrites is None else ()
     yield from ("count",) if pull.files is None and pull.changed_files is None else ()
 
 
@@ -311,14 +314,18 @@ CLONED = ("opening", "description")
         ({"commits": None}, "commits"),
         ({"files": None}, "files"),
         ({"additions": None, "deletions": None}, "lines"),
+        ({"lines": None}, "code"),
+        ({"lines": ChangedLines()}, "origins"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_feature_is_unknown_where_its_source_lacks_the_fact(
     changes: dict[str, Any], fact: str
 ) -> None:
-    whole = pull(9, day=9, commits=2, head_repository="ada/name", body="Why.")
-    history = after(pull(1, merged_at=None), pull(2, day=2))
+    lines = ChangedLines(rewrites=(), neighbours=())
+    whole = pull(9, day=9, commits=2, head_repository="ada/name", body="Why.", lines=lines)
+    written = pull(2, day=2, lines=ChangedLines(code_added=5))
+    history = after(pull(1, merged_at=None), written)
     known, found = row(history, whole), row(history, replace(whole, **changes))
     assert not any(map(math.isnan, known.values()))
     assert {name for name, value in found.items() if math.isnan(value)} == set(FACTS[fact])

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
+from pullrisk.pulls.lines import TOKENS, ChangedLines, Origin
 from pullrisk.pulls.record import ChangedFile, Pull
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -23,8 +24,36 @@ def changed_files(draw: st.DrawFn) -> tuple[ChangedFile, ...] | None:
         return None
     paths = draw(st.lists(st.sampled_from(PATHS), unique=True, max_size=5))
     lines = st.none() | st.integers(0, 400)
+    code = st.none() | st.integers(0, 300)
     status = st.sampled_from(("added", "modified", "removed", "renamed", "strange"))
-    return tuple(ChangedFile(path, draw(status), draw(lines), draw(lines)) for path in paths)
+    return tuple(
+        ChangedFile(path, draw(status), draw(lines), draw(lines), None, draw(code), draw(code))
+        for path in paths
+    )
+
+
+@st.composite
+def changed_lines(draw: st.DrawFn, *, earlier: int) -> ChangedLines | None:
+    """Lines of code, with or without origins: earlier pulls, pushes, and those nobody knows."""
+    if draw(st.integers(0, 3)) == 0:
+        return None
+    origins = st.lists(
+        st.builds(Origin, st.integers(-1, earlier), st.integers(1, 50), st.integers(-1, 6)),
+        max_size=4,
+    ).map(tuple)
+    counts = st.lists(st.integers(0, 30), min_size=len(TOKENS), max_size=len(TOKENS)).map(tuple)
+    known = draw(st.booleans())
+    return ChangedLines(
+        rewrites=draw(origins) if known else None,
+        neighbours=draw(origins) if known else None,
+        code_added=draw(st.integers(0, 300)),
+        code_removed=draw(st.integers(0, 300)),
+        comments_added=draw(st.integers(0, 30)),
+        hunks_added=draw(st.integers(0, 9)),
+        hunks_changed=draw(st.integers(0, 9)),
+        tokens_added=draw(counts),
+        tokens_removed=draw(counts),
+    )
 
 
 @st.composite
@@ -55,6 +84,7 @@ def pulls(draw: st.DrawFn, *, number: int, earlier: int) -> Pull:
         deletions=draw(st.none() | st.integers(0, 10_000)),
         changed_files=draw(st.none() | st.integers(0, 50)),
         files=draw(changed_files()),
+        lines=draw(changed_lines(earlier=earlier)),
     )
 
 
@@ -87,6 +117,24 @@ def pull(number: int, *, day: float = 1, **changes: object) -> Pull:
     return Pull(**{**facts, **changes})  # type: ignore[arg-type]
 
 
+def golden_lines(number: int) -> ChangedLines | None:
+    """Lines of code of a pull of the golden history, which every sixth does not know."""
+    if number % 6 == 5:
+        return None
+    return ChangedLines(
+        rewrites=tuple(Origin(origin, number + origin, 0) for origin in range(number - 3, number)),
+        neighbours=None if number % 6 == 4 else (Origin(number // 2, 2),),
+        code_added=3 * number,
+        code_removed=number,
+        comments_added=number % 3,
+        hunks_added=2,
+        hunks_removed=number % 2,
+        hunks_changed=3,
+        tokens_added=tuple(range(number, number + len(TOKENS))),
+        tokens_removed=tuple(range(len(TOKENS))),
+    )
+
+
 def golden_history() -> list[Pull]:
     """Twelve merges, one of them closed unmerged, one reverting another."""
     people = ("ada", "bob", "ada", None, "eve", "robot")
@@ -95,7 +143,9 @@ def golden_history() -> list[Pull]:
         chosen = [PATHS[(number * step) % len(PATHS)] for step in (1, 2, 5)][: 1 + number % 3]
         lines = [(7 * number * (i + 1)) % 90 for i in range(len(chosen))]
         files = tuple(
-            ChangedFile(path, ("modified", "added", "renamed")[(number + i) % 3], lines[i], i)
+            ChangedFile(
+                path, ("modified", "added", "renamed")[(number + i) % 3], lines[i], i, None, i, 1
+            )
             for i, path in enumerate(dict.fromkeys(chosen))
         )
         found.append(
@@ -110,6 +160,7 @@ def golden_history() -> list[Pull]:
                 additions=sum(file.additions or 0 for file in files),
                 deletions=sum(file.deletions or 0 for file in files),
                 commits=number % 4,
+                lines=golden_lines(number),
                 merged_at=None if number == 8 else START + timedelta(days=number * 1.7),
             )
         )

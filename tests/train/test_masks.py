@@ -23,7 +23,7 @@ def test_features_of_one_fact_are_hidden_together() -> None:
 
 
 def test_each_pattern_hides_its_share_of_the_rows() -> None:
-    masks = Masks.of(NAMES, Masking(clone=0.0, author=0.2, fact=0.0))
+    masks = Masks.of(NAMES, Masking(clone=0.0, listed=0.0, author=0.2, fact=0.0))
     drawn = masks.draw(np.random.default_rng(0), 10_000)
     shares = drawn.mean(axis=0)
     author = needing(["author"], NAMES)

@@ -51,7 +51,8 @@ class AuthorRecord:
     """One author; times are epoch seconds, 0 = never.
 
     `kinds` are the kinds of names that are known, as bits; `routine` counts merged pulls with a
-    title like one of the author's own, of authors with a name that could be a robot's.
+    title like one of the author's own, of authors with a name that could be a robot's; `written`
+    counts merged pulls that added code, `repaired` those of them that soon needed a fix.
     """
 
     id: int
@@ -66,6 +67,8 @@ class AuthorRecord:
     churn: Spread = field(default_factory=Spread)
     kinds: int = 0
     routine: int = 0
+    written: int = 0
+    repaired: int = 0
 
     @property
     def robotic(self) -> bool:
@@ -92,6 +95,8 @@ class AuthorRecord:
         self.unmerged += other.unmerged
         self.failures += other.failures
         self.routine += other.routine
+        self.written += other.written
+        self.repaired += other.repaired
         self.kinds |= other.kinds
         self.churn.absorb(other.churn, memory=_MEMORY)
 
@@ -181,7 +186,7 @@ class Authors:
 
     def features(self, context: PullContext) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
-        record = self.by_id[context.author] if context.author >= 0 else _UNKNOWN
+        record = self.record(context.author)
         now, pull, fork = context.now, context.pull, context.pull.head_repository
         return (
             record.merged,
@@ -257,6 +262,7 @@ class Authors:
         self._count(record, -1)
         record.merged += 1
         record.routine += routine
+        record.written += context.adds_code
         self._count(record, 1)
         record.month = faded(record.month, now - record.month_at, _MONTH) + 1.0
         record.month_at = now
@@ -265,6 +271,15 @@ class Authors:
         if login is not None:
             pulls = self.forks.setdefault(login, {})
             pulls[context.author] = pulls.get(context.author, 0) + 1
+
+    def record(self, author: int) -> AuthorRecord:
+        """What is known of the author numbered `author` (-1 = unknown)."""
+        return self.by_id[author] if author >= 0 else _UNKNOWN
+
+    def repair(self, author: int) -> None:
+        """An earlier pull of the author numbered `author` (-1 = unknown) needed a fix."""
+        if author >= 0:
+            self.by_id[author].repaired += 1
 
     def fail(self, author: int, now: float) -> None:
         """An earlier pull of the author numbered `author` (-1 = unknown) was trouble."""

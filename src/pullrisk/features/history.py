@@ -15,7 +15,10 @@ from typing import Final
 from pullrisk.features import (
     author,
     change,
+    content,
     likeness,
+    lines,
+    repairs,
     repository,
     saved_form,
     text,
@@ -28,6 +31,7 @@ from pullrisk.features.repository import RepositoryState
 from pullrisk.features.saved_form import Saved
 from pullrisk.features.schema import DAY, UNKNOWN, Feature, schema_hash
 from pullrisk.pulls.outcomes import Link, Linker
+from pullrisk.pulls.outcomes.fixes import says_fix
 from pullrisk.pulls.record import Pull
 
 FEATURES: Final[tuple[Feature, ...]] = (
@@ -37,6 +41,9 @@ FEATURES: Final[tuple[Feature, ...]] = (
     *touched.FEATURES,
     *text.FEATURES,
     *likeness.FEATURES,
+    *content.FEATURES,
+    *lines.FEATURES,
+    *repairs.FEATURES,
     *change.TIME_FEATURES,
 )
 """Every feature, in the order of a row."""
@@ -45,14 +52,15 @@ _OF_AUTHOR: Final = [NAMES.index(name) for name in FACTS["author"]]
 """Places of what is unknown of an author whom nothing ties to the history."""
 ROW: Final = Struct(f"={len(FEATURES)}f")
 """A row as float32 in bytes, which numpy reads in half the time that a list takes it."""
-SCHEMA_HASH: Final = schema_hash(FEATURES, version=2)
+SCHEMA_HASH: Final = schema_hash(FEATURES, version=3)
 """Feature tables, histories and models of another hash do not fit this code."""
 
 COMPILED: Final = not __file__.endswith(".py")
 """Whether this fold runs as C (a wheel built where a compiler was) or as Python."""
 
 FAILURE_WINDOW: Final = 90 * DAY
-"""Seconds after its merge within which a revert or hot-fix counts as a pull's failure."""
+"""Seconds after its merge within which a revert or hot-fix counts as a pull's failure, and
+a fix of its lines as its repair."""
 _FAILURES: Final = frozenset(("revert", "partial_revert", "hotfix"))
 
 
@@ -71,6 +79,8 @@ class RepositoryHistory:
         self._words = text.TitleWords()
         self._log = PullLog()
         self._likeness = likeness.Likeness(self._log)
+        self._pushes = PullLog()
+        self._origins = lines.Origins(self._log, self._pushes)
         self._linker = Linker()
         self._of_pushes: list[Link] = []
         """What pushes said since the last merge, which tells it."""
@@ -92,6 +102,9 @@ class RepositoryHistory:
             *self._touched.features(context),
             *self._words.features(context),
             *self._likeness.features(context),
+            *content.features(context),
+            *self._origins.features(context),
+            *repairs.features(context, self._overall, self._authors.record(context.author)),
             *change.time_features(context),
         ]
         if not self._authors.tells(context.names):
@@ -138,6 +151,7 @@ class RepositoryHistory:
             touched=self._touched.save(),
             words=self._words.save(),
             log=self._log.save(),
+            pushes=self._pushes.save(),
             linker=self._linker.state(),
             of_pushes=self._of_pushes,
         )
@@ -161,6 +175,8 @@ class RepositoryHistory:
         history._words = text.TitleWords(saved.words)
         history._log = PullLog.load(saved.log)
         history._likeness = likeness.Likeness(history._log)
+        history._pushes = PullLog.load(saved.pushes)
+        history._origins = lines.Origins(history._log, history._pushes)
         history._linker = Linker.restore(saved.linker)
         history._of_pushes = saved.of_pushes
         return history
@@ -170,6 +186,7 @@ class RepositoryHistory:
         for gone in self._authors.meet(context):
             self._touched.replace_author(gone, context.author)
             self._log.replace_author(gone, context.author)
+            self._pushes.replace_author(gone, context.author)
 
     def _is_routine(self, context: PullContext) -> bool:
         """Whether an author who could be a robot merges what is like an earlier pull."""
@@ -183,34 +200,55 @@ class RepositoryHistory:
         for link in links:
             if link.kind in _FAILURES:
                 self._fail(link.number, context.now)
+            elif link.kind == "repair":
+                self._repair(link.number, context)
         return links
 
     def _push(self, context: PullContext) -> None:
         """A direct push: what is known of people, files and outcomes grows, but no count of
         pulls does.
         """
-        self._of_pushes += self._links(context)
+        links = self._links(context)
+        self._of_pushes += links
         self._meet(context)
         self._touched.observe_push(context)
+        self._pushes.append(context, files=[], words=[], fixes=_is_fix(context, links))
 
     def _merge(self, context: PullContext) -> tuple[Link, ...]:
-        pull = context.pull
         links = self._links(context)
         files = self._touched.observe(context, len(self._log))
         self._words.observe(context.buckets)
         self._likeness.observe(context.buckets)
-        self._log.append(
-            pull.number,
-            author=context.author,
-            merged_at=context.now,
-            files=files,
-            words=context.buckets,
-        )
+        fixes = _is_fix(context, links)
+        self._log.append(context, files=files, words=context.buckets, fixes=fixes)
         return links
+
+    def _repair(self, number: int, context: PullContext) -> None:
+        """The pull or push is a fix that rewrites code lines of an earlier one."""
+        log, changed = self._log if number > 0 else self._pushes, context.pull.lines
+        row = log.row(number)
+        if row is None or changed is None:
+            return
+        soon = context.now - log.merged_at[row] <= FAILURE_WINDOW
+        first = bool(number > 0 and soon and log.written[row] and not log.repairs[row])
+        log.repairs[row] += 1
+        listed = len(context.files)
+        places = {
+            origin.file
+            for origin in changed.rewrites or ()
+            if origin.number == number and 0 <= origin.file < listed
+        }
+        self._touched.repair(places, context, first=first)
+        if first:
+            self._overall.repair(context.now)
+            self._authors.repair(log.authors[row])
 
     def _fail(self, number: int, now: float) -> None:
         row = self._log.row(number)
-        if row is None or now - self._log.merged_at[row] > FAILURE_WINDOW:
+        if row is None:
+            return
+        self._log.failed[row] = 1
+        if now - self._log.merged_at[row] > FAILURE_WINDOW:
             return
         self._overall.fail(now)
         self._authors.fail(self._log.authors[row], now)
@@ -235,3 +273,11 @@ class RepositoryHistory:
         context.author = self._authors.id(context.names)
         self._latest = pull, moment, context
         return context
+
+
+def _is_fix(context: PullContext, links: tuple[Link, ...]) -> bool:
+    """Whether the pull says that it fixes something; False if nobody can rewrite code of it."""
+    if not context.adds_code:
+        return False
+    # What repairs has said so: asking is dear.
+    return any(link.kind == "repair" for link in links) or says_fix(context.pull)

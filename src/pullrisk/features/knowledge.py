@@ -1,8 +1,9 @@
 """Which features need a fact that not every source knows.
 
 A squash commit names no fork; a clone knows neither when a pull was opened nor how it was
-described, nor any that was closed without a merge; a partial clone lacks line counts; the author
-of a pull from GitHub may be nobody that a clone's history knows. Features that need such a fact
+described, nor any that was closed without a merge; a partial clone lacks line counts; only a clone
+tells who wrote the lines that a change rewrites, and so what was repaired; the author of a pull
+from GitHub may be nobody that a clone's history knows. Features that need such a fact
 are unknown (`schema.UNKNOWN`) where it is: never 0, which would say "no".
 """
 
@@ -11,6 +12,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pullrisk.features import content, lines, repairs
+
+_ORIGINS: Final = tuple(feature.name for feature in lines.FEATURES)
 
 FACTS: Final[dict[str, tuple[str, ...]]] = {
     "opening": ("hour_sine", "hour_cosine", "opened_friday", "opened_weekend"),
@@ -22,6 +27,7 @@ FACTS: Final[dict[str, tuple[str, ...]]] = {
         "additions", "deletions", "churn_per_file", "largest_file_churn", "churn_entropy",
         "deleted_share", "test_churn_share", "source_lines_added", "source_lines_deleted",
         "test_lines_deleted", "churn_score", "churn_percentile", "author_churn_score",
+        "test_lines_added", "test_growth",
     ),
     "count": ("changed_files", "churn_per_file", "files_score"),
     "files": (
@@ -37,14 +43,21 @@ FACTS: Final[dict[str, tuple[str, ...]]] = {
         "new_directories_share", "directory_authors_max", "author_directory_share",
         "author_known_directories", "directory_heat_max", "directory_failure_rate_max",
         "directory_failure_rate_mean", "days_since_directory_failure",
-        "extension_failure_rate_max", "like_title_files",
+        "extension_failure_rate_max", "like_title_files", "code_files", "largest_file_code",
+        "test_lines_added", "test_growth", "file_repair_rate_max", "file_repair_rate_mean",
+        "days_since_file_repair", "directory_repair_rate_max", "directory_repair_rate_mean",
     ),
+    "code": (*(feature.name for feature in content.FEATURES), *_ORIGINS),
+    "origins": _ORIGINS,
+    "repairs": tuple(feature.name for feature in repairs.FEATURES),
     "author": (
         "author_merged", "author_unmerged", "author_failures", "author_failure_rate",
         "days_since_author_failure", "author_tenure", "days_since_author_seen", "author_recent",
         "author_share", "author_churn_score", "author_new", "author_known_files",
         "files_new_to_author", "author_touch_share", "author_main_share", "same_author_again",
         "author_directory_share", "author_known_directories", "title_like_own",
+        "rewritten_own", "rewritten_own_share", "beside_own_share", "author_repairs",
+        "author_repair_rate",
     ),
 }  # fmt: skip
 """By fact: the features that are unknown without it."""
@@ -56,7 +69,10 @@ def needing(facts: Sequence[str], names: Sequence[str]) -> NDArray[np.bool_]:
     return np.array([name in missing for name in names], np.bool_)
 
 
-_RAREST: Final = ("closed", "fork", "description", "opening", "commits", "author", "lines")
+_RAREST: Final = (
+    "origins", "code", "repairs", "closed", "fork", "description", "opening", "commits", "author",
+    "lines",
+)  # fmt: skip
 """Other facts, those that are most often unknown first."""
 
 

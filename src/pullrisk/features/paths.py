@@ -22,7 +22,9 @@ LONG_AGO: Final = -1e18
 PUSH: Final = -2
 """The number of a direct push, to `touch`: it is none of the history's pulls."""
 
-_State = tuple[int, float, float, int, int, int, int, int, float, float, dict[int, int], int]
+_State = tuple[
+    int, float, float, int, int, int, int, int, float, float, dict[int, int], int, int, int, float
+]
 
 
 @dataclass(slots=True)
@@ -31,7 +33,8 @@ class PathRecord:
 
     `facts` are those of the path alone. `id` numbers the paths of a history, `touches` counts
     pulls and pushes, of which `pushes` were no pulls, `authors` the same by author number; `top`
-    is the largest of these counts, `heat` the touches of about a month as of `last`.
+    is the largest of these counts, `heat` the touches of about a month as of `last`. `written`
+    counts pulls that added code, `repaired` those whose code in the path was fixed soon.
     """
 
     facts: PathFacts
@@ -47,6 +50,9 @@ class PathRecord:
     heat: float = 0.0
     authors: dict[int, int] = field(default_factory=dict)
     pushes: int = 0
+    written: int = 0
+    repaired: int = 0
+    last_repair: float = LONG_AGO
 
     def fail(self, now: float) -> None:
         """A pull that changed the path turned out to be trouble."""
@@ -68,13 +74,13 @@ class PathRecord:
         return (
             self.id, self.first, self.last, self.touches, self.top, self.last_author,
             self.last_pull, self.failures, self.last_failure, self.heat, self.authors,
-            self.pushes,
+            self.pushes, self.written, self.repaired, self.last_repair,
         )  # fmt: skip
 
 
-def touch(records: Iterable[PathRecord], *, now: float, author: int, pull: int) -> None:
+def touch(records: Iterable[PathRecord], *, now: float, author: int, pull: int, code: bool) -> None:
     """The pull numbered `pull` in this history (or PUSH) changed these paths; author -1 is
-    unknown.
+    unknown, `code` says that it is known to add code.
     """
     for record in records:
         waited = now - record.last
@@ -86,6 +92,7 @@ def touch(records: Iterable[PathRecord], *, now: float, author: int, pull: int) 
             record.pushes += 1
         else:
             record.last_pull = pull
+            record.written += code
         if author >= 0:
             authors = record.authors
             count = authors[author] = authors.get(author, 0) + 1

@@ -32,10 +32,11 @@ class PullContext:
     """
 
     __slots__ = (
-        "added", "additions", "author", "buckets", "changed_files", "churn", "churns", "deleted",
-        "deletions", "directories", "directory_records", "extensions", "facts", "file_records",
-        "files", "files_known", "lines_known", "log_churn", "log_directories", "log_files",
-        "merged", "names", "now", "prior", "pull", "unmerged", "words",
+        "added", "additions", "adds_code", "author", "buckets", "changed_files", "churn", "churns",
+        "deleted", "deletions", "directories", "directory_records", "extensions", "facts",
+        "file_records", "files", "files_known", "known_files", "lines_known", "log_churn",
+        "log_directories", "log_files", "merged", "names", "now", "prior", "pull", "unmerged",
+        "words",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +70,8 @@ class PullContext:
         ]
         self.file_records = records
         """What is known of each of `files`."""
+        self.known_files: list[PathRecord | None] = []
+        """The same under their previous paths too, once somebody has looked."""
         self.directory_records: list[PathRecord | None] = []
         """What is known of each of `directories`, once somebody has looked."""
         facts = self.facts = [
@@ -80,6 +83,8 @@ class PullContext:
         self.additions = _number(pull.additions)
         self.deletions = _number(pull.deletions)
         self.churn = self.additions + self.deletions
+        self.adds_code = pull.lines is not None and pull.lines.code_added > 0
+        """Whether it is known to add code."""
         self.lines_known = pull.additions is not None and pull.deletions is not None
         self.changed_files = _number(pull.changed_files)
         if pull.changed_files is None and self.files_known:

@@ -1,9 +1,13 @@
-"""What a history remembers of each merged pull, to find its author and files when it fails."""
+"""What a history remembers of each merged pull, to find its author and files when it fails, and
+whose lines a later pull rewrites.
+"""
 
 from __future__ import annotations
 
 from array import array
 from typing import Final
+
+from pullrisk.features.pull_context import PullContext
 
 _REMEMBERED_FILES: Final = 300
 """A pull over more files than this is a sweep; its failure says little about any of them."""
@@ -12,7 +16,10 @@ _REMEMBERED_FILES: Final = 300
 class PullLog:
     """Merged pulls in order, as columns: number, author, time, files and title words by number.
 
-    `authors`, `files` and `words` hold the numbers that the other parts of a history gave.
+    `authors`, `files` and `words` hold the numbers that the other parts of a history gave;
+    `written` is 1 for a pull known to add code, `fixes` for one of these that says that it
+    fixes something, `failed` for one that was reverted or hot-fixed, and `repairs` counts the fixes
+    that rewrote its code lines.
     """
 
     def __init__(self) -> None:
@@ -23,24 +30,32 @@ class PullLog:
         self.file_ends = array("I")
         self.words = array("H")
         self.word_ends = array("I")
+        self.written = array("B")
+        self.fixes = array("B")
+        self.failed = array("B")
+        self.repairs = array("I")
         self._rows: dict[int, int] = {}
 
     def __len__(self) -> int:
         return len(self.numbers)
 
     def append(
-        self, number: int, *, author: int, merged_at: float, files: list[int], words: list[int]
+        self, context: PullContext, *, files: list[int], words: list[int], fixes: bool
     ) -> None:
         """Remember one merged pull; a later one of the same number takes its place."""
-        self._rows[number] = len(self.numbers)
-        self.numbers.append(number)
-        self.authors.append(author)
-        self.merged_at.append(merged_at)
+        self._rows[context.pull.number] = len(self.numbers)
+        self.numbers.append(context.pull.number)
+        self.authors.append(context.author)
+        self.merged_at.append(context.now)
         if len(files) <= _REMEMBERED_FILES:
             self.files.extend(files)
         self.file_ends.append(len(self.files))
         self.words.extend(words)
         self.word_ends.append(len(self.words))
+        self.written.append(context.adds_code)
+        self.fixes.append(fixes)
+        self.failed.append(0)
+        self.repairs.append(0)
 
     def replace_author(self, gone: int, kept: int) -> None:
         """The author numbered `gone` turned out to be the one numbered `kept`."""
@@ -77,5 +92,5 @@ class PullLog:
     def _columns(self) -> tuple[array[int] | array[float], ...]:
         return (
             self.numbers, self.authors, self.merged_at, self.files, self.file_ends,
-            self.words, self.word_ends,
+            self.words, self.word_ends, self.written, self.fixes, self.failed, self.repairs,
         )  # fmt: skip

@@ -49,6 +49,8 @@ class RepositoryState:
     """What the repository as a whole knew; times are epoch seconds, 0 = never.
 
     `sized` merged pulls had line counts; `unmerged` stays 0 where the source lists merges only.
+    `written` merged pulls added code, as far as their lines are known, and `repaired` of them
+    needed a fix within 90 days.
     """
 
     merged: int = 0
@@ -66,11 +68,27 @@ class RepositoryState:
     files: Spread = field(default_factory=Spread)
     directories: Spread = field(default_factory=Spread)
     histogram: list[int] = field(default_factory=lambda: [0] * _BUCKETS)
+    written: int = 0
+    repaired: int = 0
+    recent_written: float = 0.0
+    recent_repaired: float = 0.0
+    repaired_at: float = 0.0
 
     @property
     def prior(self) -> float:
         """The failure rate, shrunk towards 1 %."""
         return smoothed(self.failures, self.merged, 0.01, 200.0)
+
+    @property
+    def repair_prior(self) -> float:
+        """The share of pulls with code that needed a fix, shrunk towards 12 %."""
+        return smoothed(self.repaired, self.written, 0.12, 50.0)
+
+    def recent_repair_rate(self, now: float) -> float:
+        """The same of about the last half year, shrunk towards that of all time."""
+        written = faded(self.recent_written, now - self.last_merge, _HALF_YEAR)
+        repaired = faded(self.recent_repaired, now - self.repaired_at, _HALF_YEAR)
+        return min(1.0, smoothed(repaired, written, self.repair_prior, 50.0))
 
     def features(self, context: PullContext) -> tuple[float, ...]:
         """The values of FEATURES, in their order."""
@@ -105,6 +123,8 @@ class RepositoryState:
         self.week = faded(self.week, idle, _WEEK) + 1.0
         self.quarter = faded(self.quarter, idle, _QUARTER) + 1.0
         self.recent_merged = faded(self.recent_merged, idle, _HALF_YEAR) + 1.0
+        self.written += context.adds_code
+        self.recent_written = faded(self.recent_written, idle, _HALF_YEAR) + context.adds_code
         self.last_merge = context.now
         self.churn.add(context.log_churn)
         self.files.add(context.log_files)
@@ -118,6 +138,13 @@ class RepositoryState:
         self.failures += 1
         self.recent_failures = faded(self.recent_failures, now - self.failures_at, _HALF_YEAR) + 1.0
         self.failures_at = self.last_failure = now
+
+    def repair(self, now: float) -> None:
+        """An earlier pull needed a fix."""
+        self.repaired += 1
+        waited = now - self.repaired_at
+        self.recent_repaired = faded(self.recent_repaired, waited, _HALF_YEAR) + 1.0
+        self.repaired_at = now
 
     def _percentile(self, context: PullContext) -> float:
         if not context.lines_known:

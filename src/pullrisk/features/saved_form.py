@@ -30,6 +30,7 @@ class Saved(msgspec.Struct, array_like=True):
     touched: touched.Saved
     words: text.Saved
     log: list[bytes]
+    pushes: list[bytes]
     linker: LinkerState
     of_pushes: list[Link]
 

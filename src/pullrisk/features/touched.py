@@ -102,14 +102,19 @@ class Touched:
         if not context.files_known:
             return _UNKNOWN
         context.directory_records = self.directories.find(context.directories)
+        context.known_files = [
+            self._previous(file) if record is None else record
+            for file, record in zip(context.files, context.file_records, strict=True)
+        ]
         return (*self._files(context), *self._directories(context), self._extensions(context))
 
     def observe(self, context: PullContext, pull: int) -> list[int]:
         """A pull was merged; it is number `pull` in this history. The numbers of its files."""
         records, directories = self._records(context)
         now, author = context.now, context.author
-        touch(records, now=now, author=author, pull=pull)
-        touch(directories, now=now, author=author, pull=pull)
+        code = context.adds_code
+        touch(records, now=now, author=author, pull=pull, code=code)
+        touch(directories, now=now, author=author, pull=pull, code=code)
         for extension in context.extensions:
             seen, failed = self.extensions.get(extension, (0, 0))
             self.extensions[extension] = (seen + 1, failed)
@@ -118,7 +123,7 @@ class Touched:
     def observe_push(self, context: PullContext) -> None:
         """A direct push changed its files: who wrote them and when, but no pull more."""
         for records in self._records(context):
-            touch(records, now=context.now, author=context.author, pull=PUSH)
+            touch(records, now=context.now, author=context.author, pull=PUSH, code=False)
 
     def _records(self, context: PullContext) -> tuple[list[PathRecord], list[PathRecord]]:
         """The records of the files and of the directories, made where they are missing."""
@@ -155,6 +160,23 @@ class Touched:
             seen, failed = self.extensions[extension]
             self.extensions[extension] = (seen, failed + 1)
 
+    def repair(self, files: Iterable[int], context: PullContext, *, first: bool) -> None:
+        """The pull rewrites, in its files at these places, code of an earlier one to fix it.
+
+        `first` says that nothing of the earlier pull was fixed before.
+        """
+        directories = set[str]()
+        for place in files:
+            record = context.file_records[place] or self._previous(context.files[place])
+            if record is not None:
+                record.repaired += first
+                record.last_repair = context.now
+                directories.add(record.facts.directory)
+        for directory in self.directories.find(list(directories)):
+            if directory is not None:
+                directory.repaired += first
+                directory.last_repair = context.now
+
     def _first_sight(self, file: ChangedFile, facts: PathFacts, now: float) -> PathRecord:
         """A new record; a renamed file inherits what was known under its previous path."""
         (listed,) = self.files.find([file.path])  # the pull may list a file twice
@@ -174,11 +196,9 @@ class Touched:
         worst = prior
         idle_min, last_failure = NEVER * DAY, LONG_AGO
         last_pulls = set()
-        for file, record in zip(context.files, context.file_records, strict=True):
+        for record in context.known_files:
             if record is None:
-                record = self._previous(file)
-                if record is None:
-                    continue
+                continue
             known += 1
             times = record.touches
             pulls = times - record.pushes

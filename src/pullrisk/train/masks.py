@@ -19,14 +19,17 @@ _SQUASHED: Final = ("opening", "description", "closed", "fork", "commits")
 """What a clone of a repository that squashes does not know."""
 _MERGED: Final = ("opening", "description", "closed")
 """What it does not know of a pull that was merged with its commits."""
+_LISTED: Final = ("code", "repairs")
+"""What GitHub alone does not know: whose lines a change rewrites, and so what was repaired."""
 
 
 class Masking(msgspec.Struct, frozen=True):
-    """Shares of the rows of a batch: told as by a clone (half of them as squashed), without the
-    author's record, and without each other fact.
+    """Shares of the rows of a batch: told as by a clone (half of them as squashed), as by GitHub
+    alone, without the author's record, and without each other fact.
     """
 
     clone: float = 0.3
+    listed: float = 0.1
     author: float = 0.3
     fact: float = 0.05
 
@@ -45,6 +48,7 @@ class Masks:
         pairs = [
             (needing(_SQUASHED, names), masking.clone / 2),
             (needing(_MERGED, names), masking.clone / 2),
+            (needing(_LISTED, names), masking.listed),
             *((needing([fact], names), rate) for fact, rate in rates.items()),
         ]
         chosen = [(hidden, rate) for hidden, rate in pairs if rate and hidden.any()]
