@@ -16,7 +16,6 @@ PYTEST_WORKERS ?= auto
 STAGES ?= data-fetch spark-preprocess ml-training model-serving
 BASES ?= auto
 REVISION ?= $(shell git rev-parse HEAD)
-GENERAL_DATA ?= ../shared/data/github
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-stage test-tools test-images test-cluster lint types contracts check format docs clean distclean \
@@ -164,8 +163,9 @@ drill-serve: $(STAMP) # switch blue and green behind a proxy, under load: no fai
 
 ##@ Ship it
 
-general-model: $(STAMP) ## Train the model that ships; GENERAL_DATA=FOLDER of *.jsonl.gz (some minutes)
-	@$(BIN)/python tools/general_model.py --data $(GENERAL_DATA) $(if $(GENERAL_HOME),--home $(GENERAL_HOME))
+general-model: $(STAMP) ## Train the model that ships; CLONES=FOLDER of clones (a quarter of an hour)
+	@test -n "$(CLONES)" || { echo "name the folder of clones: make general-model CLONES=FOLDER" >&2; exit 2; }
+	@$(BIN)/python tools/general_model.py --clones $(CLONES) $(if $(GENERAL_HOME),--home $(GENERAL_HOME))
 	@! grep -qx version=general argo-apps/base/model-serving/model.env || $(MAKE) --no-print-directory model-pin
 
 model-pin: $(STAMP) ## Pin the served model in argo-apps by its answers (MODEL=3; else general)

@@ -1,11 +1,12 @@
 """Makes the general model that comes with the package: `make general-model`.
 
-    python tools/general_model.py --data FOLDER [--output FOLDER] [--home FOLDER]
+    python tools/general_model.py --clones FOLDER [--output FOLDER] [--home FOLDER]
 
-FOLDER holds *.jsonl.gz files of REST objects. They go through the ordinary stages: fetch,
-preprocess, train. The model that ships has learnt from all of it; how good that recipe is was
-measured twice with models that had not: on the last quarter of each repository's time, and on
-repositories that the model never saw.
+FOLDER holds clones, bare or not; one whose origin is not on GitHub is named by its folder,
+owner__name. They go through the ordinary stages: fetch with lines, preprocess, train. The model
+that ships has learnt from all of it; how good that recipe is was measured twice with models that
+had not: on the last quarter of each repository's time, and on repositories that the model never
+saw.
 """
 
 import argparse
@@ -26,7 +27,9 @@ from pullrisk.cli.display.models import print_evaluation
 from pullrisk.cli.display.progress import progress as progress_display
 from pullrisk.errors import InputError, ModelError, PullriskError
 from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
-from pullrisk.fetch.files import fetch_files
+from pullrisk.fetch.git.fetch import fetch_git
+from pullrisk.fetch.git.program import Git
+from pullrisk.fetch.salt import read_salt
 from pullrisk.lake import Lake
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.general import CARD_FILE, MODEL_FILE
@@ -40,18 +43,18 @@ from pullrisk.train.lineage import lineage
 from pullrisk.train.pipeline import evaluate_bundle
 from pullrisk.train.training import TrainSettings, train
 
-LARGEST: Final = 2_000_000
+LARGEST: Final = 3_000_000
 """Bytes that the model and its JSON may have together."""
-COMMAND: Final = "make general-model"
+COMMAND: Final = "make general-model CLONES=FOLDER"
 FOLDS: Final = 3
 """Each repository is unseen in one of as many rounds."""
 
 
 class Source(msgspec.Struct, frozen=True):
-    """One file that the model learnt from."""
+    """One clone that the model learnt from, and the commit that its branch stood at."""
 
     name: str
-    sha256: str
+    commit: str
 
 
 class Unseen(msgspec.Struct, frozen=True):
@@ -80,7 +83,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the model, and say where it is and how good."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of *.jsonl.gz files")
+    parser.add_argument("--clones", type=Path, required=True, help="folder of clones")
     parser.add_argument(
         "--output", type=Path, default=Path(__file__).parents[1] / "src" / "pullrisk" / "model"
     )
@@ -90,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="pullrisk-general-") as folder:
             home = options.home or Path(folder)
-            bundle, card = make(options.data, home, progress=display)
+            bundle, card = make(options.clones, home, progress=display)
             write(bundle, card, options.output)
     except PullriskError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -99,18 +102,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def make(data: Path, home: Path, *, progress: Progress) -> tuple[Bundle, Card]:
-    """The model and its card, from the files in `data`; store and lake lie in `home`.
+def make(clones: Path, home: Path, *, progress: Progress) -> tuple[Bundle, Card]:
+    """The model and its card, from the clones in `clones`; store, lines and lake lie in `home`.
 
-    Raises InputError where there is no file, and what the stages raise.
+    Raises InputError where there is no clone, and what the stages raise.
     """
-    paths = sorted(data.glob("*.jsonl.gz"))
+    paths = [path for path in sorted(clones.iterdir()) if path.is_dir()]
     if not paths:
-        raise InputError(f"no *.jsonl.gz in {data}", hint="name their folder with --data")
+        raise InputError(f"no clone in {clones}", hint="name their folder with --clones")
     home.mkdir(parents=True, exist_ok=True)
     lake = Lake(home / "lake")
     with SqliteStore(home / "pulls.sqlite") as store:
-        fetch_files(paths, store, progress=progress)
+        sources = [_read(path, store, home, progress=progress) for path in paths]
         preprocess(store, lake, workers=os.cpu_count() or 1, progress=progress)
         table = lake.table()
         judged = _train(table, test=TrainSettings().test, progress=progress)
@@ -125,11 +128,26 @@ def make(data: Path, home: Path, *, progress: Progress) -> tuple[Bundle, Card]:
         positives=facts.positives,
         repositories=sorted(facts.trained_until),
         lineage=lineage(dataset, {"version": str(lake.version)}, target=TrainSettings().target),
-        data=[Source(path.name, sha256(path.read_bytes()).hexdigest()) for path in paths],
+        data=sources,
         evaluation=evaluation,
         unseen=list(_on_unseen_repositories(table, progress=progress)),
     )
     return bundle, card
+
+
+def _read(clone: Path, store: SqliteStore, home: Path, *, progress: Progress) -> Source:
+    """Read a clone into the store, with its lines; what was read before is not read again."""
+    git = Git(clone)
+    name = git.github_name() or clone.name.removesuffix(".git").replace("__", "/", 1)
+    fetch_git(
+        clone,
+        store,
+        salt=read_salt(home / "salt"),
+        progress=progress,
+        repository=name,
+        lines=home / "lines",
+    )
+    return Source(name, git.head(git.default_branch()))
 
 
 def write(bundle: Bundle, card: Card, folder: Path) -> None:

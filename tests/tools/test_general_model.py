@@ -13,6 +13,8 @@ import pytest
 import general_model as general
 from pullrisk.errors import ModelError
 from pullrisk.model.bundle import Bundle
+from pullrisk.pulls.record import parse_rest
+from support.clones import make_clone
 
 SAMPLE = Path(__file__).parents[2] / "sample"
 NAMES = ("kedro-org__kedro", "rust-lang__cargo", "astral-sh__uv")
@@ -20,19 +22,18 @@ PULLS = 250
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
+def clones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clones")
     for name in NAMES:
         with gzip.open(SAMPLE / f"{name}.jsonl.gz") as lines:
-            part = b"".join(islice(lines, PULLS))
-        (folder / f"{name}.jsonl.gz").write_bytes(gzip.compress(part))
+            make_clone(folder / name, [*map(parse_rest, islice(lines, PULLS))])
     return folder
 
 
 @pytest.fixture(scope="module")
-def made(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(clones: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
-    assert general.main(["--data", str(data), "--output", str(folder)]) == 0
+    assert general.main(["--clones", str(clones), "--output", str(folder)]) == 0
     return folder
 
 
@@ -41,7 +42,7 @@ def test_one_command_writes_the_model_and_its_card(made: Path) -> None:
     bundle = Bundle.load(made / "general.onnx")
     card = json.loads((made / "general.json").read_bytes())
     assert card["sha256"] == sha256(bundle.data).hexdigest()
-    assert card["command"] == "make general-model"
+    assert card["command"] == "make general-model CLONES=FOLDER"
     assert card["lineage"]["schema_hash"] == bundle.metadata.schema_hash
     assert len(card["data"]) == len(card["repositories"]) == len(NAMES)
     assert card["pulls"] == len(NAMES) * PULLS
@@ -59,9 +60,11 @@ def test_what_ships_has_learnt_from_the_latest_pulls_too(made: Path) -> None:
     )
 
 
-def test_a_folder_without_files_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert general.main(["--data", str(tmp_path), "--output", str(tmp_path)]) == 4
-    assert "--data" in capsys.readouterr().err
+def test_a_folder_without_clones_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert general.main(["--clones", str(tmp_path), "--output", str(tmp_path)]) == 4
+    assert "--clones" in capsys.readouterr().err
 
 
 def test_a_model_too_large_to_ship_is_refused(
