@@ -115,10 +115,10 @@ class Clone:
     ) -> list[Score]:
         """Scores of `pulls`, or of the `recent` latest merges; with reasons, if `explain`.
 
-        The author of an open pull is also known by the addresses of its own commits, where the
-        clone has them.
+        Where the clone has the commits of an open pull, its author is also known by their
+        addresses, and what it changes line by line.
         """
-        wanted = self.pulls(recent=recent) if pulls is None else self._folded.with_authors(pulls)
+        wanted = self.pulls(recent=recent) if pulls is None else self._folded.complete(pulls)
         return self._scorer[0].score(wanted, now=datetime.now(UTC), explained=explain)
 
     def features(self) -> "pa.Table":

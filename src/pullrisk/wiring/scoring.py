@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -72,6 +73,7 @@ class FoldedClone:
             else:
                 path, self._salt = kept.path, _salt(session)
                 self._open.callback(kept.close)
+            self._lines = path / "lines"
             self.lake, self.store = _opened(path)
             if kept is None or not kept.complete:
                 self._fold()
@@ -112,20 +114,31 @@ class FoldedClone:
         """The clone's latest merged pulls."""
         return list(self.store.recent(repository=self.repository, limit=limit))
 
-    def with_authors(self, pulls: "Sequence[Pull]") -> "list[Pull]":
-        """The pulls; the clone's open ones with what their own commits tell of their authors."""
+    def complete(self, pulls: "Sequence[Pull]") -> "list[Pull]":
+        """The pulls; the clone's open ones with what their own commits tell.
+
+        That is who their authors are, which files and lines they change, and whose lines.
+        """
+        from pullrisk.fetch.git.open_lines import with_lines
         from pullrisk.fetch.git.open_pulls import with_author
         from pullrisk.fetch.git.program import Git
 
         git = Git(self._clone.path.expanduser())
         base = git.head(self._clone.ref or git.default_branch())
         git.use_mailmap(base)
-        return [
-            with_author(git, pull, base=base, salt=self._salt)
-            if pull.repository.lower() == self.repository.lower()
-            else pull
-            for pull in pulls
-        ]
+        completed = []
+        for pull in pulls:
+            if pull.event_at is None and pull.repository.lower() == self.repository.lower():
+                pull = with_author(git, pull, base=base, salt=self._salt)
+                pull = with_lines(git, pull, base=base, numbers=self._numbers)
+            completed.append(pull)
+        return completed
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        """The pulls and pushes by the commit that merged each."""
+        events = self.store.events(self.repository)
+        return {pull.merge_sha: pull.number for pull in events if pull.merge_sha}
 
     def _fold(self) -> None:
         """Fetch and preprocess what is new in the clone."""
@@ -141,7 +154,7 @@ class FoldedClone:
             repository=self.repository,
             ref=clone.ref,
             names=bot_names(self._session.settings),
-            read_lines=False,  # no feature of a score needs them, and they take as long again
+            lines=self._lines,
         )
         preprocess(self.store, self.lake, workers=1, progress=progress)
         if not self.lake.exists():

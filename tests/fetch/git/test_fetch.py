@@ -706,7 +706,7 @@ def test_a_run_killed_at_any_moment_and_repeated_ends_as_if_undisturbed(
     assert [found.commits for found in first] == [1, None, 1, None]
     moment, kills, killed = random.Random(3), 0, tmp_path / "killed.sqlite"
     calls = run_killed(DRIVER, tmp_path / "calm.sqlite", repo.path) or 0
-    while run_killed(DRIVER, killed, repo.path, after=moment.randrange(1, calls * 5 // 8)) is None:
+    while run_killed(DRIVER, killed, repo.path, after=moment.randrange(1, calls // 2)) is None:
         kills += 1
     assert kills > 3
     with SqliteStore(killed) as store:

@@ -219,11 +219,12 @@ def patch(*files: FilePatch, unreadable: int = 0) -> Patch:
 
 
 def new(path: str, lines: int) -> FilePatch:
-    return FilePatch(path, None, False, False, [Hunk(0, 0, 1, lines, b"", lines)], True)
+    hunks = [Hunk(0, 0, 1, lines, b"", lines)]
+    return FilePatch(path, None, "added", hunks=hunks, counted=True)
 
 
 def changed(path: str, *hunks: Hunk, counted: bool = True) -> FilePatch:
-    return FilePatch(path, path, False, False, list(hunks), counted)
+    return FilePatch(path, path, hunks=list(hunks), counted=counted)
 
 
 def observed(history: LineHistory, made: Patch, number: int) -> ChangedLines:

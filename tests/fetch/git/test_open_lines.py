@@ -48,7 +48,7 @@ def test_an_open_pull_knows_who_wrote_the_lines_that_it_removes(topic: Topic) ->
     lines = topic.pull().lines
     assert lines is not None
     assert (lines.code_added, lines.code_removed, lines.hunks_changed) == (1, 2, 1)
-    assert lines.rewrites == (Origin(1, 1), Origin(2, 1))
+    assert lines.rewrites == (Origin(1, 1, 0), Origin(2, 1, 0))
     assert lines.neighbours == ()
 
 
@@ -89,7 +89,7 @@ def test_a_renamed_file_keeps_its_origins(topic: Topic) -> None:
 
     lines = topic.pull().lines
     assert lines is not None
-    assert lines.rewrites == (Origin(2, 1),)
+    assert lines.rewrites == (Origin(2, 1, 0),)
 
 
 def test_a_commit_that_no_pull_merged_is_a_push(topic: Topic) -> None:
@@ -99,7 +99,7 @@ def test_a_commit_that_no_pull_merged_is_a_push(topic: Topic) -> None:
 
     lines = topic.pull().lines
     assert lines is not None
-    assert lines.rewrites == (Origin(push_number(sha), 1),)
+    assert lines.rewrites == (Origin(push_number(sha), 1, 0),)
 
 
 def test_the_base_of_a_stacked_pull_is_the_branch_below(topic: Topic) -> None:
@@ -124,10 +124,42 @@ def test_origins_of_very_many_files_are_unknown(
 
 
 @pytest.mark.parametrize(
-    "fields", [{"head_sha": "0" * 40}, {"merged_at": MOMENT}], ids=["no commits", "merged"]
+    "fields",
+    [
+        {"head_sha": "0" * 40},
+        {"head_sha": "0" * 40, "head_ref": "topic"},
+        {"head_sha": None, "head_ref": "main"},
+        {"merged_at": MOMENT},
+    ],
+    ids=["no commits", "earlier commits", "nothing that its base has not", "merged"],
 )
 def test_other_pulls_stay_as_they_are(topic: Topic, fields: dict[str, Any]) -> None:
-    assert topic.pull(**fields).lines is None
+    topic.commit({"b.py": b"x = 1\n"})
+    pull = topic.pull(**fields)
+    assert (pull.lines, pull.files) == (None, None)
+
+
+def test_files_and_sizes_that_the_source_does_not_list_are_the_clone_s(topic: Topic) -> None:
+    topic.commit({"a.py": topic.text + b"more = 1\n", "README.md": b"x\ny\n"})
+
+    pull = topic.pull(additions=7)
+    assert pull.files == (
+        ChangedFile("README.md", "added", 2, 0),
+        ChangedFile("a.py", "modified", 1, 0, None, 1, 0),
+    )
+    assert (pull.additions, pull.deletions, pull.changed_files) == (7, 0, 2)
+
+
+@pytest.mark.parametrize("name", [b"latin\xe4.py", b"back\\xe4.py"], ids=["bytes", "as written"])
+def test_origins_of_a_file_with_an_odd_name_are_known(topic: Topic, name: bytes) -> None:
+    topic.git("checkout", "-q", "main")
+    topic.numbers[topic.commit({name: b"x = 1\n"})] = 4
+    topic.git("checkout", "-q", "-B", "topic")
+    topic.commit({name: b"x = 2\n"})
+
+    lines = topic.pull().lines
+    assert lines is not None
+    assert lines.rewrites == (Origin(4, 1, 0),)
 
 
 def test_contents_that_cannot_be_read_leave_the_lines_unknown(topic: Topic) -> None:

@@ -1,9 +1,11 @@
 """Reading patches line by line from real repositories, made here with the git program."""
 
+import zlib
 from pathlib import Path
 
 import pytest
 
+from pullrisk.fetch.git.changes import read_changes
 from pullrisk.fetch.git.patches import FilePatch, Patch, read_patches
 from pullrisk.fetch.git.program import Git
 from support.repositories import Repository
@@ -126,13 +128,47 @@ def test_a_file_that_becomes_a_link_is_removed_and_new(repo: Repo) -> None:
     ]
 
 
-def test_submodules_and_commits_without_changes_have_no_files(repo: Repo) -> None:
+def test_a_submodule_has_one_line_and_a_commit_without_changes_no_files(repo: Repo) -> None:
     head = repo.commit({"a.py": b"x\n"})
     repo.git("update-index", "--add", "--cacheinfo", f"160000,{head},sub")
     repo.git("commit", "-q", "-m", "submodule")
     repo.git("commit", "-q", "--allow-empty", "-m", "nothing")
 
-    assert [len(patch.files) for patch in repo.patches()] == [1, 0, 0]
+    _, second, third = repo.patches()
+    (submodule,) = second.files
+    assert (submodule.path, submodule.counted, spans(submodule)) == ("sub", False, [(0, 0, 1, 1)])
+    assert third.files == []
+
+
+def test_the_files_of_a_patch_are_those_that_are_read_without_lines(repo: Repo) -> None:
+    body = b"".join(b"line_%d = 1\n" % number for number in range(20))
+    two = b"x\ny\n"
+    head = repo.commit({"a.py": body, "gone.md": two, "i.bin": b"\x00\x01", "l.py": two})
+    (repo.path / "l.py").unlink()
+    (repo.path / "l.py").symlink_to("a.py")
+    repo.git("update-index", "--add", "--cacheinfo", f"160000,{head},sub")
+    repo.commit({"a.py": None, "d/b.py": body + b"x\n", "gone.md": None, "i.bin": b"\x00\x02"})
+    repo.commit({"d/b.py": body.replace(b"line_3", b"line_x"), b"latin\xe4.py": b"x"})
+    repo.commit({"d/b.py": b"", "e.py": body})
+    repo.commit({})
+    lost = repo.git("rev-parse", "HEAD~2:d/b.py")
+    (repo.path / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
+
+    patches = repo.patches()
+    read = read_changes(Git(repo.path), [patch.sha for patch in patches], count_lines=True)
+    assert [patch.changes() for patch in patches] == list(read)
+
+
+def test_stand_ins_for_lost_contents_cost_only_their_own_file(repo: Repo) -> None:
+    repo.commit({"a.py": b"1\n", "b.py": b"b\n", "c.py": b"1\n"})
+    repo.commit({"a.py": b"2\n", "b.py": b"lost\n", "c.py": b"2\n"})
+    for revision in ("HEAD", "HEAD~1"):
+        lost = repo.git("rev-parse", f"{revision}:b.py")
+        path = repo.path / ".git" / "objects" / lost[:2] / lost[2:]
+        path.unlink()
+        path.write_bytes(zlib.compress(b"blob 0\0"))
+
+    assert [spans(file) for file in repo.last().files] == [[(1, 1, 1, 1)], [], [(1, 1, 1, 1)]]
 
 
 def test_a_merge_is_what_it_changes_from_its_first_parent(repo: Repo) -> None:
@@ -208,7 +244,7 @@ def test_a_commit_of_which_nothing_can_be_read_names_its_files(repo: Repo) -> No
     (repo.path / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
 
     (patch,) = repo.patches()
-    assert patch.files == [FilePatch("a.py", None, binary=True)]
+    assert patch.files == [FilePatch("a.py", None, "added", binary=True)]
     assert patch.unreadable == 1
 
 

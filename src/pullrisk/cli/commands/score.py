@@ -165,7 +165,7 @@ def _score_clone(
 ) -> "tuple[list[Score], str]":
     with FoldedClone(session, clone) as folded:
         scorer, name = folded.scorer(model)
-        wanted = folded.with_authors(pulls) if pulls else folded.recent(recent or DEFAULT_RECENT)
+        wanted = folded.complete(pulls) if pulls else folded.recent(recent or DEFAULT_RECENT)
         return scorer.score(wanted, now=datetime.now(UTC), explained=explained), name
 
 

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pullrisk.errors import InputError
-from pullrisk.fetch.git.line_history import FileOrigins, LineHistory, is_unknown
+from pullrisk.fetch.git.line_history import FileOrigins, LineHistory
 from pullrisk.fetch.git.patches import FilePatch, Patch, read_patches
 from pullrisk.fetch.git.program import Git
 from pullrisk.fetch.git.saved_lines import DamagedLinesError, SavedLines
@@ -31,21 +31,17 @@ class CommitLines(msgspec.Struct, frozen=True):
 
     def add_to(self, pull: Pull) -> Pull:
         """The record of what the commit merged, with its lines and the code lines of its files."""
-        if is_unknown(self.patch):
+        if self.patch.is_unknown:
             return pull
         files = pull.files
         if files is not None:
-            code = {_name(file): _code_lines(file) for file in self.patch.files if file.counted}
+            code = {file.name: _code_lines(file) for file in self.patch.files if file.counted}
             files = tuple(_with_code(file, code) for file in files)
         places = {file.path: place for place, file in enumerate(files or ())}
         lines = self.patch.counts
         if self.history is not None:
             lines = self.history.origins(self.touched, places, lines)
         return replace(pull, files=files, lines=lines)
-
-
-def _name(file: FilePatch) -> str:
-    return file.path or file.previous or ""
 
 
 def _code_lines(file: FilePatch) -> tuple[int, int]:

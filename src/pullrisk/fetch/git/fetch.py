@@ -25,7 +25,7 @@ from pullrisk.pulls.record import Pull, push_number
 from pullrisk.pulls.store import PullStore
 
 BATCH_COMMITS: Final = 1_000
-READER: Final = 6
+READER: Final = 7
 """Version of the reader, part of the checkpoint: raise it when it reads more of old commits."""
 
 
@@ -205,7 +205,7 @@ class _Reading:
         for sha, merge in history.graph.brought_by.items():
             lines = self._read_lines(history, sha, rebased)
             if sha in history.choice.pulls:
-                change = next(changes)
+                change = next(changes) if lines is None else lines.patch.changes()
                 pulls += self._pulls(history, change, lines)
                 report += FetchReport(unreadable=change.unreadable)
             elif sha in are_pushed:

@@ -55,7 +55,7 @@ class LineHistory:
         """
         position = len(self.numbers)
         self.numbers.append(number)
-        if is_unknown(patch):
+        if patch.is_unknown:
             self.files.clear()
         before = [self._lines_before(file) for file in patch.files]
         touched = [
@@ -64,7 +64,7 @@ class LineHistory:
             if file.counted and file.hunks
         ]
         for file in patch.files:
-            if file.previous is not None and not file.copied:
+            if file.previous is not None and file.status != "copied":
                 self.files.pop(file.previous, None)
         for file, lines in zip(patch.files, before, strict=True):
             if file.path is not None and not file.binary:
@@ -78,7 +78,7 @@ class LineHistory:
         lines = self.files.get(file.previous) if file.previous is not None else None
         if lines is None:
             lines = array("I")
-        elif file.copied:
+        elif file.status == "copied":
             lines = lines[:]
         missing = min(_end(file.hunks[-1]), MAX_LINES) - len(lines) if file.hunks else 0
         if missing > 0:
@@ -107,11 +107,6 @@ class LineHistory:
                 yield path, number, lines
 
 
-def is_unknown(patch: Patch) -> bool:
-    """Whether the commit's trees cannot be read, so that all lines may have moved."""
-    return patch.unreadable > 0 and not patch.files
-
-
 def _most(origins: Iterable[tuple[str, int, int]], places: Mapping[str, int]) -> tuple[Origin, ...]:
     """The origins with most lines; of equal ones the smallest number and first file."""
     named = [Origin(number, lines, places.get(path, -1)) for path, number, lines in origins]
@@ -129,7 +124,7 @@ def _origins(file: FilePatch, lines: "array[int]") -> FileOrigins:
         elif file.previous is not None:
             # The lines before and after: the slice starts at 0 at the top of the file.
             neighbours.update(set(lines[max(hunk.old_start - 1, 0) : hunk.old_start + 1]))
-    return FileOrigins(file.path or file.previous or "", rewrites, neighbours)
+    return FileOrigins(file.name, rewrites, neighbours)
 
 
 def _splice(lines: "array[int]", hunks: Sequence[Hunk], position: int) -> None:

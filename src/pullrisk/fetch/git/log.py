@@ -18,7 +18,7 @@ MESSAGE: Final = 4_096
 LISTED: Final = 250
 """The most commits of a pull whose shas are kept; GitHub lists as many."""
 _HEADER: Final = "%x01%H%x00%P%x00%aN%x00%aE%x00%ae%x00%at%x00%ct%x00%B"
-_STATUS: Final = {
+STATUS: Final = {
     "A": "added",
     "C": "copied",
     "D": "removed",
@@ -26,6 +26,7 @@ _STATUS: Final = {
     "R": "renamed",
     "T": "changed",
 }
+"""What GitHub's API calls a change that git names by a letter."""
 _LAST_SECOND: Final = 253_402_300_799  # of the year 9999
 
 
@@ -141,7 +142,7 @@ class TokenReader:
         while self.token is not None and self.token.lstrip(b"\n").startswith(b":"):
             letter = self.advance().rpartition(b" ")[2][:1].decode()
             old = self.advance() if letter in "RC" else None
-            yield _STATUS.get(letter, "changed"), self.advance(), old
+            yield STATUS.get(letter, "changed"), self.advance(), old
 
     def _numstat(self) -> Iterator[tuple[bytes, tuple[int | None, int | None]]]:
         while self.token is not None and self.token[:1] in b"-0123456789" and self.token:

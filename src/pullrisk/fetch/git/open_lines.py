@@ -4,21 +4,26 @@ Its patch goes from the commit where it left the branch to its head. Who wrote t
 touches is asked of `git blame`, for these lines only.
 """
 
+import os
 import re
 from array import array
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from pullrisk.fetch.git.branch_lines import CommitLines
 from pullrisk.fetch.git.line_history import LineHistory
 from pullrisk.fetch.git.open_pulls import base_branches, head_of
-from pullrisk.fetch.git.patches import FilePatch, Hunk, read_difference
+from pullrisk.fetch.git.patches import FilePatch, Hunk, Patch, read_difference
 from pullrisk.fetch.git.program import Git
-from pullrisk.pulls.record import Pull, push_number
+from pullrisk.fetch.git.pulls import sum_of_known
+from pullrisk.pulls.record import MAX_FILES, Pull, push_number
 
 MOST_BLAMED: Final = 50
 """Files whose lines' origins are asked for; those of a pull with more are not known."""
 _MOST_RANGES: Final = 2_000
+_BYTE: Final = re.compile(rb"\\x([89a-f][0-9a-f])")
 _BLAMED: Final = re.compile(r"^([0-9a-f]{40,64}) \d+ (\d+) (\d+)$", re.MULTILINE)
 # The incremental form has no contents. Nothing that the repository's settings name is run.
 _BLAME: Final = (
@@ -30,21 +35,53 @@ _BLAME: Final = (
 def with_lines(git: Git, pull: Pull, *, base: str, numbers: Mapping[str, int]) -> Pull:
     """The pull; if it is open and the clone has its commits, with what it does to lines.
 
-    `base` is the branch's commit that the history was read from, `numbers` the pulls and pushes
-    by the commit that merged each. Raises InputError if git's output is not understood.
+    Files and sizes come along where its source does not list them. `base` is the branch's commit
+    that the history was read from, `numbers` the pulls and pushes by the commit that merged each.
+    Raises InputError if git's output is not understood.
     """
     if pull.event_at is not None or git.is_partial():
         return pull
     head = head_of(git, pull)
-    start = head and git.ask("merge-base", next(iter(base_branches(git, pull)), base), head)
-    patch = read_difference(git, start, head) if head and start else None
+    if head is None or _is_other(head, pull):
+        return pull
+    start = git.ask("merge-base", next(iter(base_branches(git, pull)), base), head)
+    # A head that the base has already is not that of an open pull: an old branch of its name.
+    patch = read_difference(git, start, head) if start and start != head else None
     if patch is None:
         return pull
+    pull = _with_files(pull, patch)
     touched = [file for file in patch.files if file.counted and file.hunks and file.previous]
     if len(touched) > MOST_BLAMED:
         return CommitLines(None, patch).add_to(pull)
     history = _blame(git, str(start), touched, numbers)
     return CommitLines(history, patch, history.observe(patch, pull.number)).add_to(pull)
+
+
+def _is_other(head: str, pull: Pull) -> bool:
+    """Whether the clone has only an earlier state of the pull than its source."""
+    return pull.head_sha is not None and pull.head_sha != head
+
+
+def _with_files(pull: Pull, patch: Patch) -> Pull:
+    files = patch.changes().files
+    if pull.files is not None or files is None:
+        return pull
+    sizes = (pull.additions, pull.deletions, pull.changed_files)
+    counted = (
+        sum_of_known([file.additions for file in files]),
+        sum_of_known([file.deletions for file in files]),
+        len(files),
+    )
+    additions, deletions, changed_files = (
+        mine if told is None else told for told, mine in zip(sizes, counted, strict=True)
+    )
+    return replace(
+        pull,
+        files=files[:MAX_FILES],
+        additions=additions,
+        deletions=deletions,
+        changed_files=changed_files,
+    )
 
 
 def _blame(
@@ -71,9 +108,16 @@ def _written(git: Git, commit: str, path: str, hunks: list[Hunk]) -> Iterator[tu
     ranges = [f"-L{start},+{count}" for start, count in map(_touched, hunks)]
     if len(ranges) > _MOST_RANGES:
         return
-    answer = git.ask(*_BLAME, *ranges, commit, "--", path) or ""
-    for sha, start, count in _BLAMED.findall(answer):
-        yield sha, int(start), int(count)
+    for name in dict.fromkeys((path, _as_in_git(path))):
+        answer = git.ask(*_BLAME, *ranges, commit, "--", name) or ""
+        for sha, start, count in _BLAMED.findall(answer):
+            yield sha, int(start), int(count)
+
+
+def _as_in_git(path: str) -> str:
+    """The path of which some bytes are no UTF-8, and stand as \\xNN in records."""
+    name = _BYTE.sub(lambda match: bytes.fromhex(match[1].decode()), os.fsencode(path))
+    return os.fsdecode(name)
 
 
 def _touched(hunk: Hunk) -> tuple[int, int]:

@@ -14,8 +14,8 @@ _CHUNK: Final = 1 << 18
 PIECE: Final = 1 << 20
 """Bytes of a hunk's side that are read at once; a larger one comes in several pieces."""
 _HEADER: Final = re.compile(
-    rb"diff --git [^\n]*\n(?:(?:old|new|deleted|similarity|dissimilarity|rename|copy|index|---"
-    rb"|\+\+\+) [^\n]*\n)*+(Binary files [^\n]*\n)?"
+    rb"diff --git [^\n]*\n(?:(?:old|new|deleted|similarity|dissimilarity|rename|copy) [^\n]*\n)*+"
+    rb"(?:index (\S*)[^\n]*\n)?(?:(?:---|\+\+\+) [^\n]*\n)*+(Binary files [^\n]*\n)?"
 )
 _HUNK: Final = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@[^\n]*\n")
 _SIDES: Final = {
@@ -61,9 +61,20 @@ class PatchStream:
         self._at = end + 1
         return token
 
-    def file_header(self) -> bool:
-        """Read the lines before a file's hunks: whether the file is binary."""
-        return self._match(_HEADER)[1] is not None
+    def file_header(self, contents: bytes) -> bool | None:
+        """Read the lines before a file's hunks: whether the file is binary.
+
+        `contents` are the ids of what it was and is, as git prints them, empty if they are the
+        same. Returns None if the next patch is of others, or there is none: so it is with ids
+        whose contents are the same, stand-ins for what a clone lacks.
+        """
+        if not self.next_is(b"diff --git "):
+            return None
+        match = self._find(_HEADER)
+        if (match[1] or b"") != contents:
+            return None
+        self._at = match.end()
+        return match[2] is not None
 
     def hunk_header(self) -> tuple[int, int, int, int]:
         """Where the lines were and how many, where they are now and how many."""
@@ -98,10 +109,15 @@ class PatchStream:
 
     def _match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes]:
         """The match of a pattern of whole lines at the front, which is then dropped."""
+        match = self._find(pattern)
+        self._at = match.end()
+        return match
+
+    def _find(self, pattern: re.Pattern[bytes]) -> re.Match[bytes]:
+        """The match of a pattern of whole lines at the front."""
         while True:
             match = pattern.match(self._data, self._at)
             if match is not None and self._is_followed(match):
-                self._at = match.end()
                 return match
             self._grow()
 

@@ -1,5 +1,8 @@
 """What commits change line by line: hunks, and counts of code, without the code itself.
 
+One reading gives both the lines and what `changes.read_changes` gives of a commit's files, by the
+algorithm (Myers) of `git blame` and of GitHub's counts.
+
 An object that cannot be read costs its file, not the run: git stops at it and names it, so the
 commit is read once more without the paths that have it.
 """
@@ -11,7 +14,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from pullrisk.errors import InputError
-from pullrisk.fetch.git.changes import paths_of, read_changes
+from pullrisk.fetch.git.changes import Changes, paths_of, read_changes
+from pullrisk.fetch.git.log import STATUS
 from pullrisk.fetch.git.patch_stream import BrokenPatchError, PatchStream
 from pullrisk.fetch.git.program import Git
 from pullrisk.pulls.code import Language, language_of
@@ -22,11 +26,15 @@ from pullrisk.pulls.record import ChangedFile
 _MOST_TRIES: Final = 20
 _LOG: Final = ("--no-walk=unsorted", "--stdin", "--first-parent", "-m", "--format=%x01%H")
 _DIFF: Final = (
-    *("--raw", "-p", "-U0", "--inter-hunk-context=0", "-M", "--diff-algorithm=histogram"),
+    *("--raw", "-p", "-U0", "--inter-hunk-context=0", "-M", "--diff-algorithm=myers"),
     *("--indent-heuristic", "--no-ext-diff", "--no-textconv", "--no-relative", "-O/dev/null"),
-    *("--ignore-submodules=all", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/"),
+    *("--ignore-submodules=none", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/"),
+    *("--no-abbrev", "--full-index"),
     *("--no-color-moved", "--ws-error-highlight=none"),
 )
+
+
+_FROM_ANOTHER: Final = ("renamed", "copied")
 
 
 class Hunk(NamedTuple):
@@ -47,17 +55,23 @@ class Hunk(NamedTuple):
 class FilePatch(msgspec.Struct):
     """What a commit does to a file. `path` is None if it removes it, `previous` if it is new.
 
-    `binary` is also true where the contents cannot be read; `counted` is a source file of a
-    known language, no test, nothing vendored or generated. A file that becomes a link, or the
-    other way round, is one that is removed and one that is new.
+    `status` is the word of GitHub's API. `binary` is also true where the contents cannot be read;
+    `counted` is a source file of a known language, no test, nothing vendored or generated. A file
+    that becomes a link, or the other way round, is one that is removed and one that is new, both
+    `changed`. A submodule has one line.
     """
 
     path: str | None
     previous: str | None
-    copied: bool = False
+    status: str = "modified"
     binary: bool = False
     hunks: list[Hunk] = msgspec.field(default_factory=list)
     counted: bool = False
+
+    @property
+    def name(self) -> str:
+        """The path after the commit, or that of a removed file."""
+        return self.path or self.previous or ""
 
 
 class Patch(msgspec.Struct):
@@ -70,6 +84,39 @@ class Patch(msgspec.Struct):
     files: list[FilePatch]
     counts: ChangedLines
     unreadable: int = 0
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the commit's trees cannot be read, so that all lines may have moved."""
+        return self.unreadable > 0 and not self.files
+
+    def changes(self) -> Changes:
+        """The files with their line counts, as `read_changes` gives them."""
+        if self.is_unknown:
+            return Changes(self.sha, None, self.unreadable)
+        changed: dict[str, ChangedFile] = {}
+        for file in self.files:
+            other = changed.get(file.name)  # of a file that became a link
+            changed[file.name] = _changed_file(file) if other is None else _sum(other, file)
+        return Changes(self.sha, tuple(changed.values()), self.unreadable)
+
+
+def _changed_file(file: FilePatch) -> ChangedFile:
+    old = file.previous if file.status in _FROM_ANOTHER else None
+    if file.binary:
+        return ChangedFile(file.name, file.status, previous_path=old)
+    added = sum([hunk.added for hunk in file.hunks])
+    removed = sum([hunk.removed for hunk in file.hunks])
+    return ChangedFile(file.name, file.status, added, removed, old)
+
+
+def _sum(one: ChangedFile, other: FilePatch) -> ChangedFile:
+    both = (one, _changed_file(other))
+    if any(each.additions is None for each in both):
+        return ChangedFile(one.path, one.status)
+    additions = sum([each.additions or 0 for each in both])
+    deletions = sum([each.deletions or 0 for each in both])
+    return ChangedFile(one.path, one.status, additions, deletions)
 
 
 def read_patches(git: Git, shas: Sequence[str]) -> Iterator[Patch]:
@@ -167,6 +214,7 @@ def _without_contents(file: ChangedFile) -> FilePatch:
     return FilePatch(
         path=None if file.status == "removed" else file.path,
         previous=None if file.status == "added" else file.path,
+        status=file.status,
         binary=True,
     )
 
@@ -181,35 +229,42 @@ def _patch(stream: PatchStream) -> Patch:
 
 def _changes(stream: PatchStream, sha: str) -> Patch:
     """The entries of files, and their patches in the same order."""
-    files = list(_entries(stream))
+    entries = list(_entries(stream))
     counter = LineCounter()
     if stream.next_is(b"\x00"):
         stream.skip(1)
-    for file in files:
-        _read_file(stream, file, counter)
-    return Patch(sha, files, counter.counts())
+    for file, contents in entries:
+        _read_file(stream, file, contents, counter)
+    return Patch(sha, [file for file, _ in entries], counter.counts())
 
 
-def _entries(stream: PatchStream) -> Iterator[FilePatch]:
-    """The files of a commit, without their patches."""
+def _entries(stream: PatchStream) -> Iterator[tuple[FilePatch, bytes]]:
+    """The files of a commit, without their patches, and the contents before and after of each."""
     while stream.next_is(b":") or stream.next_is(b"\n"):
-        letter = stream.token().rpartition(b" ")[2][:1]
+        _, _, old, new, letter = stream.token().split(b" ")
+        status = STATUS.get(letter[:1].decode(), "changed")
         path = stream.token().decode(errors="backslashreplace")
-        if letter in b"RC":
+        contents = b"%s..%s" % (old, new) if old != new else b""
+        if status in _FROM_ANOTHER:
             previous, path = path, stream.token().decode(errors="backslashreplace")
-            yield FilePatch(path, previous, copied=letter == b"C")
-        elif letter == b"T":
-            yield FilePatch(None, path)
-            yield FilePatch(path, None)
+            yield FilePatch(path, previous, status), contents
+        elif status == "changed":
+            nothing = b"0" * len(old)
+            yield FilePatch(None, path, status), b"%s..%s" % (old, nothing)
+            yield FilePatch(path, None, status), b"%s..%s" % (nothing, new)
         else:
-            yield FilePatch(None if letter == b"D" else path, None if letter == b"A" else path)
+            before = None if status == "added" else path
+            yield FilePatch(None if status == "removed" else path, before, status), contents
 
 
-def _read_file(stream: PatchStream, file: FilePatch, counter: LineCounter) -> None:
-    """Read the patch of one file into `file`."""
-    file.binary = stream.file_header()
-    language = language_of(file.path or file.previous or "")
+def _read_file(stream: PatchStream, file: FilePatch, contents: bytes, counter: LineCounter) -> None:
+    """Read the patch of one file into `file`; one whose lines are all the same has none."""
+    language = language_of(file.name)
     file.counted = language is not None
+    binary = stream.file_header(contents)
+    if binary is None:
+        return
+    file.binary = binary
     hunks = file.hunks
     while stream.next_is(b"@@ "):
         hunks.append(_hunk(stream, language, counter))
