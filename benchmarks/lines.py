@@ -1,5 +1,8 @@
 """Whether the fold of a clone's lines names those whom `git blame` names, and what it costs.
 
+Costs are of reading a clone as `pullrisk fetch --git` does it: with lines, without, and with lines
+what is new of the branch's last day.
+
     python benchmarks/lines.py [FOLDER] [--only owner/name] [--commits 300] [--json]
 
 FOLDER (../shared/clones without it) holds clones as owner+name/repo, owner+name or owner/name.
@@ -19,16 +22,21 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import msgspec
 import pyarrow.parquet as pq
 
+from pullrisk.fetch.git.fetch import fetch_git
 from pullrisk.fetch.git.line_history import LineHistory
 from pullrisk.fetch.git.patches import FilePatch, Patch, read_patches
 from pullrisk.fetch.git.program import Git
 from pullrisk.fetch.git.saved_lines import encode_lines
+from pullrisk.progress import Silent
+from pullrisk.pulls.sqlite import SqliteStore
 
 SHARED: Final = Path(__file__).resolve().parents[2] / "shared"
 REPAIRS: Final = SHARED / "data" / "lines" / "repairs.parquet"
@@ -57,6 +65,9 @@ class Result(msgspec.Struct):
     seconds: float
     fold_microseconds: float
     state_megabytes: float
+    seconds_with_lines: float = 0
+    seconds_without: float = 0
+    seconds_of_a_day: float = 0
     blamed_fixes: int = 0
     blamed_lines: int = 0
     same_lines: float | None = None
@@ -123,11 +134,56 @@ def measure(clone: Path, name: str, sample: int) -> Result:
     result.commits, result.seconds = len(shas), time.perf_counter() - started
     result.fold_microseconds = folding / max(1, len(shas)) * 1e6
     result.state_megabytes = len(encode_lines(history, "")) / 1e6
+    _measure_reading(result, clone)
     _compare_with_data(result, data, removed)
     able = [sha for sha in sorted(fixes) if 0 < _count(removed[sha]) <= MOST_LINES]
     chosen = random.Random(15).sample(able, min(sample, len(able)))
     _compare_with_blame(result, git, [removed[sha] for sha in chosen])
     return result
+
+
+def _measure_reading(result: Result, clone: Path) -> None:
+    """Read the clone by the product's path; a day's commits by taking the branch back first."""
+    with TemporaryDirectory() as made:
+        folder = Path(made)
+        copy = folder / "clone"
+        git = ["git", "-c", "safe.directory=*", "-C", str(folder)]
+        subprocess.run([*git, "clone", "-q", "--bare", "--shared", clone, copy], check=True)
+        head, day_before, branch = _last_day(Git(copy))
+        reading = partial(_seconds_to_read, copy, result.repository)
+        result.seconds_without = reading(folder / "without", read_lines=False)
+        move = [*git, "-C", str(copy), "update-ref", f"refs/heads/{branch}"]
+        subprocess.run([*move, day_before], check=True)
+        result.seconds_with_lines = reading(folder / "with", read_lines=True)
+        subprocess.run([*move, head], check=True)
+        result.seconds_of_a_day = reading(folder / "with", read_lines=True)
+
+
+def _last_day(git: Git) -> tuple[str, str, str]:
+    """The branch's last commit, the last one that is a day older, and the branch."""
+    branch = git.default_branch()
+    head = git.head(branch)
+    latest = int(git.ask("log", "-1", "--format=%ct", head, "--") or 0)
+    before = git.ask(
+        "log", "-1", "--first-parent", "--format=%H", f"--before={latest - 86_400}", head, "--"
+    )
+    return head, before or head, branch
+
+
+def _seconds_to_read(clone: Path, name: str, folder: Path, *, read_lines: bool) -> float:
+    folder.mkdir(exist_ok=True)
+    started = time.perf_counter()
+    with SqliteStore(folder / "pulls.sqlite") as store:
+        fetch_git(
+            clone,
+            store,
+            salt=b"s" * 32,
+            progress=Silent(),
+            repository=name,
+            read_lines=read_lines,
+            lines=folder / "lines",
+        )
+    return time.perf_counter() - started
 
 
 def _line(git: Git) -> dict[str, str]:
@@ -224,6 +280,8 @@ def _row(result: Result) -> str:
     return (
         f"{result.repository:28} {result.commits:6,} commits in {result.seconds:5.1f} s, fold "
         f"{result.fold_microseconds:3.0f} us each, state {result.state_megabytes:.2f} MB; "
+        f"read in {result.seconds_with_lines:.1f} s, without lines {result.seconds_without:.1f} s, "
+        f"a day {result.seconds_of_a_day:.1f} s; "
         f"blame: {_share(result.same_lines)} of {result.blamed_lines:,} lines, "
         f"{_share(result.same_fixes)} of {result.blamed_fixes} fixes; data: "
         f"{_share(result.pairs_found)} of {result.pairs:,} pairs found, "
