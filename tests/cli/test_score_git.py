@@ -10,6 +10,9 @@ import pytest
 
 from pullrisk.cli import main
 from pullrisk.pulls.record import parse_rest
+from pullrisk.settings import load
+from pullrisk.wiring.scoring import Clone, FoldedClone
+from pullrisk.wiring.session import Session
 from support.clones import make_clone
 from support.serving import opened, sample_lines
 
@@ -132,6 +135,26 @@ def test_an_open_pull_request_of_a_file_is_scored_with_the_clone_s_history(
     name = "kedro-org/kedro"
     (scored,) = answers(capsys, "--git", str(clone), "--repository", name, "--file", str(file))
     assert (scored["state"], scored["basis"]) == ("open", "history")
+
+
+def test_an_open_pull_request_has_the_lines_that_the_clone_tells(copied: Path) -> None:
+    commit(copied, "written")
+    subprocess.run(["git", "checkout", "-q", "-b", "topic"], cwd=copied, check=True)
+    (copied / "written.py").write_text("value = 1\n")
+    commit(copied, "topic")
+    head = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=copied, text=True).strip()
+    subprocess.run(["git", "checkout", "-q", "main"], cwd=copied, check=True)
+    rest = {**opened(PULLS + 1), "head": {"ref": "topic", "sha": head}, "base": {"ref": "main"}}
+    del rest["files"]
+    pull = parse_rest(json.dumps(rest), repository="o/r")
+
+    with FoldedClone(Session(load()), Clone(path=copied, repository="o/r", ref="main")) as folded:
+        (completed,) = folded.complete([pull])
+        (merged,) = folded.recent(1)
+    assert completed.lines is not None
+    assert (completed.lines.code_added, completed.lines.rewrites) == (1, ())
+    assert {file.path for file in completed.files or ()} == {"topic.py", "written.py"}
+    assert merged.lines is not None
 
 
 def test_a_clone_without_pull_requests_says_so(
