@@ -53,6 +53,21 @@ class BotOptions(BaseModel):
     remove: tuple[str, ...] = Field(default=(), description="names of people who look like bots")
 
 
+class FetchOptions(BaseModel):
+    """How `pullrisk fetch` learns from GitHub which lines pull requests change.
+
+    `[fetch]` in the file, PULLRISK_FETCH__CLONE in the environment.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    clone: str | None = Field(
+        default=None,
+        description="folder of bare clones from which lines are read, or off; unless set, the "
+        "home folder where git is installed and the pull store is a file, else off",
+    )
+
+
 class GateOptions(BaseModel):
     """What a trained model has to do to become champion."""
 

@@ -30,6 +30,7 @@ from pullrisk.errors import SettingsError
 from pullrisk.options import (
     S3,
     BotOptions,
+    FetchOptions,
     GateOptions,
     MonitorOptions,
     OperatingPoints,
@@ -97,6 +98,9 @@ class Settings(Credentials, BaseSettings):
     )
     bots: BotOptions = Field(
         default=BotOptions(), description="who is a bot, where names do not tell"
+    )
+    fetch: FetchOptions = Field(
+        default=FetchOptions(), description="how lines are learnt from GitHub"
     )
     gate: GateOptions = Field(default=GateOptions(), description="what it takes to be champion")
     log_format: Literal["console", "json"] = Field(

@@ -1,6 +1,7 @@
 """`pullrisk fetch owner/name` against a fake GitHub on a real socket."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -138,3 +139,15 @@ def test_files_and_clones_need_no_extra(tmp_path: Path) -> None:
         "from pullrisk.cli import main; sys.exit(main(['fetch', '--file', 'none.jsonl', '-q']))"
     )
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def test_lines_come_from_a_clone_where_git_is_installed_unless_it_is_off(
+    server: GitHubServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", os.defpath)
+    monkeypatch.setenv("PULLRISK_FETCH__CLONE", "off")
+    assert main(["fetch", KEDRO, "--quiet"]) == 0
+    assert "lines" not in capsys.readouterr().err
+    monkeypatch.delenv("PULLRISK_FETCH__CLONE")
+    assert main(["fetch", KEDRO, "--quiet"]) == 0  # this server has no clones
+    assert f"{KEDRO}: which lines its pulls change is unknown: git says" in capsys.readouterr().err

@@ -38,7 +38,7 @@ def main() -> int:
         slow=options.slow,
         hang_after=options.hang_after,
     )
-    app = FakeGitHub(world, faults=faults, remember=options.remember)
+    app = FakeGitHub(world, faults=faults, remember=options.remember, clones=options.clones)
     app.accounts.tokens[TOKEN].limit = options.points
     config = uvicorn.Config(app, port=options.port, log_level="error", lifespan="off")
     server = uvicorn.Server(config)
@@ -76,6 +76,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--fault", action="append", default=[], metavar="KIND=RATE", help=", ".join(KINDS)
     )
+    parser.add_argument("--clones", type=Path, help="folder of owner/name.git to clone")
     parser.add_argument("--remember", action="store_true", help="keep answers, for benchmarks")
     return parser.parse_args()
 

@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,6 +13,7 @@ from graphql import DocumentNode, execute_sync
 
 from fake_github.accounts import Account, Accounts
 from fake_github.answers import TIMEOUT, formatted, parsed, partial, refused
+from fake_github.clones import clone_answer
 from fake_github.cost import Cost, cost_of
 from fake_github.faults import Faults
 from fake_github.graph import Query
@@ -42,7 +44,8 @@ class FakeGitHub:
 
     Counts: `requests` by document name, `rest_requests`, `points`. `on_request` is called
     before each GraphQL request is answered, with how many came before it. `remember`: keep
-    answers, so that a benchmark does not measure this server.
+    answers, so that a benchmark does not measure this server. `clones` is a folder of bare
+    repositories, owner/name.git, that may be cloned.
     """
 
     def __init__(
@@ -53,7 +56,9 @@ class FakeGitHub:
         accounts: Accounts | None = None,
         on_request: Callable[[int], object] = lambda count: None,
         remember: bool = False,
+        clones: Path | None = None,
     ) -> None:
+        self._clones = clones
         self.world = world
         self.faults = faults or Faults()
         self.accounts = accounts or Accounts(world)
@@ -80,6 +85,8 @@ class FakeGitHub:
             await self._graphql(body, headers.get("authorization", ""), send)
         elif path == "/_fake/counts":
             await self._send(send, 200, self.counts())
+        elif ".git/" in path:
+            await self._clone(scope, headers, body, send)
         else:
             await self._rest(scope, path.removeprefix("/api/v3"), headers, send)
 
@@ -164,6 +171,22 @@ class FakeGitHub:
         if self._remembered is not None:
             self._remembered[key] = answer
         return answer
+
+    async def _clone(self, scope: Scope, headers: dict[str, str], body: bytes, send: Send) -> None:
+        if self._clones is None:
+            await self._send(send, 404, "Not Found")
+            return
+        status, fields, content = await asyncio.to_thread(
+            clone_answer,
+            self._clones,
+            self.accounts,
+            method=scope["method"],
+            path=scope["path"],
+            query=scope["query_string"].decode(),
+            headers=headers,
+            body=body,
+        )
+        await self._send(send, status, content, headers=fields)
 
     async def _rest(self, scope: Scope, path: str, headers: dict[str, str], send: Send) -> None:
         self.rest_requests += 1

@@ -30,12 +30,22 @@ def joined(stored: Pull, new: Pull) -> Pull:
 
 
 def _knows_lines(newer: Pull, older: Pull) -> bool:
-    """Whether the older version of a merge tells no more of its lines, or is of another merge."""
-    if newer.merge_sha is None or older.merge_sha != newer.merge_sha:
+    """Whether the older version of a change tells no more of its lines, or is another change."""
+    change = _change_of(newer)
+    if change is None or _change_of(older) != change:
         return True
     if newer.lines is None or older.lines is None:
         return older.lines is None
     return newer.lines.rewrites is not None or older.lines.rewrites is None
+
+
+def _change_of(pull: Pull) -> tuple[str, str | None] | None:
+    """The commit that merged it; of an open pull its last commit and the branch it goes into."""
+    if pull.merge_sha is not None:
+        return pull.merge_sha, None
+    if pull.event_at is not None or pull.head_sha is None:
+        return None
+    return pull.head_sha, pull.base_ref or ""
 
 
 def _with_lines(newer: Pull, older: Pull, lines: ChangedLines) -> Pull:

@@ -1,5 +1,6 @@
 """The stage data-fetch on a session: pull requests from GitHub, files or a clone into its store."""
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ from pullrisk.settings import Settings
 from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
+    from pullrisk.fetch.github.access import Access
+    from pullrisk.fetch.github.clone import CloneOptions
     from pullrisk.fetch.github.fetch import GitHubReport
     from pullrisk.fetch.report import BadLine, FetchReport
     from pullrisk.pulls.record import Pull
@@ -27,12 +30,14 @@ def fetch_github(
 ) -> "GitHubReport":
     """Fetch the named repositories, those of an organisation, or those that a search finds.
 
-    The report names repositories that failed; the others are up to date then. Raises
+    The report names repositories that failed; the others are up to date then. Where clones are
+    kept, the lines that pulls change are read from them; what goes wrong there is a note. Raises
     MissingExtraError without the extra `github`, SettingsError without credentials.
     """
     from pullrisk.wiring.adapters import github_access
 
     try:
+        from pullrisk.fetch.github.clone import add_lines
         from pullrisk.fetch.github.fetch import Request
         from pullrisk.fetch.github.fetch import fetch_github as fetch
     except ImportError as error:
@@ -45,12 +50,38 @@ def fetch_github(
         concurrency=concurrency,
         names=bot_names(session.settings),
     )
-    return fetch(
-        request,
-        session.store,
-        access=github_access(session.settings),
-        progress=session.progress,
-        rotating=session.rotating(github_access),
+    access, rotating = github_access(session.settings), session.rotating(github_access)
+    report = fetch(
+        request, session.store, access=access, progress=session.progress, rotating=rotating
+    )
+    options = _clone_options(session, lambda: access if rotating is None else rotating.now)
+    if options is None:
+        return report
+    return add_lines(report, session.store, options, progress=session.progress)
+
+
+def _clone_options(session: Session, access: "Callable[[], Access]") -> "CloneOptions | None":
+    """Where clones are kept, None if none are.
+
+    The salt of the home hashes addresses, as for other clones; a folder that was named for a
+    machine without such a home has its own, so that an author stays the same from run to run.
+    """
+    from pullrisk.fetch.github.clone import CloneOptions
+    from pullrisk.fetch.salt import read_salt
+    from pullrisk.wiring.adapters import is_on_mongo
+
+    settings = session.settings
+    named, salt = settings.fetch.clone, settings.home / "salt"
+    if named is None and (is_on_mongo(settings) or shutil.which("git") is None):
+        return None
+    if named == "off":
+        return None
+    folder = settings.home if named is None else Path(named).expanduser()
+    return CloneOptions(
+        folder=folder,
+        access=access,
+        salt=read_salt(salt if salt.exists() else folder / "salt"),
+        names=bot_names(settings),
     )
 
 

@@ -19,5 +19,6 @@ open_pulls.py    who the author of an open pull is
 history.py       all of this about one stretch of a branch
 pulls.py         the record of a pull
 pushes.py        the records of commits that are no pull
+mirror.py        a bare clone of a repository on GitHub, kept and brought up to date
 fetch.py         reads a clone into the pull store: `fetch_git`
 """

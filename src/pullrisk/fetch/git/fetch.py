@@ -1,10 +1,10 @@
 """Read the pull requests that were merged in a local clone into the pull store."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b, sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -25,8 +25,17 @@ from pullrisk.pulls.record import Pull, push_number
 from pullrisk.pulls.store import PullStore
 
 BATCH_COMMITS: Final = 1_000
+_TICK: Final = timedelta(milliseconds=1)
 READER: Final = 7
 """Version of the reader, part of the checkpoint: raise it when it reads more of old commits."""
+
+
+class KnownPull(NamedTuple):
+    """What GitHub says of a pull: its last commit, when it was updated, whether it was merged."""
+
+    head: str
+    updated_at: datetime
+    is_merged: bool
 
 
 def fetch_git(  # noqa: PLR0913 (all are options of the command)
@@ -41,6 +50,7 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
     names: BotNames = NO_NAMES,
     read_lines: bool = True,
     lines: Path | None = None,
+    known: Callable[[], Mapping[int, KnownPull]] | None = None,
 ) -> FetchReport:
     """Read the pulls that were merged into `ref` of the clone at `path`, at `since` or later.
 
@@ -49,8 +59,10 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
     rewritten, or the .mailmap, `salt`, `since` or `names` (the accounts that the settings call
     bots or persons) changed. `repository` (`owner/name`) is needed if origin is not on
     github.com. With `read_lines` each pull tells which lines of code it changes; in the folder
-    `lines` it keeps who wrote each one, so that the next run need not read that again. Raises
-    InputError (not a repository, no commits, a shallow clone, no git), StoreError.
+    `lines` it keeps who wrote each one, so that the next run need not read that again. `known`
+    tells by number what GitHub said of every pull: the store then keeps its records, and takes of
+    the clone's what only that tells; without it the clone's `refs/pull` count. Raises InputError
+    (not a repository, no commits, a shallow clone, no git), StoreError.
     """
     git = Git(path)
     name = _repository(git, repository)
@@ -70,6 +82,7 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
         names=names,
         read_lines=read_lines,
         lines=lines,
+        known=known,
     )
     return reading.run(progress)
 
@@ -89,9 +102,12 @@ class _Reading:
         names: BotNames,
         read_lines: bool,
         lines: Path | None,
+        known: Callable[[], Mapping[int, KnownPull]] | None,
     ) -> None:
         self._git, self._store, self._name, self._branch = git, store, name, branch
         self._salt, self._since, self._bot_names = salt, since, names
+        self._ask_known, self._known = known, dict[int, KnownPull]()
+        self._told: dict[str, Pull] = {}
         self._key = f"git:{name}:{branch}"
         self._head = git.head(branch)
         self._identity: dict[str, object] = {
@@ -166,18 +182,33 @@ class _Reading:
                 _counted(read_commits(self._git, revisions), task),
                 self._head,
                 owner=self._name.partition("/")[0],
-                heads=self._git.pull_heads(),
+                heads=self._heads(),
                 stored=self._stored,
                 floor=datetime.fromisoformat(latest) if isinstance(latest, str) else None,
                 now=datetime.now(UTC),
             )
 
+    def _heads(self) -> dict[int, str]:
+        """The last commit of each pull, as far as it is known."""
+        if self._ask_known is None:
+            return self._git.pull_heads()
+        self._known = dict(self._ask_known())
+        return {number: pull.head for number, pull in self._known.items()}
+
     def _known_elsewhere(self, history: History, unnumbered: list[str]) -> dict[str, int]:
         """The pull of each unnumbered commit that another source knows to be a pull's."""
-        if not unnumbered or not self._is_stored():
+        if not self._is_stored():
             return {}
         events = self._store.events(self._name)
         known = {pull.merge_sha: pull for pull in events if not pull.is_push}
+        self._told = {
+            sha: known[sha]
+            for sha, merge in history.graph.brought_by.items()
+            if merge is None
+            and sha in known
+            and sha not in history.choice.pulls
+            and _is_whole(history.commits[sha], known[sha])
+        }
         found: dict[str, int] = {}
         number = rebased = 0  # so many commits before the last one of a pull are its own too
         for sha in reversed(unnumbered):
@@ -198,7 +229,7 @@ class _Reading:
         """Write pulls, pushes and checkpoint by batches that end with a commit of the branch."""
         pushed = pushed_commits(history, but=rebased)
         pulls: list[Pull] = []
-        pushes: list[Pull] = []
+        others: list[Pull] = []
         report, items = FetchReport(), 0
         changes, pushes_read = self._changes(history), self._pushes(history, pushed)
         are_pushed = frozenset(pushed)
@@ -208,14 +239,16 @@ class _Reading:
                 change = next(changes) if lines is None else lines.patch.changes()
                 pulls += self._pulls(history, change, lines)
                 report += FetchReport(unreadable=change.unreadable)
+            elif sha in self._told and lines is not None:
+                others.append(lines.add_to(self._told[sha]))
             elif sha in are_pushed:
                 push = next(pushes_read)
-                pushes.append(push if lines is None else lines.add_to(push))
+                others.append(push if lines is None else lines.add_to(push))
             items += 1
             if merge is None and (items >= BATCH_COMMITS or sha == self._head):
-                self._store.upsert(push for push in pushes if not self._is_too_old(push))
+                self._store.upsert(each for each in others if not self._is_too_old(each))
                 yield report + self._write(history, pulls, sha)
-                pulls, pushes, report, items = [], [], FetchReport(), 0
+                pulls, others, report, items = [], [], FetchReport(), 0
 
     def _read_lines(
         self, history: History, sha: str, rebased: dict[str, int]
@@ -230,7 +263,8 @@ class _Reading:
         merges = history.choice.pulls.get(sha, ())
         if history.graph.brought_by[sha] is not None:
             return self._lines.read_nested(sha) if merges else None
-        number = merges[0].number if len(merges) == 1 else rebased.get(sha)
+        told = merges[0] if len(merges) == 1 else self._told.get(sha)
+        number = rebased.get(sha) if told is None else told.number
         return self._lines.read(sha, number or push_number(sha))
 
     def _changes(self, history: History) -> Iterator[Changes]:
@@ -288,8 +322,16 @@ class _Reading:
             if (merge.head_owner or "").lower() in history.choice.owners:
                 # A branch of the repository itself, from before it was transferred.
                 pull = replace(pull, head_repository=self._name)
+            pull = self._behind_known(pull)
             if not (self._is_too_old(pull) or self._was_merged_before(pull)):
                 yield lines.add_to(pull) if lines is not None and len(merges) == 1 else pull
+
+    def _behind_known(self, pull: Pull) -> Pull:
+        """The pull as an earlier version than GitHub's, whose clock may be behind the commit's."""
+        known = self._known.get(pull.number)
+        if known is None or not known.is_merged or known.updated_at > pull.updated_at:
+            return pull
+        return replace(pull, updated_at=known.updated_at - _TICK)
 
     def _is_too_old(self, pull: Pull) -> bool:
         return self._since is not None and pull.updated_at < self._since
@@ -324,6 +366,11 @@ def _counted(commits: Iterator[Commit], task: Task) -> Iterator[Commit]:
         if count % BATCH_COMMITS == 0:
             task.advance(BATCH_COMMITS)
     task.advance(count % BATCH_COMMITS)
+
+
+def _is_whole(commit: Commit, pull: Pull) -> bool:
+    """Whether the commit is all that the pull changed, not the last of those it was rebased to."""
+    return len(commit.parents) > 1 or pull.title == commit.subject or pull.commits in (None, 1)
 
 
 def lines_of(folder: Path, branch: str) -> Path:

@@ -1,6 +1,6 @@
 """What a stretch of a branch's history holds: its commits, its pulls, whose commits are whose."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -39,7 +39,7 @@ def arrange_history(  # noqa: PLR0913 (all that is known from elsewhere)
     head: str,
     *,
     owner: str,
-    heads: dict[int, str],
+    heads: Mapping[int, str],
     stored: Iterable[int],
     floor: datetime | None,
     now: datetime,

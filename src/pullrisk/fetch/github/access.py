@@ -26,11 +26,15 @@ GH_SECONDS: Final = 5.0
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """The addresses of both APIs of one GitHub; `host` is part of the key of its checkpoints."""
+    """The addresses of both APIs of one GitHub, and the one below which repositories lie (`web`).
+
+    `host` is part of the key of its checkpoints.
+    """
 
     host: str
     graphql: str
     rest: str
+    web: str
 
 
 def endpoint(url: str = GITHUB) -> Endpoint:
@@ -41,12 +45,14 @@ def endpoint(url: str = GITHUB) -> Endpoint:
     parts = _checked(url)
     host = parts.netloc.lower()
     if host in ("github.com", "api.github.com", "www.github.com"):
-        return Endpoint("github.com", "https://api.github.com/graphql", "https://api.github.com")
+        api = "https://api.github.com"
+        return Endpoint("github.com", f"{api}/graphql", api, GITHUB)
     if host.endswith(".ghe.com"):  # Enterprise Cloud with its own data residency
-        api = f"https://api.{host.removeprefix('api.')}"
-        return Endpoint(host.removeprefix("api."), f"{api}/graphql", api)
+        host = host.removeprefix("api.")
+        api = f"https://api.{host}"
+        return Endpoint(host, f"{api}/graphql", api, f"https://{host}")
     root = f"{parts.scheme}://{host}"
-    return Endpoint(host, f"{root}/api/graphql", f"{root}/api/v3")
+    return Endpoint(host, f"{root}/api/graphql", f"{root}/api/v3", root)
 
 
 def _checked(url: str) -> SplitResult:

@@ -21,8 +21,9 @@ from pullrisk.pulls.store import PullStore, Written
 class RepositoryReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a fetch did for one repository; `error` is why it stopped early, None if it did not.
 
-    `requests` are calls to GitHub and `points` what they cost. `notes` are for people: renames,
-    and what GitHub left out.
+    `repository` is the name that was asked for, `name` GitHub's own, `stored_as` the store's; both
+    are None if GitHub did not tell. `requests` are calls to GitHub and `points` what they cost.
+    `notes` are for people: renames, and what GitHub left out.
     """
 
     repository: str
@@ -33,6 +34,8 @@ class RepositoryReport(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     error: str | None = None
+    name: str | None = None
+    stored_as: str | None = None
 
     def with_pulls(self, read: int, written: Written) -> "RepositoryReport":
         """The report with the counts of pulls."""
@@ -59,6 +62,7 @@ class RepositoryFetch:
         self._notes: list[str] = []
         self._sync: Sync | None = None
         self._pulls_left: int | None = None
+        self._opened: OpenedRepository | None = None
 
     async def run(self, current: dict[int, Repository]) -> RepositoryReport:
         """Fetch the repository; `current` is the answer of `lookup_repositories`.
@@ -80,6 +84,8 @@ class RepositoryFetch:
             seconds=time.monotonic() - started,
             notes=tuple(self._notes),
             error=error,
+            name=self._opened.current.name_with_owner if self._opened else None,
+            stored_as=self._opened.state.name if self._opened else None,
         )
         return report if result is None else report.with_pulls(result.read, result.written)
 
@@ -87,6 +93,7 @@ class RepositoryFetch:
         opened = await open_repository(
             self._client, self._states, self._name, current=current, caller=self._caller
         )
+        self._opened = opened
         self._notes += opened.notes
         if is_unchanged(opened):
             return

@@ -1,0 +1,173 @@
+"""The lines that a repository's pull requests change, read from a bare clone that is kept.
+
+GraphQL tells everything else of them. The store joins the two: a record that both know has the
+lines of the same merge, or of the same head while it is open.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from pullrisk.errors import InputError
+from pullrisk.fetch.git.fetch import KnownPull, fetch_git
+from pullrisk.fetch.git.mirror import CloneError, Mirror
+from pullrisk.fetch.git.open_lines import with_lines
+from pullrisk.fetch.git.program import Git
+from pullrisk.fetch.github.access import Access, endpoint
+from pullrisk.fetch.github.client import connection
+from pullrisk.fetch.github.failures import Failure
+from pullrisk.fetch.github.fetch import GitHubReport
+from pullrisk.fetch.github.slots import CredentialPool
+from pullrisk.fetch.report import FetchReport
+from pullrisk.progress import Progress
+from pullrisk.pulls.people import NO_NAMES, BotNames
+from pullrisk.pulls.record import Pull
+from pullrisk.pulls.store import PullStore
+
+FOLDER: Final = "mirrors"
+MOST_OPEN: Final = 200
+"""Open pulls whose lines are read in one fetch, the last updated first; the next takes others."""
+
+
+class CloneOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Where clones and their lines are kept, and what reading them needs.
+
+    `access` gives the credentials in force, each time it is called.
+    """
+
+    folder: Path
+    access: Callable[[], Access]
+    salt: bytes
+    names: BotNames = NO_NAMES
+
+
+def add_lines(
+    report: GitHubReport, store: PullStore, options: CloneOptions, *, progress: Progress
+) -> GitHubReport:
+    """Read the lines of each repository that was fetched; the report with notes of what went wrong.
+
+    Raises StoreError, SettingsError.
+    """
+    repositories = []
+    for each in report.repositories:
+        if each.name and each.stored_as and not each.error:
+            notes = fetch_lines(each.name, each.stored_as, store, options, progress=progress)
+            each = replace(each, notes=(*each.notes, *notes))
+        repositories.append(each)
+    return replace(report, repositories=tuple(repositories))
+
+
+def fetch_lines(
+    name: str, stored_as: str, store: PullStore, options: CloneOptions, *, progress: Progress
+) -> tuple[str, ...]:
+    """Bring the clone of the repository up to date, and its pulls' lines into the store.
+
+    `name` is GitHub's, `stored_as` the store's. Returns notes for people: what went wrong costs
+    lines, never a record. Raises StoreError.
+    """
+    folder = options.folder / FOLDER / f"{stored_as.replace('/', '+')}.git"
+    try:
+        with Mirror.locked(folder) as mirror:
+            waiting = _without_lines(store, stored_as)
+            with progress.task(f"{stored_as}: clone", total=None, unit="clones"):
+                access = options.access()
+                updated = mirror.update(
+                    f"{endpoint(access.url).web}/{name}.git",
+                    asyncio.run(_tokens(access)),
+                    heads={pull.number for pull in waiting},
+                    bases={pull.base_ref for pull in waiting if pull.base_ref},
+                )
+            if updated is None:
+                return ()
+            reading = _Reading(folder, updated.branch, stored_as, store, options, progress)
+            rewritten = f"{updated.branch} was rewritten: its lines were read again from the start"
+            return (*([rewritten] if updated.rewritten else []), *reading.run(waiting))
+    except CloneError as error:
+        return (f"which lines its pulls change is unknown: {error}",)
+    except InputError as error:
+        return (f"which lines its pulls change is unknown: {error}; {folder} may be deleted",)
+
+
+async def _tokens(access: Access) -> list[str]:
+    """What each credential is known by to git: an App's installations have tokens of an hour."""
+    found = []
+    async with connection(transport=access.transport) as http:
+        pool = CredentialPool(access, http)
+        await pool.open()
+        for slot in pool.slots:
+            with suppress(Failure):  # another one may do
+                found.append((await slot.credential.authorization(http)).partition(" ")[2])
+    return found
+
+
+def _without_lines(store: PullStore, repository: str) -> list[Pull]:
+    """The open pulls whose lines nobody has told, the last updated first."""
+    pulls = store.recent(repository=repository, state="open", limit=10 * MOST_OPEN)
+    return [pull for pull in pulls if pull.lines is None and pull.head_sha][:MOST_OPEN]
+
+
+class _Reading:
+    """Reads the clone's branch, and the open pulls whose heads it has."""
+
+    def __init__(
+        self,
+        folder: Path,
+        branch: str,
+        name: str,
+        store: PullStore,
+        options: CloneOptions,
+        progress: Progress,
+    ) -> None:
+        self._folder, self._branch, self._name = folder, branch, name
+        self._store, self._options, self._progress = store, options, progress
+
+    def run(self, waiting: list[Pull]) -> Iterator[str]:
+        """Write what is new into the store; returns notes."""
+        report = fetch_git(
+            self._folder,
+            self._store,
+            salt=self._options.salt,
+            progress=self._progress,
+            repository=self._name,
+            ref=self._branch,
+            names=self._options.names,
+            lines=self._options.folder / "lines",
+            known=self._known,
+        )
+        if waiting:
+            self._store.upsert(self._with_lines(waiting))
+        yield from _notes(report)
+
+    def _known(self) -> dict[int, KnownPull]:
+        """What GitHub has told of every pull."""
+        return {
+            pull.number: KnownPull(pull.head_sha, pull.updated_at, pull.merged_at is not None)
+            for pull in self._store.pulls(self._name)
+            if pull.head_sha
+        }
+
+    def _with_lines(self, waiting: list[Pull]) -> Iterator[Pull]:
+        """The open pulls of which the clone tells lines."""
+        git = Git(self._folder)
+        base = git.head(self._branch)
+        events = self._store.events(self._name)
+        numbers = {str(event.merge_sha): event.number for event in events}
+        what = f"{self._name}: lines of open pulls"
+        with self._progress.task(what, total=len(waiting), unit="pulls") as task:
+            for pull in waiting:
+                read = with_lines(git, pull, base=base, numbers=numbers)
+                if read.lines is not None:
+                    yield read
+                task.advance()
+
+
+def _notes(report: FetchReport) -> Iterator[str]:
+    if report.lines:
+        yield report.lines
+    if report.unreadable:
+        yield f"{report.unreadable:,} changed files could not be read from its clone"
