@@ -15,6 +15,7 @@ from fake_github.answers import TIMEOUT, formatted, parsed, partial, refused
 from fake_github.cost import Cost, cost_of
 from fake_github.faults import Faults
 from fake_github.graph import Query
+from fake_github.published import Published
 from fake_github.rest import rest_answer
 from fake_github.schema import github_schema
 from fake_github.world import World
@@ -40,6 +41,8 @@ class CutError(Exception):
 class FakeGitHub:
     """An ASGI application over a world.
 
+    `published` is what a GitHub App left in it, `rest_faults` what goes wrong with REST calls.
+
     Counts: `requests` by document name, `rest_requests`, `points`. `on_request` is called
     before each GraphQL request is answered, with how many came before it. `remember`: keep
     answers, so that a benchmark does not measure this server.
@@ -57,6 +60,8 @@ class FakeGitHub:
         self.world = world
         self.faults = faults or Faults()
         self.accounts = accounts or Accounts(world)
+        self.published = Published(world)
+        self.rest_faults = Faults()
         self.on_request = on_request
         self.requests: Counter[str] = Counter()
         self.rest_requests = 0
@@ -78,10 +83,13 @@ class FakeGitHub:
         path = scope["path"]
         if path in ("/api/graphql", "/graphql"):
             await self._graphql(body, headers.get("authorization", ""), send)
+        elif path == "/_fake/published":
+            published = {"checks": self.published.checks, "reactions": self.published.reactions}
+            await self._send(send, 200, published)
         elif path == "/_fake/counts":
             await self._send(send, 200, self.counts())
         else:
-            await self._rest(scope, path.removeprefix("/api/v3"), headers, send)
+            await self._rest(scope, path.removeprefix("/api/v3"), headers, body, send)
 
     def counts(self) -> dict[str, object]:
         """What was asked so far."""
@@ -165,9 +173,14 @@ class FakeGitHub:
             self._remembered[key] = answer
         return answer
 
-    async def _rest(self, scope: Scope, path: str, headers: dict[str, str], send: Send) -> None:
+    async def _rest(
+        self, scope: Scope, path: str, headers: dict[str, str], body: bytes, send: Send
+    ) -> None:
         self.rest_requests += 1
         authorization = headers.get("authorization", "")
+        fault = self.rest_faults.next(None)
+        if fault and await self._misbehave(fault, Account(), send):
+            return
         if path.startswith("/app/"):
             status, value = self.accounts.app_answer(authorization, path)
             await self._send(send, status, value)
@@ -176,6 +189,11 @@ class FakeGitHub:
             await self._send(send, 401, {"message": "Bad credentials"})
             return
         query = dict(parse_qsl(scope["query_string"].decode()))
+        own = self.published.answer(scope["method"], path, query, body)
+        if own is not None:
+            # `cut`: it is done, and the answer is lost on its way
+            await self._send(send, own[0], own[1], cut=fault == "cut")
+            return
         base = f"{scope.get('scheme', 'http')}://{headers.get('host', 'fake')}/api/v3"
         status, value, extra = rest_answer(self.world, path, query, base)
         await self._send(send, status, value, headers=extra)

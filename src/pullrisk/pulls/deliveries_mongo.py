@@ -51,8 +51,10 @@ class MongoDeliveries:
         self._prepare()
         digest, received = delivery.digest.hex(), microseconds(delivery.received_at)
         known = self._database.do(
-            lambda: self._deliveries.find_one({"_id": delivery.id})
-            or self._deliveries.find_one({"digest": digest})
+            lambda: (
+                self._deliveries.find_one({"_id": delivery.id})
+                or self._deliveries.find_one({"digest": digest})
+            )
         )
         if known is not None:
             again = known["state"] == "dead" and self.repeat(
