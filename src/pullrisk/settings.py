@@ -82,8 +82,8 @@ class Settings(Credentials, BaseSettings):
     )
     github_webhook_secret: SecretStr | None = Field(
         default=None,
-        description="secret with which GitHub signs the App's webhooks; several with commas "
-        "between; `serve` receives none unless set",
+        description="secret with which GitHub signs the App's webhooks; several, one a line, while "
+        "it is rotated; `serve` receives none unless set",
     )
     lake: str | None = Field(default=None, description="folder or s3:// URI of the lake")
     mlflow_uri: str | None = Field(default=None, description="MLflow tracking server or database")

@@ -3,7 +3,9 @@
 import asyncio
 import hmac
 import json
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import uvicorn
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -161,3 +164,27 @@ class AppRig:
     def checks(self) -> list[dict[str, Any]]:
         """The check runs that were published."""
         return self.published.checks
+
+
+@contextmanager
+def listening(github: FakeGitHub) -> Iterator[str]:
+    """The address at which a thread serves it."""
+    config = uvicorn.Config(github, log_level="critical", lifespan="off")
+    server = uvicorn.Server(config)
+    with config.bind_socket() as socket:
+        socket.listen(1_024)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+def app_environment(url: str, key: tuple[str, bytes]) -> dict[str, str]:
+    """The settings of a service that is an App of the GitHub at this address."""
+    return {
+        "PULLRISK_GITHUB_URL": url,
+        "PULLRISK_GITHUB_APP_ID": APP_ID,
+        "PULLRISK_GITHUB_APP_KEY": key[0],
+        "PULLRISK_GITHUB_WEBHOOK_SECRET": SECRET,
+    }

@@ -46,6 +46,11 @@ def make_app(current: CurrentSettings) -> "App | None":
     return App(current)
 
 
+def secret_lines(secret: "SecretStr") -> list[str]:
+    """The webhook secrets, one a line: a phrase may hold any other sign."""
+    return [line.strip() for line in secret.get_secret_value().splitlines() if line.strip()]
+
+
 def refuse_half(settings: Settings) -> None:
     """Raise SettingsError if there is a webhook secret, and no App that it belongs to."""
     if settings.github_app_id is None or settings.github_app_key is None:
@@ -114,10 +119,8 @@ class App:
             self._worker.wake()
 
     def _secrets(self) -> Iterable[str]:
-        from pullrisk.secrets.names import split_values
-
         secret = self._current.settings.github_webhook_secret
-        return () if secret is None else split_values(secret)
+        return () if secret is None else secret_lines(secret)
 
     def _credentials(self) -> tuple[str, str]:
         from pullrisk.fetch.github.access import access_from
