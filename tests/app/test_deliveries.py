@@ -118,6 +118,15 @@ def test_the_dead_stay_until_somebody_repeats_them(queue: DeliveryQueue) -> None
     assert queue.counts() == {"waiting": 3, "done": 0, "dead": 0}
 
 
+def test_the_oldest_is_the_first_that_waits(queue: DeliveryQueue) -> None:
+    assert queue.oldest() is None
+    for number in (2, 1):
+        queue.add(delivery(number))
+    assert queue.oldest() == NOW + SECOND
+    queue.finish(leased(queue))
+    assert queue.oldest() == NOW + 2 * SECOND
+
+
 def test_github_may_repeat_a_dead_one(queue: DeliveryQueue) -> None:
     queue.add(delivery(1))
     queue.bury(leased(queue), "no way")

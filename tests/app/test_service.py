@@ -110,6 +110,9 @@ def test_an_opened_pull_gets_a_check_run_from_its_history(rig: Rig) -> None:
     (run,) = rig.checks(number)
     assert "risk: " in run["output"]["title"]
     assert "unknown repository" not in run["output"]["summary"]
+    metrics = httpx.get(f"{rig.service.url}/metrics", timeout=60).text
+    assert 'pullrisk_deliveries_total{result="handled"}' in metrics
+    assert "pullrisk_delivery_age_seconds" in metrics
 
 
 def test_a_merge_is_in_the_history_without_a_batch_run(rig: Rig) -> None:

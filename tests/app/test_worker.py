@@ -14,6 +14,7 @@ from pullrisk.errors import InputError, StoreError
 from pullrisk.fetch.github.failures import Limited, Transient
 from pullrisk.pulls.deliveries import Delivery, DeliveryState
 from pullrisk.pulls.deliveries_sqlite import SqliteDeliveries
+from pullrisk.serve.metrics import Metrics
 
 SECOND = timedelta(seconds=1)
 
@@ -61,7 +62,12 @@ def work(
 
     async def run() -> None:
         worker = Worker(
-            queue, handle, at_once=at_once, lease=lease, log=structlog.get_logger().bind()
+            queue,
+            handle,
+            at_once=at_once,
+            lease=lease,
+            log=structlog.get_logger().bind(),
+            metrics=Metrics(),
         )
         task = asyncio.create_task(worker.run())
         async with asyncio.timeout(60):

@@ -16,6 +16,7 @@ from typing import Any, Final
 from pullrisk.errors import LakeError, PullriskError, StoreError
 from pullrisk.fetch.github.failures import Failure, Limited, Transient
 from pullrisk.pulls.deliveries import Delivery, DeliveryQueue, Lease
+from pullrisk.serve.metrics import Metrics
 
 ATTEMPTS: Final = 8
 """How often a delivery is tried that fails for another reason than that something is away."""
@@ -27,7 +28,7 @@ _SHARE_OF_LEASE: Final = 0.8
 """Of the lease, what handling may take: then the next one cannot begin before this one ended."""
 _LOOK: Final = 1.0
 """Seconds between looks at an empty queue: other processes add to it without telling."""
-_PRUNE: Final = 3_600.0
+_PRUNE, _MEASURE = 3_600.0, 15.0
 _PASSING: Final = (Limited, Transient, StoreError, LakeError, TimeoutError)
 
 Handle = Callable[[Delivery], Awaitable[None]]
@@ -44,8 +45,10 @@ class Worker:
         at_once: int,
         lease: float,
         log: Any,  # noqa: ANN401
+        metrics: Metrics,
     ) -> None:
-        self._queue, self._handle, self._log = queue, handle, log
+        self._queue, self._handle = queue, handle
+        self._log, self._metrics = log, metrics
         self._at_once, self._lease = at_once, lease
         self._added = asyncio.Event()
         self._resumes_at = 0.0
@@ -58,6 +61,7 @@ class Worker:
         """Handle deliveries until this is cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._prune())
+            group.create_task(self._measure())
             for _ in range(self._at_once):
                 group.create_task(self._work())
 
@@ -101,6 +105,7 @@ class Worker:
             await self._failed(lease, error)
         else:
             await self._noted(lambda: self._queue.finish(lease))
+            self._metrics.deliveries.labels("handled").inc()
             self._log.info("delivery handled", id=delivery.id, subject=delivery.subject)
 
     async def _failed(self, lease: Lease, error: Exception) -> None:
@@ -111,6 +116,7 @@ class Worker:
         self._log.warning(
             "delivery failed", id=delivery.id, subject=delivery.subject, error=reason, given_up=over
         )
+        self._metrics.deliveries.labels("dead" if over else "failed").inc()
         if over:
             await self._noted(lambda: self._queue.bury(lease, reason))
             return
@@ -136,6 +142,16 @@ class Worker:
             await asyncio.to_thread(note)
         except PullriskError as error:
             self._log.warning("deliveries unreachable", error=str(error))
+
+    async def _measure(self) -> None:
+        while True:
+            await self._noted(self._tell_queue)
+            await asyncio.sleep(_MEASURE)
+
+    def _tell_queue(self) -> None:
+        oldest = self._queue.oldest()
+        age = timedelta(0) if oldest is None else datetime.now(UTC) - oldest
+        self._metrics.tell_queue(dead=self._queue.counts()["dead"], age=age.total_seconds())
 
     async def _prune(self) -> None:
         while True:

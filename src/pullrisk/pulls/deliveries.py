@@ -96,6 +96,9 @@ class DeliveryQueue(Protocol):
     def counts(self) -> dict[State, int]:
         """How many there are in each state."""
 
+    def oldest(self) -> datetime | None:
+        """When the oldest of those that wait was received, None if none waits."""
+
     def prune(self, now: datetime) -> int:
         """Delete what has been done or dead for longer than `KEPT`; returns how many."""
 

@@ -7,7 +7,6 @@ A lease is a lock on the subject. Taking one is a single write that the server o
 several workers one alone gets it; one that was killed holds it until the time is over.
 """
 
-from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
@@ -151,9 +150,23 @@ class MongoDeliveries:
     def counts(self) -> dict[State, int]:
         """How many there are in each state."""
         self._prepare()
-        rows = self._database.do(lambda: list(self._deliveries.find({}, {"state": True})))
-        found = Counter(row["state"] for row in rows)
-        return {"waiting": found["waiting"], "done": found["done"], "dead": found["dead"]}
+        group: list[Document] = [{"$group": {"_id": "$state", "count": {"$sum": 1}}}]
+        rows = self._database.do(lambda: list(self._deliveries.aggregate(group)))
+        found = {row["_id"]: row["count"] for row in rows}
+        return {
+            "waiting": found.get("waiting", 0),
+            "done": found.get("done", 0),
+            "dead": found.get("dead", 0),
+        }
+
+    def oldest(self) -> datetime | None:
+        """When the oldest of those that wait was received, None if none waits."""
+        self._prepare()
+        wanted, order = {"state": "waiting"}, [("received_us", 1)]
+        row = self._database.do(
+            lambda: self._deliveries.find_one(wanted, {"received_us": True}, sort=order)
+        )
+        return None if row is None else moment(row["received_us"])
 
     def prune(self, now: datetime) -> int:
         """Delete what has been done or dead for long."""

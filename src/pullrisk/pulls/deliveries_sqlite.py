@@ -175,6 +175,13 @@ class SqliteDeliveries:
             "dead": rows.get("dead", 0),
         }
 
+    def oldest(self) -> datetime | None:
+        """When the oldest of those that wait was received, None if none waits."""
+        ((received,),) = self._rows(
+            "SELECT min(received_at) FROM deliveries WHERE state = 'waiting'"
+        )
+        return None if received is None else moment(received)
+
     def prune(self, now: datetime) -> int:
         """Delete what has been done or dead for long."""
         with self._writing() as connection:

@@ -92,10 +92,18 @@ class App:
         settings = self._current.settings
         async with service_running(service, in_flight), connection() as http:
             github = AppGitHub(endpoint(settings.github_url), self._credentials, http)
+            scoring = asyncio.Lock()
+
+            async def score(pull: "Pull") -> "Score":
+                async with scoring:  # one at a time: between two, the service answers others
+                    scored = await _scored(service, pull)
+                    await asyncio.sleep(0)
+                    return scored
+
             handler = Handler(
                 github,
                 lambda: service.dependencies.store,
-                lambda pull: _scored(service, pull),
+                score,
                 names=bot_names(settings),
             )
             self._worker = Worker(
@@ -104,6 +112,7 @@ class App:
                 at_once=settings.app.at_once,
                 lease=settings.app.lease,
                 log=service.log,
+                metrics=service.metrics,
             )
             task = asyncio.create_task(self._worker.run())
             try:
