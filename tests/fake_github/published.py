@@ -5,6 +5,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+from fake_github.openapi import UndescribedError, check
 from fake_github.world import FakeRepository, Rest, World
 
 Answer = tuple[int, Any]
@@ -36,7 +37,11 @@ class Published:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, method: str, path: str, query: dict[str, str], body: bytes) -> Answer | None:
-        """Status and JSON, or None if this is no route of these."""
+        """Status and JSON, or None if this is no route of these; 422 for what none describes."""
+        try:
+            check(method, path, query, body)
+        except UndescribedError as error:
+            return 422, {"message": str(error)}
         if path == "/installation/repositories":
             return self._repositories(query)
         parts = path.strip("/").split("/")
