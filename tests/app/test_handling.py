@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from pullrisk.app.feedback import kept
-from pullrisk.app.installed import Installed
 from pullrisk.fetch.github.failures import Failure, Limited, Transient
+from pullrisk.pulls.installed import Installed
 from support.app import INSTALLATION, AppRig, about_pull, comment, payload_of
 
 

@@ -15,12 +15,12 @@ from pullrisk.app import feedback
 from pullrisk.app.checks import Verdict, publish_check
 from pullrisk.app.feedback import Feedback, Kind
 from pullrisk.app.github import AppGitHub, InstallationApi, repository_path
-from pullrisk.app.installed import Installed
 from pullrisk.app.pulls import StoredNames, read_pull, stored_as
 from pullrisk.app.verdict import MERGE_GROUP, verdict_of
 from pullrisk.errors import InputError
 from pullrisk.fetch.github.failures import NotFound, Unauthorized
 from pullrisk.pulls.deliveries import Delivery
+from pullrisk.pulls.installed import Installed
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore
@@ -162,7 +162,8 @@ class Handler:
         def note(store: PullStore) -> None:
             for repository in current:
                 self._stored_name(store, repository)
-            Installed(store, self._host).replace(number, current)
+            names = {repository.id: repository.full_name for repository in current}
+            Installed(store, self._host).replace(number, names)
 
         await self._from_store(note)
 

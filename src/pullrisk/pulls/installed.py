@@ -1,9 +1,10 @@
-"""Which repositories the App is installed in: one checkpoint for each installation."""
+"""Which repositories a GitHub App is installed in: one checkpoint for each installation."""
+
+from collections.abc import Mapping
 
 import msgspec
 
 from pullrisk.pulls.store import PullStore
-from pullrisk.serve.webhook_events import Repository
 
 
 class _Kept(msgspec.Struct):
@@ -17,9 +18,9 @@ class Installed:
     def __init__(self, store: PullStore, host: str) -> None:
         self._store, self._prefix = store, f"app:{host}:installation:"
 
-    def replace(self, installation: int, repositories: list[Repository]) -> None:
-        """These are all that the installation has now."""
-        value = _Kept({str(each.id): each.full_name for each in repositories})
+    def replace(self, installation: int, names: Mapping[int, str]) -> None:
+        """These are all repositories that the installation has now, by GitHub's number."""
+        value = _Kept({str(number): name for number, name in names.items()})
         self._store.upsert(
             [], checkpoint=(f"{self._prefix}{installation}", msgspec.to_builtins(value))
         )
