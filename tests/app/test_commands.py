@@ -73,6 +73,14 @@ def test_what_to_repeat_has_to_be_said(
     assert "name deliveries, or give --all" in capsys.readouterr().err
 
 
+def test_looking_at_deliveries_creates_nothing(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["deliveries", "list"]) == 0
+    assert "0 waiting, 0 done, 0 dead" in capsys.readouterr().out
+    assert not store.exists()
+
+
 def test_feedback_is_listed_the_latest_first(
     store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """The App inside `pullrisk serve`: real processes, a real socket to the fake GitHub."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -8,7 +9,9 @@ import pytest
 
 from fake_github.app import FakeGitHub
 from fake_github.world import FakeRepository, World
+from pullrisk.options import ServeOptions
 from pullrisk.pulls.sqlite import SqliteStore
+from pullrisk.serve.routes import routers
 from support.app import (
     INSTALLATION,
     about_pull,
@@ -17,7 +20,7 @@ from support.app import (
     payload_of,
     signed_headers,
 )
-from support.processes import until
+from support.processes import PATIENCE, until
 from support.serving import STORED, Served, make_home, served
 
 NAME = "kedro-org/kedro"
@@ -138,3 +141,18 @@ def _asked() -> dict[str, Any]:
     from support.serving import opened
 
     return opened()
+
+
+def test_half_an_app_is_refused_at_the_start(tmp_path: Path) -> None:
+    secret = {"PULLRISK_GITHUB_WEBHOOK_SECRET": "x"}
+    with Served(tmp_path / "home", environment=secret) as service:
+        assert service.process.wait(PATIENCE) == 3
+        assert "github_app_id or github_app_key is not" in service.errors()
+
+
+def test_without_its_secret_there_is_no_route() -> None:
+    def paths(*, app: bool) -> set[str]:
+        found = routers(ServeOptions(), admin=False, app=app)
+        return {path for router in found for route in router.routes for path in [route.path]}
+
+    assert paths(app=True) - paths(app=False) == {"/webhooks/github"}

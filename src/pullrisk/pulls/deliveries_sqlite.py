@@ -177,10 +177,11 @@ class SqliteDeliveries:
 
     def oldest(self) -> datetime | None:
         """When the oldest of those that wait was received, None if none waits."""
-        ((received,),) = self._rows(
-            "SELECT min(received_at) FROM deliveries WHERE state = 'waiting'"
+        rows = self._rows(
+            "SELECT received_at FROM deliveries WHERE state = 'waiting' "
+            "ORDER BY received_at LIMIT 1"
         )
-        return None if received is None else moment(received)
+        return moment(rows[0][0]) if rows else None
 
     def prune(self, now: datetime) -> int:
         """Delete what has been done or dead for long."""
@@ -206,6 +207,8 @@ class SqliteDeliveries:
             )
 
     def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        if not self.path.exists():  # nothing is created before the first delivery
+            return []
         with self._lock, translate_errors(self.path):
             return self._opened().execute(query, values).fetchall()
 
