@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pullrisk.app.feedback import kept
-from pullrisk.fetch.github.failures import Failure, Limited, Transient
+from pullrisk.fetch.github.failures import Failure, Forbidden, Limited, Transient
 from pullrisk.pulls.installed import Installed
 from support.app import INSTALLATION, AppRig, about_pull, comment, payload_of
 
@@ -145,6 +145,23 @@ def test_nobody_is_told_where_the_app_is_gone(rig: AppRig) -> None:
     rig.world.delete(rig.repository)
     rig.handle("pull_request", about_pull(rig.repository, number))
     assert rig.checks == []
+
+
+def test_a_suspended_installation_is_left_alone(rig: AppRig) -> None:
+    number = opened(rig)
+    rig.handle("installation", payload_of(rig.repository, "created"))
+    rig.github.accounts.suspended = True
+    rig.handle("pull_request", about_pull(rig.repository, number))
+    rig.handle("installation", payload_of(rig.repository, "suspend"))
+    assert rig.checks == []
+    assert Installed(rig.store, "localhost").names() == []
+
+
+def test_a_permission_that_lacks_is_an_error(rig: AppRig) -> None:
+    number = opened(rig)
+    rig.published.forbidden = ("check-runs",)
+    with pytest.raises(Forbidden):
+        rig.handle("pull_request", about_pull(rig.repository, number))
 
 
 @pytest.mark.parametrize("kind", ["wrong", "missed", "noisy", "explain"])

@@ -25,7 +25,8 @@ class RefusedError(Exception):
 class Published:
     """Check runs and reactions of all repositories; `permissions` are those of logins.
 
-    `installed` are the repositories of the installation that asks, None for all of the world.
+    `installed` are the repositories of the installation that asks, None for all of the world;
+    `forbidden` are parts of paths for which it has no permission.
     """
 
     world: World
@@ -34,6 +35,7 @@ class Published:
     checks: list[Rest] = field(default_factory=list)
     reactions: list[Rest] = field(default_factory=list)
     writes: int = 0
+    forbidden: tuple[str, ...] = ()
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, method: str, path: str, query: dict[str, str], body: bytes) -> Answer | None:
@@ -44,6 +46,8 @@ class Published:
             return 422, {"message": str(error)}
         if path == "/installation/repositories":
             return self._repositories(query)
+        if any(part in path for part in self.forbidden):
+            return 403, {"message": "Resource not accessible by integration"}
         parts = path.strip("/").split("/")
         if parts[0] != "repos" or len(parts) < 4:
             return None

@@ -18,7 +18,7 @@ from pullrisk.app.github import AppGitHub, InstallationApi, repository_path
 from pullrisk.app.pulls import StoredNames, read_pull, stored_as
 from pullrisk.app.verdict import MERGE_GROUP, verdict_of
 from pullrisk.errors import InputError
-from pullrisk.fetch.github.failures import NotFound, Unauthorized
+from pullrisk.fetch.github.failures import Forbidden, NotFound, Unauthorized
 from pullrisk.pulls.deliveries import Delivery
 from pullrisk.pulls.installed import Installed
 from pullrisk.pulls.people import NO_NAMES, BotNames
@@ -38,6 +38,7 @@ T = TypeVar("T")
 ScorePull = Callable[[Pull], Awaitable[Score]]
 """Scores a pull with its reasons, from its repository's history."""
 
+_HIDDEN: Final = (Forbidden, NotFound, Unauthorized)
 _UNDERSTOOD: Final = "+1"
 _CONFUSED: Final = "confused"
 
@@ -73,8 +74,8 @@ class Handler:
             raise InputError(f"delivery {delivery.id} names no repository")
         try:
             await self._about(api, payload.repository, delivery, payload)
-        except (NotFound, Unauthorized):
-            # Gone, or not installed there any more: then there is nobody to tell.
+        except _HIDDEN:
+            # Gone, suspended, or not installed there any more: then there is nobody to tell.
             if await _is_visible(api, payload.repository):
                 raise
 
@@ -155,7 +156,7 @@ class Handler:
             repositories = await api.pages(
                 "/installation/repositories", part="repositories", most=100_000
             )
-        except Unauthorized:
+        except _HIDDEN:
             repositories = []
         current = msgspec.convert(repositories, list[Repository])
 
@@ -179,7 +180,7 @@ async def _is_visible(api: InstallationApi, repository: Repository) -> bool:
     """Whether the installation may still see the repository."""
     try:
         await api.get(repository_path(repository.full_name))
-    except (NotFound, Unauthorized):
+    except _HIDDEN:
         return False
     return True
 

@@ -10,6 +10,7 @@ A delivery ends in one of four ways:
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -99,7 +100,8 @@ class Worker:
             async with asyncio.timeout(self._lease * _SHARE_OF_LEASE):
                 await self._handle(delivery)
         except asyncio.CancelledError:
-            self._queue.give_back(lease, due=datetime.now(UTC), error=None, counted=False)
+            with suppress(PullriskError):  # then the lease ends by itself
+                self._queue.give_back(lease, due=datetime.now(UTC), error=None, counted=False)
             raise
         except Exception as error:
             await self._failed(lease, error)
