@@ -199,6 +199,20 @@ class SparkOptions(BaseModel):
         return self.master.startswith("k8s://")
 
 
+class AppOptions(BaseModel):
+    """How `pullrisk serve` handles the deliveries of a GitHub App's webhooks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at_once: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=4, description="deliveries that a worker process handles at once"
+    )
+    lease: Annotated[float, Field(ge=1, le=3_600)] = Field(
+        default=120,
+        description="seconds after which a delivery whose worker was killed is handled again",
+    )
+
+
 class ServeOptions(BaseModel):
     """How `pullrisk serve` listens, limits and drains. Sizes are MB, times seconds."""
 

@@ -29,6 +29,7 @@ from pullrisk import config_files
 from pullrisk.errors import SettingsError
 from pullrisk.options import (
     S3,
+    AppOptions,
     BotOptions,
     FetchOptions,
     GateOptions,
@@ -80,6 +81,11 @@ class Settings(Credentials, BaseSettings):
         default=None,
         description="the App's installations with commas between; all of them unless set",
     )
+    github_webhook_secret: SecretStr | None = Field(
+        default=None,
+        description="secret with which GitHub signs the App's webhooks; several, one a line, while "
+        "it is rotated; `serve` receives none unless set",
+    )
     lake: str | None = Field(default=None, description="folder or s3:// URI of the lake")
     mlflow_uri: str | None = Field(default=None, description="MLflow tracking server or database")
     workers: Annotated[int, Field(ge=1, le=256)] | None = Field(
@@ -114,6 +120,9 @@ class Settings(Credentials, BaseSettings):
         default=SparkOptions(), description="the cluster of `preprocess --engine spark`"
     )
     serve: ServeOptions = Field(default=ServeOptions(), description="the scoring service")
+    app: AppOptions = Field(
+        default=AppOptions(), description="the GitHub App's deliveries, which `serve` handles"
+    )
 
     @property
     def store_uri(self) -> str:

@@ -425,3 +425,12 @@ def test_lines_of_another_merge_are_not_taken_over(store: PullStore) -> None:
     store.upsert([old])
     store.upsert([new])
     assert store.get("o/r", 1) == new
+
+
+def test_events_since_a_moment_are_those_later_than_it(store: PullStore) -> None:
+    store.upsert([merged(3), merged(1), push("ab" * 20, hours=2), still_open(9), unmerged(4)])
+    store.upsert([merged(8, repository="o/other")])
+    since = store.events_since("o/r", DAY + HOUR)
+    assert [pull.number for pull in since] == [push_number("ab" * 20), 3, 4]
+    assert since == list(store.events("o/r"))[1:]
+    assert store.events_since("o/r", DAY + 4 * HOUR) == store.events_since("o/none", DAY) == []

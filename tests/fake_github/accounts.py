@@ -70,6 +70,7 @@ class Accounts:
     app_key: bytes | None = None
     app_installations: tuple[int, ...] = ()
     granted: int = 0
+    suspended: bool = False
 
     def of(self, authorization: str) -> Account | None:
         """The account behind an Authorization header, None where it does not work."""
@@ -85,6 +86,8 @@ class Accounts:
             return 200, [{"id": each} for each in self.app_installations]
         if path not in {f"/app/installations/{i}/access_tokens" for i in self.app_installations}:
             return 404, {"message": "Not Found"}
+        if self.suspended:
+            return 403, {"message": "This installation has been suspended"}
         secret, ends_at = f"ghs_{secrets.token_hex(8)}", self.world.now() + HOUR
         self.tokens[secret] = Account(ends_at=ends_at)
         self.granted += 1

@@ -17,6 +17,7 @@ from fake_github.clones import clone_answer
 from fake_github.cost import Cost, cost_of
 from fake_github.faults import Faults
 from fake_github.graph import Query
+from fake_github.published import Published
 from fake_github.rest import rest_answer
 from fake_github.schema import github_schema
 from fake_github.world import World
@@ -42,6 +43,8 @@ class CutError(Exception):
 class FakeGitHub:
     """An ASGI application over a world.
 
+    `published` is what a GitHub App left in it, `rest_faults` what goes wrong with REST calls.
+
     Counts: `requests` by document name, `rest_requests`, `points`. `on_request` is called
     before each GraphQL request is answered, with how many came before it. `remember`: keep
     answers, so that a benchmark does not measure this server. `clones` is a folder of bare
@@ -62,6 +65,8 @@ class FakeGitHub:
         self.world = world
         self.faults = faults or Faults()
         self.accounts = accounts or Accounts(world)
+        self.published = Published(world)
+        self.rest_faults = Faults()
         self.on_request = on_request
         self.requests: Counter[str] = Counter()
         self.rest_requests = 0
@@ -83,12 +88,15 @@ class FakeGitHub:
         path = scope["path"]
         if path in ("/api/graphql", "/graphql"):
             await self._graphql(body, headers.get("authorization", ""), send)
+        elif path == "/_fake/published":
+            published = {"checks": self.published.checks, "reactions": self.published.reactions}
+            await self._send(send, 200, published)
         elif path == "/_fake/counts":
             await self._send(send, 200, self.counts())
         elif ".git/" in path:
             await self._clone(scope, headers, body, send)
         else:
-            await self._rest(scope, path.removeprefix("/api/v3"), headers, send)
+            await self._rest(scope, path.removeprefix("/api/v3"), headers, body, send)
 
     def counts(self) -> dict[str, object]:
         """What was asked so far."""
@@ -188,9 +196,14 @@ class FakeGitHub:
         )
         await self._send(send, status, content, headers=fields)
 
-    async def _rest(self, scope: Scope, path: str, headers: dict[str, str], send: Send) -> None:
+    async def _rest(
+        self, scope: Scope, path: str, headers: dict[str, str], body: bytes, send: Send
+    ) -> None:
         self.rest_requests += 1
         authorization = headers.get("authorization", "")
+        fault = self.rest_faults.next(None)
+        if fault and await self._misbehave(fault, Account(), send):
+            return
         if path.startswith("/app/"):
             status, value = self.accounts.app_answer(authorization, path)
             await self._send(send, status, value)
@@ -199,6 +212,11 @@ class FakeGitHub:
             await self._send(send, 401, {"message": "Bad credentials"})
             return
         query = dict(parse_qsl(scope["query_string"].decode()))
+        own = self.published.answer(scope["method"], path, query, body)
+        if own is not None:
+            # `cut`: it is done, and the answer is lost on its way
+            await self._send(send, own[0], own[1], cut=fault == "cut")
+            return
         base = f"{scope.get('scheme', 'http')}://{headers.get('host', 'fake')}/api/v3"
         status, value, extra = rest_answer(self.world, path, query, base)
         await self._send(send, status, value, headers=extra)

@@ -19,6 +19,8 @@ def rest_answer(world: World, path: str, query: dict[str, str], base: str) -> An
     if parts[0] != "repos" or repository is None:
         return 404, {"message": "Not Found"}, {}
     link = f"{base}{path}"
+    if len(parts) > 4 and parts[3] == "pulls" and int(parts[4]) not in repository.pulls:
+        return 404, {"message": "Not Found"}, {}
     match parts[3:]:
         case []:
             return 200, {"id": repository.id, "full_name": repository.name, "url": link}, {}
@@ -28,8 +30,6 @@ def rest_answer(world: World, path: str, query: dict[str, str], base: str) -> An
             return 200, _shown(repository, repository.pulls[int(number)], link, whole=True), {}
         case ["pulls", number, "files" | "reviews" as part]:
             return _page(repository.pulls[int(number)].get(part) or [], query, link)
-        case ["commits", sha, "check-runs"]:
-            return 200, {"total_count": 0, "check_runs": [], "sha": sha}, {}
     return 404, {"message": "Not Found"}, {}
 
 

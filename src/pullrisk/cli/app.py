@@ -23,6 +23,8 @@ COMMANDS: Final = {
     "evaluate": "Judge a model on later pull requests, beside baselines.",
     "score": "Score pull requests: risk, novelty, and the reasons.",
     "serve": "Answer for pull requests over HTTP.",
+    "deliveries": "List what became of a GitHub App's webhooks, and try again.",
+    "feedback": "List what people answered to scores at pull requests.",
     "golden": "Pin the served model by its answers, hold a service to them.",
     "report": "Write one HTML page: quality, what drives risk, what to read.",
     "monitor": "Say whether a model still fits: drift, outcomes, freshness.",

@@ -8,6 +8,7 @@ Collections of the database that the URI names (`pullrisk` unless it does):
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from heapq import heappop, heappush
 from itertools import islice
 from types import TracebackType
@@ -33,7 +34,7 @@ from pullrisk.pulls.mongo_database import (
 )
 from pullrisk.pulls.mongo_documents import Document, key, to_pull
 from pullrisk.pulls.record import Pull
-from pullrisk.pulls.store import RepositorySummary, Written, moment
+from pullrisk.pulls.store import RepositorySummary, Written, microseconds, moment
 from pullrisk.pulls.versions import joined
 
 BATCH: Final = 1_000
@@ -162,6 +163,16 @@ class MongoStore:
             yield self._pull(row)
         while moved:
             yield self._pull(heappop(moved)[1])
+
+    def events_since(self, repository: str, moment: datetime) -> list[Pull]:
+        """The events later than the moment, in event order; reads those alone."""
+        self._database.check()
+        later = {"repository": repository, "event_us": {"$gt": microseconds(moment)}}
+        rows = self._find(later)
+        return [
+            self._pull(row)
+            for row in sorted(rows, key=lambda row: (row["event_us"], row["number"]))
+        ]
 
     def pulls(self, repository: str) -> Iterator[Pull]:
         """All pulls by number, open ones too, as of the moment when the first is read."""

@@ -4,6 +4,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -48,6 +49,10 @@ _EVENTS_AMONG: Final = """
 SELECT payload, number FROM pulls INDEXED BY pulls_by_event
 WHERE repository = ? AND event_at IS NOT NULL AND number IN (SELECT value FROM json_each(?))
 ORDER BY event_at, number
+"""
+_EVENTS_SINCE: Final = """
+SELECT payload, number FROM pulls INDEXED BY pulls_by_event
+WHERE repository = ? AND event_at > ? ORDER BY event_at, number
 """
 _PULLS: Final = """
 SELECT payload, number FROM pulls WHERE repository = ? AND number > 0 ORDER BY number
@@ -151,6 +156,10 @@ class SqliteStore:
             return self._pulls(_EVENTS, (repository,))
         among = msgspec.json.encode(list(numbers)).decode()
         return self._pulls(_EVENTS_AMONG, (repository, among))
+
+    def events_since(self, repository: str, moment: datetime) -> list[Pull]:
+        """The events later than the moment, in event order; reads those alone."""
+        return list(self._pulls(_EVENTS_SINCE, (repository, microseconds(moment))))
 
     def pulls(self, repository: str) -> Iterator[Pull]:
         """All pulls by number, open ones too, as of the moment when the first is read."""

@@ -103,6 +103,9 @@ class PullStore(Protocol):
         comes twice, and none is skipped.
         """
 
+    def events_since(self, repository: str, moment: datetime) -> list[Pull]:
+        """The events later than the moment, in event order."""
+
     def pulls(self, repository: str) -> Iterator[Pull]:
         """All pulls of the repository by number, open ones too. A stream, like `events`."""
 

@@ -73,6 +73,7 @@ _ALL: Final = (
     ),
     Secret("github_app_key", "the App's private key, PEM"),
     Secret("github_app_installation_id", "the App's installation, if several", address=True),
+    Secret("github_webhook_secret", "secret with which GitHub signs the App's webhooks"),
     Secret(
         "do_spaces_endpoint",
         "https://<region>.digitaloceanspaces.com, or any S3",
@@ -107,7 +108,7 @@ STAGES: Final[Mapping[str, Needs]] = {
     "ml-training": Needs(required=(*_SPACES, "mlflow_uri"), optional=(*_MLFLOW, "mongo_uri")),
     "model-serving": Needs(
         required=(*_SPACES, "mlflow_uri", "api_keys"),
-        optional=(*_MLFLOW, "github_token", "mongo_uri"),
+        optional=(*_MLFLOW, "github_token", "mongo_uri", *_APP, "github_webhook_secret"),
     ),
     "serving-analysis": Needs(required=("api_keys",)),
     "monitor": Needs(required=(*_SPACES, "mlflow_uri"), optional=(*_MLFLOW, "mongo_uri")),
@@ -158,6 +159,6 @@ def mask_credentials(values: Mapping[str, SecretStr], redactor: Redactor) -> Non
         if not is_credential(name, value):
             continue
         redactor.learn(value.get_secret_value())
-        if name in ("api_keys", "github_token"):
+        if name in ("api_keys", "github_token", "github_webhook_secret"):
             for part in split_values(value):
                 redactor.learn(part)

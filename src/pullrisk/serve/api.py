@@ -30,7 +30,11 @@ def make_api(service: Service, running: Running) -> Lifecycle:
     """The ASGI application of one process."""
     context = Context(service, InFlight(service.options), PullListCache(service), WrongKeys())
     app = Litestar(
-        routers(service.options, admin=service.dependencies.admin is not None),
+        routers(
+            service.options,
+            admin=service.dependencies.admin is not None,
+            app=service.dependencies.webhooks is not None,
+        ),
         openapi_config=openapi.config(),
         exception_handlers={Exception: refuse},
         cors_config=_cors(service.options.cors_origins),

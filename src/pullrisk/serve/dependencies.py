@@ -10,6 +10,7 @@ from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.serve.keys import Keys
 from pullrisk.serve.loaded_model import LastGood, LoadedModel
 from pullrisk.serve.tracing import Tracing
+from pullrisk.serve.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
@@ -27,7 +28,7 @@ class Dependencies(msgspec.Struct, frozen=True):
     `has_store` tells whether a pull store is configured. `secrets` are read anew if the store
     or the lake refuses the known ones, `bot_names` are the accounts that the settings call bots or
     persons. Without `admin` keys the service has no routes for
-    administration.
+    administration, without `webhooks` none for GitHub.
     """
 
     lake: "Lake"
@@ -41,3 +42,4 @@ class Dependencies(msgspec.Struct, frozen=True):
     admin: Keys | None = None
     has_store: Callable[[], bool] = _always
     bot_names: BotNames = NO_NAMES
+    webhooks: Webhooks | None = None

@@ -65,7 +65,19 @@ class Metrics:
         self.model = self._gauge(
             "pullrisk_model_info", "The model", ["version", "schema_hash", "registered"]
         )
+        self.deliveries = Counter(
+            "pullrisk_deliveries", "Deliveries of webhooks", ["result"], registry=own
+        )
+        self.dead = self._gauge("pullrisk_deliveries_dead", "Deliveries that were given up")
+        self.waiting = self._gauge(
+            "pullrisk_delivery_age_seconds", "Age of the oldest delivery that waits"
+        )
         self._secrets: dict[str, Gauge] = {}
+
+    def tell_queue(self, *, dead: int, age: float) -> None:
+        """How many deliveries were given up, and the age of the oldest that waits, in seconds."""
+        self.dead.set(dead)
+        self.waiting.set(age)
 
     def count_score(self, band: str, basis: str) -> None:
         """One more pull was scored."""

@@ -24,6 +24,7 @@ from pullrisk.features import NAMES
 from pullrisk.pulls.rest_shapes import RestPull
 from pullrisk.serve import shapes
 from pullrisk.serve.problems import PROBLEM, TITLES, Problem
+from pullrisk.serve.webhooks import Received
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -31,6 +32,7 @@ _REF: Final = "#/components/schemas/{name}"
 _SHAPES: Final = (
     Problem, RestPull, shapes.Reference, shapes.Scores, shapes.RawScores, shapes.PullPage,
     shapes.Repositories, shapes.Model, shapes.Reloaded, shapes.Health, shapes.Alive,
+    Received,
 )  # fmt: skip
 _POLICY: Final = ResponseHeader(
     name="content-security-policy", value="default-src 'none'; style-src 'unsafe-inline'"

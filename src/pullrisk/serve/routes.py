@@ -10,7 +10,7 @@ from litestar import Request, Router, get, post
 from litestar.handlers import HTTPRouteHandler
 
 from pullrisk.options import ServeOptions
-from pullrisk.serve import endpoints
+from pullrisk.serve import endpoints, webhooks
 from pullrisk.serve.keys import KeyGate
 from pullrisk.serve.openapi import PULL, ROW, Schema, document, one_or_many, operation
 from pullrisk.serve.pull_list import ListQuery
@@ -41,9 +41,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     media: str | None = None
 
 
-def routers(options: ServeOptions, *, admin: bool) -> list[Router]:
-    """All routes; those of administration only where there are keys for it."""
-    open_to_all = Router("/", route_handlers=[*map(_handler, OPEN)], response_class=JsonResponse)
+def routers(options: ServeOptions, *, admin: bool, app: bool) -> list[Router]:
+    """All routes; those of administration only where there are keys for it, webhooks of an App."""
+    keyless = (*OPEN, WEBHOOKS) if app else OPEN
+    open_to_all = Router("/", route_handlers=[*map(_handler, keyless)], response_class=JsonResponse)
     scoring = Router(
         "/",
         route_handlers=[*map(_handler, scoring_routes(batch=options.batch))],
@@ -120,6 +121,13 @@ RELOAD: Final = Route(
     problems=(*_KEYED, 408, 409, 413, 422),
 )  # fmt: skip
 """What needs a key of administration."""
+
+WEBHOOKS: Final = Route(
+    path="/webhooks/github", name="webhooks", endpoint=webhooks.receive, posted=True,
+    body={"type": "object"}, problems=(400, 401, 408, 413, 415, 422, 503),
+    answers={200: "It is known already, or nothing to do with pull requests", 202: "It is kept"},
+)  # fmt: skip
+"""What needs GitHub's signature instead of a key."""
 
 
 def _handler(route: Route) -> HTTPRouteHandler:

@@ -171,9 +171,14 @@ def run(
 
 
 def _begin(make_worker: Callable[[], Lifecycle]) -> Lifecycle:
-    """The first that a worker does."""
+    """The first that a worker does; what it cannot be made of ends it with the error's code."""
     end_with_parent()
-    return make_worker()
+    try:
+        return make_worker()
+    except PullriskError as error:
+        logger(stdout_buffer()).error("not started", error=str(error))
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        os._exit(error.exit_code)
 
 
 def _listen(service: Service, tasks: set["asyncio.Task[Any]"]) -> None:

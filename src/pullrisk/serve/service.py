@@ -47,7 +47,10 @@ class Service:
         self.options, self.dependencies = options, dependencies
         self.metrics, self.log = metrics, log
         self.histories = HistoryCache(
-            dependencies.lake, limit=options.histories, ready_bytes=int(options.histories_mb * _MB)
+            dependencies.lake,
+            limit=options.histories,
+            ready_bytes=int(options.histories_mb * _MB),
+            later=self._later_events,
         )
         self.models = Models(dependencies, metrics=metrics, log=log)
         self.draining = False
@@ -207,6 +210,16 @@ class Service:
         self.schema_conflict = None if misfit is None else f"the lake has {misfit}"
         if misfit is None:
             self.histories.refresh()
+
+    def _later_events(self, repository: str, moment: datetime) -> Sequence[Pull]:
+        """What webhooks brought that no run has replayed yet; nothing if the store is away."""
+        if self.dependencies.webhooks is None:
+            return ()
+        try:
+            return self.dependencies.store.events_since(repository, moment)
+        except StoreError as error:
+            self.log.warning("store unreachable", error=str(error.args[0]))
+            return ()
 
     def lake_failed(self, error: PullriskError) -> None:
         """The lake could not be read: say so, and leave it alone for a while."""

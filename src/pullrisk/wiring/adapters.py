@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pullrisk.lake import Lake
     from pullrisk.model.bundle import Bundle
     from pullrisk.model.metadata import OperatingPoints
+    from pullrisk.pulls.deliveries import DeliveryQueue
     from pullrisk.pulls.mongo_database import RotatingUri
     from pullrisk.pulls.store import PullStore
     from pullrisk.train.mlflow_client import Tracking
@@ -80,6 +81,24 @@ def store_at(
     from pullrisk.pulls.sqlite import SqliteStore
 
     return SqliteStore(Path(place))
+
+
+def open_deliveries(
+    settings: Settings,
+    *,
+    patience: float | None = None,
+    rotating: "RotatingUri | None" = None,
+) -> "DeliveryQueue":
+    """The queue of webhook deliveries in the pull store of these settings; see `store_at`."""
+    if is_on_mongo(settings):
+        from pullrisk.pulls.deliveries_mongo import MongoDeliveries
+        from pullrisk.pulls.mongo import RETRY_SECONDS
+
+        seconds = RETRY_SECONDS if patience is None else patience
+        return MongoDeliveries(settings.store_uri, retry_seconds=seconds, rotating=rotating)
+    from pullrisk.pulls.deliveries_sqlite import SqliteDeliveries
+
+    return SqliteDeliveries(Path(settings.store_uri))
 
 
 def github_access(settings: Settings) -> "Access":

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pullrisk.errors import MissingExtraError
+from pullrisk.errors import InputError, MissingExtraError
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.settings import Settings
 from pullrisk.wiring.session import Session
@@ -83,6 +83,26 @@ def _clone_options(session: Session, access: "Callable[[], Access]") -> "CloneOp
         salt=read_salt(salt if salt.exists() else folder / "salt"),
         names=bot_names(settings),
     )
+
+
+def installed_names(session: Session) -> list[str]:
+    """The repositories where the GitHub App is installed, as its webhooks told.
+
+    Raises InputError if none is known, MissingExtraError without the extra `github`.
+    """
+    from pullrisk.pulls.installed import Installed
+
+    try:
+        from pullrisk.fetch.github.access import endpoint
+    except ImportError as error:
+        raise MissingExtraError.of(error.name or "httpx", "github") from None
+    names = Installed(session.store, endpoint(session.settings.github_url).host).names()
+    if not names:
+        raise InputError(
+            "no repository is known where the GitHub App is installed",
+            hint="install it while `pullrisk serve` receives its webhooks: docs/app.md",
+        )
+    return names
 
 
 def fetch_files(

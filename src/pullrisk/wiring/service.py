@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pullrisk.errors import SettingsError
 from pullrisk.settings import Settings
 from pullrisk.wiring.adapters import open_lake, open_store, operating_points
+from pullrisk.wiring.app import make_app
 from pullrisk.wiring.fetching import bot_names
 from pullrisk.wiring.provision import provide, with_secrets
 from pullrisk.wiring.served_models import load_model
@@ -68,6 +69,7 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
 
     settings, secrets = provide(settings, STAGE)
     current, options = Current(settings, secrets), settings.serve
+    app = make_app(current)
     dependencies = Dependencies(
         lake=open_lake(settings),
         store=_store(settings),
@@ -79,13 +81,15 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
         tracing=tracing(os.environ),
         has_store=lambda: has_store(current.settings),
         bot_names=bot_names(settings),
+        webhooks=None if app is None else app.webhooks,
         admin=None if options.admin_keys_file is None else Keys(file=options.admin_keys_file),
     )
     service = Service(
         options, dependencies, metrics=metrics_of(options), log=logger(stdout_buffer())
     )
     current.follow(service)
-    return make_api(service, partial(running, for_people=settings.log_format == "console"))
+    alone = partial(running, for_people=settings.log_format == "console")
+    return make_api(service, alone if app is None else partial(app.running, alone))
 
 
 def has_served(shared: Path) -> bool:

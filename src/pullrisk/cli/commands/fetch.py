@@ -76,6 +76,12 @@ Organisation: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+InstalledApp: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--installed", help="From GitHub, the repositories where the GitHub App is installed."
+    ),
+]
 Search: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -109,6 +115,7 @@ def run(
     skip_bad_lines: options.SkipBadLines = False,
     org: Organisation = None,
     search: Search = None,
+    installed: InstalledApp = False,
     limit: Limit = None,
     concurrency: Concurrency = 4,
     home: options.Home = None,
@@ -135,17 +142,19 @@ def run(
     """
     repositories = tuple(names or ()) if not file and git is None else ()
     files = [*(file or ()), *(names or ())] if file else []
-    from_github = bool(repositories or org or search)
+    from_github = bool(repositories or org or search or installed)
     if from_github + bool(files) + (git is not None) != 1 or (git and names):
         raise typer.BadParameter(
-            "name repositories (owner/name, --org or --search), or files with --file, "
+            "name repositories (owner/name, --org, --search or --installed), or files with --file, "
             "or a clone with --git"
         )
-    from pullrisk.wiring.fetching import fetch_files, fetch_git, fetch_github
+    from pullrisk.wiring.fetching import fetch_files, fetch_git, fetch_github, installed_names
 
     with open_session(stage="data-fetch", home=home, quiet=quiet) as session:
         if from_github:
             _refuse_files(repositories)
+            if installed:
+                repositories += tuple(installed_names(session))
             fetched = fetch_github(
                 session,
                 repositories,

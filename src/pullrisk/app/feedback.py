@@ -1,0 +1,63 @@
+"""What people say of a score, in comments that begin with `/pullrisk`.
+
+    /pullrisk explain   publish the verdict anew
+    /pullrisk wrong     the verdict is wrong
+    /pullrisk missed    the pull request needed a fix, and nothing was said
+    /pullrisk noisy     what is said is right, and of no use
+
+The words that follow are kept as a note. Each is one checkpoint of the pull store, under the
+comment's id: a repeated delivery changes nothing.
+"""
+
+from datetime import datetime
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from pullrisk.pulls.store import PullStore
+
+Kind: TypeAlias = Literal["explain", "wrong", "missed", "noisy"]
+KINDS: Final[tuple[Kind, ...]] = ("explain", "wrong", "missed", "noisy")
+MAY_WRITE: Final = frozenset({"admin", "write"})
+"""GitHub's permissions of those who are heard; `maintain` is told as `write`."""
+MOST_NOTE: Final = 1_000
+"""Characters of a note that are kept."""
+_KEY: Final = "feedback:"
+
+
+class Feedback(msgspec.Struct, frozen=True, kw_only=True):
+    """What one person said of the score of one pull; risk and band are those told at that time."""
+
+    repository: str
+    number: int
+    kind: Kind
+    login: str
+    at: datetime
+    note: str = ""
+    risk: float | None = None
+    band: str | None = None
+    head_sha: str | None = None
+
+
+def note_of(text: str) -> str:
+    """What follows the command in a comment."""
+    words = text.split(maxsplit=2)
+    return words[2].strip()[:MOST_NOTE] if len(words) > 2 else ""
+
+
+def keep(store: PullStore, host: str, comment: int, feedback: Feedback) -> None:
+    """Keep it, once for each comment. Raises StoreError."""
+    key = f"{_KEY}{host}:{comment}"
+    if store.checkpoint(key) is None:
+        store.upsert([], checkpoint=(key, msgspec.to_builtins(feedback)))
+
+
+def kept(store: PullStore, *, repository: str | None = None) -> list[Feedback]:
+    """All feedback, the latest first, or that of one repository. Raises StoreError."""
+    found = [
+        msgspec.convert(value, Feedback)
+        for key, value in store.checkpoints().items()
+        if key.startswith(_KEY)
+    ]
+    own = [each for each in found if repository is None or each.repository == repository]
+    return sorted(own, key=lambda each: each.at, reverse=True)

@@ -1,0 +1,176 @@
+"""From settings to the GitHub App inside the scoring service; there is none without its secret."""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Protocol
+
+from pullrisk.errors import LakeError, MissingExtraError, SettingsError
+from pullrisk.settings import Settings
+from pullrisk.wiring.adapters import is_on_mongo, open_deliveries
+from pullrisk.wiring.fetching import bot_names
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from pullrisk.app.worker import Worker
+    from pullrisk.pulls.record import Pull
+    from pullrisk.secrets import Secrets
+    from pullrisk.serve.inflight import InFlight
+    from pullrisk.serve.service import Service
+    from pullrisk.serve.shapes import Score
+
+Running = Callable[["Service", "InFlight"], AbstractAsyncContextManager[None]]
+
+
+class CurrentSettings(Protocol):
+    """The settings as the secrets are now."""
+
+    settings: Settings
+    secrets: "Secrets | None"
+
+
+def make_app(current: CurrentSettings) -> "App | None":
+    """The App, or None without a webhook secret.
+
+    Raises SettingsError without the App's id and key, MissingExtraError without the extra
+    `github`.
+    """
+    settings = current.settings
+    if settings.github_webhook_secret is None:
+        return None
+    refuse_half(settings)
+    try:
+        import pullrisk.app.github  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError.of(error.name or "httpx", "github") from None
+    return App(current)
+
+
+def secret_lines(secret: "SecretStr") -> list[str]:
+    """The webhook secrets, one a line: a phrase may hold any other sign."""
+    return [line.strip() for line in secret.get_secret_value().splitlines() if line.strip()]
+
+
+def refuse_half(settings: Settings) -> None:
+    """Raise SettingsError if there is a webhook secret, and no App that it belongs to."""
+    if settings.github_app_id is None or settings.github_app_key is None:
+        raise SettingsError(
+            "github_webhook_secret is set, and github_app_id or github_app_key is not",
+            hint="set both: the App's settings page on GitHub shows them; see docs/app.md",
+        )
+
+
+class App:
+    """The queue of deliveries and, while the service runs, the worker that handles them."""
+
+    def __init__(self, current: CurrentSettings) -> None:
+        from pullrisk.serve.webhooks import Webhooks
+
+        settings = current.settings
+        self._current = current
+        self._worker: Worker | None = None
+        self._queue = open_deliveries(
+            settings,
+            patience=settings.serve.reach,
+            rotating=_StoreUri(current) if is_on_mongo(settings) else None,
+        )
+        self.webhooks: Webhooks = Webhooks(self._queue, self._secrets, self._wake)
+
+    @asynccontextmanager
+    async def running(
+        self, service_running: Running, service: "Service", in_flight: "InFlight"
+    ) -> AsyncIterator[None]:
+        """What lives in the process: the service, and the worker beside it."""
+        import asyncio
+
+        from pullrisk.app.github import AppGitHub
+        from pullrisk.app.handling import Handler
+        from pullrisk.app.worker import Worker
+        from pullrisk.fetch.github.access import endpoint
+        from pullrisk.fetch.github.client import connection
+
+        settings = self._current.settings
+        async with service_running(service, in_flight), connection() as http:
+            github = AppGitHub(endpoint(settings.github_url), self._credentials, http)
+            scoring = asyncio.Lock()
+
+            async def score(pull: "Pull") -> "Score":
+                async with scoring:  # one at a time: between two, the service answers others
+                    scored = await _scored(service, pull)
+                    await asyncio.sleep(0)
+                    return scored
+
+            handler = Handler(
+                github,
+                lambda: service.dependencies.store,
+                score,
+                names=bot_names(settings),
+            )
+            self._worker = Worker(
+                self._queue,
+                handler.handle,
+                at_once=settings.app.at_once,
+                lease=settings.app.lease,
+                log=service.log,
+                metrics=service.metrics,
+            )
+            task = asyncio.create_task(self._worker.run())
+            try:
+                yield
+            finally:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+                self._queue.close()
+
+    def _wake(self) -> None:
+        if self._worker is not None:
+            self._worker.wake()
+
+    def _secrets(self) -> Iterable[str]:
+        secret = self._current.settings.github_webhook_secret
+        return () if secret is None else secret_lines(secret)
+
+    def _credentials(self) -> tuple[str, str]:
+        from pullrisk.fetch.github.access import access_from
+
+        settings = self._current.settings
+        access = access_from(
+            url=settings.github_url,
+            app_id=settings.github_app_id,
+            app_key=_bare(settings.github_app_key),
+        )
+        return access.app_id or "", access.app_key or ""
+
+
+class _StoreUri:
+    """The URI of the store as the secrets are now."""
+
+    def __init__(self, current: CurrentSettings) -> None:
+        self._current = current
+
+    @property
+    def now(self) -> str:
+        """The current URI."""
+        return self._current.settings.store_uri
+
+    def refresh(self) -> bool:
+        """Read the secrets again. Returns whether the URI changed."""
+        before = self.now
+        if self._current.secrets is not None:
+            self._current.secrets.refresh()
+        return self.now != before
+
+
+async def _scored(service: "Service", pull: "Pull") -> "Score":
+    """The score with its reasons. Raises LakeError if the history cannot be read now."""
+    from pullrisk.serve.scoring import score
+
+    (scored,) = await score(service, [pull], explained=True)
+    if scored.basis == "history unreachable":
+        raise LakeError(f"the history of {pull.repository} cannot be read")
+    return scored
+
+
+def _bare(secret: "SecretStr | None") -> str | None:
+    return None if secret is None else secret.get_secret_value()

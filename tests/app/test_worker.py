@@ -1,0 +1,172 @@
+"""What becomes of deliveries that a worker takes from the queue."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from pullrisk.app.worker import ATTEMPTS, PATIENCE, Worker, waiting
+from pullrisk.errors import InputError, StoreError
+from pullrisk.fetch.github.failures import Limited, Transient
+from pullrisk.pulls.deliveries import Delivery, DeliveryState
+from pullrisk.pulls.deliveries_sqlite import SqliteDeliveries
+from pullrisk.serve.metrics import Metrics
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[SqliteDeliveries]:
+    opened = SqliteDeliveries(tmp_path / "pulls.sqlite")
+    yield opened
+    opened.close()
+
+
+def delivery(number: int, *, age: timedelta = SECOND, subject: str = "") -> Delivery:
+    return Delivery(
+        id=f"id-{number}",
+        event="pull_request",
+        subject=subject or f"pull:{number}",
+        body=b"%d" % number,
+        received_at=datetime.now(UTC) - age,
+    )
+
+
+class Recorder:
+    """Handles deliveries: notes them, and raises what is to be raised, once each."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.handled: list[str] = []
+        self._errors = list(errors)
+
+    async def __call__(self, delivery: Delivery) -> None:
+        self.handled.append(delivery.id)
+        await asyncio.sleep(0)
+        if self._errors:
+            raise self._errors.pop(0)
+
+
+def work(
+    queue: SqliteDeliveries,
+    handle: Any,
+    until: Callable[[], object],
+    *,
+    at_once: int = 2,
+    lease: float = 60,
+) -> None:
+    """Let a worker run until something holds."""
+
+    async def run() -> None:
+        worker = Worker(
+            queue,
+            handle,
+            at_once=at_once,
+            lease=lease,
+            log=structlog.get_logger().bind(),
+            metrics=Metrics(),
+        )
+        task = asyncio.create_task(worker.run())
+        async with asyncio.timeout(60):
+            while not until():
+                await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(run())
+
+
+def only(queue: SqliteDeliveries) -> DeliveryState:
+    (state,) = queue.states()
+    return state
+
+
+def test_all_are_handled_and_done(queue: SqliteDeliveries) -> None:
+    recorder = Recorder()
+    for number in range(9):
+        queue.add(delivery(number, subject=f"pull:{number % 2}"))
+    work(queue, recorder, lambda: queue.counts()["done"] == 9)
+    assert sorted(recorder.handled) == [f"id-{number}" for number in range(9)]
+
+
+@pytest.mark.parametrize("error", [Transient("away"), StoreError("away"), TimeoutError()])
+def test_what_is_away_is_waited_for_and_counts_as_no_attempt(
+    queue: SqliteDeliveries, error: Exception
+) -> None:
+    queue.add(delivery(1, age=timedelta(hours=1)))
+    work(queue, Recorder(error), lambda: only(queue).error)
+    state = only(queue)
+    assert (state.state, state.attempts) == ("waiting", 0)
+    assert state.due_at - datetime.now(UTC) > timedelta(seconds=200)
+
+
+def test_a_limit_stops_the_whole_worker(queue: SqliteDeliveries) -> None:
+    recorder = Recorder(Limited("slow down", 600.0))
+    for number in (1, 2):
+        queue.add(delivery(number, age=timedelta(seconds=9 - number)))
+    work(queue, recorder, lambda: any(each.error for each in queue.states()), at_once=1)
+    assert recorder.handled == ["id-1"]
+
+
+def test_another_failure_is_given_up_after_some_attempts(queue: SqliteDeliveries) -> None:
+    queue.add(delivery(1))
+    for attempt in range(1, ATTEMPTS + 1):
+        state = only(queue)
+        if state.attempts:
+            assert state.due_at > datetime.now(UTC)
+            lease = queue.lease(now=state.due_at, seconds=1)
+            assert lease is not None
+            queue.give_back(lease, due=datetime.now(UTC), error=None, counted=False)
+        work(queue, Recorder(InputError("broken")), lambda: only(queue).error == "broken")
+        assert only(queue).attempts == attempt
+    assert only(queue).state == "dead"
+
+
+def test_nobody_waits_for_ever(queue: SqliteDeliveries) -> None:
+    queue.add(delivery(1, age=PATIENCE + SECOND))
+    work(queue, Recorder(Transient("away")), lambda: only(queue).state == "dead")
+    assert only(queue).error == "away"
+
+
+def test_a_delivery_that_ends_each_process_is_given_up(queue: SqliteDeliveries) -> None:
+    queue.add(delivery(1, age=timedelta(hours=10)))
+    for number in range(ATTEMPTS):  # each is killed
+        killed_at = datetime.now(UTC) - timedelta(hours=9 - number)
+        assert queue.lease(now=killed_at, seconds=1) is not None
+    recorder = Recorder()
+    work(queue, recorder, lambda: only(queue).state == "dead")
+    assert recorder.handled == []
+
+
+def test_a_worker_that_stops_gives_back_what_it_has(queue: SqliteDeliveries) -> None:
+    queue.add(delivery(1))
+    begun: list[str] = []
+
+    async def never(delivery: Delivery) -> None:
+        begun.append(delivery.id)
+        await asyncio.Event().wait()
+
+    work(queue, never, lambda: begun)
+    assert (only(queue).state, only(queue).attempts) == ("waiting", 0)
+    assert queue.lease(now=datetime.now(UTC), seconds=1) is not None
+
+
+def test_what_takes_too_long_ends_before_the_lease(queue: SqliteDeliveries) -> None:
+    queue.add(delivery(1))
+
+    async def never(delivery: Delivery) -> None:
+        await asyncio.Event().wait()
+
+    work(queue, never, lambda: only(queue).error, lease=0.5)
+    assert only(queue).error == "handling took too long"
+
+
+@pytest.mark.parametrize(
+    ("age", "seconds"),
+    [(timedelta(0), 5.0), (timedelta(minutes=4), 60.0), (timedelta(days=1), 300.0)],
+)
+def test_the_wait_grows_with_the_age(age: timedelta, seconds: float) -> None:
+    assert waiting(age) == seconds

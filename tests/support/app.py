@@ -1,0 +1,190 @@
+"""A GitHub App under test: deliveries as GitHub sends them, a handler, a fake GitHub."""
+
+import asyncio
+import hmac
+import json
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import uvicorn
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from fake_github.app import FakeGitHub
+from fake_github.inside import URL, Inside
+from fake_github.world import FakeRepository, World
+from pullrisk.app.github import AppGitHub
+from pullrisk.app.handling import Handler
+from pullrisk.fetch.github.access import endpoint
+from pullrisk.pulls.deliveries import Delivery
+from pullrisk.pulls.record import Pull
+from pullrisk.pulls.store import PullStore
+from pullrisk.serve.shapes import History, Score
+from pullrisk.serve.webhook_events import decode, subject_of
+
+EXAMPLES = (
+    Path(__file__).parents[1]
+    / "fake_github/node_modules/@octokit/webhooks-examples/api.github.com/index.json"
+)
+SECRET = "a webhook's secret"
+INSTALLATION = 77
+APP_ID = "4711"
+
+
+@cache
+def private_key() -> tuple[str, bytes]:
+    """A private key of an App (PEM), and its public one."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return private.decode(), public
+
+
+def signed_headers(
+    body: bytes, event: str, *, secret: str = SECRET, name: str = ""
+) -> dict[str, str]:
+    """The headers of a delivery."""
+    return {
+        "content-type": "application/json",
+        "x-github-event": event,
+        "x-github-delivery": name or str(uuid4()),
+        "x-hub-signature-256": f"sha256={hmac.new(secret.encode(), body, 'sha256').hexdigest()}",
+    }
+
+
+def payload_of(repository: FakeRepository, action: str, **parts: object) -> bytes:
+    """A payload about a repository, with what is read of it."""
+    return json.dumps(
+        {
+            "action": action,
+            "installation": {"id": INSTALLATION},
+            "repository": {
+                "id": repository.id,
+                "node_id": f"R_{repository.id}",
+                "full_name": repository.name,
+            },
+            **parts,
+        }
+    ).encode()
+
+
+def about_pull(repository: FakeRepository, number: int, action: str = "opened") -> bytes:
+    """A payload of the event `pull_request`; two are never the same, as GitHub's with times."""
+    return payload_of(repository, action, pull_request={"number": number}, at=uuid4().hex)
+
+
+def comment(
+    repository: FakeRepository, number: int, text: str, *, login: str = "mara", comment_id: int = 5
+) -> bytes:
+    """A payload of the event `issue_comment` at a pull."""
+    return payload_of(
+        repository,
+        "created",
+        issue={"number": number, "pull_request": {"url": "…"}},
+        comment={"id": comment_id, "body": text, "user": {"login": login, "type": "User"}},
+    )
+
+
+def delivery_of(event: str, body: bytes) -> Delivery:
+    """The delivery as the service would queue it."""
+    subject = subject_of(event, decode(body))
+    assert subject is not None, f"nothing to do with {event}"
+    return Delivery(
+        id=str(uuid4()), event=event, subject=subject, body=body, received_at=datetime.now(UTC)
+    )
+
+
+def score_of(pull: Pull, *, risk: float = 0.34, title: str | None = None) -> Score:
+    """A score without a model."""
+    moment = pull.updated_at
+    return Score(
+        repository=pull.repository,
+        number=pull.number,
+        title=title or pull.title,
+        author=pull.author,
+        state="open",
+        url=f"https://github.com/{pull.repository}/pull/{pull.number}",
+        risk=risk,
+        band="high",
+        novelty=40.0,
+        percentile=97.0,
+        novelty_error=0.1,
+        as_of=moment,
+        basis="history",
+        history=History(True, moment, 1.0, 10, False),
+    )
+
+
+class AppRig:
+    """A handler, its store, and the GitHub that it talks to."""
+
+    def __init__(self, store: PullStore, key: tuple[str, bytes]) -> None:
+        self.store, self.key = store, key
+        self.world = World()
+        self.repository = self.world.add("o/r")
+        self.github = FakeGitHub(self.world)
+        self.github.accounts.app_key = key[1]
+        self.github.accounts.app_installations = (INSTALLATION,)
+        self.published = self.github.published
+        self.scored: list[Pull] = []
+
+    async def score(self, pull: Pull) -> Score:
+        """Score without a model; what was asked is kept in `scored`."""
+        self.scored.append(pull)
+        return score_of(pull)
+
+    def run(self, work: Callable[[Handler], Awaitable[Any]]) -> Any:
+        """Do the work with a handler, in an event loop of its own."""
+
+        async def run() -> Any:
+            async with httpx.AsyncClient(transport=Inside(self.github)) as http:
+                api = AppGitHub(endpoint(URL), lambda: (APP_ID, self.key[0]), http)
+                return await work(Handler(api, lambda: self.store, self.score))
+
+        return asyncio.run(run())
+
+    def handle(self, event: str, body: bytes) -> None:
+        """Handle one delivery."""
+        self.run(lambda handler: handler.handle(delivery_of(event, body)))
+
+    @property
+    def checks(self) -> list[dict[str, Any]]:
+        """The check runs that were published."""
+        return self.published.checks
+
+
+@contextmanager
+def listening(github: FakeGitHub) -> Iterator[str]:
+    """The address at which a thread serves it."""
+    config = uvicorn.Config(github, log_level="critical", lifespan="off")
+    server = uvicorn.Server(config)
+    with config.bind_socket() as socket:
+        socket.listen(1_024)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+def app_environment(url: str, key: tuple[str, bytes]) -> dict[str, str]:
+    """The settings of a service that is an App of the GitHub at this address."""
+    return {
+        "PULLRISK_GITHUB_URL": url,
+        "PULLRISK_GITHUB_APP_ID": APP_ID,
+        "PULLRISK_GITHUB_APP_KEY": key[0],
+        "PULLRISK_GITHUB_WEBHOOK_SECRET": SECRET,
+    }
