@@ -90,6 +90,18 @@ def _in_trailer(line: str) -> list[str]:
         login = _LOGIN.fullmatch(name)
         if login is not None:
             names.append(f"login:{login[1].lower()}")
-        elif len(name) <= 60 and _NAME.fullmatch(name) and not is_bot(Account(name=name)):
+        elif _is_name(name):
             names.append(NAMED + name)
     return names
+
+
+def _is_name(text: str) -> bool:
+    """Whether it is a person's name: several words, of which the outer ones are capitalised."""
+    last = text.rpartition(" ")[2]
+    capital = not (text[:1].islower() or last[:1].islower())
+    return (
+        capital
+        and len(text) <= 60
+        and _NAME.fullmatch(text) is not None
+        and not is_bot(Account(name=text))
+    )

@@ -135,6 +135,10 @@ class Touched:
                 context.files, context.facts, context.file_records, strict=True
             )
         ]
+        for file, record in zip(context.files, records, strict=True):
+            record.gone = file.status == "removed"
+            if file.status == "renamed" and (previous := self._previous(file)) is not None:
+                previous.gone = True
         around = context.directory_records or self.directories.find(context.directories)
         directories = [
             directory or self.directories.add(name, _NO_FACTS, now)
