@@ -1,6 +1,7 @@
 """The parts of a brief that a repository's history tells, on small made histories."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ def changed(*paths: str, code: int = 10, status: str = "modified") -> tuple[Chan
     return tuple(ChangedFile(path, status, code, 2, None, code, 2) for path in paths)
 
 
-def written(number: int, *paths: str, day: float | None = None, **changes: object) -> Pull:
+def written(number: int, *paths: str, day: float | None = None, **changes: Any) -> Pull:
     """A merged pull that adds code in these files."""
     facts = {
         "files": changed(*paths),
@@ -31,10 +32,10 @@ def written(number: int, *paths: str, day: float | None = None, **changes: objec
     return pull(number, day=number if day is None else day, **{**facts, **changes})
 
 
-def fix(number: int, of: int, *paths: str, day: float | None = None, **changes: object) -> Pull:
+def fix(number: int, of: int, *paths: str, day: float | None = None) -> Pull:
     """A merged pull that fixes what an earlier one wrote in the first of these files."""
     lines = ChangedLines(rewrites=(Origin(of, 4, 0),), neighbours=(), code_added=4, code_removed=4)
-    return written(number, *paths, day=day, title="Fix a crash", lines=lines, **changes)
+    return written(number, *paths, day=day, title="Fix a crash", lines=lines)
 
 
 def after(*events: Pull) -> RepositoryHistory:
@@ -44,7 +45,7 @@ def after(*events: Pull) -> RepositoryHistory:
     return history
 
 
-def opened(*paths: str, number: int = 900, **changes: object) -> Pull:
+def opened(*paths: str, number: int = 900, **changes: Any) -> Pull:
     return written(number, *paths, merged_at=None, closed_at=None, **changes)
 
 
