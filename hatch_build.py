@@ -18,8 +18,9 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLD = (
     *(f"pullrisk/features/{name}.py" for name in (
-        "author", "change", "content", "decay", "history", "identity", "likeness", "lines", "paths",
-        "pulllog", "pull_context", "repairs", "replay", "repository", "text", "touched",
+        "author", "change", "content", "decay", "failures", "history", "identity", "likeness",
+        "lines", "paths", "pulllog", "pull_context", "repairs", "replay", "repository",
+        "reviewers", "text", "touched",
     )),
     "pullrisk/pulls/outcomes/merged_pulls.py",
 )  # fmt: skip

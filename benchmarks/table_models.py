@@ -103,13 +103,13 @@ def _network(
 ) -> Callable[[Matrix], tuple[Scores, Scores]]:
     """Risk logit and squared reconstruction error of any rows, learnt from the part's earlier."""
     scaling = Scaling.fit(part.x, part.features)
-    rows = Rows(scaling.apply(part.x), part.labels, part.project)
+    rows = Rows(scaling.apply(part.x), part.labels[None], part.project)
     weights = fit(rows, None, settings, seed=seed, progress=Silent()).weights
 
     def answer(x: Matrix) -> tuple[Scores, Scores]:
         z = scaling.apply(x)
         logit, rebuilt = predict(weights, z)
-        return logit.astype(np.float64), np.square(z - rebuilt).mean(axis=1, dtype=np.float64)
+        return logit[0].astype(np.float64), np.square(z - rebuilt).mean(axis=1, dtype=np.float64)
 
     return answer
 

@@ -72,7 +72,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     pulls: int
     examples: int
-    positives: int
+    repaired: int
+    reverted: int
     repositories: list[str]
     lineage: dict[str, str]
     data: list[Source]
@@ -125,9 +126,10 @@ def make(clones: Path, home: Path, *, progress: Progress) -> tuple[Bundle, Card]
         bytes=len(bundle.data),
         pulls=table.num_rows,
         examples=facts.examples,
-        positives=facts.positives,
+        repaired=facts.repaired,
+        reverted=facts.reverted,
         repositories=sorted(facts.trained_until),
-        lineage=lineage(dataset, {"version": str(lake.version)}, target=TrainSettings().target),
+        lineage=lineage(dataset, {"version": str(lake.version)}),
         data=sources,
         evaluation=evaluation,
         unseen=list(_on_unseen_repositories(table, progress=progress)),

@@ -45,11 +45,11 @@ def page(card: Mapping[str, Any]) -> str:
         zip=zip,
         riskiest=msgspec.to_builtins(judged.riskiest()),
         outcome=judged.outcome,
-        parts=list(parts(evaluation)),
+        parts=list(parts(evaluation, judged.outcome)),
     )
 
 
-def parts(evaluation: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def parts(evaluation: Mapping[str, Any], outcome: str) -> Iterator[Mapping[str, Any]]:
     """All pulls and those that change code, as far as they were judged in this detail."""
     models, code = evaluation["models"], evaluation["code_pulls"]
     if models and "precision_10" in models[next(iter(models))]["ranking"]:
@@ -58,7 +58,7 @@ def parts(evaluation: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     if code and code["models"]:
         title = (
             f"Only the {code['pulls']:,} that change at least three lines of code, "
-            f"{code['positives']:,} of them {evaluation['target']}:"
+            f"{code['positives']:,} of them {outcome}:"
         )
         yield {"title": title, "models": code["models"], "differences": code["differences"]}
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from fake_github.app import FakeGitHub
-from fake_github.world import FakeRepository, World
+from fake_github.world import FakeRepository, World, pull_like
 from pullrisk.options import ServeOptions
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.serve.routes import routers
@@ -21,7 +21,7 @@ from support.app import (
     signed_headers,
 )
 from support.processes import PATIENCE, until
-from support.serving import STORED, Served, make_home, served
+from support.serving import STORED, Served, make_home, opened, served
 
 NAME = "kedro-org/kedro"
 
@@ -53,7 +53,7 @@ class Rig:
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory, app_key: tuple[str, bytes]) -> Iterator[Rig]:
     world = World()
-    world.add(NAME).pulls[10**6] = {**_first(), "number": 10**6}
+    world.add(NAME, [pull_like(10**6)])  # numbers after those of the sample
     github = FakeGitHub(world)
     github.accounts.app_key, github.accounts.app_installations = app_key[1], (INSTALLATION,)
     home = make_home(tmp_path_factory.mktemp("app") / "home")
@@ -62,12 +62,6 @@ def rig(tmp_path_factory: pytest.TempPathFactory, app_key: tuple[str, bytes]) ->
         served(home, environment=app_environment(url, app_key), refresh=0.2) as service,
     ):
         yield Rig(service, github)
-
-
-def _first() -> dict[str, Any]:
-    from fake_github.world import pull_like
-
-    return pull_like(1)
 
 
 @pytest.mark.parametrize(
@@ -120,14 +114,14 @@ def test_an_opened_pull_gets_a_check_run_from_its_history(rig: Rig) -> None:
 
 def test_a_merge_is_in_the_history_without_a_batch_run(rig: Rig) -> None:
     number = rig.open_pull()
-    before = httpx.post(f"{rig.service.url}/v1/score", json=_asked(), timeout=60).json()
+    before = httpx.post(f"{rig.service.url}/v1/score", json=opened(), timeout=60).json()
     assert before["scores"][0]["history"]["pulls"] >= STORED
     moment = "2026-01-01T00:00:00Z"
     rig.github.world.change(rig.repository, number, merged_at=moment, closed_at=moment)
     assert rig.post(about_pull(rig.repository, number, "closed")).status_code == 202
 
     def known() -> bool:
-        found = httpx.post(f"{rig.service.url}/v1/score", json=_asked(), timeout=60).json()
+        found = httpx.post(f"{rig.service.url}/v1/score", json=opened(), timeout=60).json()
         return str(found["scores"][0]["history"]["as_of"]).startswith("2026-01-01T00:00:00")
 
     until(known)
@@ -135,12 +129,6 @@ def test_a_merge_is_in_the_history_without_a_batch_run(rig: Rig) -> None:
         pull = store.get(NAME, number)
     assert pull is not None
     assert pull.state == "merged"
-
-
-def _asked() -> dict[str, Any]:
-    from support.serving import opened
-
-    return opened()
 
 
 def test_half_an_app_is_refused_at_the_start(tmp_path: Path) -> None:

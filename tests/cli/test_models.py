@@ -122,7 +122,7 @@ def test_with_too_few_reverts_training_says_that_there_is_no_risk_and_the_gate_s
     made: tuple[Path, dict[str, Any], str],
 ) -> None:
     home, printed, _ = made
-    assert any("too few for a risk" in note for note in printed["notes"])
+    assert any("reverts are too few" in note for note in printed["notes"])
     assert printed["aliases"] == ["challenger"]
     assert printed["gate"]["promote"] is False
     assert Bundle.load(home / OWN).metadata.risk_available is False

@@ -10,7 +10,9 @@ from pullrisk.score.result import Score
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SCORED = Score(
     repository="o/r", number=7, title="Handle an empty list", author="ann", state="open",
-    url="https://github.com/o/r/pull/7", updated_at=NOW, as_of=NOW, basis="history", risk=0.05,
+    url="https://github.com/o/r/pull/7", updated_at=NOW, as_of=NOW, basis="history", repair=None,
+        revert=None,
+        risk=0.05,
     band="high", percentile=99.0, novelty=40.0, novelty_error=1.0,
     category=Category("fix", 0.814, "network"), pattern="small change by a regular",
 )  # fmt: skip

@@ -82,6 +82,8 @@ class Accounts:
         """Status and JSON of what an App asks for itself."""
         if self.app_key is None or not self._is_app(authorization):
             return 401, {"message": "A JSON web token could not be decoded"}
+        if path == "/app":
+            return 200, {"id": int(self.app_id), "slug": "pullrisk"}
         if path == "/app/installations":
             return 200, [{"id": each} for each in self.app_installations]
         if path not in {f"/app/installations/{i}/access_tokens" for i in self.app_installations}:

@@ -204,7 +204,7 @@ class FakeGitHub:
         fault = self.rest_faults.next(None)
         if fault and await self._misbehave(fault, Account(), send):
             return
-        if path.startswith("/app/"):
+        if path == "/app" or path.startswith("/app/"):
             status, value = self.accounts.app_answer(authorization, path)
             await self._send(send, status, value)
             return

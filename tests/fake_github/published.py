@@ -1,10 +1,11 @@
-"""What a GitHub App publishes, kept and refused as GitHub does: check runs and reactions."""
+"""What a GitHub App publishes, kept and refused as GitHub does: check runs and reactions here."""
 
 import json
 import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+from fake_github.conversations import Conversations
 from fake_github.openapi import UndescribedError, check
 from fake_github.world import FakeRepository, Rest, World
 
@@ -36,6 +37,7 @@ class Published:
     reactions: list[Rest] = field(default_factory=list)
     writes: int = 0
     forbidden: tuple[str, ...] = ()
+    conversations: Conversations = field(default_factory=Conversations)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, method: str, path: str, query: dict[str, str], body: bytes) -> Answer | None:
@@ -75,7 +77,7 @@ class Published:
                 return self._react(repository, int(number), json.loads(body))
             case "GET", "collaborators", login, "permission":
                 return 200, {"permission": self.permissions.get(login, "read")}
-        return None
+        return self.conversations.about(repository, method, parts, query, body)
 
     def _create(self, repository: FakeRepository, body: Rest) -> Answer:
         for name in ("name", "head_sha"):

@@ -69,7 +69,8 @@ def test_a_foreign_onnx_file_is_not_taken_for_ours() -> None:
     ("text", "message"),
     [
         ('{"format": 99}', "version 99"),
-        ('{"format": 1}', "damaged"),
+        ('{"format": 1}', "version 1"),
+        ('{"format": 2}', "damaged"),
         ("{", "damaged"),
     ],
 )

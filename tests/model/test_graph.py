@@ -8,6 +8,7 @@ from pullrisk.model.bundle import Bundle
 from pullrisk.model.graph import GraphInputs, to_onnx
 from pullrisk.model.metadata import Metadata
 from pullrisk.model.network import FIXED, Shape, Weights, forward, initial_weights, predict
+from pullrisk.model.questions import QUESTIONS
 from pullrisk.model.scaling import Scaling
 from pullrisk.model.statistics import Calibration, NoveltyStatistics, novelty_error
 from support.tables import FEATURES, NAMES, SCHEMA
@@ -27,11 +28,13 @@ def parts_and_metadata(shape: Shape = PLAIN) -> tuple[Weights, GraphInputs, Meta
     z = scaling.apply(X)
     weights = {
         name: value if name in FIXED else random.normal(0, 0.3, value.shape).astype(np.float32)
-        for name, value in initial_weights(z, shape, seed=0).items()
+        for name, value in initial_weights(z, shape, questions=2, seed=0).items()
     }
     parts = GraphInputs(scaling, weights, NoveltyStatistics.of(z, z - predict(weights, z)[1]))
     metadata = msgspec.structs.replace(
-        shared_training()[1].bundle.metadata, calibration=Calibration(1.3, -0.4)
+        shared_training()[1].bundle.metadata,
+        calibration={"repair": Calibration(0.8, 0.2), "revert": Calibration(1.3, -0.4)},
+        repair_available=True,
     )
     return weights, parts, metadata
 
@@ -50,10 +53,15 @@ def test_risk_and_novelty_equal_numpy_within_a_hundred_thousandth(shape: Shape, 
     risk, error, code = bundle.raw(x)
     z = parts.scaling.apply(x)
     logit, rebuilt = predict(weights, z)
-    assert np.abs(risk - metadata.calibration.apply(logit)).max() < 1e-5
+    told = np.stack(
+        [metadata.calibration[each].apply(own) for each, own in zip(QUESTIONS, logit, strict=True)]
+    )
+    for question, chance in zip(QUESTIONS, told, strict=True):
+        assert np.abs(bundle.probability(question, x) - chance).max() < 1e-5
+    assert np.abs(risk - (1 - (1 - told[0]) * (1 - told[1]))).max() < 1e-5
     expected = novelty_error(z, z - rebuilt, parts.ordinary)
     np.testing.assert_allclose(error, expected, rtol=1e-5, atol=1e-5)
-    assert code.shape == (500, 15)
+    assert code.shape == (500, 30)
 
 
 def test_the_code_lists_every_member_s_code_in_turn() -> None:
@@ -67,7 +75,13 @@ def test_the_graph_is_valid_onnx_with_named_inputs_and_outputs() -> None:
     model = onnx.load_from_string(shared_training()[1].bundle.data)
     onnx.checker.check_model(model, full_check=True)
     assert [value.name for value in model.graph.input] == ["x"]
-    assert [value.name for value in model.graph.output] == ["risk", "novelty_error", "code"]
+    assert [value.name for value in model.graph.output] == [
+        "risk",
+        "repair",
+        "revert",
+        "novelty_error",
+        "code",
+    ]
 
 
 def test_the_same_parts_give_the_same_bytes() -> None:

@@ -20,7 +20,7 @@ from pullrisk.train.fit import FitSettings, Rows, fit
 from pullrisk.train.warm_start import WarmStart
 
 Z = np.random.default_rng(0).normal(size=(64, 40)).astype(np.float32)
-ROWS = Rows(Z, (Z[:, 0] > 0).astype(np.int8), np.zeros(len(Z), np.int32))
+ROWS = Rows(Z, np.stack([Z[:, 0] > 0, Z[:, 1] > 0]).astype(np.int8), np.zeros(len(Z), np.int32))
 HALF = Shape(members=3, hidden=8, code=4, seen=0.5)
 PIECES = Shape(members=3, hidden=8, code=4, seen=0.5, pieces=5, embedding=2)
 
@@ -35,7 +35,7 @@ def unread(weights: Weights) -> np.ndarray:
 
 
 def test_a_member_never_learns_from_an_input_that_it_does_not_see() -> None:
-    before = unread(initial_weights(Z, HALF, seed=0))
+    before = unread(initial_weights(Z, HALF, questions=2, seed=0))
     after = trained(HALF)
     assert 0.3 < before.mean() < 0.7
     assert not np.array_equal(before[0], before[1])
@@ -45,28 +45,28 @@ def test_a_member_never_learns_from_an_input_that_it_does_not_see() -> None:
 
 def test_training_goes_on_with_the_inputs_that_the_members_of_a_start_saw() -> None:
     first = trained(HALF)
-    start = WarmStart("first", True, Scaling(*np.zeros((3, 40))), first)
+    start = WarmStart("first", {}, Scaling(*np.zeros((3, 40))), first)
     second = trained(HALF, seed=1, start=start)
     assert not np.array_equal(second["encoder1"], first["encoder1"])
     np.testing.assert_array_equal(unread(second), unread(first))
 
 
 def test_members_see_everything_unless_told_otherwise() -> None:
-    weights = initial_weights(Z, Shape(members=3), seed=0)
+    weights = initial_weights(Z, Shape(members=3), questions=2, seed=0)
     assert not unread(weights).any()
-    assert seen_inputs(weights).shape == (3, 1, 40)
+    assert seen_inputs(weights).shape == (6, 1, 40)
     assert seen_inputs(weights).all()
 
 
 def test_a_member_never_reads_the_pieces_of_an_input_that_it_does_not_see() -> None:
-    before = unread(initial_weights(Z, PIECES, seed=0))
-    assert before.shape == (3, 40 + 2 * 40)
+    before = unread(initial_weights(Z, PIECES, questions=2, seed=0))
+    assert before.shape == (6, 40 + 2 * 40)
     np.testing.assert_array_equal(before[:, 40:], np.repeat(before[:, :40], 2, axis=1))
     np.testing.assert_array_equal(unread(trained(PIECES)), before)
 
 
 def test_intervals_are_measured_and_never_trained() -> None:
-    before, after = initial_weights(Z, PIECES, seed=0), trained(PIECES)
+    before, after = initial_weights(Z, PIECES, questions=2, seed=0), trained(PIECES)
     assert not np.array_equal(after["embedding"], before["embedding"])
     for name in FIXED:
         np.testing.assert_array_equal(after[name], before[name])
@@ -82,7 +82,7 @@ def test_numpy_and_jax_give_the_same_answers(shape: Shape) -> None:
 
 def test_hidden_and_dropped_values_change_an_answer_and_nothing_changes_none() -> None:
     weights = trained(HALF)
-    plain, everything = forward(weights, Z)[0], np.ones((3, *Z.shape), np.bool_)
+    plain, everything = forward(weights, Z)[0], np.ones((6, *Z.shape), np.bool_)
     np.testing.assert_array_equal(forward(weights, Z, Corruption(everything, 0))[0], plain)
     for corruption in (Corruption(~everything, 0), Corruption(everything, 0, np.float32(0.5))):
         assert not np.allclose(forward(weights, Z, corruption)[0], plain)

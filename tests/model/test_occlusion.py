@@ -26,8 +26,8 @@ OF_TIME_AND_SIZE = (
 def test_effects_of_a_linear_model_add_up_to_the_whole_difference() -> None:
     data, trained = shared_training()
     shape = Shape(members=1, hidden=4, code=2)
-    weights = initial_weights(np.zeros((1, len(NAMES)), np.float32), shape, seed=0)
-    weights["wide"][0, :, 0] = np.linspace(-0.5, 0.5, len(NAMES))
+    weights = initial_weights(np.zeros((1, len(NAMES)), np.float32), shape, questions=2, seed=0)
+    weights["wide"][1, :, 0] = np.linspace(-0.5, 0.5, len(NAMES))
     width = len(NAMES)
     ordinary = NoveltyStatistics(
         directions=np.eye(width, dtype=np.float32),

@@ -113,7 +113,9 @@ def test_a_model_of_an_earlier_version_has_its_outcomes_judged_and_says_what_is_
 
 def test_a_model_without_a_risk_is_judged_by_drift_alone() -> None:
     bundle = shared_training()[1].bundle
-    without = msgspec.structs.replace(bundle.metadata, risk_available=False)
+    without = msgspec.structs.replace(
+        bundle.metadata, repair_available=False, revert_available=False
+    )
     found = look(pulls(shared_training()[0]), bundle=bundle.with_metadata(without))
     assert found.drift
     assert found.recent_outcomes is None

@@ -117,6 +117,8 @@ def score_of(pull: Pull, *, risk: float = 0.34, title: str | None = None) -> Sco
         author=pull.author,
         state="open",
         url=f"https://github.com/{pull.repository}/pull/{pull.number}",
+        repair=None,
+        revert=None,
         risk=risk,
         band="high",
         novelty=40.0,

@@ -103,3 +103,17 @@ def make_table(name: str, rows: Sequence[Row]) -> pa.Table:
             "run": pa.array([1] * len(rows), pa.int64()),
         }
     )
+
+
+def with_repairs(table: pa.Table, *, share: float = 0.6) -> pa.Table:
+    """The same table from a source that knows whose lines a change rewrites: of the outcomes so
+    large a share are repairs.
+    """
+    random = np.random.default_rng(0)
+    links = [
+        [each | {"kind": "repair"} for each in own] if random.random() < share else own
+        for own in table["links"].to_pylist()
+    ]
+    column = table.column_names.index("links")
+    table = table.set_column(column, "links", pa.array(links, pa.list_(LINK)))
+    return table.append_column("rewritten_origins", pa.array(np.zeros(table.num_rows, np.float32)))

@@ -13,7 +13,7 @@ from pullrisk.progress import Silent
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.fit import FitSettings
 from pullrisk.train.training import Trained, TrainSettings, train
-from support.tables import FEATURES, NAMES, SCHEMA, feature_table
+from support.tables import FEATURES, NAMES, SCHEMA, feature_table, with_repairs
 
 QUICK = FitSettings(shape=Shape(members=2, hidden=16, code=4), epochs=4, batch=128)
 
@@ -31,6 +31,13 @@ def quick_train(dataset: Dataset, *, seed: int = 0) -> Trained:
 def shared_training() -> tuple[Dataset, Trained]:
     """Trained once for all tests of a process; read only."""
     dataset = _read_only(quick_dataset())
+    return dataset, quick_train(dataset)
+
+
+@cache
+def training_of_both() -> tuple[Dataset, Trained]:
+    """Like shared_training, of repairs as well as reverts."""
+    dataset = _read_only(quick_dataset(with_repairs(feature_table(pulls=2500, rate=0.12))))
     return dataset, quick_train(dataset)
 
 

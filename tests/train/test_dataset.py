@@ -1,5 +1,7 @@
 """Reading the feature table and deriving outcomes from its links."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -52,25 +54,49 @@ def test_a_revert_at_the_very_end_of_the_window_counts() -> None:
     assert labels_by_number(data)[1] == 1
 
 
-def test_a_hot_fix_counts_only_where_trouble_is_the_target() -> None:
-    data = dataset((0, 1, True, []), (5, 2, True, [link(1, "hotfix")]), (300, 3, True, []))
-    assert labels_by_number(data)[1] == 0
-    assert labels_by_number(data, target="trouble")[1] == 1
-    assert data.hotfixed.tolist() == [True, False, False]
+def with_lines(data: Dataset, *, written: Sequence[bool]) -> Dataset:
+    """The dataset of a source that tells of some pulls which lines they wrote."""
+    return replace(data, written=np.array(written))
 
 
-def test_a_repair_counts_only_where_it_is_the_target() -> None:
+def test_a_repair_counts_where_it_is_asked_for_and_in_the_risk() -> None:
     rows = [(0, 1, True, []), (5, 2, True, [link(1, "repair"), link(-7, "repair")])]
     data = dataset(*rows, (100, 3, True, [link(2, "repair")]), (300, 4, True, []))
+    data = with_lines(data, written=[True] * 4)
     assert labels_by_number(data, target="repaired") == {1: 1, 2: 0, 3: 0, 4: UNKNOWN}
-    assert labels_by_number(data, target="trouble")[1] == 0
+    assert labels_by_number(data, target="reverted")[1] == 0
+    assert labels_by_number(data, target="risk")[1] == 1
     assert data.repaired.tolist() == [True, False, False, False]
 
 
-@pytest.mark.parametrize("kind", ["partial_revert", "reland"])
+def test_a_revert_counts_in_the_risk() -> None:
+    data = dataset((0, 1, True, []), (50, 2, True, [link(1)]), (300, 3, True, []))
+    data = with_lines(data, written=[True] * 3)
+    assert labels_by_number(data, target="risk") == {1: 1, 2: 0, 3: UNKNOWN}
+    assert labels_by_number(data, target="repaired") == {1: 0, 2: 0, 3: UNKNOWN}
+    assert data.main_target == "risk"
+
+
+def test_of_a_pull_whose_lines_are_not_known_only_a_revert_is() -> None:
+    data = dataset((0, 1, True, []), (1, 2, True, []), (50, 3, True, [link(1)]), (300, 4, True, []))
+    data = with_lines(data, written=[False, True, False, True])
+    assert labels_by_number(data, target="repaired") == dict.fromkeys((1, 3, 4), UNKNOWN) | {2: 0}
+    assert labels_by_number(data, target="risk") == dict.fromkeys((1, 3, 4), UNKNOWN) | {2: 0}
+    assert labels_by_number(data) == {1: 1, 2: 0, 3: 0, 4: UNKNOWN}
+
+
+def test_lines_are_known_where_the_table_tells_the_origins_of_those_rewritten() -> None:
+    table = make_table("o/r", [(0, 1, True, [], X), (1, 2, True, [], X)])
+    assert Dataset.from_table(table, NAMES).main_target == "reverted"
+    origins = pa.array([np.nan, 0.0], pa.float32())
+    told = Dataset.from_table(table.append_column("rewritten_origins", origins), NAMES)
+    assert told.written.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("kind", ["partial_revert", "reland", "hotfix"])
 def test_other_links_are_no_trouble(kind: str) -> None:
     data = dataset((0, 1, True, []), (5, 2, True, [link(1, kind)]), (300, 3, True, []))
-    assert labels_by_number(data, target="trouble")[1] == 0
+    assert labels_by_number(with_lines(data, written=[True] * 3), target="risk")[1] == 0
 
 
 def test_links_to_the_future_to_itself_or_to_nowhere_are_ignored() -> None:

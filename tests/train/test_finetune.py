@@ -27,7 +27,7 @@ def test_only_the_learning_rate_differs_from_an_ordinary_training() -> None:
 def test_a_repository_of_few_reverts_has_a_risk_that_ranks() -> None:
     alone = train(FEW, FEATURES, SETTINGS, schema_hash=SCHEMA, progress=Silent())
     assert not alone.bundle.metadata.risk_available
-    assert "--from general" in alone.notes[0]
+    assert "--from general" in alone.notes[-1]
     found = tuned()
     assert found.bundle.metadata.risk_available
     options = Options(baselines=False, resamples=2)
@@ -41,7 +41,7 @@ def test_it_says_what_it_started_from_and_that_its_own_reverts_were_few() -> Non
     found = tuned()
     assert found.bundle.metadata.facts.started_from is not None
     assert found.bundle.metadata.facts.started_from.startswith("elsewhere sha256:")
-    assert "elsewhere" in found.notes[0]
+    assert "elsewhere" in found.notes[1]
 
 
 def test_what_is_usual_is_that_of_the_new_repository() -> None:

@@ -23,7 +23,7 @@ LABELS = (RANDOM.random(2000) < 0.02 * np.exp(Z[:, 0])).astype(np.int8)
 
 
 def rows(labels: np.ndarray = LABELS) -> Rows:
-    return Rows(Z, labels, np.zeros(len(Z), np.int32))
+    return Rows(Z, labels[None], np.zeros(len(Z), np.int32))
 
 
 class Counting(Silent):
@@ -46,14 +46,14 @@ class Counting(Silent):
 
 def test_rare_positives_start_at_their_base_rate_and_rank_by_their_cause() -> None:
     found = fit(rows(), None, QUICK, seed=0, progress=Silent())
-    logit = predict(found.weights, Z)[0]
+    logit = predict(found.weights, Z)[0][0]
     assert np.corrcoef(logit, Z[:, 0])[0, 1] > 0.5
     assert abs((1 / (1 + np.exp(-logit))).mean() - LABELS.mean()) < 0.01
 
 
 def test_unlabelled_rows_train_the_autoencoder_and_leave_the_risk_alone() -> None:
     found = fit(rows(np.full(2000, UNKNOWN, np.int8)), None, QUICK, seed=0, progress=Silent())
-    logit, rebuilt = predict(found.weights, Z)
+    (logit,), rebuilt = predict(found.weights, Z)
     assert np.square(rebuilt - Z).mean() < 0.9
     assert np.isfinite(logit).all()
     assert all(epoch.training_risk_loss == 0 for epoch in found.epochs)
@@ -61,8 +61,8 @@ def test_unlabelled_rows_train_the_autoencoder_and_leave_the_risk_alone() -> Non
 
 def test_what_is_unknown_is_learnt_around() -> None:
     gaps = np.where(np.random.default_rng(1).random(Z.shape) < 0.3, np.float32(np.nan), Z)
-    found = fit(Rows(gaps, LABELS, rows().repository), None, QUICK, seed=0, progress=Silent())
-    logit, rebuilt = predict(found.weights, gaps)
+    found = fit(Rows(gaps, LABELS[None], rows().repository), None, QUICK, seed=0, progress=Silent())
+    (logit,), rebuilt = predict(found.weights, gaps)
     assert found.weights["unknown"].any()
     assert np.isfinite(logit).all()
     assert np.isfinite(rebuilt).all()
@@ -81,7 +81,7 @@ def test_what_is_hidden_in_training_may_be_unknown_ever_after() -> None:
     away = []
     for masks in (NO_MASKS, Masks(hidden, np.array([0.5]))):
         found = fit(rows(labels), None, thorough, seed=0, masks=masks, progress=Silent())
-        rate = (1 / (1 + np.exp(-predict(found.weights, nothing)[0]))).mean()
+        rate = (1 / (1 + np.exp(-predict(found.weights, nothing)[0][0]))).mean()
         away.append(abs(float(rate) - labels.mean()))
     assert away[1] < away[0] / 2
 
@@ -94,15 +94,15 @@ def test_every_epoch_is_reported() -> None:
 
 def test_the_gradient_is_the_slope_of_the_loss() -> None:
     z = np.where(Z[:50] > 1.5, np.float32(np.nan), Z[:50])
-    labels = np.resize(np.array([1, 0, 0, UNKNOWN, UNKNOWN - 1], np.int8), 50)
+    labels = np.resize(np.array([1, 0, 0, UNKNOWN, UNKNOWN - 1], np.int8), 50)[None]
     shape = Shape(members=2, hidden=8, code=3, pieces=4, embedding=2)
-    weights, random = initial_weights(z, shape, seed=0), np.random.default_rng(0)
+    weights, random = initial_weights(z, shape, questions=1, seed=0), np.random.default_rng(0)
     trained = {
         name: each + random.normal(0, 0.1, each.shape).astype(np.float32)
         for name, each in weights.items()
         if name not in FIXED
     }
-    fixed = {name: weights[name] for name in FIXED}
+    fixed = {name: weights[name] for name in FIXED if name in weights}
 
     def total(trained: Arrays) -> Array:
         found: Array = losses(trained | fixed, z, labels, None, weighing=(10.0, 0.1))[0]
@@ -145,7 +145,7 @@ def test_training_stops_after_the_epochs_asked_for() -> None:
 
 def test_training_stops_once_validation_gets_no_better() -> None:
     patient = msgspec.structs.replace(QUICK, epochs=12, patience=1, learning_rate=0.05)
-    odd = Rows(Z, (Z[:, 0] < -1).astype(np.int8), np.zeros(len(Z), np.int32))
+    odd = Rows(Z, (Z[None, :, 0] < -1).astype(np.int8), np.zeros(len(Z), np.int32))
     found = fit(rows(), odd, patient, seed=0, progress=Silent())
     assert len(found.epochs) < 12
     assert len(found.epochs) == found.best_epoch + 1
@@ -157,7 +157,8 @@ def test_xla_computes_on_as_many_threads_as_were_asked_for() -> None:
         "import numpy as np\n"
         "from pullrisk.progress import Silent\n"
         "from pullrisk.train.fit import FitSettings, Rows, fit\n"
-        "rows = Rows(np.ones((50, 3), np.float32), np.zeros(50, np.int8), np.zeros(50, np.int32))\n"
+        "labels, own = np.zeros((1, 50), np.int8), np.zeros(50, np.int32)\n"
+        "rows = Rows(np.ones((50, 3), np.float32), labels, own)\n"
         "fit(rows, None, FitSettings(epochs=1, threads={}), seed=0, progress=Silent())\n"
         "names = [path.read_text() for path in Path('/proc/self/task').glob('*/comm')]\n"
         "print(sum('XLAEigen' in name for name in names))\n"

@@ -21,7 +21,7 @@ def tracking(tmp_path_factory: pytest.TempPathFactory) -> Tracking:
     place = fresh_tracking(tmp_path_factory.mktemp("home"))
     data, trained = shared_training()
     for version in ("6", "7"):
-        tags = lineage(data, SOURCE | {"version": version}, target="reverted")
+        tags = lineage(data, SOURCE | {"version": version})
         settings = msgspec.to_builtins(TrainSettings())
         track(place, trained.bundle, RunRecord(settings=settings, tags=tags))
     return place
@@ -31,7 +31,7 @@ def asked(
     tracking: Tracking, source: Mapping[str, str] = SOURCE, *, days: float | None = None
 ) -> Version | None:
     maturity = shared_training()[0].maturity / 86_400_000_000 if days is None else days
-    return already_trained(tracking, source, target="reverted", maturity_days=maturity)
+    return already_trained(tracking, source, maturity_days=maturity)
 
 
 def test_the_same_version_of_the_lake_is_nothing_new(tracking: Tracking) -> None:
@@ -52,8 +52,6 @@ def test_another_version_or_lake_is_something_new(
 
 def test_other_labels_are_something_new(tracking: Tracking) -> None:
     assert asked(tracking, days=1.5) is None
-    days = shared_training()[0].maturity / 86_400_000_000
-    assert already_trained(tracking, SOURCE, target="trouble", maturity_days=days) is None
 
 
 def test_an_empty_registry_has_seen_nothing(tmp_path: Path) -> None:

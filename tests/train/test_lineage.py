@@ -17,12 +17,12 @@ def test_lineage_names_the_data_the_features_and_the_labels(
 ) -> None:
     monkeypatch.setenv("GIT_COMMIT", "0123abc")
     data = quick_dataset()
-    found = lineage(data, {"version": "7", "lake": "s3://lake"}, target="trouble")
+    found = lineage(data, {"version": "7", "lake": "s3://lake"})
     assert found["dataset_version"] == "7"
     assert found["dataset_lake"] == "s3://lake"
     assert found["dataset_rows"] == str(len(data))
     assert found["schema_hash"] == SCHEMA_HASH
-    assert found["label_definition"] == f"{LABEL_DEFINITION} trouble 90d"
+    assert found["label_definition"] == f"{LABEL_DEFINITION} repaired or reverted 90d"
     assert found["git_commit"] == "0123abc"
 
 
@@ -39,9 +39,9 @@ def test_the_commit_of_a_checkout_is_told_and_whether_the_code_was_changed_since
         subprocess.run(["git", "-C", str(tmp_path), *identity, *command], check=True)
     ask = ["git", "-C", str(tmp_path), "rev-parse", "HEAD"]
     head = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
-    assert lineage(quick_dataset(), {}, target="reverted")["git_commit"] == head
+    assert lineage(quick_dataset(), {})["git_commit"] == head
     code.write_text("two")
-    assert lineage(quick_dataset(), {}, target="reverted")["git_commit"] == f"{head}-dirty"
+    assert lineage(quick_dataset(), {})["git_commit"] == f"{head}-dirty"
 
 
 def test_an_installation_inside_another_project_s_checkout_takes_no_commit_from_it(
@@ -53,4 +53,4 @@ def test_an_installation_inside_another_project_s_checkout_takes_no_commit_from_
     code.parent.mkdir(parents=True)
     code.write_text("installed")
     monkeypatch.setattr(module, "__file__", str(code))
-    assert "git_commit" not in lineage(quick_dataset(), {}, target="reverted")
+    assert "git_commit" not in lineage(quick_dataset(), {})

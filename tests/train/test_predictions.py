@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pullrisk.train.comparison import record_predictions, recorded_risk, unseen
+from pullrisk.train.comparison import record_predictions, recorded_answer, unseen
 from support.training import shared_training
 
 
@@ -11,7 +11,7 @@ def test_answers_for_unseen_pulls_come_back_whatever_the_rows_order() -> None:
     saved = record_predictions(trained.bundle, data)
     assert saved is not None
     shuffled = data.take(np.random.default_rng(0).permutation(len(data)))
-    found = recorded_risk(saved, shuffled)
+    found = recorded_answer(saved, shuffled, "risk")
     rows = unseen(trained.bundle, shuffled)
     assert np.isnan(found[~rows]).all()
     risk = trained.bundle.raw(shuffled.x[rows])[0]
@@ -24,7 +24,7 @@ def test_pulls_too_young_for_a_label_are_recorded_too() -> None:
     assert saved is not None
     young = data.take(~data.mature)
     assert len(young)
-    assert not np.isnan(recorded_risk(saved, young)).any()
+    assert not np.isnan(recorded_answer(saved, young, "risk")).any()
 
 
 def test_a_pull_of_another_repository_with_the_same_number_has_no_answer() -> None:
@@ -32,7 +32,7 @@ def test_a_pull_of_another_repository_with_the_same_number_has_no_answer() -> No
     own = data.take(data.repository == 0)
     saved = record_predictions(trained.bundle, own)
     assert saved is not None
-    assert np.isnan(recorded_risk(saved, data.take(data.repository == 1))).all()
+    assert np.isnan(recorded_answer(saved, data.take(data.repository == 1), "risk")).all()
 
 
 def test_of_a_repository_that_the_model_never_learnt_from_all_pulls_are_unseen() -> None:

@@ -63,15 +63,15 @@ def test_no_label_of_a_window_was_known_only_after_it() -> None:
     data = quick_dataset()
     split = temporal_split(data)
     scaling = Scaling.fit(data.x[split.train], FEATURES)
-    windows = label_windows(data, split, scaling, target="reverted")
+    windows = label_windows(data, split, scaling)
     cut = split.validation_from[data.repository]
     late = (data.merged_at + data.maturity > cut) & ~(data.reverted_at <= cut)
-    known = windows.training.labels
+    known = windows.training.labels[1]
     assert late[split.train].any()
     assert (known[late[split.train]] == UNKNOWN).all()
     at = data.reverted_at[split.train][known == 1]
     assert (at <= cut[split.train][known == 1]).all()
-    later = windows.validation.labels == 1
+    later = windows.validation.labels[1] == 1
     assert (data.reverted_at[split.validation][later]
             <= split.test_from[data.repository][split.validation][later]).all()  # fmt: skip
 

@@ -65,7 +65,8 @@ def test_facts_tell_what_was_trained_and_until_when() -> None:
     data, trained = shared_training()
     facts = trained.bundle.metadata.facts
     assert facts.pulls == trained.split.train.sum()
-    assert facts.positives > 20
+    assert facts.reverted > 20
+    assert facts.repairs_known == facts.repaired == 0
     assert set(facts.trained_until) == set(data.repositories)
     for name, moment in facts.trained_until.items():
         own = data.repository == data.repositories.index(name)
@@ -75,7 +76,7 @@ def test_facts_tell_what_was_trained_and_until_when() -> None:
 def test_with_too_few_positives_only_novelty_is_trained_and_that_is_said() -> None:
     trained = quick_train(quick_dataset(feature_table(400, rate=0.01)))
     assert not trained.bundle.metadata.risk_available
-    assert "too few for a risk" in trained.notes[0]
+    assert "reverts are too few" in trained.notes[1]
     scores = trained.bundle.score(np.ones((3, len(NAMES)), np.float32))
     assert scores.risk is None
     assert scores.bands == ()
@@ -113,12 +114,12 @@ def test_early_stopping_keeps_the_epoch_of_least_validation_loss() -> None:
 
 def test_calibration_is_part_of_the_graph() -> None:
     _, trained = shared_training()
-    assert trained.bundle.metadata.calibration != Calibration()
+    assert trained.bundle.metadata.calibration["revert"] != Calibration()
 
 
 @pytest.mark.parametrize(
     "fields",
-    [{"target": "merged"}, {"operating_points": OperatingPoints(0.9, 0.2)}],
+    [{"operating_points": OperatingPoints(0.9, 0.2)}],
 )
 def test_settings_that_make_no_sense_are_refused(fields: dict[str, object]) -> None:
     with pytest.raises(SettingsError):

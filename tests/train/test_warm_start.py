@@ -17,16 +17,16 @@ def test_the_network_read_back_from_the_file_answers_as_the_file_does() -> None:
     dataset, trained = shared_training()
     start = WarmStart.of(trained.bundle, name="first")
     z = start.scaling.apply(dataset.x[:200])
-    logit, _ = predict(start.matching(initial_weights(z, SHAPE, seed=99)), z)
+    logits, _ = predict(start.matching(initial_weights(z, SHAPE, questions=2, seed=99)), z)
     risk = trained.bundle.raw(dataset.x[:200])[0]
-    calibrated = trained.bundle.metadata.calibration.apply(logit)
+    calibrated = trained.bundle.metadata.calibration["revert"].apply(logits[1])
     np.testing.assert_allclose(calibrated, risk, rtol=1e-4)
 
 
 def test_a_network_of_another_shape_is_refused_by_name() -> None:
     start = WarmStart.of(shared_training()[1].bundle, name="first")
     z = np.zeros((1, len(FEATURES)), np.float32)
-    other = initial_weights(z, Shape(members=2, hidden=8, code=4), seed=0)
+    other = initial_weights(z, Shape(members=2, hidden=8, code=4), questions=2, seed=0)
     with pytest.raises(
         ModelError, match=r"start from first sha256:[0-9a-f]+: its encoder1 has shape"
     ):
@@ -58,8 +58,8 @@ def test_a_fine_tuned_model_says_what_it_started_from() -> None:
 def test_fine_tuning_keeps_the_intervals_of_a_model_that_cuts_its_inputs() -> None:
     fit = msgspec.structs.replace(QUICK, shape=Shape(2, 16, 4, pieces=4, embedding=2), epochs=1)
     settings = TrainSettings(fit=fit)
-    dataset = quick_dataset(feature_table(pulls=400, repositories=2, seed=1))
-    few = quick_dataset(feature_table(pulls=200, repositories=1, seed=7))
+    dataset = quick_dataset(feature_table(pulls=800, repositories=2, seed=1))
+    few = quick_dataset(feature_table(pulls=800, repositories=1, seed=7))
     first = train(dataset, FEATURES, settings, schema_hash=SCHEMA, progress=Silent())
     start = WarmStart.of(first.bundle, name="first")
     tuned = train(few, FEATURES, settings, schema_hash=SCHEMA, start=start, progress=Silent())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pullrisk.features.decay import Spread, days, faded, smoothed
-from pullrisk.features.identity import EMAIL, LOGIN, ROBOT, Identities, from_commits, kinds_of
+from pullrisk.features.identity import BOT, EMAIL, LOGIN, ROBOT, Identities, from_commits, kinds_of
 from pullrisk.features.pull_context import PullContext
 from pullrisk.features.schema import DAY, NEVER, UNKNOWN, family
 
@@ -50,9 +50,10 @@ _COVERED: Final = 0.95
 class AuthorRecord:
     """One author; times are epoch seconds, 0 = never.
 
-    `kinds` are the kinds of names that are known, as bits; `routine` counts merged pulls with a
-    title like one of the author's own, of authors with a name that could be a robot's; `written`
-    counts merged pulls that added code, `repaired` those of them that soon needed a fix.
+    `kinds` are the kinds of names that are known, and whether it was called a bot, as bits;
+    `routine` counts merged pulls with a title like one of the author's own, of authors with a name
+    that could be a robot's; `written` counts merged pulls that added code, `repaired` those of them
+    that soon needed a fix.
     """
 
     id: int
@@ -230,6 +231,8 @@ class Authors:
             self.identities.replace(other, number)
             self._replace_in_forks(other, number)
         record.kinds |= kinds_of(names)
+        if context.pull.bot:
+            record.kinds |= BOT
         record.last = context.now
         self._count(record, 1)
         context.author = number

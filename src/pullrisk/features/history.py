@@ -24,10 +24,12 @@ from pullrisk.features import (
     text,
     touched,
 )
+from pullrisk.features.failures import HOTFIX, REVERT, Failures, push_row
 from pullrisk.features.knowledge import FACTS
 from pullrisk.features.pull_context import PullContext
 from pullrisk.features.pulllog import PullLog
 from pullrisk.features.repository import RepositoryState
+from pullrisk.features.reviewers import Reviewers
 from pullrisk.features.saved_form import Saved
 from pullrisk.features.schema import DAY, UNKNOWN, Feature, schema_hash
 from pullrisk.pulls.outcomes import Link, Linker
@@ -74,13 +76,17 @@ class RepositoryHistory:
         self.pulls = 0
         """Merged and closed pulls observed."""
         self._overall = RepositoryState()
-        self._authors = author.Authors()
-        self._touched = touched.Touched()
+        self.authors = author.Authors()
+        self.touched = touched.Touched()
         self._words = text.TitleWords()
-        self._log = PullLog()
-        self._likeness = likeness.Likeness(self._log)
-        self._pushes = PullLog()
-        self._origins = lines.Origins(self._log, self._pushes)
+        self.log = PullLog()
+        self._likeness = likeness.Likeness(self.log)
+        self.pushes = PullLog()
+        self.failures = Failures()
+        self.reviewers = Reviewers()
+        self.derived: object = None
+        """What a reader makes of the history and keeps with it; it is not saved."""
+        self._origins = lines.Origins(self.log, self.pushes)
         self._linker = Linker()
         self._of_pushes: list[Link] = []
         """What pushes said since the last merge, which tells it."""
@@ -98,16 +104,16 @@ class RepositoryHistory:
         row = [
             *change.features(context),
             *self._overall.features(context),
-            *self._authors.features(context),
-            *self._touched.features(context),
+            *self.authors.features(context),
+            *self.touched.features(context),
             *self._words.features(context),
             *self._likeness.features(context),
             *content.features(context),
             *self._origins.features(context),
-            *repairs.features(context, self._overall, self._authors.record(context.author)),
+            *repairs.features(context, self._overall, self.authors.record(context.author)),
             *change.time_features(context),
         ]
-        if not self._authors.tells(context.names):
+        if not self.authors.tells(context.names):
             for place in _OF_AUTHOR:
                 row[place] = UNKNOWN
         return row
@@ -131,7 +137,7 @@ class RepositoryHistory:
         self._overall.observe(context, merged=merged)
         self._meet(context)
         routine = merged and self._is_routine(context)
-        self._authors.observe(context, merged=merged, routine=routine)
+        self.authors.observe(context, merged=merged, routine=routine)
         self.pulls += 1
         if not merged:
             return ()
@@ -147,11 +153,14 @@ class RepositoryHistory:
             as_of=self.as_of,
             pulls=self.pulls,
             overall=self._overall,
-            authors=self._authors.save(),
-            touched=self._touched.save(),
+            authors=self.authors.save(),
+            touched=self.touched.save(),
             words=self._words.save(),
-            log=self._log.save(),
-            pushes=self._pushes.save(),
+            log=self.log.save(),
+            pushes=self.pushes.save(),
+            titles=self.log.saved_titles(),
+            failures=self.failures.save(),
+            reviewers=self.reviewers.save(),
             linker=self._linker.state(),
             of_pushes=self._of_pushes,
         )
@@ -170,27 +179,29 @@ class RepositoryHistory:
         history = cls(saved.repository)
         history.as_of, history.pulls = saved.as_of, saved.pulls
         history._overall = saved.overall
-        history._authors = author.Authors(saved.authors)
-        history._touched = touched.Touched(saved.touched)
+        history.authors = author.Authors(saved.authors)
+        history.touched = touched.Touched(saved.touched)
         history._words = text.TitleWords(saved.words)
-        history._log = PullLog.load(saved.log)
-        history._likeness = likeness.Likeness(history._log)
-        history._pushes = PullLog.load(saved.pushes)
-        history._origins = lines.Origins(history._log, history._pushes)
+        history.log = PullLog.load(saved.log, saved.titles)
+        history._likeness = likeness.Likeness(history.log)
+        history.pushes = PullLog.load(saved.pushes)
+        history.failures = Failures(saved.failures)
+        history.reviewers = Reviewers(saved.reviewers)
+        history._origins = lines.Origins(history.log, history.pushes)
         history._linker = Linker.restore(saved.linker)
         history._of_pushes = saved.of_pushes
         return history
 
     def _meet(self, context: PullContext) -> None:
         """The author is seen; whoever turns out to be the same one is so everywhere."""
-        for gone in self._authors.meet(context):
-            self._touched.replace_author(gone, context.author)
-            self._log.replace_author(gone, context.author)
-            self._pushes.replace_author(gone, context.author)
+        for gone in self.authors.meet(context):
+            self.touched.replace_author(gone, context.author)
+            self.log.replace_author(gone, context.author)
+            self.pushes.replace_author(gone, context.author)
 
     def _is_routine(self, context: PullContext) -> bool:
         """Whether an author who could be a robot merges what is like an earlier pull."""
-        if context.author < 0 or not self._authors.by_id[context.author].robotic:
+        if context.author < 0 or not self.authors.by_id[context.author].robotic:
             return False
         return self._likeness.features(context)[0] >= author.ROUTINE
 
@@ -199,7 +210,7 @@ class RepositoryHistory:
         links = self._linker.observe(context.pull)
         for link in links:
             if link.kind in _FAILURES:
-                self._fail(link.number, context.now)
+                self._fail(link, context)
             elif link.kind == "repair":
                 self._repair(link.number, context)
         return links
@@ -211,21 +222,22 @@ class RepositoryHistory:
         links = self._links(context)
         self._of_pushes += links
         self._meet(context)
-        self._touched.observe_push(context)
-        self._pushes.append(context, files=[], words=[], fixes=_is_fix(context, links))
+        self.touched.observe_push(context)
+        self.pushes.append(context, files=[], words=[], fixes=_is_fix(context, links))
 
     def _merge(self, context: PullContext) -> tuple[Link, ...]:
         links = self._links(context)
-        files = self._touched.observe(context, len(self._log))
+        self.reviewers.observe(context.pull, len(self.log))
+        files = self.touched.observe(context, len(self.log))
         self._words.observe(context.buckets)
         self._likeness.observe(context.buckets)
         fixes = _is_fix(context, links)
-        self._log.append(context, files=files, words=context.buckets, fixes=fixes)
+        self.log.append(context, files=files, words=context.buckets, fixes=fixes)
         return links
 
     def _repair(self, number: int, context: PullContext) -> None:
         """The pull or push is a fix that rewrites code lines of an earlier one."""
-        log, changed = self._log if number > 0 else self._pushes, context.pull.lines
+        log, changed = self.log if number > 0 else self.pushes, context.pull.lines
         row = log.row(number)
         if row is None or changed is None:
             return
@@ -238,22 +250,31 @@ class RepositoryHistory:
             for origin in changed.rewrites or ()
             if origin.number == number and 0 <= origin.file < listed
         }
-        self._touched.repair(places, context, first=first)
+        repaired = self.touched.repair(places, context, first=first)
+        self.failures.add_repair(
+            row if number > 0 else push_row(row), self._next_row(context), repaired
+        )
         if first:
             self._overall.repair(context.now)
-            self._authors.repair(log.authors[row])
+            self.authors.repair(log.authors[row])
 
-    def _fail(self, number: int, now: float) -> None:
-        row = self._log.row(number)
+    def _fail(self, link: Link, context: PullContext) -> None:
+        row, now = self.log.row(link.number), context.now
         if row is None:
             return
-        self._log.failed[row] = 1
-        if now - self._log.merged_at[row] > FAILURE_WINDOW:
+        kind = HOTFIX if link.kind == "hotfix" else REVERT
+        self.failures.add(row, self._next_row(context), kind)
+        self.log.failed[row] = 1
+        if now - self.log.merged_at[row] > FAILURE_WINDOW:
             return
         self._overall.fail(now)
-        self._authors.fail(self._log.authors[row], now)
-        self._touched.fail(self._log.files_of(row), now)
-        self._words.fail(self._log.words_of(row).tolist())
+        self.authors.fail(self.log.authors[row], now)
+        self.touched.fail(self.log.files_of(row), now)
+        self._words.fail(self.log.words_of(row).tolist())
+
+    def _next_row(self, context: PullContext) -> int:
+        """The row that the pull or push will have, as `Failures` tells rows."""
+        return push_row(len(self.pushes)) if context.pull.is_push else len(self.log)
 
     def _context(self, pull: Pull, moment: datetime) -> PullContext:
         """The pull as of `moment`; `features` and the `observe` that follows share one."""
@@ -261,7 +282,7 @@ class RepositoryHistory:
         if latest is not None and latest[0] is pull and latest[1] is moment:
             return latest[2]
         overall = self._overall
-        records = self._touched.known(pull)
+        records = self.touched.known(pull)
         context = PullContext(
             pull,
             moment,
@@ -270,7 +291,7 @@ class RepositoryHistory:
             merged=overall.merged,
             unmerged=overall.unmerged,
         )
-        context.author = self._authors.id(context.names)
+        context.author = self.authors.id(context.names)
         self._latest = pull, moment, context
         return context
 

@@ -14,6 +14,8 @@ LOGIN: Final = 1
 EMAIL: Final = 2
 ROBOT: Final = 4
 """Kinds of names, as bits of one number."""
+BOT: Final = 8
+"""Stands among the kinds of an author who was called a bot."""
 
 
 def names_of(pull: Pull) -> list[str]:

@@ -23,7 +23,22 @@ PUSH: Final = -2
 """The number of a direct push, to `touch`: it is none of the history's pulls."""
 
 _State = tuple[
-    int, float, float, int, int, int, int, int, float, float, dict[int, int], int, int, int, float
+    int,
+    float,
+    float,
+    int,
+    int,
+    int,
+    int,
+    int,
+    float,
+    float,
+    dict[int, int],
+    int,
+    int,
+    int,
+    float,
+    bool,
 ]
 
 
@@ -34,7 +49,8 @@ class PathRecord:
     `facts` are those of the path alone. `id` numbers the paths of a history, `touches` counts
     pulls and pushes, of which `pushes` were no pulls, `authors` the same by author number; `top`
     is the largest of these counts, `heat` the touches of about a month as of `last`. `written`
-    counts pulls that added code, `repaired` those whose code in the path was fixed soon.
+    counts pulls that added code, `repaired` those whose code in the path was fixed soon; `gone`
+    says that the last change removed or renamed it.
     """
 
     facts: PathFacts
@@ -53,6 +69,7 @@ class PathRecord:
     written: int = 0
     repaired: int = 0
     last_repair: float = LONG_AGO
+    gone: bool = False
 
     def fail(self, now: float) -> None:
         """A pull that changed the path turned out to be trouble."""
@@ -74,7 +91,7 @@ class PathRecord:
         return (
             self.id, self.first, self.last, self.touches, self.top, self.last_author,
             self.last_pull, self.failures, self.last_failure, self.heat, self.authors,
-            self.pushes, self.written, self.repaired, self.last_repair,
+            self.pushes, self.written, self.repaired, self.last_repair, self.gone,
         )  # fmt: skip
 
 

@@ -93,7 +93,16 @@ class PullContext:
         self.log_files = log1p(self.changed_files)
         self.log_directories = log1p(len(self.directories)) if self.files_known else UNKNOWN
         self.words = distinct(_words(pull.title))
-        self.buckets = distinct([crc32(word) & (WORD_BUCKETS - 1) for word in self.words])
+        self.buckets = _buckets(self.words)
+
+
+def title_buckets(title: str) -> list[int]:
+    """The hash buckets of a title's words, each once."""
+    return _buckets(distinct(_words(title)))
+
+
+def _buckets(words: list[bytes]) -> list[int]:
+    return distinct([crc32(word) & (WORD_BUCKETS - 1) for word in words])
 
 
 def distinct(values: list[T]) -> list[T]:

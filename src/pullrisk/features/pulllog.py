@@ -5,10 +5,14 @@ whose lines a later pull rewrites.
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from typing import Final
 
 from pullrisk.features.pull_context import PullContext
 
+TITLES: Final = 10_000
+"""Pulls whose titles are remembered: the latest."""
+_LONGEST_TITLE: Final = 160
 _REMEMBERED_FILES: Final = 300
 """A pull over more files than this is a sweep; its failure says little about any of them."""
 
@@ -34,6 +38,7 @@ class PullLog:
         self.fixes = array("B")
         self.failed = array("B")
         self.repairs = array("I")
+        self._titles: deque[str] = deque(maxlen=TITLES)
         self._rows: dict[int, int] = {}
 
     def __len__(self) -> int:
@@ -56,6 +61,7 @@ class PullLog:
         self.fixes.append(fixes)
         self.failed.append(0)
         self.repairs.append(0)
+        self._titles.append(context.pull.title[:_LONGEST_TITLE])
 
     def replace_author(self, gone: int, kept: int) -> None:
         """The author numbered `gone` turned out to be the one numbered `kept`."""
@@ -76,14 +82,24 @@ class PullLog:
         """Hash buckets of the pull's title words."""
         return self.words[self.word_ends[row - 1] if row else 0 : self.word_ends[row]]
 
+    def title_of(self, row: int) -> str | None:
+        """The pull's title, cut to 160 characters; None if it is too long ago."""
+        place = row - len(self.numbers) + len(self._titles)
+        return self._titles[place] if place >= 0 else None
+
+    def saved_titles(self) -> list[str]:
+        """The titles that are remembered, in order, as `load` takes them."""
+        return list(self._titles)
+
     def save(self) -> list[bytes]:
         """The columns as bytes, in this machine's (little-endian) order."""
         return [column.tobytes() for column in self._columns()]
 
     @classmethod
-    def load(cls, columns: list[bytes]) -> PullLog:
+    def load(cls, columns: list[bytes], titles: list[str] | None = None) -> PullLog:
         """The log that `save` wrote; raises ValueError if the columns do not fit."""
         log = cls()
+        log._titles.extend(titles or ())
         for column, data in zip(log._columns(), columns, strict=True):
             column.frombytes(data)
         log._rows = {number: row for row, number in enumerate(log.numbers)}

@@ -10,11 +10,12 @@ from zlib import crc32
 
 import msgspec
 
-from pullrisk.features import author, text, touched
+from pullrisk.features import author, reviewers, text, touched
 from pullrisk.features.repository import RepositoryState
 from pullrisk.pulls.outcomes import Link, LinkerState
 
-_MAGIC: Final = b"PRH1"
+_MAGIC: Final = b"PRH2"
+_EARLIER: Final = b"PRH1"
 _START: Final = len(_MAGIC) + 4
 
 
@@ -31,6 +32,9 @@ class Saved(msgspec.Struct, array_like=True):
     words: text.Saved
     log: list[bytes]
     pushes: list[bytes]
+    titles: list[str]
+    failures: list[bytes]
+    reviewers: reviewers.Saved
     linker: LinkerState
     of_pushes: list[Link]
 
@@ -47,6 +51,8 @@ def pack(saved: Saved) -> bytes:
 
 def unpack(data: bytes) -> Saved:
     """What `pack` wrote; ValueError if it is corrupt or something else."""
+    if data.startswith(_EARLIER):
+        raise ValueError("the history was saved by an earlier pullrisk, which remembered less")
     if not data.startswith(_MAGIC) or len(data) <= _START:
         raise ValueError("not a saved history")
     content = memoryview(data)[_START:]

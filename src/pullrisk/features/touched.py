@@ -75,23 +75,24 @@ _NO_FACTS: Final = PathFacts(OTHER, "", "", "")
 _WEIGHT: Final = 10.0
 """How many pulls' worth of the repository's own rate a path's failure rate starts with."""
 
-Saved = tuple[SavedPaths, SavedPaths, dict[str, tuple[int, int]]]
+Saved = tuple[SavedPaths, SavedPaths, dict[str, tuple[int, int]], list[tuple[int, int]]]
 
 
 class Touched:
     """Every file and directory that a merged pull ever changed, and the kinds of file.
 
-    `extensions` holds (pulls, failures) by file extension.
+    `extensions` holds (pulls, failures) by file extension, `renames` the numbers of files that
+    took over another's record, each with that of the other: (new, old), in order.
     """
 
     def __init__(self, saved: Saved | None = None) -> None:
-        files, directories, self.extensions = saved or (None, None, {})
+        files, directories, self.extensions, self.renames = saved or (None, None, {}, [])
         self.files = PathRecords(files)
         self.directories = PathRecords(directories, facts=_no_facts)
 
     def save(self) -> Saved:
         """The state, as the constructor takes it back."""
-        return self.files.save(), self.directories.save(), self.extensions
+        return self.files.save(), self.directories.save(), self.extensions, self.renames
 
     def known(self, pull: Pull) -> list[PathRecord | None]:
         """What is known of each of the pull's files."""
@@ -134,6 +135,10 @@ class Touched:
                 context.files, context.facts, context.file_records, strict=True
             )
         ]
+        for file, record in zip(context.files, records, strict=True):
+            record.gone = file.status == "removed"
+            if file.status == "renamed" and (previous := self._previous(file)) is not None:
+                previous.gone = True
         around = context.directory_records or self.directories.find(context.directories)
         directories = [
             directory or self.directories.add(name, _NO_FACTS, now)
@@ -160,27 +165,36 @@ class Touched:
             seen, failed = self.extensions[extension]
             self.extensions[extension] = (seen, failed + 1)
 
-    def repair(self, files: Iterable[int], context: PullContext, *, first: bool) -> None:
+    def repair(self, files: Iterable[int], context: PullContext, *, first: bool) -> list[int]:
         """The pull rewrites, in its files at these places, code of an earlier one to fix it.
 
-        `first` says that nothing of the earlier pull was fixed before.
+        `first` says that nothing of the earlier pull was fixed before. Returns the numbers of
+        the files that are known.
         """
-        directories = set[str]()
+        directories, numbers = set[str](), []
         for place in files:
             record = context.file_records[place] or self._previous(context.files[place])
             if record is not None:
                 record.repaired += first
                 record.last_repair = context.now
+                numbers.append(record.id)
                 directories.add(record.facts.directory)
         for directory in self.directories.find(list(directories)):
             if directory is not None:
                 directory.repaired += first
                 directory.last_repair = context.now
+        return numbers
 
     def _first_sight(self, file: ChangedFile, facts: PathFacts, now: float) -> PathRecord:
         """A new record; a renamed file inherits what was known under its previous path."""
         (listed,) = self.files.find([file.path])  # the pull may list a file twice
-        return listed or self.files.add(file.path, facts, now, like=self._previous(file))
+        if listed is not None:
+            return listed
+        previous = self._previous(file)
+        record = self.files.add(file.path, facts, now, like=previous)
+        if previous is not None:
+            self.renames.append((record.id, previous.id))
+        return record
 
     def _previous(self, file: ChangedFile) -> PathRecord | None:
         return self.files.find([file.previous_path])[0] if file.previous_path else None

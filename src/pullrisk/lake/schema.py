@@ -16,9 +16,10 @@ from pullrisk.features.replay import Block
 
 TABLE: Final = "features"
 """Folder of the Delta table below the lake's root."""
-LAYOUT: Final = 4
+LAYOUT: Final = 5
 """Version of everything about the lake that is not a feature: columns, files, objects.
 
+5: histories that remember titles, repairs file by file, and reviewers.
 4: repairs among the links, with their lines.
 3: links of direct pushes, with their time.
 2: what each pull says of itself (`title`, `labels`, `paths`, `says_reverts`)."""

@@ -15,19 +15,23 @@ from pullrisk.features.knowledge import needing
 from pullrisk.features.pull_text import PullText
 from pullrisk.model.category_head import token_rows
 from pullrisk.model.metadata import FORMAT, METADATA_KEY, Metadata, OperatingPoints
+from pullrisk.model.questions import QUESTIONS, Answer
 
 Band = Literal["low", "elevated", "high"]
 
 _CHUNK: Final = 8_192
 _RAW: Final = ["risk", "novelty_error", "code"]
 _CATEGORY: Final = ["category"]
-_ALL: Final = [*_RAW, *_CATEGORY]
+_SCORED: Final = [*_RAW, *QUESTIONS]
+_ALL: Final = [*_SCORED, *_CATEGORY]
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
     """Answers for n pulls: calibrated `risk` (None if the model has none), `novelty_error`.
 
+    `repair` and `revert` are the probabilities that a fix rewrites the pull and that it is
+    reverted, each None if the model has none; the risk is that of either.
     `novelty` is the percentile, 0..100, of the error among the repository's pulls; `bands` are
     those of the operating points, empty if there is no risk. All [n]; `code` is [n, k].
     `category` is [n, categories], probabilities; None where the model tells none.
@@ -39,6 +43,8 @@ class Scores:
     bands: tuple[Band, ...]
     code: NDArray[np.float32]
     category: NDArray[np.float32] | None = None
+    repair: NDArray[np.float64] | None = None
+    revert: NDArray[np.float64] | None = None
 
 
 # How protobuf writes the key "location" of a tensor's external data, in any of its lengths. With
@@ -144,6 +150,13 @@ class Bundle:
         risk, error, code = self._run(_RAW, x)
         return risk.astype(np.float64), error.astype(np.float64), code
 
+    def probability(self, answer: Answer, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """One of the answers for raw rows [n, d], [n]; raises InputError as `raw` does.
+
+        It means nothing where the model has no such answer (`Metadata.answers`).
+        """
+        return self._run([answer], x)[0].astype(np.float64)
+
     def score(
         self,
         x: NDArray[np.float32],
@@ -159,15 +172,18 @@ class Bundle:
         """
         told = said is not None and self.metadata.categories
         x = self.comparable(x, repository)
-        found = self._run(_ALL if told else _RAW, x, said if told else None)
-        risk, error = found[0].astype(np.float64), found[1].astype(np.float64)
+        found = self._run(_ALL if told else _SCORED, x, said if told else None)
+        risk, error, repair, revert = (found[at].astype(np.float64) for at in (0, 1, 3, 4))
+        known = self.metadata
         return Scores(
-            risk=risk if self.metadata.risk_available else None,
+            risk=risk if known.risk_available else None,
+            repair=repair if known.repair_available else None,
+            revert=revert if known.revert_available else None,
             novelty_error=error,
             novelty=self._novelty(error, x, repository),
             bands=self.bands(risk, repository, points=points),
             code=found[2],
-            category=found[3] if told else None,
+            category=found[-1] if told else None,
         )
 
     def _novelty(
@@ -280,10 +296,10 @@ def _metadata(session: Any, source: str) -> Metadata:  # noqa: ANN401  (onnxrunt
         version = msgspec.json.decode(text, type=_Version).format
     except msgspec.DecodeError as error:
         raise ModelError(f"model {source} has damaged metadata: {error}") from error
-    if version > FORMAT:
+    if version != FORMAT:
         raise ModelError(
             f"model {source} has metadata version {version}, this installation reads {FORMAT}",
-            hint="update pullrisk, or train again",
+            hint="update pullrisk, or train again" if version > FORMAT else "train again",
         )
     try:
         return msgspec.json.decode(text, type=Metadata)

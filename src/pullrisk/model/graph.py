@@ -1,4 +1,5 @@
-"""The whole scorer as one ONNX graph: raw features in, risk, novelty error, code, category out.
+"""The whole scorer as one ONNX graph: raw features in; out come risk (and repair and revert, which
+it is made of), novelty error, code, category.
 
 The graph is put together operator by operator rather than traced, so it needs no exporter, is
 the same bytes for the same weights, and holds nothing that scoring does not use.
@@ -20,6 +21,7 @@ from pullrisk.errors import MissingExtraError
 from pullrisk.model.category_head import WIDTH, CategoryHead
 from pullrisk.model.graph_builder import Builder
 from pullrisk.model.metadata import METADATA_KEY, Metadata
+from pullrisk.model.questions import QUESTIONS
 from pullrisk.model.scaling import CLIP, Scaling
 from pullrisk.model.statistics import ERROR_CAP, LEAST_SHARE, NoveltyStatistics
 
@@ -103,18 +105,26 @@ def _network(b: Builder, *, read: str) -> None:
 
 
 def _answers(b: Builder) -> None:
-    """The mean of the members' logits, calibrated: all of it linear in code and z."""
-    b.op("Reshape", "head", "column", to="heads")
-    b.op("Mul", "heads", "slope_each", to="head_matrix")
-    b.mean_of_members("wide", to="wide_mean")
-    b.op("Mul", "wide_mean", "slope", to="wide_matrix")
-    b.mean_of_members("bias", to="bias_mean")
-    b.op("Mul", "bias_mean", "slope", to="bias_sloped")
-    b.op("Add", "bias_sloped", "intercept", to="risk_bias")
+    """A column for each question: the mean of its members' logits, calibrated, all of it linear in
+    code and z. Risk is the probability of any of the outcomes that the model answers for.
+    """
+    b.op("Mul", "head", "slopes", to="heads")  # [members, code, questions]
+    b.op("Reshape", "heads", "questions_last", to="head_matrix")
+    b.op("Mul", "wide", "slopes", to="wides")
+    b.sum_of_members("wides", to="wide_matrix")
+    b.op("Mul", "bias", "slopes", to="biases")
+    b.sum_of_members("biases", to="bias_sloped")
+    b.op("Add", "bias_sloped", "intercepts", to="risk_bias")
     b.op("Gemm", "z", "wide_matrix", "risk_bias", to="wide_logit")
     b.op("Gemm", "code", "head_matrix", "wide_logit", to="logit")
-    b.op("Sigmoid", "logit", to="risk_column")
-    b.op("Reshape", "risk_column", "row", to="risk")
+    b.op("Sigmoid", "logit", to="chances")
+    for place, question in enumerate(QUESTIONS):
+        b.constant(f"place_of_{question}", np.array(place, np.int64))
+        b.op("Gather", "chances", f"place_of_{question}", to=question, axis=1)
+    b.op("Mul", "chances", "answered", to="asked")
+    b.op("ReduceSum", "asked", "axis1", to="any_twice", keepdims=0)
+    b.op("ReduceProd", "asked", to="both", axes=[1], keepdims=0)
+    b.op("Sub", "any_twice", "both", to="risk")
 
 
 def _novelty(b: Builder) -> None:
@@ -154,7 +164,6 @@ def _category(b: Builder, head: CategoryHead) -> None:
     b.constant("category_bias", head.bias)
     # What an answer without words reads: one row of no tokens, for every row of x.
     b.input("words", np.zeros((1, WIDTH), np.int32), rows="m")
-    b.constant("axis1", np.array([1], np.int64))
     b.widen("category_words", to="word_weights")
     b.op("Gather", "word_weights", "words", to="of_words")
     b.op("ReduceSum", "of_words", "axis1", to="said", keepdims=0)
@@ -165,27 +174,36 @@ def _category(b: Builder, head: CategoryHead) -> None:
 
 
 def _constants(parts: GraphInputs, metadata: Metadata) -> dict[str, NDArray[Any]]:
-    members = len(parts.weights["head"])
+    asks = parts.weights["asks"]
+    members, questions = asks.shape
     inputs = len(parts.ordinary.directions)
-    slope = metadata.calibration.slope
+    calibrations = [metadata.calibration[question] for question in QUESTIONS]
+    slopes = np.array([each.slope for each in calibrations]) * asks / asks.sum(axis=0)
     scalars = {
         "one": 1.0,
         "least": -CLIP,
         "most": CLIP,
         "each": 1 / members,
-        "slope": slope,
-        "slope_each": slope / members,
-        "intercept": metadata.calibration.intercept,
         "error_cap": ERROR_CAP,
         "half": 0.5,
         "none": 0.0,
         "least_share": LEAST_SHARE,
     }
-    shapes = {"row": [-1], "column": [-1, 1], "merge_last": [0, -1], "inputs_last": [-1, inputs]}
+    shapes = {
+        "row": [-1],
+        "questions_last": [-1, questions],
+        "merge_last": [0, -1],
+        "inputs_last": [-1, inputs],
+    }
     return {
         **{name: np.array(value, np.float32) for name, value in scalars.items()},
         **{name: np.array(value, np.int64) for name, value in shapes.items()},
+        "axis0": np.array([0], np.int64),
+        "axis1": np.array([1], np.int64),
         "axis2": np.array([2], np.int64),
+        "slopes": slopes[:, None].astype(np.float32),
+        "intercepts": np.array([each.intercept for each in calibrations], np.float32),
+        "answered": metadata.answered.astype(np.float32),
         **{f"{name}_shape": _blocks(parts.weights[name]) for name in ("encoder2", "decoder1")},
         "own": np.eye(members, dtype=np.float32).reshape(members, 1, members, 1),
         "shares": parts.ordinary.shares[:, None],

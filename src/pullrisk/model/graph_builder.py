@@ -5,8 +5,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pullrisk.model.questions import QUESTIONS
+
 OPSET: Final = 17
 IR_VERSION: Final = 8
+_ANSWERS: Final = ("risk", *QUESTIONS)
 
 
 class Builder:
@@ -38,6 +41,10 @@ class Builder:
     def mean_of_members(self, weights: str, *, to: str) -> None:
         """The mean over the first axis of `weights`."""
         self.op("ReduceMean", weights, to=to, axes=[0], keepdims=0)
+
+    def sum_of_members(self, weights: str, *, to: str) -> None:
+        """The sum over the first axis of `weights`."""
+        self.op("ReduceSum", weights, "axis0", to=to, keepdims=0)
 
     def silu(self, values: str, *, to: str) -> None:
         """Each value times its sigmoid."""
@@ -74,7 +81,7 @@ class Builder:
             "pullrisk",
             [helper.make_tensor_value_info("x", kind, ["n", inputs]), *self._inputs],
             [
-                helper.make_tensor_value_info("risk", kind, ["n"]),
+                *(helper.make_tensor_value_info(name, kind, ["n"]) for name in _ANSWERS),
                 helper.make_tensor_value_info("novelty_error", kind, ["n"]),
                 helper.make_tensor_value_info("code", kind, ["n", code]),
                 *self._outputs,

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.features.schema import Feature
+from pullrisk.model.questions import QUESTIONS, Answer, Question
 from pullrisk.model.reference import Reference
 from pullrisk.model.statistics import Calibration, Distribution, RepositoryMedians
 
-FORMAT: Final = 1
-"""Version of this metadata; a reader refuses a newer one."""
+FORMAT: Final = 2
+"""Version of this metadata; a reader refuses any other."""
 METADATA_KEY: Final = "pullrisk"
 """Where the JSON lies in the ONNX file's `metadata_props`."""
 
@@ -24,13 +25,19 @@ class OperatingPoints(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """How a model was trained: on what, until when, towards which outcome."""
+    """How a model was trained: on what and until when.
 
-    target: str
+    `repaired` and `reverted` count its examples, `pulls` with those that are none: pulls that a
+    fix rewrote and pulls that were reverted within `maturity_days`. Of a pull whose lines are not
+    known it is not known whether it was repaired; `repairs_known` counts the others.
+    """
+
     maturity_days: float
     pulls: int
     examples: int
-    positives: int
+    repairs_known: int
+    repaired: int
+    reverted: int
     seed: int
     epochs: int
     dataset_version: str | None = None
@@ -87,9 +94,12 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     format: int = FORMAT
     schema_hash: str
     features: tuple[Feature, ...]
-    risk_available: bool
-    """False where there were too few matured positives: then only novelty means anything."""
-    calibration: Calibration
+    repair_available: bool
+    """False where too few pulls were known to be repaired: then it has no such answer."""
+    revert_available: bool
+    """False where too few were known to be reverted."""
+    calibration: dict[Question, Calibration]
+    """By question; of one without an answer it means nothing."""
     operating_points: OperatingPoints
     risk: Distribution
     novelty: Distribution
@@ -104,3 +114,20 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     """Names of the graph's `category` output, in its order; empty where it has none."""
     patterns: Patterns | None = None
     """Clusters of the code, named; models of earlier versions have none."""
+
+    @property
+    def risk_available(self) -> bool:
+        """Whether the model answers any question but novelty: the risk is made of what it has."""
+        return self.repair_available or self.revert_available
+
+    def answers(self, answer: Answer) -> bool:
+        """Whether the model has this answer."""
+        return bool(getattr(self, f"{answer}_available"))
+
+    @property
+    def answered(self) -> NDArray[np.bool_]:
+        """Which answers the risk is made of, [questions]: those that the model has, or all where it
+        has none and no risk means anything.
+        """
+        known = [self.answers(question) or not self.risk_available for question in QUESTIONS]
+        return np.array(known)

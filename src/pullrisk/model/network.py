@@ -1,11 +1,14 @@
-"""The network: a denoising autoencoder with a risk head, a few members side by side.
+"""The network: a denoising autoencoder with a head, a few members for each question.
 
     raw x [n, d] ── scaling ──> z [n, d]
     z ── encoder (d → hidden → code, SiLU, tanh) ──> code ── decoder ──> reconstruction of z
-    risk logit = head · code + wide · z + bias
+    logit = head · code + wide · z + bias
     z ── pieces (optional) ── embedding ──> beside z at the encoder
 
-- One network, two answers: the code must rebuild the pull and carry its risk.
+- One network, several answers: the code must rebuild the pull and carry its risk.
+- Members specialise: each learns the labels of one question (`asks`), a question's logit is the
+  mean of its members', the reconstruction is the mean of all. One trunk for both questions was
+  taken over by repairs, which are ten times as many as reverts (docs/experiments.md).
 - The wide path is a logistic regression inside the network (wide & deep, Cheng et al. 2016):
   with a few hundred positives, linear effects should not have to pass the bottleneck.
 - Members differ by their random start, their noise and the inputs they see (random subspaces,
@@ -18,8 +21,9 @@
   it is.
 
 The weights are arrays in a dictionary, each with a leading axis of members, except those that all
-members share: `unknown` [d], `embedding` [d, pieces, numbers], and the intervals `piece_start` and
-`piece_steepness` [d, pieces], which are measured and never trained. The forward pass is written
+members share: `unknown` [d], `embedding` [d, pieces, numbers]. Never trained are `asks` [members,
+questions], 1 where a member learns a question, and the intervals `piece_start` and
+`piece_steepness` [d, pieces], which are measured. The forward pass is written
 once, for numpy and for jax.numpy: training differentiates it, everything else needs no JAX.
 """
 
@@ -34,8 +38,12 @@ from pullrisk.model.scaling import piecewise_linear
 
 HEADS: Final = ("head", "wide")
 """The parameters that lead straight to the risk, which get the stronger weight decay."""
-FIXED: Final = ("piece_start", "piece_steepness")
+_PIECES: Final = ("piece_start", "piece_steepness")
 """The intervals of the pieces."""
+FIXED: Final = ("asks", *_PIECES)
+"""What training leaves as it is."""
+SHARED: Final = ("unknown", "embedding")
+"""The parameters that all members share."""
 _ROWS: Final = 4_096
 
 Array = Any
@@ -46,13 +54,14 @@ Weights = dict[str, NDArray[np.float32]]
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """Sizes of the network: its members, and the width of hidden layer and code of each.
+    """Sizes of the network: the members of each question, and the width of hidden layer and code
+    of each member.
 
     `seen` is the share of the inputs, drawn at random, that a member reads. With `pieces` each
     input is cut into that many intervals, which become `embedding` numbers at the encoder.
     """
 
-    members: int = 4
+    members: int = 3
     hidden: int = 64
     code: int = 24
     seen: float = 1.0
@@ -83,9 +92,10 @@ class Corruption(NamedTuple):
     kept: Array = None
 
 
-def initial_weights(z: NDArray[np.float32], shape: Shape, *, seed: int) -> Weights:
+def initial_weights(z: NDArray[np.float32], shape: Shape, *, questions: int, seed: int) -> Weights:
     """Random weights for scaled rows [n, d], at whose quantiles the pieces are cut."""
-    random, inputs, members = np.random.default_rng(seed), z.shape[1], shape.members
+    random, inputs = np.random.default_rng(seed), z.shape[1]
+    members = shape.members * questions
     width = shape.embedding if shape.pieces else 0
     sizes = {
         "encoder1": (inputs * (1 + width), shape.hidden),
@@ -93,7 +103,7 @@ def initial_weights(z: NDArray[np.float32], shape: Shape, *, seed: int) -> Weigh
         "decoder1": (shape.code, shape.hidden),
         "decoder2": (shape.hidden, inputs),
     }
-    weights: Weights = {}
+    weights: Weights = {"asks": np.eye(questions, dtype=np.float32).repeat(shape.members, axis=0)}
     for name, (rows, columns) in sizes.items():
         start = random.standard_normal((members, rows, columns), np.float32)
         weights[name] = start / np.float32(np.sqrt(rows))
@@ -107,7 +117,7 @@ def initial_weights(z: NDArray[np.float32], shape: Shape, *, seed: int) -> Weigh
     if shape.pieces:
         start = random.standard_normal((inputs, shape.pieces, width), np.float32)
         weights["embedding"] = start / np.float32(2)
-        weights |= dict(zip(FIXED, piecewise_linear(z, shape.pieces), strict=True))
+        weights |= dict(zip(_PIECES, piecewise_linear(z, shape.pieces), strict=True))
     return weights
 
 
@@ -153,20 +163,23 @@ def filled(weights: Arrays, z: Array, *, xp: ModuleType = np) -> Array:
 def predict(
     weights: Weights, z: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean logit [n] and mean reconstruction [n, d] over the members, of scaled rows [n, d]."""
+    """Logit of each question [questions, n], the mean of its members', and the mean
+    reconstruction [n, d] of all of them, of scaled rows [n, d].
+    """
+    shares = (weights["asks"] / weights["asks"].sum(axis=0)).T
     logits, rebuilt = [], []
     for start in range(0, max(1, len(z)), _ROWS):
         logit, reconstruction, _ = forward(weights, z[start : start + _ROWS])
-        logits.append(logit.mean(axis=0))
+        logits.append(shares @ logit)
         rebuilt.append(reconstruction.mean(axis=0))
-    return np.concatenate(logits), np.concatenate(rebuilt)
+    return np.concatenate(logits, axis=1), np.concatenate(rebuilt)
 
 
 def _read(weights: Arrays, z: Array, inputs: Array, shown: Array, xp: ModuleType) -> Array:
     """What the encoder reads: the inputs, and beside them the embedded pieces of z."""
     if "embedding" not in weights:
         return inputs
-    start, steepness = (weights[name][:, None] for name in FIXED)
+    start, steepness = (weights[name][:, None] for name in _PIECES)
     pieces = xp.clip((z.T[..., None] - start) * steepness, 0, 1)
     embedded = (pieces @ weights["embedding"]).swapaxes(0, 1)  # [n, d, numbers]
     if shown is not None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pullrisk.errors import NotEnoughDataError
 from pullrisk.model.bundle import Bundle
+from pullrisk.model.questions import Answer
 from pullrisk.model.reference import SCORES
 from pullrisk.monitor import outcomes
 from pullrisk.monitor.drift import Drift, compare, values_of
@@ -27,6 +28,9 @@ _NAMED: Final = 4
 class Pulls:
     """n merged pulls in event order within each repository: raw features x [n, d], repository
     codes [n], merges in µs [n], labels [n] (1, 0, or -1 where the outcome is not known yet).
+
+    `outcome` says in words what the labels mean, `answer` which answer of a model is held against
+    them.
     """
 
     repositories: tuple[str, ...]
@@ -34,6 +38,8 @@ class Pulls:
     codes: NDArray[np.int32]
     merged_at: NDArray[np.int64]
     labels: NDArray[np.int8]
+    outcome: str = "repaired or reverted"
+    answer: Answer = "risk"
 
 
 def monitor(
@@ -58,9 +64,12 @@ def monitor(
         task.advance()
         drift, notes = _drift(bundle, pulls, later, (risk, error), options)
         task.advance()
-        matured = later & (pulls.labels >= 0) & bundle.metadata.risk_available
+        matured = later & (pulls.labels >= 0) & bundle.metadata.answers(pulls.answer)
         known = Matured(
-            risk[matured], pulls.labels[matured], pulls.codes[matured], pulls.merged_at[matured]
+            bundle.probability(pulls.answer, pulls.x[matured]),
+            pulls.labels[matured],
+            pulls.codes[matured],
+            pulls.merged_at[matured],
         )
         recent = outcomes.latest(known, days=options.outcome_days)
         task.advance()
@@ -70,14 +79,14 @@ def monitor(
     return Findings(
         at=now,
         schema_hash=bundle.metadata.schema_hash,
-        target=bundle.metadata.facts.target,
+        target=pulls.outcome,
         freshness=freshness,
         drift=drift,
         recent_outcomes=recent,
         outcomes=outcomes.rolling(known),
         alarms=[
             *_drift_alarms(drift, options),
-            *_outcome_alarms(recent, options),
+            *_outcome_alarms(recent, pulls.outcome, options),
             *_age_alarms(freshness, options),
         ],
         notes=notes,
@@ -132,13 +141,13 @@ def _drift_alarms(drift: list[Drift], options: MonitorOptions) -> Iterator[Alarm
                 yield Alarm("scores", one.repository, column.index, column.limit, text)
 
 
-def _outcome_alarms(recent: Window | None, options: MonitorOptions) -> Iterator[Alarm]:
+def _outcome_alarms(recent: Window | None, target: str, options: MonitorOptions) -> Iterator[Alarm]:
     if recent is None:
         return
     ratio, limit = recent.ratio, options.calibration_ratio
     if ratio.low > limit or ratio.high < 1 / limit:
         text = (
-            f"{recent.positives} pull requests were in trouble where the model expected "
+            f"{recent.positives} pull requests were {target} where the model expected "
             f"{recent.expected:.0f}: {ratio.value:.2f} times [{ratio.low:.2f}, {ratio.high:.2f}]"
         )
         yield Alarm("calibration", "all", ratio.value, limit, text)

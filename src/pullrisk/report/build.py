@@ -18,8 +18,9 @@ from pullrisk.report.page import Contents, Outcome, Riskiest
 from pullrisk.report.patterns import pattern_map
 from pullrisk.score.result import Score
 from pullrisk.score.scorer import Scorer
-from pullrisk.train.dataset import MICROSECONDS_PER_DAY, UNKNOWN, Dataset
-from pullrisk.train.evaluation import Evaluation
+from pullrisk.train.dataset import ANSWER_OF, MICROSECONDS_PER_DAY, UNKNOWN, Dataset
+from pullrisk.train.evaluate import main_target
+from pullrisk.train.evaluation import OUTCOMES, Evaluation
 
 RECENT: Final = timedelta(days=180)
 """Before a repository's last event: how far back a pull counts as recent."""
@@ -97,11 +98,14 @@ def _weight(scored: Score) -> float:
 def _distribution(bundle: Bundle, dataset: Dataset) -> str | None:
     until = bundle.metadata.facts.trained_until
     start = np.array([until.get(name, 0) for name in dataset.repositories], np.int64)
-    labels = dataset.labels()
+    target = main_target(bundle, dataset)
+    labels = dataset.labels(target)
     rows = (dataset.merged_at >= start[dataset.repository]) & (labels != UNKNOWN)
-    if not bundle.metadata.risk_available or not rows.any():
+    answer = ANSWER_OF[target]
+    if not bundle.metadata.answers(answer) or not rows.any():
         return None
-    return charts.distribution(bundle.raw(dataset.x[rows])[0], labels[rows])
+    risk = bundle.probability(answer, dataset.x[rows])
+    return charts.distribution(risk, labels[rows], OUTCOMES.get(target, target))
 
 
 class _Outcomes:
@@ -125,11 +129,12 @@ class _Outcomes:
         if self._dataset.reverted[row]:
             after = _after(int(self._dataset.reverted_at[row]) - merged_at)
             return Outcome("reverted", f"reverted {after}")
-        if self._dataset.hotfixed[row]:
-            after = _after(int(self._dataset.hotfixed_at[row]) - merged_at)
-            return Outcome("hotfixed", f"hot-fixed {after}")
+        if self._dataset.repaired[row]:
+            after = _after(int(self._dataset.repaired_at[row]) - merged_at)
+            return Outcome("repaired", f"needed a fix {after}")
         if self._mature[row]:
-            return Outcome("clean", "not reverted")
+            known = self._dataset.written[row]
+            return Outcome("clean", "no fix, not reverted" if known else "not reverted")
         return Outcome("immature", "too early to tell")
 
 

@@ -27,7 +27,7 @@ _Z: Final = 1.96
 
 
 def capture(evaluation: Evaluation) -> str | None:
-    """Share of the reverts caught when each repository reviews its riskiest share."""
+    """Share of the positives caught when each repository reviews its riskiest share."""
     if evaluation.capture is None:
         return None
     curve = dict(zip(evaluation.capture.x, evaluation.capture.y, strict=True))
@@ -38,9 +38,10 @@ def capture(evaluation: Evaluation) -> str | None:
     marks = round_marks(top)
     plot = Plot(
         "Capture curve",
-        "Share of reverts caught by reviewing the riskiest share of each repository.",
+        f"Share of those {evaluation.outcome} caught by reviewing the riskiest share of each "
+        "repository.",
         Axis(0, _SHARES[-1], (0, *_SHARES[:2], 0.2, 0.3), "share of pull requests reviewed"),
-        Axis(0, marks[-1], marks, "share of reverts caught"),
+        Axis(0, marks[-1], marks, f"share of those {evaluation.outcome}"),
     )
     plot.line([(0, 0), (_SHARES[-1], _SHARES[-1])], "chance")
     for name, points in others.items():
@@ -57,7 +58,7 @@ def _capture_dots(plot: Plot, evaluation: Evaluation) -> None:
             continue
         ends = (figure.low, figure.high)
         interval = (ends[0], ends[1]) if ends[0] is not None and ends[1] is not None else None
-        tip = f"riskiest {percent(share)}: {percent(figure.value)} of the reverts"
+        tip = f"riskiest {percent(share)}: {percent(figure.value)} of those {evaluation.outcome}"
         plot.dot((share, figure.value), "ours", tip=tip, interval=interval)
 
 
@@ -68,7 +69,7 @@ def _caught(evaluation: Evaluation, name: str) -> list[Point]:
 
 
 def calibration(evaluation: Evaluation) -> str | None:
-    """Predicted risk against the share that was reverted, in ten bins of equal size."""
+    """Predicted risk against the share of positives, in ten bins of equal size."""
     if evaluation.probability is None:
         return None
     curve = evaluation.probability.calibration
@@ -77,13 +78,13 @@ def calibration(evaluation: Evaluation) -> str | None:
     marks = round_marks(max(max(curve.x), max(high for _, high in ranges)))
     plot = Plot(
         "Calibration",
-        "Predicted risk against the share of pull requests that was really reverted.",
+        f"Predicted risk against the share of pull requests that was really {evaluation.outcome}.",
         Axis(0, marks[-1], marks, "predicted risk"),
-        Axis(0, marks[-1], marks, "share that was reverted"),
+        Axis(0, marks[-1], marks, f"share that was {evaluation.outcome}"),
     )
     plot.line([(0, 0), (marks[-1], marks[-1])], "chance")
     for predicted, observed, interval in zip(curve.x, curve.y, ranges, strict=True):
-        tip = f"predicted {percent(predicted)}, reverted {percent(observed)} of {pulls:,.0f}"
+        tip = f"predicted {percent(predicted)}, happened {percent(observed)} of {pulls:,.0f}"
         plot.dot((predicted, observed), "ours", tip=tip, interval=interval)
     return plot.svg()
 
@@ -95,8 +96,8 @@ def _wilson(share: float, n: float) -> Point:
     return max(center - half, 0.0), center + half
 
 
-def distribution(risk: NDArray[np.float64], labels: NDArray[np.int8]) -> str | None:
-    """Where the risks of reverted pulls and of all others lie; risk [n], labels [n] 0 or 1."""
+def distribution(risk: NDArray[np.float64], labels: NDArray[np.int8], outcome: str) -> str | None:
+    """Where the risks of positives and of all others lie; risk [n], labels [n] 0 or 1."""
     if not (labels == 1).any() or not (labels == 0).any():
         return None
     logs = np.log10(np.clip(risk, 1e-5, 1.0))
@@ -106,15 +107,15 @@ def distribution(risk: NDArray[np.float64], labels: NDArray[np.int8]) -> str | N
     marks = round_marks(float(max(part.max() for part in shares.values())), count=4)
     plot = Plot(
         "Distribution of risk",
-        "Histogram of the predicted risk of reverted pull requests and of all others.",
+        f"Histogram of the predicted risk of pull requests that were {outcome} and of all others.",
         Axis(float(low), float(high), _decades(low, high), "predicted risk", _power),
         Axis(0, marks[-1], marks, "share of pull requests"),
     )
     for start, end, share in zip(edges, edges[1:], shares[0], strict=False):
-        tip = f"{percent(float(share))} of those not reverted"
+        tip = f"{percent(float(share))} of the others"
         plot.column(float(start), float(end), float(share), css="clean", tip=tip)
     plot.line(_steps(edges, shares[1]), "reverted")
-    words = {0: "median of the others", 1: "median of the reverted"}
+    words = {0: "median of the others", 1: f"median of those {outcome}"}
     medians = sorted((float(np.median(logs[labels == kind])), kind) for kind in words)
     for (at, kind), side in zip(medians, ("end", "start"), strict=True):
         plot.upright(at, words[kind], css=f"kind-{kind}", anchor=side)

@@ -37,7 +37,7 @@ COLUMNS = (
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of a pull: `reverted`, `hotfixed`, `clean` or `immature`, in words."""
+    """What became of a pull: `reverted`, `repaired`, `clean` or `immature`, in words."""
 
     kind: str
     text: str

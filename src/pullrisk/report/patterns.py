@@ -11,6 +11,7 @@ from pullrisk.model.bundle import Bundle
 from pullrisk.model.metadata import Patterns
 from pullrisk.report.svg import percent
 from pullrisk.train.dataset import UNKNOWN, Dataset
+from pullrisk.train.evaluate import main_target
 
 _WIDTH: Final = 1_100
 _HEIGHT: Final = 520
@@ -53,7 +54,7 @@ def pattern_map(bundle: Bundle, dataset: Dataset) -> PatternMap | None:
         return None
     part = dataset.take(np.arange(0, len(dataset), -(-len(dataset) // _MOST_ROWS)))
     risk, _, code = bundle.raw(part.x)
-    of, labels = patterns.of(code), part.labels()
+    of, labels = patterns.of(code), part.labels(main_target(bundle, part))
     each = [
         _figures(number, pattern.name, of == number - 1, labels, _known(bundle, risk))
         for number, pattern in enumerate(patterns.each, 1)
@@ -128,7 +129,7 @@ def _circle(x: float, y: float, one: PatternFigures, most: float) -> str:
     if one.risk is not None:
         tip += f", risk {percent(one.risk)}"
     if one.reverted is not None:
-        tip += f", reverted {percent(one.reverted)}"
+        tip += f", happened {percent(one.reverted)}"
     return (
         f'<g class="pattern"><circle cx="{x:.0f}" cy="{y:.0f}" r="{radius:.0f}" '
         f'fill-opacity="{0.08 + 0.62 * _weight(one) / most:.2f}"><title>{escape(tip)}</title>'

@@ -30,8 +30,9 @@ UNKNOWN_AUTHOR: Final = (
 class ScoreSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A pull with what a list shows of its score; `risk` and `band` are None without a risk.
 
-    `risk` is a probability, `novelty` the percentile of the reconstruction error among the
-    repository's pulls.
+    `repair` is the probability that a fix rewrites lines of it within 90 days, `revert` that it is
+    reverted, `risk` that of either; each is None if the model has no such answer. `novelty` is the
+    percentile of the reconstruction error among the repository's pulls.
     """
 
     repository: str
@@ -41,6 +42,8 @@ class ScoreSummary(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     url: str
     risk: Share | None
+    repair: Share | None
+    revert: Share | None
     band: Band | None
     novelty: Percent
 

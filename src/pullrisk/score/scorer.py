@@ -139,20 +139,26 @@ class Scorer:
         return rows
 
 
-_Answer: TypeAlias = tuple[float | None, Band | None, float | None, float, float]
+_Probability: TypeAlias = float | None
+_Answer: TypeAlias = tuple[
+    _Probability, _Probability, _Probability, Band | None, float | None, float, float
+]
 
 
 def _answers(bundle: Bundle, scores: Scores, repository: str) -> Iterator[_Answer]:
-    """Risk, band, percentile, novelty and its error of each pull, as Python's own numbers."""
+    """Risk, repair, revert, band, percentile, novelty and its error of each pull, as Python's own
+    numbers.
+    """
     count = len(scores.novelty)
-    risk: Sequence[float | None] = [None] * count
-    percentile: Sequence[float | None] = risk
+    unknown: Sequence[float | None] = [None] * count
+    chances = (scores.risk, scores.repair, scores.revert)
+    told = (unknown if chance is None else chance.tolist() for chance in chances)
+    percentile = unknown
     if scores.risk is not None:
-        risk = scores.risk.tolist()
         percentile = bundle.metadata.risk.percentile(scores.risk, repository).tolist()
     bands = scores.bands or [None] * count
     novelty = scores.novelty.tolist(), scores.novelty_error.tolist()
-    return zip(risk, bands, percentile, *novelty, strict=True)
+    return zip(*told, bands, percentile, *novelty, strict=True)
 
 
 _Work: TypeAlias = tuple[Category | None, str | None]
@@ -180,7 +186,7 @@ def _score_of(
     now: datetime,
     why: Explanation | None,
 ) -> Score:
-    risk, band, percentile, novelty, error = answer
+    risk, repair, revert, band, percentile, novelty, error = answer
     return Score(
         repository=pull.repository,
         number=pull.number,
@@ -193,6 +199,8 @@ def _score_of(
         basis=known[0],
         author_known=known[1],
         risk=risk,
+        repair=repair,
+        revert=revert,
         band=band,
         percentile=percentile,
         novelty=novelty,

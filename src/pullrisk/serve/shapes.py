@@ -47,6 +47,9 @@ class History(msgspec.Struct, frozen=True):
 class Score(ScoreDetails, frozen=True, kw_only=True):
     """One pull request with its answers; risk, band and percentile are null without a risk.
 
+    `repair` and `revert` are the probabilities that a fix rewrites lines of it and that it is
+    reverted, `risk` that of either; null where the model has no such answer.
+
     `percentile` is the share of the repository's pull requests with a lower risk, `novelty`
     that with a lower reconstruction error, both in per cent. `as_of` is the moment whose
     knowledge the features hold, `basis` where they came from. `category` is the kind of work,
@@ -124,10 +127,12 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     schema_hash: str
     loaded_at: datetime
     risk_available: bool
-    target: str
+    repair_available: bool
+    revert_available: bool
     maturity_days: float
     examples: int
-    positives: int
+    repaired: int
+    reverted: int
     dataset_version: str | None
     high: float
     elevated: float

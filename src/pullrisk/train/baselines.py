@@ -56,17 +56,21 @@ def risk_baselines(
     past: Past, features: Sequence[Feature], *, seed: int, threads: int
 ) -> dict[str, Scorer]:
     """Every baseline of risk that this data can train, by name."""
-    names = [feature.name for feature in features]
-    scorers: dict[str, Scorer] = {}
-    if ADDITIONS in names:
-        scorers[LINES_ADDED] = _counted(names.index(ADDITIONS))
-        if CODE_ADDED in names:
-            places = names.index(CODE_ADDED), names.index(ADDITIONS)
-            scorers[CODE_LINES_ADDED] = _counted(*places)
+    scorers = line_counters([feature.name for feature in features])
     scorers[ISOLATION] = isolation_forest(past.x, seed=seed, threads=threads)
     if past.has_both_classes:
         scorers[LOGISTIC] = _logistic(past, features)
         scorers[BOOSTING] = _boosting(past, seed=seed, threads=threads)
+    return scorers
+
+
+def line_counters(names: Sequence[str]) -> dict[str, Scorer]:
+    """The baselines that count lines and learn nothing, for rows of the features `names`."""
+    scorers: dict[str, Scorer] = {}
+    if ADDITIONS in names:
+        scorers[LINES_ADDED] = _counted(names.index(ADDITIONS))
+        if CODE_ADDED in names:
+            scorers[CODE_LINES_ADDED] = _counted(names.index(CODE_ADDED), names.index(ADDITIONS))
     return scorers
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.model.bundle import Bundle
+from pullrisk.model.questions import QUESTIONS, Answer
 from pullrisk.train import figures, metrics
-from pullrisk.train.dataset import UNKNOWN, Dataset, Target
+from pullrisk.train.dataset import ANSWER_OF, UNKNOWN, Dataset, Target
 from pullrisk.train.evaluate import RESAMPLES
 from pullrisk.train.evaluation import Interval
 from pullrisk.train.metrics import Floats, poisson_weights
@@ -24,8 +25,10 @@ from pullrisk.train.sizes import like_size, sizes
 
 BRIER: Final = "brier"
 _SEED: Final = 20_240_602
-Answers = Callable[[Dataset], NDArray[np.float64]]
-"""The risk of each pull of a dataset, [n]; NaN where the model gives none or saw the pull."""
+Answers = Callable[[Dataset, Target], NDArray[np.float64]]
+"""The probability of the target for each pull of a dataset, [n]; NaN where the model gives none or
+saw the pull.
+"""
 
 
 class PairedComparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,11 +51,11 @@ class PairedComparison(msgspec.Struct, frozen=True, kw_only=True):
 def by_bundle(bundle: Bundle) -> Answers:
     """Answers of a model that can be run."""
 
-    def answers(dataset: Dataset) -> NDArray[np.float64]:
+    def answers(dataset: Dataset, target: Target) -> NDArray[np.float64]:
         found = np.full(len(dataset), np.nan)
-        rows = unseen(bundle, dataset)
-        if bundle.metadata.risk_available and rows.any():
-            found[rows] = bundle.raw(dataset.x[rows])[0]
+        rows, answer = unseen(bundle, dataset), ANSWER_OF[target]
+        if bundle.metadata.answers(answer) and rows.any():
+            found[rows] = bundle.probability(answer, dataset.x[rows])
         return found
 
     return answers
@@ -60,7 +63,7 @@ def by_bundle(bundle: Bundle) -> Answers:
 
 def by_record(data: bytes) -> Answers:
     """Answers that a model gave when it was trained, for pulls that it had not seen."""
-    return lambda dataset: recorded_risk(data, dataset)
+    return lambda dataset, target: recorded_answer(data, dataset, ANSWER_OF[target])
 
 
 def compare(
@@ -68,13 +71,13 @@ def compare(
     second: Answers,
     dataset: Dataset,
     *,
-    target: Target = "reverted",
+    target: Target,
     since: datetime | None = None,
     resamples: int = RESAMPLES,
 ) -> PairedComparison:
     """Judge both on the matured pulls for which both have an answer."""
     labels = dataset.labels(target)
-    answers = first(dataset), second(dataset)
+    answers = first(dataset, target), second(dataset, target)
     rows = (labels != UNKNOWN) & ~np.isnan(answers[0]) & ~np.isnan(answers[1])
     if since is not None:
         rows &= dataset.merged_at >= int(since.timestamp() * 1_000_000)
@@ -114,11 +117,12 @@ def _day(moment: np.int64) -> str:
     return datetime.fromtimestamp(int(moment) / 1e6, UTC).date().isoformat()
 
 
-_COLUMNS: Final = ("repository", "number", "risk")
+_KEYS: Final = ("repository", "number")
+_ANSWERS: Final[tuple[Answer, ...]] = ("risk", *QUESTIONS)
 
 
 def record_predictions(bundle: Bundle, dataset: Dataset) -> bytes | None:
-    """The risk of every pull that the bundle never saw, as Parquet; None without a risk.
+    """The answers for every pull that the bundle never saw, as Parquet; None without a risk.
 
     Pulls too young for a label are in it: they mature.
     """
@@ -129,23 +133,35 @@ def record_predictions(bundle: Bundle, dataset: Dataset) -> bytes | None:
     if not bundle.metadata.risk_available or not rows.any():
         return None
     names = pa.array(dataset.repositories, pa.string())
-    columns = (
+    keys = (
         pa.DictionaryArray.from_arrays(pa.array(dataset.repository[rows]), names),
         pa.array(dataset.number[rows]),
-        pa.array(bundle.raw(dataset.x[rows])[0].astype(np.float32)),
     )
+    answers: dict[str, pa.Array] = {
+        answer: pa.array(bundle.probability(answer, dataset.x[rows]).astype(np.float32))
+        for answer in _ANSWERS
+        if bundle.metadata.answers(answer)
+    }
     buffer = BytesIO()
-    pq.write_table(pa.table(dict(zip(_COLUMNS, columns, strict=True))), buffer)
+    columns: dict[str, pa.Array] = {**dict(zip(_KEYS, keys, strict=True)), **answers}
+    pq.write_table(pa.table(columns), buffer)
     return buffer.getvalue()
 
 
-def recorded_risk(data: bytes, dataset: Dataset) -> NDArray[np.float64]:
-    """The recorded risk of each pull of a dataset, [n]; NaN where none was recorded."""
+def recorded_answer(data: bytes, dataset: Dataset, answer: Answer) -> NDArray[np.float64]:
+    """The recorded answer for each pull of a dataset, [n]; NaN where none was recorded.
+
+    Models of earlier versions answered for reverts alone, and recorded that as their risk.
+    """
     import pyarrow.parquet as pq
 
     table = pq.read_table(BytesIO(data))
-    columns = (table[name].to_pylist() for name in _COLUMNS)
-    said = {(name, number): risk for name, number, risk in zip(*columns, strict=True)}
+    early = answer == "revert" and not {*QUESTIONS} & {*table.column_names}
+    column = "risk" if early else answer
+    if column not in table.column_names:
+        return np.full(len(dataset), np.nan)
+    columns = (table[name].to_pylist() for name in (*_KEYS, column))
+    said = {(name, number): value for name, number, value in zip(*columns, strict=True)}
     names = dataset.repositories
     pulls = zip(dataset.repository.tolist(), dataset.number.tolist(), strict=True)
     return np.array([said.get((names[code], number), np.nan) for code, number in pulls], np.float64)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.errors import LakeError, MissingExtraError, NotEnoughDataError, SettingsError
+from pullrisk.model.questions import Answer, Question
 from pullrisk.train.table_columns import NEVER, Keys, links_of, said_columns, said_of_rows
 
 if TYPE_CHECKING:
@@ -17,12 +18,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-Target = Literal["reverted", "trouble", "repaired"]
-"""`reverted`: the whole pull was reverted; `trouble`: reverted or hot-fixed; `repaired`: a fix
-removed code lines of it.
-"""
-TARGETS: Final[tuple[Target, ...]] = ("reverted", "trouble", "repaired")
+Target = Literal["risk", "repaired", "reverted"]
+"""`repaired`: a fix rewrote code lines of it; `reverted`: the whole pull was; `risk`: either."""
+TARGET_OF: Final[dict[Question, Target]] = {"repair": "repaired", "revert": "reverted"}
+"""The outcome that each question of the network asks for."""
+ANSWER_OF: Final[dict[Target, Answer]] = {
+    "risk": "risk", "repaired": "repair", "reverted": "revert",
+}  # fmt: skip
+"""The answer of a model that each outcome judges."""
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
+_ORIGINS: Final = "rewritten_origins"
 UNKNOWN: Final = -1
 """The label of a pull whose outcome cannot be known yet, or that is no example."""
 
@@ -34,8 +39,10 @@ class Dataset:
     `x` is float32 [n, d], raw, NaN where unknown; `repository` int32 [n] indexes `repositories`;
     `reverted_at`, `hotfixed_at` and `repaired_at` int64 [n] are NEVER where that did not happen
     within `maturity` µs of the merge, `undone_at` where no revert followed at all;
-    `observed_until` int64 [repositories] is how far each repository has been seen; `said` is what
-    each pull says of itself, [n] rows, None where the table lacks it.
+    `written` bool [n] tells of which pulls it is known which lines they wrote, so that a repair
+    would have been seen (those that write no code count as known); `observed_until` int64
+    [repositories] is how far each repository has been seen; `said` is what each pull says of
+    itself, [n] rows, None where the table lacks it.
     """
 
     names: tuple[str, ...]
@@ -49,6 +56,7 @@ class Dataset:
     hotfixed_at: NDArray[np.int64]
     repaired_at: NDArray[np.int64]
     undone_at: NDArray[np.int64]
+    written: NDArray[np.bool_]
     observed_until: NDArray[np.int64]
     maturity: int
     said: "pa.Table | None" = None
@@ -91,6 +99,7 @@ class Dataset:
             hotfixed_at=keys.first(*links, kind="hotfix", within=maturity),
             repaired_at=keys.first(*links, kind="repair", within=maturity),
             undone_at=keys.first(*links, kind="revert"),
+            written=_written(table),
             observed_until=_observed(repository, merged_at, len(known), observed_until),
             maturity=maturity,
             said=said_columns(table),
@@ -111,6 +120,7 @@ class Dataset:
             hotfixed_at=self.hotfixed_at[rows],
             repaired_at=self.repaired_at[rows],
             undone_at=self.undone_at[rows],
+            written=self.written[rows],
             observed_until=self.observed_until,
             maturity=self.maturity,
             said=said_of_rows(self.said, rows),
@@ -136,29 +146,37 @@ class Dataset:
         """Whether each pull's maturity window lies wholly in what was observed, [n]."""
         return np.asarray(self.merged_at + self.maturity <= self.observed_until[self.repository])
 
+    @property
+    def main_target(self) -> Target:
+        """What a model is judged by: `reverted` where it is not known what was repaired."""
+        return "risk" if self.written.any() else "reverted"
+
     def labels(
         self, target: Target = "reverted", *, known_at: NDArray[np.int64] | None = None,
         learning: bool = False,
     ) -> NDArray[np.int8]:  # fmt: skip
         """1 for what `target` asks, 0 for none, UNKNOWN where not knowable or no example; int8 [n].
 
+        Whether a pull was repaired is not knowable where it is not known which lines it wrote.
+
         `known_at` (int64 [repositories], default `observed_until`) is the moment of knowing:
         nothing that happened after it counts. Only pulls whose window has ended have a label,
         so that the share of positives is the true one. `learning` takes every positive there
-        is: pulls in trouble before their window has ended, and pulls reverted after it.
+        is: pulls repaired or reverted before their window has ended, and pulls reverted after it.
         """
         moment = (self.observed_until if known_at is None else known_at)[self.repository]
         happened_at = self._happened_at(target, learning=learning)
         positive = (happened_at != NEVER) & (happened_at <= moment)
         ended = self.merged_at + self.maturity <= moment
         labels = np.where(ended | (positive & learning), positive.astype(np.int8), UNKNOWN)
-        return np.where(self.example, labels, UNKNOWN).astype(np.int8)
+        knowable = self.example if target == "reverted" else self.example & self.written
+        return np.where(knowable, labels, UNKNOWN).astype(np.int8)
 
     def _happened_at(self, target: Target, *, learning: bool) -> NDArray[np.int64]:
         if target == "repaired":
             return self.repaired_at
         reverted_at = self.undone_at if learning else self.reverted_at
-        return np.minimum(reverted_at, self.hotfixed_at) if target == "trouble" else reverted_at
+        return np.minimum(reverted_at, self.repaired_at) if target == "risk" else reverted_at
 
 
 def _coded(names: Any, arrow: Any) -> tuple[tuple[str, ...], NDArray[np.int32]]:  # noqa: ANN401
@@ -176,6 +194,13 @@ def _matrix(table: "pa.Table", names: "Sequence[str]") -> NDArray[np.float32]:
     for column, name in enumerate(names):
         matrix[:, column] = table[name].to_numpy()
     return matrix
+
+
+def _written(table: "pa.Table") -> NDArray[np.bool_]:
+    """Of which pulls the lines are known, [n]: who wrote those that they rewrite is known, too."""
+    if _ORIGINS not in table.column_names:
+        return np.zeros(table.num_rows, np.bool_)
+    return np.asarray(~np.isnan(table[_ORIGINS].to_numpy()))
 
 
 def _observed(

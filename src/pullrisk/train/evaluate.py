@@ -1,8 +1,9 @@
 """Judging a bundle on pulls it has not seen, beside the baselines, with intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -12,8 +13,14 @@ from pullrisk.errors import NotEnoughDataError
 from pullrisk.model.bundle import Bundle
 from pullrisk.progress import Progress
 from pullrisk.train import breakdowns, figures
-from pullrisk.train.baselines import Past, Scorer, isolation_forest, risk_baselines
-from pullrisk.train.dataset import UNKNOWN, Dataset, Target
+from pullrisk.train.baselines import (
+    Past,
+    Scorer,
+    isolation_forest,
+    line_counters,
+    risk_baselines,
+)
+from pullrisk.train.dataset import ANSWER_OF, TARGET_OF, UNKNOWN, Dataset, Target
 from pullrisk.train.evaluation import (
     OURS,
     Evaluation,
@@ -37,13 +44,13 @@ _FIRST: Final = np.iinfo(np.int64).min
 class Options:
     """How to evaluate: only pulls merged at or after `since`, how many bootstrap resamples.
 
-    `target` is what counts as trouble (the default judges reverts whatever the model was
-    trained on), `baselines` says whether to train them, `threads` how many cores they use,
-    `false_alarms` at which share of recent pulls novelty raises an alarm.
+    `target` is the outcome that counts, the default that of `main_target`; `baselines` says
+    whether to train them, `threads` how many cores they use, `false_alarms` at which share of
+    recent pulls novelty raises an alarm.
     """
 
     since: datetime | None = None
-    target: Target = "reverted"
+    target: Target | None = None
     baselines: bool = True
     resamples: int = RESAMPLES
     seed: int = _SEED
@@ -66,13 +73,14 @@ def evaluate(
     where no pull lies in the test window.
     """
     options = options or Options()
-    windows = _Windows.of(bundle, dataset, options)
+    target = options.target or main_target(bundle, dataset)
+    windows = _Windows.of(bundle, dataset, options, target)
     total = 5 + (4 if options.baselines else 0)
     with progress.task("evaluate", total=total, unit="steps") as task:
         task.advance()
-        scorers = _scorers(bundle, dataset, windows, options)
+        scorers = _scorers(bundle, dataset, windows, options, target)
         task.advance(4 if options.baselines else 0)
-        judged = _Judged.of(bundle, dataset, windows, scorers, options.target)
+        judged = _Judged.of(bundle, dataset, windows, scorers, target)
         task.advance()
         everything, code = _compare(judged, options)
         task.advance(2)
@@ -84,7 +92,7 @@ def evaluate(
     parts = breakdowns.Judged.of(dataset, judged.rows, *ours) if ours else None
     drawn = {"resamples": options.resamples, "seed": options.seed}
     return Evaluation(
-        target=options.target,
+        target=target,
         pulls=len(judged.labels),
         positives=int((judged.labels == 1).sum()),
         immature=int((windows.test & dataset.example & ~dataset.mature).sum()),
@@ -93,6 +101,7 @@ def evaluate(
         models=everything.models,
         differences=everything.differences,
         code_pulls=code,
+        questions=dict(_questions(bundle, dataset, windows, target, options)),
         bands=figures.bands(judged.bands, judged.labels) if ours else {},
         probability=figures.probability(*ours) if ours else None,
         capture=figures.capture(*ours, judged.groups) if ours else None,
@@ -119,7 +128,7 @@ class _Windows:
     past_labels: NDArray[np.int8]
 
     @classmethod
-    def of(cls, bundle: Bundle, dataset: Dataset, options: Options) -> "_Windows":
+    def of(cls, bundle: Bundle, dataset: Dataset, options: Options, target: Target) -> "_Windows":
         facts = bundle.metadata.facts
         until = _moments(dataset, facts.trained_until)
         moment, code = dataset.merged_at, dataset.repository
@@ -133,7 +142,7 @@ class _Windows:
                 hint="fetch newer pulls, or give an earlier --since",
             )
         later = moment >= _moments(dataset, facts.validation_from)[code]
-        labels = dataset.labels(options.target, known_at=until, learning=True)
+        labels = dataset.labels(target, known_at=until, learning=True)
         return cls(past, past & later, test, labels)
 
 
@@ -168,10 +177,11 @@ class _Judged:
         none = np.empty(0)  # scikit-learn refuses to score no rows
         scores = {name: scorer(x) if len(x) else none for name, scorer in scorers.items()}
         bands = np.full(len(x), "low", dtype="<U8")
-        if bundle.metadata.risk_available:
+        if bundle.metadata.risk_available and len(x):
+            risk = bundle.raw(x)[0]
             for code in np.unique(groups).tolist():
                 own = groups == code
-                bands[own] = bundle.bands(scores[OURS][own], dataset.repositories[code])
+                bands[own] = bundle.bands(risk[own], dataset.repositories[code])
         size, code = sizes(dataset), code_pulls(dataset)
         like = None if size is None else like_size(groups, size[rows])
         code = None if code is None else code[rows]
@@ -184,17 +194,41 @@ class _Judged:
 
 
 def _scorers(
-    bundle: Bundle, dataset: Dataset, windows: _Windows, options: Options
+    bundle: Bundle, dataset: Dataset, windows: _Windows, options: Options, target: Target
 ) -> dict[str, Scorer]:
-    scorers: dict[str, Scorer] = {}
-    if bundle.metadata.risk_available:
-        scorers[OURS] = lambda x: bundle.raw(x)[0]
+    scorers = _ours(bundle, target)
     if options.baselines and windows.past.any():
         rows = windows.past
         past = Past(dataset.x[rows], windows.past_labels[rows], windows.validation[rows])
         features = bundle.metadata.features
         scorers |= risk_baselines(past, features, seed=options.seed, threads=options.threads)
     return scorers
+
+
+def main_target(bundle: Bundle, dataset: Dataset) -> Target:
+    """The outcome that a model is judged by: `reverted` also where it has no answer to repairs."""
+    return dataset.main_target if bundle.metadata.repair_available else "reverted"
+
+
+def _ours(bundle: Bundle, target: Target) -> dict[str, Scorer]:
+    """The model's answer to what `target` asks, by its name; empty if it has none."""
+    answer = ANSWER_OF[target]
+    has = bundle.metadata.answers(answer)
+    return {OURS: partial(bundle.probability, answer)} if has else {}
+
+
+def _questions(
+    bundle: Bundle, dataset: Dataset, windows: _Windows, target: Target, options: Options
+) -> Iterator[tuple[str, Part]]:
+    """The figures of each answer on its own outcome, beside those that count lines."""
+    for outcome in TARGET_OF.values():
+        scorers = _ours(bundle, outcome)
+        if outcome != target and scorers:
+            scorers |= line_counters(dataset.names)
+            judged = _Judged.of(bundle, dataset, windows, scorers, outcome)
+            part, _ = _compare(judged, options)
+            if part.models:
+                yield outcome, part
 
 
 def _compare(judged: _Judged, options: Options) -> tuple[Part, Part | None]:

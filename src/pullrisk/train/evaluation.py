@@ -175,6 +175,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     `differences` are ours minus the baseline's, on the same resamples. Risk figures are
     missing where the model has no risk or the window has no positives; `notes` say so.
     `code_pulls` are the same figures on the pulls that change code, None where that is unknown.
+    `target` names the outcome that counts as positive; `questions` has, for each outcome that the
+    model has an answer of its own for, the figures of that answer beside lines added.
     """
 
     target: str
@@ -197,6 +199,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str]
     categories: Categories | None = None
     code_pulls: Part | None = None
+    questions: dict[str, Part] = {}
 
     @property
     def outcome(self) -> str:
@@ -228,6 +231,9 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         if self.code_pulls:
             of_code = _values(self.code_pulls.models.get(OURS))
             found |= {f"code_pulls_{name}": value for name, value in of_code.items()}
+        for outcome, part in self.questions.items():
+            own = _values(part.models.get(OURS))
+            found |= {f"{outcome}_{name}": value for name, value in own.items()}
         if self.probability:
             found["brier"] = self.probability.brier
             found["expected_calibration_error"] = self.probability.expected_calibration_error
@@ -251,7 +257,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
 OURS = "pullrisk"
 """Our model's name among the others."""
-OUTCOMES = {"trouble": "reverted or hot-fixed"}
+OUTCOMES = {"risk": "repaired or reverted"}
 """What became of the positives, in words, where the target's name does not say it."""
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pullrisk.model.network import (
     FIXED,
     HEADS,
+    SHARED,
     Array,
     Corruption,
     Noise,
@@ -67,7 +68,11 @@ def fine_tuning(settings: FitSettings) -> FitSettings:
 
 
 class Epoch(msgspec.Struct, frozen=True):
-    """What one pass over the training rows came to; validation figures are None without one."""
+    """What one pass over the training rows came to; validation figures are None without one.
+
+    Those of the risk are means over the questions; `validation_risk_loss` counts each as a share
+    of what always saying its base rate would lose, or repairs would drown reverts.
+    """
 
     epoch: int
     training_loss: float
@@ -81,7 +86,9 @@ class Epoch(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Scaled rows z [n, d], NaN where unknown, labels [n] (1, 0, UNKNOWN), repository codes [n]."""
+    """Scaled rows z [n, d], NaN where unknown, labels [questions, n] (1, 0, UNKNOWN), repository
+    codes [n].
+    """
 
     z: NDArray[np.float32]
     labels: NDArray[np.int8]
@@ -89,7 +96,7 @@ class Rows:
 
     @property
     def labelled(self) -> NDArray[np.bool_]:
-        """Which rows have a label, [n]."""
+        """Which rows have a label, [questions, n]."""
         return np.asarray(self.labels != UNKNOWN)
 
 
@@ -117,17 +124,21 @@ def fit(  # noqa: PLR0913  (one keyword per choice)
 
     Without validation rows the last epoch counts. `stop_after` ends training after that many
     epochs of the unchanged schedule. The same seed gives the same weights. `start` gives the
-    first weights instead of the seed; `masks` are what the network learns to do without. Raises
-    MissingExtraError where JAX is not installed.
+    first weights instead of the seed: where no row has a label of a question, it goes on answering
+    that as before. `masks` are what the network learns to do without. Raises MissingExtraError
+    where JAX is not installed.
     """
     last = stop_after or settings.epochs
     with limited_threads(settings.threads):
-        weights = initial_weights(training.z, settings.shape, seed=seed)
+        questions = len(training.labels)
+        weights = initial_weights(training.z, settings.shape, questions=questions, seed=seed)
         if start is None:
-            weights["bias"] += _base_rate(training.labels)
+            weights["bias"] += (weights["asks"] @ _base_rates(training.labels))[:, None, None]
         else:
             weights = start.matching(weights)
-        trainer = _Trainer(weights, training, settings, seed, masks)
+        asked = training.labelled.any(axis=1)
+        frozen = np.zeros_like(asked) if start is None else start.answered & ~asked
+        trainer = _Trainer(weights, training, settings, seed, masks, frozen=frozen)
         best, epochs = None, []
         with progress.task("train", total=last, unit="epochs") as task:
             for number in range(1, last + 1):
@@ -147,7 +158,14 @@ class _Trainer:
     """The optimiser's state, its schedule and the shuffled batches."""
 
     def __init__(
-        self, weights: Weights, rows: Rows, settings: FitSettings, seed: int, masks: Masks
+        self,
+        weights: Weights,
+        rows: Rows,
+        settings: FitSettings,
+        seed: int,
+        masks: Masks,
+        *,
+        frozen: NDArray[np.bool_],
     ) -> None:
         self._rows, self._settings, self._masks = rows, settings, masks
         self._fixed = {name: weights[name] for name in FIXED if name in weights}
@@ -157,6 +175,10 @@ class _Trainer:
         self._flat = np.concatenate([each.ravel() for each in trained.values()])
         self._decay = np.concatenate(
             [np.full(each.size, _decay(name, settings)) for name, each in trained.items()]
+        )
+        moving = weights["asks"] @ frozen == 0
+        self._moving = np.concatenate(
+            [_moves(name, each, moving) for name, each in trained.items()]
         )
         self._step, self._adam = compiled_step(self._shapes, self._flat.size)
         self._batches = max(1, len(rows.z) // settings.batch)
@@ -176,7 +198,8 @@ class _Trainer:
         """One step on these rows; its losses [3] are not waited for."""
         settings, data = self._settings, self._rows
         filled = np.resize(rows, -(-len(rows) // _ROUND) * _ROUND)
-        labels = np.where(np.arange(len(filled)) < len(rows), data.labels[filled], FILLER)
+        real = np.arange(len(filled)) < len(rows)
+        labels = np.where(real, data.labels[:, filled], FILLER)
         rate, momentum = (float(each[step]) for each in self._rates)
         self._flat, self._adam, losses = self._step(
             self._flat,
@@ -184,7 +207,7 @@ class _Trainer:
             self._fixed,
             (self._masked(data.z[filled]), labels, self._corruption(len(filled))),
             (settings.risk_weight, settings.reconstruction_weight),
-            (rate * settings.learning_rate, momentum, self._decay),
+            (rate * settings.learning_rate, momentum, self._decay, self._moving),
         )
         return losses
 
@@ -196,12 +219,12 @@ class _Trainer:
 
     def _corruption(self, rows: int) -> Corruption:
         noise, shape, random = self._settings.noise, self._settings.shape, self._random
-        size = (shape.members, rows, self._seen.shape[2])
+        size = (len(self._seen), rows, self._seen.shape[2])
         shown = (random.random(size, np.float32) >= noise.hidden) & self._seen
         added = random.standard_normal(size, np.float32) * (np.float32(noise.spread) * self._seen)
         if not noise.dropped:
             return Corruption(shown, added)
-        kept = random.random((shape.members, rows, shape.hidden), np.float32) >= noise.dropped
+        kept = random.random((*size[:2], shape.hidden), np.float32) >= noise.dropped
         return Corruption(shown, added, kept / np.float32(1 - noise.dropped))
 
 
@@ -209,29 +232,55 @@ def _decay(name: str, settings: FitSettings) -> np.float32:
     return np.float32(settings.head_decay if name in HEADS else settings.weight_decay)
 
 
-def _base_rate(labels: NDArray[np.int8]) -> np.float32:
-    """Log-odds of the share of positives: with 1 % of them, finding it would cost an epoch."""
-    positives, negatives = int((labels == 1).sum()), int((labels == 0).sum())
-    return np.float32(np.log((positives + 0.5) / (negatives + 0.5)))
+def _moves(name: str, weights: NDArray[np.float32], moving: NDArray[np.bool_]) -> Array:
+    """Which of the weights are trained, flat: those of the members that are `moving` [members],
+    and what members share if all of them are.
+    """
+    own = moving.all() if name in SHARED else moving.reshape(-1, *[1] * (weights.ndim - 1))
+    return np.broadcast_to(own, weights.shape).ravel().astype(np.float32)
+
+
+def _base_rates(labels: NDArray[np.int8]) -> NDArray[np.float32]:
+    """Log-odds of each question's share of positives, from labels [questions, n]: with 1 % of
+    them, finding it would cost an epoch.
+    """
+    positives, negatives = (labels == 1).sum(axis=1), (labels == 0).sum(axis=1)
+    return np.asarray(np.log((positives + 0.5) / (negatives + 0.5)), np.float32)
 
 
 def _judge(epoch: Epoch, weights: Weights, validation: Rows | None) -> Epoch:
     if validation is None or not len(validation.z):
         return epoch
-    logit, rebuilt = predict(weights, validation.z)
+    logits, rebuilt = predict(weights, validation.z)
     error = float(np.nanmean(np.square(rebuilt - validation.z)))
     figures: dict[str, Any] = {"validation_reconstruction_error": error}
-    known = validation.labelled
-    labels, logit = validation.labels[known], logit[known].astype(np.float64)
-    if labels.any() and not labels.all():
-        ones = np.ones((1, len(labels)))
-        within = within_auc(logit, labels, validation.repository[known], ones)[1][0]
+    parts = zip(logits.astype(np.float64), validation.labels, validation.labelled, strict=True)
+    judged = [
+        _ranked(logit[known], labels[known], validation.repository[known])
+        for logit, labels, known in parts
+        if labels[known].any() and not labels[known].all()
+    ]
+    if judged:
+        risk, pooled, within = np.array(judged).mean(axis=0).tolist()
         figures |= {
-            "validation_risk_loss": float(np.mean(np.logaddexp(0, logit) - labels * logit)),
-            "validation_auc": float(pooled_auc(logit, labels, ones)[0]),
-            "validation_within_auc": None if np.isnan(within) else float(within),
+            "validation_risk_loss": risk,
+            "validation_auc": pooled,
+            "validation_within_auc": None if np.isnan(within) else within,
         }
     return msgspec.structs.replace(epoch, **figures)
+
+
+def _ranked(
+    logit: NDArray[np.float64], labels: NDArray[np.int8], repository: NDArray[np.int32]
+) -> tuple[float, float, float]:
+    """A question's cross-entropy as a share of that of the base rate, and its AUC."""
+    ones, base = np.ones((1, len(labels))), labels.mean()
+    least = -(base * np.log(base) + (1 - base) * np.log(1 - base))
+    return (
+        float(np.mean(np.logaddexp(0, logit) - labels * logit) / least),
+        float(pooled_auc(logit, labels, ones)[0]),
+        float(within_auc(logit, labels, repository, ones)[1][0]),
+    )
 
 
 def _merit(epoch: Epoch) -> float:

@@ -1,8 +1,9 @@
 """The gate: whether a challenger has earned the champion's place, with numbers and reasons.
 
 Risk decides, by the AUC within repositories (weighted by positives), because that is what a
-team sees: which of its own pulls stand out. Each opponent is met on pulls that the challenger
-never saw, with the same bootstrap resamples for both. The first champion is the general model,
+team sees: which of its own pulls stand out. Reverts, few beside the pulls that
+needed a fix, must not be told worse. Each opponent is met on pulls that the challenger never saw,
+with the same bootstrap resamples for both. The first champion is the general model,
 which comes with the package: a model of one's own takes over only if it is ahead of that.
 """
 
@@ -56,11 +57,13 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 class Incumbent(msgspec.Struct, frozen=True, kw_only=True):
     """Whom the challenger meets: the champion of the registry, or the general model (GENERAL).
 
-    Without a `comparison`, `why` says why there could be none.
+    Without a `comparison`, `why` says why there could be none. `reverts` compares the two answers
+    on reverts alone, if the comparison is on more than that.
     """
 
     version: str
     comparison: PairedComparison | None = msgspec.field(default=None, name="contest")
+    reverts: PairedComparison | None = None
     same_model: bool = False
     why: str = ""
 
@@ -125,7 +128,7 @@ def _enough(positives: int, evaluation: Evaluation, options: GateOptions, window
     return Check(
         name=f"outcomes in {window}",
         passed=positives >= least,
-        reason=f"{window} has {positives} matured pulls that were {evaluation.target}, "
+        reason=f"{window} has {positives} matured pulls that were {evaluation.outcome}, "
         f"the gate needs {least}",
     )
 
@@ -163,6 +166,7 @@ def _against(champion: Incumbent, evaluation: Evaluation, options: GateOptions) 
         if FIGURE in comparison.difference:
             yield _compared(comparison, name, options)
             yield from (_guard(comparison, name, figure) for figure in _GUARDS)
+            yield from _on_reverts(champion)
 
 
 def _unmet(comparison: PairedComparison, evaluation: Evaluation, name: str) -> Check:
@@ -173,7 +177,7 @@ def _unmet(comparison: PairedComparison, evaluation: Evaluation, name: str) -> C
         name=name,
         passed=True,
         reason=f"the {name} cannot be met fairly: it learnt from all but {comparison.positives} of "
-        f"the {evaluation.positives} pulls of the test window that were {evaluation.target}",
+        f"the {evaluation.positives} pulls of the test window that were {evaluation.outcome}",
     )
 
 
@@ -190,14 +194,21 @@ def _compared(comparison: PairedComparison, name: str, options: GateOptions) -> 
     )
 
 
-def _guard(comparison: PairedComparison, name: str, figure: str) -> Check:
-    found, sign = comparison.difference[figure], _GUARDS[figure]
+def _on_reverts(champion: Incumbent) -> Iterator[Check]:
+    """Repairs are many and decide; the few reverts must not be told worse than before."""
+    reverts = champion.reverts
+    if reverts is not None and FIGURE in reverts.difference:
+        yield _guard(reverts, champion.name, FIGURE, of=" of reverts")
+
+
+def _guard(comparison: PairedComparison, name: str, figure: str, *, of: str = "") -> Check:
+    found, sign = comparison.difference[figure], _GUARDS.get(figure, 1)
     worse = _behind(found) if sign > 0 else _ahead(found, 0.0)
     said = "worse than" if worse else "no worse than"
     return Check(
-        name=f"{name}: {figure}",
+        name=f"{name}: {figure}{of}",
         passed=not worse,
-        reason=f"{figure} is {said} that of the {name}: {_shown(found)}",
+        reason=f"{figure}{of} is {said} that of the {name}: {_shown(found)}",
         figure=figure,
         challenger=comparison.first[figure].value,
         opponent=comparison.second[figure].value,

@@ -11,14 +11,14 @@ from typing import Final
 
 from pullrisk.features import SCHEMA_HASH
 from pullrisk.pulls.outcomes import LABEL_DEFINITION
-from pullrisk.train.dataset import Dataset, Target
+from pullrisk.train.dataset import Dataset
 
 COMMIT_VARIABLE: Final = "GIT_COMMIT"
 """Where an image names the commit that it was built from."""
 
 
 def lineage(
-    dataset: Dataset, source: Mapping[str, str], *, target: Target, schema_hash: str = SCHEMA_HASH
+    dataset: Dataset, source: Mapping[str, str], *, schema_hash: str = SCHEMA_HASH
 ) -> dict[str, str]:
     """What made a model, by tag: `source` (such as the lake and its Delta `version`) and the rest.
 
@@ -29,16 +29,16 @@ def lineage(
         **{f"dataset_{name}": value for name, value in source.items()},
         "dataset_rows": str(len(dataset)),
         "schema_hash": schema_hash,
-        "label_definition": label_definition(target, days),
+        "label_definition": label_definition(days),
         **_code(),
     }
 
 
-def label_definition(target: Target, maturity_days: float) -> str:
-    """The version of the rules that find reverts and hot-fixes, the target and the maturity
-    window, as in `1 reverted 90d`.
+def label_definition(maturity_days: float) -> str:
+    """The version of the rules that find repairs and reverts, and the maturity window, as in
+    `4 repaired or reverted 90d`.
     """
-    return f"{LABEL_DEFINITION} {target} {maturity_days:g}d"
+    return f"{LABEL_DEFINITION} repaired or reverted {maturity_days:g}d"
 
 
 def _code() -> dict[str, str]:

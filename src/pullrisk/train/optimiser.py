@@ -43,9 +43,10 @@ def compiled_step(shapes: Shapes, size: int) -> tuple[Callable[..., Array], Arra
         def loss(flat: Array) -> Array:
             return losses(split_weights(flat, shapes) | fixed, *batch, weighing=weighing)
 
-        rate, momentum, decay = pace
+        rate, momentum, decay, moving = pace
         (total, parts), gradient = jax.value_and_grad(loss, has_aux=True)(flat)
         update, state = optax.scale_by_adam(b1=momentum).update(gradient, state)
+        rate = rate * moving
         return flat * (1 - rate * decay) - rate * update, state, jax.numpy.stack([total, *parts])
 
     return jax.jit(step), optax.scale_by_adam().init(np.zeros(size, np.float32))
@@ -61,18 +62,20 @@ def losses(
 ) -> tuple[Array, tuple[Array, Array]]:
     """The loss, and its two parts: risk (cross-entropy), reconstruction (mean squared error).
 
-    Nothing has to be rebuilt where z is unknown (NaN).
-    Labels [n] are 1, 0, UNKNOWN, or less for a row that only fills up the batch.
+    Nothing has to be rebuilt where z is unknown (NaN). Each member's cross-entropy is that with
+    the labels of its question, where they are known. Labels [questions, n] are 1, 0, UNKNOWN, or
+    less for a row that only fills up the batch.
     """
     jax, optax = import_jax()
     numpy = jax.numpy
     logit, rebuilt, _ = forward(weights, z, corruption, xp=numpy)
-    real, known = labels > FILLER, labels >= 0
+    real, asks = labels[0] > FILLER, weights["asks"]
+    known = asks @ (labels >= 0)  # [members, n]
     told = ~numpy.isnan(z)
     squares = numpy.square((rebuilt - numpy.where(told, z, 0)) * told).mean(axis=(0, 2))
     error = (squares * real).sum() / real.sum()
-    entropy = optax.sigmoid_binary_cross_entropy(logit, known * labels).mean(axis=0)
-    risk = (entropy * known).sum() / numpy.maximum(1, known.sum())
+    entropy = optax.sigmoid_binary_cross_entropy(logit, known * (asks @ labels)) * known
+    risk = (entropy.sum(axis=1) / numpy.maximum(1, known.sum(axis=1))).mean()
     return weighing[0] * risk + weighing[1] * error, (risk, error)
 
 

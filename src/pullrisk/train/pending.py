@@ -59,7 +59,7 @@ def _record(path: Path, bundle: Bundle) -> RunRecord:
     tags = {"schema_hash": bundle.metadata.schema_hash, "registered_from": path.name}
     if facts.dataset_version is not None:
         tags["dataset_version"] = facts.dataset_version
-    settings = {"target": facts.target, "maturity_days": facts.maturity_days, "seed": facts.seed}
+    settings = {"maturity_days": facts.maturity_days, "seed": facts.seed}
     return RunRecord(settings=settings, tags=tags)
 
 

@@ -95,7 +95,7 @@ def train_model(  # noqa: PLR0913  (one keyword per collaborator)
     evaluation = _evaluate(trained.bundle, dataset, read, Options(), progress=progress)
     record = RunRecord(
         settings=msgspec.to_builtins(settings),
-        tags=lineage(dataset, source, target=settings.target),
+        tags=lineage(dataset, source),
         epochs=trained.epochs,
         evaluation=evaluation,
         predictions=record_predictions(trained.bundle, dataset),

@@ -96,8 +96,10 @@ def _incumbent(
     if theirs is None:
         return Incumbent(version=version, why=why)
     target: Any = evaluation.target
-    met = compare(by_bundle(bundle), theirs, dataset, target=target)
-    return Incumbent(version=version, comparison=met)
+    ours = by_bundle(bundle)
+    met = compare(ours, theirs, dataset, target=target)
+    reverts = None if target == "reverted" else compare(ours, theirs, dataset, target="reverted")
+    return Incumbent(version=version, comparison=met, reverts=reverts)
 
 
 def _log(tracking: Tracking, version: Version, decision: Decision, options: GateOptions) -> None:

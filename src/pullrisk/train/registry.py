@@ -9,7 +9,6 @@ import msgspec
 
 from pullrisk.features import SCHEMA_HASH
 from pullrisk.redaction import REDACTOR
-from pullrisk.train.dataset import Target
 from pullrisk.train.lineage import label_definition
 from pullrisk.train.mlflow_client import RegistryError, Tracking, connected
 from pullrisk.train.tracking import DIGEST, MODEL_NAME, known
@@ -193,7 +192,7 @@ def _matching(found: list[Version], reference: str) -> Version | None:
 
 
 def already_trained(
-    tracking: Tracking, source: Mapping[str, str], *, target: Target, maturity_days: float
+    tracking: Tracking, source: Mapping[str, str], *, maturity_days: float
 ) -> Version | None:
     """The newest version, if it was trained on this `source` (a lake and its version) with the
     features and labels of today; None where training would see something new.
@@ -204,7 +203,7 @@ def already_trained(
     wanted = {
         **{f"dataset_{name}": value for name, value in source.items()},
         "schema_hash": SCHEMA_HASH,
-        "label_definition": label_definition(target, maturity_days),
+        "label_definition": label_definition(maturity_days),
     }
     if newest is None or not REDACTOR.mapping(wanted).items() <= newest.tags.items():
         return None

@@ -20,6 +20,7 @@ from pullrisk.model.categories import CATEGORIES
 from pullrisk.model.graph import GraphInputs
 from pullrisk.model.metadata import Facts, Metadata, OperatingPoints
 from pullrisk.model.network import Weights, filled, predict
+from pullrisk.model.questions import QUESTIONS, Question, either
 from pullrisk.model.scaling import Scaling
 from pullrisk.model.statistics import (
     Calibration,
@@ -31,7 +32,7 @@ from pullrisk.model.statistics import (
 )
 from pullrisk.progress import Progress
 from pullrisk.train.categories import learn
-from pullrisk.train.dataset import TARGETS, Dataset, Target
+from pullrisk.train.dataset import TARGET_OF, UNKNOWN, Dataset
 from pullrisk.train.fit import Epoch, FitSettings, Fitted, Rows, fit
 from pullrisk.train.masks import Masks
 from pullrisk.train.reference import finish_bundle
@@ -48,7 +49,6 @@ _CALIBRATION_PRIOR: Final = 10.0
 class TrainSettings(msgspec.Struct, frozen=True):
     """What is trained and on what; `test` and `validation` are shares of a repository's time."""
 
-    target: Target = "reverted"
     maturity_days: float = 90.0
     test: float = 0.25
     validation: float = 0.15
@@ -57,9 +57,7 @@ class TrainSettings(msgspec.Struct, frozen=True):
     operating_points: OperatingPoints = OperatingPoints()
 
     def __post_init__(self) -> None:
-        """Raises SettingsError for a target or operating points that do not exist."""
-        if self.target not in TARGETS:
-            raise SettingsError(f"target is {self.target!r}, expected one of {', '.join(TARGETS)}")
+        """Raises SettingsError for operating points that leave nothing."""
         high, elevated = self.operating_points.high, self.operating_points.elevated
         if high <= 0 or elevated < 0 or high + elevated >= 1:
             raise SettingsError(
@@ -89,14 +87,24 @@ class Windows:
     both: Rows
 
     @property
-    def positives(self) -> int:
-        """Positive labels among the training rows."""
-        return int((self.training.labels == 1).sum())
+    def positives(self) -> NDArray[np.intp]:
+        """Positive labels among the training rows, [questions]."""
+        return np.asarray((self.training.labels == 1).sum(axis=1))
 
     @property
-    def risk_available(self) -> bool:
-        """Whether the training labels suffice for a risk: enough positives, and negatives."""
-        return self.positives >= LEAST_POSITIVES and bool((self.training.labels == 0).any())
+    def learnable(self) -> NDArray[np.bool_]:
+        """Whether the training labels suffice: enough positives, and negatives, [questions]."""
+        negatives = (self.training.labels == 0).any(axis=1)
+        return np.asarray((self.positives >= LEAST_POSITIVES) & negatives)
+
+    def of_learnable(self) -> "Windows":
+        """The same without the labels of questions for which they do not suffice."""
+        wanted = self.learnable[:, None]
+        parts = (
+            replace(rows, labels=np.where(wanted, rows.labels, np.int8(UNKNOWN)))
+            for rows in (self.training, self.validation, self.both)
+        )
+        return Windows(*parts)
 
 
 def train(  # noqa: PLR0913  (one keyword per fact)
@@ -111,14 +119,16 @@ def train(  # noqa: PLR0913  (one keyword per fact)
 ) -> Trained:
     """Train on all but the last part of each repository's time; `start` is what to fine-tune.
 
-    With fewer than LEAST_POSITIVES positives only novelty is trained, and the bundle says so.
+    A question with fewer than LEAST_POSITIVES positives is not learnt, and the bundle says so: it
+    answers that as `start` did, or not at all.
     Raises NotEnoughDataError with fewer than LEAST_PULLS pulls to train on.
     """
     split = temporal_split(dataset, test=settings.test, validation=settings.validation)
     _require_pulls(int(split.train.sum()))
     scaling = start.scaling if start else Scaling.fit(dataset.x[split.train], features)
     masks = Masks.of([feature.name for feature in features], settings.fit.masking)
-    windows = label_windows(dataset, split, scaling, target=settings.target)
+    labelled = label_windows(dataset, split, scaling)
+    windows = labelled.of_learnable()
     fitted = fit(
         windows.training,
         windows.validation,
@@ -131,7 +141,7 @@ def train(  # noqa: PLR0913  (one keyword per fact)
     weights = fitted.weights
     if len(windows.validation.z):
         weights = _refit(windows, fitted, settings, start=start, masks=masks, progress=progress)
-    outcome = _Outcome(dataset, split, windows, fitted, weights)
+    outcome = _Outcome(dataset, split, labelled, windows, fitted, weights, start)
     parts, draft = outcome.assemble(scaling, settings)
     past = np.flatnonzero(~split.test)
     read = filled(weights, windows.both.z)
@@ -141,7 +151,6 @@ def train(  # noqa: PLR0913  (one keyword per fact)
         schema_hash=schema_hash,
         features=tuple(features),
         categories=CATEGORIES if parts.category else (),
-        risk_available=draft.risk_available or (start is not None and start.risk_available),
         facts=msgspec.structs.replace(
             draft.facts,
             dataset_version=dataset_version,
@@ -149,26 +158,30 @@ def train(  # noqa: PLR0913  (one keyword per fact)
         ),
     )
     bundle = finish_bundle(parts, metadata, dataset, ~split.test)
-    return Trained(bundle, split, fitted.epochs, fitted.best_epoch, _notes(windows, start))
+    return Trained(bundle, split, fitted.epochs, fitted.best_epoch, _notes(labelled, start))
 
 
-def label_windows(dataset: Dataset, split: Split, scaling: Scaling, *, target: Target) -> Windows:
-    """Give each window the labels that were known when it ended: no look-ahead.
+def label_windows(dataset: Dataset, split: Split, scaling: Scaling) -> Windows:
+    """Give each window the labels of QUESTIONS that were known when it ended: no look-ahead.
 
     A training pull whose maturity window reaches past the start of validation is unlabelled
     unless it was in trouble before; one reverted later than that counts as positive too. A
     validation pull counts only when mature by the start of the test window, so that the share
     of positives is the true one.
     """
-    labels = dataset.labels(target, known_at=split.validation_from, learning=True)
-    later = dataset.labels(target, known_at=split.test_from)
 
-    def rows(mask: NDArray[np.bool_], known: NDArray[np.int8]) -> Rows:
-        return Rows(scaling.apply(dataset.x[mask]), known[mask], dataset.repository[mask])
+    def rows(mask: NDArray[np.bool_], known_at: NDArray[np.int64], *, learning: bool) -> Rows:
+        labels = [
+            dataset.labels(TARGET_OF[question], known_at=known_at, learning=learning)[mask]
+            for question in QUESTIONS
+        ]
+        return Rows(scaling.apply(dataset.x[mask]), np.stack(labels), dataset.repository[mask])
 
-    either = split.train | split.validation
-    refit = dataset.labels(target, known_at=split.test_from, learning=True)
-    return Windows(rows(split.train, labels), rows(split.validation, later), rows(either, refit))
+    return Windows(
+        rows(split.train, split.validation_from, learning=True),
+        rows(split.validation, split.test_from, learning=False),
+        rows(split.train | split.validation, split.test_from, learning=True),
+    )
 
 
 def _refit(
@@ -201,22 +214,37 @@ def _refit(
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What training came to, to be measured and written down."""
+    """What training came to, to be measured and written down.
+
+    `labelled` has all labels, `windows` those that were learnt.
+    """
 
     dataset: Dataset
     split: Split
+    labelled: Windows
     windows: Windows
     fitted: Fitted
     weights: Weights
+    start: WarmStart | None
 
     def assemble(self, scaling: Scaling, settings: TrainSettings) -> tuple[GraphInputs, Metadata]:
         """The parts of the graph, and metadata that still lacks its schema."""
         windows, data = self.windows, self.dataset
         recent = windows.validation if len(windows.validation.z) else windows.training
-        logit, rebuilt = predict(self.weights, recent.z)
+        logits, rebuilt = predict(self.weights, recent.z)
         residuals = recent.z - rebuilt
         ordinary = NoveltyStatistics.of(recent.z, residuals, known_together(data.names))
-        calibration = _calibrate(predict(self.fitted.weights, recent.z)[0], recent)
+        calibration = self._calibrations(predict(self.fitted.weights, recent.z)[0], recent)
+        kept = self.start.calibration if self.start else {}
+        answered = [
+            learnt or question in kept
+            for question, learnt in zip(QUESTIONS, windows.learnable.tolist(), strict=True)
+        ]
+        chances = [
+            calibration[question].apply(own)
+            for question, own in zip(QUESTIONS, logits, strict=True)
+        ]
+        risk = either(np.stack(chances), np.array(answered))
         error = novelty_error(recent.z, residuals, ordinary)
         anonymous = np.where(needing(["author"], data.names), np.float32(np.nan), recent.z)
         blind = anonymous - predict(self.weights, anonymous)[1]
@@ -224,10 +252,11 @@ class _Outcome:
         metadata = Metadata(
             schema_hash="",
             features=(),
-            risk_available=windows.risk_available,
+            repair_available=answered[0],
+            revert_available=answered[1],
             calibration=calibration,
             operating_points=settings.operating_points,
-            risk=Distribution.of(calibration.apply(logit), codes, names),
+            risk=Distribution.of(risk, codes, names),
             novelty=Distribution.of(error, codes, names),
             anonymous=Distribution.of(novelty_error(anonymous, blind, ordinary), codes, names),
             typical=RepositoryMedians.of(data.x[past], data.repository[past], names),
@@ -235,15 +264,30 @@ class _Outcome:
         )
         return GraphInputs(scaling, self.weights, ordinary), metadata
 
+    def _calibrations(
+        self, logits: NDArray[np.float32], recent: Rows
+    ) -> dict[Question, Calibration]:
+        """Each question's own; of one that was not learnt, that of the model it starts from."""
+        kept = self.start.calibration if self.start else {}
+        parts = zip(QUESTIONS, logits, recent.labels, self.windows.learnable, strict=True)
+        return {
+            question: kept[question]
+            if question in kept and not learnt
+            else _calibrated(logit, labels)
+            for question, logit, labels, learnt in parts
+        }
+
     def _facts(self, settings: TrainSettings) -> Facts:
-        training = self.windows.training
+        training, known = self.labelled.training, self.labelled.training.labelled
+        repaired, reverted = self.labelled.positives.tolist()
         names, split = self.dataset.repositories, self.split
         return Facts(
-            target=settings.target,
             maturity_days=settings.maturity_days,
             pulls=len(training.z),
-            examples=int(training.labelled.sum()),
-            positives=self.windows.positives,
+            examples=int(known.any(axis=0).sum()),
+            repairs_known=int(known[0].sum()),
+            repaired=repaired,
+            reverted=reverted,
             seed=settings.seed,
             epochs=self.fitted.best_epoch,
             fit=msgspec.to_builtins(settings.fit),
@@ -252,11 +296,11 @@ class _Outcome:
         )
 
 
-def _calibrate(logit: NDArray[np.float32], rows: Rows) -> Calibration:
-    known = rows.labelled
+def _calibrated(logit: NDArray[np.float32], labels: NDArray[np.int8]) -> Calibration:
+    known = labels != UNKNOWN
     if not known.any():
         return Calibration()
-    return fit_platt(logit[known], rows.labels[known], prior=_CALIBRATION_PRIOR)
+    return fit_platt(logit[known], labels[known], prior=_CALIBRATION_PRIOR)
 
 
 def _require_pulls(pulls: int) -> None:
@@ -268,20 +312,47 @@ def _require_pulls(pulls: int) -> None:
         )
 
 
+_NOT_LEARNT: Final[dict[Question, str]] = {
+    "repair": "pulls that needed a fix",
+    "revert": "reverts",
+}
+
+
+def _any(rows: NDArray[np.bool_]) -> list[bool]:
+    """Whether any of the rows [questions, n] is true, by question."""
+    return [bool(each.any()) for each in rows]
+
+
 def _notes(windows: Windows, start: WarmStart | None) -> tuple[str, ...]:
+    parts = zip(
+        QUESTIONS,
+        windows.positives.tolist(),
+        windows.learnable.tolist(),
+        _any(windows.training.labelled),
+        _any(windows.validation.labels == 1),
+        strict=True,
+    )
+    kept = start.calibration.keys() if start else ()
     notes = []
-    if not windows.risk_available:
-        few = f"{windows.positives} matured positives are too few for a risk of their own"
-        if start is not None and start.risk_available:
-            notes.append(f"{few}: it is that of {start.name}, hardly changed")
-        else:
-            least = f"(at least {LEAST_POSITIVES})"
-            notes.append(
-                f"{few} {least}: the model answers novelty only; `pullrisk train --from general` "
-                "starts from a model that has a risk"
+    for question, positives, learnt, known, positive in parts:
+        if not learnt:
+            few = f"{positives} matured {_NOT_LEARNT[question]} are too few"
+            if not known and question == "repair":
+                few = "whose lines a change rewrites is not known, and so not what needed a fix"
+            then = (
+                f"that answer is the one of {start.name}"
+                if start is not None and question in kept
+                else f"the model does not answer that (at least {LEAST_POSITIVES} are needed)"
             )
-    elif not (windows.validation.labels == 1).any():
+            notes.append(f"{few}: {then}")
+        elif not positive:
+            notes.append(
+                f"no {_NOT_LEARNT[question]} in the validation window: that answer is calibrated "
+                "to its base rate only"
+            )
+    if not windows.learnable.any() and not kept:
         notes.append(
-            "no positives in the validation window: the risk is calibrated to its base rate only"
+            "the model answers novelty only; `pullrisk train --from general` starts from a model "
+            "that has a risk"
         )
     return tuple(notes)

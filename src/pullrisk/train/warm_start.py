@@ -15,20 +15,28 @@ from pullrisk.model.bundle import Bundle
 from pullrisk.model.category_head import CategoryHead
 from pullrisk.model.graph import import_onnx
 from pullrisk.model.network import Weights
+from pullrisk.model.questions import QUESTIONS, Question
 from pullrisk.model.scaling import Scaling
+from pullrisk.model.statistics import Calibration
 
 
 @dataclass(frozen=True, slots=True)
 class WarmStart:
     """A trained model's scaling [d], all constants of its graph by name, and what it is called.
 
-    `risk_available` is the model's: what it knows of risk, a fine-tuned one knows too.
+    `calibration` is the model's, of the questions that it answers: a fine-tuned one goes on
+    answering them.
     """
 
     name: str
-    risk_available: bool
+    calibration: dict[Question, Calibration]
     scaling: Scaling
     weights: dict[str, NDArray[np.float32]]
+
+    @property
+    def answered(self) -> NDArray[np.bool_]:
+        """Which of QUESTIONS the model answers, [questions]."""
+        return np.array([question in self.calibration for question in QUESTIONS])
 
     @property
     def category(self) -> CategoryHead | None:
@@ -50,7 +58,13 @@ class WarmStart:
         called = f"{name} sha256:{sha256(bundle.data).hexdigest()[:16]}"
         found = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
         parts = [found.pop(part) for part in ("logarithmic", "mean", "spread")]
-        return cls(called, bundle.metadata.risk_available, Scaling(*parts), found)
+        metadata = bundle.metadata
+        calibration = {
+            question: each
+            for question, each in metadata.calibration.items()
+            if metadata.answers(question)
+        }
+        return cls(called, calibration, Scaling(*parts), found)
 
     def matching(self, wanted: Weights) -> Weights:
         """The weights of a network of these shapes; ModelError where the model has others."""

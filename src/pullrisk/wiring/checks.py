@@ -214,10 +214,13 @@ def _model(settings: Settings) -> Check:
     facts = metadata.facts
     if facts.measured_on:
         return Check("model", "ok", "the general model, measured on this home's repositories")
-    what = "risk and novelty" if metadata.risk_available else "novelty only, too few reverts"
+    answers = [answer for answer in ("repair", "revert") if metadata.answers(answer)]
+    what = (
+        f"risk ({', '.join(answers)}) and novelty" if answers else "novelty only, too few outcomes"
+    )
     found = (
         f"{what}, schema {metadata.schema_hash}, {facts.examples:,} examples, "
-        f"{facts.positives:,} {facts.target}"
+        f"{facts.repaired:,} repaired, {facts.reverted:,} reverted"
     )
     lake = open_lake(settings)
     current = str(lake.version) if lake.exists() else None

@@ -16,14 +16,24 @@ def monitor(session: Session, bundle: "Bundle", *, days: int | None = None) -> "
     from pullrisk.features import NAMES
     from pullrisk.monitor.run import Pulls
     from pullrisk.monitor.run import monitor as look
-    from pullrisk.train.dataset import Dataset, Target
+    from pullrisk.train.dataset import ANSWER_OF, Dataset
+    from pullrisk.train.evaluate import main_target
+    from pullrisk.train.evaluation import OUTCOMES
 
     facts, thresholds = bundle.metadata.facts, session.settings.monitor
     data = Dataset.from_table(session.lake.table(), NAMES, maturity_days=facts.maturity_days)
-    target: Target = "trouble" if facts.target == "trouble" else "reverted"
+    target = main_target(bundle, data)
     return look(
         bundle,
-        Pulls(data.repositories, data.x, data.repository, data.merged_at, data.labels(target)),
+        Pulls(
+            data.repositories,
+            data.x,
+            data.repository,
+            data.merged_at,
+            data.labels(target),
+            OUTCOMES.get(target, target),
+            ANSWER_OF[target],
+        ),
         now=datetime.now(UTC),
         options=thresholds if days is None else thresholds.model_copy(update={"days": days}),
         progress=session.progress,

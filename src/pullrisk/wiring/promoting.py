@@ -75,7 +75,8 @@ def compare(
 
     both = [answers(session, reference) for reference in (first, second)]
     start = since.replace(tzinfo=UTC) if since else None
-    return compare(both[0], both[1], dataset(session), since=start)
+    data = dataset(session)
+    return compare(both[0], both[1], data, target=data.main_target, since=start)
 
 
 def answers(session: Session, reference: str) -> "Answers":

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pullrisk.errors import NotEnoughDataError
 from pullrisk.wiring.session import Session
@@ -14,13 +14,10 @@ if TYPE_CHECKING:
     from pullrisk.train.training import TrainSettings
     from pullrisk.train.warm_start import WarmStart
 
-Target = Literal["reverted", "trouble"]
-
 
 def train(
     session: Session,
     *,
-    target: Target = "reverted",
     gated: bool = True,
     start: str | None = None,
 ) -> "TrainResult":
@@ -32,7 +29,7 @@ def train(
     from pullrisk.wiring.adapters import tracking
 
     settings, table = session.settings, session.lake.table()
-    wanted, begun = _wanted(session, target), None
+    wanted, begun = _wanted(session), None
     if start is not None:
         wanted, begun = _fine_tuning(session, wanted, start)
     return train_model(
@@ -99,13 +96,12 @@ def _untrained(session: Session) -> "Bundle":
     )
 
 
-def _wanted(session: Session, target: Target) -> "TrainSettings":
+def _wanted(session: Session) -> "TrainSettings":
     from pullrisk.train.training import TrainSettings
     from pullrisk.wiring.adapters import operating_points
 
     settings = session.settings
     return TrainSettings(
-        target=target,
         maturity_days=settings.maturity_days,
         seed=settings.seed,
         operating_points=operating_points(settings),
@@ -126,7 +122,7 @@ def _fine_tuning(
     return msgspec.structs.replace(settings, fit=fine_tuning(settings.fit)), start
 
 
-def trained_before(session: Session, target: Target) -> str | None:
+def trained_before(session: Session) -> str | None:
     """The version that was trained on the lake as it is now; None if there is none."""
     from pullrisk.train.registry import already_trained
     from pullrisk.wiring.adapters import tracking
@@ -134,7 +130,7 @@ def trained_before(session: Session, target: Target) -> str | None:
     if not session.lake.exists():
         return None
     place, days = tracking(session.settings), session.settings.maturity_days
-    found = already_trained(place, _source(session), target=target, maturity_days=days)
+    found = already_trained(place, _source(session), maturity_days=days)
     return None if found is None else found.version
 
 

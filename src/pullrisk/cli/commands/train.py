@@ -1,12 +1,12 @@
 """`pullrisk train`: the network, trained on the lake and registered."""
 
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from pullrisk.cli import options
 from pullrisk.cli.display.console import say, warn
-from pullrisk.cli.display.models import outcome, print_decision, print_evaluation
+from pullrisk.cli.display.models import outcome, outcomes_learnt, print_decision, print_evaluation
 from pullrisk.cli.display.tables import print_json
 from pullrisk.cli.session import open_session
 
@@ -22,16 +22,10 @@ Maturity: TypeAlias = Annotated[
     typer.Option(
         "--maturity-days",
         metavar="DAYS",
-        help="Days until a pull request without a revert is clean. [dim](90)[/dim]",
+        help="Days until a pull request without a fix or a revert is clean. [dim](90)[/dim]",
         show_default=False,
     ),
 ]
-Outcome: TypeAlias = Literal["reverted", "trouble"]
-Target: TypeAlias = Annotated[
-    Outcome,
-    typer.Option(help="What counts: reverted, or trouble (reverted or hot-fixed)."),
-]
-
 Gate: TypeAlias = Annotated[
     bool, typer.Option("--gate/--no-gate", help="Let it become champion if it earned that, or not.")
 ]
@@ -51,7 +45,6 @@ From: TypeAlias = Annotated[
 
 
 def run(
-    target: Target = "reverted",
     seed: Seed = None,
     maturity_days: Maturity = None,
     start: From = None,
@@ -71,15 +64,13 @@ def run(
     else that file is the champion's, or the general model. Where the registry is away, the model
     is kept and `pullrisk models register` registers it later.
 
-    --from fine-tunes a model on this lake, which pays where there are few reverts to learn from.
+    --from fine-tunes a model on this lake, which pays where there are few outcomes to learn from.
 
     [bold]Examples[/bold]
 
       pullrisk train
 
       pullrisk train --from general
-
-      pullrisk train --target trouble --seed 1
 
       pullrisk train --if-new
     """
@@ -88,10 +79,10 @@ def run(
     with open_session(
         stage="ml-training", home=home, quiet=quiet, seed=seed, maturity_days=maturity_days
     ) as session:
-        if if_new and (version := trained_before(session, target)) is not None:
+        if if_new and (version := trained_before(session)) is not None:
             say(f"nothing new: version {version} was trained on this version of the lake")
             return
-        result = train(session, target=target, gated=gate, start=start)
+        result = train(session, gated=gate, start=start)
     if as_json:
         facts = result.trained.bundle.metadata.facts
         print_json(
@@ -125,6 +116,6 @@ def summary(result: "TrainResult") -> str:
     how = f" from {facts.started_from}" if facts.started_from else ""
     written = f", written to {result.model}" if result.uses_trained else ""
     return (
-        f"trained{how} on {facts.examples:,} pull requests, {facts.positives:,} of them "
-        f"{facts.target}; registered as version {result.tracked.version}{also}{written}{said}"
+        f"trained{how} on {facts.examples:,} pull requests, {outcomes_learnt(facts)}; registered "
+        f"as version {result.tracked.version}{also}{written}{said}"
     )

@@ -9,6 +9,7 @@ from pullrisk.model.general import GENERAL
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pullrisk.model.metadata import Facts
     from pullrisk.train.comparison import PairedComparison
     from pullrisk.train.evaluation import Evaluation, Figures, Interval, RiskiestShare
     from pullrisk.train.gate import Decision
@@ -61,6 +62,7 @@ def print_evaluation(evaluation: "Evaluation") -> None:
             "10 %; of like size: AUC within, among pull requests of less than twice the lines"
         )
         _print_code_pulls(evaluation)
+    _print_questions(evaluation)
     if evaluation.probability:
         probability = evaluation.probability
         say(
@@ -127,6 +129,29 @@ def _print_code_pulls(evaluation: "Evaluation") -> None:
         _print_models(code.models)
 
 
+def _print_questions(evaluation: "Evaluation") -> None:
+    """How well each answer does on its own outcome."""
+    for outcome, part in evaluation.questions.items():
+        say(
+            f"of {part.pulls:,} pull requests {part.positives:,} were {outcome}; that answer alone:"
+        )
+        _print_models(part.models)
+
+
+def outcomes_learnt(facts: "Facts") -> str:
+    """How many of the examples that a model learnt from were repaired or reverted."""
+    if not facts.repairs_known:
+        return f"{facts.reverted:,} of them reverted; what was repaired is not known"
+    return f"{facts.repaired:,} of them repaired, {facts.reverted:,} reverted"
+
+
+def outcome_words(target: str) -> str:
+    """What became of the positives."""
+    from pullrisk.train.evaluation import OUTCOMES
+
+    return OUTCOMES.get(target, target)
+
+
 def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
@@ -186,7 +211,7 @@ def print_comparison(comparison: "PairedComparison", first: str, second: str) ->
     say(
         f"{comparison.pulls:,} matured pull requests of {comparison.repositories} repositories "
         f"that neither saw, merged {comparison.since or '-'} to {comparison.until or '-'}, "
-        f"{comparison.positives:,} {comparison.target}"
+        f"{comparison.positives:,} {outcome_words(comparison.target)}"
     )
     rows = [
         [

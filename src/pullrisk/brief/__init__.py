@@ -1,0 +1,1 @@
+"""What a reviewer of a pull needs: verdict, reasons with names, where to look, what is missing."""

@@ -1,0 +1,43 @@
+"""Addresses on GitHub of what a brief names; None for a repository that has no name there."""
+
+from hashlib import sha256
+from typing import Final
+from urllib.parse import quote
+
+_SITE: Final = "https://github.com"
+LOCAL: Final = "local/"
+"""How the name of a clone begins that has no name on GitHub."""
+
+
+def pull_url(repository: str, number: int) -> str | None:
+    """The page of a pull request; None for a direct push, whose number is below 0."""
+    if repository.startswith(LOCAL) or number <= 0:
+        return None
+    return f"{_SITE}/{repository}/pull/{number}"
+
+
+def changed_file_url(
+    repository: str, number: int, path: str, *, first: int | None = None, last: int | None = None
+) -> str | None:
+    """A file in a pull's list of changes, at lines `first` to `last` of the new side if given."""
+    page = pull_url(repository, number)
+    if page is None:
+        return None
+    anchor = f"#diff-{sha256(path.encode(errors='surrogateescape')).hexdigest()}"
+    lines = (
+        "" if first is None else f"R{first}" + (f"-R{last}" if last not in (None, first) else "")
+    )
+    return f"{page}/files{anchor}{lines}"
+
+
+def file_url(repository: str, path: str) -> str | None:
+    """A file, or a directory (with a slash at its end), on the default branch."""
+    if repository.startswith(LOCAL):
+        return None
+    kind = "tree" if path.endswith("/") else "blob"
+    return f"{_SITE}/{repository}/{kind}/HEAD/{quote(path.rstrip('/'), errors='surrogatepass')}"
+
+
+def person_url(repository: str, login: str) -> str | None:
+    """A person's page, by login."""
+    return None if repository.startswith(LOCAL) else f"{_SITE}/{quote(login)}"

@@ -1,0 +1,233 @@
+"""Who knows this code: people who wrote or reviewed what the pull touches, and are still about.
+
+Reviewing counts most: who read the last changes of these files, or the author's own, is the
+likeliest to read this one too. A trailer names people by display name, which nothing ties to the
+logins and addresses of authors; where reviewers are known so, only they are named.
+"""
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from math import log1p
+from typing import Final
+
+from pullrisk.brief.index import PullInIndex
+from pullrisk.brief.links import person_url
+from pullrisk.brief.result import Reviewer
+from pullrisk.brief.wording import age, counted
+from pullrisk.features.decay import faded
+from pullrisk.features.history import RepositoryHistory
+from pullrisk.features.identity import BOT, names_of
+from pullrisk.features.reviewers import NAMED
+from pullrisk.features.schema import DAY
+from pullrisk.pulls.people import Account, is_bot
+from pullrisk.pulls.record import Pull
+
+_SHOWN: Final = 3
+_ACTIVE: Final = 90 * DAY
+"""Seconds within which somebody has to have merged or reviewed something."""
+_HALF_LIFE: Final = 180 * DAY
+_WINDOW: Final = 60
+"""Changes of a file that are looked at: the latest."""
+_AUTHORS_PULLS: Final = 1_500
+"""Merged pulls among which the author's own are looked for: the latest."""
+_WROTE, _REVIEWED, _LINES, _READ_AUTHOR, _READ_ANY = 0.5, 1.0, 1.0, 0.3, 0.01
+"""Weights of a change of a file (its author, its reviewer), of all rewritten lines, of a review
+of the author's, of any recent review. Chosen on the third quarter of kafka (`make bench-brief`)."""
+_FAMILIAR: Final = 5
+"""Pulls of the author after which a reviewer by display name who read none may be the author."""
+_LOGIN: Final = "login:"
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """What somebody has to do with the pull's code."""
+
+    weight: float = 0.0
+    lines: int = 0
+    wrote: int = 0
+    read: int = 0
+    read_author: int = 0
+    last: float = 0.0
+
+
+_Person = int | str
+"""An author of the history by number, or a reviewer who is none by name."""
+
+
+def reviewers(history: RepositoryHistory, pull: Pull, moment: datetime) -> tuple[Reviewer, ...]:
+    """Up to three people who know the pull's code, most likely first; never its author or a bot."""
+    search = _Search(PullInIndex(history, pull, moment))
+    named = search.names()
+    chosen = sorted(
+        (person for person in search.candidates if person in named),
+        key=lambda person: (-search.candidates[person].weight, named[person]),
+    )
+    return tuple(
+        _told(search, named[person], search.candidates[person]) for person in chosen[:_SHOWN]
+    )
+
+
+class _Search:
+    """Collects the candidates of one pull."""
+
+    def __init__(self, known: PullInIndex) -> None:
+        self.known = known
+        self.candidates: dict[_Person, _Candidate] = {}
+        self.files: dict[_Person, set[int]] = {}
+        self._people: dict[int, _Person] = {}
+        self._own_pulls = 0
+        since = bisect_left(known.log.merged_at, known.now - _ACTIVE)
+        self._recent = Counter(self._readers(since, known.rows))
+        self._active = self._writers_since(since) | set(self._recent)
+        for place, file in enumerate(known.files):
+            if file >= 0:
+                self._add_file(place, file)
+        self._add_lines()
+        self._add_author()
+        for person, count in self._recent.items():
+            if person in self.candidates:
+                shared = 1.0 + log1p(len(known.files))
+                self.candidates[person].weight += _READ_ANY * count / shared
+
+    def names(self) -> dict[_Person, str]:
+        """Those who can be named, are active, persons, and surely not the author."""
+        own = {*names_of(self.known.pull)}
+        by_name = any(isinstance(each, str) and each.startswith(NAMED) for each in self._recent)
+        numbers = {each for each in self.candidates if isinstance(each, int)} & self._active
+        logins = {} if by_name else self._logins(numbers)
+        named: dict[_Person, str] = {}
+        for person in self.candidates.keys() & self._active:
+            name = logins.get(person) if isinstance(person, int) else person
+            if name is None or name in own or by_name != name.startswith(NAMED):
+                continue
+            if not self._may_be_author(person, name):
+                named[person] = name
+        return named
+
+    def _may_be_author(self, person: _Person, name: str) -> bool:
+        """Whether nothing rules out that somebody known by display name is the pull's author."""
+        if not name.startswith(NAMED):
+            return False
+        if self.known.author >= 0 and self._own_pulls >= _FAMILIAR:
+            return not self.candidates[person].read_author
+        return resembles(self.known.pull.author or "", name.removeprefix(NAMED))
+
+    def _logins(self, numbers: set[int]) -> dict[_Person, str]:
+        authors = self.known.history.authors
+        logins: dict[_Person, str] = {}
+        for name, number in authors.identities.numbers.items():
+            if number in numbers and number not in logins and name.startswith(_LOGIN):
+                record = authors.by_id[number]
+                bot = record.kinds & BOT or record.robot
+                if number != self.known.author and not bot and not _is_bot(name):
+                    logins[number] = name
+        return logins
+
+    def _add_file(self, place: int, file: int) -> None:
+        known, log = self.known, self.known.log
+        rows = known.rows_of(file, most=_WINDOW)
+        rarity = 1.0 / log1p(1.0 + len(rows))
+        for row in rows:
+            weight = rarity * faded(1.0, known.now - log.merged_at[row], _HALF_LIFE)
+            if log.authors[row] >= 0:
+                writer = self._add(log.authors[row], row, _WROTE * weight)
+                writer.wrote += 1
+                self.files.setdefault(log.authors[row], set()).add(place)
+            for person in self._readers(row, row + 1):
+                reader = self._add(person, row, _REVIEWED * weight)
+                reader.read += 1
+                self.files.setdefault(person, set()).add(place)
+
+    def _add_lines(self) -> None:
+        lines = self.known.pull.lines
+        origins = (lines and lines.rewrites) or ()
+        total = sum(origin.lines for origin in origins)
+        for origin in origins:
+            writer = self.known.writer(origin.number)
+            if writer is not None and (author := writer[0].authors[writer[1]]) >= 0:
+                candidate = self.candidates.setdefault(author, _Candidate())
+                candidate.lines += origin.lines
+                candidate.weight += _LINES * origin.lines / total
+                candidate.last = max(candidate.last, writer[0].merged_at[writer[1]])
+
+    def _add_author(self) -> None:
+        """Who read the author's own pulls."""
+        known, log = self.known, self.known.log
+        if known.author < 0:
+            return
+        start = max(0, known.rows - _AUTHORS_PULLS)
+        for row, author in enumerate(log.authors[start : known.rows], start):
+            if author == known.author:
+                self._own_pulls += 1
+                weight = faded(_READ_AUTHOR, known.now - log.merged_at[row], _HALF_LIFE)
+                for person in self._readers(row, row + 1):
+                    self._add(person, row, weight).read_author += 1
+
+    def _add(self, person: _Person, row: int, weight: float) -> _Candidate:
+        candidate = self.candidates.setdefault(person, _Candidate())
+        candidate.weight += weight
+        candidate.last = max(candidate.last, self.known.log.merged_at[row])
+        return candidate
+
+    def _readers(self, start: int, stop: int) -> Iterator[_Person]:
+        """Who reviewed the pulls of these rows of the log."""
+        reviews = self.known.history.reviewers
+        first, last = (bisect_left(reviews.rows, row) for row in (start, stop))
+        for place in range(first, last):
+            yield self._person(reviews.people[place])
+
+    def _person(self, number: int) -> _Person:
+        if number not in self._people:
+            name = self.known.history.reviewers.names[number]
+            authors = self.known.history.authors.identities.known([name])
+            self._people[number] = authors[0] if authors else name
+        return self._people[number]
+
+    def _writers_since(self, since: int) -> set[_Person]:
+        known, pushes = self.known, self.known.history.pushes
+        pushed = bisect_left(pushes.merged_at, known.now - _ACTIVE)
+        return {*known.log.authors[since : known.rows], *pushes.authors[pushed : known.push_rows]}
+
+
+def resembles(login: str, name: str) -> bool:
+    """Whether a login could be of somebody with this display name: `mbell` of Mara Bell."""
+    return any(
+        word[:3] in login.lower() for word in re.findall(r"[^\W\d_]{3,}", name.lower())
+    )  # fmt: skip
+
+
+def _is_bot(name: str) -> bool:
+    return is_bot(Account(login=name.removeprefix(_LOGIN)))
+
+
+def _told(search: _Search, name: str, each: _Candidate) -> Reviewer:
+    known, is_login = search.known, name.startswith(_LOGIN)
+    shown = name.removeprefix(_LOGIN).removeprefix(NAMED)
+    files = max(
+        (len(places) for person, places in search.files.items()
+         if search.candidates[person] is each), default=0,
+    )  # fmt: skip
+    days = max(0.0, (known.now - each.last) / DAY)
+    facts = []
+    if each.lines:
+        facts.append(f"wrote {counted(each.lines, 'line')} that it rewrites")
+    if each.wrote:
+        facts.append(f"changed {counted(files, 'file')} of it before")
+    if each.read:
+        facts.append(f"reviewed {counted(each.read, 'change')} of its files")
+    elif each.read_author:
+        facts.append(f"reviewed {counted(each.read_author, 'pull')} of this author")
+    return Reviewer(
+        name=shown,
+        text=f"{shown} {' and '.join(facts)}, last {age(days)}",
+        is_login=is_login,
+        lines=each.lines,
+        files=files,
+        changes=each.wrote + each.read,
+        days=days,
+        url=person_url(known.pull.repository, shown) if is_login else None,
+    )

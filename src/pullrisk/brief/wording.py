@@ -1,0 +1,52 @@
+"""Words that the parts of a brief share: counts, ages, shares, names of pulls and paths."""
+
+from typing import Final
+
+_MONTH: Final = 30.44
+_YEAR: Final = 365.25
+
+
+def counted(number: float, noun: str, plural: str | None = None) -> str:
+    """`1 file`, `3 files`, `1,200 lines`; `plural` if it is no mere s."""
+    whole = round(number)
+    return f"{whole:,} {noun if whole == 1 else plural or f'{noun}s'}"
+
+
+def share(value: float) -> str:
+    """A probability or share in per cent: `34 %`, `1.2 %`, `less than 0.1 %`."""
+    if 0 < value < 0.001:
+        return "less than 0.1 %"
+    return f"{100 * value:.1f} %" if 0 < value < 0.0095 else f"{100 * value:.0f} %"
+
+
+def of_ten(value: float) -> str:
+    """A share as people say it: `9 of 10`."""
+    return f"{min(9, max(1, round(10 * value)))} of 10" if 0 < value < 1 else "all"
+
+
+def age(days: float) -> str:
+    """How long ago: `today`, `yesterday`, `9 days ago`, `5 weeks ago`, `4 months ago`."""
+    if days < 1:
+        return "today"
+    if days < 2:
+        return "yesterday"
+    return f"{duration(days)} ago"
+
+
+def duration(days: float) -> str:
+    """A length of time: `1 day`, `9 days`, `5 weeks`, `4 months`, `3 years`."""
+    if days < 21:
+        return counted(max(1, int(days)), "day")
+    if days < 2 * _MONTH:
+        return counted(days / 7, "week")
+    if days < 2 * _YEAR:
+        return counted(days / _MONTH, "month")
+    return counted(days / _YEAR, "year")
+
+
+def listed(names: list[str], *, most: int = 3) -> str:
+    """`a`, `a and b`, `a, b and c`, `a, b, c and 4 more`."""
+    shown, more = names[:most], len(names) - most
+    if more > 0:
+        return f"{', '.join(shown)} and {more} more"
+    return " and ".join(part for part in (", ".join(shown[:-1]), *shown[-1:]) if part)
