@@ -7,7 +7,6 @@ import msgspec
 
 from pullrisk.model.bundle import Band
 from pullrisk.model.categories import Category
-from pullrisk.model.explain import Explanation
 
 Basis: TypeAlias = Literal["row", "history", "later history", "no history", "history unreachable"]
 """What the features came from: the lake's row of a merged pull; the repository's history; a
@@ -49,7 +48,7 @@ class ScoreSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScoreDetails(ScoreSummary, frozen=True, kw_only=True):
-    """All answers but the reasons.
+    """All answers of a model.
 
     `percentile` is the per cent of the repository's pulls with a lower risk (None without a
     risk), `as_of` the moment whose knowledge the features hold. `category` and `pattern` are
@@ -67,7 +66,6 @@ class ScoreDetails(ScoreSummary, frozen=True, kw_only=True):
 
 
 class Score(ScoreDetails, frozen=True, kw_only=True):
-    """One pull with its answers and, if asked for, the reasons."""
+    """One pull with its answers; what explains them is a `brief.result.Brief`."""
 
     updated_at: datetime
-    explanation: Explanation | None = None

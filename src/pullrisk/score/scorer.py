@@ -6,7 +6,7 @@ Every other pull is folded live, by the very method that made the rows.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from pullrisk.features.history import ROW
 from pullrisk.features.pull_text import PullText, text_of
 from pullrisk.model.bundle import Band, Bundle, Scores
 from pullrisk.model.categories import Category, answers
-from pullrisk.model.explain import Explanation, explain
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.pulls.record import Pull
 from pullrisk.score.history_cache import CachedHistory, HistoryCache
@@ -30,6 +29,13 @@ Rows = Mapping[tuple[str, int], NDArray[np.float32]]
 
 
 _AUTHOR_NEW: Final = NAMES.index("author_new")
+
+
+class Judged(NamedTuple):
+    """A score, and the row of features [d] that it is of."""
+
+    score: Score
+    row: NDArray[np.float32]
 
 
 class HistorySource(Protocol):
@@ -56,23 +62,28 @@ class Scorer:
         self._lake = lake
 
     def score(
-        self, pulls: Sequence[Pull], *, now: datetime, explained: bool, rows: Rows | None = None
+        self, pulls: Sequence[Pull], *, now: datetime, rows: Rows | None = None
     ) -> list[Score]:
         """Score pulls in the order given; an open one as of `now`. Raises LakeError.
 
         `rows` are what `rows_of` returned; they are read here unless given.
         """
+        return [each.score for each in self.judge(pulls, now=now, rows=rows)]
+
+    def judge(
+        self, pulls: Sequence[Pull], *, now: datetime, rows: Rows | None = None
+    ) -> list[Judged]:
+        """As `score`, with the rows that the scores are of."""
         known = self.rows_of(pulls) if rows is None else rows
         if len(pulls) == 1:
-            return self._score_one(pulls[0].repository, list(pulls), known, now, explained)
-        by_place: dict[int, Score] = {}
+            return self._judge_one(pulls[0].repository, list(pulls), known, now)
+        by_place: dict[int, Judged] = {}
         places: dict[str, list[int]] = {}
         for place, pull in enumerate(pulls):
             places.setdefault(pull.repository, []).append(place)
         for repository, own in places.items():
-            chosen = [pulls[place] for place in own]
-            scored = self._score_one(repository, chosen, known, now, explained)
-            by_place.update(zip(own, scored, strict=True))
+            judged = self._judge_one(repository, [pulls[place] for place in own], known, now)
+            by_place.update(zip(own, judged, strict=True))
         return [by_place[place] for place in range(len(pulls))]
 
     def rows_of(self, pulls: Iterable[Pull]) -> Rows:
@@ -89,9 +100,9 @@ class Scorer:
             for number, row in self._rows(repository, numbers)
         }
 
-    def _score_one(
-        self, repository: str, pulls: list[Pull], rows: Rows, now: datetime, explained: bool
-    ) -> list[Score]:
+    def _judge_one(
+        self, repository: str, pulls: list[Pull], rows: Rows, now: datetime
+    ) -> list[Judged]:
         values = bytearray()
         bases: list[Basis] = []
         for pull in pulls:
@@ -106,19 +117,16 @@ class Scorer:
         matrix = np.frombuffer(values, np.float32).reshape(len(pulls), len(NAMES))
         said = [*map(text_of, pulls)]
         scores = self.bundle.score(matrix, repository, points=self.points, said=said)
-        why: list[Explanation | None] = [None] * len(pulls)
-        if explained:
-            own = None if scores.risk is None else (scores.risk, scores.novelty_error)
-            why = list(explain(self.bundle, matrix, repository, points=self.points, known=own))
         numbers = _answers(self.bundle, scores, repository)
         work = _work(self.bundle, scores, said)
         authors = (~np.isnan(matrix[:, _AUTHOR_NEW])).tolist()
-        return [
-            _score_of(pull, answer, work=kind, known=known, now=now, why=reason)
-            for pull, answer, kind, known, reason in zip(
-                pulls, numbers, work, zip(bases, authors, strict=True), why, strict=True
+        scored = [
+            _score_of(pull, answer, work=kind, known=known, now=now)
+            for pull, answer, kind, known in zip(
+                pulls, numbers, work, zip(bases, authors, strict=True), strict=True
             )
         ]
+        return [*map(Judged, scored, matrix)]
 
     def _live(self, pull: Pull, now: datetime) -> tuple[list[float], Basis]:
         history = self.histories.get(pull.repository).history
@@ -184,7 +192,6 @@ def _score_of(
     work: _Work,
     known: tuple[Basis, bool],
     now: datetime,
-    why: Explanation | None,
 ) -> Score:
     risk, repair, revert, band, percentile, novelty, error = answer
     return Score(
@@ -207,7 +214,6 @@ def _score_of(
         novelty_error=error,
         category=work[0],
         pattern=work[1],
-        explanation=why,
     )
 
 

@@ -1,0 +1,127 @@
+"""Makes the brief of a pull from its score, its features and its repository's history."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from pullrisk.brief.case import Case
+from pullrisk.brief.links import pull_url
+from pullrisk.brief.past import Past
+from pullrisk.brief.reasons import Occlusion, reasons
+from pullrisk.brief.relief import relief
+from pullrisk.brief.result import Brief, Reason, Relief
+from pullrisk.brief.verdict import known, verdict
+from pullrisk.pulls.record import Pull
+from pullrisk.score.result import UNKNOWN_AUTHOR, WARNINGS, Score
+from pullrisk.score.scorer import Judged, Rows, Scorer
+
+_NO_FILES: Final = "its files are not known: nothing is told of them"
+_NO_LINES: Final = (
+    "whose lines it rewrites is not known: only a clone that has its commits tells that"
+)
+
+
+class BriefMaker:
+    """Makes briefs with one scorer: its model, and the histories that it reads."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+
+    def brief(
+        self,
+        pull: Pull,
+        *,
+        now: datetime,
+        open_pulls: Sequence[Pull] = (),
+        rows: Rows | None = None,
+    ) -> Brief:
+        """The brief of one pull; an open one as of `now`. Raises LakeError.
+
+        `open_pulls` are those of its repository that may be under way at the same time, `rows`
+        what the scorer's `rows_of` returned.
+        """
+        return self.briefs([pull], now=now, open_pulls=open_pulls, rows=rows)[0]
+
+    def briefs(
+        self,
+        pulls: Sequence[Pull],
+        *,
+        now: datetime,
+        open_pulls: Sequence[Pull] = (),
+        rows: Rows | None = None,
+    ) -> list[Brief]:
+        """The briefs of pulls in the order given. Raises LakeError."""
+        judged = self._scorer.judge(pulls, now=now, rows=rows)
+        return [
+            self._brief(pull, each, now, open_pulls)
+            for pull, each in zip(pulls, judged, strict=True)
+        ]
+
+    def reasons(self, pull: Pull, judged: Judged) -> tuple[Reason, ...]:
+        """The reasons alone; empty if the risk is unknown."""
+        case = self._case(pull, judged)
+        if not known(judged.score, case.past.merged):
+            return ()
+        return reasons(Occlusion(self._scorer.bundle, pull.repository), judged.row, case)
+
+    def _brief(
+        self, pull: Pull, judged: Judged, now: datetime, open_pulls: Sequence[Pull]
+    ) -> Brief:
+        score, case = judged.score, self._case(pull, judged)
+        usual = self._usual_risk(pull.repository)
+        told = known(score, case.past.merged)
+        return Brief(
+            repository=pull.repository,
+            number=pull.number,
+            title=pull.title,
+            author=pull.author,
+            state=score.state,
+            url=pull_url(pull.repository, pull.number),
+            verdict=verdict(score, usual, case.past.merged),
+            risk=score.risk if told else None,
+            percentile=score.percentile if told else None,
+            usual=usual if told else None,
+            band=score.band if told else None,
+            novelty=score.novelty if told else None,
+            category=score.category,
+            basis=score.basis,
+            reasons=self.reasons(pull, judged),
+            relief=self._relief(pull, score, case.past, now) if told else None,
+            notes=_notes(pull, score),
+        )
+
+    def _case(self, pull: Pull, judged: Judged) -> Case:
+        occlusion = Occlusion(self._scorer.bundle, pull.repository)
+        past = Past(
+            self._scorer.histories.get(pull.repository).history,
+            pull,
+            judged.score.as_of.timestamp(),
+        )
+        row = dict(zip(occlusion.names, judged.row.tolist(), strict=True))
+        return Case(pull, row, occlusion.usual_by_name, past)
+
+    def _relief(self, pull: Pull, score: Score, past: Past, now: datetime) -> Relief | None:
+        if score.risk is None or score.band == "low":
+            return None
+
+        def changed(other: Pull) -> float | None:
+            return self._scorer.score([other], now=now, rows={})[0].risk
+
+        return relief(pull, score.risk, past, score=changed)
+
+    def _usual_risk(self, repository: str) -> float | None:
+        """The median risk of the repository's pulls."""
+        metadata = self._scorer.bundle.metadata
+        return metadata.risk.threshold(0.5, repository) if metadata.risk_available else None
+
+
+def _notes(pull: Pull, score: Score) -> tuple[str, ...]:
+    """What the answers lack."""
+    notes = [WARNINGS[score.basis]] if score.basis in WARNINGS else []
+    if score.author and not score.author_known and score.basis != "no history":
+        notes.append(UNKNOWN_AUTHOR)
+    if pull.files is None:
+        notes.append(_NO_FILES)
+    if pull.lines is None or pull.lines.rewrites is None:
+        notes.append(_NO_LINES)
+    return tuple(notes)

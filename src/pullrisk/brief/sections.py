@@ -1,0 +1,119 @@
+"""The sections of a brief in the order in which they are read; every form of output shows these."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from pullrisk.brief.result import Brief, Place, Precedent, Reason
+from pullrisk.brief.wording import share
+
+MOST_PLACES: Final = 5
+MOST_RANGES: Final = 3
+
+
+class Mention(NamedTuple):
+    """A part of a text that leads somewhere: a path (shown as code), `#123`, a name."""
+
+    words: str
+    url: str | None
+    is_path: bool = False
+
+
+class Item(NamedTuple):
+    """One line of a section; `aside` is said in a lower voice, `below` are lines under it."""
+
+    text: str
+    mentions: tuple[Mention, ...] = ()
+    aside: str = ""
+    below: tuple["Item", ...] = ()
+
+
+class Section(NamedTuple):
+    """A heading and its lines; a `folded` one may be hidden until it is asked for."""
+
+    heading: str
+    items: tuple[Item, ...]
+    folded: bool = False
+
+
+def sections(brief: Brief) -> list[Section]:
+    """The sections that have something to say."""
+    raising = [reason for reason in brief.reasons if reason.effect > 0]
+    lowering = [reason for reason in brief.reasons if reason.effect <= 0]
+    every = (
+        Section("Why", tuple(map(_reason, raising))),
+        Section("What speaks for it", tuple(map(_reason, lowering))),
+        Section("Where to look", tuple(map(_place, brief.places[:MOST_PLACES]))),
+        Section("What is missing", tuple(_missing(brief))),
+        Section("What would lower the risk", tuple(_relief(brief))),
+        Section("Who knows this code", tuple(_reviewers(brief)), folded=True),
+        Section("What happened last time", tuple(map(_precedent, brief.precedents)), folded=True),
+        Section("What else is under way", tuple(_under_way(brief)), folded=True),
+    )
+    return [section for section in every if section.items]
+
+
+def answers(brief: Brief) -> str:
+    """The other answers in one line: band, repair and revert, novelty, kind of work."""
+    parts = [f"band {brief.band}"] if brief.band else []
+    if brief.repair is not None and brief.revert is not None:
+        parts += [f"needs a fix {share(brief.repair)}", f"is reverted {share(brief.revert)}"]
+    if brief.novelty is not None:
+        parts.append(f"more unusual than {brief.novelty:.0f} % of the pulls here")
+    if brief.category is not None:
+        parts.append(brief.category.name)
+    return " · ".join(parts)
+
+
+def _reason(reason: Reason) -> Item:
+    return Item(reason.text, _mentions(reason), f"{share(reason.without)} without it")
+
+
+def _mentions(reason: Reason) -> tuple[Mention, ...]:
+    """The pull or the path that a reason is about; its address is the pull's if it names one."""
+    number = () if reason.number is None else (Mention(f"#{reason.number}", reason.url),)
+    url = None if reason.number is not None else reason.url
+    path = () if reason.path is None else (Mention(reason.path, url, is_path=True),)
+    return (*number, *path)
+
+
+def _place(place: Place) -> Item:
+    ranges = tuple(
+        Item(f"lines {each.first}-{each.last}: {each.text}", _numbered(each.number, each.url))
+        for each in place.ranges[:MOST_RANGES]
+    )
+    text = f"{place.path}: {place.text}" if place.text else place.path
+    path = Mention(place.path, place.url, is_path=True)
+    return Item(text, (path,), f"{share(place.share)} of the risk", ranges)
+
+
+def _missing(brief: Brief) -> Iterator[Item]:
+    for each in brief.missing:
+        paths = Mention(each.path, each.url, is_path=True), Mention(each.with_path, None, True)
+        yield Item(each.text, paths)
+
+
+def _relief(brief: Brief) -> Iterator[Item]:
+    if brief.relief is not None:
+        yield Item(brief.relief.text)
+
+
+def _reviewers(brief: Brief) -> Iterator[Item]:
+    for each in brief.reviewers:
+        yield Item(f"{each.name}: {each.text}", (Mention(each.name, each.url),))
+
+
+def _precedent(each: Precedent) -> Item:
+    by = _numbered(each.by, each.by_url)
+    return Item(
+        f"#{each.number} {each.title}: {each.text}", (*_numbered(each.number, each.url), *by)
+    )
+
+
+def _under_way(brief: Brief) -> Iterator[Item]:
+    for each in brief.under_way:
+        name = f"#{each.number} {each.title}" if each.number else each.branch or each.title
+        yield Item(f"{name}: {each.text}", _numbered(each.number, each.url))
+
+
+def _numbered(number: int | None, url: str | None) -> tuple[Mention, ...]:
+    return () if number is None else (Mention(f"#{number}", url),)

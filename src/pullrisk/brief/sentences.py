@@ -1,0 +1,329 @@
+"""The sentence of each fact of `brief.facts`: the change and the code, in a person's words.
+
+Each takes a case and returns what it says, or None if the fact has nothing unusual to tell, or
+nothing that is sure. Nobody is reproached: of people, only that something is new to them, or what
+wrote the change, is ever said.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from pullrisk.brief.case import DOWN, EITHER, UP, Case, Said, shortest_folder
+from pullrisk.brief.line_sentences import LINE_SENTENCES
+from pullrisk.brief.wording import age, counted, listed, of_ten, share
+from pullrisk.pulls.file_kinds import path_facts
+
+_FEW_MERGED: Final = 5
+_FEW_PULLS: Final = 5
+
+
+def _code_added(case: Case) -> Said | None:
+    if case.known("code_added"):
+        name, noun, plural = "code_added", "line of code", "lines of code"
+    elif case.known("additions"):
+        name, noun, plural = "additions", "line", "lines"
+    else:
+        return None
+    value, usual = round(case.row[name]), round(case.usual[name])
+    if value == usual:
+        return None
+    if value == 0:
+        return Said(f"adds no {plural}{case.usually(name)}", DOWN)
+    text = f"adds {counted(value, noun, plural)}"
+    if value < usual:
+        return Said(f"{text}{case.usually(name)}", DOWN)
+    path, most = _largest(case)
+    if path is None or most < value / 2:
+        return Said(f"{text}{case.usually(name)}", UP, lines=value)
+    where = f", {most:,} of them to {path}" if most < value else f" to {path}"
+    return Said(f"{text}{where}{case.usually(name)}", UP, path=path, lines=value)
+
+
+def _largest(case: Case) -> tuple[str | None, int]:
+    """The file to which most code is added, and how many lines; None if nobody knows."""
+    known = case.known("code_added")
+    added = {
+        file.path: (file.code_added if known else file.additions) or 0
+        for file in case.pull.files or ()
+    }
+    path = max(added, key=added.__getitem__, default=None)
+    return path, 0 if path is None else added[path]
+
+
+def _code_removed(case: Case) -> Said | None:
+    name, noun = ("code_removed", "of code ") if case.known("code_removed") else ("deletions", "")
+    if not case.known(name):
+        return None
+    value, usual = round(case.row[name]), round(case.usual[name])
+    if value == usual:
+        return None
+    if value == 0:
+        return Said(f"removes and rewrites no lines {noun}".rstrip() + case.usually(name), DOWN)
+    lines = counted(value, "line")
+    text = f"removes or rewrites {lines} {noun}".rstrip()
+    return Said(f"{text}{case.usually(name)}", UP if value > usual else DOWN, lines=value)
+
+
+def _conditions(case: Case) -> Said | None:
+    if not case.known("condition_added", "loop_added"):
+        return None
+    value = case.row["condition_added"], case.row["loop_added"]
+    usual = case.usual["condition_added"], case.usual["loop_added"]
+    if sum(value) <= sum(usual):
+        return None
+    parts = [counted(value[0], "condition")] * bool(value[0])
+    parts += [counted(value[1], "loop")] * bool(value[1])
+    return Said(f"adds {' and '.join(parts)} (usually {round(sum(usual)):,})", UP)
+
+
+def _token(name: str, noun: str, plural: str) -> Callable[[Case], Said | None]:
+    def sentence(case: Case) -> Said | None:
+        if not case.known(name) or case.row[name] <= case.usual[name]:
+            return None
+        return Said(f"adds {counted(case.row[name], noun, plural)}{case.usually(name)}", UP)
+
+    return sentence
+
+
+def _files(case: Case) -> Said | None:
+    if not case.known("changed_files", "directories"):
+        return None
+    files, usual = round(case.row["changed_files"]), round(case.usual["changed_files"])
+    folders, usually = round(case.row["directories"]), round(case.usual["directories"])
+    if (files, folders) == (usual, usually):
+        return None
+    if not case.row["source_files"] and case.usual["source_files"]:
+        return Said("changes no source file", DOWN)
+    way = UP if files >= usual and folders >= usually else DOWN
+    if way == DOWN and not (files <= usual and folders <= usually):
+        return None
+    where = f"{counted(files, 'file')} in {counted(folders, 'directory', 'directories')}"
+    return Said(f"changes {where} (usually {usual:,} in {usually:,})", way)
+
+
+_KINDS: Final = (
+    ("dependency_files", "dependency", "dependency file"),
+    ("ci_files", "ci", "CI or build file"),
+    ("config_files", "config", "configuration file"),
+    ("vendored_files", "vendored", "vendored file"),
+    ("docs_files", "docs", "documentation file"),
+)
+
+
+def _kinds_of_files(case: Case) -> Said | None:
+    parts: list[str] = []
+    paths: list[str] = []
+    for name, kind, noun in _KINDS:
+        if case.known(name) and case.row[name] > case.usual[name]:
+            parts.append(counted(case.row[name], noun))
+            paths += [file.path for file in case.files(kind)]
+    if not parts:
+        return None
+    only = paths[0] if len(paths) == 1 else None
+    where = f": {only}" if only else ""
+    return Said(f"changes {listed(parts)}{where}", EITHER, path=only)
+
+
+def _moved_files(case: Case) -> Said | None:
+    if not case.known("files_removed", "files_renamed"):
+        return None
+    parts = []
+    for verb, name in (("removes", "files_removed"), ("moves", "files_renamed")):
+        if case.row[name] > case.usual[name]:
+            parts.append(f"{verb} {counted(case.row[name], 'file')}")
+    return Said(" and ".join(parts), EITHER) if parts else None
+
+
+def _new_files(case: Case) -> Said | None:
+    if not case.known("files_added") or case.row["files_added"] <= case.usual["files_added"]:
+        return None
+    paths = [file.path for file in case.files() if file.status == "added"]
+    if len(paths) == 1:
+        return Said(f"adds the file {paths[0]}", EITHER, path=paths[0])
+    return Said(f"adds {counted(case.row['files_added'], 'new file')}", EITHER)
+
+
+def _tests(case: Case) -> Said | None:
+    if not case.known("test_files", "source_without_tests"):
+        return None
+    tests = round(case.row["test_files"])
+    if tests:
+        usual = case.usual["test_files"]
+        return Said(f"changes {counted(tests, 'test file')} too (usually {round(usual)})", DOWN)
+    if not case.row["source_without_tests"]:
+        return None
+    path = case.files("source")[0].path
+    tested, pulls = case.past.pulls_with_tests(path)
+    if pulls < _FEW_PULLS or tested * 2 < pulls:
+        return Said("changes no test file", UP)
+    often = of_ten(tested / pulls)
+    return Said(
+        f"no test file changes with {path}, where {often} earlier pulls changed one", UP, path=path
+    )
+
+
+def _commits(case: Case) -> Said | None:
+    if not case.known("commits") or case.row["commits"] <= case.usual["commits"]:
+        return None
+    return Said(f"has {counted(case.row['commits'], 'commit')}{case.usually('commits')}", EITHER)
+
+
+def _repaired_files(case: Case) -> Said | None:
+    if not case.known("file_repair_rate_max", "days_since_file_repair"):
+        return None
+    past = [case.past.file(file.path) for file in case.files()]
+    repaired = [one for one in past if one and one.repaired and one.written]
+    if repaired:
+        worst = max(repaired, key=lambda one: (one.repaired or 0) / (one.written + 5))
+        times, of = min(worst.repaired or 0, worst.written), worst.written
+        last = age(worst.days_since_repair)
+        text = f"{worst.path} needed a fix after {times:,} of its {counted(of, 'change')}"
+        return Said(f"{text} (last: {last})", UP, path=worst.path)
+    if case.row["days_since_file_repair"] >= case.usual["days_since_file_repair"]:
+        return Said("no code in its files needed a fix lately", DOWN)
+    return None
+
+
+def _repaired_directories(case: Case) -> Said | None:
+    name = "directory_repair_rate_max"
+    if not case.known(name):
+        return None
+    folders = {path_facts(file.path).directory for file in case.files("source")}
+    past = [case.past.directory(folder) for folder in sorted(folders)]
+    rated = [one for one in past if one and one.written >= _FEW_PULLS and one.repaired is not None]
+    if not rated:
+        return None
+    worst = max(rated, key=lambda one: (one.repaired or 0) / one.written)
+    rate, usual = min(1.0, (worst.repaired or 0) / worst.written), case.usual[name]
+    folder = shortest_folder(worst.path)
+    text = f"{share(rate)} of the changes in {folder} needed a fix (usually {share(usual)})"
+    return Said(text, UP if rate > usual else DOWN, path=folder if worst.path else None)
+
+
+def _reverted_files(case: Case) -> Said | None:
+    past = [case.past.file(file.path) for file in case.files()]
+    reverted = [one for one in past if one and one.reverted]
+    if reverted:
+        worst = max(reverted, key=lambda one: one.reverted or 0)
+        pulls = counted(worst.reverted or 0, "earlier pull")
+        were = "was" if worst.reverted == 1 else "were"
+        text = f"{pulls} over {worst.path} {were} reverted or hot-fixed"
+        return Said(text, UP, path=worst.path)
+    name = "days_since_directory_failure"
+    if case.known(name) and case.row[name] < case.usual[name]:
+        return Said(f"a pull in these directories was reverted {age(case.row[name])}", UP)
+    return None
+
+
+def _busy_files(case: Case) -> Said | None:
+    if not case.known("file_heat_max", "file_idle_min"):
+        return None
+    changes = {file.path: case.past.changes_lately(file.path) for file in case.files()[:8]}
+    path = max(changes, key=changes.__getitem__, default="")
+    usual = round(case.usual["file_heat_max"])
+    if path and changes[path] > max(1, usual):
+        times = counted(changes[path], "time")
+        return Said(f"{path} changed {times} in the last six weeks (usually {usual})", UP, path)
+    if case.row["file_idle_min"] > max(60.0, case.usual["file_idle_min"]):
+        return Said(f"its files last changed {age(case.row['file_idle_min'])}", DOWN)
+    return None
+
+
+def _shared_files(case: Case) -> Said | None:
+    touches, authors = "file_touches_max", "file_authors_max"
+    if not case.known(touches, authors):
+        return None
+    value, usual = case.row, case.usual
+    if value[touches] > usual[touches] and value[authors] > usual[authors]:
+        text = (
+            f"one of its files was changed by {counted(value[touches], 'earlier pull')} of "
+            f"{counted(value[authors], 'person', 'people')} "
+            f"(usually {round(usual[touches]):,} of {round(usual[authors]):,})"
+        )
+        return Said(text, UP)
+    if value[touches] < usual[touches] and value[authors] < usual[authors]:
+        return Said("its files were changed by few pulls before", DOWN)
+    return None
+
+
+def _new_to_files(case: Case) -> Said | None:
+    folders_known, files_known = "author_known_directories", "author_known_files"
+    if not case.known(folders_known, files_known) or not case.pull.files:
+        return None
+    folders = _new_folders(case)
+    if folders:
+        where = listed([shortest_folder(each) for each in folders])
+        return Said(f"the first time this author works in {where}", UP, path=f"{folders[0]}/")
+    others, files = round(case.row["files_new_to_author"]), len(case.pull.files)
+    if others > case.usual["files_new_to_author"]:
+        text = f"{others:,} of its {counted(files, 'file')} are new to the author"
+        one = "its file is new to the author" if files == 1 else None
+        return Said(one or text, UP)
+    if not others and case.row[files_known] >= max(0.5, case.usual[files_known]):
+        return Said("the author has worked on these files before", DOWN)
+    return None
+
+
+def _new_folders(case: Case) -> list[str]:
+    """The directories that are new to the author and not new to the others."""
+    folders = {path_facts(file.path).directory: None for file in case.files("source")}
+    known = [folder for folder in folders if folder and case.past.directory(folder)]
+    if case.row["author_known_directories"] == 0.0:
+        return known or [folder for folder in folders if folder][:1]
+    return [folder for folder in known if not case.past.author_works_in(folder)]
+
+
+def _new_author(case: Case) -> Said | None:
+    if not case.known("author_merged", "author_new"):
+        return None
+    merged = round(case.row["author_merged"])
+    if case.row["author_new"]:
+        return Said("the author's first pull here", UP)
+    if merged <= _FEW_MERGED and merged < case.usual["author_merged"]:
+        return Said("one of the author's first pulls here", UP)
+    if merged > case.usual["author_merged"]:
+        return Said(f"the author knows this repository ({counted(merged, 'pull')} merged)", DOWN)
+    return None
+
+
+def _flag(name: str, text: str) -> Callable[[Case], Said | None]:
+    def sentence(case: Case) -> Said | None:
+        return Said(text, EITHER) if case.row[name] >= 0.5 else None
+
+    return sentence
+
+
+def _version(case: Case) -> Said | None:
+    if case.row["title_bump_major"] >= 0.5:
+        return Said("changes a major version", EITHER)
+    return Said("changes a version", EITHER) if case.row["title_bump"] >= 0.5 else None
+
+
+SENTENCES: Final[dict[str, Callable[[Case], Said | None]]] = {
+    "code added": _code_added,
+    "code removed": _code_removed,
+    "conditions": _conditions,
+    "error handling": _token("error_added", "error handler", "error handlers"),
+    "concurrency": _token(
+        "concurrency_added", "lock, thread or wait", "uses of locks, threads or waits"
+    ),
+    "files": _files,
+    "kinds of files": _kinds_of_files,
+    "moved files": _moved_files,
+    "new files": _new_files,
+    "tests": _tests,
+    "commits": _commits,
+    **LINE_SENTENCES,
+    "repaired files": _repaired_files,
+    "repaired directories": _repaired_directories,
+    "reverted files": _reverted_files,
+    "busy files": _busy_files,
+    "shared files": _shared_files,
+    "new to the files": _new_to_files,
+    "new author": _new_author,
+    "agent": _flag("author_agent", "an AI agent wrote it, alone or with its author"),
+    "robot": _flag("author_bot", "a bot wrote it"),
+    "fork": _flag("from_fork", "comes from a fork"),
+    "version": _version,
+}
+"""By fact: what says it."""

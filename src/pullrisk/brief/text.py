@@ -1,0 +1,42 @@
+"""A brief as plain text for a terminal; whoever prints it removes what would steer a terminal."""
+
+from textwrap import fill
+from typing import Final
+
+from pullrisk.brief.result import Brief
+from pullrisk.brief.sections import Item, answers, sections
+
+_WIDTH: Final = 100
+
+
+def as_text(brief: Brief, *, width: int = _WIDTH) -> str:
+    """The whole brief in lines of at most `width` characters, but for words that are longer."""
+    title = " ".join(brief.title.split())
+    head = [f"{brief.repository}#{brief.number} {title}".rstrip(), brief.verdict]
+    head += [line for line in (answers(brief), brief.url or "") if line]
+    lines = [_wrapped(line, "", width) for line in head]
+    for section in sections(brief):
+        lines += ["", section.heading]
+        for item in section.items:
+            lines += _item(item, "  - ", width)
+    notes = [_wrapped(note, "note: ", width) for note in brief.notes]
+    return "\n".join([*lines, *[""] * bool(notes), *notes])
+
+
+def _item(item: Item, before: str, width: int) -> list[str]:
+    aside = f" ({item.aside})" if item.aside else ""
+    lines = [_wrapped(f"{item.text}{aside}", before, width)]
+    for each in item.below:
+        lines += _item(each, f"    {before}", width)
+    return lines
+
+
+def _wrapped(text: str, before: str, width: int) -> str:
+    return fill(
+        " ".join(text.split()),
+        width,
+        initial_indent=before,
+        subsequent_indent=" " * len(before),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
