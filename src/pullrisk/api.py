@@ -21,6 +21,7 @@ from pullrisk.wiring.session import Session
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from pullrisk.brief.result import Brief
     from pullrisk.lake import Lake
     from pullrisk.score.scorer import Scorer
 
@@ -59,15 +60,25 @@ class Home:
         *,
         recent: int = 20,
         repository: str | None = None,
-        explain: bool = True,
     ) -> list[Score]:
-        """Scores of `pulls`, or of the `recent` latest; with reasons, if `explain`.
+        """Scores of `pulls`, or of the `recent` latest.
 
         A merged pull is scored with what was known just before its merge, an open one with what
         is known now. Raises ModelError without a model, LakeError for an unreadable lake.
         """
         wanted = self.pulls(recent=recent, repository=repository) if pulls is None else pulls
-        return self._scorer.score(wanted, now=datetime.now(UTC), explained=explain)
+        return self._scorer.score(wanted, now=datetime.now(UTC))
+
+    def briefs(
+        self,
+        pulls: Sequence[Pull] | None = None,
+        *,
+        recent: int = 20,
+        repository: str | None = None,
+    ) -> "list[Brief]":
+        """As `score`, but all that can be told of each: reasons, places to look at, people."""
+        wanted = self.pulls(recent=recent, repository=repository) if pulls is None else pulls
+        return _briefs(self._scorer, wanted)
 
     def features(self, *, repository: str | None = None) -> "pa.Table":
         """One row for each merged pull of the lake: repository, number, merged_at, author, and
@@ -110,16 +121,19 @@ class Clone:
         """The latest pull requests that were merged into the branch."""
         return self._folded.recent(recent)
 
-    def score(
-        self, pulls: Sequence[Pull] | None = None, *, recent: int = 20, explain: bool = True
-    ) -> list[Score]:
-        """Scores of `pulls`, or of the `recent` latest merges; with reasons, if `explain`.
+    def score(self, pulls: Sequence[Pull] | None = None, *, recent: int = 20) -> list[Score]:
+        """Scores of `pulls`, or of the `recent` latest merges.
 
         Where the clone has the commits of an open pull, its author is also known by their
         addresses, and what it changes line by line.
         """
         wanted = self.pulls(recent=recent) if pulls is None else self._folded.complete(pulls)
-        return self._scorer[0].score(wanted, now=datetime.now(UTC), explained=explain)
+        return self._scorer[0].score(wanted, now=datetime.now(UTC))
+
+    def briefs(self, pulls: Sequence[Pull] | None = None, *, recent: int = 20) -> "list[Brief]":
+        """As `score`, but all that can be told of each: reasons, places to look at, people."""
+        wanted = self.pulls(recent=recent) if pulls is None else self._folded.complete(pulls)
+        return _briefs(self._scorer[0], wanted)
 
     def features(self) -> "pa.Table":
         """One row for each merged pull, as `Home.features`."""
@@ -154,6 +168,12 @@ def open_clone(
     """
     clone = _Clone(path=Path(path), repository=repository, ref=ref)
     return Clone(FoldedClone(Session(load()), clone), model)
+
+
+def _briefs(scorer: "Scorer", pulls: Sequence[Pull]) -> "list[Brief]":
+    from pullrisk.brief.make import BriefMaker
+
+    return BriefMaker(scorer).briefs(pulls, now=datetime.now(UTC))
 
 
 def _features(lake: "Lake", repository: str | None) -> "pa.Table":

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pullrisk.brief.case import DOWN, EITHER, UP, Case, Said
+from pullrisk.brief.index import is_repair
 from pullrisk.brief.past import Writer
 from pullrisk.brief.wording import age, counted, share
 from pullrisk.pulls.lines import Origin
@@ -56,17 +57,24 @@ def _beside_repaired(case: Case) -> Said | None:
 
 
 def _of_troubled(case: Case, origins: tuple[Origin, ...], what: str) -> Said:
-    troubled = [one for one in case.writers(origins) if one[0].troubled and one[0].number > 0]
+    troubled = [one for one in case.writers(origins) if one[0].trouble and one[0].number > 0]
     if not troubled:
         return Said(f"{what} of pulls that needed a fix or were reverted", UP)
     writer, _, path = troubled[0]
-    more = f" and {counted(len(troubled) - 1, 'other pull')}" if len(troubled) > 1 else ""
-    text = f"{what} of #{writer.number}{more}, which needed a fix or {_was(troubled)} reverted"
+    if len(troubled) > 1:
+        others = counted(len(troubled) - 1, "other pull")
+        text = f"{what} of #{writer.number} and {others} that needed a fix or were reverted"
+    else:
+        text = f"{what} of #{writer.number}, which {_befell(writer)}"
     return Said(text, UP, path=path, number=writer.number)
 
 
-def _was(several: list[tuple[Writer, int, str | None]]) -> str:
-    return "were" if len(several) > 1 else "was"
+def _befell(writer: Writer) -> str:
+    trouble = writer.trouble
+    if trouble is None:
+        return "needed a fix"
+    by = f" (#{trouble.by})" if trouble.by > 0 else ""
+    return f"{'needed a fix' if is_repair(trouble) else 'was reverted or hot-fixed'}{by}"
 
 
 def _lines_of_fixes(case: Case) -> Said | None:

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from pullrisk.brief.case import Case
+from pullrisk.brief.index import PullInIndex
 from pullrisk.brief.links import pull_url
 from pullrisk.brief.past import Past
 from pullrisk.brief.reasons import Occlusion, reasons
 from pullrisk.brief.relief import relief
-from pullrisk.brief.result import Brief, Reason, Relief
+from pullrisk.brief.result import Brief, Reason, Relief, ScoredPull
 from pullrisk.brief.verdict import known, verdict
 from pullrisk.pulls.record import Pull
 from pullrisk.score.result import UNKNOWN_AUTHOR, WARNINGS, Score
@@ -53,8 +56,32 @@ class BriefMaker:
         """The briefs of pulls in the order given. Raises LakeError."""
         judged = self._scorer.judge(pulls, now=now, rows=rows)
         return [
-            self._brief(pull, each, now, open_pulls)
+            self.brief_of(pull, each, now=now, open_pulls=open_pulls)
             for pull, each in zip(pulls, judged, strict=True)
+        ]
+
+    def scored(
+        self,
+        pulls: Sequence[Pull],
+        *,
+        now: datetime,
+        briefed: bool = True,
+        open_pulls: Sequence[Pull] = (),
+    ) -> list[ScoredPull]:
+        """The scores of pulls in the order given, with their briefs if `briefed`.
+
+        Raises LakeError.
+        """
+        judged = self._scorer.judge(pulls, now=now)
+        briefs: Sequence[Brief | None] = [None] * len(judged)
+        if briefed:
+            briefs = [
+                self.brief_of(pull, each, now=now, open_pulls=open_pulls)
+                for pull, each in zip(pulls, judged, strict=True)
+            ]
+        return [
+            ScoredPull(**msgspec.structs.asdict(each.score), brief=brief)
+            for each, brief in zip(judged, briefs, strict=True)
         ]
 
     def reasons(self, pull: Pull, judged: Judged) -> tuple[Reason, ...]:
@@ -64,9 +91,10 @@ class BriefMaker:
             return ()
         return reasons(Occlusion(self._scorer.bundle, pull.repository), judged.row, case)
 
-    def _brief(
-        self, pull: Pull, judged: Judged, now: datetime, open_pulls: Sequence[Pull]
+    def brief_of(
+        self, pull: Pull, judged: Judged, *, now: datetime, open_pulls: Sequence[Pull] = ()
     ) -> Brief:
+        """The brief of a pull that was judged by the same scorer."""
         score, case = judged.score, self._case(pull, judged)
         usual = self._usual_risk(pull.repository)
         told = known(score, case.past.merged)
@@ -92,11 +120,9 @@ class BriefMaker:
 
     def _case(self, pull: Pull, judged: Judged) -> Case:
         occlusion = Occlusion(self._scorer.bundle, pull.repository)
-        past = Past(
-            self._scorer.histories.get(pull.repository).history,
-            pull,
-            judged.score.as_of.timestamp(),
-        )
+        history = self._scorer.histories.get(pull.repository).history
+        moment = judged.score.as_of
+        past = Past(None if history is None else PullInIndex(history, pull, moment))
         row = dict(zip(occlusion.names, judged.row.tolist(), strict=True))
         return Case(pull, row, occlusion.usual_by_name, past)
 

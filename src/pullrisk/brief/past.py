@@ -7,156 +7,143 @@ that goes on after it. What cannot be dated is then unknown (None), never told f
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pullrisk.features.history import RepositoryHistory
-from pullrisk.features.identity import names_of
-from pullrisk.features.paths import PathRecord, PathRecords
+from pullrisk.brief.index import Failure, PullInIndex, is_repair
+from pullrisk.features.failures import push_row
+from pullrisk.features.paths import PathRecord
 from pullrisk.features.schema import DAY
 from pullrisk.pulls.file_kinds import TEST, path_facts
-from pullrisk.pulls.record import Pull
 
 LATELY: Final = 45.0
 """Days over which the changes of a busy file are counted: about what its heat remembers."""
-_LAST_PULLS: Final = 40
+LAST: Final = 20
+"""Changes of a file whose fate is told."""
+_EVER: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Writer:
     """An earlier pull (or a direct push, below 0) that wrote lines; `days` is its age.
 
-    `troubled` says whether it needed a fix or was reverted before the moment, None if unknown.
+    `trouble` is the last that befell it before the moment.
     """
 
     number: int
     days: float
     fixes: bool
-    troubled: bool | None
+    trouble: Failure | None
 
 
 @dataclass(frozen=True, slots=True)
-class PathPast:
-    """A file or directory as of the moment: `written` pulls added code in it.
+class FilePast:
+    """A file: of its last `changes` pulls, how many needed a fix in it, or were taken back.
 
-    `repaired` of them needed a fix within 90 days, `reverted` were reverted or hot-fixed; None if
-    the history goes on after the moment and does not tell when.
+    `last_repair` and `last_revert` tell of the latest of them.
     """
 
     path: str
-    written: int
-    repaired: int | None
-    reverted: int | None
-    days_since_repair: float
+    changes: int
+    repaired: int
+    reverted: int
+    last_repair: Failure | None
+    last_revert: Failure | None
 
 
 class Past:
-    """A history as of `moment` (epoch seconds); knows nothing if there is no history."""
+    """A repository's history beside a pull; knows nothing if there is no history."""
 
-    def __init__(self, history: RepositoryHistory | None, pull: Pull, moment: float) -> None:
-        self._history = history
-        self._moment = moment
-        self._author = -1 if history is None else history._authors.id(names_of(pull))
-        self.merged = 0 if history is None else self._rows_before()
+    def __init__(self, seen: PullInIndex | None) -> None:
+        self._seen = seen
+        files = seen.pull.files if seen else None
+        paths = [file.path for file in files or ()]
+        self._numbers = dict(zip(paths, seen.files if seen else (), strict=True))
+        self.merged = seen.rows if seen else 0
         """Pulls merged before the moment."""
 
     def writer(self, number: int) -> Writer | None:
         """Who wrote lines under this number; None if the history does not know it."""
-        if self._history is None or number == 0:
+        place = self._seen.writer(number) if self._seen else None
+        if self._seen is None or place is None:
             return None
-        log = self._history._log if number > 0 else self._history._pushes
-        row = log.row(number)
-        if row is None or log.merged_at[row] > self._moment:
-            return None
-        days = (self._moment - log.merged_at[row]) / DAY
-        troubled = bool(log.repairs[row] or log.failed[row])
-        return Writer(number, days, bool(log.fixes[row]), troubled if not self._late else None)
+        log, row = place
+        events = self._seen.failures_of(row if number > 0 else push_row(row))
+        trouble = max(events, key=lambda each: each.at, default=None)
+        days = (self._seen.now - log.merged_at[row]) / DAY
+        return Writer(number, days, bool(log.fixes[row]), trouble)
 
-    def file(self, path: str) -> PathPast | None:
-        """The record of a file; None if it is new, or was changed again after the moment."""
-        return None if self._history is None else self._path(self._history._touched.files, path)
+    def days_since(self, failure: Failure) -> float:
+        """Days from what befell an earlier pull to the moment."""
+        return (self._seen.now - failure.at) / DAY if self._seen else 0.0
 
-    def directory(self, path: str) -> PathPast | None:
-        """The record of a directory; None if it is new, or was changed after the moment."""
-        if self._history is None or self._late:
+    def file(self, path: str) -> FilePast | None:
+        """The fate of the last changes of one of the pull's files; None if it is new."""
+        rows = self._rows_of(path, LAST)
+        if self._seen is None or not rows:
             return None
-        return self._path(self._history._touched.directories, path)
+        repairs = {
+            each.row: each
+            for each in self._seen.repairs_of(self._numbers[path])
+            if each.row in rows
+        }
+        reverts = {
+            each.row: each
+            for row in rows
+            for each in self._seen.failures_of(row)
+            if not is_repair(each)
+        }
+        return FilePast(path, len(rows), len(repairs), len(reverts), _last(repairs), _last(reverts))
 
     def changes_lately(self, path: str) -> int:
-        """Pulls that changed the file in the last LATELY days."""
-        rows = self._rows_of(path)
-        if self._history is None or not len(rows):
+        """Pulls that changed one of the pull's files in the last LATELY days."""
+        if self._seen is None:
             return 0
-        merged_at = np.array(self._history._log.merged_at)[rows]
-        return int((merged_at >= self._moment - LATELY * DAY).sum())
+        since, merged_at = self._seen.now - LATELY * DAY, self._seen.log.merged_at
+        return sum(merged_at[row] >= since for row in self._rows_of(path, _EVER))
 
     def pulls_with_tests(self, path: str) -> tuple[int, int]:
         """Of the last pulls that changed the file: how many changed a test file too, and all."""
-        rows = self._rows_of(path)[-_LAST_PULLS:]
-        if self._history is None:
-            return 0, 0
-        log, paths = self._history._log, self._history._touched.files.paths
-        tested = sum(
-            any(path_facts(paths[file]).kind == TEST for file in log.files_of(row))
-            for row in rows.tolist()
-        )
-        return tested, len(rows)
+        rows = self._rows_of(path, LAST)
+        return sum(map(self._has_tests, rows)), len(rows)
 
-    def pulls_of(self, path: str) -> frozenset[int]:
-        """Places in the log of the pulls before the moment that changed the file."""
-        return frozenset(self._rows_of(path).tolist())
+    def pulls_of(self, path: str) -> list[int]:
+        """Rows of the pulls before the moment that changed one of the pull's files."""
+        return self._rows_of(path, _EVER)
 
     def size_of(self, row: int) -> int:
-        """Files of the pull at a place in the log, 0 for a sweep."""
-        return 0 if self._history is None else len(self._history._log.files_of(row))
+        """Files of the pull of a row, 0 for a sweep."""
+        return len(self._seen.log.files_of(row)) if self._seen else 0
 
-    def author_works_in(self, directory: str) -> bool:
+    def directory(self, path: str) -> PathRecord | None:
+        """The record of a directory; None if it is new, or the history goes on after the moment."""
+        if self._seen is None or self._goes_on:
+            return None
+        (record,) = self._seen.history.touched.directories.find([path])
+        return record
+
+    def author_works_in(self, path: str) -> bool:
         """Whether the author has worked in the directory before; True if nobody can tell."""
-        if self._history is None or self._author < 0 or self._late:
+        record = self.directory(path)
+        if self._seen is None or record is None or self._seen.author < 0:
             return True
-        (record,) = self._history._touched.directories.find([directory])
-        return record is not None and self._author in record.authors
+        return self._seen.author in record.authors
 
     @property
-    def _late(self) -> bool:
+    def _goes_on(self) -> bool:
         """Whether the history goes on after the moment."""
-        history = self._history
-        as_of = None if history is None else history.as_of
-        return as_of is not None and as_of.timestamp() > self._moment
+        as_of = self._seen.history.as_of if self._seen else None
+        return self._seen is not None and as_of is not None and as_of.timestamp() >= self._seen.now
 
-    def _rows_before(self) -> int:
-        merged_at = self._history._log.merged_at if self._history else ()
-        return int((np.array(merged_at) < self._moment).sum())
+    def _rows_of(self, path: str, most: int) -> list[int]:
+        number = self._numbers.get(path, -1)
+        if self._seen is None or number < 0:
+            return []
+        return self._seen.rows_of(number, most=most).tolist()
 
-    def _path(self, records: PathRecords, path: str) -> PathPast | None:
-        (record,) = records.find([path])
-        if record is None:
-            return None
-        now, late = self._moment, self._late and record.last > self._moment
-        if late and record.last_repair > now:
-            return None
-        return PathPast(
-            path,
-            self._written(record) if late else record.written,
-            record.repaired,
-            record.failures if record.last_failure <= now else None,
-            (now - record.last_repair) / DAY,
-        )
+    def _has_tests(self, row: int) -> bool:
+        if self._seen is None:
+            return False
+        paths = self._seen.history.touched.files.paths
+        return any(path_facts(paths[file]).kind == TEST for file in self._seen.log.files_of(row))
 
-    def _written(self, record: PathRecord) -> int:
-        """Pulls that added code in a file before the moment."""
-        rows = self._rows(record.id)
-        return int(np.array(self._history._log.written)[rows].sum()) if self._history else 0
 
-    def _rows_of(self, path: str) -> NDArray[np.intp]:
-        """Rows of the pulls before the moment that changed a file."""
-        (record,) = self._history._touched.files.find([path]) if self._history else (None,)
-        return np.empty(0, np.intp) if record is None else self._rows(record.id)
-
-    def _rows(self, number: int) -> NDArray[np.intp]:
-        if self._history is None:
-            return np.empty(0, np.intp)
-        log = self._history._log
-        places = np.flatnonzero(np.array(log.files) == number)
-        rows = np.searchsorted(np.array(log.file_ends), places, side="right")
-        return rows[np.array(log.merged_at)[rows] < self._moment]
+def _last(failures: dict[int, Failure]) -> Failure | None:
+    return max(failures.values(), key=lambda each: each.at, default=None)

@@ -12,7 +12,7 @@ import msgspec
 
 from pullrisk.model.bundle import Band
 from pullrisk.model.categories import Category
-from pullrisk.score.result import Basis, Percent, Share, State
+from pullrisk.score.result import Basis, Percent, Score, Share, State
 
 Outcome: TypeAlias = Literal["repaired", "reverted", "repaired and reverted"]
 """What became of an earlier pull: a later fix rewrote its lines, or it was taken back."""
@@ -181,3 +181,9 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     under_way: tuple[UnderWay, ...] = ()
     relief: Relief | None = None
     notes: tuple[str, ...] = ()
+
+
+class ScoredPull(Score, frozen=True, kw_only=True):
+    """A score with its brief; without one if nobody asked for it."""
+
+    brief: Brief | None = None

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from pullrisk.brief.facts import OTHER
 from pullrisk.brief.result import Brief, Place, Precedent, Reason
 from pullrisk.brief.wording import share
 
 MOST_PLACES: Final = 5
 MOST_RANGES: Final = 3
+NO_REASON: Final = "nothing that has a name stands out"
 
 
 class Mention(NamedTuple):
@@ -37,10 +39,11 @@ class Section(NamedTuple):
 
 def sections(brief: Brief) -> list[Section]:
     """The sections that have something to say."""
-    raising = [reason for reason in brief.reasons if reason.effect > 0]
-    lowering = [reason for reason in brief.reasons if reason.effect <= 0]
+    named = [reason for reason in brief.reasons if reason.kind != OTHER]
+    raising = [reason for reason in named if reason.effect > 0]
+    lowering = [reason for reason in named if reason.effect <= 0]
     every = (
-        Section("Why", tuple(map(_reason, raising))),
+        Section("Why", tuple(map(_reason, raising)) or _nothing(brief)),
         Section("What speaks for it", tuple(map(_reason, lowering))),
         Section("Where to look", tuple(map(_place, brief.places[:MOST_PLACES]))),
         Section("What is missing", tuple(_missing(brief))),
@@ -62,6 +65,11 @@ def answers(brief: Brief) -> str:
     if brief.category is not None:
         parts.append(brief.category.name)
     return " · ".join(parts)
+
+
+def _nothing(brief: Brief) -> tuple[Item, ...]:
+    """What is said instead of reasons where a pull is risky and nothing that has a name is why."""
+    return (Item(NO_REASON),) if brief.band in ("elevated", "high") else ()
 
 
 def _reason(reason: Reason) -> Item:

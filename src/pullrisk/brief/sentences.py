@@ -9,12 +9,17 @@ from collections.abc import Callable
 from typing import Final
 
 from pullrisk.brief.case import DOWN, EITHER, UP, Case, Said, shortest_folder
+from pullrisk.brief.index import Failure
 from pullrisk.brief.line_sentences import LINE_SENTENCES
 from pullrisk.brief.wording import age, counted, listed, of_ten, share
+from pullrisk.features.schema import NEVER
 from pullrisk.pulls.file_kinds import path_facts
 
 _FEW_MERGED: Final = 5
 _FEW_PULLS: Final = 5
+_MOST_FOLDERS: Final = 3
+_MOST_FILES: Final = 50
+"""Files of a pull, those most changed, whose record is looked at."""
 
 
 def _code_added(case: Case) -> Said | None:
@@ -169,19 +174,28 @@ def _commits(case: Case) -> Said | None:
 
 
 def _repaired_files(case: Case) -> Said | None:
-    if not case.known("file_repair_rate_max", "days_since_file_repair"):
+    name = "days_since_file_repair"
+    if not case.known("file_repair_rate_max", name):
         return None
-    past = [case.past.file(file.path) for file in case.files()]
-    repaired = [one for one in past if one and one.repaired and one.written]
-    if repaired:
-        worst = max(repaired, key=lambda one: (one.repaired or 0) / (one.written + 5))
-        times, of = min(worst.repaired or 0, worst.written), worst.written
-        last = age(worst.days_since_repair)
-        text = f"{worst.path} needed a fix after {times:,} of its {counted(of, 'change')}"
-        return Said(f"{text} (last: {last})", UP, path=worst.path)
-    if case.row["days_since_file_repair"] >= case.usual["days_since_file_repair"]:
-        return Said("no code in its files needed a fix lately", DOWN)
-    return None
+    past = [case.past.file(file.path) for file in case.files()[:_MOST_FILES]]
+    repaired = [one for one in past if one and one.last_repair]
+    if not repaired:
+        never = case.row[name] >= NEVER > case.usual[name]
+        return Said("no code in its files has needed a fix yet", DOWN) if never else None
+    worst = max(repaired, key=lambda one: one.repaired / (one.changes + 3))
+    of = f"{worst.repaired} of the last {worst.changes} changes of {worst.path}"
+    if worst.changes == 1:
+        of = f"the last change of {worst.path}"
+    return _said_of(case, f"{of} needed a fix", worst.path, worst.last_repair)
+
+
+def _said_of(case: Case, text: str, path: str, last: Failure | None) -> Said:
+    """A sentence about what befell earlier changes of a file, with the last who told it."""
+    if last is None:
+        return Said(text, UP, path=path)
+    by = f"#{last.by}, " if last.by > 0 else ""
+    number = last.by if last.by > 0 else None
+    return Said(f"{text} (last: {by}{age(case.past.days_since(last))})", UP, path, number)
 
 
 def _repaired_directories(case: Case) -> Said | None:
@@ -189,26 +203,29 @@ def _repaired_directories(case: Case) -> Said | None:
     if not case.known(name):
         return None
     folders = {path_facts(file.path).directory for file in case.files("source")}
-    past = [case.past.directory(folder) for folder in sorted(folders)]
-    rated = [one for one in past if one and one.written >= _FEW_PULLS and one.repaired is not None]
-    if not rated:
+    past = {folder: case.past.directory(folder) for folder in sorted(folders)}
+    rates = {
+        folder: min(1.0, one.repaired / one.written)
+        for folder, one in past.items()
+        if one and one.written >= _FEW_PULLS
+    }
+    if not rates:
         return None
-    worst = max(rated, key=lambda one: (one.repaired or 0) / one.written)
-    rate, usual = min(1.0, (worst.repaired or 0) / worst.written), case.usual[name]
-    folder = shortest_folder(worst.path)
+    worst, usual = max(rates, key=rates.__getitem__), case.usual[name]
+    rate, folder = rates[worst], shortest_folder(worst)
     text = f"{share(rate)} of the changes in {folder} needed a fix (usually {share(usual)})"
-    return Said(text, UP if rate > usual else DOWN, path=folder if worst.path else None)
+    return Said(text, UP if rate > usual else DOWN, path=folder if worst else None)
 
 
 def _reverted_files(case: Case) -> Said | None:
-    past = [case.past.file(file.path) for file in case.files()]
-    reverted = [one for one in past if one and one.reverted]
+    past = [case.past.file(file.path) for file in case.files()[:_MOST_FILES]]
+    usual = case.usual["repository_failure_rate"]
+    reverted = [one for one in past if one and one.reverted > 2 * usual * one.changes]
     if reverted:
-        worst = max(reverted, key=lambda one: one.reverted or 0)
-        pulls = counted(worst.reverted or 0, "earlier pull")
+        worst = max(reverted, key=lambda one: one.reverted / (one.changes + 10))
+        of = f"{worst.reverted} of the last {worst.changes} changes of {worst.path}"
         were = "was" if worst.reverted == 1 else "were"
-        text = f"{pulls} over {worst.path} {were} reverted or hot-fixed"
-        return Said(text, UP, path=worst.path)
+        return _said_of(case, f"{of} {were} reverted or hot-fixed", worst.path, worst.last_revert)
     name = "days_since_directory_failure"
     if case.known(name) and case.row[name] < case.usual[name]:
         return Said(f"a pull in these directories was reverted {age(case.row[name])}", UP)
@@ -218,7 +235,9 @@ def _reverted_files(case: Case) -> Said | None:
 def _busy_files(case: Case) -> Said | None:
     if not case.known("file_heat_max", "file_idle_min"):
         return None
-    changes = {file.path: case.past.changes_lately(file.path) for file in case.files()[:8]}
+    changes = {
+        file.path: case.past.changes_lately(file.path) for file in case.files()[:_MOST_FILES]
+    }
     path = max(changes, key=changes.__getitem__, default="")
     usual = round(case.usual["file_heat_max"])
     if path and changes[path] > max(1, usual):
@@ -265,12 +284,11 @@ def _new_to_files(case: Case) -> Said | None:
 
 
 def _new_folders(case: Case) -> list[str]:
-    """The directories that are new to the author and not new to the others."""
+    """Directories of source files in which others worked, and the author never."""
     folders = {path_facts(file.path).directory: None for file in case.files("source")}
-    known = [folder for folder in folders if folder and case.past.directory(folder)]
     if case.row["author_known_directories"] == 0.0:
-        return known or [folder for folder in folders if folder][:1]
-    return [folder for folder in known if not case.past.author_works_in(folder)]
+        return [folder for folder in folders if folder][:_MOST_FOLDERS]
+    return [folder for folder in folders if folder and not case.past.author_works_in(folder)]
 
 
 def _new_author(case: Case) -> Said | None:

@@ -7,6 +7,7 @@ from pullrisk.brief.result import Brief
 from pullrisk.brief.sections import Item, answers, sections
 
 _WIDTH: Final = 100
+_JOINED: Final = "\N{NO-BREAK SPACE}"
 
 
 def as_text(brief: Brief, *, width: int = _WIDTH) -> str:
@@ -32,11 +33,13 @@ def _item(item: Item, before: str, width: int) -> list[str]:
 
 
 def _wrapped(text: str, before: str, width: int) -> str:
-    return fill(
-        " ".join(text.split()),
+    """The text on lines; a number stays with its per-cent sign."""
+    lines = fill(
+        " ".join(text.split()).replace(" %", f"{_JOINED}%"),
         width,
         initial_indent=before,
         subsequent_indent=" " * len(before),
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return lines.replace(_JOINED, " ")

@@ -7,6 +7,7 @@ from pullrisk.score.result import Score
 
 ENOUGH_PULLS: Final = 20
 """Merged pulls from which on a repository's history tells something."""
+UNREACHABLE: Final = "Unknown: the history of this repository cannot be read now."
 _LIKELY: Final = 0.25
 _AS_MOST: Final = 40.0
 
@@ -18,7 +19,7 @@ def verdict(score: Score, usual: float | None, merged: int) -> str:
     sentence says why nothing is known.
     """
     if score.basis == "history unreachable":
-        return "Unknown: the history of this repository cannot be read now."
+        return UNREACHABLE
     if score.risk is None:
         return "Unknown: the model tells no risk, for it saw too few outcomes."
     if not known(score, merged):

@@ -13,10 +13,10 @@ def counted(number: float, noun: str, plural: str | None = None) -> str:
 
 
 def share(value: float) -> str:
-    """A probability or share in per cent: `34 %`, `1.2 %`, `less than 0.1 %`."""
+    """A probability or share in per cent: `34 %`, `4.2 %`, `less than 0.1 %`."""
     if 0 < value < 0.001:
         return "less than 0.1 %"
-    return f"{100 * value:.1f} %" if 0 < value < 0.0095 else f"{100 * value:.0f} %"
+    return f"{100 * value:.1f} %" if 0 < value < 0.0495 else f"{100 * value:.0f} %"
 
 
 def of_ten(value: float) -> str:

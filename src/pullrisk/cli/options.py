@@ -1,7 +1,7 @@
 """Options that several commands share, so that each means the same everywhere."""
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
@@ -17,6 +17,17 @@ Home: TypeAlias = Annotated[
 Json: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print JSON on standard output instead of a table.")
 ]
+Form = Literal["text", "json", "markdown"]
+TableForm = Literal["text", "json", "markdown", "csv"]
+Format: TypeAlias = Annotated[
+    Form | None,
+    typer.Option("--format", help="How to print it. [dim](text)[/dim]", show_default=False),
+]
+TableFormat: TypeAlias = Annotated[
+    TableForm | None,
+    typer.Option("--format", help="How to print it. [dim](text)[/dim]", show_default=False),
+]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
 Quiet: TypeAlias = Annotated[
     bool, typer.Option("--quiet", "-q", help="Show no progress; print results only.")
 ]

@@ -8,6 +8,8 @@ from typing import Final
 
 import numpy as np
 
+from pullrisk.brief.make import BriefMaker
+from pullrisk.brief.result import ScoredPull
 from pullrisk.model.bundle import Bundle
 from pullrisk.pulls.outcomes import is_undo
 from pullrisk.pulls.record import Pull
@@ -65,10 +67,10 @@ def build(
 
 def riskiest_recent(
     scorer: Scorer, store: PullStore, *, now: datetime, limit: int = SHOWN
-) -> list[Score]:
-    """The riskiest of every repository's recent and open pulls, with the reasons."""
+) -> list[ScoredPull]:
+    """The riskiest of every repository's recent and open pulls, with their briefs."""
     pulls = [pull for pull in recent(store) if not is_undo(pull)]
-    scored = scorer.score(pulls, now=now, explained=False)
+    scored = scorer.score(pulls, now=now)
     order = sorted(range(len(pulls)), key=lambda place: -_weight(scored[place]))
     most = math.ceil(limit * LARGEST_PART)
     taken: Counter[str] = Counter()
@@ -78,7 +80,7 @@ def riskiest_recent(
         taken[pull.repository] += 1
         (chosen if taken[pull.repository] <= most else rest).append(pull)
     chosen += rest[: max(limit - len(chosen), 0)]
-    return scorer.score(chosen[:limit], now=now, explained=True)
+    return BriefMaker(scorer).scored(chosen[:limit], now=now)
 
 
 def recent(store: PullStore) -> Iterator[Pull]:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pullrisk import atomic
+from pullrisk.brief.result import ScoredPull
 from pullrisk.errors import InputError, MissingExtraError
 from pullrisk.model.metadata import Facts
 from pullrisk.report.charts import BASELINES, Driver
 from pullrisk.report.patterns import PatternMap
 from pullrisk.report.svg import percent
-from pullrisk.score.result import Score
 from pullrisk.train.evaluation import OURS, Evaluation, Figures, Interval, RiskiestShare
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Outcome(msgspec.Struct, frozen=True):
 class Riskiest(msgspec.Struct, frozen=True):
     """A pull of the table of the riskiest, with what became of it."""
 
-    pull: Score
+    pull: ScoredPull
     outcome: Outcome
 
 

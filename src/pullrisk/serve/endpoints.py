@@ -20,7 +20,7 @@ from pullrisk.serve.metrics import CONTENT_TYPE
 from pullrisk.serve.problems import ProblemError
 from pullrisk.serve.pull_list import ListQuery, PullListCache, page
 from pullrisk.serve.request_body import Asked, read, read_pulls, read_rows
-from pullrisk.serve.scoring import score
+from pullrisk.serve.scoring import Wanted, score
 from pullrisk.serve.service import Service
 
 T = TypeVar("T")
@@ -32,9 +32,15 @@ IGNORED_BODY: Final = 1_000
 
 
 class Explain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whether to give reasons."""
+    """Whether to give reasons, and whether to give the whole brief."""
 
     explain: bool = True
+    brief: bool = False
+
+    @property
+    def wanted(self) -> Wanted:
+        """What to tell beside the scores."""
+        return "briefs" if self.brief else "reasons" if self.explain else "scores"
 
 
 class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,11 +58,11 @@ class Context(msgspec.Struct, frozen=True):
 
 async def score_pulls(request: Asked) -> shapes.Scores:
     """Score one pull request or a list: as GitHub's REST API describes them, or stored."""
-    explained = query_of(request, Explain).explain
+    wanted = query_of(request, Explain).wanted
     context = context_of(request)
     options, names = context.service.options, context.service.dependencies.bot_names
     items = await read_pulls(request, context.in_flight, most=options.batch, names=names)
-    return await _scores(context.service, items, explained=explained)
+    return await _scores(context.service, items, wanted=wanted)
 
 
 async def score_rows(request: Asked) -> shapes.RawScores:
@@ -89,9 +95,9 @@ async def score_stored(
     request: Asked, owner: RepositoryPart, name: RepositoryPart, number: PullNumber
 ) -> shapes.Scores:
     """One stored pull request, scored, with reasons."""
-    explained = query_of(request, Explain).explain
+    wanted = query_of(request, Explain).wanted
     reference = shapes.Reference(f"{owner}/{name}", number)
-    return await _scores(context_of(request).service, [reference], explained=explained)
+    return await _scores(context_of(request).service, [reference], wanted=wanted)
 
 
 async def list_repositories(request: Asked) -> shapes.Repositories:
@@ -149,11 +155,11 @@ def context_of(request: Asked) -> Context:
 
 
 async def _scores(
-    service: Service, items: list[Pull | shapes.Reference], *, explained: bool
+    service: Service, items: list[Pull | shapes.Reference], *, wanted: Wanted
 ) -> shapes.Scores:
     pulls = await _pulls(service, items)
     model = service.loaded.name
-    return shapes.Scores(model, await score(service, pulls, explained=explained))
+    return shapes.Scores(model, await score(service, pulls, wanted=wanted))
 
 
 async def _pulls(service: Service, items: list[Pull | shapes.Reference]) -> list[Pull]:

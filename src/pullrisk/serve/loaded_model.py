@@ -14,7 +14,6 @@ import numpy as np
 
 from pullrisk import atomic
 from pullrisk.model.bundle import Bundle
-from pullrisk.model.explain import explain
 from pullrisk.serve import shapes
 
 NAME: Final = "last-good-model"
@@ -42,7 +41,6 @@ def warm(bundle: Bundle) -> None:
     """Run the model once, so that the first request does not pay for it."""
     rows = np.zeros((2, len(bundle.metadata.features)), np.float32)
     bundle.score(rows)
-    explain(bundle, rows)
 
 
 class _Saved(msgspec.Struct, frozen=True, array_like=True):

@@ -63,7 +63,7 @@ class PullListCache:
             if self._listed is None:
                 raise
         else:
-            scores = await score(service, pulls, explained=False, counted=False)
+            scores = await score(service, pulls, wanted="scores", counted=False)
             moments = (pull.updated_at for pull in pulls)
             listed = [_listed(score, at) for score, at in zip(scores, moments, strict=True)]
             version = service.loaded.version

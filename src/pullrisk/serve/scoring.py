@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from pullrisk.brief.index import index_of
+from pullrisk.brief.make import BriefMaker
+from pullrisk.brief.result import Brief, Reason
+from pullrisk.brief.verdict import UNREACHABLE
 from pullrisk.errors import PullriskError
 from pullrisk.pulls.record import Pull
 from pullrisk.score.history_cache import CachedHistory, give_back_memory
@@ -15,8 +19,9 @@ from pullrisk.score.scorer import Rows, Scorer
 from pullrisk.serve import shapes
 from pullrisk.serve.service import Service
 
-_SLICE: Final = 32
-_EXPLAINED_SLICE: Final = 8
+Wanted: TypeAlias = Literal["scores", "reasons", "briefs"]
+
+_SIZES: Final[dict[Wanted, int]] = {"scores": 32, "reasons": 8, "briefs": 2}
 """Pulls that are scored before others get their turn: some milliseconds."""
 _SLICE_FILES: Final = 1_000
 """Files after which a slice ends early; a pull is never divided."""
@@ -36,33 +41,38 @@ class Fetched(msgspec.Struct, frozen=True):
 
 
 async def score(
-    service: Service, pulls: Sequence[Pull], *, explained: bool, counted: bool = True
+    service: Service, pulls: Sequence[Pull], *, wanted: Wanted, counted: bool = True
 ) -> list[shapes.Score]:
-    """Score pulls in the order given, all with the model that is loaded when this begins."""
+    """Score pulls in the order given, all with the model that is loaded when this begins.
+
+    `wanted` is what to tell beside the scores.
+    """
     bundle, now = service.loaded.bundle, datetime.now(UTC)
-    size = _EXPLAINED_SLICE if explained else _SLICE
+    size = _SIZES[wanted]
     scores: list[shapes.Score] = []
     for part in _slices(pulls, size):
         if scores:
             await asyncio.sleep(0)
         fetched = await _fetch(service, {pull.repository for pull in part})
+        if wanted != "scores":
+            await _index(fetched)
         rows = await _rows(service, part)
         scorer = Scorer(
             bundle, service.dependencies.lake, points=service.dependencies.points, histories=fetched
         )
         with service.part("score"):
-            scored = scorer.score(part, now=now, explained=explained, rows=rows)
+            told = _tell(scorer, part, wanted, now=now, rows=rows)
         stale = service.lake_fault is not None
         known = {
             name: _history(cached, now, stale=stale) for name, cached in fetched.histories.items()
         }
         scores += [
             _answer(
-                score,
-                known[score.repository],
-                unreachable=score.repository in fetched.unreachable,
+                each,
+                known[each.score.repository],
+                unreachable=each.score.repository in fetched.unreachable,
             )
-            for score in scored
+            for each in told
         ]
     if counted:
         _count(service, scores)
@@ -130,17 +140,46 @@ async def _rows(service: Service, pulls: Sequence[Pull]) -> Rows:
         return {}
 
 
-def _answer(score: Score, history: shapes.History, *, unreachable: bool) -> shapes.Score:
-    """The score as the API writes it: with its history's state, its reasons side by side."""
-    answers = msgspec.structs.asdict(score)
-    del answers["updated_at"], answers["explanation"]
-    if unreachable and score.basis == "no history":
+class _Told(NamedTuple):
+    """A score with what else was wanted."""
+
+    score: Score
+    reasons: tuple[Reason, ...] | None = None
+    brief: Brief | None = None
+
+
+def _tell(
+    scorer: Scorer, pulls: Sequence[Pull], wanted: Wanted, *, now: datetime, rows: Rows
+) -> list[_Told]:
+    judged = scorer.judge(pulls, now=now, rows=rows)
+    maker = BriefMaker(scorer)
+    if wanted == "scores":
+        return [_Told(each.score) for each in judged]
+    pairs = zip(pulls, judged, strict=True)
+    if wanted == "reasons":
+        return [_Told(each.score, maker.reasons(pull, each)) for pull, each in pairs]
+    briefs = [(each.score, maker.brief_of(pull, each, now=now)) for pull, each in pairs]
+    return [_Told(score, brief.reasons, brief) for score, brief in briefs]
+
+
+async def _index(fetched: Fetched) -> None:
+    """Make the histories' indexes outside of the event loop, where that takes time."""
+    for cached in fetched.histories.values():
+        if cached.history is not None and cached.history.derived is None:
+            await asyncio.to_thread(index_of, cached.history)
+
+
+def _answer(told: _Told, history: shapes.History, *, unreachable: bool) -> shapes.Score:
+    """The score as the API writes it: with its history's state, and what else was wanted."""
+    answers = msgspec.structs.asdict(told.score)
+    del answers["updated_at"]
+    brief = told.brief
+    if unreachable and told.score.basis == "no history":
         answers["basis"] = "history unreachable"
-    why = score.explanation
-    if why is not None:
-        answers |= {"risk_reasons": why.risk, "novelty_reasons": why.novelty}
-        answers["counterfactual"] = why.counterfactual
-    return shapes.Score(**answers, history=history)
+        brief = brief and msgspec.structs.replace(
+            brief, basis="history unreachable", verdict=UNREACHABLE
+        )
+    return shapes.Score(**answers, history=history, reasons=told.reasons, brief=brief)
 
 
 def _history(cached: CachedHistory, now: datetime, *, stale: bool) -> shapes.History:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from pullrisk.model.explain import Counterfactual, Reason
+from pullrisk.brief.result import Brief, Reason
 from pullrisk.score.result import ScoreDetails, ScoreSummary, Share
 
 RepositoryName = Annotated[
@@ -53,13 +53,13 @@ class Score(ScoreDetails, frozen=True, kw_only=True):
     `percentile` is the share of the repository's pull requests with a lower risk, `novelty`
     that with a lower reconstruction error, both in per cent. `as_of` is the moment whose
     knowledge the features hold, `basis` where they came from. `category` is the kind of work,
-    `pattern` the named cluster of like pull requests; null where the model tells none.
+    `pattern` the named cluster of like pull requests; null where the model tells none. `reasons`
+    are what drives the risk, null if they were not asked for, as is `brief`.
     """
 
     history: History
-    risk_reasons: tuple[Reason, ...] | None = None
-    novelty_reasons: tuple[Reason, ...] | None = None
-    counterfactual: Counterfactual | None = None
+    reasons: tuple[Reason, ...] | None = None
+    brief: Brief | None = None
 
 
 class Scores(msgspec.Struct, frozen=True):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
+    from pullrisk.brief.result import ScoredPull
     from pullrisk.model.bundle import Bundle
-    from pullrisk.score.result import Score
     from pullrisk.train.evaluation import Evaluation
 
 
@@ -43,7 +43,7 @@ def write_report(
     return path
 
 
-def riskiest(session: Session, bundle: "Bundle", *, limit: int) -> "list[Score]":
+def riskiest(session: Session, bundle: "Bundle", *, limit: int) -> "list[ScoredPull]":
     """The riskiest of the recent and open pulls of the session's store."""
     from pullrisk.report.build import riskiest_recent
     from pullrisk.wiring.scoring import make_scorer

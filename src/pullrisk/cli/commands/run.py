@@ -17,7 +17,7 @@ from pullrisk.cli.session import open_session
 from pullrisk.errors import NotEnoughDataError
 
 if TYPE_CHECKING:
-    from pullrisk.score.result import Score
+    from pullrisk.brief.result import ScoredPull
     from pullrisk.wiring.session import Session
     from pullrisk.wiring.training import InUse
 
@@ -116,7 +116,7 @@ def _trained(used: "InUse") -> str:
     return f"{text}, because {'; '.join(used.result.decision.reasons)}"
 
 
-def _print(used: "InUse", scored: "Sequence[Score]") -> None:
+def _print(used: "InUse", scored: "Sequence[ScoredPull]") -> None:
     say("\nThe riskiest recent pull requests", style="bold")
     print_scores(scored)
     say(f"scored with {used.name}")

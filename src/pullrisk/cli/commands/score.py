@@ -1,4 +1,4 @@
-"""`pullrisk score`: risk, novelty and reasons of pull requests."""
+"""`pullrisk score`: risks of pull requests, with the first reason of each."""
 
 import re
 from collections.abc import Sequence
@@ -11,8 +11,7 @@ import typer
 from pullrisk.cli import options
 from pullrisk.cli.commands import fetch
 from pullrisk.cli.display.console import say, warn
-from pullrisk.cli.display.scores import print_scores
-from pullrisk.cli.display.tables import print_json
+from pullrisk.cli.display.scores import show_scores
 from pullrisk.cli.session import open_session
 from pullrisk.errors import InputError, NotEnoughDataError
 from pullrisk.wiring.fetching import read_pulls
@@ -20,10 +19,10 @@ from pullrisk.wiring.scoring import Clone, FoldedClone, make_scorer
 from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
+    from pullrisk.brief.result import ScoredPull
     from pullrisk.fetch.report import BadLine
     from pullrisk.pulls.record import Pull
     from pullrisk.pulls.store import PullStore
-    from pullrisk.score.result import Score
 
 DEFAULT_RECENT: Final = 20
 _REFERENCE: Final = re.compile(r"(?P<repository>[^/#\s]+/[^/#\s]+)#(?P<number>[1-9]\d*)")
@@ -74,13 +73,14 @@ def run(
     by_risk: ByRisk = False,
     home: options.Home = None,
     skip_bad_lines: options.SkipBadLines = False,
-    as_json: options.Json = False,
+    form: options.TableFormat = None,
+    as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Score pull requests: risk, novelty, and the reasons.
+    """Score pull requests: the risk, and what drives it most.
 
-    Merged ones are scored with what was known just before their merge, open ones with what is
-    known now. Novelty is the percentile among the repository's pull requests.
+    `pullrisk explain` tells the rest of each one. Merged ones are scored with what was known just
+    before their merge, open ones with what is known now.
 
     The model is that of the home: the last trained one that was let in, else the general one,
     which is part of pullrisk. With --git, a clone is enough: its history is folded on the spot,
@@ -103,7 +103,7 @@ def run(
     skipped: list[BadLine] = []
     with open_session(stage="model-serving", home=home, quiet=quiet) as session:
         kept = skipped if skip_bad_lines else None
-        own = _read(session, file or (), repository or (), skipped=kept)
+        own = read_files(session, file or (), repository or (), skipped=kept)
         if git is None:
             pulls = own if file else _pulls(session, references or [], repository or [], recent)
             scored, note = _score(session, pulls, model=model, explained=explain)
@@ -118,16 +118,16 @@ def run(
     fetch.warn_of_skipped(skipped)
     if by_risk:
         scored = riskiest_first(scored)
-    if as_json:
-        print_json(scored)
+    chosen = "json" if as_json else form or "text"
+    show_scores(scored, chosen)
+    if chosen != "text":
         return
-    print_scores(scored)
     if note:
         say(note)
     _warn(scored)
 
 
-def _read(
+def read_files(
     session: Session,
     files: Sequence[str],
     repositories: Sequence[str],
@@ -146,12 +146,14 @@ def _read(
 
 def _score(
     session: Session, pulls: "Sequence[Pull]", *, model: str | None, explained: bool
-) -> "tuple[list[Score], str]":
+) -> "tuple[list[ScoredPull], str]":
+    from pullrisk.brief.make import BriefMaker
     from pullrisk.model.general import is_general
 
     scorer = make_scorer(session, model)
     note = "scored with the general model" if is_general(scorer.bundle) else ""
-    return scorer.score(pulls, now=datetime.now(UTC), explained=explained), note
+    maker = BriefMaker(scorer)
+    return maker.scored(pulls, now=datetime.now(UTC), briefed=explained), note
 
 
 def _score_clone(
@@ -162,14 +164,17 @@ def _score_clone(
     recent: int | None,
     model: str | None,
     explained: bool,
-) -> "tuple[list[Score], str]":
+) -> "tuple[list[ScoredPull], str]":
+    from pullrisk.brief.make import BriefMaker
+
     with FoldedClone(session, clone) as folded:
         scorer, name = folded.scorer(model)
         wanted = folded.complete(pulls) if pulls else folded.recent(recent or DEFAULT_RECENT)
-        return scorer.score(wanted, now=datetime.now(UTC), explained=explained), name
+        maker = BriefMaker(scorer)
+        return maker.scored(wanted, now=datetime.now(UTC), briefed=explained), name
 
 
-def riskiest_first(scored: "Sequence[Score]") -> "list[Score]":
+def riskiest_first(scored: "Sequence[ScoredPull]") -> "list[ScoredPull]":
     """By risk, or by novelty where the model has no risk."""
     return sorted(scored, key=lambda one: (-(one.risk or 0.0), -one.novelty))
 
@@ -181,7 +186,7 @@ def _pulls(
     recent: int | None,
 ) -> "list[Pull]":
     if references:
-        return [_stored(session.store, reference) for reference in references]
+        return [stored(session.store, reference) for reference in references]
     limit = recent or DEFAULT_RECENT
     wanted: Sequence[str | None] = repositories or [None]
     pulls = [pull for name in wanted for pull in session.store.recent(repository=name, limit=limit)]
@@ -193,7 +198,8 @@ def _pulls(
     return pulls
 
 
-def _stored(store: "PullStore", reference: str) -> "Pull":
+def stored(store: "PullStore", reference: str) -> "Pull":
+    """The pull request of the store with this reference. Raises InputError."""
     found = _REFERENCE.fullmatch(reference)
     if found is None:
         raise InputError(
@@ -209,7 +215,7 @@ def _stored(store: "PullStore", reference: str) -> "Pull":
     return pull
 
 
-def _warn(scored: "Sequence[Score]") -> None:
+def _warn(scored: "Sequence[ScoredPull]") -> None:
     from pullrisk.score.result import UNKNOWN_AUTHOR, WARNINGS
 
     for basis, text in WARNINGS.items():
@@ -220,7 +226,7 @@ def _warn(scored: "Sequence[Score]") -> None:
         say("the model has no risk: it was trained with too few matured reverts")
 
 
-def _warn_of(scored: "Sequence[Score]", text: str) -> None:
+def _warn_of(scored: "Sequence[ScoredPull]", text: str) -> None:
     """Say it once of them all, naming the first three."""
     names = [f"{one.repository}#{one.number}" for one in scored]
     if names:

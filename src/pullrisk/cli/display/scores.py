@@ -1,64 +1,147 @@
-"""Scored pull requests as a table."""
+"""Scored pull requests as a table, and whole briefs, in each form."""
 
+import csv
+import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from pullrisk.cli.display.console import is_terminal
-from pullrisk.cli.display.tables import print_table
+from pullrisk.cli.display.console import is_terminal, say, write_bytes
+from pullrisk.cli.display.plain import plain
+from pullrisk.cli.display.tables import print_json, print_table
 
 if TYPE_CHECKING:
-    from pullrisk.score.result import Score
+    from pullrisk.brief.result import Brief, ScoredPull
+    from pullrisk.cli.options import TableForm
 
 _BAND_STYLE: Final = {"high": "bold red", "elevated": "yellow", "low": "green"}
+_WIDTH: Final = 100
+"""Columns that a line of the table takes at most where no terminal says how many there are."""
+_BAR: Final = 8
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+_LONGEST_NAME: Final = 40
+_CSV: Final = (
+    "repository", "number", "title", "author", "state", "risk", "band", "percentile", "novelty",
+    "category", "verdict", "reasons", "url",
+)  # fmt: skip
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def print_scores(scored: Sequence["Score"]) -> None:
-    """Scored pulls in the order given, each with its reasons."""
-    if is_terminal():
-        columns: tuple[str, ...] = ("risk", "band", "novelty", "pull request", "why")
-        rows = [[*_answers(one), _described(one), _why(one)] for one in scored]
+def show_scores(scored: Sequence["ScoredPull"], form: "TableForm") -> None:
+    """Scored pulls in the order given."""
+    if form == "json":
+        print_json(scored)
+    elif form == "csv":
+        _print_csv(scored)
+    elif form == "markdown":
+        show_briefs([each.brief for each in scored if each.brief is not None], form)
     else:
-        columns = ("pull request", "risk", "band", "novelty", "category", "title", "why")
-        rows = [
-            [_name(one), *_answers(one), _category(one), one.title, _why(one)] for one in scored
-        ]
-    print_table(columns, rows, right=("risk", "novelty"))
+        print_scores(scored)
 
 
-def _name(one: "Score") -> str:
-    return f"{one.repository}#{one.number}"
+def show_briefs(briefs: Sequence["Brief"], form: "TableForm") -> None:
+    """Whole briefs in the order given."""
+    from pullrisk.brief.markdown import as_markdown, heading
+    from pullrisk.brief.text import as_text
+
+    if form == "json":
+        print_json(briefs)
+    elif form == "markdown":
+        documents = [f"{heading(brief)}\n\n{as_markdown(brief)}" for brief in briefs]
+        write_bytes("\n".join(documents).encode())
+    else:
+        for place, brief in enumerate(briefs):
+            if place:
+                say("")
+            say(as_text(brief), style="")
 
 
-def _category(one: "Score") -> str:
-    """`fix`; with its probability where the network, not the pull itself, says so."""
-    if one.category is None:
+def print_scores(scored: Sequence["ScoredPull"]) -> None:
+    """Scored pulls in the order given, a line each: the risk, and what drives it most."""
+    rows = [[_name(one), *_risk(one), _why(one)] for one in scored]
+    if not is_terminal():
+        left = _WIDTH - sum(max(map(len, column)) + 2 for column in _texts(rows))
+        rows = [[*row[:3], _cut(str(row[3]), max(20, left))] for row in rows]
+    print_table(("pull request", "risk", "band", "why"), rows)
+
+
+def _texts(rows: list[list[str | Text]]) -> list[list[str]]:
+    """The first three columns as plain text, with their headings."""
+    headings = ("pull request", "risk", "band")
+    return [[name, *(str(row[place]) for row in rows)] for place, name in enumerate(headings)]
+
+
+def _name(one: "ScoredPull") -> str | Text:
+    """The reference; on a terminal with the title in dim letters under it."""
+    name = f"{one.repository}#{one.number}"
+    if not is_terminal():
+        return name
+    title = _cut(" ".join(plain(one.title).split()), _LONGEST_NAME)
+    return Text(name).append(f"\n{title}", "dim")
+
+
+def _risk(one: "ScoredPull") -> list[str | Text]:
+    """The risk with a bar, and its band; empty if the brief says that nobody knows."""
+    told = one.risk if one.brief is None else one.brief.risk
+    band = one.band if one.brief is None else one.brief.band
+    if told is None:
+        return ["", ""]
+    style = _BAND_STYLE.get(band or "", "")
+    return [Text(f"{100 * told:5.1f} % ").append(_bar(told), style), Text(band or "", style)]
+
+
+def _bar(risk: float) -> str:
+    full, part = divmod(round(8 * _BAR * risk), 8)
+    return f"{'█' * full}{_EIGHTHS[part] if part else ''}".ljust(_BAR)
+
+
+def _why(one: "ScoredPull") -> str:
+    """The first reason that raises the risk; what is not known, if that is what is to be said."""
+    from pullrisk.brief.sections import NO_REASON
+
+    brief = one.brief
+    if brief is None:
         return ""
-    sure = "" if one.category.source != "network" else f" {100 * one.category.probability:.0f} %"
-    return f"{one.category.name}{sure}"
+    if brief.risk is None:
+        return brief.verdict.rstrip(".")
+    return first_reason(brief) or ("" if brief.band == "low" else NO_REASON)
 
 
-def _described(one: "Score") -> Text:
-    """Number, title, and in dim letters the kind of work."""
-    title, kind = " ".join(one.title.split()), _category(one)
-    text = Text(f"{_name(one)}\n{title}")
-    return text.append(f"\n{kind}", "dim") if kind else text
+def first_reason(brief: "Brief") -> str:
+    """The first named reason that raises the risk, else the first that lowers it; may be empty."""
+    named = [reason for reason in brief.reasons if reason.kind != "other"]
+    raising = [reason.text for reason in named if reason.effect > 0]
+    lowering = [reason.text for reason in named if reason.effect <= 0]
+    return next(iter([*raising, *lowering]), "")
 
 
-def _answers(one: "Score") -> list[str | Text]:
-    return [
-        "" if one.risk is None else f"{100 * one.risk:.1f} %",
-        Text(one.band or "", style=_BAND_STYLE.get(one.band or "", "")),
-        f"{one.novelty:.0f}",
-    ]
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"
 
 
-def _why(one: "Score") -> str:
-    """The reasons, a line each."""
-    if one.explanation is None:
-        return ""
-    reasons = [reason.text for reason in one.explanation.risk or one.explanation.novelty]
-    if one.explanation.counterfactual:
-        reasons.append(f"({one.explanation.counterfactual.text})")
-    return "\n".join(reasons)
+def _print_csv(scored: Sequence["ScoredPull"]) -> None:
+    """One line a pull; the reasons in one cell. No cell can be taken for a formula."""
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(_CSV)
+    for one in scored:
+        brief = one.brief
+        reasons = [reason.text for reason in brief.reasons] if brief else []
+        told = one if brief is None else brief
+        writer.writerow(
+            _harmless(value)
+            for value in (
+                one.repository, one.number, one.title, one.author, one.state, told.risk,
+                told.band, told.percentile, told.novelty, one.category and one.category.name,
+                brief and brief.verdict, "; ".join(reasons), one.url,
+            )
+        )  # fmt: skip
+    write_bytes(written.getvalue().encode(errors="replace"))
+
+
+def _harmless(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = plain(" ".join(value.split()))
+    return f"'{text}" if text.startswith(_FORMULA) else text
