@@ -70,10 +70,7 @@ def test_a_home_scores_as_the_command_line_does(capsys: pytest.CaptureFixture[st
     with pullrisk.open_home(model="general") as home:
         scores = home.score(home.pulls(recent=5))
         assert [score.risk for score in scores] == told
-        assert [score.explanation is None for score in home.score(recent=2, explain=False)] == [
-            True,
-            True,
-        ]
+        assert [brief.risk for brief in home.briefs(home.pulls(recent=5))] == told
 
 
 def test_the_features_of_a_home_are_those_of_its_lake() -> None:

@@ -41,7 +41,7 @@ def test_a_young_repository_gets_a_table_with_risk_and_novelty(
     riskiest = ran["riskiest"]
     assert ran["model"] == "the general model"
     assert len(riskiest) == min(10, pulls)
-    assert all(one["risk"] is not None and one["explanation"] for one in riskiest)
+    assert all(one["risk"] is not None and one["brief"] for one in riskiest)
     assert not all(one["novelty"] >= 99 for one in riskiest)
     assert (home / "report.html").exists()
     again = printed(capsys, "score", "--recent", "5")

@@ -48,7 +48,7 @@ def test_a_clone_is_scored_at_once_with_reasons_and_without_a_store(
     assert len(scored) == 40
     assert {one["repository"] for one in scored} == {"local/my-kedro"}
     assert {one["basis"] for one in scored} == {"row"}
-    assert all(one["risk"] is not None and one["explanation"] for one in scored)
+    assert all(one["risk"] is not None and one["brief"] for one in scored)
     assert len({one["risk"] for one in scored}) > 10
     assert {one["band"] for one in scored} >= {"low"}
     assert {path.name for path in home.iterdir()} == {".gitignore", "clones", "salt"}

@@ -17,7 +17,7 @@ def test_bands_of_an_unknown_repository_become_shares_of_its_own_pulls() -> None
     assert 0.05 * len(x) < after < 0.2 * len(x)
 
 
-def test_reasons_compare_with_the_repository_s_own_median() -> None:
+def test_what_is_usual_is_the_repository_s_own_median() -> None:
     bundle = shared_training()[1].bundle
     x = np.full((5, len(bundle.metadata.features)), 3, np.float32)
     home = bundle.recalibrated_for("new/one", x)

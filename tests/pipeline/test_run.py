@@ -88,7 +88,7 @@ def test_a_run_ends_with_an_evaluation_the_riskiest_and_a_report(result: Any) ->
     assert set(result["evaluation"]["models"]) == baselines | {"pullrisk"}
     assert result["evaluation"]["novelty"]["ours"]
     assert len(result["riskiest"]) == 10
-    assert all(pull["explanation"]["risk"] for pull in result["riskiest"][:3])
+    assert all(pull["brief"]["reasons"] for pull in result["riskiest"][:3])
     assert Path(result["report"]).is_file()
 
 
@@ -130,6 +130,7 @@ def test_a_pull_of_an_unknown_repository_is_scored_and_the_reader_is_told(
     line = opened(files[1]).replace("kedro-org/kedro", "some/where")
     ran = home.run("score", "--file", "-", text=line)
     assert "some/where" in ran.stdout
+    assert "Not enough history" in ran.stdout
     assert "without any history" in ran.stderr
 
 

@@ -58,31 +58,31 @@ def opened(pull: Pull, **changes: object) -> Pull:
 def test_a_stored_merged_pull_is_scored_by_its_row(
     bundle: Bundle, lake: Lake, pulls: Sequence[Pull]
 ) -> None:
-    found = Scorer(bundle, lake).score(pulls[100:101], now=NOW, explained=False)[0]
+    found = Scorer(bundle, lake).score(pulls[100:101], now=NOW)[0]
     assert (found.basis, found.as_of) == ("row", pulls[100].merged_at)
     row = lake.table(["number", *NAMES]).to_pylist()[100]
     assert row["number"] == found.number
-    again = Scorer(bundle, lake).score(pulls[100:101], now=NOW, explained=True)[0]
-    assert again.novelty == found.novelty
-    assert again.explanation is not None
+    judged = Scorer(bundle, lake).judge(pulls[100:101], now=NOW)[0]
+    assert judged.score == found
+    assert judged.row.tolist() == pytest.approx(list(row.values())[1:], nan_ok=True)
 
 
 def test_a_pull_merged_after_the_history_is_folded_live(
     bundle: Bundle, lake: Lake, pulls: Sequence[Pull]
 ) -> None:
-    found = Scorer(bundle, lake).score(pulls[STORED:], now=NOW, explained=False)
+    found = Scorer(bundle, lake).score(pulls[STORED:], now=NOW)
     assert {one.basis for one in found} == {"history"}
 
 
 def test_a_live_score_equals_the_one_of_the_row_that_replay_makes_later(
     bundle: Bundle, lake: Lake, pulls: Sequence[Pull], tmp_path: Path
 ) -> None:
-    live = Scorer(bundle, lake).score(pulls[STORED : STORED + 1], now=NOW, explained=False)
+    live = Scorer(bundle, lake).score(pulls[STORED : STORED + 1], now=NOW)
     later = Lake(tmp_path / "lake")
     with SqliteStore(tmp_path / "pulls.sqlite") as store:
         store.upsert(pulls[: STORED + 1])
         preprocess(store, later)
-    stored = Scorer(bundle, later).score(pulls[STORED : STORED + 1], now=NOW, explained=False)
+    stored = Scorer(bundle, later).score(pulls[STORED : STORED + 1], now=NOW)
     assert (live[0].basis, stored[0].basis) == ("history", "row")
     assert live[0].novelty == stored[0].novelty
 
@@ -91,7 +91,7 @@ def test_a_merged_pull_that_the_lake_skipped_is_told_apart(
     bundle: Bundle, lake: Lake, pulls: Sequence[Pull]
 ) -> None:
     missed = msgspec.structs.replace(pulls[100], number=999_999)
-    found = Scorer(bundle, lake).score([missed], now=NOW, explained=False)[0]
+    found = Scorer(bundle, lake).score([missed], now=NOW)[0]
     assert found.basis == "later history"
 
 
@@ -100,7 +100,7 @@ def test_answers_come_in_the_order_asked_whatever_the_repositories(
 ) -> None:
     foreign = opened(pulls[5], repository="some/where")
     asked = [foreign, pulls[7], opened(pulls[9], number=10**6), foreign, pulls[3]]
-    found = Scorer(bundle, lake).score(asked, now=NOW, explained=False)
+    found = Scorer(bundle, lake).score(asked, now=NOW)
     assert [(one.repository, one.number) for one in found] == [
         (pull.repository, pull.number) for pull in asked
     ]
@@ -113,7 +113,7 @@ def test_an_open_pull_is_scored_as_of_now(
     scorer = Scorer(bundle, lake)
     pull = opened(pulls[200], number=10**6)
     soon, late = (
-        scorer.score([pull], now=NOW + timedelta(days=days), explained=False)[0]
+        scorer.score([pull], now=NOW + timedelta(days=days))[0]
         for days in (0, 1_000)
     )
     assert soon.as_of == NOW
@@ -123,7 +123,7 @@ def test_an_open_pull_is_scored_as_of_now(
 def test_without_a_lake_every_repository_is_unknown(
     bundle: Bundle, pulls: Sequence[Pull], tmp_path: Path
 ) -> None:
-    found = Scorer(bundle, Lake(tmp_path / "none")).score(pulls[:1], now=NOW, explained=False)[0]
+    found = Scorer(bundle, Lake(tmp_path / "none")).score(pulls[:1], now=NOW)[0]
     assert found.basis == "no history"
 
 
@@ -135,7 +135,7 @@ def test_a_damaged_history_is_named(bundle: Bundle, pulls: Sequence[Pull], tmp_p
     for history in (tmp_path / "lake" / "histories").rglob("*.history"):
         history.write_bytes(b"damaged")
     with pytest.raises(LakeError, match="history"):
-        Scorer(bundle, lake).score([opened(pulls[1], number=10**6)], now=NOW, explained=False)
+        Scorer(bundle, lake).score([opened(pulls[1], number=10**6)], now=NOW)
 
 
 def test_a_pull_gets_the_pattern_that_it_is_most_like(
@@ -143,7 +143,7 @@ def test_a_pull_gets_the_pattern_that_it_is_most_like(
 ) -> None:
     patterns = bundle.metadata.patterns
     assert patterns is not None
-    found = Scorer(bundle, lake).score(pulls[:20], now=NOW, explained=False)
+    found = Scorer(bundle, lake).score(pulls[:20], now=NOW)
     assert {one.pattern for one in found} <= {one.name for one in patterns.each}
 
 
@@ -157,7 +157,7 @@ def test_a_pull_gets_the_category_that_it_states_or_else_that_of_the_network(
     settings = TrainSettings(fit=FitSettings(epochs=1))
     telling = train(dataset, FEATURES, settings, schema_hash=SCHEMA_HASH, progress=Silent()).bundle
     asked = [opened(pulls[0], title=title) for title in ("ci: faster", "Handle an empty list")]
-    stated, told = Scorer(telling, lake).score(asked, now=NOW, explained=False)
+    stated, told = Scorer(telling, lake).score(asked, now=NOW)
     assert stated.category is not None
     assert (stated.category.name, stated.category.source) == ("CI and build", "title")
     assert told.category is not None
@@ -169,5 +169,5 @@ def test_a_model_that_learnt_no_categories_tells_none(
     bundle: Bundle, lake: Lake, pulls: Sequence[Pull]
 ) -> None:
     silent = bundle.with_metadata(msgspec.structs.replace(bundle.metadata, categories=()))
-    (found,) = Scorer(silent, lake).score(pulls[:1], now=NOW, explained=False)
+    (found,) = Scorer(silent, lake).score(pulls[:1], now=NOW)
     assert found.category is None

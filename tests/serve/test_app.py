@@ -34,12 +34,21 @@ def test_an_open_pull_gets_risk_novelty_reasons_and_the_state_of_its_history(
     assert found["band"] in {"low", "elevated", "high"}
     assert found["history"]["known"] is True
     assert found["history"]["pulls"] == STORED
-    assert found["risk_reasons"] or found["novelty_reasons"]
+    assert isinstance(found["reasons"], list)
+    assert found["brief"] is None
 
 
 def test_reasons_are_left_out_on_request(client: httpx.Client) -> None:
     found = only(score(client, opened(), explain="false"))
-    assert found["risk_reasons"] is found["novelty_reasons"] is None
+    assert found["reasons"] is found["brief"] is None
+
+
+def test_the_whole_brief_is_told_on_request(client: httpx.Client) -> None:
+    found = only(score(client, opened(), brief="true"))
+    brief = found["brief"]
+    assert brief["verdict"].endswith("%).")
+    assert brief["reasons"] == found["reasons"]
+    assert (brief["number"], brief["risk"]) == (found["number"], found["risk"])
 
 
 def test_a_stored_pull_is_scored_by_its_number_as_the_row_of_its_merge(

@@ -6,7 +6,6 @@ from math import isnan
 from typing import Final
 
 from pullrisk.brief.past import Past, Writer
-from pullrisk.brief.wording import counted
 from pullrisk.pulls.file_kinds import KINDS, path_facts
 from pullrisk.pulls.lines import Origin
 from pullrisk.pulls.record import ChangedFile, Pull
@@ -75,13 +74,10 @@ class Case:
                 path = files[place].path if 0 <= place < len(files) else None
                 yield writer, lines[number], path
 
-    def beside(self, name: str, noun: str) -> str:
-        """The usual value of a count in brackets: ` (usually 24 lines)` with a noun."""
-        return f" (usually {counted(self.usual[name], noun)})" if noun else self.usually(name)
-
     def usually(self, name: str) -> str:
-        """The usual value of a count in brackets: ` (usually 24)`."""
-        return f" (usually {round(self.usual[name]):,})"
+        """The usual value of a count in brackets: ` (usually 24)`, ` (usually none)`."""
+        usual = round(self.usual[name])
+        return f" (usually {usual:,})" if usual else " (usually none)"
 
 
 def shortest_folder(path: str) -> str:

@@ -107,10 +107,11 @@ def _writers(case: Case) -> Said | None:
     origins, authors = "rewritten_origins", "rewritten_authors"
     if not case.known(origins, authors) or case.row[origins] <= max(1.0, case.usual[origins]):
         return None
+    usual = f"{round(case.usual[origins])} by {round(case.usual[authors])}"
     text = (
         f"rewrites lines of {counted(case.row[origins], 'earlier change')} by "
-        f"{counted(case.row[authors], 'person', 'people')} (usually {round(case.usual[origins])} "
-        f"by {round(case.usual[authors])})"
+        f"{counted(case.row[authors], 'person', 'people')} "
+        f"(usually {usual if case.usual[origins] else 'none'})"
     )
     return Said(text, UP)
 

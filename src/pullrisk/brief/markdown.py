@@ -17,9 +17,9 @@ _MOST_WORDS: Final = 500
 """Characters of one text or path."""
 _GAP: Final = "&#8203;"
 """A space of no width, which keeps what stands beside it from being a mention or an address."""
-_MARKS: Final = re.compile(r"[\\`*_{}\[\]()#|~!$]")
+_MARKS: Final = re.compile(r"[\\`*_{}\[\]#|~!$]")
 _MENTION: Final = re.compile(r"(@|#(?=\d)|\b[Gg][Hh]-(?=\d)|:(?=//)|\b[Ww]{3}(?=\.))")
-_HEX: Final = re.compile(r"\b([0-9a-f]{6})(?=[0-9a-f]{1,34}\b)")
+_COMMIT: Final = re.compile(r"\b[0-9a-f]{7,40}\b")
 _OPENING: Final = re.compile(r"^([-+=.]|\d+(?=[.)]))")
 _UNSHOWN: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ud800-\udfff]+"
@@ -52,7 +52,7 @@ def escaped(text: str) -> str:
     text = _cut(" ".join(text.split()))
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     marked = _MENTION.sub(lambda found: f"{found[0]}\x00", text)
-    marked = _HEX.sub("\\1\x00", marked)
+    marked = _COMMIT.sub(lambda found: "\x00".join(re.findall(".{1,6}", found[0])), marked)
     marked = _MARKS.sub(r"\\\g<0>", marked)
     return _OPENING.sub(r"\\\1", marked).replace("\x00", _GAP)
 

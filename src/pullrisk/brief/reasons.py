@@ -23,7 +23,7 @@ from pullrisk.model.occlusion import unusual, variants
 
 LEAST_ODDS: Final = 0.06
 """Log-odds by which a fact has to move the risk, to be worth a sentence."""
-LEAST_EFFECT: Final = 0.002
+LEAST_EFFECT: Final = 0.0005
 """And the risk itself."""
 MOST_RAISING: Final = 4
 MOST_LOWERING: Final = 2

@@ -1,0 +1,142 @@
+"""Reasons are exact: making a sentence's features usual moves the answer by what is shown."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from pullrisk.brief.make import BriefMaker
+from pullrisk.brief.reasons import LEAST_EFFECT, MOST_LOWERING, MOST_RAISING
+from pullrisk.brief.verdict import ENOUGH_PULLS
+from pullrisk.features import NAMES
+from pullrisk.lake import Lake
+from pullrisk.model.bundle import Bundle
+from pullrisk.model.general import general_bundle
+from pullrisk.preprocess import preprocess
+from pullrisk.pulls.record import Pull, parse_rest
+from pullrisk.pulls.sqlite import SqliteStore
+from pullrisk.score.scorer import Scorer
+from support.serving import sample_lines
+
+STORED = 300
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def pulls() -> list[Pull]:
+    return [parse_rest(line) for line in sample_lines(STORED + 10)]
+
+
+@pytest.fixture(scope="module")
+def lake(pulls: Sequence[Pull], tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    home = tmp_path_factory.mktemp("home")
+    lake = Lake(home / "lake")
+    with SqliteStore(home / "pulls.sqlite") as store:
+        store.upsert(pulls[:STORED])
+        preprocess(store, lake)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def scorer(lake: Lake) -> Scorer:
+    table = lake.table(list(NAMES))
+    x = np.stack([table[name].to_numpy() for name in NAMES], axis=1).astype(np.float32)
+    return Scorer(general_bundle().recalibrated_for("kedro-org/kedro", x), lake)
+
+
+def opened(pull: Pull, **changes: object) -> Pull:
+    return msgspec.structs.replace(pull, merged_at=None, closed_at=None, **changes)
+
+
+def test_making_what_a_sentence_stands_for_usual_moves_the_risk_by_its_effect(
+    scorer: Scorer, pulls: Sequence[Pull]
+) -> None:
+    bundle, maker = scorer.bundle, BriefMaker(scorer)
+    told = 0
+    for pull, judged in zip(pulls[200:], scorer.judge(pulls[200:], now=NOW), strict=True):
+        usual = bundle.metadata.typical.row(pull.repository)
+        for reason in maker.reasons(pull, judged):
+            row = judged.row.copy()
+            for name in reason.features:
+                column = NAMES.index(name)
+                if not np.isnan(row[column]) and not np.isnan(usual[column]):
+                    row[column] = usual[column]
+            x = bundle.comparable(np.stack([judged.row, row]), pull.repository)
+            risk, without = bundle.raw(x)[0]
+            assert reason.without == pytest.approx(without, rel=1e-4)
+            assert reason.effect == pytest.approx(risk - without, abs=1e-6)
+            assert abs(reason.effect) >= LEAST_EFFECT * 0.99
+            told += 1
+    assert told > 10
+
+
+def test_what_raises_comes_first_and_strongest_first(scorer: Scorer, pulls: Sequence[Pull]) -> None:
+    for brief in BriefMaker(scorer).briefs(pulls[200:250], now=NOW):
+        named = [each.effect for each in brief.reasons if each.kind != "other"]
+        raising = [effect for effect in named if effect > 0]
+        lowering = [effect for effect in named if effect <= 0]
+        assert named == raising + lowering
+        assert raising == sorted(raising, reverse=True)
+        assert lowering == sorted(lowering)
+        assert len(raising) <= MOST_RAISING
+        assert len(lowering) <= MOST_LOWERING
+        assert all(each.text for each in brief.reasons)
+
+
+def test_a_brief_is_the_same_from_json(scorer: Scorer, pulls: Sequence[Pull]) -> None:
+    brief = BriefMaker(scorer).brief(opened(pulls[-1]), now=NOW)
+    assert msgspec.json.decode(msgspec.json.encode(brief), type=type(brief)) == brief
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"files": None}, {"files": ()}, {"lines": None}, {"author": None, "author_names": ()},
+     {"files": None, "additions": None, "deletions": None, "lines": None, "title": ""}],
+    ids=["no files", "empty", "no lines", "no author", "nothing"],
+)  # fmt: skip
+def test_whatever_is_missing_of_a_pull_a_brief_is_made(
+    scorer: Scorer, pulls: Sequence[Pull], changes: dict[str, object]
+) -> None:
+    brief = BriefMaker(scorer).brief(opened(pulls[-1], **changes), now=NOW)
+    assert brief.verdict.endswith(".")
+    assert 0 < (brief.risk or 0) < 1
+
+
+def test_an_unknown_repository_gets_no_number_that_could_look_low(
+    scorer: Scorer, pulls: Sequence[Pull]
+) -> None:
+    asked = opened(pulls[-1], repository="some/where")
+    brief = BriefMaker(scorer).brief(asked, now=NOW)
+    assert brief.verdict == (
+        "Not enough history to tell: no merged pulls of this repository are known."
+    )
+    assert brief.risk is brief.band is brief.percentile is brief.usual is brief.relief is None
+    assert brief.reasons == ()
+    assert "%" not in brief.verdict
+
+
+def test_a_repository_s_first_pulls_get_none_either(scorer: Scorer, pulls: Sequence[Pull]) -> None:
+    early = sorted(pulls[:STORED], key=lambda pull: str(pull.merged_at))[ENOUGH_PULLS // 2]
+    brief = BriefMaker(scorer).brief(early, now=NOW)
+    assert brief.verdict.startswith("Not enough history to tell: only ")
+    assert brief.risk is None
+
+
+def test_a_model_without_a_risk_says_unknown(lake: Lake, pulls: Sequence[Pull]) -> None:
+    bundle = general_bundle()
+    silent: Bundle = bundle.with_metadata(
+        msgspec.structs.replace(bundle.metadata, risk_available=False)
+    )
+    brief = BriefMaker(Scorer(silent, lake)).brief(opened(pulls[-1]), now=NOW)
+    assert brief.verdict.startswith("Unknown: ")
+    assert (brief.risk, brief.reasons) == (None, ())
+
+
+def test_a_lake_without_a_history_is_no_obstacle(
+    scorer: Scorer, pulls: Sequence[Pull], tmp_path: Path
+) -> None:
+    brief = BriefMaker(Scorer(scorer.bundle, Lake(tmp_path / "none"))).brief(pulls[0], now=NOW)
+    assert brief.basis == "no history"

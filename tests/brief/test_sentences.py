@@ -1,0 +1,128 @@
+"""Sentences name what they are about, are true as of the moment, and reproach nobody."""
+
+import re
+
+import pytest
+
+from pullrisk.brief.case import DOWN, UP, Said
+from pullrisk.brief.facts import FACTS
+from pullrisk.brief.sentences import SENTENCES
+from support.past_pulls import case_of, history, pull, renamed
+
+LOCK = "src/net/lock.py"
+WROTE = pull(11, LOCK, day=91, added=60)
+
+
+def said(kind: str, *arguments: object, **options: object) -> Said:
+    found = SENTENCES[kind](case_of(*arguments, **options))  # type: ignore[arg-type]
+    assert found is not None
+    return found
+
+
+def test_young_lines_name_the_pull_that_wrote_most_of_them_and_its_age() -> None:
+    found = said("young lines", pull(20, LOCK, rewrites=((11, 42),)), WROTE)
+    assert found.text == "rewrites 42 lines that #11 wrote 9 days ago"
+    assert (found.number, found.path, found.lines, found.way) == (11, LOCK, 42, UP)
+
+
+def test_young_lines_of_several_pulls_are_counted_together() -> None:
+    other = pull(12, LOCK, day=95)
+    asked = pull(20, LOCK, rewrites=((11, 30), (12, 12)))
+    assert said("young lines", asked, WROTE, other).text == (
+        "rewrites 42 lines of the last 90 days, 30 of them that #11 wrote 9 days ago"
+    )
+
+
+def test_lines_of_a_direct_push_have_no_number() -> None:
+    push = renamed(pull(1, LOCK, day=95), number=-77)
+    found = said("young lines", pull(20, LOCK, rewrites=((-77, 5),)), WROTE, push)
+    assert found.text == "rewrites 5 lines that a direct push wrote 5 days ago"
+    assert found.number is None
+
+
+FIX = pull(13, LOCK, day=95, title="Fix the lock", rewrites=((11, 3),))
+
+
+def test_lines_of_a_pull_that_was_repaired_name_it_and_the_repair() -> None:
+    asked = pull(20, LOCK, rewrites=((11, 8),))
+    found = said("repaired lines", asked, WROTE, FIX)
+    assert found.text == "rewrites 8 lines of #11, which needed a fix (#13)"
+
+
+def test_a_file_that_was_repaired_says_how_often_and_by_whom_last() -> None:
+    found = said("repaired files", pull(20, LOCK), WROTE, FIX)
+    assert found.text == (f"1 of the last 2 changes of {LOCK} needed a fix (last: #13, 5 days ago)")
+    assert (found.path, found.number) == (LOCK, 13)
+
+
+def test_what_came_after_the_moment_is_not_told() -> None:
+    merged = pull(12, LOCK, day=93, rewrites=((11, 8),))
+    case = case_of(merged, WROTE)
+    later = case_of(merged, WROTE)
+    assert SENTENCES["repaired files"](later) == SENTENCES["repaired files"](case)
+    seen = history(WROTE, merged, FIX)
+    from pullrisk.brief.index import PullInIndex
+    from pullrisk.brief.past import Past
+
+    past = Past(PullInIndex(seen, merged, merged.merged_at))  # type: ignore[arg-type]
+    assert past.merged == 1
+    told = past.file(LOCK)
+    assert told is not None
+    assert (told.changes, told.repaired) == (1, 0)
+    writer = past.writer(11)
+    assert writer is not None
+    assert writer.trouble is None
+    assert past.writer(13) is None
+
+
+def test_lines_that_a_fix_wrote_name_the_fix() -> None:
+    found = said("lines of fixes", pull(20, LOCK, rewrites=((13, 4),)), WROTE, FIX)
+    assert found.text == "rewrites 4 lines that a fix wrote (#13)"
+
+
+def test_missing_tests_are_told_beside_what_pulls_there_usually_do() -> None:
+    before = [pull(number, LOCK, "tests/test_lock.py", day=number) for number in range(30, 39)]
+    before.append(pull(40, LOCK, day=50))
+    found = said("tests", pull(50, LOCK), *before)
+    assert found.text == (
+        f"no test file changes with {LOCK}, where 9 of 10 earlier pulls changed one"
+    )
+    assert said("tests", pull(50, LOCK), *before[-1:]).text == "changes no test file"
+    assert said("tests", pull(50, LOCK, "tests/test_a.py"), *before).way == DOWN
+
+
+def test_code_is_counted_with_the_file_that_takes_most_of_it_beside_the_usual() -> None:
+    found = said("code added", pull(20, LOCK, added=312), usual={"code_added": 24.0})
+    assert found.text == f"adds 312 lines of code to {LOCK} (usually 24)"
+    less = said("code added", pull(20, LOCK, added=3), usual={"code_added": 24.0})
+    assert (less.text, less.way) == ("adds 3 lines of code (usually 24)", DOWN)
+
+
+def test_an_author_who_is_new_to_a_directory_is_told_so_neutrally() -> None:
+    other = pull(12, "docs/a.md", day=92, author="bob")
+    found = said("new to the files", pull(20, LOCK, author="bob"), WROTE, other)
+    assert found.text == "the first time this author works in src/net/"
+
+
+def test_a_busy_file_is_named() -> None:
+    before = [pull(30 + number, LOCK, day=60 + 5 * number) for number in range(7)]
+    found = said("busy files", pull(50, LOCK), *before, usual={"file_heat_max": 1.0})
+    assert found.text == f"{LOCK} changed 7 times in the last six weeks (usually 1)"
+
+
+UNKIND = re.compile(r"fail|bad|careless|poor|wrong|worst|sine|odds|score|hot\b|trouble", re.I)
+
+
+@pytest.mark.parametrize("kind", FACTS)
+def test_every_sentence_holds_without_a_history_lines_or_files(kind: str) -> None:
+    bare = renamed(pull(20), files=None, lines=None, additions=None, deletions=None)
+    for asked in (bare, renamed(bare, files=()), pull(20, LOCK, rewrites=((5, 3), (0, 2)))):
+        found = SENTENCES[kind](case_of(asked))
+        assert found is None or not UNKIND.search(found.text)
+
+
+@pytest.mark.parametrize("kind", FACTS)
+def test_no_sentence_reproaches_or_speaks_statistics(kind: str) -> None:
+    asked = pull(20, LOCK, "tests/test_lock.py", rewrites=((11, 8), (13, 2)))
+    found = SENTENCES[kind](case_of(asked, WROTE, FIX))
+    assert found is None or not UNKIND.search(found.text)
