@@ -191,3 +191,44 @@ def test_an_author_whom_nothing_ties_to_the_history_is_unknown_and_it_is_said_on
     assert "first pull here" not in json.dumps(scored)
     assert main(["score", *arguments]) == 0
     assert capsys.readouterr().err.count("nothing ties the author") == 1
+
+
+def test_explain_tells_the_brief_of_one_merge_in_each_form(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["explain", "--git", str(clone), "--quiet"]
+    assert main([*command, "--json"]) == 0
+    (latest,) = json.loads(capsys.readouterr().out)
+    assert latest["verdict"]
+    for number in (str(latest["number"]), f"#{latest['number']}"):
+        assert main([*command, number, "--format", "json"]) == 0
+        assert json.loads(capsys.readouterr().out) == [latest]
+    assert main([*command, number]) == 0
+    text = capsys.readouterr().out
+    assert latest["verdict"].split(":")[0] in text
+    assert "the general model" in text
+    assert main([*command, number, "--format", "markdown"]) == 0
+    assert capsys.readouterr().out.startswith("### local/my-kedro")
+
+
+def test_explain_of_a_number_that_was_never_merged_says_what_to_do(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", "--git", str(clone), "999999", "--quiet"]) == 4
+    assert "--file" in capsys.readouterr().err
+    assert main(["explain", "--quiet"]) == 2
+
+
+def test_top_lists_the_riskiest_of_the_latest_merges_first(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["top", "--git", str(clone), "--merged", "40", "--show", "5", "--quiet"]
+    assert main([*command, "--json"]) == 0
+    risks = [one["risk"] for one in json.loads(capsys.readouterr().out)]
+    assert risks == sorted(risks, reverse=True)
+    every = sorted(one["risk"] for one in answers(capsys, "--git", str(clone), "-n", "40"))
+    assert risks == pytest.approx(every[:-6:-1])
+    assert main(command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 7
+    assert max(map(len, lines)) <= 100

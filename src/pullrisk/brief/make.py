@@ -9,10 +9,13 @@ import msgspec
 from pullrisk.brief.case import Case
 from pullrisk.brief.index import PullInIndex
 from pullrisk.brief.links import pull_url
+from pullrisk.brief.missing import missing
 from pullrisk.brief.past import Past
+from pullrisk.brief.precedents import precedents
 from pullrisk.brief.reasons import Occlusion, reasons
 from pullrisk.brief.relief import relief
 from pullrisk.brief.result import Brief, Reason, Relief, ScoredPull
+from pullrisk.brief.under_way import under_way
 from pullrisk.brief.verdict import known, verdict
 from pullrisk.pulls.record import Pull
 from pullrisk.score.result import UNKNOWN_AUTHOR, WARNINGS, Score
@@ -97,6 +100,7 @@ class BriefMaker:
         """The brief of a pull that was judged by the same scorer."""
         score, case = judged.score, self._case(pull, judged)
         usual = self._usual_risk(pull.repository)
+        history = self._scorer.histories.get(pull.repository).history
         told = known(score, case.past.merged)
         return Brief(
             repository=pull.repository,
@@ -114,6 +118,9 @@ class BriefMaker:
             category=score.category,
             basis=score.basis,
             reasons=self.reasons(pull, judged),
+            missing=() if history is None else missing(history, pull, score.as_of),
+            precedents=() if history is None else precedents(history, pull, score.as_of),
+            under_way=under_way(history, pull, open_pulls),
             relief=self._relief(pull, score, case.past, now) if told else None,
             notes=_notes(pull, score),
         )

@@ -20,7 +20,7 @@ _GAP: Final = "&#8203;"
 _MARKS: Final = re.compile(r"[\\`*_{}\[\]#|~!$]")
 _MENTION: Final = re.compile(r"(@|#(?=\d)|\b[Gg][Hh]-(?=\d)|:(?=//)|\b[Ww]{3}(?=\.))")
 _COMMIT: Final = re.compile(r"\b[0-9a-f]{7,40}\b")
-_OPENING: Final = re.compile(r"^([-+=.]|\d+(?=[.)]))")
+_OPENING: Final = re.compile(r"^(\d*)([-+=]|(?<=\d)[.)](?= |$))")
 _UNSHOWN: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ud800-\udfff]+"
 )
@@ -54,7 +54,7 @@ def escaped(text: str) -> str:
     marked = _MENTION.sub(lambda found: f"{found[0]}\x00", text)
     marked = _COMMIT.sub(lambda found: "\x00".join(re.findall(".{1,6}", found[0])), marked)
     marked = _MARKS.sub(r"\\\g<0>", marked)
-    return _OPENING.sub(r"\\\1", marked).replace("\x00", _GAP)
+    return _OPENING.sub(r"\1\\\2", marked).replace("\x00", _GAP)
 
 
 def code(text: str) -> str:
@@ -71,10 +71,11 @@ def _cut(text: str) -> str:
 
 
 def _section(section: Section) -> str:
-    lines = [f"**{section.heading}**", ""]
-    for item in section.items:
-        lines += _item(item, "- ")
-    return "\n".join(lines)
+    return f"**{section.heading}**\n\n{_items(section)}"
+
+
+def _items(section: Section) -> str:
+    return "\n".join(line for item in section.items for line in _item(item, "- "))
 
 
 def _details(folded: list[Section]) -> str:
@@ -82,7 +83,7 @@ def _details(folded: list[Section]) -> str:
         folded[0].heading,
         *(each.heading[0].lower() + each.heading[1:] for each in folded[1:]),
     ]
-    inner = "\n\n".join(map(_section, folded))
+    inner = "\n\n".join(map(_section, folded)) if len(folded) > 1 else _items(folded[0])
     return f"<details><summary>{', '.join(names)}</summary>\n\n{inner}\n\n</details>"
 
 

@@ -17,6 +17,8 @@ LATELY: Final = 45.0
 """Days over which the changes of a busy file are counted: about what its heat remembers."""
 LAST: Final = 20
 """Changes of a file whose fate is told."""
+_FORGOTTEN: Final = 730.0
+"""Days after which what befell a change of a file is told no more."""
 _EVER: Final = 10_000
 
 
@@ -82,15 +84,21 @@ class Past:
         repairs = {
             each.row: each
             for each in self._seen.repairs_of(self._numbers[path])
-            if each.row in rows
+            if each.row in rows and self.days_since(each) < _FORGOTTEN
         }
         reverts = {
             each.row: each
             for row in rows
             for each in self._seen.failures_of(row)
-            if not is_repair(each)
+            if not is_repair(each) and self.days_since(each) < _FORGOTTEN
         }
         return FilePast(path, len(rows), len(repairs), len(reverts), _last(repairs), _last(reverts))
+
+    def busiest(self) -> str | None:
+        """The pull's file that most earlier pulls changed; None if all are new."""
+        changes = {path: len(self._rows_of(path, _EVER)) for path in self._numbers}
+        path = max(changes, key=changes.__getitem__, default=None)
+        return path if path and changes[path] else None
 
     def changes_lately(self, path: str) -> int:
         """Pulls that changed one of the pull's files in the last LATELY days."""

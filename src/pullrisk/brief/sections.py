@@ -96,7 +96,10 @@ def _place(place: Place) -> Item:
 
 def _missing(brief: Brief) -> Iterator[Item]:
     for each in brief.missing:
-        paths = Mention(each.path, each.url, is_path=True), Mention(each.with_path, None, True)
+        paths = (
+            Mention(each.path, each.url, is_path=True),
+            Mention(each.with_path, None, is_path=True),
+        )
         yield Item(each.text, paths)
 
 
@@ -111,16 +114,15 @@ def _reviewers(brief: Brief) -> Iterator[Item]:
 
 
 def _precedent(each: Precedent) -> Item:
-    by = _numbered(each.by, each.by_url)
-    return Item(
-        f"#{each.number} {each.title}: {each.text}", (*_numbered(each.number, each.url), *by)
-    )
+    numbers = (*_numbered(each.number, each.url), *_numbered(each.by, each.by_url))
+    paths = tuple(Mention(path, None, is_path=True) for path in each.paths)
+    return Item(each.text, (*numbers, *paths), each.title)
 
 
 def _under_way(brief: Brief) -> Iterator[Item]:
     for each in brief.under_way:
-        name = f"#{each.number} {each.title}" if each.number else each.branch or each.title
-        yield Item(f"{name}: {each.text}", _numbered(each.number, each.url))
+        paths = tuple(Mention(path, None, is_path=True) for path in each.paths)
+        yield Item(each.text, (*_numbered(each.number, each.url), *paths))
 
 
 def _numbered(number: int | None, url: str | None) -> tuple[Mention, ...]:

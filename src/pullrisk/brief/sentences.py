@@ -13,7 +13,7 @@ from pullrisk.brief.index import Failure
 from pullrisk.brief.line_sentences import LINE_SENTENCES
 from pullrisk.brief.wording import age, counted, listed, of_ten, share
 from pullrisk.features.schema import NEVER
-from pullrisk.pulls.file_kinds import path_facts
+from pullrisk.pulls.file_kinds import KINDS, path_facts
 
 _FEW_MERGED: Final = 5
 _FEW_PULLS: Final = 5
@@ -106,7 +106,7 @@ def _files(case: Case) -> Said | None:
     return Said(f"changes {where} (usually {usual:,} in {usually:,})", way)
 
 
-_KINDS: Final = (
+_KINDS_TOLD: Final = (
     ("dependency_files", "dependency", "dependency file"),
     ("ci_files", "ci", "CI or build file"),
     ("config_files", "config", "configuration file"),
@@ -118,15 +118,16 @@ _KINDS: Final = (
 def _kinds_of_files(case: Case) -> Said | None:
     parts: list[str] = []
     paths: list[str] = []
-    for name, kind, noun in _KINDS:
+    for name, kind, noun in _KINDS_TOLD:
         if case.known(name) and case.row[name] > case.usual[name]:
             parts.append(counted(case.row[name], noun))
             paths += [file.path for file in case.files(kind)]
     if not parts:
         return None
-    only = paths[0] if len(paths) == 1 else None
-    where = f": {only}" if only else ""
-    return Said(f"changes {listed(parts)}{where}", EITHER, path=only)
+    if len(paths) == 1:
+        noun = parts[0].removeprefix("1 ")
+        return Said(f"changes the {noun} {paths[0]}", EITHER, path=paths[0])
+    return Said(f"changes {listed(parts)}", EITHER)
 
 
 def _moved_files(case: Case) -> Said | None:
@@ -170,7 +171,7 @@ def _tests(case: Case) -> Said | None:
 def _commits(case: Case) -> Said | None:
     if not case.known("commits") or case.row["commits"] <= case.usual["commits"]:
         return None
-    return Said(f"has {counted(case.row['commits'], 'commit')}{case.usually('commits')}", EITHER)
+    return Said(f"has {counted(case.row['commits'], 'commit')}{case.usually('commits')}", UP)
 
 
 def _repaired_files(case: Case) -> Said | None:
@@ -240,7 +241,7 @@ def _busy_files(case: Case) -> Said | None:
     }
     path = max(changes, key=changes.__getitem__, default="")
     usual = round(case.usual["file_heat_max"])
-    if path and changes[path] > max(1, usual):
+    if _is_code(path) and changes[path] > max(1, usual):
         times = counted(changes[path], "time")
         return Said(f"{path} changed {times} in the last six weeks (usually {usual})", UP, path)
     if case.row["file_idle_min"] > max(60.0, case.usual["file_idle_min"]):
@@ -254,15 +255,23 @@ def _shared_files(case: Case) -> Said | None:
         return None
     value, usual = case.row, case.usual
     if value[touches] > usual[touches] and value[authors] > usual[authors]:
+        path = case.past.busiest()
+        if path is None or not _is_code(path):
+            return None
         text = (
-            f"one of its files was changed by {counted(value[touches], 'earlier pull')} of "
+            f"{path} was changed by {counted(value[touches], 'earlier pull')} of "
             f"{counted(value[authors], 'person', 'people')} "
             f"(usually {round(usual[touches]):,} of {round(usual[authors]):,})"
         )
-        return Said(text, UP)
+        return Said(text, UP, path=path)
     if value[touches] < usual[touches] and value[authors] < usual[authors]:
         return Said("its files were changed by few pulls before", DOWN)
     return None
+
+
+def _is_code(path: str) -> bool:
+    """Whether it is no file that nearly every pull changes, such as a change log or a lock file."""
+    return KINDS[path_facts(path).kind] in ("source", "test", "config", "ci")
 
 
 def _new_to_files(case: Case) -> Said | None:
