@@ -163,10 +163,10 @@ class _StoreUri:
 
 
 async def _scored(service: "Service", pull: "Pull") -> "Score":
-    """The score with its reasons. Raises LakeError if the history cannot be read now."""
+    """The score with its brief. Raises LakeError if the history cannot be read now."""
     from pullrisk.serve.scoring import score
 
-    (scored,) = await score(service, [pull], explained=True)
+    (scored,) = await score(service, [pull], wanted="briefs")
     if scored.basis == "history unreachable":
         raise LakeError(f"the history of {pull.repository} cannot be read")
     return scored
