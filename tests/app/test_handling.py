@@ -27,7 +27,7 @@ def test_an_open_pull_is_scored_with_its_files_and_published(rig: AppRig, action
     (run,) = rig.checks
     assert (run["name"], run["head_sha"]) == ("pullrisk", sha(rig, number))
     assert (run["status"], run["conclusion"]) == ("completed", "neutral")
-    assert run["output"]["title"].startswith("High risk: 34.0 %")
+    assert run["output"]["title"].startswith("Likely to need a fix: 34 %")
     (pull,) = rig.scored
     assert [file.path for file in pull.files or ()] == [f"src/{number}.py"]
     assert rig.store.get("o/r", number) == pull

@@ -105,7 +105,7 @@ def test_an_opened_pull_gets_a_check_run_from_its_history(rig: Rig) -> None:
     assert (again.status_code, again.json()) == (200, {"status": "known"})
     until(lambda: rig.checks(number))
     (run,) = rig.checks(number)
-    assert "risk: " in run["output"]["title"]
+    assert " need a fix" in run["output"]["title"]
     assert "unknown repository" not in run["output"]["summary"]
     metrics = httpx.get(f"{rig.service.url}/metrics", timeout=60).text
     assert 'pullrisk_deliveries_total{result="handled"}' in metrics

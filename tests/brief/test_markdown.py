@@ -143,7 +143,7 @@ def test_its_length_is_bounded_and_no_part_is_cut_in_its_middle() -> None:
     assert made.count("<details>") == made.count("</details>")
 
 
-UNKNOWN: Final = {
+UNKNOWN: Final[dict[str, object]] = {
     "verdict": "Not enough history to tell.", "risk": None, "repair": None, "revert": None,
     "band": None, "novelty": None, "reasons": (), "places": (), "missing": (), "reviewers": (),
     "precedents": (), "under_way": (), "relief": None, "notes": (),
@@ -151,7 +151,7 @@ UNKNOWN: Final = {
 
 
 def test_an_empty_brief_is_its_verdict() -> None:
-    assert as_markdown(brief(**UNKNOWN)) == "**Not enough history to tell.**\n"
+    assert as_markdown(brief("", **UNKNOWN)) == "**Not enough history to tell.**\n"
 
 
 def test_a_risky_pull_without_a_named_reason_says_so() -> None:

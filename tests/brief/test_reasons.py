@@ -113,7 +113,8 @@ def test_an_unknown_repository_gets_no_number_that_could_look_low(
     assert brief.verdict == (
         "Not enough history to tell: no merged pulls of this repository are known."
     )
-    assert brief.risk is brief.band is brief.percentile is brief.usual is brief.relief is None
+    unknown = (brief.risk, brief.band, brief.percentile, brief.usual, brief.relief)
+    assert unknown == (None,) * 5
     assert brief.reasons == ()
     assert "%" not in brief.verdict
 

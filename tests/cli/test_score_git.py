@@ -226,7 +226,8 @@ def test_top_lists_the_riskiest_of_the_latest_merges_first(
     assert main([*command, "--json"]) == 0
     risks = [one["risk"] for one in json.loads(capsys.readouterr().out)]
     assert risks == sorted(risks, reverse=True)
-    every = sorted(one["risk"] for one in answers(capsys, "--git", str(clone), "-n", "40"))
+    scored = answers(capsys, "--git", str(clone), "-n", "40")
+    every = sorted(float(str(one["risk"])) for one in scored)
     assert risks == pytest.approx(every[:-6:-1])
     assert main(command) == 0
     lines = capsys.readouterr().out.splitlines()

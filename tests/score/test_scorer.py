@@ -112,10 +112,7 @@ def test_an_open_pull_is_scored_as_of_now(
 ) -> None:
     scorer = Scorer(bundle, lake)
     pull = opened(pulls[200], number=10**6)
-    soon, late = (
-        scorer.score([pull], now=NOW + timedelta(days=days))[0]
-        for days in (0, 1_000)
-    )
+    soon, late = (scorer.score([pull], now=NOW + timedelta(days=days))[0] for days in (0, 1_000))
     assert soon.as_of == NOW
     assert soon.novelty_error != late.novelty_error
 

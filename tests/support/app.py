@@ -22,6 +22,7 @@ from fake_github.inside import URL, Inside
 from fake_github.world import FakeRepository, World
 from pullrisk.app.github import AppGitHub
 from pullrisk.app.handling import Handler
+from pullrisk.brief.result import Brief
 from pullrisk.fetch.github.access import endpoint
 from pullrisk.pulls.deliveries import Delivery
 from pullrisk.pulls.record import Pull
@@ -127,6 +128,17 @@ def score_of(pull: Pull, *, risk: float = 0.34, title: str | None = None) -> Sco
         as_of=moment,
         basis="history",
         history=History(True, moment, 1.0, 10, False),
+        brief=Brief(
+            repository=pull.repository,
+            number=pull.number,
+            title=title or pull.title,
+            author=pull.author,
+            state="open",
+            verdict=f"Likely to need a fix: {100 * risk:.0f} %.",
+            risk=risk,
+            band="high",
+            basis="history",
+        ),
     )
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Final
 
 from pullrisk.brief.case import DOWN, EITHER, UP, Case, Said
-from pullrisk.brief.index import is_repair
 from pullrisk.brief.past import Writer
 from pullrisk.brief.wording import age, counted, share
+from pullrisk.features.failures import REPAIR
 from pullrisk.pulls.lines import Origin
 
 _YOUNG: Final = 90.0
@@ -74,7 +74,7 @@ def _befell(writer: Writer) -> str:
     if trouble is None:
         return "needed a fix"
     by = f" (#{trouble.by})" if trouble.by > 0 else ""
-    return f"{'needed a fix' if is_repair(trouble) else 'was reverted or hot-fixed'}{by}"
+    return f"{'needed a fix' if trouble.kind == REPAIR else 'was reverted or hot-fixed'}{by}"
 
 
 def _lines_of_fixes(case: Case) -> Said | None:

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from pullrisk.brief.case import Case
+from pullrisk.brief.hotspots import places
 from pullrisk.brief.index import PullInIndex
 from pullrisk.brief.links import pull_url
 from pullrisk.brief.missing import missing
@@ -15,6 +16,7 @@ from pullrisk.brief.precedents import precedents
 from pullrisk.brief.reasons import Occlusion, reasons
 from pullrisk.brief.relief import relief
 from pullrisk.brief.result import Brief, Reason, Relief, ScoredPull
+from pullrisk.brief.reviewers import reviewers
 from pullrisk.brief.under_way import under_way
 from pullrisk.brief.verdict import known, verdict
 from pullrisk.pulls.record import Pull
@@ -99,6 +101,7 @@ class BriefMaker:
     ) -> Brief:
         """The brief of a pull that was judged by the same scorer."""
         score, case = judged.score, self._case(pull, judged)
+        moment = score.as_of
         usual = self._usual_risk(pull.repository)
         history = self._scorer.histories.get(pull.repository).history
         told = known(score, case.past.merged)
@@ -118,8 +121,10 @@ class BriefMaker:
             category=score.category,
             basis=score.basis,
             reasons=self.reasons(pull, judged),
-            missing=() if history is None else missing(history, pull, score.as_of),
-            precedents=() if history is None else precedents(history, pull, score.as_of),
+            places=() if history is None else places(history, pull, moment),
+            missing=() if history is None else missing(history, pull, moment),
+            reviewers=() if history is None else reviewers(history, pull, moment),
+            precedents=() if history is None else precedents(history, pull, moment),
             under_way=under_way(history, pull, open_pulls),
             relief=self._relief(pull, score, case.past, now) if told else None,
             notes=_notes(pull, score),

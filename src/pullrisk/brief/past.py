@@ -7,8 +7,8 @@ that goes on after it. What cannot be dated is then unknown (None), never told f
 from dataclasses import dataclass
 from typing import Final
 
-from pullrisk.brief.index import Failure, PullInIndex, is_repair
-from pullrisk.features.failures import push_row
+from pullrisk.brief.index import Failure, PullInIndex
+from pullrisk.features.failures import REPAIR, push_row
 from pullrisk.features.paths import PathRecord
 from pullrisk.features.schema import DAY
 from pullrisk.pulls.file_kinds import TEST, path_facts
@@ -90,7 +90,7 @@ class Past:
             each.row: each
             for row in rows
             for each in self._seen.failures_of(row)
-            if not is_repair(each) and self.days_since(each) < _FORGOTTEN
+            if each.kind != REPAIR and self.days_since(each) < _FORGOTTEN
         }
         return FilePast(path, len(rows), len(repairs), len(reverts), _last(repairs), _last(reverts))
 
