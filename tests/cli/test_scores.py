@@ -28,7 +28,8 @@ BRIEF: Final = Brief(
 SCORED: Final = ScoredPull(
     repository="o/r", number=7, title="Handle an empty list", author="ann", state="open",
     url="https://github.com/o/r/pull/7", updated_at=NOW, as_of=NOW, basis="history", risk=0.34,
-    band="high", percentile=99.0, novelty=40.0, novelty_error=1.0, brief=BRIEF,
+    repair=0.33, revert=0.02, band="high", percentile=99.0, novelty=40.0, novelty_error=1.0,
+    brief=BRIEF,
 )  # fmt: skip
 UNKNOWN: Final = "Not enough history to tell: no merged pulls of this repository are known."
 

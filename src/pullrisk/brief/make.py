@@ -114,6 +114,8 @@ class BriefMaker:
             url=pull_url(pull.repository, pull.number),
             verdict=verdict(score, usual, case.past.merged),
             risk=score.risk if told else None,
+            repair=score.repair if told else None,
+            revert=score.revert if told else None,
             percentile=score.percentile if told else None,
             usual=usual if told else None,
             band=score.band if told else None,
