@@ -128,7 +128,9 @@ def test_a_repository_s_first_pulls_get_none_either(scorer: Scorer, pulls: Seque
 
 def test_a_model_without_a_risk_says_unknown(lake: Lake, pulls: Sequence[Pull]) -> None:
     bundle = general_bundle()
-    silent: Bundle = bundle.with_metadata(msgspec.structs.replace(bundle.metadata, answers=()))
+    silent: Bundle = bundle.with_metadata(
+        msgspec.structs.replace(bundle.metadata, repair_available=False, revert_available=False)
+    )
     brief = BriefMaker(Scorer(silent, lake)).brief(opened(pulls[-1]), now=NOW)
     assert brief.verdict.startswith("Unknown: ")
     assert (brief.risk, brief.reasons) == (None, ())
