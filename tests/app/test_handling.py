@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from pullrisk.app.feedback import kept
+from pullrisk.brief.result import LineRange, Place
 from pullrisk.fetch.github.failures import Failure, Forbidden, Limited, Transient
 from pullrisk.pulls.installed import Installed
 from support.app import INSTALLATION, AppRig, about_pull, comment, payload_of
@@ -31,6 +32,23 @@ def test_an_open_pull_is_scored_with_its_files_and_published(rig: AppRig, action
     (pull,) = rig.scored
     assert [file.path for file in pull.files or ()] == [f"src/{number}.py"]
     assert rig.store.get("o/r", number) == pull
+
+
+def test_lines_to_look_at_are_annotated_once_and_50_at_most(rig: AppRig) -> None:
+    ranges = tuple(LineRange(first=n, last=n + 1, text=f"written by #{n}") for n in range(1, 61))
+    number = opened(rig)
+    rig.places = (Place(path=f"src/{number}.py", share=1.0, text="", ranges=ranges),)
+    for note in ("one", "another"):  # the second brief says something else
+        rig.notes = (note,)
+        rig.handle("pull_request", about_pull(rig.repository, number))
+    (run,) = rig.checks
+    assert rig.published.writes == 2
+    annotations = run["output"]["annotations"]
+    assert len(annotations) == 50
+    assert annotations[0] == {
+        "path": f"src/{number}.py", "start_line": 1, "end_line": 2,
+        "message": "written by #1", "annotation_level": "notice",
+    }  # fmt: skip
 
 
 def test_a_repetition_publishes_nothing_more(rig: AppRig) -> None:

@@ -22,7 +22,7 @@ from fake_github.inside import URL, Inside
 from fake_github.world import FakeRepository, World
 from pullrisk.app.github import AppGitHub
 from pullrisk.app.handling import Handler
-from pullrisk.brief.result import Brief
+from pullrisk.brief.result import Brief, Place
 from pullrisk.fetch.github.access import endpoint
 from pullrisk.pulls.deliveries import Delivery
 from pullrisk.pulls.record import Pull
@@ -108,13 +108,15 @@ def delivery_of(event: str, body: bytes) -> Delivery:
     )
 
 
-def score_of(pull: Pull, *, risk: float = 0.34, title: str | None = None) -> Score:
-    """A score without a model."""
+def score_of(
+    pull: Pull, *, risk: float = 0.34, places: tuple[Place, ...] = (), notes: tuple[str, ...] = ()
+) -> Score:
+    """A score without a model, and a brief with these parts."""
     moment = pull.updated_at
     return Score(
         repository=pull.repository,
         number=pull.number,
-        title=title or pull.title,
+        title=pull.title,
         author=pull.author,
         state="open",
         url=f"https://github.com/{pull.repository}/pull/{pull.number}",
@@ -131,13 +133,15 @@ def score_of(pull: Pull, *, risk: float = 0.34, title: str | None = None) -> Sco
         brief=Brief(
             repository=pull.repository,
             number=pull.number,
-            title=title or pull.title,
+            title=pull.title,
             author=pull.author,
             state="open",
             verdict=f"Likely to need a fix: {100 * risk:.0f} %.",
             risk=risk,
             band="high",
             basis="history",
+            places=places,
+            notes=notes,
         ),
     )
 
@@ -154,11 +158,13 @@ class AppRig:
         self.github.accounts.app_installations = (INSTALLATION,)
         self.published = self.github.published
         self.scored: list[Pull] = []
+        self.places: tuple[Place, ...] = ()
+        self.notes: tuple[str, ...] = ()
 
     async def score(self, pull: Pull) -> Score:
         """Score without a model; what was asked is kept in `scored`."""
         self.scored.append(pull)
-        return score_of(pull)
+        return score_of(pull, places=self.places, notes=self.notes)
 
     def run(self, work: Callable[[Handler], Awaitable[Any]]) -> Any:
         """Do the work with a handler, in an event loop of its own."""
