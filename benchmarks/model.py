@@ -179,7 +179,7 @@ def text(results: Sequence[Result]) -> str:
 def _one(result: Result) -> str:
     found = result.evaluation
     lines = [
-        f"{result.name}: {found.pulls:,} pulls, {found.positives} {found.target}, "
+        f"{result.name}: {found.pulls:,} pulls, {found.positives} {found.outcome}, "
         f"{found.since} to {found.until}; trained in {result.train_seconds:.0f} s, "
         f"judged in {result.evaluate_seconds:.0f} s"
     ]
