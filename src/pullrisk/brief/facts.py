@@ -22,11 +22,11 @@ FACTS: Final[dict[str, tuple[str, ...]]] = {
             largest_file_churn churn_per_file churn_score churn_percentile author_churn_score
             code_growth comments_added blanks_added hunks_added hunks_changed null_added
             input_output_added number_added call_added definition_added import_added return_added
-            todo_added null_balance call_balance definition_balance""",
+            todo_added condition_added loop_added null_balance call_balance definition_balance
+            condition_balance loop_balance""",
         "code removed": """
             code_removed deletions source_lines_deleted deleted_share comments_removed
             hunks_removed""",
-        "conditions": "condition_added loop_added condition_balance loop_balance",
         "error handling": "error_added error_balance",
         "concurrency": "concurrency_added concurrency_balance",
         "files": """

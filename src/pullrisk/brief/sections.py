@@ -59,7 +59,7 @@ def answers(brief: Brief) -> str:
     """The other answers in one line: band, repair and revert, novelty, kind of work."""
     parts = [f"band {brief.band}"] if brief.band else []
     if brief.repair is not None and brief.revert is not None:
-        parts += [f"needs a fix {share(brief.repair)}", f"is reverted {share(brief.revert)}"]
+        parts += [f"fix {share(brief.repair)}", f"revert {share(brief.revert)}"]
     if brief.novelty is not None:
         parts.append(f"more unusual than {brief.novelty:.0f} % of the pulls here")
     if brief.category is not None:
@@ -110,7 +110,8 @@ def _relief(brief: Brief) -> Iterator[Item]:
 
 def _reviewers(brief: Brief) -> Iterator[Item]:
     for each in brief.reviewers:
-        yield Item(f"{each.name}: {each.text}", (Mention(each.name, each.url),))
+        text = each.text if each.name in each.text else f"{each.name}: {each.text}"
+        yield Item(text, (Mention(each.name, each.url),))
 
 
 def _precedent(each: Precedent) -> Item:

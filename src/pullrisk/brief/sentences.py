@@ -17,7 +17,10 @@ from pullrisk.pulls.file_kinds import KINDS, path_facts
 
 _FEW_MERGED: Final = 5
 _FEW_PULLS: Final = 5
+_FEW_LINES: Final = 3
 _MOST_FOLDERS: Final = 3
+_FORGOTTEN: Final = 365.0
+"""Days after which a revert somewhere in a directory is told no more."""
 _MOST_FILES: Final = 50
 """Files of a pull, those most changed, whose record is looked at."""
 
@@ -64,21 +67,11 @@ def _code_removed(case: Case) -> Said | None:
         return None
     if value == 0:
         return Said(f"removes and rewrites no lines {noun}".rstrip() + case.usually(name), DOWN)
+    if usual < value < usual + _FEW_LINES:
+        return None
     lines = counted(value, "line")
     text = f"removes or rewrites {lines} {noun}".rstrip()
     return Said(f"{text}{case.usually(name)}", UP if value > usual else DOWN, lines=value)
-
-
-def _conditions(case: Case) -> Said | None:
-    if not case.known("condition_added", "loop_added"):
-        return None
-    value = case.row["condition_added"], case.row["loop_added"]
-    usual = case.usual["condition_added"], case.usual["loop_added"]
-    if sum(value) <= sum(usual):
-        return None
-    parts = [counted(value[0], "condition")] * bool(value[0])
-    parts += [counted(value[1], "loop")] * bool(value[1])
-    return Said(f"adds {' and '.join(parts)} (usually {round(sum(usual)):,})", UP)
 
 
 def _token(name: str, noun: str, plural: str) -> Callable[[Case], Said | None]:
@@ -99,6 +92,8 @@ def _files(case: Case) -> Said | None:
         return None
     if not case.row["source_files"] and case.usual["source_files"]:
         return Said("changes no source file", DOWN)
+    if usual <= files < 2 * usual and usually <= folders < 2 * usually:
+        return None  # hardly more than usual
     way = UP if files >= usual and folders >= usually else DOWN
     if way == DOWN and not (files <= usual and folders <= usually):
         return None
@@ -228,7 +223,7 @@ def _reverted_files(case: Case) -> Said | None:
         were = "was" if worst.reverted == 1 else "were"
         return _said_of(case, f"{of} {were} reverted or hot-fixed", worst.path, worst.last_revert)
     name = "days_since_directory_failure"
-    if case.known(name) and case.row[name] < case.usual[name]:
+    if case.known(name) and case.row[name] < min(_FORGOTTEN, case.usual[name]):
         return Said(f"a pull in these directories was reverted {age(case.row[name])}", UP)
     return None
 
@@ -329,7 +324,6 @@ def _version(case: Case) -> Said | None:
 SENTENCES: Final[dict[str, Callable[[Case], Said | None]]] = {
     "code added": _code_added,
     "code removed": _code_removed,
-    "conditions": _conditions,
     "error handling": _token("error_added", "error handler", "error handlers"),
     "concurrency": _token(
         "concurrency_added", "lock, thread or wait", "uses of locks, threads or waits"

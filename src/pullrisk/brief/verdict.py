@@ -35,15 +35,15 @@ def known(score: Score, merged: int) -> bool:
 
 
 def _lead(score: Score) -> str:
-    percentile = score.percentile or 0.0
+    if score.band in ("elevated", "high") and (score.risk or 0.0) >= _LIKELY:
+        return "Likely to need a fix"
     if score.band == "high":
-        likely = (score.risk or 0.0) >= _LIKELY
-        return "Likely to need a fix" if likely else "Much more likely to need a fix than most"
+        return "Much more likely to need a fix than most"
     if score.band == "elevated":
         return "More likely to need a fix than most"
-    return f"{'About as' if percentile >= _AS_MOST else 'Less'} likely to need a fix " + (
-        "as most" if percentile >= _AS_MOST else "than most"
-    )
+    if (score.percentile or 0.0) >= _AS_MOST:
+        return "About as likely to need a fix as most"
+    return "Less likely to need a fix than most"
 
 
 def _rank(score: Score, usual: float | None) -> str:
