@@ -117,16 +117,15 @@ class PatchStream:
         """The match of a pattern of whole lines at the front."""
         while True:
             match = pattern.match(self._data, self._at)
-            if match is not None and self._is_followed(match):
+            if match is not None and self._is_all(match):
                 return match
             self._grow()
 
-    def _is_followed(self, match: re.Match[bytes]) -> bool:
+    def _is_all(self, match: re.Match[bytes]) -> bool:
         """Whether the text that was read shows that the match is all there is."""
-        if match.re is not _HEADER:
+        if match.re is not _HEADER or self._data.startswith(_NEXT, match.end()):
             return True
-        end = match.end()
-        return self._data.startswith(_NEXT, end) or (end == len(self._data) and not self._read())
+        return self.ended and match.end() == len(self._data)
 
     def _need(self, count: int) -> bool:
         while len(self._data) - self._at < count:
@@ -135,8 +134,10 @@ class PatchStream:
         return True
 
     def _grow(self) -> None:
-        if len(self._data) - self._at > _MOST_WAITING or not self._read():
+        """Read on, or notice the end. Raises BrokenPatchError behind it."""
+        if self.ended or len(self._data) - self._at > _MOST_WAITING:
             raise BrokenPatchError
+        self._read()
 
     def _read(self) -> bool:
         """Read on, as much again as is waiting already."""
