@@ -14,7 +14,6 @@ figure misses its limit.
 """
 
 import argparse
-import gzip
 import json
 import shutil
 import statistics
@@ -39,7 +38,8 @@ from serve_load import Measured, Target, median, wrk  # noqa: E402
 from serve_memory import MOST_MB, Memory, described  # noqa: E402
 from serve_memory import measure as measure_memory  # noqa: E402
 from serve_peers import ROW, start_peers  # noqa: E402
-from support.serving import SAMPLE, Served, make_home, served  # noqa: E402
+from support.sample import sample_objects  # noqa: E402
+from support.serving import Served, make_home, served  # noqa: E402
 
 STORED: Final = 1_500
 FILES: Final = range(9, 12)
@@ -123,8 +123,7 @@ def start(folder: Path, home: Path, stack: ExitStack) -> Iterator[Target]:
 @cache
 def opened() -> list[dict[str, Any]]:
     """Real pull requests as they were while they were open, later than those of the lake."""
-    with gzip.open(SAMPLE) as lines:
-        pulls = [json.loads(line) for line in islice(lines, STORED, None)]
+    pulls = sample_objects()[STORED:]
     return [
         pull | {"merged_at": None, "closed_at": None, "number": 10**6 + place}
         for place, pull in enumerate(pulls)

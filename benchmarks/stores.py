@@ -32,7 +32,8 @@ from pymongo import MongoClient
 
 from pullrisk.pulls.mongo import MongoStore
 from pullrisk.pulls.mongo_documents import CODEC, to_document, to_pull
-from pullrisk.pulls.record import Pull, parse_rest
+from pullrisk.pulls.record import Pull
+from pullrisk.pulls.record_json import decode_line
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.pulls.store import PullStore
 
@@ -68,7 +69,7 @@ def sample() -> Iterator[Pull]:
     """The bundled pulls, file after file."""
     for path in sorted(SAMPLE.glob("*.jsonl.gz")):
         with gzip.open(path) as lines:
-            yield from map(parse_rest, lines)
+            yield from map(decode_line, lines)
 
 
 def measure(store: PullStore, pulls: list[Pull]) -> Rates:

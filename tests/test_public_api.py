@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import pullrisk
-from pullrisk.pulls.record import parse_rest
 from support.clones import make_clone
-from support.serving import make_home, opened, sample_lines
+from support.sample import sample_pulls
+from support.serving import make_home, opened
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"
 NAMES = {"Clone", "Home", "Pull", "Score", "open_clone", "open_home", "read_pulls", "__version__"}
@@ -22,7 +22,7 @@ PULLS = 120
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a clone, a home and a file of open pulls, as the page has them."""
     folder = tmp_path_factory.mktemp("notebook")
-    pulls = sorted(map(parse_rest, sample_lines(PULLS)), key=lambda pull: str(pull.merged_at))
+    pulls = sorted(sample_pulls(PULLS), key=lambda pull: str(pull.merged_at))
     make_clone(folder / "project", pulls)
     make_home(folder / ".pullrisk", pulls=PULLS)
     (folder / "open.jsonl").write_text(json.dumps(opened(PULLS + 1)), encoding="utf-8")

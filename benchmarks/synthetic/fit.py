@@ -3,19 +3,19 @@
 PYTHONPATH=benchmarks python -m synthetic.fit sample/*.jsonl.gz > benchmarks/synthetic/profile.json
 """
 
-import gzip
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Final
 
 import msgspec
 import numpy as np
 
+from pullrisk.fetch.files import read_pulls
 from pullrisk.pulls.outcomes import is_undo
-from pullrisk.pulls.record import Pull, parse_rest
+from pullrisk.pulls.record import Pull
 from synthetic.profile import Profile, Weighted
 
 _WORD: Final = re.compile(r"\b(?!revert|reland|reapply|reintro|back)[a-z]{2,14}")
@@ -24,8 +24,8 @@ _REVERTED: Final = re.compile(r"^Reverts [^#\s]+#(\d+)$", re.MULTILINE)
 
 
 def main(paths: Sequence[str]) -> int:
-    """Print the profile of the named files of REST objects, one repository each."""
-    repositories = [_read(Path(path)) for path in paths]
+    """Print the profile of the named files, one repository each."""
+    repositories = [list(read_pulls(path)) for path in paths]
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(fit(repositories)), indent=0))
     return 0
 
@@ -55,11 +55,6 @@ def fit(repositories: Sequence[Sequence[Pull]]) -> Profile:
         extensions=_weighted((path.suffix for path in paths), 40),
         words=_weighted((w for pull in pulls for w in _WORD.findall(pull.title.lower())), 400),
     )
-
-
-def _read(path: Path) -> list[Pull]:
-    with gzip.open(path) as lines:
-        return [parse_rest(line) for line in lines]
 
 
 def _percentiles(values: Iterable[float]) -> list[float]:

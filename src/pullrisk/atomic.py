@@ -2,16 +2,24 @@
 
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 PRIVATE_FOLDER: Final = 0o700
 """Mode of the folders that pullrisk makes: titles and names in them are not everybody's."""
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Write the file, its folder too; raises OSError, and then leaves what was there before.
+    """Write the file, its folder too; raises OSError, and then leaves what was there before."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A draft to write to, which takes the file's place at the end; not after an exception.
 
     The draft is a new file beside it, so that no link that somebody has laid out is followed.
     """
@@ -19,11 +27,11 @@ def replace(path: Path, data: bytes) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         with open(draft, "xb", opener=_open_new) as file:  # Path's has no opener
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
-    except OSError:
+    except BaseException:
         with suppress(OSError):  # where the draft could not be made, there is none
             draft.unlink(missing_ok=True)
         raise

@@ -9,10 +9,10 @@ import pytest
 from pullrisk.features import NAMES
 from pullrisk.lake import Lake
 from pullrisk.preprocess import preprocess
-from pullrisk.pulls.record import Pull, parse_rest
+from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.score.history_cache import HistoryCache
-from support.serving import sample_lines
+from support.sample import sample_pulls
 
 NAME = "kedro-org/kedro"
 KNOWN, ALL = 200, 240
@@ -25,9 +25,9 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 
 def events(count: int) -> list[Pull]:
-    pulls = [parse_rest(line) for line in sample_lines(count)]
     return sorted(
-        (pull for pull in pulls if pull.event_at), key=lambda pull: (pull.event_at, pull.number)
+        (pull for pull in sample_pulls(count) if pull.event_at),
+        key=lambda pull: (pull.event_at, pull.number),
     )
 
 

@@ -16,10 +16,10 @@ from pullrisk.lake import Lake
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.general import general_bundle
 from pullrisk.preprocess import preprocess
-from pullrisk.pulls.record import Pull, parse_rest
+from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.score.scorer import Scorer
-from support.serving import sample_lines
+from support.sample import sample_pulls
 
 STORED = 300
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,7 +27,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def pulls() -> list[Pull]:
-    return [parse_rest(line) for line in sample_lines(STORED + 10)]
+    return sample_pulls(STORED + 10)
 
 
 @pytest.fixture(scope="module")

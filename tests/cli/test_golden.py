@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from pullrisk.cli import main
-from support.serving import ROOT, SAMPLE, Served, make_home, served
+from support.sample import sample_file
+from support.serving import ROOT, Served, make_home, served
 
 GENERAL = ROOT / "src" / "pullrisk" / "model" / "general.onnx"
 
@@ -15,7 +16,8 @@ GENERAL = ROOT / "src" / "pullrisk" / "model" / "general.onnx"
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pinned")
-    arguments = ["golden", "record", "general", "--file", str(SAMPLE), "--folder", str(folder)]
+    arguments = ["golden", "record", "general", "--file", str(sample_file())]
+    arguments += ["--folder", str(folder)]
     assert main([*arguments, "--home", str(folder / "home")]) == 0
     return folder / "expected.json"
 
@@ -124,7 +126,7 @@ def test_a_service_that_asks_for_a_key_gets_the_first_one(
 def test_the_answers_depend_neither_on_the_lake_nor_on_the_time(
     expected: Path, tmp_path: Path
 ) -> None:
-    again = ["golden", "record", "general", "--file", str(SAMPLE), "--folder", str(tmp_path)]
+    again = ["golden", "record", "general", "--file", str(sample_file()), "--folder", str(tmp_path)]
     assert main([*again, "--home", str(tmp_path / "elsewhere")]) == 0
     assert (tmp_path / "expected.json").read_bytes() == expected.read_bytes()
     assert "version=general\n" in (tmp_path / "model.env").read_text()
@@ -132,7 +134,7 @@ def test_the_answers_depend_neither_on_the_lake_nor_on_the_time(
 
 def test_an_alias_cannot_be_pinned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = ["--folder", str(tmp_path)]
-    assert main(["golden", "record", "@champion", "--file", str(SAMPLE), *folder]) == 3
+    assert main(["golden", "record", "@champion", "--file", str(sample_file()), *folder]) == 3
     assert "@champion is no exact version" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 

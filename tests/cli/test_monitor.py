@@ -1,8 +1,6 @@
 """`pullrisk monitor` as a person or a cron job runs it."""
 
-import gzip
 import json
-from itertools import islice
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -11,8 +9,8 @@ import pytest
 
 from pullrisk.cli import main
 from pullrisk.cli.commands.monitor import CROSSED
+from support.sample import sample_lines
 
-SAMPLE = Path(__file__).parents[2] / "sample"
 PULLS = 1_800
 
 
@@ -20,8 +18,7 @@ PULLS = 1_800
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model trained on the first pull requests of Kedro, and all of them in the lake."""
     folder = tmp_path_factory.mktemp("monitor")
-    with gzip.open(SAMPLE / "kedro-org__kedro.jsonl.gz") as lines:
-        (folder / "kedro.jsonl").write_bytes(b"".join(islice(lines, PULLS)))
+    (folder / "kedro.jsonl").write_bytes(b"".join(sample_lines(PULLS)))
     home = folder / "home"
     fetch = ["fetch", "--file", str(folder / "kedro.jsonl")]
     for command in (fetch, ["preprocess"], ["train", "--no-gate"]):

@@ -7,17 +7,14 @@ from typing import Any
 import pytest
 
 from pullrisk.cli import main
-from pullrisk.pulls.record import parse_rest
 from support.clones import make_clone
-from support.serving import sample_lines
+from support.sample import sample_pulls
 from support.tracking import fresh_tracking
 
 
 def young(folder: Path, pulls: int) -> Path:
     """A clone of a repository that has merged so many pull requests, none of them reverted."""
-    records = sorted(
-        (parse_rest(line) for line in sample_lines(pulls)), key=lambda one: str(one.merged_at)
-    )
+    records = sorted(sample_pulls(pulls), key=lambda one: str(one.merged_at))
     return make_clone(folder, records)
 
 

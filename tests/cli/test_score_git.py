@@ -14,7 +14,8 @@ from pullrisk.settings import load
 from pullrisk.wiring.scoring import Clone, FoldedClone
 from pullrisk.wiring.session import Session
 from support.clones import make_clone
-from support.serving import opened, sample_lines
+from support.sample import sample_pulls
+from support.serving import opened
 
 PULLS = 300
 
@@ -22,9 +23,7 @@ PULLS = 300
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Kedro's first pull requests as a repository without an origin."""
-    pulls = sorted(
-        (parse_rest(line) for line in sample_lines(PULLS)), key=lambda one: str(one.merged_at)
-    )
+    pulls = sorted(sample_pulls(PULLS), key=lambda one: str(one.merged_at))
     return make_clone(tmp_path_factory.mktemp("clones") / "my kedro", pulls)
 
 

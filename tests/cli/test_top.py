@@ -10,7 +10,8 @@ from pullrisk.lake import Lake
 from pullrisk.preprocess import preprocess
 from pullrisk.pulls.record import parse_rest
 from pullrisk.pulls.sqlite import SqliteStore
-from support.serving import opened, sample_lines
+from support.sample import sample_pulls
+from support.serving import opened
 
 PULLS = 200
 
@@ -20,7 +21,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Kedro's first pull requests, and one that is open."""
     home = tmp_path_factory.mktemp("home")
     with SqliteStore(home / "pulls.sqlite") as store:
-        store.upsert([parse_rest(line) for line in sample_lines(PULLS)])
+        store.upsert(sample_pulls(PULLS))
         store.upsert([parse_rest(json.dumps(opened(PULLS + 1)))])
         preprocess(store, Lake(home / "lake"), workers=1)
     return home

@@ -1,21 +1,17 @@
 """`pullrisk train` begins from another model: fine-tuning."""
 
-import gzip
 import json
-from collections import deque
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pullrisk.cli import main
-
-SAMPLE = Path(__file__).parents[2] / "sample"
+from support.sample import latest_lines
 
 
 def make_home(folder: Path, name: str, latest: int) -> Path:
-    with gzip.open(SAMPLE / f"{name}.jsonl.gz") as lines:
-        (folder / "pulls.jsonl").write_bytes(b"".join(deque(lines, latest)))
+    (folder / "pulls.jsonl").write_bytes(b"".join(latest_lines(latest, repository=name)))
     home = folder / "home"
     for command in (["fetch", "--file", str(folder / "pulls.jsonl")], ["preprocess"]):
         assert main([*command, "--home", str(home), "--quiet"]) == 0
@@ -32,7 +28,7 @@ def trained(capsys: pytest.CaptureFixture[str], home: Path, *more: str) -> Any:
 def test_a_fine_tuned_model_says_what_it_began_from(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    home = make_home(tmp_path, "kedro-org__kedro", 400)
+    home = make_home(tmp_path, "kedro-org/kedro", 400)
     plain = trained(capsys, home)
     found = trained(capsys, home, "--from", plain["model"])
     assert found["started_from"].startswith(plain["model"])

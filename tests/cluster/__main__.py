@@ -20,8 +20,7 @@ from cluster import checks, images, installing, safety, servers
 from cluster.kubectl import ClusterError, Kubectl, say, until
 from cluster.repository import ROOT, Repository
 from cluster.world import NAMESPACE, SPARK_NAMESPACE, World
-
-SAMPLE = ROOT / "sample" / "kedro-org__kedro.jsonl.gz"
+from support.sample import sample_file
 
 
 def parser() -> argparse.ArgumentParser:
@@ -128,7 +127,7 @@ def prepare(world: World, serving: str, vault_token: str) -> None:
     """Secrets, pull requests, the first commit, the Application, a client."""
     installing.wait_for_prometheus(world.kubectl)
     installing.fill_vault(world.kubectl, vault_token)
-    installing.fill_store(world.kubectl, SAMPLE)
+    installing.fill_store(world.kubectl, sample_file())
     world.repository.start()
     commit = world.push("Release 1")
     folder = ROOT / "argo-apps" / "clusters" / "staging"

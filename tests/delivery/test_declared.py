@@ -14,9 +14,9 @@ import yaml
 
 from delivery.inputs import PACKAGE, TABLE, Declared
 from delivery.stages import STAGES, image_name
+from support.sample import sample_file
 
 ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "sample" / "kedro-org__kedro.jsonl.gz"
 COMPOSER = "pullrisk.wiring.adapters"
 """Imports the adapter that a setting asks for; which ones a stage needs is seen by running it."""
 NOT_INPUTS = ("README.md", "LICENSE", "requirements/")
@@ -29,7 +29,7 @@ ours = {each.__file__ for name, each in sys.modules.items() if name.split(".")[0
 open(sys.argv[1], "w").write("\\n".join(map(str, ours)))
 """
 RUNS = {
-    "data-fetch": ["fetch", "--file", str(SAMPLE), "--quiet"],
+    "data-fetch": ["fetch", "--file", str(sample_file()), "--quiet"],
     "spark-preprocess": ["preprocess", "--quiet"],
     "ml-training": ["train", "--no-gate", "--quiet"],
     "model-serving": ["serve", "--port", "0"],

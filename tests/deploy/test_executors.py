@@ -17,7 +17,6 @@ import pytest
 pytest.importorskip("pyspark", reason="the extra spark is not installed")
 
 from pullrisk.options import SparkOptions
-from pullrisk.pulls.record import parse_rest
 from support.deploy import network, security
 from support.deploy.manifests import (
     NAMESPACE,
@@ -33,8 +32,8 @@ from support.deploy.program import settings_of
 from support.deploy.references import executors
 from support.deploy.schema import OLDEST
 from support.deploy.vault import AUTHORITY
+from support.sample import sample_pulls
 from support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed
-from support.serving import sample_lines
 
 TOKEN = "token-of-the-driver"
 QUICK = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
@@ -123,7 +122,7 @@ def lab(mongo_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("executors")
     uri = f"{mongo_server.rstrip('/')}/pullrisk_test_executors"
     with MongoStore(uri) as store:
-        store.upsert(parse_rest(line) for line in sample_lines(60))
+        store.upsert(sample_pulls(60))
     with Seaweed(folder / "s3") as s3:
         yield Lab(folder, uri, s3)
 

@@ -24,6 +24,7 @@ from support.deploy.manifests import (
     render,
     render_with,
 )
+from support.sample import sample_file
 
 CLUSTERS = ("staging", "production")
 
@@ -114,7 +115,7 @@ def test_the_answers_of_the_bundled_model_are_those_that_are_pinned(tmp_path: Pa
     golden = read_golden(BASE / "model-serving" / "expected.json")
     if golden.pinned != "general":
         pytest.skip(f"version {golden.pinned} of the registry is pinned, not the bundled model")
-    sample = str(ROOT / "sample" / "kedro-org__kedro.jsonl.gz")
+    sample = str(sample_file())
     assert main(["golden", "record", "general", "--file", sample, "--folder", str(tmp_path)]) == 0
     now = read_golden(tmp_path / "expected.json")
     same = (now.version, now.schema_hash) == (golden.version, golden.schema_hash)

@@ -18,7 +18,7 @@ from support.bao import Bao
 from support.certificates import make_certificates
 from support.deploy.manifests import ROOT, Object, pods
 from support.kubernetes_api import ServiceAccounts, TokenReviews
-from support.serving import sample_lines
+from support.sample import sample_file, sample_lines
 from support.vault import GITHUB, install, trusting
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()
@@ -62,7 +62,7 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Operator:
     shutil.copytree(ROOT / "argo-apps", clone / "argo-apps")
     shutil.copytree(ROOT / "tests" / "performance", clone / "tests" / "performance")
     (clone / "sample").mkdir()
-    shutil.copy(ROOT / "sample" / "kedro-org__kedro.jsonl.gz", clone / "sample")
+    shutil.copy(sample_file(), clone / "sample")
     kept = {name: os.environ[name] for name in ("LANG", "PYTHONPATH") if name in os.environ}
     identity = {
         f"GIT_{who}_{what}": f"operator{'@example.org' * (what == 'EMAIL')}"

@@ -14,7 +14,8 @@ import uvicorn
 from fake_github.app import FakeGitHub
 from fake_github.faults import KINDS, Faults
 from fake_github.schema import NotInstalledError, github_schema
-from fake_github.world import SAMPLE, World, load_sample
+from fake_github.world import World, load_sample
+from support.sample import FOLDER
 
 TOKEN = "fake-token"
 
@@ -58,7 +59,7 @@ def sample_names() -> list[str]:
     """Repositories of the bundled sample."""
     return [
         path.name.removesuffix(".jsonl.gz").replace("__", "/")
-        for path in sorted(Path(SAMPLE).glob("*.jsonl.gz"))
+        for path in sorted(FOLDER.glob("*.jsonl.gz"))
     ]
 
 

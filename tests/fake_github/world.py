@@ -1,16 +1,14 @@
 """What the fake GitHub knows: repositories and pulls, which tests change as people would."""
 
 import copy
-import gzip
-import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-SAMPLE = Path(__file__).resolve().parents[2] / "sample"
+from support.sample import sample_objects
+
 Rest = dict[str, Any]
 
 _LABELS = ("bug", "enhancement", "documentation", "ci", "good first issue")
@@ -105,9 +103,7 @@ class World:
 
 def load_sample(world: World, name: str, *, first: int | None = None) -> FakeRepository:
     """A repository of the bundled sample, its `first` pulls by creation, with made-up reviews."""
-    path = SAMPLE / f"{name.replace('/', '__')}.jsonl.gz"
-    with gzip.open(path, "rb") as lines:
-        pulls = [json.loads(line) for line in lines]
+    pulls = sample_objects(repository=name)
     pulls.sort(key=lambda pull: (pull["created_at"], pull["number"]))
     pulls = pulls[:first]
     authors = [pull["user"]["login"] for pull in pulls if pull["user"]]

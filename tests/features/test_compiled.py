@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from support.sample import sample_file
+
 ROOT = Path(__file__).resolve().parents[2]
 _REPLAY = """
 import sys
@@ -16,9 +18,9 @@ from hashlib import sha256
 from pathlib import Path
 from pullrisk.features import COMPILED, RepositoryHistory
 from pullrisk.features.replay import replay
-from pullrisk.pulls.record import parse_rest
+from pullrisk.pulls.record_json import decode_line
 
-pulls = [parse_rest(line) for line in Path(sys.argv[1]).read_bytes().splitlines()]
+pulls = [decode_line(line) for line in Path(sys.argv[1]).read_bytes().splitlines()]
 history, digest = RepositoryHistory(pulls[0].repository), sha256()
 if sys.argv[2] != "-":
     history = RepositoryHistory.load(Path(sys.argv[2]).read_bytes())
@@ -40,8 +42,7 @@ def fold(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def events(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    lines: list[bytes] = []
-    with gzip.open(next((ROOT / "sample").glob("*.jsonl.gz"))) as sample:
+    with gzip.open(sample_file("rust-lang/cargo")) as sample:
         lines = list(islice(sample, 3_000))
     folder = tmp_path_factory.mktemp("events")
     early, late = folder / "early.jsonl", folder / "late.jsonl"

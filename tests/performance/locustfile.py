@@ -1,4 +1,4 @@
-"""Load on the scoring service: real pull requests from the bundled sample, in a realistic mix.
+"""Load on the scoring service: real pull requests as GitHub describes them, in a realistic mix.
 
     locust --headless -f tests/performance/locustfile.py --host http://127.0.0.1:8080 \
         --users 8 --run-time 30s --html out/load.html
@@ -21,7 +21,6 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,13 @@ import psutil
 import requests
 from locust import FastHttpUser, constant, events, task
 
-SAMPLE = Path(__file__).parents[2] / "sample"
+_ROOT = Path(__file__).parents[2]
+PULLS = next(
+    path / "pulls.jsonl.gz"
+    for path in (_ROOT / "sample", _ROOT / "argo-apps" / "base" / "model-serving")
+    if (path / "pulls.jsonl.gz").exists()
+)
+"""In a cluster it is mounted; here it is what will be."""
 LIMITS = {
     "p50": float(os.environ.get("PULLRISK_TEST_P50_MS", "25")),
     "p95": float(os.environ.get("PULLRISK_TEST_P95_MS", "150")),
@@ -88,11 +93,8 @@ _usage: list[tuple[float, int]] = []
 
 
 def _pulls() -> list[dict[str, Any]]:
-    found = []
-    for path in sorted(SAMPLE.glob("*.jsonl.gz")):
-        with gzip.open(path) as lines:
-            found += [json.loads(line) for line in islice(lines, 500)]
-    return found
+    with gzip.open(PULLS) as lines:
+        return [json.loads(line) for line in lines]
 
 
 STORED = [(pull["base"]["repo"]["full_name"], pull["number"]) for pull in _pulls()]

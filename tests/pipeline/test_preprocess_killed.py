@@ -1,13 +1,11 @@
 """SIGKILL at any moment of a preprocess run, then a second run: as if nothing had happened."""
 
-import gzip
 import random
 import shutil
 import signal
 import threading
 import time
 from datetime import timedelta
-from itertools import islice
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -18,13 +16,13 @@ import pytest
 from pullrisk.features import RepositoryHistory
 from pullrisk.lake import Lake
 from pullrisk.preprocess import preprocess
-from pullrisk.pulls.record import Pull, parse_rest
+from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import SqliteStore
 from support.kills import FORKED, Moment
 from support.preprocessing import rows
 from support.processes import PATIENCE
+from support.sample import sample_pulls
 
-SAMPLE = Path(__file__).parents[2] / "sample"
 REPOSITORIES = ["kedro-org/kedro", "rust-lang/cargo"]
 FIRST, ALL = 150, 400
 
@@ -42,8 +40,7 @@ MOMENTS = [
 
 
 def pulls(repository: str, last: int) -> list[Pull]:
-    with gzip.open(SAMPLE / f"{repository.replace('/', '__')}.jsonl.gz") as lines:
-        return [parse_rest(line) for line in islice(lines, last)]
+    return sample_pulls(last, repository=repository)
 
 
 def content(lake: Lake) -> tuple[pa.Table, list[bytes | None]]:

@@ -7,21 +7,21 @@ import re
 import signal
 import subprocess
 import sys
-from collections import deque
 from html.parser import HTMLParser
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
+from pullrisk.pulls.as_rest import rest_object_of
+from pullrisk.pulls.record_json import decode_line
 from support.processes import until
+from support.sample import KEDRO, latest_lines, sample_file, sample_lines
 
 RUN = "import sys; from pullrisk.cli import main; sys.exit(main())"
-SAMPLE = Path(__file__).parents[2] / "sample"
+UV = "astral-sh/uv"
 LATEST = 3_500
-"""Laravel's latest pull requests: enough reverts for a risk, few enough for a test."""
+"""uv's latest pull requests: enough trouble for a risk, few enough for a test."""
 FEW = 1_000
 """Kedro's first, for a run that is killed: what it learns matters less than that it is the same."""
 
@@ -57,12 +57,10 @@ class Home:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The latest of Laravel's pull requests, and all of Kedro's."""
-    path = tmp_path_factory.mktemp("files") / "laravel.jsonl.gz"
-    with gzip.open(SAMPLE / "laravel__framework.jsonl.gz", "rb") as whole:
-        lines = deque(whole, LATEST)
-    path.write_bytes(gzip.compress(b"".join(lines), 1))
-    return [str(path), str(SAMPLE / "kedro-org__kedro.jsonl.gz")]
+    """The latest of uv's pull requests, and all of Kedro's with its direct pushes."""
+    path = tmp_path_factory.mktemp("files") / "uv.jsonl.gz"
+    path.write_bytes(gzip.compress(b"".join(latest_lines(LATEST, repository=UV)), 1))
+    return [str(path), str(sample_file(KEDRO))]
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +92,12 @@ def test_a_run_ends_with_an_evaluation_the_riskiest_and_a_report(result: Any) ->
 
 def test_no_repository_fills_the_list_while_others_have_some(result: Any) -> None:
     named = [pull["repository"] for pull in result["riskiest"]]
-    assert {"laravel/framework", "kedro-org/kedro"} == set(named)
+    assert {UV, KEDRO} == set(named)
 
 
 def test_a_second_run_reads_and_replays_nothing(result: Any, home: Home, files: list[str]) -> None:
     fetched = home.json("fetch", "--file", *files)
-    assert (fetched["read"], fetched["resumed"]) == (0, 5_644)
+    assert (fetched["read"], fetched["resumed"]) == (0, sum(map(lines_of, files)))
     assert home.json("preprocess")["run"] is None
     assert home.run("train", "--if-new").stdout.startswith("nothing new: version 1 was trained")
 
@@ -107,8 +105,7 @@ def test_a_second_run_reads_and_replays_nothing(result: Any, home: Home, files: 
 def test_a_merged_pull_has_the_same_score_from_store_and_file(
     result: Any, home: Home, files: list[str]
 ) -> None:
-    with gzip.open(files[1], "rt") as lines:
-        line = list(lines)[-100]
+    line = latest_lines(100)[0].decode()
     reference = f"kedro-org/kedro#{json.loads(line)['number']}"
     stored = home.json("score", reference)
     assert stored == home.json("score", "--file", "-", text=line)
@@ -118,7 +115,7 @@ def test_a_merged_pull_has_the_same_score_from_store_and_file(
 def test_an_open_pull_is_scored_with_what_is_known_now(
     result: Any, home: Home, files: list[str]
 ) -> None:
-    found = home.json("score", "--file", "-", text=opened(files[1]))[0]
+    found = home.json("score", "--file", "-", text=opened())[0]
     assert (found["state"], found["basis"]) == ("open", "history")
     assert 0 < found["risk"] < 1
     assert 0 <= found["novelty"] <= 100
@@ -127,7 +124,7 @@ def test_an_open_pull_is_scored_with_what_is_known_now(
 def test_a_pull_of_an_unknown_repository_is_scored_and_the_reader_is_told(
     result: Any, home: Home, files: list[str]
 ) -> None:
-    line = opened(files[1]).replace("kedro-org/kedro", "some/where")
+    line = opened().replace("kedro-org/kedro", "some/where")
     ran = home.run("score", "--file", "-", text=line)
     assert "some/where" in ran.stdout
     assert "Not enough history" in ran.stdout
@@ -211,7 +208,7 @@ def test_the_report_holds_every_plot_and_the_figures_of_the_evaluation(result: A
 def test_markup_in_a_title_stays_text_in_the_report(
     result: Any, home: Home, tmp_path: Path, files: list[str]
 ) -> None:
-    pull = json.loads(opened(files[1])) | {"title": "<script>alert(1)</script>"}
+    pull = json.loads(opened()) | {"title": "<script>alert(1)</script>"}
     (tmp_path / "pull.jsonl").write_text(json.dumps(pull) + "\n")
     copy = Home(tmp_path / "home")
     subprocess.run(["cp", "-r", str(home.path), str(copy.path)], check=True)
@@ -225,8 +222,7 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(
 ) -> None:
     # Nobody else reads what a killed process kept half of.
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "compiled"))
-    with gzip.open(SAMPLE / "kedro-org__kedro.jsonl.gz", "rb") as whole:
-        (tmp_path / "kedro.jsonl").write_bytes(b"".join(islice(whole, FEW)))
+    (tmp_path / "kedro.jsonl").write_bytes(b"".join(sample_lines(FEW)))
     arguments = ["run", "--quiet", "--file", str(tmp_path / "kedro.jsonl")]
     undisturbed, killed = Home(tmp_path / "undisturbed"), Home(tmp_path / "killed")
     undisturbed.run(*arguments)
@@ -249,9 +245,13 @@ def scores(home: Home) -> Any:
     return home.json("score", "--recent", "5000", "--no-explain")
 
 
-def opened(file: str) -> str:
-    """The latest pull of a file, as it was while it was open, under a new number."""
-    with gzip.open(file, "rb") as lines:
-        pull = msgspec.json.decode(deque(lines, 1)[0])
+def lines_of(file: str) -> int:
+    with gzip.open(file) as lines:
+        return sum(1 for _ in lines)
+
+
+def opened(repository: str = KEDRO) -> str:
+    """Its latest pull as GitHub describes one that is open, under a new number."""
+    pull = rest_object_of(decode_line(latest_lines(1, repository=repository)[0]))
     pull |= {"number": 999_999, "merged_at": None, "closed_at": None, "state": "open"}
-    return msgspec.json.encode(pull).decode()
+    return json.dumps(pull)

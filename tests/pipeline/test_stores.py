@@ -1,6 +1,5 @@
 """The pipeline over MongoDB gives what it gives over SQLite."""
 
-from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,22 +12,19 @@ from pullrisk.pulls.mongo import MongoStore
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.pulls.store import PullStore
 from support.preprocessing import rows
+from support.sample import sample_lines
 
-SAMPLE = Path(__file__).parents[2] / "sample"
-FILES = ("kedro-org__kedro.jsonl.gz", "rust-lang__cargo.jsonl.gz")
+REPOSITORIES = ("kedro-org/kedro", "rust-lang/cargo")
 LINES = 600
 
 
 def slices(folder: Path) -> list[str]:
     """The first lines of some files of the sample."""
-    import gzip
-
     paths = []
-    for name in FILES:
-        with gzip.open(SAMPLE / name, "rt") as lines:
-            path = folder / name.removesuffix(".gz")
-            path.write_text("".join(islice(lines, LINES)))
-            paths.append(str(path))
+    for name in REPOSITORIES:
+        path = folder / f"{name.rpartition('/')[2]}.jsonl"
+        path.write_bytes(b"".join(sample_lines(LINES, repository=name)))
+        paths.append(str(path))
     return paths
 
 

@@ -1,4 +1,3 @@
-import gzip
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,17 @@ from pullrisk.lake.files import Files
 from pullrisk.lake.schema import SCHEMA
 from pullrisk.preprocess import preprocess, run
 from pullrisk.preprocess.plan import Plan, plan
-from pullrisk.pulls.record import parse_rest
 from pullrisk.pulls.sqlite import SqliteStore
 from support.preprocessing import START, Calling, Undisturbed, left_files, made_pull, rows, statuses
+from support.sample import sample_pulls
 
 Version = tuple[int, int, str, int]
 
 COLUMNS = [name for name in SCHEMA.names if name != "run"]
-SAMPLE = Path(__file__).parents[2] / "sample" / "kedro-org__kedro.jsonl.gz"
 
 
 def test_real_pulls_become_the_rows_that_the_fold_gives(store: SqliteStore, lake: Lake) -> None:
-    with gzip.open(SAMPLE) as lines:
-        pulls = [parse_rest(line) for _, line in zip(range(300), lines, strict=False)]
+    pulls = sample_pulls(300)
     store.upsert(reversed(pulls))
     report = preprocess(store, lake)
     history = RepositoryHistory("kedro-org/kedro")

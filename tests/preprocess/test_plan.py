@@ -19,7 +19,6 @@ from support.preprocessing import START, Undisturbed, made_pull, rows, statuses
 Version = tuple[int, int, str, int]
 
 COLUMNS = [name for name in SCHEMA.names if name != "run"]
-SAMPLE = Path(__file__).parents[2] / "sample" / "kedro-org__kedro.jsonl.gz"
 
 
 def test_only_new_pulls_are_replayed(

@@ -21,7 +21,6 @@ from support.processes import until
 Version = tuple[int, int, str, int]
 
 COLUMNS = [name for name in SCHEMA.names if name != "run"]
-SAMPLE = Path(__file__).parents[2] / "sample" / "kedro-org__kedro.jsonl.gz"
 
 
 def test_two_workers_write_what_one_writes(

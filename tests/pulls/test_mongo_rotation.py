@@ -9,12 +9,11 @@ pytest.importorskip("nx_27017", reason="nx-27017 is not installed")
 
 from pullrisk.errors import StoreError
 from pullrisk.pulls.mongo import MongoStore
-from pullrisk.pulls.record import parse_rest
 from support.mongo import MongoStandIn
 from support.mongo_gate import gate
-from support.serving import sample_lines
+from support.sample import sample_pulls
 
-PULLS = [parse_rest(line) for line in sample_lines(3)]
+PULLS = sample_pulls(3)
 
 
 class Uri:

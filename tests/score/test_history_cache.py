@@ -10,18 +10,18 @@ import pytest
 
 from pullrisk.lake import Lake
 from pullrisk.preprocess import preprocess
-from pullrisk.pulls.record import Pull, parse_rest
+from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.score.history_cache import HistoryCache
-from support.serving import sample_lines
+from support.sample import sample_pulls
 
 NAMES = ("o/one", "o/two", "o/three")
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def pulls(name: str, count: int) -> Iterator[Pull]:
-    for line in sample_lines(count):
-        yield msgspec.structs.replace(parse_rest(line), repository=name, repository_id=None)
+    for pull in sample_pulls(count):
+        yield msgspec.structs.replace(pull, repository=name, repository_id=None)
 
 
 @pytest.fixture(scope="module")

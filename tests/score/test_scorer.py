@@ -1,7 +1,5 @@
-import gzip
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -14,14 +12,14 @@ from pullrisk.lake import Lake
 from pullrisk.model.bundle import Bundle
 from pullrisk.preprocess import preprocess
 from pullrisk.progress import Silent
-from pullrisk.pulls.record import Pull, parse_rest
+from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.score.scorer import Scorer
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.fit import FitSettings
 from pullrisk.train.training import TrainSettings, train
+from support.sample import sample_pulls
 
-SAMPLE = Path(__file__).parents[2] / "sample" / "kedro-org__kedro.jsonl.gz"
 STORED = 400
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -29,8 +27,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def pulls() -> list[Pull]:
     """Kedro's first pull requests; the last ten are not stored."""
-    with gzip.open(SAMPLE) as lines:
-        return [parse_rest(line) for line in islice(lines, STORED + 10)]
+    return sample_pulls(STORED + 10)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import gzip
 import json
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from pullrisk.pulls.mongo import MongoStore
 from support.bao import Bao
 from support.mongo import MongoStandIn
 from support.mongo_gate import gate
+from support.sample import latest_lines
 from support.seaweed import BUCKET, Seaweed
 from support.vault import MARK, marked, put, write_all
 from support.watch import Watched, files_holding, run_watched
@@ -23,9 +23,8 @@ pytest.importorskip("nx_27017", reason="nx-27017 is not installed")
 pytest.importorskip("jax", reason="the extra train is not installed")
 
 PULLRISK = [sys.executable, "-c", "import sys; from pullrisk.cli import main; sys.exit(main())"]
-SAMPLE = Path(__file__).parents[2] / "sample" / "laravel__framework.jsonl.gz"
-LATEST = 2_500
-"""Pull requests: enough reverts to train on."""
+LATEST = 3_500
+"""Pull requests: enough trouble to train on."""
 CROSSED = 12
 """Exit code of a monitoring that finds a model to be stale: the sample's pulls are years old."""
 S3_STAGES = ("spark-preprocess", "ml-training", "model-serving", "monitor")
@@ -104,8 +103,7 @@ def pullrisk(
 
 @pytest.fixture
 def pulls(tmp_path: Path) -> str:
-    with gzip.open(SAMPLE, "rb") as whole:
-        lines = deque(whole, LATEST)
+    lines = latest_lines(LATEST, repository="astral-sh/uv")
     (tmp_path / "pulls.jsonl").write_bytes(b"".join(lines))
     return str(tmp_path / "pulls.jsonl")
 

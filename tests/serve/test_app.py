@@ -1,14 +1,13 @@
 """What a running service answers."""
 
-import gzip
-import json
 from typing import Any
 
 import httpx
 import pytest
 
 from pullrisk.features import NAMES, SCHEMA_HASH
-from support.serving import SAMPLE, STORED, Served, opened, wait_for
+from support.sample import sample_objects
+from support.serving import STORED, Served, opened, wait_for
 
 REPOSITORY = "kedro-org/kedro"
 
@@ -293,8 +292,7 @@ def test_only_json_is_read(client: httpx.Client) -> None:
 
 
 def test_the_whole_sample_is_scored_without_a_defect(client: httpx.Client) -> None:
-    with gzip.open(SAMPLE) as lines:
-        pulls = [json.loads(line) for line in lines]
+    pulls = sample_objects()
     for start in range(STORED, len(pulls), 50):
         answered = score(client, pulls[start : start + 50], explain="false")
         assert answered.status_code == 200, answered.text

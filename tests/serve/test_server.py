@@ -11,10 +11,10 @@ import pytest
 from pullrisk.features import SCHEMA_HASH
 from pullrisk.lake import Lake
 from pullrisk.preprocess import preprocess
-from pullrisk.pulls.record import parse_rest
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.serve.keys import WrongKeys
-from support.serving import GENERAL, STORED, Served, opened, sample_lines, score, served, wait_for
+from support.sample import sample_pulls
+from support.serving import GENERAL, STORED, Served, opened, score, served, wait_for
 
 # --- start -------------------------------------------------------------------------------------
 
@@ -134,7 +134,7 @@ def test_a_new_run_is_seen_without_a_restart(home: Path, tmp_path: Path) -> None
     with served(own, refresh=0.2) as one:
         assert score(one.url).json()["scores"][0]["history"]["pulls"] == STORED
         with SqliteStore(own / "pulls.sqlite") as store:
-            store.upsert(parse_rest(line) for line in sample_lines(STORED + 40))
+            store.upsert(sample_pulls(STORED + 40))
             preprocess(store, Lake(own / "lake"))
         wait_for(lambda: score(one.url).json()["scores"][0]["history"]["pulls"] == STORED + 40)
 

@@ -10,13 +10,13 @@ from pullrisk.lake import Lake
 from pullrisk.model.bundle import Bundle
 from pullrisk.preprocess import preprocess
 from pullrisk.pulls.mongo import MongoStore
-from pullrisk.pulls.record import parse_rest
 from support.bao import Bao
 from support.mlflow_server import MlflowServer
 from support.mongo import MongoStandIn
 from support.mongo_gate import gate
+from support.sample import sample_pulls
 from support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed
-from support.serving import ROOT, sample_lines
+from support.serving import ROOT
 from support.vault import put
 
 GENERAL = ROOT / "src" / "pullrisk" / "model" / "general.onnx"
@@ -63,7 +63,7 @@ def production(folder: Path, *, pulls: int = 300, password: str = "first") -> It
         mlflow = stack.enter_context(MlflowServer(folder / "mlflow", seaweed=spaces))
         port = stack.enter_context(gate(mongo.port, user=USER, password=passwords))
         with MongoStore(f"mongodb://127.0.0.1:{mongo.port}/pulls") as store:
-            store.upsert(parse_rest(line) for line in sample_lines(pulls))
+            store.upsert(sample_pulls(pulls))
             preprocess(store, Lake(f"s3://{BUCKET}/lake", s3=spaces.s3))
         register(mlflow.uri, folder, champion=True)
         yield Production(mongo, port, passwords, spaces, mlflow)

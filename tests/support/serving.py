@@ -1,6 +1,5 @@
 """A served home folder: real processes on free ports, with the general model and a small lake."""
 
-import gzip
 import json
 import os
 import signal
@@ -8,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +14,29 @@ import httpx
 
 from pullrisk.lake import Lake
 from pullrisk.preprocess import preprocess
-from pullrisk.pulls.record import parse_rest
+from pullrisk.pulls.as_rest import rest_object_of
 from pullrisk.pulls.sqlite import SqliteStore
 from support.ports import free_port
 from support.processes import PATIENCE, mortal, until
+from support.sample import sample_pulls
 
 ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "sample" / "kedro-org__kedro.jsonl.gz"
 GENERAL = ROOT / "src" / "pullrisk" / "model" / "general.onnx"
 STORED = 300
 RUN = "import sys; from pullrisk.cli import main; sys.exit(main())"
 
 
-def sample_lines(count: int) -> list[bytes]:
-    with gzip.open(SAMPLE) as lines:
-        return list(islice(lines, count))
-
-
 def make_home(home: Path, *, pulls: int = STORED) -> Path:
     """A store and a lake of kedro's first pull requests; no model of its own."""
     with SqliteStore(home / "pulls.sqlite") as store:
-        store.upsert(parse_rest(line) for line in sample_lines(pulls))
+        store.upsert(sample_pulls(pulls))
         preprocess(store, Lake(home / "lake"))
     return home
 
 
 def opened(place: int = STORED + 1, **changes: object) -> dict[str, Any]:
     """A real pull request as GitHub would describe it while it is open."""
-    found: dict[str, Any] = json.loads(sample_lines(place + 1)[place])
+    found = rest_object_of(sample_pulls(place + 1)[place])
     return found | {"merged_at": None, "closed_at": None, "state": "open"} | changes
 
 

@@ -1,10 +1,8 @@
 """Making the model that ships, on a small part of the sample."""
 
-import gzip
 import json
 from datetime import UTC, datetime
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -13,11 +11,10 @@ import pytest
 import general_model as general
 from pullrisk.errors import ModelError
 from pullrisk.model.bundle import Bundle
-from pullrisk.pulls.record import parse_rest
 from support.clones import make_clone
+from support.sample import sample_pulls
 
-SAMPLE = Path(__file__).parents[2] / "sample"
-NAMES = ("kedro-org__kedro", "rust-lang__cargo", "astral-sh__uv")
+NAMES = ("kedro-org/kedro", "rust-lang/cargo", "astral-sh/uv")
 PULLS = 250
 
 
@@ -25,8 +22,7 @@ PULLS = 250
 def clones(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clones")
     for name in NAMES:
-        with gzip.open(SAMPLE / f"{name}.jsonl.gz") as lines:
-            make_clone(folder / name, [*map(parse_rest, islice(lines, PULLS))])
+        make_clone(folder / name.replace("/", "__"), sample_pulls(PULLS, repository=name))
     return folder
 
 

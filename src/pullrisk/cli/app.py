@@ -32,7 +32,7 @@ COMMANDS: Final = {
     "monitor": "Say whether a model still fits: drift, outcomes, freshness.",
     "models": "List, compare, promote and roll back registered models.",
     "run": "All of it in one process, from files to the report.",
-    "store": "Count what a pull store holds, or copy it into another.",
+    "store": "Count what a pull store holds, copy it, or write its records to a file.",
     "doctor": "Say what is configured, reachable, fresh, and broken.",
     "secrets": "Say what a stage can and cannot read, never a value.",
     "lake": "List the lake's runs, or delete what nothing refers to.",

@@ -66,8 +66,8 @@ File: TypeAlias = Annotated[
         "--file",
         "-f",
         metavar="FILE",
-        help="Pull requests as JSON, what gh api or gh pr list --json print, plain or gzip; - is "
-        "standard input.",
+        help="Pull requests as JSON, what gh api, gh pr list --json or pullrisk store export "
+        "print, plain or gzip; - is standard input.",
         show_default=False,
     ),
 ]

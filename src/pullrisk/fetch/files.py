@@ -1,4 +1,6 @@
-"""Read pull requests from files of JSON: REST objects, webhooks, what the gh program prints."""
+"""Read pull requests from files of JSON: REST objects, webhooks, what the gh program prints, and
+records that `pullrisk store export` wrote.
+"""
 
 import os
 import stat
@@ -21,6 +23,7 @@ from pullrisk.progress import Progress, Task
 from pullrisk.pulls.forms import GH_FIELDS, parse_pull
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import Pull
+from pullrisk.pulls.record_json import is_record
 from pullrisk.pulls.store import PullStore
 
 OnError = Literal["stop", "skip"]
@@ -77,18 +80,21 @@ def read_pulls(
     skipped: Callable[[BadLine], object] | None = None,
     names: BotNames = NO_NAMES,
 ) -> Iterator[Pull]:
-    """The pulls of a file; "-" is standard input.
+    """The pulls of a file, without direct pushes; "-" is standard input.
 
     Raises InputError with file, line and field for a malformed one, or hands it to `skipped`.
     """
     with _opened(path) as source:
         for line, data in read_objects(source.file, source.name):
             try:
-                yield parse_pull(data, repository=repository, names=names)
+                pull = parse_pull(data, repository=repository, names=names)
             except ValueError as error:
                 if skipped is None:
                     raise _explain(source.name, line, data, error) from error
                 skipped(BadLine(source.name, line, str(error)))
+            else:
+                if not pull.is_push:
+                    yield pull
 
 
 def read_file(path: Path | str) -> Iterator[JsonObject]:
@@ -99,7 +105,9 @@ def read_file(path: Path | str) -> Iterator[JsonObject]:
 
 def _explain(name: str, line: int, data: bytes, error: ValueError) -> InputError:
     hint = "correct it, or skip what cannot be read with --skip-bad-lines"
-    if data.startswith(b"{") and isinstance(error, msgspec.ValidationError):
+    if is_record(data):
+        hint += "\n  a later version of pullrisk may have written it: pullrisk store export"
+    elif data.startswith(b"{") and isinstance(error, msgspec.ValidationError):
         hint += f"\n  expected what `gh api` prints, or: gh pr list --json {GH_FIELDS}"
     return InputError(f"{name}, line {line}: {error}", hint=hint)
 
@@ -156,8 +164,11 @@ class _Reading:
         checkpoint = None
         if self._source.key is not None:
             checkpoint = (self._source.key, {**self._source.identity, "objects": self._done})
-        written = self._store.upsert(self._batch, checkpoint=checkpoint)
-        self.report += FetchReport(read=len(self._batch), written=written)
+        pulls = [pull for pull in self._batch if not pull.is_push]
+        if len(pulls) < len(self._batch):
+            self._store.upsert(pull for pull in self._batch if pull.is_push)
+        written = self._store.upsert(pulls, checkpoint=checkpoint)
+        self.report += FetchReport(read=len(pulls), written=written)
         self._show_progress()
         self._batch = []
         self._bytes = 0

@@ -1,5 +1,6 @@
 """The forms in which a file may hold a pull request: GitHub's REST object, a webhook's payload
-around one, and what `gh pr list --json` and `gh pr view --json` print.
+around one, what `gh pr list --json` and `gh pr view --json` print, and the record itself as
+`pullrisk store export` writes it.
 """
 
 import re
@@ -9,8 +10,10 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 
 from pullrisk.pulls import half_surrogates
+from pullrisk.pulls.as_rest import rest_object_of
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import Pull, Review, from_rest, parse_rest, utc
+from pullrisk.pulls.record_json import decode_line, is_record
 from pullrisk.pulls.rest_shapes import (
     RestBranch,
     RestFile,
@@ -126,9 +129,11 @@ _STATUS: Final = {"deleted": "removed"}  # GraphQL's word and REST's
 def parse_pull(data: bytes, *, repository: str | None = None, names: BotNames = NO_NAMES) -> Pull:
     """Parse one pull request in any of the forms, `repository` being its name where it names none.
 
-    `names` are the accounts that the settings call bots or persons. Raises ValueError, which
-    names the field that is wrong.
+    `names` are the accounts that the settings call bots or persons. Only a record may be a direct
+    push. Raises ValueError, which names the field that is wrong.
     """
+    if is_record(data):
+        return decode_line(data, names)
     try:
         return parse_rest(data, repository=repository, names=names)
     except ValueError as error:
@@ -143,8 +148,14 @@ def parse_pull(data: bytes, *, repository: str | None = None, names: BotNames = 
         raise
 
 
-def rest_object(data: bytes) -> dict[str, Any]:
-    """The REST object itself, out of a webhook's payload if it stands in one. Raises ValueError."""
+def rest_object(data: bytes) -> dict[str, Any] | None:
+    """The REST object itself, out of a webhook's payload if it stands in one; a record as one.
+
+    None for a direct push, which is no pull request. Raises ValueError.
+    """
+    if is_record(data):
+        pull = decode_line(data)
+        return None if pull.is_push else rest_object_of(pull)
     found = half_surrogates.decode(_dict, data)
     inner = found.get("pull_request")
     if isinstance(inner, dict) and "created_at" not in found:

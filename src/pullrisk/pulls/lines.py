@@ -1,14 +1,18 @@
 """What a change did to lines of code: facts that a clone tells, without the code itself."""
 
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
+
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+"""A number of things, which JSON and a store can hold; checked where a record is decoded."""
 
 TOKENS: Final = (
     "condition", "loop", "error", "null", "concurrency", "input_output", "number", "call",
     "definition", "import", "return", "todo",
 )  # fmt: skip
 """Classes of tokens that are counted in added and removed code, in the order of the counts."""
+Tokens: TypeAlias = Annotated[tuple[Count, ...], msgspec.Meta(max_length=len(TOKENS))]
 MAX_ORIGINS: Final = 300
 """Entries of `rewrites` and of `neighbours` that are kept: those with most lines."""
 
@@ -19,9 +23,9 @@ class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
     `file` is the position in `Pull.files`, -1 if the list was cut before it.
     """
 
-    number: int
-    lines: int
-    file: int = -1
+    number: Annotated[int, msgspec.Meta(gt=-(2**53), lt=2**53)]
+    lines: Count
+    file: Annotated[int, msgspec.Meta(ge=-1, lt=2**31)] = -1
 
 
 class ChangedLines(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
@@ -36,14 +40,14 @@ class ChangedLines(msgspec.Struct, frozen=True, array_like=True, kw_only=True, g
 
     rewrites: tuple[Origin, ...] | None = None
     neighbours: tuple[Origin, ...] | None = None
-    code_added: int = 0
-    code_removed: int = 0
-    comments_added: int = 0
-    comments_removed: int = 0
-    blanks_added: int = 0
-    blanks_removed: int = 0
-    hunks_added: int = 0
-    hunks_removed: int = 0
-    hunks_changed: int = 0
-    tokens_added: tuple[int, ...] = ()
-    tokens_removed: tuple[int, ...] = ()
+    code_added: Count = 0
+    code_removed: Count = 0
+    comments_added: Count = 0
+    comments_removed: Count = 0
+    blanks_added: Count = 0
+    blanks_removed: Count = 0
+    hunks_added: Count = 0
+    hunks_removed: Count = 0
+    hunks_changed: Count = 0
+    tokens_added: Tokens = ()
+    tokens_removed: Tokens = ()

@@ -17,7 +17,7 @@ import msgspec
 
 from pullrisk.pulls import half_surrogates
 from pullrisk.pulls.bug_labels import labelled_as_fix
-from pullrisk.pulls.lines import ChangedLines
+from pullrisk.pulls.lines import ChangedLines, Count
 from pullrisk.pulls.patch_text import CodeLines, count_patches
 from pullrisk.pulls.people import NO_NAMES, ROBOTIC, Account, BotNames, agent_of, is_bot, is_robotic
 from pullrisk.pulls.rest_shapes import RestBranch, RestFile, RestPull, RestUser
@@ -39,11 +39,11 @@ class ChangedFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     path: str
     status: str = "modified"
-    additions: int | None = None
-    deletions: int | None = None
+    additions: Count | None = None
+    deletions: Count | None = None
     previous_path: str | None = None
-    code_added: int | None = None
-    code_removed: int | None = None
+    code_added: Count | None = None
+    code_removed: Count | None = None
 
 
 class Review(msgspec.Struct, frozen=True, array_like=True, gc=False):

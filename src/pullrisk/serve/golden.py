@@ -46,9 +46,9 @@ class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def record(model: LoadedModel, *, pinned: str, lines: Iterable[bytes], count: int) -> Golden:
-    """The answers of `model` to the first `count` merged pulls of `lines` (REST objects).
+    """The answers of `model` to the first `count` merged pulls of `lines`.
 
-    Raises InputError where there are fewer.
+    A line is a REST object, or a record that becomes one. Raises InputError where there are fewer.
     """
     pulls = list(islice(_renamed(lines), count))
     if len(pulls) < count:
@@ -86,6 +86,8 @@ def _renamed(lines: Iterable[bytes]) -> Iterable[dict[str, Any]]:
             continue
         try:
             pull = rest_object(line)
+            if pull is None:
+                continue
             pull["base"]["repo"]["full_name"] = REPOSITORY
             merged = parse_rest(msgspec.json.encode(pull)).merged_at is not None
         except (ValueError, KeyError, TypeError) as error:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from pullrisk.fetch.git.changes import read_changes
-from pullrisk.fetch.git.job import LogStream
 from pullrisk.fetch.git.patches import FilePatch, Patch, read_patches
 from pullrisk.fetch.git.program import Git
 from support.repositories import Repository
@@ -207,22 +206,6 @@ def test_a_huge_file_is_read_in_pieces(repo: Repo, content: bytes) -> None:
     assert spans(first.files[0]) == [(0, 0, 1, lines)]
     assert second.files[0].hunks[0].code == b"\x01" * lines
     assert first.counts.code_added == lines
-
-
-@pytest.mark.parametrize("size", [1, 7, 64])
-def test_a_patch_is_understood_wherever_what_was_read_ends(
-    repo: Repo, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    body = b"".join(b"line_%d = 1\n" % number for number in range(9))
-    repo.commit({"a.py": body, "empty.py": b"", "i.bin": b"\x00\x01", "m.sh": b"x\n"})
-    (repo.path / "m.sh").chmod(0o755)
-    repo.commit({"a.py": None, "b.py": body, "i.bin": b"\x00\x02"})
-    repo.commit({"b.py": body + b"no line end"})
-    repo.commit({"b.py": None})
-    whole = repo.patches()
-    read = LogStream.read
-    monkeypatch.setattr(LogStream, "read", lambda self, most: read(self, min(most, size)))
-    assert repo.patches() == whole
 
 
 def test_the_repositorys_own_settings_change_nothing(repo: Repo) -> None:

@@ -46,7 +46,7 @@ Files: TypeAlias = Annotated[
         "--file",
         "-f",
         metavar="FILE",
-        help="GitHub's REST objects, plain or gzip; - is standard input.",
+        help="GitHub's REST objects or records, plain or gzip; - is standard input.",
     ),
 ]
 Count: TypeAlias = Annotated[

@@ -1,4 +1,4 @@
-"""`pullrisk store`: look into a pull store, and copy one into another."""
+"""`pullrisk store`: look into a pull store, copy one into another, write its records to a file."""
 
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
@@ -33,15 +33,32 @@ Place: TypeAlias = Annotated[
     ),
 ]
 
+Written: TypeAlias = Annotated[
+    str,
+    typer.Argument(metavar="FILE", help="Where to; gzipped if it ends in .gz, - is the output."),
+]
+Repositories: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--repository",
+        "-r",
+        metavar="OWNER/NAME",
+        help="Only this repository; may be repeated.",
+        show_default=False,
+    ),
+]
+
 
 def run() -> None:
-    """Count what a pull store holds, or copy it into another.
+    """Count what a pull store holds, copy it into another, or write its records to a file.
 
     [bold]Examples[/bold]
 
       pullrisk store stats
 
       pullrisk store copy .pullrisk/pulls.sqlite mongodb://localhost/pullrisk
+
+      pullrisk store export records.jsonl.gz
     """
 
 
@@ -114,7 +131,40 @@ def stats(
     say(f"{sum(one.pulls for one in summaries):,} pull requests of {len(rows):,} repositories")
 
 
-COMMANDS: Final = {"copy": copy, "stats": stats}
+def export(
+    file: Written,
+    repository: Repositories = None,
+    home: options.Home = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write the records of the configured store to a file, which `pullrisk fetch --file` reads.
+
+    One record a line, as JSON with the record's own fields: what a clone tells of lines and
+    direct pushes goes along, which GitHub's form has no place for. Checkpoints stay behind.
+
+    [bold]Examples[/bold]
+
+      pullrisk store export records.jsonl.gz
+
+      pullrisk store export - --repository rails/rails | PULLRISK_HOME=other pullrisk fetch --file -
+    """
+    from pullrisk.pulls.export import STDOUT, export_store
+
+    with open_session(home=home, quiet=quiet) as session:
+        report = export_store(
+            session.store, file, repositories=repository or (), progress=session.progress
+        )
+    if as_json and file != STDOUT:
+        print_json(report)
+    elif file != STDOUT:
+        say(
+            f"{file}: {report.pulls:,} pull requests and {report.pushes:,} direct pushes "
+            f"of {report.repositories:,} repositories"
+        )
+
+
+COMMANDS: Final = {"copy": copy, "export": export, "stats": stats}
 """The commands below `pullrisk store`."""
 
 

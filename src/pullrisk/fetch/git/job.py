@@ -1,16 +1,11 @@
 """A program that runs in the background while the output of others is read."""
 
-import fcntl
-import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import IO, Final
 
 _CHUNK: Final = 2**18
-_PIPE: Final = 2**20
-"""Bytes that a program may be ahead of its reader, the most that Linux allows."""
 
 
 class Job:
@@ -56,18 +51,15 @@ class Job:
 
 
 class LogStream:
-    """What a git program writes while it runs, some way ahead of who reads it."""
+    """What a git program writes while it runs."""
 
     def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
-        assert process.stdout is not None  # noqa: S101
         self._process, self._errors = process, errors
-        self._stdout = process.stdout.fileno()
-        with suppress(AttributeError, OSError):  # not everywhere, and not for everybody
-            fcntl.fcntl(self._stdout, fcntl.F_SETPIPE_SZ, _PIPE)
 
     def read(self, size: int) -> bytes:
-        """The next bytes, at most `size`; none at the end. Waits only where there is none yet."""
-        return os.read(self._stdout, size)
+        """The next bytes, `size` of them unless the output ends."""
+        assert self._process.stdout is not None  # noqa: S101
+        return self._process.stdout.read(size)
 
     def succeeded(self) -> bool:
         """Whether git succeeded; call it at the end of the output."""

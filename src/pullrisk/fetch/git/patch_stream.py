@@ -117,15 +117,16 @@ class PatchStream:
         """The match of a pattern of whole lines at the front."""
         while True:
             match = pattern.match(self._data, self._at)
-            if match is not None and self._is_all(match):
+            if match is not None and self._is_followed(match):
                 return match
             self._grow()
 
-    def _is_all(self, match: re.Match[bytes]) -> bool:
+    def _is_followed(self, match: re.Match[bytes]) -> bool:
         """Whether the text that was read shows that the match is all there is."""
-        if match.re is not _HEADER or self._data.startswith(_NEXT, match.end()):
+        if match.re is not _HEADER:
             return True
-        return self.ended and match.end() == len(self._data)
+        end = match.end()
+        return self._data.startswith(_NEXT, end) or (end == len(self._data) and not self._read())
 
     def _need(self, count: int) -> bool:
         while len(self._data) - self._at < count:
@@ -134,10 +135,8 @@ class PatchStream:
         return True
 
     def _grow(self) -> None:
-        """Read on, or notice the end. Raises BrokenPatchError behind it."""
-        if self.ended or len(self._data) - self._at > _MOST_WAITING:
+        if len(self._data) - self._at > _MOST_WAITING or not self._read():
             raise BrokenPatchError
-        self._read()
 
     def _read(self) -> bool:
         """Read on, as much again as is waiting already."""
