@@ -47,5 +47,6 @@ def _lead(score: Score) -> str:
 
 
 def _rank(score: Score, usual: float | None) -> str:
-    rank = f"riskier than {score.percentile or 0.0:.0f} % of this repository's pulls"
+    percent = min(99, int(score.percentile or 0.0))  # nothing is riskier than all, itself included
+    rank = f"riskier than {percent} % of this repository's pulls"
     return rank if usual is None else f"{rank} (usually {share(usual)})"
