@@ -74,11 +74,11 @@ class Judge:
         if moment is None:
             return
         index_of(self.history)
-        started = time.perf_counter()
+        started = time.process_time()
         told = [part(self.history, pull, moment) for part in (places, precedents)]
         hints = missing(self.history, pull, moment)
         people = reviewers(self.history, pull, moment)
-        self.milliseconds.append(1e3 * (time.perf_counter() - started))
+        self.milliseconds.append(1e3 * (time.process_time() - started))
         self.counts["pulls"] += 1
         self._where(pull, shown=bool(told[0]))
         self._missing(pull, len(hints))
@@ -118,22 +118,18 @@ class Judge:
     def _last(self, pull: Pull) -> None:
         if pull.merged_at is None:
             return
-        log, failures = self.history.log, self.history.failures
-        paths = self.history.touched.files.paths
+        log, known = self.history.log, PullInIndex(self.history, pull, pull.merged_at)
         shown = precedents(self.history, pull, pull.merged_at)
         self.counts["with precedents"] += bool(shown)
-        own = {path for file in pull.files or () for path in (file.path, file.previous_path)}
+        own = {file for file in known.files if file >= 0}
+        repaired = {each.row for file in own for each in known.repairs_of(file)}
         lines = {each.number for each in (pull.lines and pull.lines.rewrites) or ()}
-        index = index_of(self.history)
         for each in shown:
             row = log.row(each.number)
-            events = [] if row is None else index.failures_of(row)
-            files = {failures.files[event] for event in events if failures.kinds[event] == REPAIR}
-            if row is not None and any(failures.kinds[event] != REPAIR for event in events):
-                files |= set(log.files_of(row))
-            named = {paths[file] for file in files if file != WHOLE}
             self.counts["shown pairs"] += 1
-            self.counts["shared"] += bool(own & named) or each.number in lines
+            if row is not None:
+                undone = each.outcome != "repaired" and bool(own.intersection(log.files_of(row)))
+                self.counts["shared"] += row in repaired or undone or each.number in lines
 
     def finish(self) -> None:
         """Judge what only later pulls tell."""

@@ -32,6 +32,8 @@ _ACTIVE: Final = 90 * DAY
 _HALF_LIFE: Final = 180 * DAY
 _WINDOW: Final = 60
 """Changes of a file that are looked at: the latest."""
+_MOST_FILES: Final = 50
+"""Files of a pull that are looked at: the first."""
 _AUTHORS_PULLS: Final = 1_500
 """Merged pulls among which the author's own are looked for: the latest."""
 _WROTE, _REVIEWED, _LINES, _READ_AUTHOR, _READ_ANY = 0.5, 1.0, 1.0, 0.3, 0.01
@@ -83,7 +85,7 @@ class _Search:
         since = bisect_left(known.log.merged_at, known.now - _ACTIVE)
         self._recent = Counter(self._readers(since, known.rows))
         self._active = self._writers_since(since) | set(self._recent)
-        for place, file in enumerate(known.files):
+        for place, file in enumerate(known.files[:_MOST_FILES]):
             if file >= 0:
                 self._add_file(place, file)
         self._add_lines()
