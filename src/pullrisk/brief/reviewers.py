@@ -41,6 +41,8 @@ _WROTE, _REVIEWED, _LINES, _READ_AUTHOR, _READ_ANY = 0.5, 1.0, 1.0, 0.3, 0.01
 of the author's, of any recent review. Chosen on the third quarter of kafka (`make bench-brief`)."""
 _FAMILIAR: Final = 5
 """Pulls of the author after which a reviewer by display name who read none may be the author."""
+_SLIPS: Final = 0.05
+"""Share of the author's pulls that may name the author as reviewer, by mistake."""
 _LOGIN: Final = "login:"
 
 
@@ -115,7 +117,7 @@ class _Search:
         if not name.startswith(NAMED):
             return False
         if self.known.author >= 0 and self._own_pulls >= _FAMILIAR:
-            return not self.candidates[person].read_author
+            return self.candidates[person].read_author <= _SLIPS * self._own_pulls
         return resembles(self.known.pull.author or "", name.removeprefix(NAMED))
 
     def _logins(self, numbers: set[int]) -> dict[_Person, str]:
