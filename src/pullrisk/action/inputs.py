@@ -65,7 +65,7 @@ def read_inputs(runner: Runner) -> Inputs:
 
 
 def _text(runner: Runner, name: str) -> str | None:
-    return runner.variable(f"INPUT_{name.upper()}", "").strip() or None
+    return runner.variable(f"INPUT_{name.upper().replace('-', '_')}", "").strip() or None
 
 
 def _one_of(runner: Runner, name: str, values: tuple[str, ...]) -> Any:  # noqa: ANN401  (of values)

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 PATH: Final = ".github/pullrisk.yml"
-SCHEMA_ID: Final = "https://github.com/pullrisk/pullrisk/blob/main/schema/pullrisk.schema.json"
+SCHEMA_ID: Final = "https://github.com/pullrisk/pullrisk/blob/main/docs/pullrisk.schema.json"
 
 From: TypeAlias = Literal["off", "always", "elevated", "high"]
 """When something is done: never, for every pull, or from a band of risk on."""
@@ -103,7 +103,7 @@ DEFAULTS: Final = RepositoryConfig()
 
 
 def json_schema() -> bytes:
-    """The JSON Schema of the file, as `schema/pullrisk.schema.json` holds it."""
+    """The JSON Schema of the file, as `docs/pullrisk.schema.json` holds it."""
     schema = msgspec.json.schema(RepositoryConfig)
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
