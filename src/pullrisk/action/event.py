@@ -27,7 +27,7 @@ class _Repository(msgspec.Struct):
 
 class _Payload(msgspec.Struct):
     repository: _Repository
-    pull_request: msgspec.Raw | None = None
+    pull_request: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     ref: str | None = None
 
 
@@ -80,7 +80,7 @@ def parse_event(name: str, data: bytes, *, names: BotNames = NO_NAMES) -> Event:
             "repository_id": repository.id,
             "default_branch": repository.default_branch,
         }
-        if payload.pull_request is None:
+        if payload.pull_request is msgspec.UNSET:
             pushed = (payload.ref or "").removeprefix("refs/heads/")
             return Event(**common, pushed=pushed if payload.ref != pushed else None)
         pull = parse_pull(data, names=names)
