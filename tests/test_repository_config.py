@@ -21,7 +21,7 @@ from pullrisk.repository_config.options import (
 from pullrisk.repository_config.reading import ConfigError, parse
 from pullrisk.repository_config.rules import bands_of, reason_to_skip
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "docs" / "pullrisk.schema.json"
 FULL = b"""
 exclude: ["*.lock", vendor/]
