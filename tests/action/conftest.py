@@ -12,10 +12,9 @@ import pytest
 from action.runner import MiniRunner
 from fake_github.app import FakeGitHub
 from fake_github.world import World, pull_like
-from pullrisk.pulls.record import parse_rest
 from support.app import EXAMPLES, listening
 from support.clones import make_clone
-from support.serving import sample_lines
+from support.sample import sample_pulls
 
 NAME = "acme/shop"
 PULLS = 300
@@ -42,8 +41,7 @@ def examples(event: str) -> list[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bare repository with the sample's first pulls on main."""
-    read = map(parse_rest, sample_lines(PULLS))
-    pulls = sorted(read, key=lambda each: str(each.merged_at))
+    pulls = sorted(sample_pulls(PULLS), key=lambda each: str(each.merged_at))
     made = make_clone(tmp_path_factory.mktemp("origin") / "made", pulls)
     bare = made.parent / "origin.git"
     git(made.parent, "clone", "-q", "--bare", str(made), str(bare))
