@@ -35,7 +35,9 @@ def rest_answer(world: World, path: str, query: dict[str, str], base: str) -> An
 
 def _pulls(repository: FakeRepository, query: dict[str, str], link: str) -> Answer:
     ordered = repository.ordered("updated_at" if query.get("sort") == "updated" else "created_at")
-    numbers = [number for _, number in ordered]
+    numbers = [
+        number for _, number in ordered if _is_of(repository.pulls[number], query.get("head"))
+    ]
     if query.get("direction", "desc") == "desc":
         numbers.reverse()
     status, page, headers = _page(numbers, query, link)
@@ -44,6 +46,13 @@ def _pulls(repository: FakeRepository, query: dict[str, str], link: str) -> Answ
         for number in page
     ]
     return status, shown, headers
+
+
+def _is_of(pull: Rest, head: str | None) -> bool:
+    """Whether the pull's branch is the one of `owner:branch`; any without one."""
+    branch = pull["head"]
+    owner = ((branch.get("repo") or {}).get("full_name") or "").partition("/")[0]
+    return head is None or head == f"{owner}:{branch['ref']}"
 
 
 def _shown(repository: FakeRepository, pull: Rest, url: str, *, whole: bool) -> Rest:

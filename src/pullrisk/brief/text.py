@@ -13,7 +13,8 @@ _JOINED: Final = "\N{NO-BREAK SPACE}"
 def as_text(brief: Brief, *, width: int = _WIDTH) -> str:
     """The whole brief in lines of at most `width` characters, but for words that are longer."""
     title = " ".join(brief.title.split())
-    head = [f"{brief.repository}#{brief.number} {title}".rstrip(), brief.verdict]
+    number = f"#{brief.number}" if brief.number else ""  # a branch has none before it is opened
+    head = [f"{brief.repository}{number} {title}".rstrip(), brief.verdict]
     head += [line for line in (answers(brief), brief.url or "") if line]
     lines = [_wrapped(line, "", width) for line in head]
     for section in sections(brief):

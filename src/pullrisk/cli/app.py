@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "score": "Score pull requests: the risk, and what drives it most.",
     "explain": "Tell the whole brief of a pull request.",
     "top": "List what is open and recent, the riskiest first.",
+    "check": "Brief the branch in hand, before a pull is opened of it.",
     "serve": "Answer for pull requests over HTTP.",
     "deliveries": "List what became of a GitHub App's webhooks, and try again.",
     "feedback": "List what people answered to scores at pull requests.",
@@ -37,9 +38,13 @@ COMMANDS: Final = {
     "secrets": "Say what a stage can and cannot read, never a value.",
     "lake": "List the lake's runs, or delete what nothing refers to.",
     "completion": "Print the shell's completion script.",
+    "action": "The steps of the GitHub Action.",
 }
 """Name → one line of help. The function is `run` of `pullrisk.cli.commands.<name>`; if that
 module has COMMANDS, name → function, `run` only explains them."""
+
+HIDDEN: Final = frozenset({"action"})
+"""Commands that programs run and no person: the main help does not list them."""
 
 COMPLETE: Final = "_PULLRISK_COMPLETE"
 """The variable by which a shell asks for completions."""
@@ -78,7 +83,10 @@ class LazyGroup(PlainGroup):
         if cmd_name not in COMMANDS:
             return None
         return self.commands.setdefault(
-            cmd_name, TyperCommand(cmd_name, callback=None, help=COMMANDS[cmd_name])
+            cmd_name,
+            TyperCommand(
+                cmd_name, callback=None, help=COMMANDS[cmd_name], hidden=cmd_name in HIDDEN
+            ),
         )
 
     def resolve_command(

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pullrisk.errors import NotEnoughDataError, StoreError
+from pullrisk.repository_config.globs import NO_PATHS, PathGlobs
 from pullrisk.wiring.fetching import bot_names
 from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
+    from pullrisk.fetch.git.program import Git
     from pullrisk.lake import Lake
     from pullrisk.model.bundle import Bundle
+    from pullrisk.model.metadata import OperatingPoints
     from pullrisk.pulls.record import Pull
     from pullrisk.pulls.sqlite import SqliteStore
     from pullrisk.score.scorer import Scorer
@@ -29,12 +32,19 @@ OWN = "the home's own model"
 class Clone(msgspec.Struct, frozen=True, kw_only=True):
     """A local clone: its folder, its name if origin does not tell it, the branch to read.
 
-    Without `ref` it is the remote's default branch.
+    Without `ref` it is the remote's default branch. Paths that are `excluded` count nowhere.
     """
 
     path: Path
     repository: str | None = None
     ref: str | None = None
+    excluded: PathGlobs = NO_PATHS
+
+    def git(self) -> "Git":
+        """The git that reads it. Raises InputError for a folder that is no clone."""
+        from pullrisk.fetch.git.program import Git
+
+        return Git(self.path.expanduser(), excluded=self.excluded)
 
 
 def make_scorer(session: Session, model: "Bundle | str | None" = None) -> "Scorer":
@@ -71,7 +81,7 @@ class FoldedClone:
                 folder = TemporaryDirectory(prefix="pullrisk-clone-")
                 path, self._salt = Path(self._open.enter_context(folder)), secrets.token_bytes(32)
             else:
-                path, self._salt = kept.path, _salt(session)
+                path, self._salt = kept.path, salt_of(session)
                 self._open.callback(kept.close)
             self._lines = path / "lines"
             self.lake, self.store = _opened(path)
@@ -97,16 +107,19 @@ class FoldedClone:
             self.store.close()
         self._open.close()
 
-    def scorer(self, model: str | None = None) -> "tuple[Scorer, str]":
+    def scorer(
+        self, model: str | None = None, *, points: "OperatingPoints | None" = None
+    ) -> "tuple[Scorer, str]":
         """A model beside the clone's history, and the model's name for people.
 
-        Without `model` it is the home's own if that knows the repository, else the general one.
+        Without `model` it is the home's own if that knows the repository, else the general one;
+        without `points` the bands are the settings'.
         """
         from pullrisk.score.scorer import Scorer
         from pullrisk.wiring.adapters import operating_points
 
         bundle, name = _model(self._session, model, self.repository)
-        points = operating_points(self._session.settings)
+        points = points or operating_points(self._session.settings)
         bundle = _recalibrated(bundle, self.lake, self.repository)
         return Scorer(bundle, self.lake, points=points), name
 
@@ -121,9 +134,8 @@ class FoldedClone:
         """
         from pullrisk.fetch.git.open_lines import with_lines
         from pullrisk.fetch.git.open_pulls import with_author
-        from pullrisk.fetch.git.program import Git
 
-        git = Git(self._clone.path.expanduser())
+        git = self._clone.git()
         base = git.head(self._clone.ref or git.default_branch())
         git.use_mailmap(base)
         completed = []
@@ -147,7 +159,7 @@ class FoldedClone:
 
         clone, progress = self._clone, self._session.progress
         fetch_git(
-            clone.path.expanduser(),
+            clone.git(),
             self.store,
             salt=self._salt,
             progress=progress,
@@ -172,10 +184,17 @@ def _opened(path: Path) -> "tuple[Lake, SqliteStore]":
     return Lake(path / "lake"), SqliteStore(path / "pulls.sqlite")
 
 
-def _salt(session: Session) -> bytes:
+def salt_of(session: Session) -> bytes:
+    """The secret with which addresses are hashed; made if the home has none yet."""
     from pullrisk.fetch.salt import read_salt
 
     return read_salt(session.settings.home / "salt")
+
+
+def name_of(clone: Clone) -> str:
+    """The name of the clone's repository; a made-up one if nothing tells it."""
+    folder = clone.path.expanduser().resolve().name.replace(" ", "-")
+    return clone.repository or clone.git().github_name() or f"local/{folder}"
 
 
 def _kept(session: Session, clone: Clone) -> "tuple[str, KeptClone | None]":
@@ -183,12 +202,11 @@ def _kept(session: Session, clone: Clone) -> "tuple[str, KeptClone | None]":
     from pullrisk import __version__
     from pullrisk.features import SCHEMA_HASH
     from pullrisk.fetch.git.fetch import READER
-    from pullrisk.fetch.git.program import Git
     from pullrisk.wiring.kept_clones import Identity, KeptClone, make_home
 
     path = clone.path.expanduser()
-    git = Git(path)
-    name = clone.repository or git.github_name() or f"local/{path.resolve().name.replace(' ', '-')}"
+    git = clone.git()
+    name = name_of(clone)
     branch = clone.ref or git.default_branch()
     head = git.head(branch)
 
@@ -204,8 +222,10 @@ def _kept(session: Session, clone: Clone) -> "tuple[str, KeptClone | None]":
             ref=_printable(branch),
             version=__version__,
             schema=SCHEMA_HASH,
-            reader=f"{READER} {bot_names(session.settings).fingerprint()}",
-            salt=sha256(_salt(session)).hexdigest()[:16],
+            reader=" ".join(
+                (str(READER), bot_names(session.settings).fingerprint(), *clone.excluded.patterns)
+            ),
+            salt=sha256(salt_of(session)).hexdigest()[:16],
         )
         return name, KeptClone.open(home, identity, head, descends=descends)
     except (OSError, StoreError):

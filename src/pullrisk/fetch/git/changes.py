@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from pullrisk.errors import InputError
 from pullrisk.fetch.git.job import Job
@@ -47,7 +48,7 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 def read_changes(git: Git, shas: Sequence[str], *, count_lines: bool) -> Iterator[Changes]:
-    """The changes of each commit, in the order of `shas`.
+    """The changes of each commit, in the order of `shas`, but for `git.excluded`.
 
     Without `count_lines` (a partial clone has no file contents) files have no line counts, and
     a rename is a removed and an added file.
@@ -61,8 +62,17 @@ def read_changes(git: Git, shas: Sequence[str], *, count_lines: bool) -> Iterato
                 batch = batches.popleft()
                 running.append((batch, stack.enter_context(_start(git, options, batch))))
             batch, job = running.popleft()
-            yield from _read_batch(git, options, batch, job)
+            for changes in _read_batch(git, options, batch, job):
+                yield without_excluded(git, changes)
             job.close()
+
+
+def without_excluded(git: Git, changes: Changes) -> Changes:
+    """The changes but for the files that count nowhere."""
+    if not git.excluded or changes.files is None:
+        return changes
+    files = tuple(file for file in changes.files if not git.excluded.match(file.path))
+    return replace(changes, files=files)
 
 
 def _programs() -> int:

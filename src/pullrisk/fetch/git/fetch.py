@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from pullrisk.errors import InputError
 from pullrisk.fetch.git.branch_lines import BranchLines, CommitLines
-from pullrisk.fetch.git.changes import Changes, read_changes
+from pullrisk.fetch.git.changes import Changes, read_changes, without_excluded
 from pullrisk.fetch.git.clocks import HELD
 from pullrisk.fetch.git.history import History, arrange_history
 from pullrisk.fetch.git.log import Commit, read_commits
@@ -39,7 +39,7 @@ class KnownPull(NamedTuple):
 
 
 def fetch_git(  # noqa: PLR0913 (all are options of the command)
-    path: Path,
+    path: Path | Git,
     store: PullStore,
     *,
     salt: bytes,
@@ -54,6 +54,8 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
 ) -> FetchReport:
     """Read the pulls that were merged into `ref` of the clone at `path`, at `since` or later.
 
+    A `Git` in place of the path may leave out some paths.
+
     Without `ref` it is the remote's default branch. Continues behind the last commit that an
     earlier run has written, even if that run was killed; reads all again if history was
     rewritten, or the .mailmap, `salt`, `since` or `names` (the accounts that the settings call
@@ -64,12 +66,12 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
     the clone's what only that tells; without it the clone's `refs/pull` count. Raises InputError
     (not a repository, no commits, a shallow clone, no git), StoreError.
     """
-    git = Git(path)
+    git = path if isinstance(path, Git) else Git(path)
     name = _repository(git, repository)
     if git.is_shallow():
         raise InputError(
-            f"{path} is a shallow clone: the pulls before its edge are missing",
-            hint=f"run: git -C {path} fetch --unshallow",
+            f"{git.path} is a shallow clone: the pulls before its edge are missing",
+            hint=f"run: git -C {git.path} fetch --unshallow",
         )
     branch = ref or git.default_branch()
     reading = _Reading(
@@ -117,6 +119,7 @@ class _Reading:
             "since": since.isoformat() if since else None,
             "bots": names.fingerprint(),
             "lines": read_lines,
+            "excluded": list(git.excluded.patterns),
         }
         self._saved = self._last_checkpoint()
         self._old = self._saved.get("commit")
@@ -236,7 +239,11 @@ class _Reading:
         for sha, merge in history.graph.brought_by.items():
             lines = self._read_lines(history, sha, rebased)
             if sha in history.choice.pulls:
-                change = next(changes) if lines is None else lines.patch.changes()
+                change = (
+                    next(changes)
+                    if lines is None
+                    else without_excluded(self._git, lines.patch.changes())
+                )
                 pulls += self._pulls(history, change, lines)
                 report += FetchReport(unreadable=change.unreadable)
             elif sha in self._told and lines is not None:

@@ -13,6 +13,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from pullrisk.fetch.git.branch_lines import CommitLines
+from pullrisk.fetch.git.changes import without_excluded
 from pullrisk.fetch.git.line_history import LineHistory
 from pullrisk.fetch.git.open_pulls import base_branches, head_of
 from pullrisk.fetch.git.patches import FilePatch, Hunk, Patch, read_difference
@@ -49,7 +50,7 @@ def with_lines(git: Git, pull: Pull, *, base: str, numbers: Mapping[str, int]) -
     patch = read_difference(git, start, head) if start and start != head else None
     if patch is None:
         return pull
-    pull = _with_files(pull, patch)
+    pull = _with_files(git, pull, patch)
     touched = [file for file in patch.files if file.counted and file.hunks and file.previous]
     if len(touched) > MOST_BLAMED:
         return CommitLines(None, patch).add_to(pull)
@@ -62,8 +63,8 @@ def _is_other(head: str, pull: Pull) -> bool:
     return pull.head_sha is not None and pull.head_sha != head
 
 
-def _with_files(pull: Pull, patch: Patch) -> Pull:
-    files = patch.changes().files
+def _with_files(git: Git, pull: Pull, patch: Patch) -> Pull:
+    files = without_excluded(git, patch.changes()).files
     if pull.files is not None or files is None:
         return pull
     sizes = (pull.additions, pull.deletions, pull.changed_files)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pullrisk.fetch.git.job import LogStream
+from pullrisk.repository_config.globs import NO_PATHS, PathGlobs
 
 _CHUNK: Final = 1 << 18
 PIECE: Final = 1 << 20
@@ -33,10 +34,13 @@ class BrokenPatchError(Exception):
 
 
 class PatchStream:
-    """The output of `git log -z --raw -p` with what is read next at the front."""
+    """The output of `git log -z --raw -p` with what is read next at the front.
 
-    def __init__(self, log: LogStream) -> None:
-        self._log = log
+    The lines of paths that are `excluded` do not count.
+    """
+
+    def __init__(self, log: LogStream, *, excluded: PathGlobs = NO_PATHS) -> None:
+        self._log, self.excluded = log, excluded
         self._data, self._at = b"", 0
         self.ended = False
 

@@ -56,9 +56,9 @@ class FilePatch(msgspec.Struct):
     """What a commit does to a file. `path` is None if it removes it, `previous` if it is new.
 
     `status` is the word of GitHub's API. `binary` is also true where the contents cannot be read;
-    `counted` is a source file of a known language, no test, nothing vendored or generated. A file
-    that becomes a link, or the other way round, is one that is removed and one that is new, both
-    `changed`. A submodule has one line.
+    `counted` is a source file of a known language: no test, nothing vendored, generated or
+    excluded. A file that becomes a link, or the other way round, is one that is removed and one
+    that is new, both `changed`. A submodule has one line.
     """
 
     path: str | None
@@ -142,7 +142,7 @@ def read_difference(git: Git, old: str, new: str) -> Patch | None:
     Raises InputError if git's output is not understood.
     """
     with git.stream_diff(*_DIFF, old, new, "--") as log:
-        stream = PatchStream(log)
+        stream = PatchStream(log, excluded=git.excluded)
         try:
             patch = _changes(stream, new)
             is_whole = stream.at_end()
@@ -165,7 +165,7 @@ def _read(git: Git, shas: Sequence[str], without: Sequence[bytes] = ()) -> Itera
     """The patches, without some paths. Raises _StoppedError behind the last one that is whole."""
     paths = [os.fsdecode(b":(top,exclude,literal)" + path) for path in without]
     with git.stream_log(*_LOG, *_DIFF, "--", *paths, stdin="\n".join(shas).encode()) as log:
-        stream = PatchStream(log)
+        stream = PatchStream(log, excluded=git.excluded)
         number = 0
         try:
             while not stream.at_end():
@@ -259,7 +259,7 @@ def _entries(stream: PatchStream) -> Iterator[tuple[FilePatch, bytes]]:
 
 def _read_file(stream: PatchStream, file: FilePatch, contents: bytes, counter: LineCounter) -> None:
     """Read the patch of one file into `file`; one whose lines are all the same has none."""
-    language = language_of(file.name)
+    language = None if stream.excluded.match(file.name) else language_of(file.name)
     file.counted = language is not None
     binary = stream.file_header(contents)
     if binary is None:

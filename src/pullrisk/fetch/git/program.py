@@ -5,13 +5,14 @@ import re
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from pullrisk.errors import InputError
 from pullrisk.fetch.git.job import Job, LogStream, tokens
+from pullrisk.repository_config.globs import NO_PATHS, PathGlobs
 
 # Nothing that the repository's own configuration says may run a program or reach a network;
 # an empty list of allowed protocols also stops a partial clone from fetching what it lacks.
@@ -52,14 +53,17 @@ _GITHUB: Final = re.compile(
 
 
 class Git:
-    """Runs git in one repository. Raises InputError, which names the repository."""
+    """Runs git in one repository. Raises InputError, which names the repository.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    `excluded` are paths that count nowhere: neither as a pull's files nor with their lines.
+    """
+
+    def __init__(self, path: Path, *, excluded: PathGlobs = NO_PATHS) -> None:
+        self.path, self.excluded = path, excluded
         if not path.is_dir():
             raise InputError(f"{path} is not a folder", hint="name the folder of a local clone")
         _refuse_pipes(path / ".git" if (path / ".git").is_dir() else path)
-        self._environment = {
+        self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
             **_ENVIRONMENT,
             # A folder inside some other repository is not that repository.
@@ -90,7 +94,7 @@ class Git:
 
     def _exceptions(self) -> Iterator[str]:
         """The list safe.directory as git itself would read it, the system's part too."""
-        environment = {**self._environment}
+        environment = {**self.environment}
         del environment["GIT_CONFIG_NOSYSTEM"]
         with self._started(
             ("-C", "/", "config", "-z", "--includes", "--get-all", "safe.directory"),
@@ -107,6 +111,22 @@ class Git:
             failed = process.wait() != 0
             self._errors = _text(errors)
         return None if failed else answer.decode(errors="replace").rstrip("\n")
+
+    def contents(self, name: str, *, most: int) -> bytes | None:
+        """The bytes of a file by its `commit:path`; None if there is none.
+
+        Raises InputError if it is larger than `most`, or no plain file (a folder, a submodule).
+        """
+        blob = self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", name)
+        if blob is None:
+            return None
+        size = self.ask("cat-file", "-s", blob)
+        if self.ask("cat-file", "-t", blob) != "blob" or size is None:
+            raise InputError(f"{self.path}: {name} is no file")
+        if int(size) > most:
+            raise InputError(f"{self.path}: {name} is larger than {most} bytes")
+        with self._started(("cat-file", "blob", blob)) as (process, _):
+            return process.stdout.read() if process.stdout else b""
 
     def default_branch(self) -> str:
         """The branch that pulls are merged into: the remote's default branch, as last fetched.
@@ -187,7 +207,7 @@ class Git:
 
     def start_log(self, *arguments: str, stdin: bytes) -> Job:
         """Start `git log -z` with this standard input; it runs on while others are read."""
-        return Job(self._command((*_LOG, *arguments)), self._environment, stdin)
+        return Job(self.command(*_LOG, *arguments), self.environment, stdin)
 
     def stream_log(self, *arguments: str, stdin: bytes) -> AbstractContextManager[LogStream]:
         """The output of `git log -z` as it comes; git is killed at the end."""
@@ -205,7 +225,8 @@ class Git:
             with self._started(arguments, stdin=given) as (process, errors):
                 yield LogStream(process, errors)
 
-    def _command(self, arguments: Iterable[str]) -> list[str]:
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of a git program, with what keeps it from running others."""
         return ["git", *self._options, *self._mailmap, "-C", str(self.path), *arguments]
 
     @contextmanager
@@ -220,11 +241,11 @@ class Git:
         with tempfile.TemporaryFile() as errors:
             try:
                 process = subprocess.Popen(  # noqa: S603 (a list, no shell)
-                    self._command(arguments),
+                    self.command(*arguments),
                     stdin=subprocess.DEVNULL if stdin is None else stdin,
                     stdout=subprocess.PIPE,
                     stderr=errors,
-                    env=environment or self._environment,
+                    env=environment or self.environment,
                 )
             except FileNotFoundError as error:
                 raise InputError(

@@ -1,0 +1,75 @@
+"""Posts for a fork: the result of a run without rights, told by a run that has them.
+
+The artifact is a stranger's. Only what fits the result's form, its bounds and the pull of the
+run's own head is posted, and every address in it that leads elsewhere is dropped.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from pullrisk.action import result
+from pullrisk.action.api import Api
+from pullrisk.action.event import FinishedRun
+from pullrisk.action.result import Result
+from pullrisk.action.runner import read_bounded
+from pullrisk.errors import InputError
+
+_ADDRESSES: Final = ("url", "by_url")
+
+
+class _Branch(msgspec.Struct):
+    ref: str
+    sha: str
+
+
+class OpenPull(msgspec.Struct):
+    """An open pull as the API lists it."""
+
+    number: int
+    head: _Branch
+    base: _Branch
+
+
+def read_artifact(folder: Path, run: FinishedRun, *, server: str) -> Result:
+    """The result in a folder, for the repository of the run. Raises InputError."""
+    path = folder / result.FILE
+    if path.is_symlink():
+        raise InputError(f"{path} is a link")
+    found = result.decode(read_bounded(path, result.MOST_BYTES))
+    if found.repository != run.repository or found.head_sha != run.head_sha:
+        raise InputError("the result is not that of the run: another repository or commit")
+    if found.brief is not None:
+        own = f"{server.rstrip('/')}/{run.repository}/"
+        plain = _without_foreign(msgspec.to_builtins(found.brief), own)
+        found = replace(found, brief=msgspec.convert(plain, type(found.brief)))
+    return found
+
+
+def find_pull(api: Api, run: FinishedRun) -> OpenPull | None:
+    """The open pull whose head the run was of; None if it is gone or was pushed to since."""
+    owner = run.head_repository.partition("/")[0]
+    pulls = api.pages("/pulls", OpenPull, state="open", head=f"{owner}:{run.head_branch}")
+    return next((pull for pull in pulls if pull.head.sha == run.head_sha), None)
+
+
+def for_pull(found: Result, pull: OpenPull) -> Result:
+    """The result with the number that GitHub says, whatever it says itself."""
+    brief = None if found.brief is None else replace(found.brief, number=pull.number)
+    return replace(found, number=pull.number, brief=brief)
+
+
+def _without_foreign(value: Any, own: str) -> Any:  # noqa: ANN401  (any JSON)
+    """The value without addresses outside the repository."""
+    if isinstance(value, list):
+        return [_without_foreign(each, own) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: None
+        if key in _ADDRESSES and not str(each or "").startswith(own)
+        else _without_foreign(each, own)
+        for key, each in value.items()
+    }

@@ -1,0 +1,108 @@
+"""`pullrisk check`: the branch in hand, before a pull is opened of it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import typer
+
+from pullrisk.cli import options
+from pullrisk.cli.commands.action import REACHED
+from pullrisk.cli.display.console import note, say, warn, write_bytes
+from pullrisk.cli.display.plain import plain
+from pullrisk.cli.session import open_session
+from pullrisk.repository_config.options import FailOn
+from pullrisk.wiring.checking import Checked, check_branch
+
+if TYPE_CHECKING:
+    from pullrisk.brief.result import Brief
+
+Format: TypeAlias = Literal["text", "markdown", "json"]
+
+
+def run(
+    path: Annotated[
+        Path, typer.Argument(metavar="[CLONE]", help="The clone.", show_default=False)
+    ] = Path(),
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--base",
+            metavar="BRANCH",
+            help="Where the pull would go; the remote's default branch unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    repository: Annotated[
+        str | None,
+        typer.Option(
+            "--repository",
+            "-r",
+            metavar="OWNER/NAME",
+            help="The clone's name, if its origin is not on github.com.",
+            show_default=False,
+        ),
+    ] = None,
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option(
+            "--fail-on",
+            help="Exit with 13 from this band of risk on. [dim](fail_on of "
+            ".github/pullrisk.yml; never)[/dim]",
+            show_default=False,
+        ),
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print the brief.")] = "text",
+    model: options.Model = None,
+    home: options.Home = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Brief the branch in hand, before a pull is opened of it.
+
+    Its commits are compared with where they left the base branch; what is not committed does not
+    count. The base branch's .github/pullrisk.yml says which paths are excluded and how the bands
+    are cut. The first run in a clone reads its history (minutes for a large one); later runs go on
+    from there. Nothing is sent anywhere.
+
+    A branch that cannot be scored is no failure.
+
+    [bold]Examples[/bold]
+
+      pullrisk check
+
+      pullrisk check ~/src/project --base release/2.x
+
+      pullrisk check --fail-on high --format markdown
+    """
+    with open_session(home=home, quiet=quiet) as session:
+        found = check_branch(session, path, base=base, repository=repository, model=model)
+    if found.notice:
+        warn(found.notice)
+    if found.brief is None:
+        note(f"not scored: {found.reason}")
+        return
+    _print(found.brief, form)
+    if _reaches(found, fail_on):
+        raise typer.Exit(REACHED)
+
+
+def _reaches(found: Checked, fail_on: FailOn | None) -> bool:
+    from pullrisk.action.publish import reaches
+
+    band = found.brief.band if found.brief else None
+    return reaches(band, fail_on or found.config.fail_on)
+
+
+def _print(brief: "Brief", form: Format) -> None:
+    if form == "json":
+        import msgspec
+
+        write_bytes(msgspec.json.format(msgspec.json.encode(brief), indent=2) + b"\n")
+    elif form == "markdown":
+        from pullrisk.brief.markdown import as_markdown
+
+        write_bytes(as_markdown(brief).encode())
+    else:
+        from pullrisk.brief.text import as_text
+
+        for line in as_text(brief).splitlines():
+            say(plain(line))
