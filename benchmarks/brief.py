@@ -75,9 +75,10 @@ class Judge:
             return
         index_of(self.history)
         started = time.process_time()
-        told = [part(self.history, pull, moment) for part in (places, precedents)]
-        hints = missing(self.history, pull, moment)
-        people = reviewers(self.history, pull, moment)
+        seen = PullInIndex(self.history, pull, moment)
+        told = [part(seen) for part in (places, precedents)]
+        hints = missing(seen)
+        people = reviewers(seen)
         self.milliseconds.append(1e3 * (time.process_time() - started))
         self.counts["pulls"] += 1
         self._where(pull, shown=bool(told[0]))
@@ -103,7 +104,7 @@ class Judge:
             return
         place = crc32(b"%d" % pull.number) % len(files)
         rest = replace(pull, files=files[:place] + files[place + 1 :])
-        for hint in missing(self.history, rest, pull.merged_at):
+        for hint in missing(PullInIndex(self.history, rest, pull.merged_at)):
             counts["hidden hints"] += 1
             counts["hidden hits"] += hint.path == files[place].path
 
@@ -119,7 +120,7 @@ class Judge:
         if pull.merged_at is None:
             return
         log, known = self.history.log, PullInIndex(self.history, pull, pull.merged_at)
-        shown = precedents(self.history, pull, pull.merged_at)
+        shown = precedents(known)
         self.counts["with precedents"] += bool(shown)
         own = {file for file in known.files if file >= 0}
         repaired = {each.row for file in own for each in known.repairs_of(file)}

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from pullrisk.brief.hotspots import places
-from pullrisk.brief.index import index_of
+from pullrisk.brief.index import PullInIndex, index_of
 from pullrisk.brief.missing import missing
 from pullrisk.brief.precedents import precedents
 from pullrisk.brief.reviewers import resembles, reviewers
@@ -58,7 +58,7 @@ NOW = START + timedelta(days=60)
 def test_of_two_files_with_as_much_code_the_one_that_was_repaired_comes_first() -> None:
     history = after(written(1, "a.py"), written(2, "b.py"), fix(3, 2, "b.py"))
 
-    first, second = places(history, opened("a.py", "b.py"), NOW)
+    first, second = places(PullInIndex(history, opened("a.py", "b.py"), NOW))
 
     assert (first.path, second.path) == ("b.py", "a.py")
     assert first.share > second.share
@@ -78,7 +78,7 @@ def test_young_lines_count_and_old_ones_do_not() -> None:
     )
     asked = opened("a.py", "b.py", lines=lines)
 
-    first, _ = places(history, asked, START + timedelta(days=210))
+    first, _ = places(PullInIndex(history, asked, START + timedelta(days=210)))
 
     assert first.path == "b.py"
     assert "rewrites 30 lines of the last 90 days" in first.text
@@ -86,13 +86,18 @@ def test_young_lines_count_and_old_ones_do_not() -> None:
 
 def test_tests_and_documents_are_no_place_to_look_and_one_file_needs_no_telling() -> None:
     assert (
-        places(after(written(1, "a.py")), opened("a.py", "tests/test_a.py", "README.md"), NOW) == ()
+        places(
+            PullInIndex(
+                after(written(1, "a.py")), opened("a.py", "tests/test_a.py", "README.md"), NOW
+            )
+        )
+        == ()
     )
 
 
 def test_no_place_is_told_where_none_stands_out() -> None:
     paths = [f"src/{letter}.py" for letter in "abcdef"]
-    assert places(after(written(1, *paths)), opened(*paths), NOW) == ()
+    assert places(PullInIndex(after(written(1, *paths)), opened(*paths), NOW)) == ()
 
 
 def test_a_repair_follows_a_renamed_file() -> None:
@@ -100,7 +105,7 @@ def test_a_repair_follows_a_renamed_file() -> None:
     history = after(
         written(1, "a.py"), written(2, "b.py"), fix(3, 2, "b.py"), written(4, files=moved)
     )
-    assert places(history, opened("a.py", "new.py"), NOW)[0].path == "new.py"
+    assert places(PullInIndex(history, opened("a.py", "new.py"), NOW))[0].path == "new.py"
 
 
 # --- what is missing --------------------------------------------------------------------------
@@ -113,7 +118,7 @@ def pairs(count: int, *paths: str) -> list[Pull]:
 def test_a_test_that_always_changes_with_its_source_is_missed() -> None:
     history = after(*pairs(8, "src/app.py", "tests/test_app.py"))
 
-    (hint,) = missing(history, opened("src/app.py"), NOW)
+    (hint,) = missing(PullInIndex(history, opened("src/app.py"), NOW))
 
     assert (hint.path, hint.with_path) == ("tests/test_app.py", "src/app.py")
     assert (hint.support, hint.confidence) == (8, 1.0)
@@ -122,24 +127,24 @@ def test_a_test_that_always_changes_with_its_source_is_missed() -> None:
 
 def test_nothing_is_missed_that_is_there_or_too_seldom_together() -> None:
     both = ("src/app.py", "tests/test_app.py")
-    assert missing(after(*pairs(8, *both)), opened(*both), NOW) == ()
-    assert missing(after(*pairs(4, *both)), opened("src/app.py"), NOW) == ()
+    assert missing(PullInIndex(after(*pairs(8, *both)), opened(*both), NOW)) == ()
+    assert missing(PullInIndex(after(*pairs(4, *both)), opened("src/app.py"), NOW)) == ()
     alone = [written(number, "src/app.py") for number in range(20, 24)]
-    assert missing(after(*pairs(8, *both), *alone), opened("src/app.py"), NOW) == ()
+    assert missing(PullInIndex(after(*pairs(8, *both), *alone), opened("src/app.py"), NOW)) == ()
 
 
 def test_a_habit_that_ended_and_a_file_that_is_gone_are_forgotten() -> None:
     both = ("src/app.py", "src/app.md")
     removed = written(50, files=changed("src/app.md", status="removed"))
-    assert missing(after(*pairs(20, *both)), opened("src/app.py"), NOW) != ()
-    assert missing(after(*pairs(20, *both), removed), opened("src/app.py"), NOW) == ()
+    assert missing(PullInIndex(after(*pairs(20, *both)), opened("src/app.py"), NOW)) != ()
+    assert missing(PullInIndex(after(*pairs(20, *both), removed), opened("src/app.py"), NOW)) == ()
     lately = [written(number, "src/app.py") for number in range(30, 34)]
-    assert missing(after(*pairs(20, *both), *lately), opened("src/app.py"), NOW) == ()
+    assert missing(PullInIndex(after(*pairs(20, *both), *lately), opened("src/app.py"), NOW)) == ()
 
 
 def test_sweeps_tie_no_files_together() -> None:
     paths = [f"src/m{number}.py" for number in range(30)]
-    assert missing(after(*pairs(9, *paths)), opened(paths[0]), NOW) == ()
+    assert missing(PullInIndex(after(*pairs(9, *paths)), opened(paths[0]), NOW)) == ()
 
 
 # --- who knows this code ----------------------------------------------------------------------
@@ -153,7 +158,9 @@ def test_those_who_changed_the_files_are_named_but_no_author_bot_or_leaver() -> 
         written(4, "a.py", author="ada", day=192),
         written(5, "other.py", author="zoe", day=193),
     )
-    found = reviewers(history, opened("a.py", author="ada"), START + timedelta(days=200))
+    found = reviewers(
+        PullInIndex(history, opened("a.py", author="ada"), START + timedelta(days=200))
+    )
 
     assert [each.name for each in found] == ["mara"]
     assert found[0].is_login
@@ -166,7 +173,7 @@ def test_reviewing_counts_more_than_writing() -> None:
     history = after(
         written(1, "a.py", author="will", day=40), written(2, "a.py", reviews=read, day=40)
     )
-    found = reviewers(history, opened("a.py", author="new"), NOW)
+    found = reviewers(PullInIndex(history, opened("a.py", author="new"), NOW))
     assert [each.name for each in found] == ["rita", "ada", "will"]
 
 
@@ -174,7 +181,7 @@ def test_a_trailer_s_reviewers_are_named_as_it_names_them_without_an_address() -
     body = "Reviewers: Mara Bell <mara@mail.example>, Rita Ott <<email>> and @joe\n"
     history = after(*(written(n, "a.py", body=body, author="will") for n in range(1, 4)))
 
-    found = reviewers(history, opened("a.py", author="will"), NOW)
+    found = reviewers(PullInIndex(history, opened("a.py", author="will"), NOW))
 
     assert sorted(each.name for each in found) == ["Mara Bell", "Rita Ott"]
     assert not found[0].is_login
@@ -189,9 +196,13 @@ def test_who_may_be_the_author_under_another_name_is_not_named() -> None:
         for n in range(10, 16)
     ]
     asked = opened("a.py", author="author-0123456789ab")
-    assert [each.name for each in reviewers(after(*others, *own), asked, NOW)] == ["Rita Ott"]
+    assert [each.name for each in reviewers(PullInIndex(after(*others, *own), asked, NOW))] == [
+        "Rita Ott"
+    ]
     unknown = opened("a.py", author="mbell")
-    assert [each.name for each in reviewers(after(*others), unknown, NOW)] == ["Rita Ott"]
+    assert [each.name for each in reviewers(PullInIndex(after(*others), unknown, NOW))] == [
+        "Rita Ott"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -208,22 +219,22 @@ def test_the_pull_that_needed_a_fix_in_the_same_file_is_told_with_its_fix() -> N
     history = after(
         written(1, "a.py", title="Speed up"), written(2, "b.py"), fix(3, 1, "a.py", day=9)
     )
-    (told,) = precedents(history, opened("a.py"), NOW)
+    (told,) = precedents(PullInIndex(history, opened("a.py"), NOW))
 
     assert (told.number, told.by, told.outcome) == (1, 3, "repaired")
     assert (told.title, told.by_title, told.paths) == ("Speed up", "Fix a crash", ("a.py",))
     assert told.days == 8
     assert told.text == "#1 needed a fix after 8 days by #3 in a.py"
-    assert precedents(history, opened("b.py"), NOW) == ()
+    assert precedents(PullInIndex(history, opened("b.py"), NOW)) == ()
 
 
 def test_a_revert_is_told_and_what_came_after_the_moment_is_not() -> None:
     revert = written(2, "a.py", title='Revert "Change 1"', body="Reverts owner/name#1", day=5)
     history = after(written(1, "a.py"), revert)
 
-    (told,) = precedents(history, opened("a.py"), NOW)
+    (told,) = precedents(PullInIndex(history, opened("a.py"), NOW))
     assert (told.outcome, told.by) == ("reverted", 2)
-    assert precedents(history, opened("a.py"), START + timedelta(days=4)) == ()
+    assert precedents(PullInIndex(history, opened("a.py"), START + timedelta(days=4))) == ()
 
 
 def test_the_pull_whose_lines_are_rewritten_comes_first_and_a_push_has_no_number() -> None:
@@ -232,7 +243,7 @@ def test_the_pull_whose_lines_are_rewritten_comes_first_and_a_push_has_no_number
     history = after(*events, *fixes, fix(-77, 5, "a.py", day=20))
     asked = opened("a.py", lines=ChangedLines(rewrites=(Origin(5, 9, 0),), neighbours=()))
 
-    told = precedents(history, asked, NOW)
+    told = precedents(PullInIndex(history, asked, NOW))
 
     assert told[0].number == 5
     assert (told[0].by, told[0].by_url) == (None, None)
@@ -282,11 +293,13 @@ def test_a_restored_history_tells_the_same() -> None:
     restored = RepositoryHistory.load(history.save())
     asked = opened("src/a.py", "src/b.py", author="new")
     for part in (places, missing, reviewers, precedents):
-        assert part(history, asked, NOW) == part(restored, asked, NOW)
-        assert part(history, asked, NOW) != ()
+        told = part(PullInIndex(history, asked, NOW))
+        assert told == part(PullInIndex(restored, asked, NOW))
+        assert told != ()
 
 
 def test_nothing_is_told_of_a_pull_without_files_or_a_history_without_pulls() -> None:
     for part in (places, missing, reviewers, precedents):
-        assert part(after(), opened("a.py"), NOW) == ()
-        assert part(after(written(1, "a.py")), replace(opened("a.py"), files=None), NOW) == ()
+        assert part(PullInIndex(after(), opened("a.py"), NOW)) == ()
+        without = replace(opened("a.py"), files=None)
+        assert part(PullInIndex(after(written(1, "a.py")), without, NOW)) == ()

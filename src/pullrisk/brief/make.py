@@ -91,19 +91,20 @@ class BriefMaker:
 
     def reasons(self, pull: Pull, judged: Judged) -> tuple[Reason, ...]:
         """The reasons alone; empty if the risk is unknown."""
-        case = self._case(pull, judged)
+        occlusion = self._occlusion(pull)
+        case = _case(pull, judged, occlusion, self._seen(pull, judged))
         if not known(judged.score, case.past.merged):
             return ()
-        return reasons(Occlusion(self._scorer.bundle, pull.repository), judged.row, case)
+        return reasons(occlusion, judged.row, case)
 
     def brief_of(
         self, pull: Pull, judged: Judged, *, now: datetime, open_pulls: Sequence[Pull] = ()
     ) -> Brief:
         """The brief of a pull that was judged by the same scorer."""
-        score, case = judged.score, self._case(pull, judged)
-        moment = score.as_of
+        score, occlusion = judged.score, self._occlusion(pull)
+        seen = self._seen(pull, judged)
+        case = _case(pull, judged, occlusion, seen)
         usual = self._usual_risk(pull.repository)
-        history = self._scorer.histories.get(pull.repository).history
         told = known(score, case.past.merged)
         return Brief(
             repository=pull.repository,
@@ -122,23 +123,23 @@ class BriefMaker:
             novelty=score.novelty if told else None,
             category=score.category,
             basis=score.basis,
-            reasons=self.reasons(pull, judged),
-            places=() if history is None else places(history, pull, moment),
-            missing=() if history is None else missing(history, pull, moment),
-            reviewers=() if history is None else reviewers(history, pull, moment),
-            precedents=() if history is None else precedents(history, pull, moment),
-            under_way=under_way(history, pull, open_pulls),
+            reasons=reasons(occlusion, judged.row, case) if told else (),
+            places=() if seen is None else places(seen),
+            missing=() if seen is None else missing(seen),
+            reviewers=() if seen is None else reviewers(seen),
+            precedents=() if seen is None else precedents(seen),
+            under_way=under_way(None if seen is None else seen.history, pull, open_pulls),
             relief=self._relief(pull, score, case.past, now) if told else None,
             notes=_notes(pull, score),
         )
 
-    def _case(self, pull: Pull, judged: Judged) -> Case:
-        occlusion = Occlusion(self._scorer.bundle, pull.repository)
+    def _occlusion(self, pull: Pull) -> Occlusion:
+        return Occlusion(self._scorer.bundle, pull.repository)
+
+    def _seen(self, pull: Pull, judged: Judged) -> PullInIndex | None:
+        """The pull beside its repository's history; None if there is none."""
         history = self._scorer.histories.get(pull.repository).history
-        moment = judged.score.as_of
-        past = Past(None if history is None else PullInIndex(history, pull, moment))
-        row = dict(zip(occlusion.names, judged.row.tolist(), strict=True))
-        return Case(pull, row, occlusion.usual_by_name, past)
+        return None if history is None else PullInIndex(history, pull, judged.score.as_of)
 
     def _relief(self, pull: Pull, score: Score, past: Past, now: datetime) -> Relief | None:
         if score.risk is None or score.band == "low":
@@ -153,6 +154,11 @@ class BriefMaker:
         """The median risk of the repository's pulls."""
         metadata = self._scorer.bundle.metadata
         return metadata.risk.threshold(0.5, repository) if metadata.risk_available else None
+
+
+def _case(pull: Pull, judged: Judged, occlusion: Occlusion, seen: PullInIndex | None) -> Case:
+    row = dict(zip(occlusion.names, judged.row.tolist(), strict=True))
+    return Case(pull, row, occlusion.usual_by_name, Past(seen))
 
 
 def _notes(pull: Pull, score: Score) -> tuple[str, ...]:

@@ -7,16 +7,13 @@ forgotten.
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from pullrisk.brief.index import PullInIndex
 from pullrisk.brief.links import file_url
 from pullrisk.brief.result import MissingFile
 from pullrisk.brief.wording import counted
-from pullrisk.features.history import RepositoryHistory
 from pullrisk.pulls.file_kinds import SOURCE, TEST
-from pullrisk.pulls.record import Pull
 
 CONFIDENCE: Final = 0.8
 """Share of the changes of a file in which another one changed too, to be missed.
@@ -46,12 +43,11 @@ class _Association:
     confidence: float
 
 
-def missing(history: RepositoryHistory, pull: Pull, moment: datetime) -> tuple[MissingFile, ...]:
+def missing(known: PullInIndex) -> tuple[MissingFile, ...]:
     """Up to three files that usually change with the pull's, tests first, and do not here."""
-    files = pull.files or ()
+    files = known.pull.files or ()
     if not 0 < len(files) <= _MOST_FILES:
         return ()
-    known = PullInIndex(history, pull, moment)
     best: dict[int, _Association] = {}
     for place, file in enumerate(known.files):
         if file >= 0 and files[place].status != "removed":

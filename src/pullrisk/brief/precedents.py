@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from math import log
 from typing import Final
 
@@ -13,11 +12,9 @@ from pullrisk.brief.result import Outcome, Precedent
 from pullrisk.brief.wording import duration, listed
 from pullrisk.features.decay import faded
 from pullrisk.features.failures import HOTFIX, REPAIR, REVERT
-from pullrisk.features.history import RepositoryHistory
 from pullrisk.features.pull_context import title_buckets
 from pullrisk.features.schema import DAY
 from pullrisk.pulls.file_kinds import SOURCE
-from pullrisk.pulls.record import Pull
 
 _SHOWN: Final = 3
 _WINDOW: Final = 300
@@ -39,18 +36,17 @@ class _Candidate:
     weight: float = 0.0
 
 
-def precedents(history: RepositoryHistory, pull: Pull, moment: datetime) -> tuple[Precedent, ...]:
+def precedents(known: PullInIndex) -> tuple[Precedent, ...]:
     """Up to three earlier pulls that went wrong where this pull works.
 
     A pull that needed a fix shares a file that the fix had to change, or lines; one that was
     reverted shares source files. Of equals the later one comes first.
     """
-    known = PullInIndex(history, pull, moment)
     candidates = _candidates(known)
     if not candidates:
         return ()
     lines = _rewritten(known)
-    words = set(title_buckets(pull.title))
+    words = set(title_buckets(known.pull.title))
     for each in candidates:
         each.weight *= 1.0 + _OWN_LINES * lines.get(known.log.numbers[each.row], 0.0)
         each.weight *= 1.0 + 2.0 * _likeness(words, known.log.words_of(each.row))

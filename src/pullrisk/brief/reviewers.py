@@ -10,7 +10,6 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from math import log1p
 from typing import Final
 
@@ -19,12 +18,10 @@ from pullrisk.brief.links import person_url
 from pullrisk.brief.result import Reviewer
 from pullrisk.brief.wording import age, counted
 from pullrisk.features.decay import faded
-from pullrisk.features.history import RepositoryHistory
 from pullrisk.features.identity import BOT, names_of
 from pullrisk.features.reviewers import NAMED
 from pullrisk.features.schema import DAY
 from pullrisk.pulls.people import Account, is_bot
-from pullrisk.pulls.record import Pull
 
 _SHOWN: Final = 3
 _ACTIVE: Final = 90 * DAY
@@ -62,9 +59,9 @@ _Person = int | str
 """An author of the history by number, or a reviewer who is none by name."""
 
 
-def reviewers(history: RepositoryHistory, pull: Pull, moment: datetime) -> tuple[Reviewer, ...]:
+def reviewers(known: PullInIndex) -> tuple[Reviewer, ...]:
     """Up to three people who know the pull's code, most likely first; never its author or a bot."""
-    search = _Search(PullInIndex(history, pull, moment))
+    search = _Search(known)
     named = search.names()
     chosen = sorted(
         (person for person in search.candidates if person in named),
