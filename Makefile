@@ -18,7 +18,7 @@ BASES ?= auto
 REVISION ?= $(shell git rev-parse HEAD)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-stage test-tools test-images test-cluster lint types contracts check format docs clean distclean \
+.PHONY: help setup demo test test-tools test-images test-cluster lint types contracts check format docs site clean \
 	general-model model-pin fake-github images container-engine promote-dry-run loadtest \
 	drill-fetch drill-limits drill-secrets drill-serve
 
@@ -73,9 +73,6 @@ clean: ## Remove caches and the demo's results
 	rm -rf $(DEMO_HOME) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-distclean: clean ## Remove the environment too
-	rm -rf $(VENV)
-
 ##@ Check it
 
 check: lint types contracts test ## Everything that CI checks
@@ -94,11 +91,8 @@ contracts: $(STAMP) ## Check which part may import which (import-linter)
 # servers that several tests share are started once.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist worksteal
 
-test: $(STAMP) $(SCHEMA) $(CHECKOV) $(LINTER) ## Run the tests, in random order; ARGS=--randomly-seed=N repeats one
-	@$(PYTEST) $(ARGS)
-
-test-stage: $(STAMP) $(SCHEMA) $(CHECKOV) $(LINTER) ## Run the tests of one stage: make test-stage STAGE=data-fetch
-	@$(PYTEST) $(ARGS) $$($(BIN)/python -m delivery tests --stage $(STAGE))
+test: $(STAMP) $(SCHEMA) $(CHECKOV) $(LINTER) ## Run the tests, in random order; STAGE=data-fetch, ARGS=--randomly-seed=N
+	@$(PYTEST) $(ARGS) $(if $(STAGE),$$($(BIN)/python -m delivery tests --stage $(STAGE)))
 
 test-tools: ## Install Debian's programs that tests use, as root (prometheus, docker-registry)
 	@{ command -v promtool && command -v docker-registry; } >/dev/null || { \
@@ -122,10 +116,15 @@ format: $(STAMP) ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: $(STAMP) ## Write docs/cli.md, docs/features.md and docs/model-card.md from the code
-	@$(BIN)/python tools/generate_cli.py > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
-	@$(BIN)/python tools/generate_features.py > docs/features.md.new && mv docs/features.md.new docs/features.md
-	@$(BIN)/python tools/generate_model_card.py > docs/model-card.md.new && mv docs/model-card.md.new docs/model-card.md
+docs: $(STAMP) ## Write the generated pages of docs/ from the code
+	@for page in cli features model-card reference/configuration reference/http \
+		reference/python reference/settings; do \
+		name=$$(basename $$page | tr - _); \
+		$(BIN)/python tools/generate_$$name.py > docs/$$page.md.new && \
+		mv docs/$$page.md.new docs/$$page.md || exit 1; done
+
+site: $(STAMP) ## Build the documentation site in build/site/site, offline; broken links end it
+	@$(BIN)/python tools/build_site.py build/site
 
 ##@ Measure it and break it
 

@@ -1,6 +1,7 @@
 """What the documents name exists, and what is generated is up to date."""
 
 import re
+import runpy
 import subprocess
 from pathlib import Path
 
@@ -83,10 +84,16 @@ def test_make_help_lists_every_target_or_its_family_in_at_most_25_lines() -> Non
 
 
 def test_the_command_line_reference_is_what_the_commands_say() -> None:
-    import runpy
-
     generated = runpy.run_path(str(ROOT / "tools" / "generate_cli.py"))["page"]()
     assert generated == (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"), "run: make docs"
+
+
+@pytest.mark.filterwarnings("ignore:.*Reserved kwarg:DeprecationWarning")  # of Litestar, to us
+@pytest.mark.parametrize("page", ["configuration", "http", "python", "settings"])
+def test_a_reference_page_is_what_the_code_says(page: str) -> None:
+    generated = runpy.run_path(str(ROOT / "tools" / f"generate_{page}.py"))["page"]()
+    written = (ROOT / "docs/reference" / f"{page}.md").read_text(encoding="utf-8")
+    assert generated == written, "run: make docs"
 
 
 def test_the_tree_of_the_readme_names_every_folder_and_nothing_else() -> None:

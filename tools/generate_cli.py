@@ -1,5 +1,6 @@
 """Prints docs/cli.md from the commands' own help."""
 
+import json
 import os
 import subprocess
 import sys
@@ -15,7 +16,18 @@ HEAD = """\
 Generated from the commands' own help by `make docs`; a test compares the two.
 """
 WIDTH = "88"
-_RUN = "import sys; from pullrisk.cli import main; sys.exit(main())"
+# One process says the help of all: the width of a page is read when typer is imported.
+_SAY = """
+import contextlib, io, json, sys
+from pullrisk.cli import main
+texts = []
+for name in json.load(sys.stdin):
+    with contextlib.redirect_stdout(io.StringIO()) as text:
+        code = main([*name.split(), "--help"])
+    assert code == 0, name
+    texts.append(text.getvalue())
+json.dump(texts, sys.stdout)
+"""
 
 
 def main() -> None:
@@ -30,8 +42,9 @@ def page() -> str:
 
 def sections() -> Iterator[str]:
     """The top level, then every command, each before those below it."""
-    for name in ("", *(one for command in COMMANDS for one in names(command))):
-        yield f"## pullrisk {name}".rstrip() + f"\n\n```text\n{help_of(name)}\n```\n"
+    listed = ["", *(name for command in COMMANDS for name in names(command))]
+    for name, text in zip(listed, helps(listed), strict=True):
+        yield f"## pullrisk {name}".rstrip() + f"\n\n```text\n{text}\n```\n"
 
 
 def names(command: str) -> Iterator[str]:
@@ -42,18 +55,22 @@ def names(command: str) -> Iterator[str]:
         yield from (f"{command} {name}" for name in loaded.commands)
 
 
-def help_of(command: str) -> str:
-    """The help of one command, as a terminal of 88 columns without colours shows it."""
-    arguments = [*command.split(), "--help"]
+def helps(listed: list[str]) -> list[str]:
+    """The help of each command, as a terminal of 88 columns without colours shows it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PULLRISK_")}
     ran = subprocess.run(
-        [sys.executable, "-c", _RUN, *arguments],
+        [sys.executable, "-c", _SAY],
         env=kept | {"COLUMNS": WIDTH, "TERMINAL_WIDTH": WIDTH, "NO_COLOR": "1", "TERM": "dumb"},
+        input=json.dumps(listed),
         capture_output=True,
         text=True,
         check=True,
     )
-    return "\n".join(line.rstrip() for line in ran.stdout.strip("\n").splitlines()).strip()
+    return [_trimmed(text) for text in json.loads(ran.stdout)]
+
+
+def _trimmed(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.strip("\n").splitlines()).strip()
 
 
 if __name__ == "__main__":
