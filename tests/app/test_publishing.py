@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pullrisk.fetch.github.failures import Forbidden, Transient
 from pullrisk.brief.result import LineRange, Place
+from pullrisk.fetch.github.failures import Forbidden, Transient
 from support.app import AppRig, about_pull
 
 FILE = ".github/pullrisk.yml"
