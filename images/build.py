@@ -33,6 +33,8 @@ INPUTS = (
 """What a build may look at."""
 COMPILER = ("mypy", "librt", "msgspec", "numpy", "setuptools")
 """What hatch_build.py asks for."""
+UNSCORED = {"data-fetch": ("onnxruntime",), "spark-preprocess": ("onnxruntime",)}
+"""What a stage that scores nothing leaves out of what the package always brings."""
 OWN = re.compile(r"pullrisk\[([\w,-]+)\]")
 MOMENT = 315_532_800
 """The time of every file in the context and in the layers: 1980-01-01."""
@@ -214,10 +216,16 @@ def locks(context: Path) -> None:
     project = tomllib.loads((context / "pyproject.toml").read_text(encoding="utf-8"))
     folder = context / "requirements"
     folder.mkdir()
-    lists = {stage: requirements(project["project"], stage) for stage in STAGES}
+    lists = {stage: packages(project["project"], stage) for stage in STAGES}
     lists["tools"] = {*project["build-system"]["requires"], *COMPILER}
     for name, wanted in lists.items():
         (folder / f"{name}.txt").write_text("\n".join([*sorted(wanted), ""]), encoding="utf-8")
+
+
+def packages(project: dict[str, Any], stage: str) -> set[str]:
+    """What the image of a stage installs."""
+    left_out = UNSCORED.get(stage, ())
+    return {line for line in requirements(project, stage) if not line.startswith(left_out)}
 
 
 def requirements(project: dict[str, Any], extra: str) -> set[str]:

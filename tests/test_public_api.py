@@ -84,7 +84,7 @@ def test_the_features_of_a_home_are_those_of_its_lake() -> None:
 
 def test_a_clone_is_kept_in_the_home(folder: Path) -> None:
     clone = pullrisk.open_clone(folder / "project", repository="o/r")
-    kept = Path(clone._folded.lake.uri).parent
+    kept = clone._folded.history.folder.parent
     assert kept.is_dir()
     assert clone.repository == "o/r"
     clone.close()

@@ -136,8 +136,22 @@ class Clone:
         return _briefs(self._scorer[0], wanted)
 
     def features(self) -> "pa.Table":
-        """One row for each merged pull, as `Home.features`."""
-        return _features(self._folded.lake, self.repository)
+        """One row for each merged pull, as `Home.features`.
+
+        Raises MissingExtraError without the extra `lake`, which brings pyarrow.
+        """
+        events = self._folded.store.events(self.repository)
+        merged = {pull.number: pull for pull in events if pull.merged_at and not pull.is_push}
+        numbers, rows = self._folded.history.rows(self.repository)
+        pulls = [merged[number] for number in numbers]
+        columns = [
+            [self.repository] * len(pulls),
+            numbers,
+            [pull.merged_at for pull in pulls],
+            [pull.author for pull in pulls],
+            *rows.T,
+        ]
+        return _table(columns)
 
     @cached_property
     def _scorer(self) -> "tuple[Scorer, str]":
@@ -164,7 +178,7 @@ def open_clone(
 
     Without `model` the home's own scores if it knows the repository, else the general one.
     Raises InputError for a folder that is no clone, NotEnoughDataError if no merge in it names a
-    pull request, MissingExtraError without the extra `lake`.
+    pull request.
     """
     clone = _Clone(path=Path(path), repository=repository, ref=ref)
     return Clone(FoldedClone(Session(load()), clone), model)
@@ -174,6 +188,15 @@ def _briefs(scorer: "Scorer", pulls: Sequence[Pull]) -> "list[Brief]":
     from pullrisk.brief.make import BriefMaker
 
     return BriefMaker(scorer).briefs(pulls, now=datetime.now(UTC))
+
+
+def _table(columns: Sequence[object]) -> "pa.Table":
+    """A table of _KEYS and the features, as the lake has them."""
+    import pyarrow as pa
+
+    from pullrisk.lake.schema import SCHEMA
+
+    return pa.table(columns, schema=pa.schema([SCHEMA.field(name) for name in (*_KEYS, *NAMES)]))
 
 
 def _features(lake: "Lake", repository: str | None) -> "pa.Table":

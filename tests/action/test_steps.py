@@ -42,6 +42,16 @@ def test_a_pull_is_scored_cold_and_warm_and_told_in_one_comment(scene: Scene) ->
     assert any("cache" not in each.name for each in scene.runner.caches.iterdir())
 
 
+def test_a_check_run_is_written_if_asked_for(scene: Scene) -> None:
+    sha = scene.commit("kedro/new.py", BIG, branch="feature")
+    scene.check_out()
+    payload = scene.payload(sha, "feature")
+    done = scene.runner.run("pull_request", payload, token=TOKEN, check_run="true")
+    (run,) = scene.github.published.checks
+    assert (run["head_sha"], run["conclusion"]) == (sha, "neutral"), done.log
+    assert scene.comments == []
+
+
 def test_a_shallow_checkout_is_deepened(scene: Scene) -> None:
     sha = scene.commit("kedro/new.py", BIG, branch="feature")
     scene.check_out(depth=1)

@@ -28,7 +28,7 @@ def test_an_open_pull_is_scored_with_its_files_and_published(rig: AppRig, action
     (run,) = rig.checks
     assert (run["name"], run["head_sha"]) == ("pullrisk", sha(rig, number))
     assert (run["status"], run["conclusion"]) == ("completed", "neutral")
-    assert run["output"]["title"].startswith("Likely to need a fix: 34 %")
+    assert run["output"]["title"] == "Likely to need a fix: 34 %."
     (pull,) = rig.scored
     assert [file.path for file in pull.files or ()] == [f"src/{number}.py"]
     assert rig.store.get("o/r", number) == pull
@@ -37,9 +37,9 @@ def test_an_open_pull_is_scored_with_its_files_and_published(rig: AppRig, action
 def test_lines_to_look_at_are_annotated_once_and_50_at_most(rig: AppRig) -> None:
     ranges = tuple(LineRange(first=n, last=n + 1, text=f"written by #{n}") for n in range(1, 61))
     number = opened(rig)
-    rig.places = (Place(path=f"src/{number}.py", share=1.0, text="", ranges=ranges),)
-    for note in ("one", "another"):  # the second brief says something else
-        rig.notes = (note,)
+    for share in (0.5, 0.6):  # the second brief says something else
+        place = Place(path=f"src/{number}.py", share=share, text="", ranges=ranges)
+        rig.parts = {"places": (place,), "notes": (f"{share}",)}
         rig.handle("pull_request", about_pull(rig.repository, number))
     (run,) = rig.checks
     assert rig.published.writes == 2
@@ -78,8 +78,8 @@ def test_two_pulls_with_the_same_head_have_a_check_run_each(rig: AppRig) -> None
 def test_a_lost_answer_leads_to_no_second_check_run(rig: AppRig) -> None:
     number = opened(rig)
     body = about_pull(rig.repository, number)
-    # token, pull, files, check runs, and the check run itself, whose answer is lost
-    rig.github.rest_faults = type(rig.github.rest_faults)(script=["", "", "", "", "cut"])
+    # token, pull, files, configuration, check runs, and the check run, whose answer is lost
+    rig.github.rest_faults = type(rig.github.rest_faults)(script=["", "", "", "", "", "cut"])
     with pytest.raises(Transient):
         rig.handle("pull_request", body)
     rig.handle("pull_request", body)

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -87,6 +88,14 @@ def test_an_extra_brings_its_own_requirements_and_the_projects_and_no_other() ->
         },
     }
     assert build.requirements(project, "data-fetch") == {"numpy>=2", "x", "httpx", "pymongo"}
+
+
+@pytest.mark.parametrize("stage", build.STAGES)
+def test_only_what_scores_has_the_runtime_of_models(stage: str) -> None:
+    project = tomllib.loads((build.ROOT / "pyproject.toml").read_text())["project"]
+    names = {re.split(r"[^\w-]", line)[0] for line in build.packages(project, stage)}
+    assert {"numpy", "msgspec"} <= names
+    assert ("onnxruntime" in names) == (stage in ("ml-training", "model-serving"))
 
 
 def test_the_context_is_the_commit_and_of_one_time(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from pullrisk.features import RepositoryHistory
 from pullrisk.features.replay import Block, replay
-from pullrisk.lake import AddedFile, Change, ConsumedPulls, FeatureWriter, Lake
+from pullrisk.lake import AddedFile, Change, FeatureWriter, Lake
 from pullrisk.lake.schema import batch
+from pullrisk.pulls.consumed import ConsumedPulls
 from pullrisk.pulls.record import ChangedFile, Pull
 
 START = datetime(2024, 2, 29, 12, tzinfo=UTC)

@@ -7,10 +7,11 @@ import pytest
 
 from pullrisk.errors import LakeError
 from pullrisk.features.replay import Block
-from pullrisk.lake import Change, ConsumedPulls, Lake
+from pullrisk.lake import Change, Lake
 from pullrisk.lake.commit import SMALL_FILES
 from pullrisk.lake.delta import FeatureTable
 from pullrisk.lake.writer import OWN_FILE_ROWS
+from pullrisk.pulls.consumed import ConsumedPulls
 
 MakeBlock = Callable[..., Block]
 MakeChange = Callable[..., Change]

@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pullrisk.lake import ConsumedPulls
 from pullrisk.lake.objects import path, repository_of, run_of
+from pullrisk.pulls.consumed import ConsumedPulls
 
 
 def test_what_was_consumed_comes_back_as_it_was() -> None:

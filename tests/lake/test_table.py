@@ -13,9 +13,10 @@ from deltalake import DeltaTable, write_deltalake
 from pullrisk.errors import LakeError, NotEnoughDataError, SettingsError
 from pullrisk.features import NAMES
 from pullrisk.features.replay import Block
-from pullrisk.lake import Change, ConsumedPulls, DamagedObjectError, Lake
+from pullrisk.lake import Change, DamagedObjectError, Lake
 from pullrisk.lake.delta import FeatureTable
 from pullrisk.lake.schema import LAYOUT, SCHEMA, TEXTS
+from pullrisk.pulls.consumed import ConsumedPulls
 from support.preprocessing import comparable
 
 MakeBlock = Callable[..., Block]

@@ -22,12 +22,12 @@ from fake_github.inside import URL, Inside
 from fake_github.world import FakeRepository, World
 from pullrisk.app.github import AppGitHub
 from pullrisk.app.handling import Handler
-from pullrisk.brief.result import Brief, Place
+from pullrisk.brief.result import Brief
 from pullrisk.fetch.github.access import endpoint
+from pullrisk.model.metadata import OperatingPoints
 from pullrisk.pulls.deliveries import Delivery
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore
-from pullrisk.serve.shapes import History, Score
 from pullrisk.serve.webhook_events import decode, subject_of
 
 EXAMPLES = (
@@ -108,46 +108,26 @@ def delivery_of(event: str, body: bytes) -> Delivery:
     )
 
 
-def score_of(
-    pull: Pull, *, risk: float = 0.34, places: tuple[Place, ...] = (), notes: tuple[str, ...] = ()
-) -> Score:
-    """A score without a model, and a brief with these parts."""
-    moment = pull.updated_at
-    return Score(
-        repository=pull.repository,
-        number=pull.number,
-        title=pull.title,
-        author=pull.author,
-        state="open",
-        url=f"https://github.com/{pull.repository}/pull/{pull.number}",
-        repair=None,
-        revert=None,
-        risk=risk,
-        band="high",
-        novelty=40.0,
-        percentile=97.0,
-        novelty_error=0.1,
-        as_of=moment,
-        basis="history",
-        history=History(True, moment, 1.0, 10, False),
-        brief=Brief(
-            repository=pull.repository,
-            number=pull.number,
-            title=pull.title,
-            author=pull.author,
-            state="open",
-            verdict=f"Likely to need a fix: {100 * risk:.0f} %.",
-            risk=risk,
-            band="high",
-            basis="history",
-            places=places,
-            notes=notes,
-        ),
+def brief_of(pull: Pull, **parts: Any) -> Brief:
+    """A brief without a model."""
+    return Brief(
+        **{
+            "repository": pull.repository,
+            "number": pull.number,
+            "title": pull.title,
+            "author": pull.author,
+            "state": "open",
+            "verdict": "Likely to need a fix: 34 %.",
+            "risk": 0.34,
+            "band": "high",
+            "basis": "history",
+            **parts,
+        }
     )
 
 
 class AppRig:
-    """A handler, its store, and the GitHub that it talks to."""
+    """A handler, its store, and the GitHub that it talks to; `parts` are those of briefs."""
 
     def __init__(self, store: PullStore, key: tuple[str, bytes]) -> None:
         self.store, self.key = store, key
@@ -158,13 +138,14 @@ class AppRig:
         self.github.accounts.app_installations = (INSTALLATION,)
         self.published = self.github.published
         self.scored: list[Pull] = []
-        self.places: tuple[Place, ...] = ()
-        self.notes: tuple[str, ...] = ()
+        self.points: OperatingPoints | None = None
+        self.parts: dict[str, Any] = {}
 
-    async def score(self, pull: Pull) -> Score:
-        """Score without a model; what was asked is kept in `scored`."""
+    async def brief(self, pull: Pull, points: OperatingPoints | None) -> Brief:
+        """A brief without a model; what was asked is kept in `scored` and `points`."""
         self.scored.append(pull)
-        return score_of(pull, places=self.places, notes=self.notes)
+        self.points = points
+        return brief_of(pull, **self.parts)
 
     def run(self, work: Callable[[Handler], Awaitable[Any]]) -> Any:
         """Do the work with a handler, in an event loop of its own."""
@@ -172,7 +153,7 @@ class AppRig:
         async def run() -> Any:
             async with httpx.AsyncClient(transport=Inside(self.github)) as http:
                 api = AppGitHub(endpoint(URL), lambda: (APP_ID, self.key[0]), http)
-                return await work(Handler(api, lambda: self.store, self.score))
+                return await work(Handler(api, lambda: self.store, self.brief))
 
         return asyncio.run(run())
 

@@ -64,6 +64,7 @@ class FinishedRun(msgspec.Struct, frozen=True, kw_only=True):
     """The workflow run that a `workflow_run` event tells of, and whose head it ran on."""
 
     repository: str
+    repository_id: int
     head_sha: str
     head_branch: str
     head_repository: str
@@ -101,6 +102,7 @@ def parse_run(data: bytes) -> FinishedRun:
         head = repository_name(run.head_repository.full_name if run.head_repository else None)
         return FinishedRun(
             repository=repository_name(payload.repository.full_name),
+            repository_id=payload.repository.id,
             head_sha=run.head_sha,
             head_branch=run.head_branch or "",
             head_repository=head,

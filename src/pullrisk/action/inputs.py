@@ -23,6 +23,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
 
     checkout: Path
     model: str | None = None
+    check_run: bool | None = None
     comment: From | None = None
     labels: str | None = None
     fail_on: FailOn | None = None
@@ -33,6 +34,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     def over(self, config: RepositoryConfig) -> RepositoryConfig:
         """The configuration with what the workflow set in its place."""
         changes: dict[str, Any] = {}
+        if self.check_run is not None:
+            changes["check_run"] = self.check_run
         if self.comment is not None:
             changes["comment"] = self.comment
         if self.fail_on is not None:
@@ -49,16 +52,16 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
 def read_inputs(runner: Runner) -> Inputs:
     """The inputs as `action.yml` hands them over. Raises SettingsError for an impossible value."""
     workspace = Path(runner.variable("GITHUB_WORKSPACE", "."))
-    drafts = _one_of(runner, "drafts", get_args(_Bool))
     artifact = _text(runner, "artifact")
     labels = runner.variable("INPUT_LABELS", "") or None  # blanks at its end count
     return Inputs(
         checkout=workspace / (_text(runner, "path") or "."),
         model=_text(runner, "model"),
+        check_run=_bool(runner, "check-run"),
         comment=_one_of(runner, "comment", get_args(From)),
         labels=None if labels is None else labels[:40],
         fail_on=_one_of(runner, "fail-on", get_args(FailOn)),
-        drafts=None if drafts is None else drafts == "true",
+        drafts=_bool(runner, "drafts"),
         artifact=None if artifact is None else workspace / artifact,
         token=_text(runner, "token"),
     )
@@ -66,6 +69,11 @@ def read_inputs(runner: Runner) -> Inputs:
 
 def _text(runner: Runner, name: str) -> str | None:
     return runner.variable(f"INPUT_{name.upper().replace('-', '_')}", "").strip() or None
+
+
+def _bool(runner: Runner, name: str) -> bool | None:
+    value = _one_of(runner, name, get_args(_Bool))
+    return None if value is None else value == "true"
 
 
 def _one_of(runner: Runner, name: str, values: tuple[str, ...]) -> Any:  # noqa: ANN401  (of values)

@@ -10,14 +10,16 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from pullrisk.action import result
-from pullrisk.action.api import Api
 from pullrisk.action.event import FinishedRun
-from pullrisk.action.result import Result
 from pullrisk.action.runner import read_bounded
 from pullrisk.errors import InputError
+from pullrisk.publish import result
+from pullrisk.publish.api import Api, repository_path
+from pullrisk.publish.result import Result
 
 _ADDRESSES: Final = ("url", "by_url")
+_MOST_PULLS: Final = 100
+"""Open pulls of one branch that are looked at."""
 
 
 class _Branch(msgspec.Struct):
@@ -48,10 +50,16 @@ def read_artifact(folder: Path, run: FinishedRun, *, server: str) -> Result:
     return found
 
 
-def find_pull(api: Api, run: FinishedRun) -> OpenPull | None:
+async def find_pull(api: Api, run: FinishedRun) -> OpenPull | None:
     """The open pull whose head the run was of; None if it is gone or was pushed to since."""
     owner = run.head_repository.partition("/")[0]
-    pulls = api.pages("/pulls", OpenPull, state="open", head=f"{owner}:{run.head_branch}")
+    pulls = await api.pages(
+        repository_path(run.repository, "pulls"),
+        OpenPull,
+        most=_MOST_PULLS,
+        state="open",
+        head=f"{owner}:{run.head_branch}",
+    )
     return next((pull for pull in pulls if pull.head.sha == run.head_sha), None)
 
 

@@ -12,19 +12,25 @@ from typing import Final, TypeVar
 import msgspec
 
 from pullrisk.app import feedback
-from pullrisk.app.checks import Verdict, publish_check
 from pullrisk.app.feedback import Feedback, Kind
-from pullrisk.app.github import AppGitHub, InstallationApi, repository_path
+from pullrisk.app.github import AppGitHub
 from pullrisk.app.pulls import StoredNames, read_pull, stored_as
-from pullrisk.app.verdict import MERGE_GROUP, verdict_of
+from pullrisk.brief.result import Brief
 from pullrisk.errors import InputError
 from pullrisk.fetch.github.failures import Forbidden, NotFound, Unauthorized
+from pullrisk.model.metadata import OperatingPoints
+from pullrisk.publish import render
+from pullrisk.publish.api import Api, repository_path
+from pullrisk.publish.checks import Verdict, put_check
+from pullrisk.publish.publisher import Publisher
+from pullrisk.publish.result import Result, bounded
 from pullrisk.pulls.deliveries import Delivery
 from pullrisk.pulls.installed import Installed
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore
-from pullrisk.serve.shapes import Score
+from pullrisk.repository_config.options import DEFAULTS, RepositoryConfig
+from pullrisk.repository_config.rules import bands_of, reason_to_skip
 from pullrisk.serve.webhook_events import (
     INSTALLATION_EVENTS,
     Comment,
@@ -35,10 +41,15 @@ from pullrisk.serve.webhook_events import (
 )
 
 T = TypeVar("T")
-ScorePull = Callable[[Pull], Awaitable[Score]]
-"""Scores a pull with its reasons, from its repository's history."""
+MakeBrief = Callable[[Pull, OperatingPoints | None], Awaitable[Brief]]
+"""Makes the brief of a pull from its repository's history, with these bands, or the usual ones."""
 
 _HIDDEN: Final = (Forbidden, NotFound, Unauthorized)
+_MERGE_GROUP: Final = Verdict(
+    title="Scored before it was queued",
+    summary="Each pull request is scored while it is open; the merge queue waits for nothing.",
+)
+_MOST_REPOSITORIES: Final = 100_000
 _UNDERSTOOD: Final = "+1"
 _CONFUSED: Final = "confused"
 
@@ -50,11 +61,11 @@ class Handler:
         self,
         github: AppGitHub,
         store: Callable[[], PullStore],
-        score: ScorePull,
+        brief: MakeBrief,
         *,
         names: BotNames = NO_NAMES,
     ) -> None:
-        self._github, self._store, self._score = github, store, score
+        self._github, self._store, self._brief = github, store, brief
         self._names = names
         self._host = github.endpoint.host
 
@@ -80,16 +91,16 @@ class Handler:
                 raise
 
     async def _about(
-        self, api: InstallationApi, repository: Repository, delivery: Delivery, payload: Payload
+        self, api: Api, repository: Repository, delivery: Delivery, payload: Payload
     ) -> None:
         """Do what a delivery about one repository asks for."""
         if payload.merge_group is not None:
-            await publish_check(
+            await put_check(
                 api,
                 repository.full_name,
                 payload.merge_group.head_sha,
                 subject=delivery.subject,
-                verdict=MERGE_GROUP,
+                verdict=_MERGE_GROUP,
             )
         elif payload.comment is not None and payload.issue is not None:
             await self._answer(api, repository, payload.issue.number, payload.comment)
@@ -98,13 +109,13 @@ class Handler:
         else:  # renamed or transferred
             await self._from_store(lambda store: self._stored_name(store, repository))
 
-    async def _update(self, api: InstallationApi, repository: Repository, number: int) -> None:
+    async def _update(self, api: Api, repository: Repository, number: int) -> None:
         """Record the pull as it is now; publish its score while it is open."""
         pull = await self._record(api, repository, number)
         if pull.state == "open":
             await self._publish(api, repository, pull)
 
-    async def _record(self, api: InstallationApi, repository: Repository, number: int) -> Pull:
+    async def _record(self, api: Api, repository: Repository, number: int) -> Pull:
         described = await read_pull(api, repository.full_name, number, names=self._names)
 
         def record(store: PullStore) -> Pull:
@@ -114,23 +125,44 @@ class Handler:
 
         return await self._from_store(record)
 
-    async def _publish(self, api: InstallationApi, repository: Repository, pull: Pull) -> Score:
-        score = await self._score(pull)
-        await self._check(api, repository, pull, verdict_of(score))
-        return score
-
-    async def _check(
-        self, api: InstallationApi, repository: Repository, pull: Pull, verdict: Verdict
-    ) -> None:
-        if pull.head_sha is None:
-            raise InputError(f"{repository.full_name}#{pull.number} has no head commit")
+    async def _publish(self, api: Api, repository: Repository, pull: Pull) -> Result:
+        """Tell the pull its brief, as its base branch asks for it; what was told."""
+        publisher = self._publisher(api, repository)
+        config, notices = await publisher.read_config(pull.base_ref)
+        result = await self._result(pull, config, notices)
         subject = f"pull:{repository.id}:{pull.number}"
-        await publish_check(
-            api, repository.full_name, pull.head_sha, subject=subject, verdict=verdict
+        await publisher.publish(result, config, subject=subject)
+        return result
+
+    def _publisher(self, api: Api, repository: Repository) -> Publisher:
+        return Publisher(
+            api=api,
+            repository=repository.full_name,
+            author=self._github.login,
+            foot=render.APP,
+            checks_by_default=True,
+        )
+
+    async def _result(
+        self, pull: Pull, config: RepositoryConfig, notices: tuple[str, ...]
+    ) -> Result:
+        """The pull's brief, or why the configuration leaves it out."""
+        if pull.head_sha is None:
+            raise InputError(f"{pull.repository}#{pull.number} has no head commit")
+        reason, brief = reason_to_skip(config, pull), None
+        if reason is None:
+            brief = bounded(await self._brief(pull, _points(config, pull)))
+        return Result(
+            repository=pull.repository,
+            number=pull.number,
+            head_sha=pull.head_sha,
+            reason=reason,
+            brief=brief,
+            notices=notices,
         )
 
     async def _answer(
-        self, api: InstallationApi, repository: Repository, number: int, comment: Comment
+        self, api: Api, repository: Repository, number: int, comment: Comment
     ) -> None:
         """Keep what somebody with write access says, and show it by a reaction."""
         if comment.user is None or not await _may_write(api, repository, comment.user.login):
@@ -139,10 +171,13 @@ class Handler:
         kind = next((kind for kind in feedback.KINDS if kind == word), None)
         if kind is not None:
             pull = await self._record(api, repository, number)
-            score = await self._score(pull)
             if kind == "explain":
-                await self._check(api, repository, pull, verdict_of(score))
-            said = _feedback(pull, score, kind, comment, comment.user.login)
+                result = await self._publish(api, repository, pull)
+            else:
+                publisher = self._publisher(api, repository)
+                config, notices = await publisher.read_config(pull.base_ref)
+                result = await self._result(pull, config, notices)
+            said = _feedback(result, kind, comment, comment.user.login)
             await self._from_store(lambda store: feedback.keep(store, self._host, comment.id, said))
         await api.send(
             "POST",
@@ -150,15 +185,17 @@ class Handler:
             {"content": _CONFUSED if kind is None else _UNDERSTOOD},
         )
 
-    async def _follow_installation(self, api: InstallationApi, number: int) -> None:
+    async def _follow_installation(self, api: Api, number: int) -> None:
         """Note which repositories the installation has now."""
         try:
-            repositories = await api.pages(
-                "/installation/repositories", part="repositories", most=100_000
+            current = await api.pages(
+                "/installation/repositories",
+                Repository,
+                part="repositories",
+                most=_MOST_REPOSITORIES,
             )
         except _HIDDEN:
-            repositories = []
-        current = msgspec.convert(repositories, list[Repository])
+            current = []
 
         def note(store: PullStore) -> None:
             for repository in current:
@@ -176,33 +213,45 @@ class Handler:
         return await asyncio.to_thread(lambda: work(self._store()))
 
 
-async def _is_visible(api: InstallationApi, repository: Repository) -> bool:
+class _Permission(msgspec.Struct):
+    permission: str
+
+
+async def _is_visible(api: Api, repository: Repository) -> bool:
     """Whether the installation may still see the repository."""
     try:
-        await api.get(repository_path(repository.full_name))
+        await api.get(repository_path(repository.full_name), Repository)
     except _HIDDEN:
         return False
     return True
 
 
-async def _may_write(api: InstallationApi, repository: Repository, login: str) -> bool:
+async def _may_write(api: Api, repository: Repository, login: str) -> bool:
     path = repository_path(repository.full_name, "collaborators", login, "permission")
     try:
-        answer = await api.get(path)
+        answer = await api.get(path, _Permission)
     except NotFound:
         return False
-    return answer["permission"] in feedback.MAY_WRITE
+    return answer.permission in feedback.MAY_WRITE
 
 
-def _feedback(pull: Pull, score: Score, kind: Kind, comment: Comment, login: str) -> Feedback:
+def _points(config: RepositoryConfig, pull: Pull) -> OperatingPoints | None:
+    """The bands that the configuration asks for; None if it asks for none."""
+    bands = bands_of(config, pull)
+    if bands == DEFAULTS.bands:
+        return None
+    return OperatingPoints(high=bands.high, elevated=bands.elevated)
+
+
+def _feedback(result: Result, kind: Kind, comment: Comment, login: str) -> Feedback:
     return Feedback(
-        repository=pull.repository,
-        number=pull.number,
+        repository=result.repository,
+        number=result.number,
         kind=kind,
         login=login,
         at=datetime.now(UTC),
         note=feedback.note_of(comment.body or ""),
-        risk=score.risk,
-        band=score.band,
-        head_sha=pull.head_sha,
+        risk=result.brief.risk if result.brief else None,
+        band=result.band,
+        head_sha=result.head_sha,
     )

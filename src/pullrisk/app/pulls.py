@@ -1,26 +1,26 @@
 """A pull request as GitHub describes it now, as the record that the store keeps."""
 
+from typing import Any
+
 import msgspec
 
-from pullrisk.app.github import InstallationApi, repository_path
 from pullrisk.errors import StoreError
 from pullrisk.fetch.github.sync import State, States
+from pullrisk.publish.api import Api, repository_path
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import MAX_FILES, Pull, parse_rest
 from pullrisk.pulls.store import PullStore
 from pullrisk.serve.webhook_events import Repository
 
 
-async def read_pull(
-    api: InstallationApi, repository: str, number: int, *, names: BotNames = NO_NAMES
-) -> Pull:
+async def read_pull(api: Api, repository: str, number: int, *, names: BotNames = NO_NAMES) -> Pull:
     """The pull request with its files and their patches, under its repository's present name.
 
     Raises a Failure, and StoreError if GitHub describes it in a way that cannot be read.
     """
     path = repository_path(repository, "pulls", number)
-    described = await api.get(path)
-    described["files"] = await api.pages(f"{path}/files", most=MAX_FILES)
+    described = await api.get(path, dict[str, Any])
+    described["files"] = await api.pages(f"{path}/files", dict[str, Any], most=MAX_FILES)
     try:
         return parse_rest(msgspec.json.encode(described), repository=repository, names=names)
     except ValueError as error:

@@ -21,7 +21,7 @@ except ImportError as error:
     raise MissingExtraError.of(error.name or "pyarrow", "lake") from error
 
 from pullrisk.lake.delta import Change
-from pullrisk.lake.objects import ConsumedPulls, DamagedObjectError
+from pullrisk.lake.objects import DamagedObjectError
 from pullrisk.lake.table import Lake
 from pullrisk.lake.writer import AddedFile, FeatureWriter
 from pullrisk.options import S3
@@ -30,7 +30,6 @@ __all__ = [
     "S3",
     "AddedFile",
     "Change",
-    "ConsumedPulls",
     "DamagedObjectError",
     "FeatureWriter",
     "Lake",

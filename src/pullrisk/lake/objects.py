@@ -4,17 +4,15 @@ Sealed means compressed (zstd) under a digest, so that damage is found when it i
 """
 
 from collections.abc import Collection, Iterator
-from datetime import datetime
 from hashlib import blake2b
 from typing import Final, Literal
 from urllib.parse import quote, unquote
 
-import msgspec
-import numpy as np
 import pyarrow as pa
 
 from pullrisk.errors import LakeError
 from pullrisk.lake.files import Files, StoredFile
+from pullrisk.pulls.consumed import ConsumedPulls
 
 FOLDER: Final = "histories"
 _MAGIC: Final = b"PRO1"
@@ -30,36 +28,6 @@ _KINDS: Final[tuple[Kind, ...]] = ("history", "ledger")
 
 class DamagedObjectError(LakeError):
     """An object is missing or is not what was written; the next run rebuilds the repository."""
-
-
-class ConsumedPulls(msgspec.Struct):
-    """Which pulls a history has consumed: number → `record.fingerprint`, up to `as_of`."""
-
-    pulls: dict[int, int]
-    as_of: datetime | None = None
-
-    def encode(self) -> bytes:
-        """At most 16 bytes a pull."""
-        saved = _SavedConsumed(
-            as_of=self.as_of,
-            numbers=np.fromiter(self.pulls.keys(), "<i8", len(self.pulls)).tobytes(),
-            fingerprints=np.fromiter(self.pulls.values(), "<i8", len(self.pulls)).tobytes(),
-        )
-        return msgspec.msgpack.encode(saved)
-
-    @classmethod
-    def decode(cls, content: bytes) -> "ConsumedPulls":
-        """What `encode` wrote; raises ValueError for anything else."""
-        saved = msgspec.msgpack.decode(content, type=_SavedConsumed)
-        numbers = np.frombuffer(saved.numbers, "<i8").tolist()
-        fingerprints = np.frombuffer(saved.fingerprints, "<i8").tolist()
-        return cls(dict(zip(numbers, fingerprints, strict=True)), saved.as_of)
-
-
-class _SavedConsumed(msgspec.Struct, array_like=True):
-    as_of: datetime | None
-    numbers: bytes
-    fingerprints: bytes
 
 
 class Objects:

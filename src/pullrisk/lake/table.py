@@ -6,18 +6,22 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+from numpy.typing import NDArray
 
 from pullrisk.errors import LakeError, MissingExtraError, NotEnoughDataError
+from pullrisk.features import NAMES
 from pullrisk.lake.delta import HISTORY_NUMBERS, Change, FeatureTable, landed
 from pullrisk.lake.files import check_folder, open_files, translate_errors
-from pullrisk.lake.objects import ConsumedPulls, Objects, path, repository_of, run_of
+from pullrisk.lake.objects import Objects, path, repository_of, run_of
 from pullrisk.lake.s3 import check_conditional_put
 from pullrisk.lake.schema import SCHEMA, TABLE
 from pullrisk.lake.writer import delete_run
 from pullrisk.options import S3
+from pullrisk.pulls.consumed import ConsumedPulls
 
 _ORDER: Final = ("repository", "merged_at", "number")
 GRACE: Final = timedelta(days=1)
@@ -123,6 +127,20 @@ class Lake:
             )
         order = [(name, "ascending") for name in _ORDER]
         return rows.take(pc.sort_indices(rows, order)).select(wanted)
+
+    def rows(
+        self, repository: str, numbers: Collection[int] | None = None
+    ) -> tuple[list[int], NDArray[np.float32]]:
+        """Numbers and rows of features [n, d] of a repository's merged pulls, the earliest first.
+
+        Of only the pulls with these `numbers` if they are given; refuses another schema's table.
+        """
+        table = self.table(["number", *NAMES], repository=repository, numbers=numbers)
+        rows = np.stack([table[name].to_numpy() for name in NAMES], axis=1, dtype=np.float32)
+        found = table["number"].to_pylist()
+        del table
+        pa.default_memory_pool().release_unused()  # a whole repository was read for a few rows
+        return found, rows
 
     def history(self, repository: str) -> bytes | None:
         """The repository's saved history, None if it has none; refuses another schema's.

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.errors import InputError, MissingExtraError, ModelError
+from pullrisk.errors import InputError, ModelError
 from pullrisk.features.knowledge import needing
 from pullrisk.features.pull_text import PullText
 from pullrisk.model.category_head import token_rows
@@ -269,7 +269,8 @@ class Bundle:
 
 
 def _open(data: bytes, source: str) -> Any:  # noqa: ANN401  (onnxruntime has no types)
-    ort = _import_onnxruntime()
+    import onnxruntime as ort  # some tenths of a second
+
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -315,11 +316,3 @@ def _installed_schema() -> str:
     from pullrisk.features import SCHEMA_HASH
 
     return SCHEMA_HASH
-
-
-def _import_onnxruntime() -> Any:  # noqa: ANN401  (the library has no types)
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingExtraError.of("onnxruntime", "serve") from error
-    return onnxruntime

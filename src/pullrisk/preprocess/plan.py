@@ -5,13 +5,13 @@ all new ones come later. Otherwise its history would differ from a replay in eve
 the repository is rebuilt from its first event.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
 import msgspec
 
 from pullrisk.errors import InputError, LakeError, StoreError
-from pullrisk.lake import ConsumedPulls, DamagedObjectError, Lake
+from pullrisk.lake import DamagedObjectError, Lake
 from pullrisk.lake.objects import Objects
 from pullrisk.pulls.store import PullStore
 
@@ -154,24 +154,10 @@ def _difference(store: PullStore, objects: Objects, whole: Work, base: int) -> W
             return None
     except DamagedObjectError as error:
         return msgspec.structs.replace(whole, note=str(error.args[0]))
-    if not consumed.pulls.items() <= whole.pulls.items():
-        return msgspec.structs.replace(whole, note="pulls replayed before have changed")
-    new = {number: whole.pulls[number] for number in whole.pulls.keys() - consumed.pulls.keys()}
-    if _is_late(store, whole.repository, new, consumed):
-        return msgspec.structs.replace(whole, note="a pull arrived after later ones")
-    return msgspec.structs.replace(whole, pulls=new, append=True)
-
-
-def _is_late(
-    store: PullStore, repository: str, new: Mapping[int, int], consumed: ConsumedPulls
-) -> bool:
-    first = next(iter(store.events(repository, numbers=new)), None)
-    return (
-        first is not None
-        and first.event_at is not None
-        and consumed.as_of is not None
-        and first.event_at <= consumed.as_of
-    )
+    rest = consumed.rest(store, whole.repository, whole.pulls)
+    if isinstance(rest, str):
+        return msgspec.structs.replace(whole, note=rest)
+    return msgspec.structs.replace(whole, pulls=rest, append=True)
 
 
 TASKS_PER_SLOT: Final = 4

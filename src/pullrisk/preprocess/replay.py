@@ -11,11 +11,12 @@ import pyarrow as pa
 from pullrisk.errors import LakeError
 from pullrisk.features import RepositoryHistory
 from pullrisk.features.replay import replay
-from pullrisk.lake import AddedFile, ConsumedPulls, FeatureWriter
+from pullrisk.lake import AddedFile, FeatureWriter
 from pullrisk.lake.files import Files
 from pullrisk.lake.objects import Objects
 from pullrisk.lake.schema import batch
 from pullrisk.preprocess.plan import Status, Work
+from pullrisk.pulls.consumed import ConsumedPulls
 from pullrisk.pulls.record import Pull, fingerprint
 from pullrisk.pulls.store import PullStore
 

@@ -88,6 +88,16 @@ class RepositoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             "widest",
         ),
     ] = ()
+    check_run: Annotated[
+        bool | None,
+        Meta(
+            description="a check run with the brief, which always concludes neutral; unless said, "
+            "the App writes one and the Action does not"
+        ),
+    ] = None
+    annotations: Annotated[
+        bool, Meta(description="notes of the check run at the lines to look at, 50 at most")
+    ] = True
     comment: Annotated[
         From, Meta(description="one comment, updated in place: off, always, or from a band on")
     ] = "off"

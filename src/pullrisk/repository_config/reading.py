@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from pullrisk.errors import InputError, MissingExtraError
+from pullrisk.errors import InputError
 from pullrisk.repository_config.options import DEFAULTS, PATH, RepositoryConfig
 
 MOST_BYTES: Final = 65_536
@@ -32,7 +32,7 @@ class ConfigError(InputError):
 def parse(data: bytes) -> RepositoryConfig:
     """The configuration in the file's bytes; of an empty file the defaults.
 
-    Raises ConfigError, and MissingExtraError without PyYAML.
+    Raises ConfigError.
     """
     if len(data) > MOST_BYTES:
         raise ConfigError(f"it is larger than {MOST_BYTES // 1024} KiB")
@@ -47,10 +47,8 @@ def parse(data: bytes) -> RepositoryConfig:
 
 def _load(data: bytes) -> tuple[Any, dict[_Place, int]]:
     """The document as Python values, and the line of each place in it."""
-    try:
-        import yaml
-    except ImportError as error:
-        raise MissingExtraError.of(error.name or "yaml", "action") from None
+    import yaml
+
     lines: dict[_Place, int] = {}
     try:
         node = yaml.compose(data.decode("utf-8"), Loader=yaml.SafeLoader)

@@ -1,8 +1,13 @@
 """What the configuration says of one pull: whether it is scored, and how its bands are cut."""
 
+from typing import Final
+
 from pullrisk.pulls.record import Pull
 from pullrisk.repository_config.globs import PathGlobs, matches
-from pullrisk.repository_config.options import Bands, RepositoryConfig
+from pullrisk.repository_config.options import BandName, Bands, FailOn, From, RepositoryConfig
+
+BANDS: Final[tuple[BandName, ...]] = ("low", "elevated", "high")
+"""The bands of risk, the lowest first."""
 
 
 def reason_to_skip(config: RepositoryConfig, pull: Pull) -> str | None:
@@ -34,3 +39,10 @@ def bands_of(config: RepositoryConfig, pull: Pull) -> Bands:
     high = max(each.high for each in own)
     elevated = max(each.elevated for each in own)
     return Bands(high=high, elevated=min(elevated, (1 - high) * 0.99))
+
+
+def reaches(band: BandName | None, start: From | FailOn) -> bool:
+    """Whether a pull in a band (None: no score) is one for which something is done from `start`."""
+    if start in ("off", "never") or band is None:
+        return False
+    return start == "always" or BANDS.index(band) >= BANDS.index(start)

@@ -10,16 +10,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from pullrisk.errors import LakeError
 from pullrisk.features import RepositoryHistory
 from pullrisk.pulls.record import Pull
-
-if TYPE_CHECKING:
-    from pullrisk.lake import Lake
+from pullrisk.score.folded import Folded
 
 _UNKNOWN: Final = 1_000
 """Repositories remembered as having no history, apart from those that have one."""
@@ -71,7 +69,7 @@ class HistoryCache:
 
     def __init__(
         self,
-        lake: "Lake",
+        lake: Folded,
         *,
         limit: int | None = None,
         ready_bytes: int | None = None,
@@ -128,7 +126,7 @@ class HistoryCache:
                 changed += 1
         return changed + sum(map(self._observe_later, list(self._ready)))
 
-    def move(self, lake: "Lake") -> None:
+    def move(self, lake: Folded) -> None:
         """Read from this lake from now on; what is in memory stays."""
         self._lake = lake
 

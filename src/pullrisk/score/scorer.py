@@ -1,12 +1,12 @@
-"""Scores of pull requests from a model and the lake; used by the command line and the service.
+"""Scores of pull requests from a model and what is folded; for the command line and the service.
 
-A merged pull that the lake has a row of is scored by that row: as of just before its merge.
-Every other pull is folded live, by the very method that made the rows.
+A merged pull that has a row in the lake, or in a clone's folder, is scored by that row: as of
+just before its merge. Every other pull is folded live, by the very method that made the rows.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,12 @@ from pullrisk.model.bundle import Band, Bundle, Scores
 from pullrisk.model.categories import Category, answers
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.pulls.record import Pull
+from pullrisk.score.folded import Folded
 from pullrisk.score.history_cache import CachedHistory, HistoryCache
 from pullrisk.score.result import Basis, Score, State
 
-if TYPE_CHECKING:
-    from pullrisk.lake import Lake
-
 Rows = Mapping[tuple[str, int], NDArray[np.float32]]
-"""The lake's rows of merged pulls, by repository and number."""
+"""Rows of merged pulls, by repository and number."""
 
 
 _AUTHOR_NEW: Final = NAMES.index("author_new")
@@ -46,20 +44,23 @@ class HistorySource(Protocol):
 
 
 class Scorer:
-    """A model beside a lake; keeps the histories it has read. `points` replaces the model's."""
+    """A model beside what is folded; keeps the histories it has read.
+
+    `points` replaces the model's.
+    """
 
     def __init__(
         self,
         bundle: Bundle,
-        lake: "Lake",
+        folded: Folded,
         *,
         points: OperatingPoints | None = None,
         histories: HistorySource | None = None,
     ) -> None:
         self.bundle = bundle
         self.points = points
-        self.histories: HistorySource = histories or HistoryCache(lake)
-        self._lake = lake
+        self.histories: HistorySource = histories or HistoryCache(folded)
+        self._folded = folded
 
     def score(
         self, pulls: Sequence[Pull], *, now: datetime, rows: Rows | None = None
@@ -87,17 +88,17 @@ class Scorer:
         return [by_place[place] for place in range(len(pulls))]
 
     def rows_of(self, pulls: Iterable[Pull]) -> Rows:
-        """The rows that the lake has of the merged ones among them. Raises LakeError."""
+        """The rows that are folded of the merged ones among them. Raises LakeError."""
         wanted: dict[str, set[int]] = {}
         for pull in pulls:
             if pull.merged_at:
                 wanted.setdefault(pull.repository, set()).add(pull.number)
-        if not wanted or not self._lake.exists():
+        if not wanted or not self._folded.exists():
             return {}
         return {
             (repository, number): row
             for repository, numbers in wanted.items()
-            for number, row in self._rows(repository, numbers)
+            for number, row in zip(*self._folded.rows(repository, numbers), strict=True)
         }
 
     def _judge_one(
@@ -135,16 +136,6 @@ class Scorer:
             return RepositoryHistory(pull.repository).features(pull, as_of=moment), "no history"
         late = history.as_of is not None and pull.event_at is not None and moment <= history.as_of
         return history.features(pull, as_of=moment), "later history" if late else "history"
-
-    def _rows(self, repository: str, wanted: set[int]) -> Iterable[tuple[int, NDArray[np.float32]]]:
-        import pyarrow as pa
-
-        table = self._lake.table(["number", *NAMES], repository=repository, numbers=wanted)
-        matrix = np.stack([table[name].to_numpy() for name in NAMES], axis=1, dtype=np.float32)
-        rows = list(zip(table["number"].to_pylist(), matrix, strict=True))
-        del table
-        pa.default_memory_pool().release_unused()  # a whole repository was read for a few rows
-        return rows
 
 
 _Probability: TypeAlias = float | None

@@ -12,6 +12,7 @@ from pullrisk.brief.make import BriefMaker
 from pullrisk.brief.result import Brief, Reason
 from pullrisk.brief.verdict import UNREACHABLE
 from pullrisk.errors import PullriskError
+from pullrisk.model.metadata import OperatingPoints
 from pullrisk.pulls.record import Pull
 from pullrisk.score.history_cache import CachedHistory, give_back_memory
 from pullrisk.score.result import Score
@@ -41,12 +42,18 @@ class Fetched(msgspec.Struct, frozen=True):
 
 
 async def score(
-    service: Service, pulls: Sequence[Pull], *, wanted: Wanted, counted: bool = True
+    service: Service,
+    pulls: Sequence[Pull],
+    *,
+    wanted: Wanted,
+    counted: bool = True,
+    points: OperatingPoints | None = None,
 ) -> list[shapes.Score]:
     """Score pulls in the order given, all with the model that is loaded when this begins.
 
-    `wanted` is what to tell beside the scores.
+    `wanted` is what to tell beside the scores, `points` replace the service's own.
     """
+    points = points or service.dependencies.points
     bundle, now = service.loaded.bundle, datetime.now(UTC)
     size = _SIZES[wanted]
     scores: list[shapes.Score] = []
@@ -57,9 +64,7 @@ async def score(
         if wanted != "scores":
             await _index(fetched)
         rows = await _rows(service, part)
-        scorer = Scorer(
-            bundle, service.dependencies.lake, points=service.dependencies.points, histories=fetched
-        )
+        scorer = Scorer(bundle, service.dependencies.lake, points=points, histories=fetched)
         with service.part("score"):
             told = _tell(scorer, part, wanted, now=now, rows=rows)
         stale = service.lake_fault is not None

@@ -9,13 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pullrisk.action import event, result
+from pullrisk.action import event
 from pullrisk.action.checkout import Branches, Remote, complete, read_config
 from pullrisk.action.event import Event, parse_event
 from pullrisk.action.inputs import read_inputs
-from pullrisk.action.result import Result
 from pullrisk.action.runner import Runner
 from pullrisk.errors import PullriskError
+from pullrisk.publish import result
+from pullrisk.publish.result import Result
 from pullrisk.repository_config.options import DEFAULTS, RepositoryConfig
 from pullrisk.repository_config.reading import ConfigError
 from pullrisk.wiring.fetching import bot_names

@@ -5,9 +5,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pullrisk.action import event, result
-from pullrisk.action.result import Result
+from pullrisk.action import event
 from pullrisk.errors import InputError
+from pullrisk.publish import result
+from pullrisk.publish.result import Result
 from pullrisk.repository_config.globs import PathGlobs
 from pullrisk.repository_config.rules import reason_to_skip
 from pullrisk.wiring.action_job import ActionJob

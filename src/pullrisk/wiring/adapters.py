@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pullrisk.model.metadata import OperatingPoints
     from pullrisk.pulls.deliveries import DeliveryQueue
     from pullrisk.pulls.mongo_database import RotatingUri
+    from pullrisk.pulls.scores import ScoreTable
     from pullrisk.pulls.store import PullStore
     from pullrisk.train.mlflow_client import Tracking
 
@@ -99,6 +100,24 @@ def open_deliveries(
     from pullrisk.pulls.deliveries_sqlite import SqliteDeliveries
 
     return SqliteDeliveries(Path(settings.store_uri))
+
+
+def open_scores(
+    settings: Settings,
+    *,
+    patience: float | None = None,
+    rotating: "RotatingUri | None" = None,
+) -> "ScoreTable":
+    """The published scores in the pull store of these settings; see `store_at`."""
+    if is_on_mongo(settings):
+        from pullrisk.pulls.mongo import RETRY_SECONDS
+        from pullrisk.pulls.scores_mongo import MongoScores
+
+        seconds = RETRY_SECONDS if patience is None else patience
+        return MongoScores(settings.store_uri, retry_seconds=seconds, rotating=rotating)
+    from pullrisk.pulls.scores_sqlite import SqliteScores
+
+    return SqliteScores(Path(settings.store_uri))
 
 
 def github_access(settings: Settings) -> "Access":

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from pullrisk.app.worker import Worker
+    from pullrisk.brief.result import Brief
+    from pullrisk.model.metadata import OperatingPoints
     from pullrisk.pulls.record import Pull
     from pullrisk.secrets import Secrets
     from pullrisk.serve.inflight import InFlight
     from pullrisk.serve.service import Service
-    from pullrisk.serve.shapes import Score
 
 Running = Callable[["Service", "InFlight"], AbstractAsyncContextManager[None]]
 
@@ -94,16 +95,16 @@ class App:
             github = AppGitHub(endpoint(settings.github_url), self._credentials, http)
             scoring = asyncio.Lock()
 
-            async def score(pull: "Pull") -> "Score":
+            async def brief(pull: "Pull", points: "OperatingPoints | None") -> "Brief":
                 async with scoring:  # one at a time: between two, the service answers others
-                    scored = await _scored(service, pull)
+                    made = await _briefed(service, pull, points)
                     await asyncio.sleep(0)
-                    return scored
+                    return made
 
             handler = Handler(
                 github,
                 lambda: service.dependencies.store,
-                score,
+                brief,
                 names=bot_names(settings),
             )
             self._worker = Worker(
@@ -162,14 +163,14 @@ class _StoreUri:
         return self.now != before
 
 
-async def _scored(service: "Service", pull: "Pull") -> "Score":
-    """The score with its brief. Raises LakeError if the history cannot be read now."""
+async def _briefed(service: "Service", pull: "Pull", points: "OperatingPoints | None") -> "Brief":
+    """The brief of the pull. Raises LakeError if the history cannot be read now."""
     from pullrisk.serve.scoring import score
 
-    (scored,) = await score(service, [pull], wanted="briefs")
-    if scored.basis == "history unreachable":
+    (scored,) = await score(service, [pull], wanted="briefs", points=points)
+    if scored.brief is None or scored.basis == "history unreachable":
         raise LakeError(f"the history of {pull.repository} cannot be read")
-    return scored
+    return scored.brief
 
 
 def _bare(secret: "SecretStr | None") -> str | None:

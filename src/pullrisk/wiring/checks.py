@@ -28,8 +28,8 @@ State = Literal["ok", "absent", "stale", "broken"]
 EXTRAS: Final = {
     "lake": ("deltalake", "obstore", "pyarrow"),
     "spark": ("pyspark",),
-    "train": ("jax", "optax", "mlflow-skinny", "onnx", "onnxruntime", "scikit-learn", "jinja2"),
-    "serve": ("onnxruntime", "jinja2"),
+    "train": ("jax", "optax", "mlflow-skinny", "onnx", "scikit-learn", "jinja2"),
+    "serve": ("granian", "litestar", "jinja2"),
 }
 """The libraries of each extra that are looked for."""
 LEAST_SPACE: Final = 500 * 10**6

@@ -18,11 +18,11 @@ from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
     from pullrisk.fetch.git.program import Git
-    from pullrisk.lake import Lake
     from pullrisk.model.bundle import Bundle
     from pullrisk.model.metadata import OperatingPoints
     from pullrisk.pulls.record import Pull
     from pullrisk.pulls.sqlite import SqliteStore
+    from pullrisk.score.folded import Folded, FoldedFolder
     from pullrisk.score.scorer import Scorer
     from pullrisk.wiring.kept_clones import KeptClone
 
@@ -84,11 +84,11 @@ class FoldedClone:
                 path, self._salt = kept.path, salt_of(session)
                 self._open.callback(kept.close)
             self._lines = path / "lines"
-            self.lake, self.store = _opened(path)
+            self.store, self.history = _opened(path, self.repository)
             if kept is None or not kept.complete:
                 self._fold()
                 self.store.close()  # no log beside the file, but all in it
-                self.store = _opened(path)[1]
+                self.store, _ = _opened(path, self.repository)
             if kept is not None and not kept.complete:
                 kept.seal()
         except BaseException:
@@ -120,8 +120,8 @@ class FoldedClone:
 
         bundle, name = _model(self._session, model, self.repository)
         points = points or operating_points(self._session.settings)
-        bundle = _recalibrated(bundle, self.lake, self.repository)
-        return Scorer(bundle, self.lake, points=points), name
+        bundle = _recalibrated(bundle, self.history, self.repository)
+        return Scorer(bundle, self.history, points=points), name
 
     def recent(self, limit: int) -> "list[Pull]":
         """The clone's latest merged pulls."""
@@ -153,9 +153,8 @@ class FoldedClone:
         return {pull.merge_sha: pull.number for pull in events if pull.merge_sha}
 
     def _fold(self) -> None:
-        """Fetch and preprocess what is new in the clone."""
+        """Fetch and fold what is new in the clone."""
         from pullrisk.fetch.git.fetch import fetch_git
-        from pullrisk.preprocess import preprocess
 
         clone, progress = self._clone, self._session.progress
         fetch_git(
@@ -168,20 +167,21 @@ class FoldedClone:
             names=bot_names(self._session.settings),
             lines=self._lines,
         )
-        preprocess(self.store, self.lake, workers=1, progress=progress)
-        if not self.lake.exists():
+        if not self.recent(1):
             raise NotEnoughDataError(
                 f"no commit of {clone.path} names a pull request that it merged",
                 hint="merges and squashes as GitHub writes them are read; is --ref the right "
                 "branch?",
             )
+        self.history.fold(self.store, progress)
 
 
-def _opened(path: Path) -> "tuple[Lake, SqliteStore]":
-    from pullrisk.lake import Lake
+def _opened(path: Path, repository: str) -> "tuple[SqliteStore, FoldedFolder]":
     from pullrisk.pulls.sqlite import SqliteStore
+    from pullrisk.score.folded import FoldedFolder
 
-    return Lake(path / "lake"), SqliteStore(path / "pulls.sqlite")
+    path = path.absolute()  # a notebook may change its folder
+    return SqliteStore(path / "pulls.sqlite"), FoldedFolder(path / "history", repository)
 
 
 def salt_of(session: Session) -> bytes:
@@ -202,6 +202,7 @@ def _kept(session: Session, clone: Clone) -> "tuple[str, KeptClone | None]":
     from pullrisk import __version__
     from pullrisk.features import SCHEMA_HASH
     from pullrisk.fetch.git.fetch import READER
+    from pullrisk.score.folded import FORM
     from pullrisk.wiring.kept_clones import Identity, KeptClone, make_home
 
     path = clone.path.expanduser()
@@ -221,7 +222,7 @@ def _kept(session: Session, clone: Clone) -> "tuple[str, KeptClone | None]":
             path=_printable(str(path.resolve())),
             ref=_printable(branch),
             version=__version__,
-            schema=SCHEMA_HASH,
+            schema=f"{SCHEMA_HASH} {FORM}",
             reader=" ".join(
                 (str(READER), bot_names(session.settings).fingerprint(), *clone.excluded.patterns)
             ),
@@ -250,14 +251,9 @@ def _model(session: Session, reference: str | None, repository: str) -> "tuple[B
     return general_bundle(), f"the {GENERAL} model"
 
 
-def _recalibrated(bundle: "Bundle", lake: "Lake", repository: str) -> "Bundle":
+def _recalibrated(bundle: "Bundle", folded: "Folded", repository: str) -> "Bundle":
     """The model with what is usual among the repository's latest pulls."""
-    import numpy as np
-
-    from pullrisk.features import NAMES
     from pullrisk.model.general import USUAL_PULLS
 
-    table = lake.table(list(NAMES), repository=repository)
-    table = table.slice(max(0, table.num_rows - USUAL_PULLS))
-    x = np.stack([table[name].to_numpy() for name in NAMES], axis=1).astype(np.float32)
-    return bundle.recalibrated_for(repository, x)
+    _, rows = folded.rows(repository)
+    return bundle.recalibrated_for(repository, rows[-USUAL_PULLS:])

@@ -86,7 +86,7 @@ def run(
 
 
 def _reaches(found: Checked, fail_on: FailOn | None) -> bool:
-    from pullrisk.action.publish import reaches
+    from pullrisk.repository_config.rules import reaches
 
     band = found.brief.band if found.brief else None
     return reaches(band, fail_on or found.config.fail_on)

@@ -3,34 +3,42 @@
 from collections.abc import Sequence
 from typing import Final
 
-from pullrisk.action.result import Result
 from pullrisk.brief.markdown import as_markdown, escaped, heading
+from pullrisk.publish.result import Result
 
-DOCUMENTATION: Final = "https://github.com/pullrisk/pullrisk/blob/main/docs/action.md"
-_FOOT: Final = (
-    f"<sub>[pullrisk]({DOCUMENTATION}) · from this repository's history, on the runner; advice, "
-    "not a verdict on the author</sub>"
+_DOCUMENTATION: Final = "https://github.com/pullrisk/pullrisk/blob/main/docs"
+_ADVICE: Final = "advice, not a verdict on the author"
+ACTION: Final = (
+    f"<sub>[pullrisk]({_DOCUMENTATION}/action.md) · from this repository's history, on the runner; "
+    f"{_ADVICE}</sub>"
 )
+"""The last line of what the Action writes."""
+APP: Final = (
+    f"<sub>[pullrisk]({_DOCUMENTATION}/app.md) · from this repository's history; {_ADVICE}</sub>"
+)
+"""The last line of what the App writes."""
 _RELAYED: Final = (
     "<sub>Computed in the fork's own workflow, which its author can change: take it as their "
     "word.</sub>"
 )
 
 
-def comment(result: Result, changes: Sequence[str] = (), *, relayed: bool = False) -> str:
-    """The comment under the pull, without its hidden part."""
+def comment(
+    result: Result, changes: Sequence[str] = (), *, foot: str, relayed: bool = False
+) -> str:
+    """The comment under the pull, without its hidden part; `foot` is its last line."""
     parts = [_body(result)]
     if changes:
         parts.append("\n".join(_change_lines(changes)))
     parts += [f"_{escaped(notice)}_" for notice in result.notices]
     parts += [_RELAYED] if relayed else []
-    return "\n\n".join([*parts, f"{_FOOT}\n"])
+    return "\n\n".join([*parts, f"{foot}\n"])
 
 
 def summary(result: Result, changes: Sequence[str] = ()) -> str:
     """The job's summary: the comment, under the pull's own title."""
     head = heading(result.brief) if result.brief else f"### pullrisk: #{result.number}"
-    return f"{head}\n\n{comment(result, changes)}"
+    return f"{head}\n\n{comment(result, changes, foot=ACTION)}"
 
 
 def _body(result: Result) -> str:

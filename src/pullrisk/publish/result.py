@@ -1,4 +1,4 @@
-"""What the Action found of one pull, as the JSON document that other steps and workflows read."""
+"""What is told of one pull, as the JSON document that other steps and workflows read."""
 
 from typing import Annotated, Final, Literal
 

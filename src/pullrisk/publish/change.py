@@ -6,8 +6,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from pullrisk.action.result import Result
 from pullrisk.model.bundle import Band
+from pullrisk.publish.result import Result
 from pullrisk.score.result import Share
 
 MOST_REASONS: Final = 8

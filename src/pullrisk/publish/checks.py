@@ -1,21 +1,23 @@
 """Check runs: one for each pull request and head commit, written once and updated in place.
 
 Which check run is a pull's own is asked of GitHub each time, by its name and `external_id`. So a
-worker that is killed between publishing and noting it leaves nothing behind that the next one
+process that is killed between publishing and noting it leaves nothing behind that the next one
 would publish a second time.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from pullrisk.app.github import InstallationApi, repository_path
+from pullrisk.publish.api import Api, repository_path
 
 NAME: Final = "pullrisk"
 MOST_ANNOTATIONS: Final = 50
 """GitHub takes no more in one request."""
 MOST_TEXT: Final = 65_535
 """Characters of a summary that GitHub takes."""
+MOST_TITLE: Final = 255
+"""Characters of a title that GitHub takes."""
 _MOST_RUNS: Final = 1_000
 
 
@@ -37,52 +39,60 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     annotations: tuple[Annotation, ...] = ()
 
 
-async def publish_check(
-    api: InstallationApi, repository: str, sha: str, *, subject: str, verdict: Verdict
-) -> None:
+class _Output(msgspec.Struct):
+    title: str | None = None
+    summary: str | None = None
+
+
+class _CheckRun(msgspec.Struct):
+    id: int
+    external_id: str | None = None
+    output: _Output = msgspec.field(default_factory=_Output)
+
+
+async def put_check(api: Api, repository: str, sha: str, *, subject: str, verdict: Verdict) -> None:
     """Have the commit show this verdict on the subject, always `neutral`. Raises a Failure."""
     known = await _known(api, repository, sha, subject)
-    if known is not None and _shows(known, verdict):
+    output = _output(verdict, annotated=known is None)
+    if known is not None and _shows(known, output):
         return
     body = {
         "name": NAME,
         "external_id": subject,
         "status": "completed",
         "conclusion": "neutral",
-        "output": _output(verdict, annotated=known is None),
+        "output": output,
     }
     path = repository_path(repository, "check-runs")
     if known is None:
         await api.send("POST", path, body | {"head_sha": sha})
     else:
-        await api.send("PATCH", f"{path}/{known['id']}", body)
+        await api.send("PATCH", f"{path}/{known.id}", body)
 
 
-async def _known(api: InstallationApi, repository: str, sha: str, subject: str) -> Any:  # noqa: ANN401
-    """The check run of the subject, of which GitHub tells what it shows; None if there is none."""
+async def _known(api: Api, repository: str, sha: str, subject: str) -> _CheckRun | None:
+    """The check run of the subject; None if there is none."""
     runs = await api.pages(
         repository_path(repository, "commits", sha, "check-runs"),
+        _CheckRun,
         part="check_runs",
         most=_MOST_RUNS,
         check_name=NAME,
         filter="all",
     )
-    return next((run for run in runs if run.get("external_id") == subject), None)
+    return next((run for run in runs if run.external_id == subject), None)
 
 
-def _shows(run: Any, verdict: Verdict) -> bool:  # noqa: ANN401
-    output = run.get("output") or {}
-    same: bool = (output.get("title"), output.get("summary")) == (verdict.title, _summary(verdict))
-    return same
+def _shows(run: _CheckRun, output: dict[str, object]) -> bool:
+    return (run.output.title, run.output.summary) == (output["title"], output["summary"])
 
 
 def _output(verdict: Verdict, *, annotated: bool) -> dict[str, object]:
     """What GitHub is sent; an update leaves the annotations out, since it would add them again."""
-    output: dict[str, object] = {"title": verdict.title, "summary": _summary(verdict)}
+    output: dict[str, object] = {
+        "title": verdict.title[:MOST_TITLE],
+        "summary": verdict.summary[:MOST_TEXT],
+    }
     if annotated and verdict.annotations:
         output["annotations"] = msgspec.to_builtins(verdict.annotations[:MOST_ANNOTATIONS])
     return output
-
-
-def _summary(verdict: Verdict) -> str:
-    return verdict.summary[:MOST_TEXT]

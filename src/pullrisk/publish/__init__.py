@@ -1,0 +1,1 @@
+"""Tells a pull its score at GitHub: one client and one publisher, for the App and the Action."""
