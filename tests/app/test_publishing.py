@@ -111,6 +111,7 @@ def test_a_draft_is_not_scored_unless_the_file_says_so(rig: AppRig) -> None:
     configured(rig, "skip: {drafts: false}")
     again(rig, number)
     assert rig.checks[0]["output"]["title"].startswith("Likely")
+    assert [brief.number for brief in rig.kept] == [number], "only what was scored is kept"
 
 
 def test_the_bands_of_the_file_are_those_of_the_score(rig: AppRig) -> None:

@@ -1,6 +1,7 @@
 """The App inside `pullrisk serve`: real processes, a real socket to the fake GitHub."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from fake_github.app import FakeGitHub
 from fake_github.world import FakeRepository, World, pull_like
 from pullrisk.options import ServeOptions
+from pullrisk.pulls.scores_sqlite import SqliteScores
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.serve.routes import routers
 from support.app import (
@@ -107,6 +109,11 @@ def test_an_opened_pull_gets_a_check_run_from_its_history(rig: Rig) -> None:
     (run,) = rig.checks(number)
     assert " need a fix" in run["output"]["title"]
     assert "unknown repository" not in run["output"]["summary"]
+    with closing(SqliteScores(rig.service.home / "pulls.sqlite")) as scores:
+        until(lambda: scores.get(NAME, number))
+        score = scores.get(NAME, number)
+    assert score is not None
+    assert score.verdict == run["output"]["title"]
     metrics = httpx.get(f"{rig.service.url}/metrics", timeout=60).text
     assert 'pullrisk_deliveries_total{result="handled"}' in metrics
     assert "pullrisk_delivery_age_seconds" in metrics

@@ -138,6 +138,7 @@ class AppRig:
         self.github.accounts.app_installations = (INSTALLATION,)
         self.published = self.github.published
         self.scored: list[Pull] = []
+        self.kept: list[Brief] = []
         self.points: OperatingPoints | None = None
         self.parts: dict[str, Any] = {}
 
@@ -147,13 +148,17 @@ class AppRig:
         self.points = points
         return brief_of(pull, **self.parts)
 
+    async def keep(self, pull: Pull, brief: Brief) -> None:
+        """Keep what was published."""
+        self.kept.append(brief)
+
     def run(self, work: Callable[[Handler], Awaitable[Any]]) -> Any:
         """Do the work with a handler, in an event loop of its own."""
 
         async def run() -> Any:
             async with httpx.AsyncClient(transport=Inside(self.github)) as http:
                 api = AppGitHub(endpoint(URL), lambda: (APP_ID, self.key[0]), http)
-                return await work(Handler(api, lambda: self.store, self.brief))
+                return await work(Handler(api, lambda: self.store, self.brief, keep=self.keep))
 
         return asyncio.run(run())
 

@@ -43,6 +43,8 @@ from pullrisk.serve.webhook_events import (
 T = TypeVar("T")
 MakeBrief = Callable[[Pull, OperatingPoints | None], Awaitable[Brief]]
 """Makes the brief of a pull from its repository's history, with these bands, or the usual ones."""
+KeepBrief = Callable[[Pull, Brief], Awaitable[None]]
+"""Keeps what was published of a pull, for lists and pages."""
 
 _HIDDEN: Final = (Forbidden, NotFound, Unauthorized)
 _MERGE_GROUP: Final = Verdict(
@@ -63,10 +65,11 @@ class Handler:
         store: Callable[[], PullStore],
         brief: MakeBrief,
         *,
+        keep: KeepBrief,
         names: BotNames = NO_NAMES,
     ) -> None:
         self._github, self._store, self._brief = github, store, brief
-        self._names = names
+        self._keep, self._names = keep, names
         self._host = github.endpoint.host
 
     async def handle(self, delivery: Delivery) -> None:
@@ -132,6 +135,8 @@ class Handler:
         result = await self._result(pull, config, notices)
         subject = f"pull:{repository.id}:{pull.number}"
         await publisher.publish(result, config, subject=subject)
+        if result.brief is not None:
+            await self._keep(pull, result.brief)
         return result
 
     def _publisher(self, api: Api, repository: Repository) -> Publisher:

@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from pullrisk.errors import LakeError, MissingExtraError, SettingsError
 from pullrisk.settings import Settings
-from pullrisk.wiring.adapters import is_on_mongo, open_deliveries
+from pullrisk.wiring.adapters import is_on_mongo, open_deliveries, open_scores
 from pullrisk.wiring.fetching import bot_names
 
 if TYPE_CHECKING:
@@ -70,11 +71,10 @@ class App:
         settings = current.settings
         self._current = current
         self._worker: Worker | None = None
-        self._queue = open_deliveries(
-            settings,
-            patience=settings.serve.reach,
-            rotating=_StoreUri(current) if is_on_mongo(settings) else None,
-        )
+        patience = settings.serve.reach
+        rotating = _StoreUri(current) if is_on_mongo(settings) else None
+        self._queue = open_deliveries(settings, patience=patience, rotating=rotating)
+        self._scores = open_scores(settings, patience=patience, rotating=rotating)
         self.webhooks: Webhooks = Webhooks(self._queue, self._secrets, self._wake)
 
     @asynccontextmanager
@@ -87,6 +87,7 @@ class App:
         from pullrisk.app.github import AppGitHub
         from pullrisk.app.handling import Handler
         from pullrisk.app.worker import Worker
+        from pullrisk.brief.published import published_score
         from pullrisk.fetch.github.access import endpoint
         from pullrisk.fetch.github.client import connection
 
@@ -101,10 +102,16 @@ class App:
                     await asyncio.sleep(0)
                     return made
 
+            async def keep(pull: "Pull", brief: "Brief") -> None:
+                model, now = service.loaded.version, datetime.now(UTC)
+                score = published_score(pull, brief, model=model, now=now)
+                await asyncio.to_thread(self._scores.put, [score])
+
             handler = Handler(
                 github,
                 lambda: service.dependencies.store,
                 brief,
+                keep=keep,
                 names=bot_names(settings),
             )
             self._worker = Worker(
@@ -123,6 +130,7 @@ class App:
                 with suppress(asyncio.CancelledError):
                     await task
                 self._queue.close()
+                self._scores.close()
 
     def _wake(self) -> None:
         if self._worker is not None:
