@@ -11,7 +11,7 @@ from pullrisk.brief.index import PullInIndex, index_of
 from pullrisk.brief.missing import missing
 from pullrisk.brief.precedents import precedents
 from pullrisk.brief.reviewers import resembles, reviewers
-from pullrisk.brief.under_way import under_way
+from pullrisk.brief.under_way import open_works, under_way
 from pullrisk.features import RepositoryHistory
 from pullrisk.pulls.lines import ChangedLines, Origin
 from pullrisk.pulls.record import ChangedFile, Pull, Review
@@ -261,11 +261,14 @@ def test_open_pulls_that_change_the_same_files_are_told_the_rarest_files_first()
         opened("go.sum", number=4), written(5, "rare.py"), asked,
     ]  # fmt: skip
 
-    told = under_way(history, asked, others)
+    told = under_way(history, asked, open_works(others, NOW))
 
     assert [(each.number, each.paths) for each in told] == [(3, ("rare.py",)), (2, ("busy.py",))]
     assert told[1].text == "#2 (Tune) changes busy.py too"
-    assert under_way(None, asked, others) != ()
+    everyones = after(*(written(n, "CHANGES.md", "rare.py") for n in range(1, 40)))
+    asked_too = opened("CHANGES.md", number=1)
+    assert under_way(everyones, asked_too, open_works([opened("CHANGES.md", number=2)], NOW)) == ()
+    assert under_way(None, asked, open_works(others, NOW)) != ()
 
 
 # --- the index --------------------------------------------------------------------------------

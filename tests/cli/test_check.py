@@ -34,7 +34,7 @@ def test_the_branch_in_hand_is_briefed(clone: Path, capsys: pytest.CaptureFixtur
     assert "Add a thing" in shown
     assert "#0" not in shown
     assert main(["check", "--quiet", "--format", "json"]) == 0
-    brief = json.loads(capsys.readouterr().out)
+    (brief,) = json.loads(capsys.readouterr().out)
     assert brief["state"] == "open"
     assert 0 < brief["risk"] < 1
     assert brief["url"] is None

@@ -9,7 +9,8 @@ from pullrisk.brief.wording import age, counted, share
 from pullrisk.features.failures import REPAIR
 from pullrisk.pulls.lines import Origin
 
-_YOUNG: Final = 90.0
+YOUNG_DAYS: Final = 90.0
+"""Days for which lines are young."""
 _OLD: Final = 730.0
 
 
@@ -28,7 +29,7 @@ def _young_lines(case: Case) -> Said | None:
 
 
 def _rewrites(case: Case, young: int) -> Said:
-    recent = (one for one in case.writers(case.rewrites()) if one[0].days <= _YOUNG)
+    recent = (one for one in case.writers(case.rewrites()) if one[0].days <= YOUNG_DAYS)
     writer, lines, path = next(recent, (None, 0, None))
     if writer is None:
         return Said(f"rewrites {counted(young, 'line')} of the last 90 days", UP, lines=young)
@@ -65,11 +66,12 @@ def _of_troubled(case: Case, origins: tuple[Origin, ...], what: str) -> Said:
         others = counted(len(troubled) - 1, "other pull")
         text = f"{what} of #{writer.number} and {others} that needed a fix or were reverted"
     else:
-        text = f"{what} of #{writer.number}, which {_befell(writer)}"
+        text = f"{what} of #{writer.number}, which {befell(writer)}"
     return Said(text, UP, path=path, number=writer.number)
 
 
-def _befell(writer: Writer) -> str:
+def befell(writer: Writer) -> str:
+    """What became of the pull that wrote lines: `needed a fix (#12)`."""
     trouble = writer.trouble
     if trouble is None:
         return "needed a fix"
@@ -120,7 +122,7 @@ def _beside_young(case: Case) -> Said | None:
     if not case.known("beside_quarter_share", "beside_old_share"):
         return None
     if case.row["beside_quarter_share"] > case.usual["beside_quarter_share"]:
-        recent = (one for one in case.writers(case.neighbours()) if one[0].days <= _YOUNG)
+        recent = (one for one in case.writers(case.neighbours()) if one[0].days <= YOUNG_DAYS)
         writer, _, path = next(recent, (None, 0, None))
         if writer is None:
             return Said("inserts beside lines of the last 90 days", UP)

@@ -1,12 +1,14 @@
 """Makes the brief of a pull from its score, its features and its repository's history."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from pullrisk.brief.case import Case
+from pullrisk.brief.diffs import Diffs
 from pullrisk.brief.hotspots import places
 from pullrisk.brief.index import PullInIndex
 from pullrisk.brief.links import pull_url
@@ -17,8 +19,9 @@ from pullrisk.brief.reasons import Occlusion, reasons
 from pullrisk.brief.relief import relief
 from pullrisk.brief.result import Brief, Reason, Relief, ScoredPull
 from pullrisk.brief.reviewers import reviewers
-from pullrisk.brief.under_way import under_way
+from pullrisk.brief.under_way import open_works, under_way
 from pullrisk.brief.verdict import known, verdict
+from pullrisk.pulls.hunks import ChangedHunk, UnmergedWork
 from pullrisk.pulls.record import Pull
 from pullrisk.score.result import UNKNOWN_AUTHOR, WARNINGS, Score
 from pullrisk.score.scorer import Judged, Rows, Scorer
@@ -30,10 +33,13 @@ _NO_LINES: Final = (
 
 
 class BriefMaker:
-    """Makes briefs with one scorer: its model, and the histories that it reads."""
+    """Makes briefs with one scorer: its model, and the histories that it reads.
 
-    def __init__(self, scorer: Scorer) -> None:
-        self._scorer = scorer
+    `diffs` are those of the clone that has the pulls, which tells of lines and of branches.
+    """
+
+    def __init__(self, scorer: Scorer, diffs: Diffs | None = None) -> None:
+        self._scorer, self._diffs = scorer, diffs
 
     def brief(
         self,
@@ -124,11 +130,13 @@ class BriefMaker:
             category=score.category,
             basis=score.basis,
             reasons=reasons(occlusion, judged.row, case) if told else (),
-            places=() if seen is None else places(seen),
+            places=() if seen is None else places(seen, self._hunks(pull)),
             missing=() if seen is None else missing(seen),
             reviewers=() if seen is None else reviewers(seen),
             precedents=() if seen is None else precedents(seen),
-            under_way=under_way(None if seen is None else seen.history, pull, open_pulls),
+            under_way=under_way(
+                None if seen is None else seen.history, pull, self._works(pull, score, open_pulls)
+            ),
             relief=self._relief(pull, score, case.past, now) if told else None,
             notes=_notes(pull, score),
         )
@@ -140,6 +148,13 @@ class BriefMaker:
         """The pull beside its repository's history; None if there is none."""
         history = self._scorer.histories.get(pull.repository).history
         return None if history is None else PullInIndex(history, pull, judged.score.as_of)
+
+    def _hunks(self, pull: Pull) -> Callable[[str], Sequence[ChangedHunk]] | None:
+        return None if self._diffs is None else partial(self._diffs.hunks, pull)
+
+    def _works(self, pull: Pull, score: Score, others: Sequence[Pull]) -> list[UnmergedWork]:
+        branches = () if self._diffs is None else self._diffs.unmerged(pull, score.as_of)
+        return [*open_works(others, score.as_of), *branches]
 
     def _relief(self, pull: Pull, score: Score, past: Past, now: datetime) -> Relief | None:
         if score.risk is None or score.band == "low":

@@ -42,7 +42,8 @@ def as_markdown(brief: Brief) -> str:
 
 def heading(brief: Brief) -> str:
     """The pull's own number and title as a heading, for where the brief does not stand in it."""
-    title = escaped(f"{brief.repository}#{brief.number} {brief.title}")
+    number = f"#{brief.number}" if brief.number else ""  # a branch has none before it is opened
+    title = escaped(f"{brief.repository}{number} {brief.title}")
     return f"### {title if brief.url is None else f'[{title}]({_address(brief.url)})'}"
 
 

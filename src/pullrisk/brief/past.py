@@ -76,6 +76,10 @@ class Past:
         """Days from what befell an earlier pull to the moment."""
         return (self._seen.now - failure.at) / DAY if self._seen else 0.0
 
+    def remembers(self, failure: Failure | None) -> bool:
+        """Whether it befell an earlier pull lately enough to be told."""
+        return failure is not None and self.days_since(failure) < _FORGOTTEN
+
     def file(self, path: str) -> FilePast | None:
         """The fate of the last changes of one of the pull's files; None if it is new."""
         rows = self._rows_of(path, LAST)
@@ -84,13 +88,13 @@ class Past:
         repairs = {
             each.row: each
             for each in self._seen.repairs_of(self._numbers[path])
-            if each.row in rows and self.days_since(each) < _FORGOTTEN
+            if each.row in rows and self.remembers(each)
         }
         reverts = {
             each.row: each
             for row in rows
             for each in self._seen.failures_of(row)
-            if each.kind != REPAIR and self.days_since(each) < _FORGOTTEN
+            if each.kind != REPAIR and self.remembers(each)
         }
         return FilePast(path, len(rows), len(repairs), len(reverts), _last(repairs), _last(reverts))
 

@@ -22,8 +22,9 @@ ReliefKind: TypeAlias = Literal["leave out", "split"]
 class LineRange(msgspec.Struct, frozen=True, kw_only=True):
     """Lines `first` to `last` (from 1, both included) of a file as the pull leaves it.
 
-    `number` is the earlier pull whose lines they replace or stand beside, None if no pull wrote
-    them or nobody knows; `days` is their age.
+    Where only lines were removed, it is the line before them. `number` is the earlier pull whose
+    lines they replace or stand beside, None if no pull wrote them or nobody knows; `days` is their
+    age.
     """
 
     first: int
@@ -124,12 +125,14 @@ class Precedent(msgspec.Struct, frozen=True, kw_only=True):
 class UnderWay(msgspec.Struct, frozen=True, kw_only=True):
     """Another open pull that touches the same files; a branch of a clone has no number.
 
-    `paths` are the files that both change, the most important first.
+    `paths` are the files that both change, the most important first, and `same_lines` those of
+    them in which they change the same lines, as far as a clone tells that.
     """
 
     title: str
     paths: tuple[str, ...]
     text: str
+    same_lines: tuple[str, ...] = ()
     number: int | None = None
     branch: str | None = None
     url: str | None = None

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from pullrisk.brief.facts import OTHER
-from pullrisk.brief.result import Brief, Place, Precedent, Reason
+from pullrisk.brief.result import Brief, LineRange, Place, Precedent, Reason
 from pullrisk.brief.wording import share
 
 MOST_PLACES: Final = 5
 MOST_RANGES: Final = 3
+_ALL: Final = 0.995
 NO_REASON: Final = "nothing that has a name stands out"
 
 
@@ -85,13 +86,16 @@ def _mentions(reason: Reason) -> tuple[Mention, ...]:
 
 
 def _place(place: Place) -> Item:
-    ranges = tuple(
-        Item(f"lines {each.first}-{each.last}: {each.text}", _numbered(each.number, each.url))
-        for each in place.ranges[:MOST_RANGES]
-    )
+    ranges = tuple(map(_range, place.ranges[:MOST_RANGES]))
     text = f"{place.path}: {place.text}" if place.text else place.path
     path = Mention(place.path, place.url, is_path=True)
-    return Item(text, (path,), f"{share(place.share)} of the risk", ranges)
+    aside = f"{share(place.share)} of the risk" if place.share < _ALL else ""
+    return Item(text, (path,), aside, ranges)
+
+
+def _range(each: LineRange) -> Item:
+    where = f"line {each.first}" if each.first == each.last else f"lines {each.first}-{each.last}"
+    return Item(f"{where}: {each.text}", (Mention(where, each.url),))
 
 
 def _missing(brief: Brief) -> Iterator[Item]:

@@ -1,47 +1,65 @@
-"""What else is under way: open pulls that change the same files."""
+"""What else is under way: open pulls and unmerged branches that change the same files or lines."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from math import log1p
 from typing import Final
 
 from pullrisk.brief.links import pull_url
 from pullrisk.brief.result import UnderWay
-from pullrisk.brief.wording import listed
+from pullrisk.brief.wording import age, listed
 from pullrisk.features.history import RepositoryHistory
 from pullrisk.pulls.file_kinds import DEPENDENCY, VENDORED, path_facts
+from pullrisk.pulls.hunks import UnmergedWork
 from pullrisk.pulls.record import Pull
 
+MOST_OPEN: Final = 500
+"""Open pulls of a repository that are looked at: the latest."""
 _SHOWN: Final = 3
+_EVERYONES: Final = 0.08
+"""Share of the repository's pulls that change a file, a change log mostly, from which on that says
+nothing."""
+_FEW: Final = 30
+"""Changes of a file that may be many only because the history is short."""
+
+
+def open_works(pulls: Iterable[Pull], moment: datetime) -> list[UnmergedWork]:
+    """The open ones of the pulls that were opened by the moment, with the files of each."""
+    return [
+        UnmergedWork(title=pull.title, number=pull.number, paths=_changed(pull))
+        for pull in pulls
+        if pull.state == "open" and pull.created_at <= moment
+    ]
 
 
 def under_way(
-    history: RepositoryHistory | None, pull: Pull, others: Sequence[Pull]
+    history: RepositoryHistory | None, pull: Pull, works: Sequence[UnmergedWork]
 ) -> tuple[UnderWay, ...]:
-    """Up to three of the open pulls among `others`, those that share the rarest files first.
+    """Up to three works on the pull's files: those on its lines, and on its rarest files, first.
 
-    Lock files and vendored code collide all the time and say nothing.
+    Lock files, vendored code and what every pull changes collide all the time and say nothing.
     """
-    files = pull.files or ()
-    own = {path: 0.0 for file in files for path in _paths((file.path, file.previous_path))}
-    for path in own:
-        own[path] = 1.0 / (1.0 + log1p(_touches(history, path)))
+    files = [path for path in _changed(pull) if path_facts(path).kind not in (DEPENDENCY, VENDORED)]
+    touches = {path: _touches(history, path) for path in files}
+    everyones = max(_FEW, _EVERYONES * (0 if history is None else len(history.log)))
+    own = {path: 1.0 / (1.0 + log1p(touches[path])) for path in files if touches[path] < everyones}
     shared = [
-        (other, sorted(common, key=lambda path: (-own[path], path)))
-        for other in others
-        if other.state == "open" and other.number != pull.number
-        if (common := own.keys() & _changed(other))
+        (work, sorted(common, key=lambda path: (path not in work.same_lines, -own[path], path)))
+        for work in works
+        if work.number is None or work.number != pull.number
+        if (common := own.keys() & work.paths)
     ]
-    shared.sort(key=lambda each: (-sum(own[path] for path in each[1]), -each[0].number))
-    return tuple(_told(other, paths) for other, paths in shared[:_SHOWN])
+    shared.sort(key=lambda each: (*_distance(each[0], each[1], own), -(each[0].number or 0)))
+    return tuple(_told(pull.repository, work, paths) for work, paths in shared[:_SHOWN])
 
 
-def _changed(pull: Pull) -> set[str]:
+def _distance(work: UnmergedWork, paths: list[str], own: dict[str, float]) -> tuple[int, float]:
+    return -len(work.same_lines.intersection(paths)), -sum(own[path] for path in paths)
+
+
+def _changed(pull: Pull) -> frozenset[str]:
     files = pull.files or ()
-    return {path for file in files for path in _paths((file.path, file.previous_path))}
-
-
-def _paths(paths: Iterable[str | None]) -> list[str]:
-    return [path for path in paths if path and path_facts(path).kind not in (DEPENDENCY, VENDORED)]
+    return frozenset(path for file in files for path in (file.path, file.previous_path) if path)
 
 
 def _touches(history: RepositoryHistory | None, path: str) -> int:
@@ -49,12 +67,22 @@ def _touches(history: RepositoryHistory | None, path: str) -> int:
     return 0 if record is None else record.touches
 
 
-def _told(other: Pull, paths: list[str]) -> UnderWay:
-    title = f" ({other.title})" if other.title else ""
+def _told(repository: str, work: UnmergedWork, paths: list[str]) -> UnderWay:
+    same = tuple(path for path in paths if path in work.same_lines)
+    what = f"the same lines of {listed(list(same))}" if same else f"{listed(paths)} too"
     return UnderWay(
-        number=other.number,
-        title=other.title,
+        number=work.number,
+        branch=work.branch,
+        title=work.title,
         paths=tuple(paths),
-        text=f"#{other.number}{title} changes {listed(paths)} too",
-        url=pull_url(other.repository, other.number),
+        same_lines=same,
+        text=f"{_name(work)} changes {what}",
+        url=pull_url(repository, work.number) if work.number is not None else None,
     )
+
+
+def _name(work: UnmergedWork) -> str:
+    if work.number is not None:
+        return f"#{work.number} ({work.title})" if work.title else f"#{work.number}"
+    last = "" if work.days is None else f" (last commit {age(work.days)})"
+    return f"the branch {work.branch}{last}"

@@ -1,9 +1,12 @@
 """Options that several commands share, so that each means the same everywhere."""
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
+
+if TYPE_CHECKING:
+    from pullrisk.wiring.scoring import Clone
 
 Home: TypeAlias = Annotated[
     Path | None,
@@ -28,6 +31,22 @@ TableFormat: TypeAlias = Annotated[
     typer.Option("--format", help="How to print it. [dim](text)[/dim]", show_default=False),
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
+Git: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--git",
+        metavar="PATH",
+        help="A local clone: its merges, or the pull requests of --file, instead of the store's.",
+        show_default=False,
+    ),
+]
+Branches: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--branches",
+        help="Of a clone, name the unmerged branches that change the same files or lines.",
+    ),
+]
 Quiet: TypeAlias = Annotated[
     bool, typer.Option("--quiet", "-q", help="Show no progress; print results only.")
 ]
@@ -75,3 +94,18 @@ SkipBadLines: TypeAlias = Annotated[
     bool,
     typer.Option("--skip-bad-lines", help="Of files, go on after what cannot be read, and say so."),
 ]
+
+
+def chosen_form(form: TableForm | None, *, as_json: bool) -> TableForm:
+    """How to print, of --format and --json."""
+    return "json" if as_json else form or "text"
+
+
+def clone_of(
+    git: Path, repositories: list[str] | None, ref: str | None, *, branches: bool = False
+) -> "Clone":
+    """The clone of --git; --repository names it where its origin does not."""
+    from pullrisk.wiring.scoring import Clone
+
+    name = next(iter(repositories or ()), None)
+    return Clone(path=git, repository=name, ref=ref, branches=branches)

@@ -38,4 +38,4 @@ def brief_open_pull(
         bands = bands_of(config, whole)
         points = OperatingPoints(high=bands.high, elevated=bands.elevated)
         scorer, _ = folded.scorer(model, points=points)
-        return BriefMaker(scorer).brief(whole, now=now)
+        return BriefMaker(scorer, folded.diffs()).brief(whole, now=now)

@@ -38,9 +38,11 @@ def check_branch(
     base: str | None = None,
     repository: str | None = None,
     model: str | None = None,
+    branches: bool = False,
 ) -> Checked:
     """The brief of the pull that the clone's current branch would be.
 
+    With `branches` it names the other unmerged ones that change the same files.
     `base` is the branch that it would go into, by default the remote's default branch; the
     configuration is read from there. Raises InputError for a folder that is no clone and a branch
     that does not exist.
@@ -56,7 +58,7 @@ def check_branch(
     found = Checked(base=branch, config=config, notice=notice)
     clone = Clone(
         path=path, repository=repository, ref=_history(git, branch),
-        excluded=PathGlobs(config.exclude),
+        excluded=PathGlobs(config.exclude), branches=branches,
     )  # fmt: skip
     try:
         brief = _brief(session, clone, branch, config, model)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pullrisk.pulls.sqlite import SqliteStore
     from pullrisk.score.folded import Folded, FoldedFolder
     from pullrisk.score.scorer import Scorer
+    from pullrisk.wiring.clone_diffs import CloneDiffs
     from pullrisk.wiring.kept_clones import KeptClone
 
 OWN = "the home's own model"
@@ -32,13 +33,15 @@ OWN = "the home's own model"
 class Clone(msgspec.Struct, frozen=True, kw_only=True):
     """A local clone: its folder, its name if origin does not tell it, the branch to read.
 
-    Without `ref` it is the remote's default branch. Paths that are `excluded` count nowhere.
+    Without `ref` it is the remote's default branch. Paths that are `excluded` count nowhere. With
+    `branches` briefs name unmerged ones that change the same files.
     """
 
     path: Path
     repository: str | None = None
     ref: str | None = None
     excluded: PathGlobs = NO_PATHS
+    branches: bool = False
 
     def git(self) -> "Git":
         """The git that reads it. Raises InputError for a folder that is no clone."""
@@ -145,6 +148,16 @@ class FoldedClone:
                 pull = with_lines(git, pull, base=base, numbers=self._numbers)
             completed.append(pull)
         return completed
+
+    def diffs(self) -> "CloneDiffs":
+        """The clone as briefs ask it about lines and unmerged branches."""
+        from pullrisk.wiring.clone_diffs import CloneDiffs
+
+        git = self._clone.git()
+        base = git.head(self._clone.ref or git.default_branch())
+        return CloneDiffs(
+            git, base=base, numbers=lambda: self._numbers, branches=self._clone.branches
+        )
 
     @cached_property
     def _numbers(self) -> dict[str, int]:

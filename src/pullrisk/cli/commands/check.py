@@ -1,22 +1,17 @@
 """`pullrisk check`: the branch in hand, before a pull is opened of it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import Annotated
 
 import typer
 
 from pullrisk.cli import options
 from pullrisk.cli.commands.action import REACHED
-from pullrisk.cli.display.console import note, say, warn, write_bytes
-from pullrisk.cli.display.plain import plain
+from pullrisk.cli.display.console import note, warn
+from pullrisk.cli.display.scores import show_briefs
 from pullrisk.cli.session import open_session
 from pullrisk.repository_config.options import FailOn
 from pullrisk.wiring.checking import Checked, check_branch
-
-if TYPE_CHECKING:
-    from pullrisk.brief.result import Brief
-
-Format: TypeAlias = Literal["text", "markdown", "json"]
 
 
 def run(
@@ -51,7 +46,9 @@ def run(
             show_default=False,
         ),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print the brief.")] = "text",
+    form: options.Format = None,
+    as_json: options.AsJson = False,
+    branches: options.Branches = False,
     model: options.Model = None,
     home: options.Home = None,
     quiet: options.Quiet = False,
@@ -74,13 +71,15 @@ def run(
       pullrisk check --fail-on high --format markdown
     """
     with open_session(home=home, quiet=quiet) as session:
-        found = check_branch(session, path, base=base, repository=repository, model=model)
+        found = check_branch(
+            session, path, base=base, repository=repository, model=model, branches=branches
+        )
     if found.notice:
         warn(found.notice)
     if found.brief is None:
         note(f"not scored: {found.reason}")
         return
-    _print(found.brief, form)
+    show_briefs([found.brief], options.chosen_form(form, as_json=as_json))
     if _reaches(found, fail_on):
         raise typer.Exit(REACHED)
 
@@ -90,19 +89,3 @@ def _reaches(found: Checked, fail_on: FailOn | None) -> bool:
 
     band = found.brief.band if found.brief else None
     return reaches(band, fail_on or found.config.fail_on)
-
-
-def _print(brief: "Brief", form: Format) -> None:
-    if form == "json":
-        import msgspec
-
-        write_bytes(msgspec.json.format(msgspec.json.encode(brief), indent=2) + b"\n")
-    elif form == "markdown":
-        from pullrisk.brief.markdown import as_markdown
-
-        write_bytes(as_markdown(brief).encode())
-    else:
-        from pullrisk.brief.text import as_text
-
-        for line in as_text(brief).splitlines():
-            say(plain(line))

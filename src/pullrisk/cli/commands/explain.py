@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
@@ -32,23 +31,15 @@ Wanted: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-Git: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        "--git",
-        metavar="PATH",
-        help="A local clone: explain merges of it, or the pull requests of --file.",
-        show_default=False,
-    ),
-]
 
 
 def run(
     references: Wanted = None,
     repository: options.Repositories = None,
     file: options.File = None,
-    git: Git = None,
+    git: options.Git = None,
     ref: fetch.Ref = None,
+    branches: options.Branches = False,
     model: options.Model = None,
     home: options.Home = None,
     form: options.Format = None,
@@ -66,7 +57,7 @@ def run(
 
       pullrisk explain --git ~/src/project 123
 
-      gh api 'repos/rails/rails/pulls/54321' | pullrisk explain --git . --file -
+      gh api 'repos/rails/rails/pulls/54321' | pullrisk explain --git . --branches --file -
 
       pullrisk explain --git . 123 --format markdown
     """
@@ -78,10 +69,10 @@ def run(
             pulls = own or [stored(session.store, reference) for reference in references or ()]
             briefs, note = _of_store(session, pulls, model), ""
         else:
-            clone = Clone(path=git, repository=next(iter(repository or ()), None), ref=ref)
+            clone = options.clone_of(git, repository, ref, branches=branches)
             briefs, name = _of_clone(session, clone, own, references or (), model)
             note = f"scored with {name}"
-    chosen = "json" if as_json else form or "text"
+    chosen = options.chosen_form(form, as_json=as_json)
     show_briefs(briefs, chosen)
     if note and chosen == "text":
         say(f"\n{note}")
@@ -89,16 +80,14 @@ def run(
 
 def _of_store(session: Session, pulls: "Sequence[Pull]", model: str | None) -> "list[Brief]":
     from pullrisk.brief.make import BriefMaker
+    from pullrisk.brief.under_way import MOST_OPEN
 
     maker, now = BriefMaker(make_scorer(session, model)), datetime.now(UTC)
-    return [
-        maker.brief(
-            pull,
-            now=now,
-            open_pulls=session.store.recent(repository=pull.repository, state="open", limit=1_000),
-        )
-        for pull in pulls
-    ]
+    others = {
+        name: session.store.recent(repository=name, state="open", limit=MOST_OPEN)
+        for name in {pull.repository for pull in pulls}
+    }
+    return [maker.brief(pull, now=now, open_pulls=others[pull.repository]) for pull in pulls]
 
 
 def _of_clone(
@@ -118,7 +107,8 @@ def _of_clone(
             wanted = [_merged(folded, reference) for reference in references]
         else:
             wanted = folded.recent(1)
-        return BriefMaker(scorer).briefs(wanted, now=datetime.now(UTC)), name
+        maker = BriefMaker(scorer, folded.diffs())
+        return maker.briefs(wanted, now=datetime.now(UTC), open_pulls=wanted), name
 
 
 def _merged(folded: FoldedClone, reference: str) -> "Pull":

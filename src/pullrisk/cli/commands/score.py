@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
@@ -44,15 +43,6 @@ Recent: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-Git: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        "--git",
-        metavar="PATH",
-        help="A local clone: score its latest merges, or those of --file, at once.",
-        show_default=False,
-    ),
-]
 Explain: TypeAlias = Annotated[
     bool, typer.Option("--explain/--no-explain", help="Say why, or only how much.")
 ]
@@ -66,7 +56,7 @@ def run(
     recent: Recent = None,
     repository: options.Repositories = None,
     file: options.File = None,
-    git: Git = None,
+    git: options.Git = None,
     ref: fetch.Ref = None,
     model: options.Model = None,
     explain: Explain = True,
@@ -110,7 +100,7 @@ def run(
         elif references:
             raise typer.BadParameter("with --git, name no pull requests: give --recent")
         else:
-            clone = Clone(path=git, repository=next(iter(repository or ()), None), ref=ref)
+            clone = options.clone_of(git, repository, ref)
             scored, name = _score_clone(
                 session, clone, own, recent=recent, model=model, explained=explain
             )
@@ -118,7 +108,7 @@ def run(
     fetch.warn_of_skipped(skipped)
     if by_risk:
         scored = riskiest_first(scored)
-    chosen = "json" if as_json else form or "text"
+    chosen = options.chosen_form(form, as_json=as_json)
     show_scores(scored, chosen)
     if chosen != "text":
         return

@@ -1,7 +1,6 @@
 """`pullrisk top`: what is open and recent, the riskiest first."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
@@ -22,15 +21,6 @@ if TYPE_CHECKING:
     from pullrisk.pulls.record import Pull
 
 _OPEN: Final = 500
-Git: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        "--git",
-        metavar="PATH",
-        help="A local clone: its latest merges, instead of what the store holds.",
-        show_default=False,
-    ),
-]
 Shown: TypeAlias = Annotated[
     int, typer.Option("--show", "-s", min=1, metavar="N", help="How many of the riskiest to show.")
 ]
@@ -44,8 +34,9 @@ Merged: TypeAlias = Annotated[
 
 def run(
     repository: options.Repositories = None,
-    git: Git = None,
+    git: options.Git = None,
     ref: fetch.Ref = None,
+    branches: options.Branches = False,
     show: Shown = 10,
     merged: Merged = 50,
     model: options.Model = None,
@@ -68,10 +59,10 @@ def run(
         if git is None:
             scored, note = _of_store(session, repository or [], merged, show, model), ""
         else:
-            clone = Clone(path=git, repository=next(iter(repository or ()), None), ref=ref)
+            clone = options.clone_of(git, repository, ref, branches=branches)
             scored, name = _of_clone(session, clone, merged, show, model)
             note = f"scored with {name}"
-    chosen = "json" if as_json else form or "text"
+    chosen = options.chosen_form(form, as_json=as_json)
     show_scores(scored, chosen)
     if note and chosen == "text":
         say(note)
@@ -102,7 +93,8 @@ def _of_clone(
 
     with FoldedClone(session, clone) as folded:
         scorer, name = folded.scorer(model)
-        return _riskiest(BriefMaker(scorer), folded.recent(max(1, merged)), show), name
+        maker = BriefMaker(scorer, folded.diffs() if clone.branches else None)
+        return _riskiest(maker, folded.recent(max(1, merged)), show), name
 
 
 def _riskiest(maker: "BriefMaker", pulls: "list[Pull]", show: int) -> "list[ScoredPull]":

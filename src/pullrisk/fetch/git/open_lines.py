@@ -14,9 +14,9 @@ from msgspec.structs import replace
 
 from pullrisk.fetch.git.branch_lines import CommitLines
 from pullrisk.fetch.git.changes import without_excluded
+from pullrisk.fetch.git.difference import open_difference
 from pullrisk.fetch.git.line_history import LineHistory
-from pullrisk.fetch.git.open_pulls import base_branches, head_of
-from pullrisk.fetch.git.patches import FilePatch, Hunk, Patch, read_difference
+from pullrisk.fetch.git.patches import FilePatch, Hunk, Patch
 from pullrisk.fetch.git.program import Git
 from pullrisk.fetch.git.pulls import sum_of_known
 from pullrisk.pulls.record import MAX_FILES, Pull, push_number
@@ -40,27 +40,16 @@ def with_lines(git: Git, pull: Pull, *, base: str, numbers: Mapping[str, int]) -
     that the history was read from, `numbers` the pulls and pushes by the commit that merged each.
     Raises InputError if git's output is not understood.
     """
-    if pull.event_at is not None or git.is_partial():
+    difference = None if pull.event_at is not None else open_difference(git, pull, base)
+    if difference is None:
         return pull
-    head = head_of(git, pull)
-    if head is None or _is_other(head, pull):
-        return pull
-    start = git.ask("merge-base", next(iter(base_branches(git, pull)), base), head)
-    # A head that the base has already is not that of an open pull: an old branch of its name.
-    patch = read_difference(git, start, head) if start and start != head else None
-    if patch is None:
-        return pull
+    patch = difference.patch
     pull = _with_files(git, pull, patch)
     touched = [file for file in patch.files if file.counted and file.hunks and file.previous]
     if len(touched) > MOST_BLAMED:
         return CommitLines(None, patch).add_to(pull)
-    history = _blame(git, str(start), touched, numbers)
+    history = blame(git, difference.start, touched, numbers)
     return CommitLines(history, patch, history.observe(patch, pull.number)).add_to(pull)
-
-
-def _is_other(head: str, pull: Pull) -> bool:
-    """Whether the clone has only an earlier state of the pull than its source."""
-    return pull.head_sha is not None and pull.head_sha != head
 
 
 def _with_files(git: Git, pull: Pull, patch: Patch) -> Pull:
@@ -85,9 +74,7 @@ def _with_files(git: Git, pull: Pull, patch: Patch) -> Pull:
     )
 
 
-def _blame(
-    git: Git, commit: str, files: list[FilePatch], numbers: Mapping[str, int]
-) -> LineHistory:
+def blame(git: Git, commit: str, files: list[FilePatch], numbers: Mapping[str, int]) -> LineHistory:
     """The lines of the files that their hunks touch, as far as git tells who wrote them."""
     history = LineHistory()
     positions: dict[str, int] = {}
