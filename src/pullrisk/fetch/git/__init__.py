@@ -14,7 +14,10 @@ saved_lines.py   that between two runs, in a folder
 branch_lines.py  read along with the commits of a branch
 patch_stream.py  the output of `git log -p`, read piece by piece
 patches.py       what commits change line by line
+difference.py    what a pull changes, merged or open
 open_lines.py    what an open pull does to lines, and whose they are
+hunks.py         the same hunk by hunk, for a brief
+branches.py      branches that are not merged
 open_pulls.py    who the author of an open pull is
 history.py       all of this about one stretch of a branch
 pulls.py         the record of a pull
