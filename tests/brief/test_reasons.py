@@ -8,8 +8,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from pullrisk.brief.facts import SIZE
 from pullrisk.brief.make import BriefMaker
-from pullrisk.brief.reasons import LEAST_EFFECT, MOST_LOWERING, MOST_RAISING
+from pullrisk.brief.reasons import LEAST_EFFECT, MOST_LOWERING, MOST_RAISING, UNNAMED
+from pullrisk.brief.result import Reason
 from pullrisk.brief.verdict import ENOUGH_PULLS
 from pullrisk.features import NAMES
 from pullrisk.lake import Lake
@@ -73,14 +75,21 @@ def test_making_what_a_sentence_stands_for_usual_moves_the_risk_by_its_effect(
     assert told > 10
 
 
-def test_what_raises_comes_first_and_strongest_first(scorer: Scorer, pulls: Sequence[Pull]) -> None:
+def weight(reason: Reason) -> float:
+    named = reason.kind != SIZE and (reason.path is not None or reason.number is not None)
+    return abs(reason.effect) * (1.0 if named else UNNAMED)
+
+
+def test_what_raises_comes_first_and_what_has_a_name_leads_what_is_not_far_stronger(
+    scorer: Scorer, pulls: Sequence[Pull]
+) -> None:
     for brief in BriefMaker(scorer).briefs(pulls[200:250], now=NOW):
-        named = [each.effect for each in brief.reasons if each.kind != "other"]
-        raising = [effect for effect in named if effect > 0]
-        lowering = [effect for effect in named if effect <= 0]
-        assert named == raising + lowering
-        assert raising == sorted(raising, reverse=True)
-        assert lowering == sorted(lowering)
+        told = [each for each in brief.reasons if each.kind != "other"]
+        raising = [each for each in told if each.effect > 0]
+        lowering = [each for each in told if each.effect <= 0]
+        assert told == raising + lowering
+        for reasons in (raising, lowering):
+            assert reasons == sorted(reasons, key=weight, reverse=True)
         assert len(raising) <= MOST_RAISING
         assert len(lowering) <= MOST_LOWERING
         assert all(each.text for each in brief.reasons)

@@ -92,10 +92,23 @@ def test_missing_tests_are_told_beside_what_pulls_there_usually_do() -> None:
 
 
 def test_code_is_counted_with_the_file_that_takes_most_of_it_beside_the_usual() -> None:
-    found = said("code added", pull(20, LOCK, added=312), usual={"code_added": 24.0})
+    found = said("size", pull(20, LOCK, added=312), usual={"code_added": 24.0})
     assert found.text == f"adds 312 lines of code to {LOCK} (usually 24)"
-    less = said("code added", pull(20, LOCK, added=3), usual={"code_added": 24.0})
+    less = said("size", pull(20, LOCK, added=3), usual={"code_added": 24.0})
     assert (less.text, less.way) == ("adds 3 lines of code (usually 24)", DOWN)
+
+
+def test_the_size_is_one_sentence_with_the_usual() -> None:
+    usual = {"code_added": 24.0, "changed_files": 3.0, "directories": 2.0}
+    asked = renamed(pull(20, LOCK, "src/net/a.py", "src/net/b.py", added=30))
+    found = said("size", asked, usual=usual, code_added=90.0)
+    assert found.text == "adds 90 lines of code in 3 files (usually 24 in 3)"
+    many = [f"src/m{number}/a.py" for number in range(9)]
+    found = said("size", pull(20, *many, added=0), usual={**usual, "code_added": 0.0})
+    assert found.text == "changes 9 files in 9 directories (usually 3 in 2)"
+    one = {"changed_files": 1.0, "directories": 1.0}
+    removed = said("size", pull(20, LOCK, added=0, rewrites=((11, 50),)), WROTE, usual=one)
+    assert removed.text == "removes or rewrites 50 lines of code (usually none)"
 
 
 def test_an_author_who_is_new_to_a_directory_is_told_so_neutrally() -> None:

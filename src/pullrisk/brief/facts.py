@@ -14,24 +14,24 @@ OTHER: Final = "other"
 """The fact of all features that no sentence tells: the title's words, the time of day, what became
 of the author's earlier pulls, how the repository fares as a whole."""
 
+SIZE: Final = "size"
+"""The fact of how much changes: the strongest of most pulls, and visible without any help."""
+
 FACTS: Final[dict[str, tuple[str, ...]]] = {
     kind: tuple(names.split())
     for kind, names in {
-        "code added": """
-            code_added additions source_lines_added largest_file_code code_per_hunk
-            largest_file_churn churn_per_file churn_score churn_percentile author_churn_score
+        SIZE: """
+            changed_files source_files code_files directories top_directories files_score
+            directories_score churn_entropy scatter code_removed deletions source_lines_deleted
+            deleted_share comments_removed hunks_removed code_added additions source_lines_added
+            largest_file_code code_per_hunk largest_file_churn churn_per_file churn_score
+            churn_percentile author_churn_score
             code_growth comments_added blanks_added hunks_added hunks_changed null_added
             input_output_added number_added call_added definition_added import_added return_added
             todo_added condition_added loop_added null_balance call_balance definition_balance
             condition_balance loop_balance""",
-        "code removed": """
-            code_removed deletions source_lines_deleted deleted_share comments_removed
-            hunks_removed""",
         "error handling": "error_added error_balance",
         "concurrency": "concurrency_added concurrency_balance",
-        "files": """
-            changed_files source_files code_files directories top_directories files_score
-            directories_score churn_entropy scatter""",
         "kinds of files": "docs_files config_files ci_files dependency_files vendored_files",
         "moved files": "files_removed files_renamed",
         "new files": """

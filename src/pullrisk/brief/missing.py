@@ -6,14 +6,17 @@ forgotten.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from pullrisk.brief.index import PullInIndex
 from pullrisk.brief.links import file_url
 from pullrisk.brief.result import MissingFile
 from pullrisk.brief.wording import counted
-from pullrisk.pulls.file_kinds import SOURCE, TEST
+from pullrisk.pulls.file_kinds import SOURCE, TEST, path_facts
+
+_T = TypeVar("_T", int, str)
 
 CONFIDENCE: Final = 0.8
 """Share of the changes of a file in which another one changed too, to be missed.
@@ -34,13 +37,20 @@ _SHOWN: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class _Association:
-    """Of the last `changes` of the file numbered `of`, `together` changed `file` too."""
+    """Of the last `changes` of the file numbered `of`, `together` changed `path` too.
 
-    file: int
+    `path` is a file, or a directory, with a slash at its end, of which a test changed.
+    """
+
+    path: str
     of: int
     changes: int
     together: int
-    confidence: float
+    is_test: bool
+
+    @property
+    def confidence(self) -> float:
+        return self.together / self.changes
 
 
 def missing(known: PullInIndex) -> tuple[MissingFile, ...]:
@@ -48,22 +58,22 @@ def missing(known: PullInIndex) -> tuple[MissingFile, ...]:
     files = known.pull.files or ()
     if not 0 < len(files) <= _MOST_FILES:
         return ()
-    best: dict[int, _Association] = {}
+    best: dict[str, _Association] = {}
     for place, file in enumerate(known.files):
         if file >= 0 and files[place].status != "removed":
             for each in _associated(known, file):
-                before = best.get(each.file)
+                before = best.get(each.path)
                 if before is None or each.confidence > before.confidence:
-                    best[each.file] = each
-    kinds = {each.file: known.index.record(each.file).facts.kind for each in best.values()}
-    ranked = sorted(
-        best.values(), key=lambda each: (kinds[each.file] != TEST, -each.confidence, each.file)
-    )
+                    best[each.path] = each
+    ranked = sorted(best.values(), key=lambda each: (not each.is_test, -each.confidence, each.path))
     return tuple(_told(known, each) for each in ranked[:_SHOWN])
 
 
 def _associated(known: PullInIndex, file: int) -> list[_Association]:
-    """The files that are not in the pull and nearly always changed with this one."""
+    """The files that are not in the pull and nearly always changed with this one.
+
+    If none of them is a test of a source file, the directory of which some test did.
+    """
     ends = known.log.file_ends
     rows = [
         row
@@ -72,38 +82,74 @@ def _associated(known: PullInIndex, file: int) -> list[_Association]:
     ]
     if len(rows) < _TOGETHER:
         return []
-    least = CONFIDENCE * (len(rows) + 1)
-    counts = Counter[int]()
-    for row in rows:
-        counts.update(set(known.log.files_of(row)))
-    lately = Counter[int]()
-    for row in rows[-_LATEST:]:
-        lately.update(set(known.log.files_of(row)))
-    latest = CONFIDENCE * min(_LATEST, len(rows))
+    names = known.history.touched.files.paths
     present = set(known.files)
+    changed = [{*known.log.files_of(row)} for row in rows]
+    partners = [
+        _Association(names[partner], file, len(rows), together, _is_test(names[partner]))
+        for partner, together in _habits(changed)
+        if partner not in present and not known.index.record(partner).gone
+    ]
+    if path_facts(names[file]).kind != SOURCE or any(each.is_test for each in partners):
+        return partners
+    return [*partners, *_tests_of(known, file, changed)]
+
+
+def _tests_of(known: PullInIndex, file: int, changed: list[set[int]]) -> list[_Association]:
+    """The deepest directory of which some test nearly always changed, if none of it does here."""
+    names = known.history.touched.files.paths
+    folders = [_test_folders(names[partner] for partner in files) for files in changed]
+    here = _test_folders(each.path for each in known.pull.files or ())
+    habits = [each for each in _habits(folders) if each[0] not in here]
+    if not habits:
+        return []
+    folder, together = max(habits, key=lambda each: (each[0].count("/"), each[1], each[0]))
+    return [_Association(folder, file, len(changed), together, is_test=True)]
+
+
+def _habits(changed: list[set[_T]]) -> list[tuple[_T, int]]:
+    """What nearly always changed, lately too, and how often."""
+    counts, lately = Counter[_T](), Counter[_T]()
+    for each in changed:
+        counts.update(each)
+    for each in changed[-_LATEST:]:
+        lately.update(each)
+    least = max(CONFIDENCE * (len(changed) + 1), _TOGETHER)
+    latest = CONFIDENCE * min(_LATEST, len(changed))
     return [
-        _Association(partner, file, len(rows), together, together / len(rows))
-        for partner, together in counts.items()
-        if together >= max(least, _TOGETHER)
-        and lately[partner] >= latest
-        and partner not in present
-        and not known.index.record(partner).gone
+        (each, count) for each, count in counts.items() if count >= least and lately[each] >= latest
     ]
 
 
+def _test_folders(paths: Iterable[str]) -> set[str]:
+    """The directories, with a slash, that hold tests at any depth; the top folder is none."""
+    folders = set[str]()
+    for path in paths:
+        if _is_test(path):
+            parts = path.split("/")[:-1]
+            folders.update("/".join(parts[:depth]) + "/" for depth in range(1, len(parts) + 1))
+    return folders
+
+
+def _is_test(path: str) -> bool:
+    return path_facts(path).kind == TEST
+
+
 def _told(known: PullInIndex, each: _Association) -> MissingFile:
-    paths = known.history.touched.files.paths
-    path, of = paths[each.file], paths[each.of]
-    record, with_record = known.index.record(each.file), known.index.record(each.of)
-    tests = record.facts.kind == TEST and with_record.facts.kind == SOURCE
-    what = f"no change of its test {path}" if tests else f"no change of {path}"
+    of = known.history.touched.files.paths[each.of]
     changes = "all" if each.together == each.changes else f"{each.together:,}"
+    of_those = f"{changes} of the last {counted(each.changes, 'change')} of {of}"
+    if each.path.endswith("/"):
+        text = f"no test in {each.path} changes: {of_those} changed one"
+    elif each.is_test and path_facts(of).kind == SOURCE:
+        text = f"no change of its test {each.path}: {of_those} changed both"
+    else:
+        text = f"no change of {each.path}: {of_those} changed both"
     return MissingFile(
-        path=path,
+        path=each.path,
         with_path=of,
         support=each.changes,
         confidence=each.confidence,
-        text=f"{what}: {changes} of the last {counted(each.changes, 'change')} of {of}"
-        " changed both",
-        url=file_url(known.pull.repository, path),
+        text=text,
+        url=file_url(known.pull.repository, each.path),
     )

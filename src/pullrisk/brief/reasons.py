@@ -14,17 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.brief.case import EITHER, Case, Said
-from pullrisk.brief.facts import KINDS, OTHER, masks
+from pullrisk.brief.facts import KINDS, OTHER, SIZE, masks
 from pullrisk.brief.links import changed_file_url, file_url, pull_url
 from pullrisk.brief.result import Reason
 from pullrisk.brief.sentences import SENTENCES
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.occlusion import unusual, variants
 
-LEAST_ODDS: Final = 0.06
-"""Log-odds by which a fact has to move the risk, to be worth a sentence."""
-LEAST_EFFECT: Final = 0.0005
-"""And the risk itself."""
+LEAST_ODDS: Final = 0.1
+"""Log-odds by which a fact has to move the risk, to be worth a sentence: about a tenth of it."""
+LEAST_EFFECT: Final = 0.001
+"""And the risk itself: less is not seen in what is shown."""
+UNNAMED: Final = 1 / 4
+"""Weight of the effect of a reason that names no file or pull, and of the size: what has a name
+leads if it carries at least so much of their risk."""
 MOST_RAISING: Final = 4
 MOST_LOWERING: Final = 2
 _REST: Final = "everything else about it, and how this repository fares"
@@ -63,7 +66,7 @@ class Occlusion:
 
 
 def reasons(occlusion: Occlusion, row: NDArray[np.float32], case: Case) -> tuple[Reason, ...]:
-    """What raises the risk, strongest first; what lowers it; and the rest, if it matters."""
+    """What raises the risk, what lowers it, and the rest, if it matters; what has a name leads."""
     risk, without = occlusion.without(row)
     said: dict[int, Said] = {}
     for place in without:
@@ -71,9 +74,11 @@ def reasons(occlusion: Occlusion, row: NDArray[np.float32], case: Case) -> tuple
         sentence = tell(case) if tell else None
         if sentence is not None and sentence.way * (risk - without[place]) >= 0:
             said[place] = sentence
-    order = sorted(said, key=lambda place: without[place] - risk)
+    order = sorted(
+        said, key=lambda place: -_weight(said[place], KINDS[place], risk - without[place])
+    )
     raising = [place for place in order if without[place] < risk][:MOST_RAISING]
-    lowering = [place for place in reversed(order) if without[place] > risk][:MOST_LOWERING]
+    lowering = [place for place in order if without[place] > risk][:MOST_LOWERING]
     shown = (*raising, *lowering)
     told = tuple(
         _reason(occlusion, [place], said[place], case, risk, without[place]) for place in shown
@@ -85,6 +90,12 @@ def reasons(occlusion: Occlusion, row: NDArray[np.float32], case: Case) -> tuple
     if not _matters(risk, left):
         return told
     return (*told, _reason(occlusion, rest, Said(_REST, EITHER), case, risk, left))
+
+
+def _weight(said: Said, kind: str, effect: float) -> float:
+    """By what a reason is sorted: its effect, which counts less if it names nothing."""
+    is_named = kind != SIZE and (said.path is not None or said.number is not None)
+    return abs(effect) if is_named else abs(effect) * UNNAMED
 
 
 def _reason(

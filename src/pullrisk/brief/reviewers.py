@@ -26,6 +26,12 @@ from pullrisk.pulls.people import Account, is_bot
 _SHOWN: Final = 3
 _ACTIVE: Final = 90 * DAY
 """Seconds within which somebody has to have merged or reviewed something."""
+_LATELY: Final = 365 * DAY
+"""Seconds within which somebody has to have worked on these files, or read the author's pulls."""
+_ONCE: Final = 90 * DAY
+"""And within which a single change of them is enough."""
+_MANY_LINES: Final = 0.2
+"""Share of the rewritten lines with which somebody is named however long ago they were written."""
 _HALF_LIFE: Final = 180 * DAY
 _WINDOW: Final = 60
 """Changes of a file that are looked at: the latest."""
@@ -80,7 +86,7 @@ class _Search:
         self.candidates: dict[_Person, _Candidate] = {}
         self.files: dict[_Person, set[int]] = {}
         self._people: dict[int, _Person] = {}
-        self._own_pulls = 0
+        self._own_pulls = self._rewritten = 0
         since = bisect_left(known.log.merged_at, known.now - _ACTIVE)
         self._recent = Counter(self._readers(since, known.rows))
         self._active = self._writers_since(since) | set(self._recent)
@@ -105,9 +111,17 @@ class _Search:
             name = logins.get(person) if isinstance(person, int) else person
             if name is None or name in own or by_name != name.startswith(NAMED):
                 continue
-            if not self._may_be_author(person, name):
+            if self._knows(self.candidates[person]) and not self._may_be_author(person, name):
                 named[person] = name
         return named
+
+    def _knows(self, each: _Candidate) -> bool:
+        """Whether enough of the code is known, and lately: one change long ago is forgotten."""
+        since = self.known.now - each.last
+        if each.lines > _MANY_LINES * self._rewritten:
+            return True
+        often = each.wrote + each.read + each.read_author > 1 or each.lines > 0
+        return since <= (_LATELY if often else _ONCE)
 
     def _may_be_author(self, person: _Person, name: str) -> bool:
         """Whether nothing rules out that somebody known by display name is the pull's author."""
@@ -146,7 +160,7 @@ class _Search:
     def _add_lines(self) -> None:
         lines = self.known.pull.lines
         origins = (lines and lines.rewrites) or ()
-        total = sum(origin.lines for origin in origins)
+        total = self._rewritten = sum(origin.lines for origin in origins)
         for origin in origins:
             writer = self.known.writer(origin.number)
             if writer is not None and (author := writer[0].authors[writer[1]]) >= 0:

@@ -9,69 +9,21 @@ from collections.abc import Callable
 from typing import Final
 
 from pullrisk.brief.case import DOWN, EITHER, UP, Case, Said, shortest_folder
+from pullrisk.brief.facts import SIZE
 from pullrisk.brief.index import Failure
 from pullrisk.brief.line_sentences import LINE_SENTENCES
+from pullrisk.brief.size_sentence import size
 from pullrisk.brief.wording import age, counted, listed, of_ten, share
 from pullrisk.features.schema import NEVER
 from pullrisk.pulls.file_kinds import KINDS, path_facts
 
 _FEW_MERGED: Final = 5
 _FEW_PULLS: Final = 5
-_FEW_LINES: Final = 3
 _MOST_FOLDERS: Final = 3
 _FORGOTTEN: Final = 365.0
 """Days after which a revert somewhere in a directory is told no more."""
 _MOST_FILES: Final = 50
 """Files of a pull, those most changed, whose record is looked at."""
-
-
-def _code_added(case: Case) -> Said | None:
-    if case.known("code_added"):
-        name, noun, plural = "code_added", "line of code", "lines of code"
-    elif case.known("additions"):
-        name, noun, plural = "additions", "line", "lines"
-    else:
-        return None
-    value, usual = round(case.row[name]), round(case.usual[name])
-    if value == usual:
-        return None
-    if value == 0:
-        return Said(f"adds no {plural}{case.usually(name)}", DOWN)
-    text = f"adds {counted(value, noun, plural)}"
-    if value < usual:
-        return Said(f"{text}{case.usually(name)}", DOWN)
-    path, most = _largest(case)
-    if path is None or most < value / 2:
-        return Said(f"{text}{case.usually(name)}", UP, lines=value)
-    where = f", {most:,} of them to {path}" if most < value else f" to {path}"
-    return Said(f"{text}{where}{case.usually(name)}", UP, path=path, lines=value)
-
-
-def _largest(case: Case) -> tuple[str | None, int]:
-    """The file to which most code is added, and how many lines; None if nobody knows."""
-    known = case.known("code_added")
-    added = {
-        file.path: (file.code_added if known else file.additions) or 0
-        for file in case.pull.files or ()
-    }
-    path = max(added, key=added.__getitem__, default=None)
-    return path, 0 if path is None else added[path]
-
-
-def _code_removed(case: Case) -> Said | None:
-    name, noun = ("code_removed", "of code ") if case.known("code_removed") else ("deletions", "")
-    if not case.known(name):
-        return None
-    value, usual = round(case.row[name]), round(case.usual[name])
-    if value == usual:
-        return None
-    if value == 0:
-        return Said(f"removes and rewrites no lines {noun}".rstrip() + case.usually(name), DOWN)
-    if usual < value < usual + _FEW_LINES:
-        return None
-    lines = counted(value, "line")
-    text = f"removes or rewrites {lines} {noun}".rstrip()
-    return Said(f"{text}{case.usually(name)}", UP if value > usual else DOWN, lines=value)
 
 
 def _token(name: str, noun: str, plural: str) -> Callable[[Case], Said | None]:
@@ -81,24 +33,6 @@ def _token(name: str, noun: str, plural: str) -> Callable[[Case], Said | None]:
         return Said(f"adds {counted(case.row[name], noun, plural)}{case.usually(name)}", UP)
 
     return sentence
-
-
-def _files(case: Case) -> Said | None:
-    if not case.known("changed_files", "directories"):
-        return None
-    files, usual = round(case.row["changed_files"]), round(case.usual["changed_files"])
-    folders, usually = round(case.row["directories"]), round(case.usual["directories"])
-    if (files, folders) == (usual, usually):
-        return None
-    if not case.row["source_files"] and case.usual["source_files"]:
-        return Said("changes no source file", DOWN)
-    if usual <= files < 2 * usual and usually <= folders < 2 * usually:
-        return None  # hardly more than usual
-    way = UP if files >= usual and folders >= usually else DOWN
-    if way == DOWN and not (files <= usual and folders <= usually):
-        return None
-    where = f"{counted(files, 'file')} in {counted(folders, 'directory', 'directories')}"
-    return Said(f"changes {where} (usually {usual:,} in {usually:,})", way)
 
 
 _KINDS_TOLD: Final = (
@@ -322,13 +256,11 @@ def _version(case: Case) -> Said | None:
 
 
 SENTENCES: Final[dict[str, Callable[[Case], Said | None]]] = {
-    "code added": _code_added,
-    "code removed": _code_removed,
+    SIZE: size,
     "error handling": _token("error_added", "error handler", "error handlers"),
     "concurrency": _token(
         "concurrency_added", "lock, thread or wait", "uses of locks, threads or waits"
     ),
-    "files": _files,
     "kinds of files": _kinds_of_files,
     "moved files": _moved_files,
     "new files": _new_files,
