@@ -13,7 +13,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Final
 
-from pullrisk.features.failures import WHOLE, push_row
+from pullrisk.features.failures import REPAIR, WHOLE, push_row
 from pullrisk.features.history import RepositoryHistory
 from pullrisk.features.identity import names_of
 from pullrisk.features.paths import PathRecord
@@ -32,6 +32,8 @@ class HistoryIndex:
         self._rows: dict[int, array[int]] = {}
         self._failures_of_row: dict[int, list[int]] = {}
         self._repairs_of_file: dict[int, list[int]] = {}
+        self.undone: set[int] = set()
+        """Rows of the pulls that were reverted or hot-fixed at any time."""
         self._previous: dict[int, int] = {}
         self._rows_read = self._failures_read = self._renames_read = 0
 
@@ -74,6 +76,8 @@ class HistoryIndex:
         for event in range(self._failures_read, len(failures)):
             self._failures_of_row.setdefault(failures.rows[event], []).append(event)
             file = failures.files[event]
+            if failures.kinds[event] != REPAIR:
+                self.undone.add(failures.rows[event])
             if file != WHOLE:
                 self._repairs_of_file.setdefault(file, []).append(event)
         self._failures_read = len(failures)
@@ -162,9 +166,13 @@ class PullInIndex:
         """What is known by now to have befallen the pull of a row."""
         return self._known(self.index.failures_of(row))
 
-    def repairs_of(self, file: int) -> Iterator[Failure]:
-        """The repairs in a file that are known by now, in order."""
-        return self._known(self.index.repairs_of(file))
+    def repairs_of(self, file: int, *, since: int | None = None) -> Iterator[Failure]:
+        """The repairs in a file that are known by now, in order; of pulls from row `since` on."""
+        events = self.index.repairs_of(file)
+        if since is not None:
+            rows = self.history.failures.rows
+            events = [event for event in events if rows[event] >= since]
+        return self._known(events)
 
     def _known(self, events: list[int]) -> Iterator[Failure]:
         failures = self.history.failures

@@ -6,8 +6,9 @@ forgotten.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Final, TypeVar
 
 from pullrisk.brief.index import PullInIndex
@@ -58,10 +59,16 @@ def missing(known: PullInIndex) -> tuple[MissingFile, ...]:
     files = known.pull.files or ()
     if not 0 < len(files) <= _MOST_FILES:
         return ()
+    names = known.history.touched.files.paths
+
+    @cache
+    def test_folders(row: int) -> set[str]:
+        return _test_folders(names[file] for file in known.log.files_of(row))
+
     best: dict[str, _Association] = {}
     for place, file in enumerate(known.files):
         if file >= 0 and files[place].status != "removed":
-            for each in _associated(known, file):
+            for each in _associated(known, file, test_folders):
                 before = best.get(each.path)
                 if before is None or each.confidence > before.confidence:
                     best[each.path] = each
@@ -69,7 +76,9 @@ def missing(known: PullInIndex) -> tuple[MissingFile, ...]:
     return tuple(_told(known, each) for each in ranked[:_SHOWN])
 
 
-def _associated(known: PullInIndex, file: int) -> list[_Association]:
+def _associated(
+    known: PullInIndex, file: int, test_folders: Callable[[int], set[str]]
+) -> list[_Association]:
     """The files that are not in the pull and nearly always changed with this one.
 
     If none of them is a test of a source file, the directory of which some test did.
@@ -84,51 +93,52 @@ def _associated(known: PullInIndex, file: int) -> list[_Association]:
         return []
     names = known.history.touched.files.paths
     present = set(known.files)
-    changed = [{*known.log.files_of(row)} for row in rows]
     partners = [
         _Association(names[partner], file, len(rows), together, _is_test(names[partner]))
-        for partner, together in _habits(changed)
+        for partner, together in _habits(rows, known.log.files_of)
         if partner not in present and not known.index.record(partner).gone
     ]
     if path_facts(names[file]).kind != SOURCE or any(each.is_test for each in partners):
         return partners
-    return [*partners, *_tests_of(known, file, changed)]
+    return [*partners, *_tests_of(known, file, rows, test_folders)]
 
 
-def _tests_of(known: PullInIndex, file: int, changed: list[set[int]]) -> list[_Association]:
+def _tests_of(
+    known: PullInIndex, file: int, rows: list[int], test_folders: Callable[[int], set[str]]
+) -> list[_Association]:
     """The deepest directory of which some test nearly always changed, if none of it does here."""
-    names = known.history.touched.files.paths
-    folders = [_test_folders(names[partner] for partner in files) for files in changed]
+    habits = _habits(rows, test_folders)
     here = _test_folders(each.path for each in known.pull.files or ())
-    habits = [each for each in _habits(folders) if each[0] not in here]
-    if not habits:
+    missed = [each for each in habits if each[0] not in here]
+    if not missed:
         return []
-    folder, together = max(habits, key=lambda each: (each[0].count("/"), each[1], each[0]))
-    return [_Association(folder, file, len(changed), together, is_test=True)]
+    folder, together = max(missed, key=lambda each: (each[0].count("/"), each[1], each[0]))
+    return [_Association(folder, file, len(rows), together, is_test=True)]
 
 
-def _habits(changed: list[set[_T]]) -> list[tuple[_T, int]]:
-    """What nearly always changed, lately too, and how often."""
-    counts, lately = Counter[_T](), Counter[_T]()
-    for each in changed:
-        counts.update(each)
-    for each in changed[-_LATEST:]:
-        lately.update(each)
-    least = max(CONFIDENCE * (len(changed) + 1), _TOGETHER)
-    latest = CONFIDENCE * min(_LATEST, len(changed))
-    return [
-        (each, count) for each, count in counts.items() if count >= least and lately[each] >= latest
-    ]
+def _habits(rows: list[int], changed: Callable[[int], Iterable[_T]]) -> list[tuple[_T, int]]:
+    """What nearly always changed, lately too, and in how many of the pulls of the rows."""
+    lately = Counter[_T]()
+    for row in rows[-_LATEST:]:
+        lately.update(set(changed(row)))
+    latest = CONFIDENCE * min(_LATEST, len(rows))
+    candidates = {each for each, count in lately.items() if count >= latest}
+    counts = Counter[_T]()
+    for row in rows if candidates else ():
+        counts.update(candidates.intersection(changed(row)))
+    least = max(CONFIDENCE * (len(rows) + 1), _TOGETHER)
+    return [(each, count) for each, count in counts.items() if count >= least]
 
 
 def _test_folders(paths: Iterable[str]) -> set[str]:
     """The directories, with a slash, that hold tests at any depth; the top folder is none."""
-    folders = set[str]()
-    for path in paths:
-        if _is_test(path):
-            parts = path.split("/")[:-1]
-            folders.update("/".join(parts[:depth]) + "/" for depth in range(1, len(parts) + 1))
-    return folders
+    return set[str]().union(*map(_folders_of_test, paths))
+
+
+@lru_cache(maxsize=100_000)
+def _folders_of_test(path: str) -> frozenset[str]:
+    parts = path.split("/")[:-1] if _is_test(path) else []
+    return frozenset("/".join(parts[:depth]) + "/" for depth in range(1, len(parts) + 1))
 
 
 def _is_test(path: str) -> bool:

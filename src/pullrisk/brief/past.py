@@ -87,12 +87,12 @@ class Past:
             return None
         repairs = {
             each.row: each
-            for each in self._seen.repairs_of(self._numbers[path])
+            for each in self._seen.repairs_of(self._numbers[path], since=rows[0])
             if each.row in rows and self.remembers(each)
         }
         reverts = {
             each.row: each
-            for row in rows
+            for row in self._seen.index.undone.intersection(rows)
             for each in self._seen.failures_of(row)
             if each.kind != REPAIR and self.remembers(each)
         }

@@ -1,5 +1,6 @@
 """What happened last time: earlier pulls most like a pull that needed a fix or were reverted."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ _WINDOW: Final = 300
 """Changes of a file that are looked at: the latest."""
 _SOON: Final = 90 * DAY
 """Seconds after its merge within which a fix of its lines says something of a pull."""
+_FORGOTTEN: Final = 730 * DAY
+"""Seconds after its merge after which a pull is told no more."""
 _HALF_LIFE: Final = 365 * DAY
 _OWN_LINES: Final = 3.0
 """Weight of lines in common, in files."""
@@ -40,7 +43,8 @@ def precedents(known: PullInIndex) -> tuple[Precedent, ...]:
     """Up to three earlier pulls that went wrong where this pull works.
 
     A pull that needed a fix shares a file that the fix had to change, or lines; one that was
-    reverted shares source files. Of equals the later one comes first.
+    reverted shares source files. Of equals the later one comes first; after two years it is
+    forgotten.
     """
     candidates = _candidates(known)
     if not candidates:
@@ -75,10 +79,11 @@ def _failed(
 ) -> Iterable[tuple[int, list[Failure]]]:
     """Rows of pulls that soon were repaired in the file, or that changed it and were reverted."""
     repaired: dict[int, list[Failure]] = {}
-    for failure in known.repairs_of(file):
-        if failure.row >= 0 and failure.at - known.log.merged_at[failure.row] <= _SOON:
+    since = bisect_left(known.log.merged_at, known.now - _FORGOTTEN)
+    for failure in known.repairs_of(file, since=since):
+        if failure.at - known.log.merged_at[failure.row] <= _SOON:
             repaired.setdefault(failure.row, []).append(failure)
-    for row in rows:
+    for row in known.index.undone.intersection(row for row in rows if row >= since):
         undone = [each for each in known.failures_of(row) if each.kind in (REVERT, HOTFIX)]
         if undone:
             repaired.setdefault(row, []).extend(undone)

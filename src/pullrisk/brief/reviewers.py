@@ -6,10 +6,12 @@ logins and addresses of authors; where reviewers are known so, only they are nam
 """
 
 import re
+from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from math import log1p
 from typing import Final
 
@@ -35,6 +37,8 @@ _MANY_LINES: Final = 0.2
 _HALF_LIFE: Final = 180 * DAY
 _WINDOW: Final = 60
 """Changes of a file that are looked at: the latest."""
+_MOST_ROWS: Final = 600
+"""And changes of all files together."""
 _MOST_FILES: Final = 50
 """Files of a pull that are looked at: the first."""
 _AUTHORS_PULLS: Final = 1_500
@@ -73,9 +77,7 @@ def reviewers(known: PullInIndex) -> tuple[Reviewer, ...]:
         (person for person in search.candidates if person in named),
         key=lambda person: (-search.candidates[person].weight, named[person]),
     )
-    return tuple(
-        _told(search, named[person], search.candidates[person]) for person in chosen[:_SHOWN]
-    )
+    return tuple(_told(search, person, named[person]) for person in chosen[:_SHOWN])
 
 
 class _Search:
@@ -84,15 +86,12 @@ class _Search:
     def __init__(self, known: PullInIndex) -> None:
         self.known = known
         self.candidates: dict[_Person, _Candidate] = {}
-        self.files: dict[_Person, set[int]] = {}
         self._people: dict[int, _Person] = {}
         self._own_pulls = self._rewritten = 0
         since = bisect_left(known.log.merged_at, known.now - _ACTIVE)
         self._recent = Counter(self._readers(since, known.rows))
         self._active = self._writers_since(since) | set(self._recent)
-        for place, file in enumerate(known.files[:_MOST_FILES]):
-            if file >= 0:
-                self._add_file(place, file)
+        self._add_files()
         self._add_lines()
         self._add_author()
         for person, count in self._recent.items():
@@ -142,20 +141,36 @@ class _Search:
                     logins[number] = name
         return logins
 
-    def _add_file(self, place: int, file: int) -> None:
+    def _add_files(self) -> None:
+        """Who wrote and who read the last changes of the files."""
         known, log = self.known, self.known.log
-        rows = known.rows_of(file, most=_WINDOW)
-        rarity = 1.0 / log1p(1.0 + len(rows))
-        for row in rows:
-            weight = rarity * faded(1.0, known.now - log.merged_at[row], _HALF_LIFE)
+        for row, weight in self._rows().items():
+            weight = faded(weight, known.now - log.merged_at[row], _HALF_LIFE)
             if log.authors[row] >= 0:
-                writer = self._add(log.authors[row], row, _WROTE * weight)
-                writer.wrote += 1
-                self.files.setdefault(log.authors[row], set()).add(place)
+                self._add(log.authors[row], row, _WROTE * weight).wrote += 1
             for person in self._readers(row, row + 1):
-                reader = self._add(person, row, _REVIEWED * weight)
-                reader.read += 1
-                self.files.setdefault(person, set()).add(place)
+                self._add(person, row, _REVIEWED * weight).read += 1
+
+    def _rows(self) -> dict[int, float]:
+        """The last pulls that changed the files, by row: rare files weigh more."""
+        rows = dict[int, float]()
+        for own in self._rows_of_files:
+            rarity = 1.0 / log1p(1.0 + len(own))
+            for row in own:
+                rows[row] = rows.get(row, 0.0) + rarity
+        return rows
+
+    @cached_property
+    def _rows_of_files(self) -> "list[array[int]]":
+        """Of each file the last pulls that changed it; fewer of each if there are many files."""
+        files = [file for file in self.known.files[:_MOST_FILES] if file >= 0]
+        most = min(_WINDOW, _MOST_ROWS // max(1, len(files)))
+        return [self.known.rows_of(file, most=most) for file in files]
+
+    def files_of(self, person: _Person) -> int:
+        """How many of the files the person changed, in their last changes."""
+        authors = self.known.log.authors
+        return sum(any(authors[row] == person for row in own) for own in self._rows_of_files)
 
     def _add_lines(self) -> None:
         lines = self.known.pull.lines
@@ -219,13 +234,10 @@ def _is_bot(name: str) -> bool:
     return is_bot(Account(login=name.removeprefix(_LOGIN)))
 
 
-def _told(search: _Search, name: str, each: _Candidate) -> Reviewer:
-    known, is_login = search.known, name.startswith(_LOGIN)
+def _told(search: _Search, person: _Person, name: str) -> Reviewer:
+    known, is_login, each = search.known, name.startswith(_LOGIN), search.candidates[person]
     shown = name.removeprefix(_LOGIN).removeprefix(NAMED)
-    files = max(
-        (len(places) for person, places in search.files.items()
-         if search.candidates[person] is each), default=0,
-    )  # fmt: skip
+    files = search.files_of(person)
     days = max(0.0, (known.now - each.last) / DAY)
     facts = []
     if each.lines:
