@@ -41,7 +41,7 @@ from pullrisk.features.reviewers import reviewers_of
 from pullrisk.features.schema import DAY
 from pullrisk.fetch.git.fetch import fetch_git
 from pullrisk.progress import Silent
-from pullrisk.pulls.file_kinds import SOURCE, TEST, path_facts
+from pullrisk.pulls.file_kinds import SOURCE, path_facts
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import SqliteStore
 
@@ -105,11 +105,8 @@ class Judge:
         place = crc32(b"%d" % pull.number) % len(files)
         rest = replace(pull, files=files[:place] + files[place + 1 :])
         for hint in missing(PullInIndex(self.history, rest, pull.merged_at)):
-            is_hit, kind = _is_hit(hint.path, files[place].path), ""
-            if hint.path.endswith("/"):
-                kind = "folder "
-            counts[f"hidden {kind}hints"] += 1
-            counts[f"hidden {kind}hits"] += is_hit
+            counts["hidden hints"] += 1
+            counts["hidden hits"] += hint.path == files[place].path
 
     def _who(self, pull: Pull, named: list[str]) -> None:
         truth = {name.partition(":")[2].lower() for name in reviewers_of(pull)}
@@ -173,13 +170,6 @@ class Judge:
         return {number: files for number, (_, files) in first.items()}
 
 
-def _is_hit(hint: str, path: str) -> bool:
-    """Whether a hint names the path, or a directory of tests that has it."""
-    if hint.endswith("/"):
-        return path.startswith(hint) and path_facts(path).kind == TEST
-    return hint == path
-
-
 def figures(counts: Counts) -> dict[str, float]:
     """The measures of the module's text."""
     expected = sum(
@@ -197,8 +187,6 @@ def figures(counts: Counts) -> dict[str, float]:
         "where_shown": counts.rate("places shown", "places asked"),
         "where_shown_right": counts.rate("places right", "places shown"),
         "missing_precision": counts.rate("hidden hits", "hidden hints"),
-        "folder_precision": counts.rate("hidden folder hits", "hidden folder hints"),
-        "folder_cases": counts["hidden folder hints"],
         "missing_per_100": 100 * counts.rate("hints", "pulls"),
         "missing_repaired_ratio": hinted / expected if expected else 0.0,
         "who": counts.rate("reviewer named", "reviewed"),

@@ -261,14 +261,14 @@ def test_open_pulls_that_change_the_same_files_are_told_the_rarest_files_first()
         opened("go.sum", number=4), written(5, "rare.py"), asked,
     ]  # fmt: skip
 
-    told = under_way(history, asked, open_works(others, NOW))
+    told = under_way(history, asked, open_works(others), NOW)
 
     assert [(each.number, each.paths) for each in told] == [(3, ("rare.py",)), (2, ("busy.py",))]
     assert told[1].text == "#2 (Tune) changes busy.py too"
     everyones = after(*(written(n, "CHANGES.md", "rare.py") for n in range(1, 40)))
     asked_too = opened("CHANGES.md", number=1)
-    assert under_way(everyones, asked_too, open_works([opened("CHANGES.md", number=2)], NOW)) == ()
-    assert under_way(None, asked, open_works(others, NOW)) != ()
+    assert under_way(everyones, asked_too, open_works([opened("CHANGES.md", number=2)]), NOW) == ()
+    assert under_way(None, asked, open_works(others), NOW) != ()
 
 
 # --- the index --------------------------------------------------------------------------------

@@ -8,8 +8,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from pullrisk.brief import relief as reliefs
 from pullrisk.brief.facts import SIZE
 from pullrisk.brief.make import BriefMaker
+from pullrisk.brief.parts import only
+from pullrisk.brief.past import Past
 from pullrisk.brief.reasons import LEAST_EFFECT, MOST_LOWERING, MOST_RAISING, UNNAMED
 from pullrisk.brief.result import Reason
 from pullrisk.brief.verdict import ENOUGH_PULLS
@@ -18,7 +21,8 @@ from pullrisk.lake import Lake
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.general import general_bundle
 from pullrisk.preprocess import preprocess
-from pullrisk.pulls.record import Pull
+from pullrisk.pulls.lines import ChangedLines
+from pullrisk.pulls.record import ChangedFile, Pull
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.score.scorer import Scorer
 from support.sample import sample_pulls
@@ -93,6 +97,56 @@ def test_what_raises_comes_first_and_what_has_a_name_leads_what_is_not_far_stron
         assert len(raising) <= MOST_RAISING
         assert len(lowering) <= MOST_LOWERING
         assert all(each.text for each in brief.reasons)
+
+
+def with_vendored(pull: Pull) -> Pull:
+    """The pull with ten thousand lines of others' code."""
+    paths = [f"vendor/lib/m{number}.py" for number in range(5)]
+    vendored = tuple(ChangedFile(path, "added", 2_000, 0, None, 2_000, 0) for path in paths)
+    source = ChangedFile("kedro/io/core.py", "modified", 4, 2, None, 4, 2)
+    lines = ChangedLines(rewrites=(), neighbours=(), code_added=10_004, code_removed=2)
+    sizes = {"changed_files": 6, "additions": 10_004, "deletions": 2}
+    return opened(pull, files=(source, *vendored), lines=lines, **sizes)
+
+
+def test_what_would_lower_the_risk_is_what_the_model_says_of_the_pull_so_changed(
+    scorer: Scorer, pulls: Sequence[Pull], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reliefs, "_LEAST", 0.003)  # the sample's risks are all low
+
+    def risk(pull: Pull) -> float:
+        return scorer.score([pull], now=NOW)[0].risk or 0.0
+
+    for pull in map(with_vendored, pulls[:5]):
+        found = reliefs.relief(pull, risk(pull), Past(None), score=risk)
+        assert found is not None
+        assert (found.kind, len(found.paths)) == ("leave out", 5)
+        without = only(pull, ["kedro/io/core.py"])
+        assert without.additions == 4
+        assert found.risk == pytest.approx(risk(without))
+        assert found.risk <= 0.75 * risk(pull)
+
+
+def test_a_split_is_told_by_the_riskier_part_as_the_model_says(
+    scorer: Scorer, pulls: Sequence[Pull], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two parts that never changed together, each scored alone by the real model."""
+    monkeypatch.setattr(reliefs, "_LEAST", 0.0)
+    monkeypatch.setattr(reliefs, "_LESS", 1.0)
+    one, other = ["src/a/one.py", "src/a/two.py"], ["lib/b/three.py"]
+    monkeypatch.setattr(reliefs, "never_together", lambda pull, past: [one, other])
+    files = tuple(ChangedFile(path, "modified", 90, 9, None, 90, 9) for path in (*one, *other))
+    lines = ChangedLines(rewrites=(), neighbours=(), code_added=270, code_removed=27)
+    sizes = {"changed_files": 3, "additions": 270, "deletions": 27}
+    pull = opened(pulls[-1], files=files, lines=lines, **sizes)
+
+    def risk(pull: Pull) -> float:
+        return scorer.score([pull], now=NOW)[0].risk or 0.0
+
+    found = reliefs.relief(pull, 0.9, Past(None), score=risk)
+    assert found is not None
+    assert (found.kind, found.paths) == ("split", tuple(other))
+    assert found.risk == pytest.approx(max(risk(only(pull, one)), risk(only(pull, other))))
 
 
 def test_a_brief_is_the_same_from_json(scorer: Scorer, pulls: Sequence[Pull]) -> None:

@@ -85,7 +85,7 @@ def test_missing_tests_are_told_beside_what_pulls_there_usually_do() -> None:
     before.append(pull(40, LOCK, day=50))
     found = said("tests", pull(50, LOCK), *before)
     assert found.text == (
-        f"no test file changes with {LOCK}, where 9 of 10 earlier pulls changed one"
+        f"no test changes with {LOCK}, where 9 of 10 earlier pulls changed one in tests/"
     )
     assert said("tests", pull(50, LOCK), *before[-1:]).text == "changes no test file"
     assert said("tests", pull(50, LOCK, "tests/test_a.py"), *before).way == DOWN

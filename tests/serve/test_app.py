@@ -1,13 +1,17 @@
 """What a running service answers."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from pullrisk.features import NAMES, SCHEMA_HASH
+from pullrisk.pulls.record import parse_rest
+from pullrisk.pulls.sqlite import SqliteStore
 from support.sample import sample_objects
-from support.serving import STORED, Served, opened, wait_for
+from support.serving import STORED, Served, make_home, opened, wait_for
 
 REPOSITORY = "kedro-org/kedro"
 
@@ -48,6 +52,15 @@ def test_the_whole_brief_is_told_on_request(client: httpx.Client) -> None:
     assert brief["verdict"].endswith("%).")
     assert brief["reasons"] == found["reasons"]
     assert (brief["number"], brief["risk"]) == (found["number"], found["risk"])
+
+
+def test_open_pulls_of_the_store_on_the_same_files_are_under_way(tmp_path: Path) -> None:
+    asked, other = opened(), opened(number=999_999, title="The other one")
+    with SqliteStore(make_home(tmp_path / "home") / "pulls.sqlite") as store:
+        store.upsert([parse_rest(json.dumps(other))])
+    with Served(tmp_path / "home").wait() as served, httpx.Client(base_url=served.url) as client:
+        (beside,) = only(score(client, asked, brief="true"))["brief"]["under_way"]
+    assert (beside["number"], beside["title"]) == (999_999, "The other one")
 
 
 def test_a_stored_pull_is_scored_by_its_number_as_the_row_of_its_merge(

@@ -19,7 +19,7 @@ from pullrisk.brief.reasons import Occlusion, reasons
 from pullrisk.brief.relief import relief
 from pullrisk.brief.result import Brief, Reason, Relief, ScoredPull
 from pullrisk.brief.reviewers import reviewers
-from pullrisk.brief.under_way import open_works, under_way
+from pullrisk.brief.under_way import under_way
 from pullrisk.brief.verdict import known, verdict
 from pullrisk.pulls.hunks import ChangedHunk, UnmergedWork
 from pullrisk.pulls.record import Pull
@@ -46,28 +46,28 @@ class BriefMaker:
         pull: Pull,
         *,
         now: datetime,
-        open_pulls: Sequence[Pull] = (),
+        works: Sequence[UnmergedWork] = (),
         rows: Rows | None = None,
     ) -> Brief:
         """The brief of one pull; an open one as of `now`. Raises LakeError.
 
-        `open_pulls` are those of its repository that may be under way at the same time, `rows`
-        what the scorer's `rows_of` returned.
+        `works` may be under way at the same time: open pulls of its repository (`open_works`).
+        `rows` are what the scorer's `rows_of` returned.
         """
-        return self.briefs([pull], now=now, open_pulls=open_pulls, rows=rows)[0]
+        return self.briefs([pull], now=now, works=works, rows=rows)[0]
 
     def briefs(
         self,
         pulls: Sequence[Pull],
         *,
         now: datetime,
-        open_pulls: Sequence[Pull] = (),
+        works: Sequence[UnmergedWork] = (),
         rows: Rows | None = None,
     ) -> list[Brief]:
         """The briefs of pulls in the order given. Raises LakeError."""
         judged = self._scorer.judge(pulls, now=now, rows=rows)
         return [
-            self.brief_of(pull, each, now=now, open_pulls=open_pulls)
+            self.brief_of(pull, each, now=now, works=works)
             for pull, each in zip(pulls, judged, strict=True)
         ]
 
@@ -77,7 +77,7 @@ class BriefMaker:
         *,
         now: datetime,
         briefed: bool = True,
-        open_pulls: Sequence[Pull] = (),
+        works: Sequence[UnmergedWork] = (),
     ) -> list[ScoredPull]:
         """The scores of pulls in the order given, with their briefs if `briefed`.
 
@@ -87,7 +87,7 @@ class BriefMaker:
         briefs: Sequence[Brief | None] = [None] * len(judged)
         if briefed:
             briefs = [
-                self.brief_of(pull, each, now=now, open_pulls=open_pulls)
+                self.brief_of(pull, each, now=now, works=works)
                 for pull, each in zip(pulls, judged, strict=True)
             ]
         return [
@@ -104,7 +104,7 @@ class BriefMaker:
         return reasons(occlusion, judged.row, case)
 
     def brief_of(
-        self, pull: Pull, judged: Judged, *, now: datetime, open_pulls: Sequence[Pull] = ()
+        self, pull: Pull, judged: Judged, *, now: datetime, works: Sequence[UnmergedWork] = ()
     ) -> Brief:
         """The brief of a pull that was judged by the same scorer."""
         score, occlusion = judged.score, self._occlusion(pull)
@@ -135,7 +135,10 @@ class BriefMaker:
             reviewers=() if seen is None else reviewers(seen),
             precedents=() if seen is None else precedents(seen),
             under_way=under_way(
-                None if seen is None else seen.history, pull, self._works(pull, score, open_pulls)
+                None if seen is None else seen.history,
+                pull,
+                [*works, *self._branches(pull, score.as_of)],
+                score.as_of,
             ),
             relief=self._relief(pull, score, case.past, now) if told else None,
             notes=_notes(pull, score),
@@ -152,9 +155,8 @@ class BriefMaker:
     def _hunks(self, pull: Pull) -> Callable[[str], Sequence[ChangedHunk]] | None:
         return None if self._diffs is None else partial(self._diffs.hunks, pull)
 
-    def _works(self, pull: Pull, score: Score, others: Sequence[Pull]) -> list[UnmergedWork]:
-        branches = () if self._diffs is None else self._diffs.unmerged(pull, score.as_of)
-        return [*open_works(others, score.as_of), *branches]
+    def _branches(self, pull: Pull, moment: datetime) -> Sequence[UnmergedWork]:
+        return () if self._diffs is None else self._diffs.unmerged(pull, moment)
 
     def _relief(self, pull: Pull, score: Score, past: Past, now: datetime) -> Relief | None:
         if score.risk is None or score.band == "low":

@@ -8,16 +8,13 @@ forgotten.
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from typing import Final, TypeVar
+from typing import Final
 
 from pullrisk.brief.index import PullInIndex
 from pullrisk.brief.links import file_url
 from pullrisk.brief.result import MissingFile
 from pullrisk.brief.wording import counted
 from pullrisk.pulls.file_kinds import SOURCE, TEST, path_facts
-
-_T = TypeVar("_T", int, str)
 
 CONFIDENCE: Final = 0.8
 """Share of the changes of a file in which another one changed too, to be missed.
@@ -38,10 +35,7 @@ _SHOWN: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class _Association:
-    """Of the last `changes` of the file numbered `of`, `together` changed `path` too.
-
-    `path` is a file, or a directory, with a slash at its end, of which a test changed.
-    """
+    """Of the last `changes` of the file numbered `of`, `together` changed `path` too."""
 
     path: str
     of: int
@@ -59,16 +53,10 @@ def missing(known: PullInIndex) -> tuple[MissingFile, ...]:
     files = known.pull.files or ()
     if not 0 < len(files) <= _MOST_FILES:
         return ()
-    names = known.history.touched.files.paths
-
-    @cache
-    def test_folders(row: int) -> set[str]:
-        return _test_folders(names[file] for file in known.log.files_of(row))
-
     best: dict[str, _Association] = {}
     for place, file in enumerate(known.files):
         if file >= 0 and files[place].status != "removed":
-            for each in _associated(known, file, test_folders):
+            for each in _associated(known, file):
                 before = best.get(each.path)
                 if before is None or each.confidence > before.confidence:
                     best[each.path] = each
@@ -76,13 +64,8 @@ def missing(known: PullInIndex) -> tuple[MissingFile, ...]:
     return tuple(_told(known, each) for each in ranked[:_SHOWN])
 
 
-def _associated(
-    known: PullInIndex, file: int, test_folders: Callable[[int], set[str]]
-) -> list[_Association]:
-    """The files that are not in the pull and nearly always changed with this one.
-
-    If none of them is a test of a source file, the directory of which some test did.
-    """
+def _associated(known: PullInIndex, file: int) -> list[_Association]:
+    """The files that are not in the pull and nearly always changed with this one."""
     ends = known.log.file_ends
     rows = [
         row
@@ -93,52 +76,25 @@ def _associated(
         return []
     names = known.history.touched.files.paths
     present = set(known.files)
-    partners = [
+    return [
         _Association(names[partner], file, len(rows), together, _is_test(names[partner]))
         for partner, together in _habits(rows, known.log.files_of)
         if partner not in present and not known.index.record(partner).gone
     ]
-    if path_facts(names[file]).kind != SOURCE or any(each.is_test for each in partners):
-        return partners
-    return [*partners, *_tests_of(known, file, rows, test_folders)]
 
 
-def _tests_of(
-    known: PullInIndex, file: int, rows: list[int], test_folders: Callable[[int], set[str]]
-) -> list[_Association]:
-    """The deepest directory of which some test nearly always changed, if none of it does here."""
-    habits = _habits(rows, test_folders)
-    here = _test_folders(each.path for each in known.pull.files or ())
-    missed = [each for each in habits if each[0] not in here]
-    if not missed:
-        return []
-    folder, together = max(missed, key=lambda each: (each[0].count("/"), each[1], each[0]))
-    return [_Association(folder, file, len(rows), together, is_test=True)]
-
-
-def _habits(rows: list[int], changed: Callable[[int], Iterable[_T]]) -> list[tuple[_T, int]]:
+def _habits(rows: list[int], changed: Callable[[int], Iterable[int]]) -> list[tuple[int, int]]:
     """What nearly always changed, lately too, and in how many of the pulls of the rows."""
-    lately = Counter[_T]()
+    lately = Counter[int]()
     for row in rows[-_LATEST:]:
         lately.update(set(changed(row)))
     latest = CONFIDENCE * min(_LATEST, len(rows))
     candidates = {each for each, count in lately.items() if count >= latest}
-    counts = Counter[_T]()
+    counts = Counter[int]()
     for row in rows if candidates else ():
         counts.update(candidates.intersection(changed(row)))
     least = max(CONFIDENCE * (len(rows) + 1), _TOGETHER)
     return [(each, count) for each, count in counts.items() if count >= least]
-
-
-def _test_folders(paths: Iterable[str]) -> set[str]:
-    """The directories, with a slash, that hold tests at any depth; the top folder is none."""
-    return set[str]().union(*map(_folders_of_test, paths))
-
-
-@lru_cache(maxsize=100_000)
-def _folders_of_test(path: str) -> frozenset[str]:
-    parts = path.split("/")[:-1] if _is_test(path) else []
-    return frozenset("/".join(parts[:depth]) + "/" for depth in range(1, len(parts) + 1))
 
 
 def _is_test(path: str) -> bool:
@@ -149,9 +105,7 @@ def _told(known: PullInIndex, each: _Association) -> MissingFile:
     of = known.history.touched.files.paths[each.of]
     changes = "all" if each.together == each.changes else f"{each.together:,}"
     of_those = f"{changes} of the last {counted(each.changes, 'change')} of {of}"
-    if each.path.endswith("/"):
-        text = f"no test in {each.path} changes: {of_those} changed one"
-    elif each.is_test and path_facts(of).kind == SOURCE:
+    if each.is_test and path_facts(of).kind == SOURCE:
         text = f"no change of its test {each.path}: {of_those} changed both"
     else:
         text = f"no change of {each.path}: {of_those} changed both"

@@ -4,6 +4,7 @@ All of it is as of the pull's moment: a merged pull is often asked about in the 
 that goes on after it. What cannot be dated is then unknown (None), never told from later knowledge.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -111,10 +112,17 @@ class Past:
         since, merged_at = self._seen.now - LATELY * DAY, self._seen.log.merged_at
         return sum(merged_at[row] >= since for row in self._rows_of(path, _EVER))
 
-    def pulls_with_tests(self, path: str) -> tuple[int, int]:
-        """Of the last pulls that changed the file: how many changed a test file too, and all."""
+    def pulls_with_tests(self, path: str) -> tuple[int, int, str | None]:
+        """Of the last pulls that changed the file: how many changed a test file too, and all.
+
+        The third is the deepest directory where most of these did, None if there is none.
+        """
         rows = self._rows_of(path, LAST)
-        return sum(map(self._has_tests, rows)), len(rows)
+        tests = [folders for row in rows if (folders := self._test_folders(row))]
+        counts = Counter(folder for folders in tests for folder in folders)
+        most = [folder for folder, count in counts.items() if folder and 2 * count > len(tests)]
+        deepest = max(most, key=lambda each: (each.count("/"), each), default=None)
+        return len(tests), len(rows), deepest
 
     def pulls_of(self, path: str) -> list[int]:
         """Rows of the pulls before the moment that changed one of the pull's files."""
@@ -150,11 +158,21 @@ class Past:
             return []
         return self._seen.rows_of(number, most=most).tolist()
 
-    def _has_tests(self, row: int) -> bool:
+    def _test_folders(self, row: int) -> set[str]:
+        """The directories, at any depth and with a slash, with a test that the pull changed.
+
+        The top folder is the empty one; none if it changed no test.
+        """
         if self._seen is None:
-            return False
+            return set()
         paths = self._seen.history.touched.files.paths
-        return any(path_facts(paths[file]).kind == TEST for file in self._seen.log.files_of(row))
+        folders = set[str]()
+        for file in self._seen.log.files_of(row):
+            if path_facts(paths[file]).kind == TEST:
+                parts = paths[file].split("/")[:-1]
+                folders.update(f"{'/'.join(parts[:n])}/" for n in range(1, len(parts) + 1))
+                folders.add("")
+        return folders
 
 
 def _last(failures: dict[int, Failure]) -> Failure | None:

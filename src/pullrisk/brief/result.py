@@ -74,7 +74,7 @@ class MissingFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file that usually changes together with `with_path`, and does not here.
 
     Of the `support` earlier pulls that changed `with_path`, the share `confidence` changed `path`
-    as well. `path` is a directory, with a slash at its end, if it is "some file of it".
+    as well.
     """
 
     path: str

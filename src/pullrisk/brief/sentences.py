@@ -88,13 +88,12 @@ def _tests(case: Case) -> Said | None:
     if not case.row["source_without_tests"]:
         return None
     path = case.files("source")[0].path
-    tested, pulls = case.past.pulls_with_tests(path)
+    tested, pulls, folder = case.past.pulls_with_tests(path)
     if pulls < _FEW_PULLS or tested * 2 < pulls:
         return Said("changes no test file", UP)
-    often = of_ten(tested / pulls)
-    return Said(
-        f"no test file changes with {path}, where {often} earlier pulls changed one", UP, path=path
-    )
+    where = f" in {folder}" if folder else ""
+    text = f"no test changes with {path}, where {of_ten(tested / pulls)} earlier pulls changed one"
+    return Said(f"{text}{where}", UP, path=path)
 
 
 def _commits(case: Case) -> Said | None:

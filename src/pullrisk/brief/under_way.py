@@ -9,6 +9,7 @@ from pullrisk.brief.links import pull_url
 from pullrisk.brief.result import UnderWay
 from pullrisk.brief.wording import age, listed
 from pullrisk.features.history import RepositoryHistory
+from pullrisk.features.schema import DAY
 from pullrisk.pulls.file_kinds import DEPENDENCY, VENDORED, path_facts
 from pullrisk.pulls.hunks import UnmergedWork
 from pullrisk.pulls.record import Pull
@@ -23,19 +24,26 @@ _FEW: Final = 30
 """Changes of a file that may be many only because the history is short."""
 
 
-def open_works(pulls: Iterable[Pull], moment: datetime) -> list[UnmergedWork]:
-    """The open ones of the pulls that were opened by the moment, with the files of each."""
+def open_works(pulls: Iterable[Pull]) -> list[UnmergedWork]:
+    """The open ones of the pulls, with the files that each changes."""
     return [
-        UnmergedWork(title=pull.title, number=pull.number, paths=_changed(pull))
+        UnmergedWork(
+            title=pull.title, number=pull.number, paths=_changed(pull), since=pull.created_at
+        )
         for pull in pulls
-        if pull.state == "open" and pull.created_at <= moment
+        if pull.state == "open"
     ]
 
 
 def under_way(
-    history: RepositoryHistory | None, pull: Pull, works: Sequence[UnmergedWork]
+    history: RepositoryHistory | None,
+    pull: Pull,
+    works: Sequence[UnmergedWork],
+    moment: datetime,
 ) -> tuple[UnderWay, ...]:
-    """Up to three works on the pull's files: those on its lines, and on its rarest files, first.
+    """Up to three works on the pull's files that had begun by the moment.
+
+    Those on its lines come first, then those on its rarest files.
 
     Lock files, vendored code and what every pull changes collide all the time and say nothing.
     """
@@ -46,11 +54,11 @@ def under_way(
     shared = [
         (work, sorted(common, key=lambda path: (path not in work.same_lines, -own[path], path)))
         for work in works
-        if work.number is None or work.number != pull.number
+        if work.since <= moment and (work.number is None or work.number != pull.number)
         if (common := own.keys() & work.paths)
     ]
     shared.sort(key=lambda each: (*_distance(each[0], each[1], own), -(each[0].number or 0)))
-    return tuple(_told(pull.repository, work, paths) for work, paths in shared[:_SHOWN])
+    return tuple(_told(pull.repository, work, paths, moment) for work, paths in shared[:_SHOWN])
 
 
 def _distance(work: UnmergedWork, paths: list[str], own: dict[str, float]) -> tuple[int, float]:
@@ -67,7 +75,7 @@ def _touches(history: RepositoryHistory | None, path: str) -> int:
     return 0 if record is None else record.touches
 
 
-def _told(repository: str, work: UnmergedWork, paths: list[str]) -> UnderWay:
+def _told(repository: str, work: UnmergedWork, paths: list[str], moment: datetime) -> UnderWay:
     same = tuple(path for path in paths if path in work.same_lines)
     what = f"the same lines of {listed(list(same))}" if same else f"{listed(paths)} too"
     return UnderWay(
@@ -76,13 +84,13 @@ def _told(repository: str, work: UnmergedWork, paths: list[str]) -> UnderWay:
         title=work.title,
         paths=tuple(paths),
         same_lines=same,
-        text=f"{_name(work)} changes {what}",
+        text=f"{_name(work, moment)} changes {what}",
         url=pull_url(repository, work.number) if work.number is not None else None,
     )
 
 
-def _name(work: UnmergedWork) -> str:
+def _name(work: UnmergedWork, moment: datetime) -> str:
     if work.number is not None:
         return f"#{work.number} ({work.title})" if work.title else f"#{work.number}"
-    last = "" if work.days is None else f" (last commit {age(work.days)})"
-    return f"the branch {work.branch}{last}"
+    days = (moment - work.since).total_seconds() / DAY
+    return f"the branch {work.branch} (last commit {age(days)})"

@@ -1,5 +1,7 @@
 """What a change does to a file stretch by stretch, where a clone tells it."""
 
+from datetime import datetime
+
 import msgspec
 
 
@@ -24,12 +26,12 @@ class UnmergedWork(msgspec.Struct, frozen=True, kw_only=True):
     """Work beside a pull that is not merged: another open pull, or a branch of a clone.
 
     `paths` are the files that it changes, `same_lines` those of them in which both change the same
-    lines; `days` is the age of a branch's last commit.
+    lines. `since` is when a pull was opened, or when a branch had its last commit.
     """
 
     title: str
     paths: frozenset[str]
+    since: datetime
     number: int | None = None
     branch: str | None = None
     same_lines: frozenset[str] = frozenset()
-    days: float | None = None

@@ -1,7 +1,7 @@
 """Scores for the API: reads what is missing, then scores on the event loop, a slice at a time."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -13,6 +13,7 @@ from pullrisk.brief.result import Brief, Reason
 from pullrisk.brief.verdict import UNREACHABLE
 from pullrisk.errors import PullriskError
 from pullrisk.model.metadata import OperatingPoints
+from pullrisk.pulls.hunks import UnmergedWork
 from pullrisk.pulls.record import Pull
 from pullrisk.score.history_cache import CachedHistory, give_back_memory
 from pullrisk.score.result import Score
@@ -64,9 +65,11 @@ async def score(
         if wanted != "scores":
             await _index(fetched)
         rows = await _rows(service, part)
+        names = fetched.histories if wanted == "briefs" else ()
+        works = {name: await service.open_works.of(name) for name in names}
         scorer = Scorer(bundle, service.dependencies.lake, points=points, histories=fetched)
         with service.part("score"):
-            told = _tell(scorer, part, wanted, now=now, rows=rows)
+            told = _tell(scorer, part, wanted, now=now, rows=rows, works=works)
         stale = service.lake_fault is not None
         known = {
             name: _history(cached, now, stale=stale) for name, cached in fetched.histories.items()
@@ -154,7 +157,13 @@ class _Told(NamedTuple):
 
 
 def _tell(
-    scorer: Scorer, pulls: Sequence[Pull], wanted: Wanted, *, now: datetime, rows: Rows
+    scorer: Scorer,
+    pulls: Sequence[Pull],
+    wanted: Wanted,
+    *,
+    now: datetime,
+    rows: Rows,
+    works: Mapping[str, Sequence[UnmergedWork]],
 ) -> list[_Told]:
     judged = scorer.judge(pulls, now=now, rows=rows)
     maker = BriefMaker(scorer)
@@ -163,7 +172,10 @@ def _tell(
     pairs = zip(pulls, judged, strict=True)
     if wanted == "reasons":
         return [_Told(each.score, maker.reasons(pull, each)) for pull, each in pairs]
-    briefs = [(each.score, maker.brief_of(pull, each, now=now)) for pull, each in pairs]
+    briefs = [
+        (each.score, maker.brief_of(pull, each, now=now, works=works[pull.repository]))
+        for pull, each in pairs
+    ]
     return [_Told(score, brief.reasons, brief) for score, brief in briefs]
 
 

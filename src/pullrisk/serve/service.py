@@ -22,6 +22,7 @@ from pullrisk.serve.dependencies import Dependencies
 from pullrisk.serve.loaded_model import LoadedModel
 from pullrisk.serve.metrics import Metrics
 from pullrisk.serve.models import Models
+from pullrisk.serve.open_works import OpenWorks
 
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
@@ -58,6 +59,7 @@ class Service:
         self.lake_fault: str | None = "not looked at yet"
         self.lake_seen = False
         self.store_fault: str | None = None
+        self.open_works = OpenWorks(self)
         self._lake_thread = ThreadPoolExecutor(1, "lake")
         self._store_thread = ThreadPoolExecutor(1, "store")
         self.schema_conflict: str | None = None

@@ -47,7 +47,7 @@ class CloneDiffs:
         """The branches that were not merged at the moment and change files of the pull."""
         if not self._branches or not pull.files:
             return ()
-        return [self._work(pull, *each, moment) for each in self._beside(pull, moment)]
+        return [self._work(pull, *each) for each in self._beside(pull, moment)]
 
     def _beside(self, pull: Pull, moment: datetime) -> Iterator[tuple[Branch, frozenset[str]]]:
         """The branches with the paths of the pull that they change, the latest first."""
@@ -66,9 +66,7 @@ class CloneDiffs:
                 if compared == _MOST_COMPARED:
                     return
 
-    def _work(
-        self, pull: Pull, branch: Branch, paths: frozenset[str], moment: datetime
-    ) -> UnmergedWork:
+    def _work(self, pull: Pull, branch: Branch, paths: frozenset[str]) -> UnmergedWork:
         ours, theirs = self._difference(pull), difference_of(self._git, branch.start, branch.head)
         same = frozenset[str]()
         if ours is not None and theirs is not None:
@@ -80,7 +78,7 @@ class CloneDiffs:
             branch=branch.name,
             paths=paths,
             same_lines=same,
-            days=(moment - branch.at).total_seconds() / 86_400,
+            since=branch.at,
         )
 
     def _difference(self, pull: Pull) -> Difference | None:

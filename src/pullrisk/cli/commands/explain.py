@@ -80,14 +80,14 @@ def run(
 
 def _of_store(session: Session, pulls: "Sequence[Pull]", model: str | None) -> "list[Brief]":
     from pullrisk.brief.make import BriefMaker
-    from pullrisk.brief.under_way import MOST_OPEN
+    from pullrisk.brief.under_way import MOST_OPEN, open_works
 
     maker, now = BriefMaker(make_scorer(session, model)), datetime.now(UTC)
     others = {
-        name: session.store.recent(repository=name, state="open", limit=MOST_OPEN)
+        name: open_works(session.store.recent(repository=name, state="open", limit=MOST_OPEN))
         for name in {pull.repository for pull in pulls}
     }
-    return [maker.brief(pull, now=now, open_pulls=others[pull.repository]) for pull in pulls]
+    return [maker.brief(pull, now=now, works=others[pull.repository]) for pull in pulls]
 
 
 def _of_clone(
@@ -98,6 +98,7 @@ def _of_clone(
     model: str | None,
 ) -> "tuple[list[Brief], str]":
     from pullrisk.brief.make import BriefMaker
+    from pullrisk.brief.under_way import open_works
 
     with FoldedClone(session, clone) as folded:
         scorer, name = folded.scorer(model)
@@ -108,7 +109,7 @@ def _of_clone(
         else:
             wanted = folded.recent(1)
         maker = BriefMaker(scorer, folded.diffs())
-        return maker.briefs(wanted, now=datetime.now(UTC), open_pulls=wanted), name
+        return maker.briefs(wanted, now=datetime.now(UTC), works=open_works(wanted)), name
 
 
 def _merged(folded: FoldedClone, reference: str) -> "Pull":
