@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pullrisk.lake import Lake
     from pullrisk.pulls.store import PullStore
     from pullrisk.secrets import Secrets
+    from pullrisk.serve.sign_in.access import SignIn
 
 
 def _always() -> bool:
@@ -27,8 +28,8 @@ class Dependencies(msgspec.Struct, frozen=True):
 
     `has_store` tells whether a pull store is configured. `secrets` are read anew if the store
     or the lake refuses the known ones, `bot_names` are the accounts that the settings call bots or
-    persons. Without `admin` keys the service has no routes for
-    administration, without `webhooks` none for GitHub.
+    persons. Without `admin` keys the service has no routes for administration, without `webhooks`
+    none for GitHub, and without `sign_in` nobody signs in.
     """
 
     lake: "Lake"
@@ -43,3 +44,4 @@ class Dependencies(msgspec.Struct, frozen=True):
     has_store: Callable[[], bool] = _always
     bot_names: BotNames = NO_NAMES
     webhooks: Webhooks | None = None
+    sign_in: "SignIn | None" = None

@@ -12,6 +12,7 @@ from pullrisk.wiring.app import make_app
 from pullrisk.wiring.fetching import bot_names
 from pullrisk.wiring.provision import provide, with_secrets
 from pullrisk.wiring.served_models import load_model
+from pullrisk.wiring.sign_in import make_sign_in
 
 if TYPE_CHECKING:
     from pullrisk.pulls.store import PullStore
@@ -82,6 +83,7 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
         has_store=lambda: has_store(current.settings),
         bot_names=bot_names(settings),
         webhooks=None if app is None else app.webhooks,
+        sign_in=make_sign_in(current, shared),
         admin=None if options.admin_keys_file is None else Keys(file=options.admin_keys_file),
     )
     service = Service(
