@@ -173,9 +173,9 @@ class AppRig:
 
 
 @contextmanager
-def listening(github: FakeGitHub) -> Iterator[str]:
+def listening(application: Any) -> Iterator[str]:
     """The address at which a thread serves it."""
-    config = uvicorn.Config(github, port=0, log_level="critical", lifespan="off")
+    config = uvicorn.Config(application, port=0, log_level="critical", lifespan="off")
     server = uvicorn.Server(config)
     with config.bind_socket() as socket:
         socket.listen(1_024)

@@ -72,7 +72,7 @@ def refuse_half(settings: Settings) -> None:
         absent = [name for name, value in own.items() if value is None]
         if absent and len(absent) < len(own):
             raise SettingsError(
-                f"who signs in by {way} needs {', '.join(absent)} too", hint="see docs/dashboard.md"
+                f"who signs in by {way} needs {', '.join(absent)} too", hint="see docs/serve.md"
             )
         if not absent and options.url is None:
             raise SettingsError(

@@ -10,6 +10,7 @@ from hmac import compare_digest
 from typing import Any, Final, Literal
 
 from litestar import Request, Response, Router, get, post
+from litestar.di import Provide
 from msgspec.structs import replace
 
 from pullrisk.errors import StoreError
@@ -21,7 +22,7 @@ from pullrisk.serve.sign_in import pages
 from pullrisk.serve.sign_in.access import SignIn
 from pullrisk.serve.sign_in.provider import SignInError
 from pullrisk.serve.sign_in.session import CsrfGate, Flow, Person, Session, Sessions, session_of
-from pullrisk.serve.sign_in.viewer import SIGN_IN
+from pullrisk.serve.sign_in.viewer import SIGN_IN, Viewer, viewer_of
 
 AnyRequest = Request[Any, Any, Any]
 _PATH: Final = re.compile(r"/(?!/)[!-\[\]-~]{0,2000}")
@@ -38,6 +39,7 @@ def sign_in_router(sessions: Sessions) -> Router:
         post(f"{SIGN_IN}/key")(by_key),
         get([f"{SIGN_IN}/github", f"{SIGN_IN}/oidc"])(begin),
         get([f"{SIGN_IN}/github/callback", f"{SIGN_IN}/oidc/callback"])(finish),
+        get("/account", dependencies={"viewer": Provide(viewer_of)})(account),
         post("/sign-out")(sign_out),
     ]
     return Router(
@@ -118,6 +120,14 @@ async def finish(request: AnyRequest) -> Response[Any]:
     sign_in.sessions.begin(request, person)
     service.log.info("signed in", by=provider, login=person.login)
     return pages.redirect(flow.back)
+
+
+async def account(viewer: Viewer) -> Response[Any]:
+    """Who is signed in, and what they may see."""
+    names = None if viewer.repositories is None else sorted(viewer.repositories)
+    return pages.page(
+        "account", title="Account", login=viewer.login, repositories=names, csrf=viewer.csrf
+    )
 
 
 async def sign_out(request: AnyRequest) -> Response[Any]:
