@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.clones import make_clone
 from support.extras import ROOT, install, modules, run
-from support.sample import sample_pulls
 
 SERVES = {
     "action": ("pullrisk.action", "pullrisk.wiring.action_"),
@@ -46,7 +44,6 @@ for name in sys.argv[1:]:
         print(f"{name}: {error}")
 """
 CLI = "from pullrisk.cli import main; raise SystemExit(main())"
-PULLS = 60
 
 
 def named(prefix: str) -> list[str]:
@@ -81,20 +78,14 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pulls = sorted(sample_pulls(PULLS), key=lambda pull: str(pull.merged_at))
-    return make_clone(tmp_path_factory.mktemp("clone") / "project", pulls)
-
-
 @pytest.mark.parametrize(
     "words",
     ["score --git", "score --json --git", "explain --git", "top --git", "check"],
 )
 def test_the_package_without_an_extra_scores_a_clone(
-    core: Path, clone: Path, tmp_path: Path, words: str
+    core: Path, clone_of_sample: Path, tmp_path: Path, words: str
 ) -> None:
-    done = run(core, CLI, *words.split(), str(clone), PULLRISK_HOME=str(tmp_path))
+    done = run(core, CLI, *words.split(), str(clone_of_sample), PULLRISK_HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "is not installed" not in done.stderr
     if "--json" in words:
@@ -118,13 +109,13 @@ def test_what_needs_an_extra_says_which(core: Path, tmp_path: Path, words: str, 
 
 
 def test_a_notebook_scores_a_clone_without_an_extra(
-    core: Path, clone: Path, tmp_path: Path
+    core: Path, clone_of_sample: Path, tmp_path: Path
 ) -> None:
     program = (
         "import sys, pullrisk; clone = pullrisk.open_clone(sys.argv[1])\n"
         "print(len(clone.score(recent=3)), len(clone.briefs(recent=2)))\n"
         "clone.features()"
     )
-    done = run(core, program, str(clone), PULLRISK_HOME=str(tmp_path))
+    done = run(core, program, str(clone_of_sample), PULLRISK_HOME=str(tmp_path))
     assert done.stdout.strip() == "3 2"
     assert "MissingExtraError: pyarrow is not installed" in done.stderr
