@@ -7,6 +7,7 @@ import msgspec
 
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.pulls.people import NO_NAMES, BotNames
+from pullrisk.score.result import GITHUB
 from pullrisk.serve.keys import Keys
 from pullrisk.serve.loaded_model import LastGood, LoadedModel
 from pullrisk.serve.tracing import Tracing
@@ -29,7 +30,8 @@ class Dependencies(msgspec.Struct, frozen=True):
     `has_store` tells whether a pull store is configured. `secrets` are read anew if the store
     or the lake refuses the known ones, `bot_names` are the accounts that the settings call bots or
     persons. Without `admin` keys the service has no routes for administration, without `webhooks`
-    none for GitHub, and without `sign_in` nobody signs in.
+    none for GitHub, and without `sign_in` nobody signs in. Repositories lie below the
+    address `site`.
     """
 
     lake: "Lake"
@@ -45,3 +47,4 @@ class Dependencies(msgspec.Struct, frozen=True):
     bot_names: BotNames = NO_NAMES
     webhooks: Webhooks | None = None
     sign_in: "SignIn | None" = None
+    site: str = GITHUB
