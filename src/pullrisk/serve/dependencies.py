@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pullrisk.pulls.store import PullStore
     from pullrisk.secrets import Secrets
     from pullrisk.serve.sign_in.access import SignIn
+    from pullrisk.serve.sign_in.setup import Setup
 
 
 def _always() -> bool:
@@ -29,7 +30,8 @@ class Dependencies(msgspec.Struct, frozen=True):
     `has_store` tells whether a pull store is configured. `secrets` are read anew if the store
     or the lake refuses the known ones, `bot_names` are the accounts that the settings call bots or
     persons. Without `admin` keys the service has no routes for administration, without `webhooks`
-    none for GitHub, and without `sign_in` nobody signs in.
+    none for GitHub, without `sign_in` nobody signs in, and without `setup` no App is
+    made.
     """
 
     lake: "Lake"
@@ -45,3 +47,4 @@ class Dependencies(msgspec.Struct, frozen=True):
     bot_names: BotNames = NO_NAMES
     webhooks: Webhooks | None = None
     sign_in: "SignIn | None" = None
+    setup: "Setup | None" = None
