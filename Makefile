@@ -20,7 +20,7 @@ REVISION ?= $(shell git rev-parse HEAD)
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-tools test-images test-cluster lint types contracts check format docs site clean \
 	general-model model-pin fake-github images container-engine promote-dry-run loadtest \
-	drill-fetch drill-limits drill-secrets drill-serve
+	drill-faults drill-fetch drill-limits drill-secrets drill-serve
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} \
@@ -142,8 +142,11 @@ bench-%: $(STAMP) $(SCHEMA) $(FOLD) ## Measure: NAME is a script of benchmarks/ 
 loadtest: $(STAMP) ## Load the bundled model with Locust; ARGS=--soak for 30 minutes
 	@$(BIN)/python tests/performance/loadtest.py $(ARGS)
 
-# One line of help for the four drills below.
-drill-%: ; @echo "there is no drill '$*': fetch, limits, secrets, serve" >&2; exit 2 ## Break it on purpose, under load (minutes): fetch limits secrets serve
+# One line of help for the five drills below.
+drill-%: ; @echo "there is no drill '$*': faults, fetch, limits, secrets, serve" >&2; exit 2 ## Break it on purpose, under load (minutes): faults fetch limits secrets serve
+
+drill-faults: $(STAMP) # kill -9, full disk, clock jumps, … in each stage, then again; ARGS="--runs 200"
+	@$(BIN)/python benchmarks/faults.py $(ARGS)
 
 drill-fetch: $(STAMP) $(SCHEMA) # kill a backfill 100 times; 1,000 schedules of changes in mid-scan
 	@PULLRISK_TEST_KILLS=100 PULLRISK_TEST_KILL_PULLS=5000 PULLRISK_TEST_SCHEDULES=1000 \

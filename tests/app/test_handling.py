@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from pullrisk.app.feedback import kept
 from pullrisk.brief.result import LineRange, Place
 from pullrisk.fetch.github.failures import Failure, Forbidden, Limited, Transient
+from pullrisk.pulls.feedback import kept
 from pullrisk.pulls.installed import Installed
 from support.app import INSTALLATION, AppRig, about_pull, comment, payload_of
 

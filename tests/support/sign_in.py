@@ -27,8 +27,8 @@ MADE = {
     "slug": "pullrisk",
     "html_url": "https://github.example.org/apps/pullrisk",
     "client_id": CLIENT,
-    "client_secret": "0123456789abcdef0123456789abcdef01234567",
-    "webhook_secret": "e340154128314309424b7c8e90325147d99fdafa",
+    "client_secret": "of the client " * 3,
+    "webhook_secret": "of the webhook " * 3,
     "pem": "-----BEGIN RSA PRIVATE KEY-----\nMIIEow==\n-----END RSA PRIVATE KEY-----\n",
     "owner": {"login": "acme"},
 }

@@ -11,8 +11,6 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from pullrisk.app import feedback
-from pullrisk.app.feedback import Feedback, Kind
 from pullrisk.app.github import AppGitHub
 from pullrisk.app.pulls import StoredNames, read_pull, stored_as
 from pullrisk.brief.result import Brief
@@ -24,7 +22,9 @@ from pullrisk.publish.api import Api, repository_path
 from pullrisk.publish.checks import Verdict, put_check
 from pullrisk.publish.publisher import Publisher
 from pullrisk.publish.result import Result, bounded
+from pullrisk.pulls import feedback
 from pullrisk.pulls.deliveries import Delivery
+from pullrisk.pulls.feedback import Feedback, Kind
 from pullrisk.pulls.installed import Installed
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import Pull

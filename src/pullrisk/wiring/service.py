@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pullrisk.errors import SettingsError
 from pullrisk.settings import Settings
-from pullrisk.wiring.adapters import open_lake, open_store, operating_points
+from pullrisk.wiring.adapters import github_site, open_lake, open_store, operating_points
 from pullrisk.wiring.app import make_app
 from pullrisk.wiring.fetching import bot_names
 from pullrisk.wiring.provision import provide, with_secrets
@@ -85,6 +85,7 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
         load_model=lambda: load_model(current.settings),
         keys=Keys(file=options.keys_file, source=current.keys),
         points=operating_points(settings),
+        site=github_site(settings),
         secrets=secrets,
         last_good=LastGood(shared),
         tracing=tracing(os.environ),
