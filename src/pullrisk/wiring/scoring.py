@@ -58,17 +58,14 @@ def make_scorer(session: Session, model: "Bundle | str | None" = None) -> "Score
     from pullrisk.model.bundle import Bundle
     from pullrisk.model.general import is_general
     from pullrisk.score.scorer import Scorer
-    from pullrisk.wiring.adapters import github_site, load_model, operating_points
+    from pullrisk.wiring.adapters import load_model, operating_points
 
     bundle = model if isinstance(model, Bundle) else load_model(session.settings, model)
     if is_general(bundle) and session.lake.exists():
         for repository in session.lake.table(["repository"])["repository"].unique().to_pylist():
             if repository not in bundle.metadata.novelty.by_repository:
                 bundle = _recalibrated(bundle, session.lake, repository)
-    settings = session.settings
-    return Scorer(
-        bundle, session.lake, points=operating_points(settings), site=github_site(settings)
-    )
+    return Scorer(bundle, session.lake, points=operating_points(session.settings))
 
 
 class FoldedClone:
@@ -122,13 +119,12 @@ class FoldedClone:
         without `points` the bands are the settings'.
         """
         from pullrisk.score.scorer import Scorer
-        from pullrisk.wiring.adapters import github_site, operating_points
+        from pullrisk.wiring.adapters import operating_points
 
-        settings = self._session.settings
         bundle, name = _model(self._session, model, self.repository)
-        points = points or operating_points(settings)
+        points = points or operating_points(self._session.settings)
         bundle = _recalibrated(bundle, self.history, self.repository)
-        return Scorer(bundle, self.history, points=points, site=github_site(settings)), name
+        return Scorer(bundle, self.history, points=points), name
 
     def recent(self, limit: int) -> "list[Pull]":
         """The clone's latest merged pulls."""

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from pullrisk.errors import SettingsError
 from pullrisk.settings import Settings
-from pullrisk.wiring.adapters import github_site, open_lake, open_store, operating_points
+from pullrisk.wiring.adapters import open_lake, open_store, operating_points
 from pullrisk.wiring.app import make_app
+from pullrisk.wiring.dashboard import Dashboard
 from pullrisk.wiring.fetching import bot_names
 from pullrisk.wiring.provision import provide, with_secrets
 from pullrisk.wiring.served_models import load_model
@@ -85,7 +86,6 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
         load_model=lambda: load_model(current.settings),
         keys=Keys(file=options.keys_file, source=current.keys),
         points=operating_points(settings),
-        site=github_site(settings),
         secrets=secrets,
         last_good=LastGood(shared),
         tracing=tracing(os.environ),
@@ -100,8 +100,11 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
         options, dependencies, metrics=metrics_of(options), log=logger(stdout_buffer())
     )
     current.follow(service)
-    alone = partial(running, for_people=settings.log_format == "console")
-    return make_api(service, alone if app is None else partial(app.running, alone))
+    dashboard = Dashboard(current, None if app is None else app.queue)
+    whole = partial(running, for_people=settings.log_format == "console")
+    for part in (app, dashboard):
+        whole = whole if part is None else partial(part.running, whole)
+    return make_api(service, whole, dashboard.routers())
 
 
 def has_served(shared: Path) -> bool:

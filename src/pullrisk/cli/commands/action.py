@@ -68,14 +68,13 @@ def _run(step: Callable[[ActionJob], None]) -> None:
 def _job() -> Iterator[ActionJob]:
     """The job. Outside a runner it is an error; a wrong input is one line of the job."""
     from pullrisk.action.runner import Runner
-    from pullrisk.wiring.action_job import GITHUB, job_folder
+    from pullrisk.wiring.action_job import job_folder
     from pullrisk.wiring.session import Session
 
     runner = Runner()
     folder = job_folder(runner)
     try:
-        server = runner.variable("GITHUB_SERVER_URL", GITHUB)
-        with Session.open(home=folder / "home", github_url=server) as session:
+        with Session.open(home=folder / "home") as session:
             yield ActionJob(runner, session, folder)
     except PullriskError as error:
         runner.annotate("error", str(error))
