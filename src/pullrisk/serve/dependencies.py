@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pullrisk.pulls.store import PullStore
     from pullrisk.secrets import Secrets
     from pullrisk.serve.sign_in.access import SignIn
+    from pullrisk.serve.sign_in.setup import Setup
 
 
 def _always() -> bool:
@@ -30,8 +31,8 @@ class Dependencies(msgspec.Struct, frozen=True):
     `has_store` tells whether a pull store is configured. `secrets` are read anew if the store
     or the lake refuses the known ones, `bot_names` are the accounts that the settings call bots or
     persons. Without `admin` keys the service has no routes for administration, without `webhooks`
-    none for GitHub, and without `sign_in` nobody signs in. Repositories lie below the
-    address `site`.
+    none for GitHub, without `sign_in` nobody signs in, and without `setup` no App is made.
+    Repositories lie below the address `site`.
     """
 
     lake: "Lake"
@@ -48,3 +49,4 @@ class Dependencies(msgspec.Struct, frozen=True):
     webhooks: Webhooks | None = None
     sign_in: "SignIn | None" = None
     site: str = GITHUB
+    setup: "Setup | None" = None
