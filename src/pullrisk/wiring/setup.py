@@ -26,7 +26,7 @@ def make_setup(
     settings: Settings, stage: str, *, sessions: "Sessions", http: "httpx.AsyncClient"
 ) -> "Setup":
     """What /setup needs. Raises SettingsError."""
-    from pullrisk.fetch.github.access import endpoint
+    from pullrisk.fetch.github.endpoint import endpoint
     from pullrisk.secrets.config import vault_config
     from pullrisk.serve.sign_in.github import GitHubAddresses
     from pullrisk.serve.sign_in.setup import Setup
