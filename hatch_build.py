@@ -65,7 +65,9 @@ def compiled(root: Path, folder: Path) -> dict[str, str]:
 
     Raises subprocess.CalledProcessError where mypyc or the C compiler fails.
     """
-    shutil.copytree(root / "src", folder / "src", ignore=shutil.ignore_patterns("*.so", "*.pyc"))
+    shutil.copytree(
+        root / "src", folder / "src", ignore=shutil.ignore_patterns("*.so", "*.pyd", "*.pyc")
+    )
     setup = folder / "setup.py"
     (folder / "mypy.ini").write_text(_MYPY)
     setup.write_text(_SETUP.format(modules=[f"src/{module}" for module in FOLD]))
@@ -76,7 +78,8 @@ def compiled(root: Path, folder: Path) -> dict[str, str]:
         check=True,
     )
     source = folder / "src"
-    return {str(path): str(path.relative_to(source)) for path in sorted(source.rglob("*.so"))}
+    found = sorted([*source.rglob("*.so"), *source.rglob("*.pyd")])  # of Windows
+    return {str(path): str(path.relative_to(source)) for path in found}
 
 
 def _asked() -> str:

@@ -58,3 +58,13 @@ def mongo_stand_in(tmp_path: Path) -> Iterator[MongoStandIn]:
     """A server of this test alone, which it may kill and start again."""
     with MongoStandIn(tmp_path) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def clone_of_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone with sixty pulls of the sample; nothing may be written there."""
+    from support.clones import make_clone
+    from support.sample import sample_pulls
+
+    pulls = sorted(sample_pulls(60), key=lambda pull: str(pull.merged_at))
+    return make_clone(tmp_path_factory.mktemp("clone") / "project", pulls)

@@ -16,7 +16,8 @@ PAGES = sorted(
     if path.name != "cli.md"
 )
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
-FENCE = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+FENCE = re.compile(r"^ *```sh\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+SPAN = re.compile(r"`(pullrisk [^`\n]+)`")
 
 
 def page_name(path: Path) -> str:
@@ -50,22 +51,23 @@ def test_every_make_target_that_is_named_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
-def test_every_command_and_option_in_an_example_exists(page: Path) -> None:
+def test_every_command_and_option_in_an_example_or_a_sentence_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
     examples = [
-        line.split(" #")[0].split("|")[0]
-        for code in FENCE.findall(page.read_text(encoding="utf-8"))
+        line.split(" #")[0].split("|")[0].strip().lstrip("$ ")
+        for code in FENCE.findall(text)
         for line in code.splitlines()
-        if line.lstrip("$ ").startswith("pullrisk ")
     ]
-    for example in examples:
-        words = example.lstrip("$ ").split()
-        if words[1].startswith("-"):
+    said = [] if page.name == "CHANGELOG.md" else SPAN.findall(text)  # it names what is gone
+    for example in [*examples, *said]:
+        words = example.split()
+        if words[:1] != ["pullrisk"] or not re.match(r"[a-z]", "".join(words[1:2])):
             continue
         assert words[1] in COMMANDS, example
         command = load(words[1])
         command = getattr(command, "commands", {}).get("".join(words[2:3]), command)
         known = {option for parameter in command.params for option in parameter.opts}
-        used = {word.split("=")[0] for word in words[2:] if word.startswith("-") and word != "-"}
+        used = {word.split("=")[0] for word in words[2:] if re.match(r"--?[a-z]", word)}
         assert used <= known | {"--help"}, example
 
 

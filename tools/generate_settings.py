@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from pullrisk.config_files import FREE
 from pullrisk.settings import PREFIX, Settings
-from schema_tables import row, text_of, type_of
+from schema_tables import rows_with_head, text_of, type_of
 
 HEAD = """\
 # Settings
@@ -19,8 +19,10 @@ HEAD = """\
 The command line wins over the environment, that over the file, that over the defaults. An unknown
 name is an error that says what it may be. `PULLRISK_CONFIG` or `--config` names the file; else
 `pullrisk.toml` of the working directory or the home folder is read, and then
-`~/.config/pullrisk/pullrisk.toml` or `/etc/pullrisk/pullrisk.toml`. In the file a group is a table,
-and the first part of a variable's name: `PULLRISK_MONITOR__DAYS=30` is `days = 30` in `[monitor]`.
+`~/.config/pullrisk/pullrisk.toml` or `/etc/pullrisk/pullrisk.toml`.
+
+A variable is `PULLRISK_` and the setting's name in capitals; in a group its name and `__` stand
+between. So `PULLRISK_MONITOR__DAYS=30` is `days = 30` below `[monitor]` in the file.
 
 A file that merely lies in a working directory could be a stranger's. It may set only what says
 how to judge: {free}.
@@ -48,9 +50,8 @@ def _sections() -> Iterator[str]:
     groups = {name: group for name, field in fields.items() if (group := _group(field))}
     yield _section("General", {n: f for n, f in fields.items() if n not in groups}, Settings)
     for name, group in sorted(groups.items()):
-        text = fields[name].description or ""
-        title = f"`[{name}]`: {text}"
-        yield _section(title, group.model_fields, group, f"{name}__")
+        title = f"`[{name}]`: {fields[name].description}"
+        yield _section(title, group.model_fields, group, f"{name.upper()}__")
 
 
 def _group(field: FieldInfo) -> type[BaseModel] | None:
@@ -64,17 +65,17 @@ def _section(
 ) -> str:
     schemas = model.model_json_schema()["properties"]
     rows = [
-        row(
-            f"`{name}`",
-            f"`{PREFIX}{prefix.upper()}{name.upper()}`",
-            _type(schemas[name]),
-            _default(field),
-            _text(schemas[name]),
-        )
+        (f"`{name}`", _type(schemas[name]), _default(field), _text(schemas[name]))
         for name, field in sorted(fields.items())
     ]
-    head = ["| setting | variable | type | default | |", "|---|---|---|---|---|"]
-    return "\n".join([f"## {title}", "", *head, *rows, ""])
+    example = f"`{PREFIX}{prefix}{min(fields).upper()}`"
+    return "\n".join(
+        [
+            f"## {title}\n\nIn the environment: {example} and so on.\n",
+            *rows_with_head(("setting", "type", "default", ""), rows),
+            "",
+        ]
+    )
 
 
 def _type(schema: dict[str, Any]) -> str:

@@ -140,6 +140,8 @@ class Clone:
 
         Raises MissingExtraError without the extra `lake`, which brings pyarrow.
         """
+        from pullrisk.lake.schema import table_of
+
         events = self._folded.store.events(self.repository)
         merged = {pull.number: pull for pull in events if pull.merged_at and not pull.is_push}
         numbers, rows = self._folded.history.rows(self.repository)
@@ -151,7 +153,7 @@ class Clone:
             [pull.author for pull in pulls],
             *rows.T,
         ]
-        return _table(columns)
+        return table_of(columns, [*_KEYS, *NAMES])
 
     @cached_property
     def _scorer(self) -> "tuple[Scorer, str]":
@@ -188,15 +190,6 @@ def _briefs(scorer: "Scorer", pulls: Sequence[Pull]) -> "list[Brief]":
     from pullrisk.brief.make import BriefMaker
 
     return BriefMaker(scorer).briefs(pulls, now=datetime.now(UTC))
-
-
-def _table(columns: Sequence[object]) -> "pa.Table":
-    """A table of _KEYS and the features, as the lake has them."""
-    import pyarrow as pa
-
-    from pullrisk.lake.schema import SCHEMA
-
-    return pa.table(columns, schema=pa.schema([SCHEMA.field(name) for name in (*_KEYS, *NAMES)]))
 
 
 def _features(lake: "Lake", repository: str | None) -> "pa.Table":

@@ -6,8 +6,9 @@ Apart from `settings`, which reads them, so that a stage can name its own and no
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 _Positive = Annotated[int, Field(ge=1)]
 _Above0 = Annotated[float, Field(gt=0)]
@@ -211,6 +212,59 @@ class AppOptions(BaseModel):
         default=120,
         description="seconds after which a delivery whose worker was killed is handled again",
     )
+
+
+class SignInOptions(BaseModel):
+    """How people sign in to the pages of `pullrisk serve`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str | None = Field(
+        default=None,
+        description="address at which browsers reach the service, https://HOST; signing in leads "
+        "back there",
+    )
+    hours: Annotated[float, Field(gt=0, le=168)] = Field(
+        default=8, description="hours after which a person has to sign in again"
+    )
+    recheck: Annotated[float, Field(ge=1, le=3_600)] = Field(
+        default=300,
+        description="seconds after which GitHub is asked again what a person may read",
+    )
+    oidc_issuer: str | None = Field(
+        default=None, description="address of an OpenID Connect provider, as its tokens name it"
+    )
+    oidc_client_id: str | None = Field(
+        default=None, description="what the provider calls this service"
+    )
+    oidc_repositories: tuple[str, ...] = Field(
+        default=(), description="repositories that whoever the provider lets in may see"
+    )
+    oidc_claim: str | None = Field(
+        default=None,
+        description="claim of the provider's token that lists further repositories: owner/name",
+    )
+
+    @field_validator("url", "oidc_issuer")
+    @classmethod
+    def _is_safe(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (
+            parts.scheme == "http" and is_loopback(parts.hostname or "")
+        ):
+            raise ValueError("it has to begin with https://")
+        if not parts.hostname or parts.username or parts.query or parts.fragment:
+            raise ValueError("it has to be https://HOST without user, query or fragment")
+        return url
+
+    @field_validator("url")
+    @classmethod
+    def _is_origin(cls, url: str | None) -> str | None:
+        if url is not None and urlsplit(url).path not in ("", "/"):
+            raise ValueError("the service has to have a host name of its own: https://HOST")
+        return None if url is None else url.rstrip("/")
 
 
 class ServeOptions(BaseModel):

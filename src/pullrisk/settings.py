@@ -36,6 +36,7 @@ from pullrisk.options import (
     MonitorOptions,
     OperatingPoints,
     ServeOptions,
+    SignInOptions,
     SparkOptions,
 )
 from pullrisk.redaction import SENSITIVE_NAME, redacted
@@ -86,6 +87,13 @@ class Settings(Credentials, BaseSettings):
         description="secret with which GitHub signs the App's webhooks; several, one a line, while "
         "it is rotated; `serve` receives none unless set",
     )
+    github_client_id: str | None = Field(
+        default=None, description="client id of the GitHub App, with which people sign in"
+    )
+    github_client_secret: SecretStr | None = Field(
+        default=None,
+        description="client secret of the GitHub App; nobody signs in by it unless set",
+    )
     lake: str | None = Field(default=None, description="folder or s3:// URI of the lake")
     mlflow_uri: str | None = Field(default=None, description="MLflow tracking server or database")
     workers: Annotated[int, Field(ge=1, le=256)] | None = Field(
@@ -122,6 +130,9 @@ class Settings(Credentials, BaseSettings):
     serve: ServeOptions = Field(default=ServeOptions(), description="the scoring service")
     app: AppOptions = Field(
         default=AppOptions(), description="the GitHub App's deliveries, which `serve` handles"
+    )
+    sign_in: SignInOptions = Field(
+        default=SignInOptions(), description="how people sign in to the pages of `serve`"
     )
 
     @property

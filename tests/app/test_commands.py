@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pullrisk.app.feedback import Feedback, keep
 from pullrisk.cli import main
 from pullrisk.pulls.deliveries import Delivery
 from pullrisk.pulls.deliveries_sqlite import SqliteDeliveries
+from pullrisk.pulls.feedback import Feedback, keep
 from pullrisk.pulls.sqlite import SqliteStore
 
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -13,13 +13,17 @@ HOUR = 3_600
 
 @dataclass
 class Account:
-    """A token's budget; `calls_left` ends it after so many, `ends_at` at a time."""
+    """A token's budget; `calls_left` ends it after so many, `ends_at` at a time.
+
+    `login` is whose it is.
+    """
 
     limit: int = 5_000
     used: int = 0
     resets_at: int = 0
     calls_left: int | None = None
     ends_at: float | None = None
+    login: str = "somebody"
 
     def is_valid(self, now: float) -> bool:
         """Whether it still works; each call counts."""

@@ -172,7 +172,9 @@ class FakeGitHub:
         result = execute_sync(
             github_schema(),
             document,
-            root_value=Query(self.world, token, lambda: account.rate(cost.points)),
+            root_value=Query(
+                self.world, token, lambda: account.rate(cost.points), login=account.login
+            ),
             variable_values=question.get("variables"),
         )
         answer = json.dumps(formatted(result, self.faults.forbidden)).encode()

@@ -19,8 +19,11 @@ _CHANGES = {"removed": "DELETED"}
 class Query:
     """The root. `token` is who asks; `rate` answers `rateLimit` with what this call cost."""
 
-    def __init__(self, world: World, token: str, rate: Callable[[], Value]) -> None:
+    def __init__(
+        self, world: World, token: str, rate: Callable[[], Value], *, login: str = "somebody"
+    ) -> None:
         self._world, self._token, self._rate = world, token, rate
+        self.viewer = {"__typename": "User", "login": login}
 
     def rateLimit(self, info: object, **_: object) -> Value:  # noqa: N802
         """The budget after this call."""

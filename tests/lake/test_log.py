@@ -13,6 +13,7 @@ from pullrisk.errors import LakeError
 from pullrisk.features.replay import Block
 from pullrisk.lake import Change, Lake, log
 from pullrisk.lake.delta import app_id
+from pullrisk.lake.files import Files
 from pullrisk.lake.schema import TABLE
 
 MakeBlock = Callable[..., Block]
@@ -110,6 +111,27 @@ def test_a_damaged_commit_is_an_error_that_names_it(
     (delta_log(lake) / f"{1:020}.json").write_text('{"add": {"path"')
     with pytest.raises(LakeError, match=r"0001\.json cannot be read"):
         log.read(lake.files, TABLE)
+
+
+def test_a_commit_that_came_with_rubbish_behind_it_is_read_again(
+    lake: Lake, make_block: MakeBlock, make_change: MakeChange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from a service whose HEAD says a length that its GET does not keep."""
+    fill(lake, make_block, make_change, commits=2)
+    expected = log.read(lake.files, TABLE)
+    read, seen = Files.read, set[str]()
+
+    def spoilt(self: Files, path: str) -> bytes:
+        content = read(self, path)
+        first = path not in seen
+        seen.add(path)
+        return content + b"\x81\x7f\0" if first else content
+
+    monkeypatch.setattr(Files, "read", spoilt)
+    again = log.read(lake.files, TABLE)
+    assert again is not None
+    assert expected is not None
+    assert again.files.keys() == expected.files.keys()
 
 
 def test_a_table_for_newer_readers_is_refused(

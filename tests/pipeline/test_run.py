@@ -8,13 +8,16 @@ import signal
 import subprocess
 import sys
 from html.parser import HTMLParser
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pullrisk.pulls.as_rest import rest_object_of
+from pullrisk.pulls.feedback import Feedback, keep
 from pullrisk.pulls.record_json import decode_line
+from pullrisk.pulls.sqlite import SqliteStore
 from support.processes import until
 from support.sample import KEDRO, latest_lines, sample_file, sample_lines
 
@@ -162,6 +165,21 @@ def test_evaluating_again_gives_the_same_figures(result: Any, home: Home) -> Non
     assert again["models"]["pullrisk"] == result["evaluation"]["models"]["pullrisk"]
     registered = home.json("evaluate", "--model", "@challenger", "--since", "2026-01-01")
     assert 0 < registered["pulls"] < again["pulls"]
+
+
+def test_an_evaluation_tells_what_people_said_beside_what_became_of_it(
+    result: Any, home: Home
+) -> None:
+    with SqliteStore(home.path / "pulls.sqlite") as store:
+        name = store.repositories()[0].repository
+        merged = (pull for pull in store.events(name) if pull.state == "merged")
+        for comment, pull in enumerate(islice(merged, 5)):
+            said = Feedback(
+                repository=name, number=pull.number, kind="missed", login="mara", at=pull.updated_at
+            )
+            keep(store, "github.com", comment, said)
+    (note,) = [note for note in home.json("evaluate")["notes"] if "people said" in note]
+    assert note.startswith("people said 'missed' of 5 pulls: the outcome of ")
 
 
 def test_everything_is_fresh_after_a_run(result: Any, home: Home) -> None:

@@ -2,7 +2,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pullrisk.report.svg import Axis, Plot, percent, round_marks
+from pullrisk.svg import Axis, Plot, percent, round_marks
 
 
 def plot() -> Plot:

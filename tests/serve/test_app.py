@@ -261,7 +261,7 @@ def test_a_bad_body_gets_a_problem(client: httpx.Client, body: bytes, status: in
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 404),
+        ("GET", "/nothing", 404),
         ("GET", "/v1/nothing", 404),
         ("GET", "/v1/pulls/o/r/x", 404),
         ("GET", "/v1/pulls/o/r/7", 404),

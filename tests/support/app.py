@@ -23,7 +23,7 @@ from fake_github.world import FakeRepository, World
 from pullrisk.app.github import AppGitHub
 from pullrisk.app.handling import Handler
 from pullrisk.brief.result import Brief
-from pullrisk.fetch.github.access import endpoint
+from pullrisk.fetch.github.endpoint import endpoint
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.pulls.deliveries import Delivery
 from pullrisk.pulls.record import Pull
@@ -173,9 +173,9 @@ class AppRig:
 
 
 @contextmanager
-def listening(github: FakeGitHub) -> Iterator[str]:
+def listening(application: Any) -> Iterator[str]:
     """The address at which a thread serves it."""
-    config = uvicorn.Config(github, port=0, log_level="critical", lifespan="off")
+    config = uvicorn.Config(application, port=0, log_level="critical", lifespan="off")
     server = uvicorn.Server(config)
     with config.bind_socket() as socket:
         socket.listen(1_024)

@@ -11,8 +11,6 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from pullrisk.app import feedback
-from pullrisk.app.feedback import Feedback, Kind
 from pullrisk.app.github import AppGitHub
 from pullrisk.app.pulls import StoredNames, read_pull, stored_as
 from pullrisk.brief.result import Brief
@@ -24,7 +22,9 @@ from pullrisk.publish.api import Api, repository_path
 from pullrisk.publish.checks import Verdict, put_check
 from pullrisk.publish.publisher import Publisher
 from pullrisk.publish.result import Result, bounded
+from pullrisk.pulls import feedback
 from pullrisk.pulls.deliveries import Delivery
+from pullrisk.pulls.feedback import Feedback, Kind
 from pullrisk.pulls.installed import Installed
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import Pull
@@ -109,8 +109,9 @@ class Handler:
             await self._answer(api, repository, payload.issue.number, payload.comment)
         elif payload.pull_request is not None:
             await self._update(api, repository, payload.pull_request.number)
-        else:  # renamed or transferred
+        elif payload.installation is not None:  # renamed or transferred
             await self._from_store(lambda store: self._stored_name(store, repository))
+            await self._follow_installation(api, payload.installation.id)
 
     async def _update(self, api: Api, repository: Repository, number: int) -> None:
         """Record the pull as it is now; publish its score while it is open."""

@@ -45,9 +45,8 @@ def pseudonym(email: str, salt: bytes) -> str:
 def _create(path: Path) -> None:
     make_folder(path.parent)
     draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with open(draft, "xb", opener=_open_own) as file:  # Path's has no opener
             file.write(secrets.token_bytes(SALT_BYTES))
             file.flush()
             os.fsync(file.fileno())
@@ -55,4 +54,8 @@ def _create(path: Path) -> None:
         with suppress(FileExistsError):
             os.link(draft, path)
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
+
+
+def _open_own(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -127,11 +127,23 @@ def _listed(files: Files, folder: str) -> tuple[dict[int, str], dict[int, list[s
     return commits, whole
 
 
-def _commit(files: Files, path: str) -> Iterator[_Action]:
+def _commit(files: Files, path: str) -> list[_Action]:
+    """The commit's actions; read again if it makes no sense, which may be a bad answer of S3's.
+
+    A service that says a wrong length has been seen: what is read then ends in rubbish.
+    """
     try:
-        yield from msgspec.json.Decoder(_Action).decode_lines(files.read(path))
+        return _decode(files, path)
+    except msgspec.MsgspecError:
+        pass
+    try:
+        return _decode(files, path)
     except msgspec.MsgspecError as error:
         raise _damaged(files, f"{path} cannot be read: {error}") from error
+
+
+def _decode(files: Files, path: str) -> list[_Action]:
+    return msgspec.json.Decoder(_Action).decode_lines(files.read(path))
 
 
 def _checkpoint(files: Files, path: str) -> Iterator[_Action]:

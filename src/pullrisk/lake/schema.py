@@ -118,6 +118,11 @@ def batch(block: Block, *, run: int) -> pa.RecordBatch:
     )
 
 
+def table_of(columns: Sequence[object], names: Sequence[str]) -> pa.Table:
+    """A table of these columns of SCHEMA."""
+    return pa.table(list(columns), schema=pa.schema([SCHEMA.field(name) for name in names]))
+
+
 def _texts(block: Block) -> list[pa.Array]:
     """The columns of TEXTS."""
     if not len(block):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.occlusion import Unit, occlude, occlusion_units
-from pullrisk.report.svg import Axis, Plot, Point, percent, round_marks
+from pullrisk.svg import Axis, Plot, Point, percent, round_marks
 from pullrisk.train.evaluation import OURS, Evaluation
 
 BASELINES: Final = {

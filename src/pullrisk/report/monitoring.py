@@ -7,7 +7,7 @@ from pullrisk.monitor.drift import Column, Drift
 from pullrisk.monitor.findings import Findings
 from pullrisk.monitor.outcomes import Window
 from pullrisk.report.page import environment
-from pullrisk.report.svg import Axis, Plot, percent, round_marks
+from pullrisk.svg import Axis, Plot, percent, round_marks
 
 DRAWN: Final = 6
 """Columns of each repository that are drawn: those that drifted most."""

@@ -13,7 +13,7 @@ from pullrisk.errors import InputError, MissingExtraError
 from pullrisk.model.metadata import Facts
 from pullrisk.report.charts import BASELINES, Driver
 from pullrisk.report.patterns import PatternMap
-from pullrisk.report.svg import percent
+from pullrisk.svg import percent
 from pullrisk.train.evaluation import OURS, Evaluation, Figures, Interval, RiskiestShare
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.metadata import Patterns
-from pullrisk.report.svg import percent
+from pullrisk.svg import percent
 from pullrisk.train.dataset import UNKNOWN, Dataset
 from pullrisk.train.evaluate import main_target
 

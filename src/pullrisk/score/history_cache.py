@@ -6,6 +6,7 @@ size, and one of them is made ready in some milliseconds, without the lake.
 """
 
 import ctypes
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -205,7 +206,7 @@ class HistoryCache:
 
 def give_back_memory() -> None:
     """Return freed memory to the system, where the C library can (glibc)."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    trim = None if os.name == "nt" else getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
 

@@ -74,6 +74,10 @@ _ALL: Final = (
     Secret("github_app_key", "the App's private key, PEM"),
     Secret("github_app_installation_id", "the App's installation, if several", address=True),
     Secret("github_webhook_secret", "secret with which GitHub signs the App's webhooks"),
+    Secret("github_client_id", "client id of the App, with which people sign in", address=True),
+    Secret("github_client_secret", "client secret of the App, with which people sign in"),
+    Secret("oidc_client_secret", "client secret at the OpenID Connect provider"),
+    Secret("session_key", "encrypts the cookies of people who are signed in"),
     Secret(
         "do_spaces_endpoint",
         "https://<region>.digitaloceanspaces.com, or any S3",
@@ -89,6 +93,7 @@ _ALL: Final = (
     Secret("mlflow_password", "password at MLflow", ("MLFLOW_TRACKING_PASSWORD",)),
     Secret("mlflow_token", "bearer token at MLflow", ("MLFLOW_TRACKING_TOKEN",)),
     Secret("api_keys", "keys that the scoring API accepts, one a line"),
+    Secret("admin_keys", "keys of operators, one a line: load the model anew, make the GitHub App"),
     Secret("registry_token", "reads images in the container registry; CI's writers' pushes them"),
 )
 SECRETS: Final[Mapping[str, Secret]] = {secret.name: secret for secret in _ALL}
@@ -97,6 +102,10 @@ SECRETS: Final[Mapping[str, Secret]] = {secret.name: secret for secret in _ALL}
 _SPACES: Final = ("do_spaces_endpoint", "do_spaces_bucket", "do_spaces_key", "do_spaces_secret")
 _MLFLOW: Final = ("mlflow_username", "mlflow_password", "mlflow_token")
 _APP: Final = ("github_app_id", "github_app_key")
+_SIGN_IN: Final = (
+    "github_client_id", "github_client_secret", "oidc_client_secret", "session_key",
+    "admin_keys",
+)  # fmt: skip
 
 STAGES: Final[Mapping[str, Needs]] = {
     "data-fetch": Needs(
@@ -108,7 +117,14 @@ STAGES: Final[Mapping[str, Needs]] = {
     "ml-training": Needs(required=(*_SPACES, "mlflow_uri"), optional=(*_MLFLOW, "mongo_uri")),
     "model-serving": Needs(
         required=(*_SPACES, "mlflow_uri", "api_keys"),
-        optional=(*_MLFLOW, "github_token", "mongo_uri", *_APP, "github_webhook_secret"),
+        optional=(
+            *_MLFLOW,
+            "github_token",
+            "mongo_uri",
+            *_APP,
+            "github_webhook_secret",
+            *_SIGN_IN,
+        ),
     ),
     "serving-analysis": Needs(required=("api_keys",)),
     "monitor": Needs(required=(*_SPACES, "mlflow_uri"), optional=(*_MLFLOW, "mongo_uri")),
@@ -138,6 +154,18 @@ class Credentials(BaseModel):
     api_keys: SecretStr | None = Field(
         default=None, description="keys that the scoring API accepts, with commas between"
     )
+    admin_keys: SecretStr | None = Field(
+        default=None,
+        description="keys of operators, with commas between: load the model anew, make the App",
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="client secret at the OpenID Connect provider of `sign_in`"
+    )
+    session_key: SecretStr | None = Field(
+        default=None,
+        description="encrypts the cookies of people who are signed in: 32 characters or more; made "
+        "at each start unless set",
+    )
     allow_local_secrets: bool = Field(
         default=False, description="take credentials from the settings even inside Kubernetes"
     )
@@ -159,6 +187,6 @@ def mask_credentials(values: Mapping[str, SecretStr], redactor: Redactor) -> Non
         if not is_credential(name, value):
             continue
         redactor.learn(value.get_secret_value())
-        if name in ("api_keys", "github_token", "github_webhook_secret"):
+        if name in ("api_keys", "admin_keys", "github_token", "github_webhook_secret"):
             for part in split_values(value):
                 redactor.learn(part)

@@ -23,6 +23,7 @@ _FREE: Final = 10
 """Wrong keys of an address that are answered at once; each one more waits `_WAIT` longer."""
 _WAIT, _MOST_WAIT, _FORGOTTEN = 0.1, 2.0, 300.0
 _ADDRESSES: Final = 2_048
+_NAME: Final = 8
 
 KeySource = Callable[[], Iterable[str]]
 """Gives the keys that are valid now."""
@@ -52,7 +53,11 @@ class Keys:
         valid = False
         for known in self._digests:  # all of them: the time must not tell which
             valid |= compare_digest(digest, known)
-        return digest.hex()[:8] if valid else None
+        return digest.hex()[:_NAME] if valid else None
+
+    def holds(self, name: str) -> bool:
+        """Whether a key of this name is valid now."""
+        return any(digest.hex()[:_NAME] == name for digest in self._digests)
 
     def _from_file(self) -> list[str]:
         if self._file is None:
@@ -96,14 +101,19 @@ async def check_key(scope: Any, *, admin: bool = False) -> None:  # noqa: ANN401
     if not own and service.is_open:
         return
     request: ActiveRequest = scope["state"]["active"]
-    shown = _presented(request)
+    shown = shown_key(request)
     name = keys.name_of(shown)
     if name is None:
         if shown:
-            context.in_flight.leave(request)
-            await asyncio.sleep(context.wrong_keys.note(network(request.client[0])))
+            await slow_down(context, request)
         raise ProblemError(401, "send a valid key", headers={"www-authenticate": "Bearer"})
     request.key = name
+
+
+async def slow_down(context: "Context", request: ActiveRequest) -> None:
+    """A wrong key was shown: wait, the longer the more of them came from that address."""
+    context.in_flight.leave(request)
+    await asyncio.sleep(context.wrong_keys.note(network(request.client[0])))
 
 
 class WrongKeys:
@@ -126,8 +136,8 @@ class WrongKeys:
         return min(_MOST_WAIT, _WAIT * max(0, count - _FREE))
 
 
-def _presented(request: ActiveRequest) -> str:
-    """The key that a request shows: a bearer token, or X-API-Key."""
+def shown_key(request: ActiveRequest) -> str:
+    """The key that a request shows: a bearer token, or X-API-Key; empty without."""
     shown = request.header(b"authorization")
     if shown is not None:
         scheme, _, token = shown.partition(" ")

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from pullrisk.options import is_loopback
 from pullrisk.serve.endpoints import Context
 from pullrisk.serve.inflight import LONGEST_PATH, ActiveRequest
+from pullrisk.serve.page_headers import page_headers
 from pullrisk.serve.problems import PROBLEM, ProblemError, problem_of
 from pullrisk.serve.service import Service
 from pullrisk.serve.tracing import ids
@@ -78,7 +79,7 @@ class Lifecycle:
         if traces is not None:
             traces.begin(request)
         try:
-            await self._answer(request, scope, receive, _noting(request, send))
+            await self._answer(request, scope, receive, self._noting(request, send))
         finally:
             self._in_flight.leave(request)
             route = _route(scope.get("path_template"))
@@ -102,6 +103,23 @@ class Lifecycle:
             problem = problem_of(error, path=request.path, request_id=request.id, log=log)
             # its frames hold the body, and this one holds it: nothing of that would be freed soon
             await _send_problem(problem.with_traceback(None), request, send)
+
+    def _noting(self, request: ActiveRequest, send: Send) -> Send:
+        """`send`, with our headers; it notes the status and the bytes."""
+        sign_in = self._service.dependencies.sign_in
+        over_https = sign_in is not None and sign_in.sessions.secure
+
+        async def noting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                request.status = message["status"]
+                own = (b"x-request-id", request.id.encode()), _NO_SNIFFING
+                given = message["headers"]
+                message["headers"] = [*given, *own, *page_headers(given, over_https=over_https)]
+            else:
+                request.sent += len(message.get("body", b""))
+            await send(message)
+
+        return noting
 
     def _record(self, request: ActiveRequest, route: str) -> None:
         seconds = monotonic() - request.started
@@ -138,21 +156,6 @@ class Lifecycle:
     def _next_id(self) -> str:
         self._count += 1
         return f"{self._ids}-{self._count:x}"
-
-
-def _noting(request: ActiveRequest, send: Send) -> Send:
-    """`send`, with our headers; it notes the status and the bytes."""
-
-    async def noting(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            request.status = message["status"]
-            own = (b"x-request-id", request.id.encode()), _NO_SNIFFING
-            message["headers"] = [*message["headers"], *own]
-        else:
-            request.sent += len(message.get("body", b""))
-        await send(message)
-
-    return noting
 
 
 async def _send_problem(problem: ProblemError, request: ActiveRequest, send: Send) -> None:

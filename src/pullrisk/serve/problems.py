@@ -12,7 +12,9 @@ Headers: TypeAlias = dict[str, str]
 PROBLEM: Final = "application/problem+json"
 TITLES: Final = {
     400: "Malformed request",
+    303: "Sign in",
     401: "Key required",
+    403: "Refused",
     404: "Not found",
     405: "Method not allowed",
     408: "Request too slow",

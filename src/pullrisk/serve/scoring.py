@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from pullrisk.brief.index import index_of
 from pullrisk.brief.make import BriefMaker
@@ -67,7 +69,13 @@ async def score(
         rows = await _rows(service, part)
         names = fetched.histories if wanted == "briefs" else ()
         works = {name: await service.open_works.of(name) for name in names}
-        scorer = Scorer(bundle, service.dependencies.lake, points=points, histories=fetched)
+        scorer = Scorer(
+            bundle,
+            service.dependencies.lake,
+            points=points,
+            histories=fetched,
+            site=service.dependencies.site,
+        )
         with service.part("score"):
             told = _tell(scorer, part, wanted, now=now, rows=rows, works=works)
         stale = service.lake_fault is not None
@@ -85,6 +93,38 @@ async def score(
     if counted:
         _count(service, scores)
     return scores
+
+
+class Examined(NamedTuple):
+    """The brief of one pull, and the row of features [d] that it is of."""
+
+    brief: Brief
+    row: NDArray[np.float32]
+
+
+async def examine(service: Service, pull: Pull, *, now: datetime) -> Examined:
+    """The brief of a pull beside the open ones of its repository, with what it is made from."""
+    fetched = await _fetch(service, {pull.repository})
+    await _index(fetched)
+    rows = await _rows(service, [pull])
+    works = await service.open_works.of(pull.repository)
+    scorer = Scorer(
+        service.loaded.bundle,
+        service.dependencies.lake,
+        points=service.dependencies.points,
+        histories=fetched,
+        site=service.dependencies.site,
+    )
+    with service.part("score"):
+        (judged,) = scorer.judge([pull], now=now, rows=rows)
+        brief = BriefMaker(scorer).brief_of(pull, judged, now=now, works=works)
+    if pull.repository in fetched.unreachable and brief.basis == "no history":
+        brief = _unreachable(brief)
+    return Examined(brief, judged.row)
+
+
+def _unreachable(brief: Brief) -> Brief:
+    return msgspec.structs.replace(brief, basis="history unreachable", verdict=UNREACHABLE)
 
 
 def _slices(pulls: Sequence[Pull], size: int) -> Iterator[list[Pull]]:
@@ -193,9 +233,7 @@ def _answer(told: _Told, history: shapes.History, *, unreachable: bool) -> shape
     brief = told.brief
     if unreachable and told.score.basis == "no history":
         answers["basis"] = "history unreachable"
-        brief = brief and msgspec.structs.replace(
-            brief, basis="history unreachable", verdict=UNREACHABLE
-        )
+        brief = brief and _unreachable(brief)
     return shapes.Score(**answers, history=history, reasons=told.reasons, brief=brief)
 
 

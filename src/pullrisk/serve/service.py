@@ -84,8 +84,12 @@ class Service:
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody needs a key: only this machine can connect, and there never was one."""
-        return self._loopback and not self.dependencies.keys.required
+        """Whether nobody needs a key: only this machine can connect, and there never was one, nor
+        another way to sign in.
+        """
+        dependencies = self.dependencies
+        signs_in = dependencies.sign_in is not None and dependencies.sign_in.is_required
+        return self._loopback and not dependencies.keys.required and not signs_in
 
     @property
     def store_answer(self) -> str:

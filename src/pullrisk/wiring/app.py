@@ -72,10 +72,10 @@ class App:
         self._current = current
         self._worker: Worker | None = None
         patience = settings.serve.reach
-        rotating = _StoreUri(current) if is_on_mongo(settings) else None
-        self._queue = open_deliveries(settings, patience=patience, rotating=rotating)
-        self._scores = open_scores(settings, patience=patience, rotating=rotating)
-        self.webhooks: Webhooks = Webhooks(self._queue, self._secrets, self._wake)
+        rotating = StoreUri(current) if is_on_mongo(settings) else None
+        self.queue = open_deliveries(settings, patience=patience, rotating=rotating)
+        self.scores = open_scores(settings, patience=patience, rotating=rotating)
+        self.webhooks: Webhooks = Webhooks(self.queue, self._secrets, self._wake)
 
     @asynccontextmanager
     async def running(
@@ -88,8 +88,8 @@ class App:
         from pullrisk.app.handling import Handler
         from pullrisk.app.worker import Worker
         from pullrisk.brief.published import published_score
-        from pullrisk.fetch.github.access import endpoint
         from pullrisk.fetch.github.client import connection
+        from pullrisk.fetch.github.endpoint import endpoint
 
         settings = self._current.settings
         async with service_running(service, in_flight), connection() as http:
@@ -105,7 +105,7 @@ class App:
             async def keep(pull: "Pull", brief: "Brief") -> None:
                 model, now = service.loaded.version, datetime.now(UTC)
                 score = published_score(pull, brief, model=model, now=now)
-                await asyncio.to_thread(self._scores.put, [score])
+                await asyncio.to_thread(self.scores.put, [score])
 
             handler = Handler(
                 github,
@@ -115,7 +115,7 @@ class App:
                 names=bot_names(settings),
             )
             self._worker = Worker(
-                self._queue,
+                self.queue,
                 handler.handle,
                 at_once=settings.app.at_once,
                 lease=settings.app.lease,
@@ -129,8 +129,8 @@ class App:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
-                self._queue.close()
-                self._scores.close()
+                self.queue.close()
+                self.scores.close()
 
     def _wake(self) -> None:
         if self._worker is not None:
@@ -152,7 +152,7 @@ class App:
         return access.app_id or "", access.app_key or ""
 
 
-class _StoreUri:
+class StoreUri:
     """The URI of the store as the secrets are now."""
 
     def __init__(self, current: CurrentSettings) -> None:

@@ -6,7 +6,6 @@ thrown away: that of another version or salt, a rewritten branch, a damaged file
 killed. Whoever reads shares the lock, whoever writes has it alone.
 """
 
-import fcntl
 import os
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ import msgspec
 
 from pullrisk import atomic
 from pullrisk.atomic import make_folder
+from pullrisk.file_lock import FileLock
 
 FOLDER: Final = "clones"
 MARK: Final = "mark.json"
@@ -79,7 +79,7 @@ class KeptClone:
     """
 
     def __init__(
-        self, path: Path, identity: Identity, head: str, lock: int, *, complete: bool
+        self, path: Path, identity: Identity, head: str, lock: FileLock, *, complete: bool
     ) -> None:
         self.path, self.complete = path, complete
         self._identity, self._head, self._lock = identity, head, lock
@@ -95,11 +95,11 @@ class KeptClone:
         """
         path = home / FOLDER / identity.folder
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        lock = _open_lock(path)
+        lock = _lock_of(path)
         try:
             complete = _lock(lock, path, identity, head)
             if complete is None:
-                os.close(lock)
+                lock.close()
                 return None
             clone = cls(path, identity, head, lock, complete=complete)
             if complete:
@@ -107,7 +107,7 @@ class KeptClone:
             else:
                 clone._prepare(descends)
         except BaseException:
-            os.close(lock)
+            lock.close()
             raise
         return clone
 
@@ -128,36 +128,35 @@ class KeptClone:
         mark = _Mark(identity=self._identity, commit=self._head, files=_digests(self.path))
         atomic.replace(self.path / MARK, msgspec.json.encode(mark))
         self.complete = True
-        fcntl.flock(self._lock, fcntl.LOCK_SH)
+        self._lock.share()
         delete_oldest(self.path.parent, but=self.path)
 
     def close(self) -> None:
         """Unlock the folder; one that was not sealed is deleted."""
         if not self.complete:
             self._delete()
-        os.close(self._lock)
+        self._lock.close()
 
     def _delete(self) -> None:
         if self.path.exists():
             rmtree(self.path)
 
 
-def _open_lock(path: Path) -> int:
-    return os.open(f"{path}{_LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _lock_of(path: Path) -> FileLock:
+    return FileLock(f"{path}{_LOCK}")
 
 
-def _lock(lock: int, path: Path, identity: Identity, head: str) -> bool | None:
+def _lock(lock: FileLock, path: Path, identity: Identity, head: str) -> bool | None:
     """Lock for reading (True) what is complete, or else for writing (False); None if others read.
 
     Changing from one to the other gives up the first, so another process may come between.
     """
     for _ in range(_TRIES):
-        fcntl.flock(lock, fcntl.LOCK_SH)
+        lock.share()
         mark = _whole(path, identity)
         if mark is not None and mark.commit == head:
             return True
-        with suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if lock.take():
             return False
         time.sleep(_SECONDS)
     return None
@@ -222,10 +221,6 @@ def _by_use(folder: Path) -> list[Path]:
 
 
 def _delete_unused(path: Path) -> None:
-    lock = _open_lock(path)
-    try:
-        with suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with _lock_of(path) as lock:
+        if lock.take():
             rmtree(path, ignore_errors=True)
-    finally:
-        os.close(lock)

@@ -139,14 +139,37 @@ def _source(session: Session) -> dict[str, str]:
 
 
 def evaluate(session: Session, bundle: "Bundle", *, since: datetime | None = None) -> "Evaluation":
-    """Judge a model on the session's lake."""
+    """Judge a model on the session's lake; the notes also say what people said of scores."""
+    from msgspec.structs import replace
+
     from pullrisk.train.evaluate import Options
     from pullrisk.train.pipeline import evaluate_bundle
 
-    return evaluate_bundle(
+    evaluation = evaluate_bundle(
         bundle,
         session.lake.table(),
         read=session.store.events,
         options=Options(since=since.replace(tzinfo=UTC) if since else None),
         progress=session.progress,
     )
+    return replace(evaluation, notes=[*evaluation.notes, *_feedback_notes(session, bundle)])
+
+
+def _feedback_notes(session: Session, bundle: "Bundle") -> list[str]:
+    from pullrisk.features import NAMES
+    from pullrisk.pulls.feedback import kept, outcome_notes
+    from pullrisk.train.dataset import UNKNOWN, read_dataset
+
+    said = kept(session.store)
+    if not said:
+        return []
+    days = bundle.metadata.facts.maturity_days
+    dataset = read_dataset(session.lake.table(), NAMES, maturity_days=days)
+    names = [dataset.repositories[code] for code in dataset.repository]
+    labels = dataset.labels(dataset.main_target)
+    outcomes = {
+        (name, int(number)): bool(label)
+        for name, number, label in zip(names, dataset.number, labels, strict=True)
+        if label != UNKNOWN
+    }
+    return list(outcome_notes(said, outcomes))

@@ -27,7 +27,7 @@ def run(
 
       pullrisk feedback --repository kedro-org/kedro
     """
-    from pullrisk.app.feedback import kept
+    from pullrisk.pulls.feedback import kept
 
     with open_session(home=home, quiet=True) as session:
         found = kept(session.store, repository=repository)

@@ -86,7 +86,9 @@ def _run(settings: Settings, shared: Path) -> int:
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     from pullrisk.serve.server import run as run_server
     from pullrisk.wiring.service import has_served, make_worker
+    from pullrisk.wiring.sign_in import write_session_key
 
+    write_session_key(shared)
     return run_server(
         settings.serve,
         partial(make_worker, settings, shared),

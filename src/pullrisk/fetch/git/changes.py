@@ -76,7 +76,9 @@ def without_excluded(git: Git, changes: Changes) -> Changes:
 
 
 def _programs() -> int:
-    return min(_MOST_PROGRAMS, len(os.sched_getaffinity(0)))
+    known = hasattr(os, "sched_getaffinity")  # on Linux
+    cores = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
+    return min(_MOST_PROGRAMS, cores)
 
 
 def _start(

@@ -6,7 +6,6 @@ Whoever holds the lock of the folder is alone in it, git too, so what a killed r
 (locks, half a pack) is nobody's and is deleted.
 """
 
-import fcntl
 import os
 import re
 import subprocess
@@ -20,6 +19,7 @@ import msgspec
 
 from pullrisk.atomic import make_folder
 from pullrisk.errors import is_full
+from pullrisk.file_lock import FileLock
 
 _TOKEN: Final = "PULLRISK_CLONE_TOKEN"  # noqa: S105  (a variable's name)
 _HELPER: Final = (
@@ -54,8 +54,10 @@ class Updated(msgspec.Struct, frozen=True):
 class Mirror:
     """The clone in `folder`, which is made when it is missing. Use `Mirror.locked`."""
 
-    def __init__(self, folder: Path, lock: int) -> None:
-        self.folder, self._lock = folder, lock
+    def __init__(self, folder: Path, lock: FileLock) -> None:
+        self.folder = folder
+        # If this process is killed, git still holds the lock; Windows cannot pass it on.
+        self._inherited = () if os.name == "nt" else (lock.descriptor,)
 
     @classmethod
     @contextmanager
@@ -65,15 +67,11 @@ class Mirror:
         """
         with _explained():
             make_folder(folder.parent)
-            lock = os.open(f"{folder}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise CloneError("another process is bringing its clone up to date") from None
+            lock = FileLock(f"{folder}.lock")
+        with lock:
+            if not lock.take():
+                raise CloneError("another process is bringing its clone up to date")
             yield cls(folder, lock)
-        finally:
-            os.close(lock)
 
     def update(
         self, url: str, tokens: Sequence[str], *, heads: Collection[int], bases: Collection[str]
@@ -153,7 +151,7 @@ class Mirror:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=_environment(url, token),
-                pass_fds=(self._lock,),  # if this process is killed, git still holds the lock
+                pass_fds=self._inherited,
             )
         except FileNotFoundError:
             raise CloneError("the git program is not installed") from None

@@ -9,6 +9,7 @@ The words that follow are kept as a note. Each is one checkpoint of the pull sto
 comment's id: a repeated delivery changes nothing.
 """
 
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
@@ -61,3 +62,21 @@ def kept(store: PullStore, *, repository: str | None = None) -> list[Feedback]:
     ]
     own = [each for each in found if repository is None or each.repository == repository]
     return sorted(own, key=lambda each: each.at, reverse=True)
+
+
+def outcome_notes(
+    said: Collection[Feedback], outcomes: Mapping[tuple[str, int], bool]
+) -> Iterator[str]:
+    """What people said of pulls beside what became of them, a sentence for each kind.
+
+    `outcomes` tells by repository and number whether a pull needed a fix or was reverted; pulls
+    that it lacks are too young, or were not merged.
+    """
+    for kind in KINDS[1:]:
+        pulls = {(each.repository, each.number) for each in said if each.kind == kind}
+        known = [outcomes[pull] for pull in pulls if pull in outcomes]
+        if pulls:
+            yield (
+                f"people said '{kind}' of {len(pulls):,} pulls: the outcome of {len(known):,} is "
+                f"known, {sum(known):,} of them needed a fix or were reverted"
+            )

@@ -1,0 +1,95 @@
+"""Scores what the store has and no page could show yet: new pulls, and those of an earlier model.
+
+The GitHub App puts in what it publishes; this follows with everything else that is open or recent,
+and with open pulls whose history moved on.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import Final
+
+from pullrisk.brief.published import published_score
+from pullrisk.dashboard.reading import Reader, Tables
+from pullrisk.errors import PullriskError
+from pullrisk.pulls.record import Pull
+from pullrisk.serve.scoring import score
+from pullrisk.serve.service import Service
+
+_EVERY: Final = 20.0
+"""Seconds between looks at the store."""
+_AT_ONCE: Final = 20
+"""Pulls that are scored before they are kept."""
+
+
+class Publisher:
+    """Keeps the published scores of one service up to date."""
+
+    def __init__(self, service: Service, tables: Tables) -> None:
+        self._service, self._tables = service, tables
+        self._reader = Reader(service, tables)
+        self._history: object = None
+
+    async def run(self) -> None:
+        """Publish for ever; what fails is logged, and tried again."""
+        while True:
+            try:
+                await self.publish()
+            except PullriskError as error:
+                self._service.log.warning("scores not published", error=str(error.args[0]))
+            await asyncio.sleep(_EVERY)
+
+    async def publish(self) -> int:
+        """Score and keep what is due now, open pulls first; how many. Raises StoreError."""
+        history = self._service.histories.as_of()
+        due = await self._due(moved=history != self._history)
+        for start in range(0, len(due), _AT_ONCE):
+            await self._keep(due[start : start + _AT_ONCE])
+        self._history = history
+        return len(due)
+
+    async def _due(self, *, moved: bool) -> list[Pull]:
+        """The open and recent pulls that are not kept as they are now; if histories `moved`, all
+        open ones."""
+        limit = self._service.options.recent
+        still_open = await self._reader.store(lambda store: store.recent(state="open", limit=limit))
+        latest = await self._reader.store(lambda store: store.recent(limit=limit))
+        pulls = _distinct([*still_open, *latest])
+        known = await self._reader.scores(lambda table: table.versions([*pulls]))
+        version = self._service.loaded.version
+        return [
+            pull
+            for key, pull in pulls.items()
+            if known.get(key) != (pull.updated_at, version) or (moved and pull.state == "open")
+        ]
+
+    async def _keep(self, pulls: list[Pull]) -> None:
+        model, now = self._service.loaded.version, datetime.now(UTC)
+        scores = await score(self._service, pulls, wanted="briefs", counted=False)
+        made = [
+            published_score(pull, each.brief, model=model, now=now)
+            for pull, each in zip(pulls, scores, strict=True)
+            if each.brief is not None and each.basis != "history unreachable"
+        ]
+        await asyncio.to_thread(self._tables.scores.put, made)
+
+
+def _distinct(pulls: Iterable[Pull]) -> dict[tuple[str, int], Pull]:
+    return {(pull.repository, pull.number): pull for pull in pulls}
+
+
+@asynccontextmanager
+async def publishing(service: Service, tables: Tables) -> AsyncIterator[None]:
+    """Publish in the background for as long as this lasts, if there is a store."""
+    if not service.dependencies.has_store():
+        yield
+        return
+    task = asyncio.create_task(Publisher(service, tables).run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        tables.scores.close()

@@ -1,0 +1,46 @@
+"""From settings to the dashboard's pages inside the scoring service."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from pullrisk.wiring.adapters import is_on_mongo, open_scores
+from pullrisk.wiring.app import CurrentSettings, Running, StoreUri
+
+if TYPE_CHECKING:
+    from litestar import Router
+
+    from pullrisk.pulls.deliveries import DeliveryQueue
+    from pullrisk.serve.inflight import InFlight
+    from pullrisk.serve.service import Service
+
+
+class Dashboard:
+    """The pages, and what keeps them up to date while the service runs."""
+
+    def __init__(self, current: CurrentSettings, deliveries: "DeliveryQueue | None") -> None:
+        from pullrisk.dashboard.reading import Tables
+
+        settings = current.settings
+        scores = open_scores(
+            settings,
+            patience=settings.serve.reach,
+            rotating=StoreUri(current) if is_on_mongo(settings) else None,
+        )
+        self._tables: Tables = Tables(scores, deliveries)
+
+    def routers(self) -> "list[Router]":
+        """The routers of all pages."""
+        from pullrisk.dashboard.routes import make_pages
+
+        return make_pages(self._tables)
+
+    @asynccontextmanager
+    async def running(
+        self, service_running: Running, service: "Service", in_flight: "InFlight"
+    ) -> AsyncIterator[None]:
+        """What lives in the process: the service, and what publishes scores beside it."""
+        from pullrisk.dashboard.publishing import publishing
+
+        async with service_running(service, in_flight), publishing(service, self._tables):
+            yield
