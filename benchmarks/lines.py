@@ -31,6 +31,7 @@ import msgspec
 import pyarrow.parquet as pq
 
 from pullrisk.fetch.git.fetch import fetch_git
+from pullrisk.fetch.git.line_fold import BranchState
 from pullrisk.fetch.git.line_history import LineHistory
 from pullrisk.fetch.git.patches import FilePatch, Patch, read_patches
 from pullrisk.fetch.git.program import Git
@@ -133,7 +134,7 @@ def measure(clone: Path, name: str, sample: int) -> Result:
         folding += time.perf_counter() - before
     result.commits, result.seconds = len(shas), time.perf_counter() - started
     result.fold_microseconds = folding / max(1, len(shas)) * 1e6
-    result.state_megabytes = len(encode_lines(history, "")) / 1e6
+    result.state_megabytes = len(encode_lines(BranchState(history), "")) / 1e6
     _measure_reading(result, clone)
     _compare_with_data(result, data, removed)
     able = [sha for sha in sorted(fixes) if 0 < _count(removed[sha]) <= MOST_LINES]

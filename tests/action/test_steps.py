@@ -42,6 +42,18 @@ def test_a_pull_is_scored_cold_and_warm_and_told_in_one_comment(scene: Scene) ->
     assert any("cache" not in each.name for each in scene.runner.caches.iterdir())
 
 
+def test_links_lead_to_the_server_of_github_enterprise(scene: Scene) -> None:
+    sha = scene.commit("kedro/new.py", BIG, branch="feature")
+    scene.check_out()
+    scene.runner.variables["GITHUB_SERVER_URL"] = "https://git.example.org"
+    payload = scene.payload(sha, "feature")
+    done = scene.runner.run("pull_request", payload, token=TOKEN, comment="always")
+    brief = json.loads(done.outputs["brief-json"])["brief"]
+    assert brief["url"] == f"https://git.example.org/{NAME}/pull/900"
+    assert f"](https://git.example.org/{NAME}/" in done.summary
+    assert f"](https://git.example.org/{NAME}/" in scene.comments[0]
+
+
 def test_a_check_run_is_written_if_asked_for(scene: Scene) -> None:
     sha = scene.commit("kedro/new.py", BIG, branch="feature")
     scene.check_out()

@@ -8,6 +8,7 @@ from pullrisk.brief.result import LineRange, Place
 from pullrisk.fetch.github.failures import Failure, Forbidden, Limited, Transient
 from pullrisk.pulls.feedback import kept
 from pullrisk.pulls.installed import Installed
+from pullrisk.serve.webhook_events import PULL_ACTIONS
 from support.app import INSTALLATION, AppRig, about_pull, comment, payload_of
 
 
@@ -19,9 +20,7 @@ def sha(rig: AppRig, number: int) -> str:
     return str(rig.repository.pulls[number]["head"]["sha"])
 
 
-@pytest.mark.parametrize(
-    "action", ["opened", "reopened", "synchronize", "ready_for_review", "edited", "labeled"]
-)
+@pytest.mark.parametrize("action", sorted(PULL_ACTIONS - {"closed"}))
 def test_an_open_pull_is_scored_with_its_files_and_published(rig: AppRig, action: str) -> None:
     number = opened(rig)
     rig.handle("pull_request", about_pull(rig.repository, number, action))
@@ -121,12 +120,19 @@ def test_a_merge_group_is_answered_without_a_score(rig: AppRig) -> None:
     assert rig.scored == []
 
 
-def test_a_renamed_repository_goes_on_under_its_first_name(rig: AppRig) -> None:
+@pytest.mark.parametrize(
+    ("event", "action"),
+    [("repository", "renamed"), ("repository", "transferred"), ("installation_target", "renamed")],
+)
+def test_a_renamed_repository_goes_on_under_its_first_name(
+    rig: AppRig, event: str, action: str
+) -> None:
     first, second = opened(rig), opened(rig)
     rig.handle("pull_request", about_pull(rig.repository, first))
     before = payload_of(rig.repository, "edited", pull_request={"number": second})
     rig.world.rename(rig.repository, "other/name")
-    rig.handle("repository", payload_of(rig.repository, "renamed"))
+    rig.handle(event, payload_of(rig.repository, action))
+    assert Installed(rig.store, "localhost").names() == ["other/name"]
     rig.handle("pull_request", about_pull(rig.repository, second))
     rig.handle("pull_request", before)
     assert [pull.number for pull in rig.store.pulls("o/r")] == [first, second]

@@ -31,8 +31,8 @@ NAME = "kedro-org/kedro"
 class Rig:
     """A service, the fake GitHub, and a repository of it that the service has a history of."""
 
-    def __init__(self, service: Served, github: FakeGitHub) -> None:
-        self.service, self.github = service, github
+    def __init__(self, service: Served, github: FakeGitHub, url: str) -> None:
+        self.service, self.github, self.url = service, github, url
         repository = github.world.named(NAME)
         assert repository is not None
         self.repository: FakeRepository = repository
@@ -63,7 +63,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory, app_key: tuple[str, bytes]) ->
         listening(github) as url,
         served(home, environment=app_environment(url, app_key), refresh=0.2) as service,
     ):
-        yield Rig(service, github)
+        yield Rig(service, github, url)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +109,7 @@ def test_an_opened_pull_gets_a_check_run_from_its_history(rig: Rig) -> None:
     (run,) = rig.checks(number)
     assert " need a fix" in run["output"]["title"]
     assert "unknown repository" not in run["output"]["summary"]
+    assert f"]({rig.url}/{NAME}/" in run["output"]["summary"], "links lead to this GitHub"
     with closing(SqliteScores(rig.service.home / "pulls.sqlite")) as scores:
         until(lambda: scores.get(NAME, number))
         score = scores.get(NAME, number)

@@ -141,3 +141,17 @@ def test_a_lake_without_a_history_is_no_obstacle(
 ) -> None:
     brief = BriefMaker(Scorer(scorer.bundle, Lake(tmp_path / "none"))).brief(pulls[0], now=NOW)
     assert brief.basis == "no history"
+
+
+def test_every_address_lies_on_the_server_of_github_enterprise(
+    scorer: Scorer, lake: Lake, pulls: Sequence[Pull]
+) -> None:
+    site, usual = "https://git.example.org", BriefMaker(scorer).brief(pulls[-1], now=NOW)
+    own = Scorer(scorer.bundle, lake, site=site)
+    brief = BriefMaker(own).brief(pulls[-1], now=NOW)
+    text, expected = (msgspec.json.encode(each).decode() for each in (brief, usual))
+    assert "https://github.com/" in expected
+    assert text == expected.replace("https://github.com/", f"{site}/")
+    (judged,) = own.judge(pulls[-1:], now=NOW)
+    assert BriefMaker(own).reasons(pulls[-1], judged) == brief.reasons
+    assert judged.score.url == brief.url

@@ -88,7 +88,7 @@ def test_it_says_what_it_writes_and_a_second_run_leaves_the_same(
     for path in [*VAULT.glob("policies/*"), *VAULT.glob("auth/*"), *VAULT.glob("roles/*/*")]:
         assert f"write {path.relative_to(VAULT)}\n" in first.stdout
     before = without_request(installed(empty))
-    assert set(before["policies"]) == {*STAGES, "default", "root"}
+    assert set(before["policies"]) == {*STAGES, "app-setup", "default", "root"}
     for stage in STAGES:
         assert before["policies"][stage] == (VAULT / "policies" / f"{stage}.hcl").read_text()
     assert set(before["roles"]) == {f"kubernetes/{stage}" for stage in IN_KUBERNETES} | {
@@ -246,7 +246,7 @@ def test_a_wrong_option_is_named(bao: Bao, vault_folder: Path, options: tuple[st
 
 
 def test_each_stage_has_one_policy_for_its_own_path_and_one_short_role() -> None:
-    assert {path.stem for path in VAULT.glob("policies/*.hcl")} == set(STAGES)
+    assert {path.stem for path in VAULT.glob("policies/*.hcl")} == {*STAGES, "app-setup"}
     for stage in STAGES:
         text = (VAULT / "policies" / f"{stage}.hcl").read_text()
         assert re.findall(r'path "(.*)"', text) == [f"secret/data/mlops/{stage}"]

@@ -23,7 +23,7 @@ from fake_github.world import FakeRepository, World
 from pullrisk.app.github import AppGitHub
 from pullrisk.app.handling import Handler
 from pullrisk.brief.result import Brief
-from pullrisk.fetch.github.access import endpoint
+from pullrisk.fetch.github.endpoint import endpoint
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.pulls.deliveries import Delivery
 from pullrisk.pulls.record import Pull

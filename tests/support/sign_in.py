@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from hashlib import sha256
 from typing import Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -21,6 +21,24 @@ from fake_github.app import FakeGitHub
 
 CLIENT = "Iv1.0123456789abcdef"
 CLIENT_SECRET = "a client's secret"
+
+MADE = {
+    "id": 4711,
+    "slug": "pullrisk",
+    "html_url": "https://github.example.org/apps/pullrisk",
+    "client_id": CLIENT,
+    "client_secret": "of the client " * 3,
+    "webhook_secret": "of the webhook " * 3,
+    "pem": "-----BEGIN RSA PRIVATE KEY-----\nMIIEow==\n-----END RSA PRIVATE KEY-----\n",
+    "owner": {"login": "acme"},
+}
+"""What GitHub tells once of an App that was made from a manifest."""
+_MANIFEST = {
+    "name", "url", "hook_attributes", "redirect_url", "callback_urls", "setup_url", "description",
+    "public", "default_events", "default_permissions", "request_oauth_on_install",
+    "setup_on_update",
+}  # fmt: skip
+"""What a manifest may hold."""
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -69,6 +87,7 @@ class GitHubSignIn:
     def __init__(self, github: FakeGitHub, callbacks: set[str]) -> None:
         self.github, self.codes = github, Codes(callbacks)
         self.login = "mara"
+        self.manifests: dict[str, dict[str, Any]] = {}
         self.may_read: dict[str, set[str]] = {}
         self.down = False
 
@@ -81,6 +100,11 @@ class GitHubSignIn:
             await _send(send, self.codes.authorize(_pairs(scope["query_string"])))
         elif path == "/login/oauth/access_token":
             await _send(send, self._token(_pairs(await _body(receive))))
+        elif path.endswith("/settings/apps/new") and scope["method"] == "POST":
+            form = _pairs(await _body(receive))
+            await _send(send, self._make_app(_pairs(scope["query_string"]), form))
+        elif path.startswith("/api/v3/app-manifests/"):
+            await _send(send, self._convert(path.split("/")[-2]))
         elif path == f"/api/v3/applications/{CLIENT}/token" and scope["method"] == "DELETE":
             await _send(send, self._revoke(scope, json.loads(await _body(receive))))
         else:
@@ -91,6 +115,22 @@ class GitHubSignIn:
         tokens = self.github.accounts.tokens
         for token in [token for token, account in tokens.items() if account.login == login]:
             del tokens[token]
+
+    def _make_app(self, query: dict[str, str], form: dict[str, str]) -> Answer:
+        """The person confirms what the form holds."""
+        asked = json.loads(form["manifest"])
+        hook = urlsplit(asked["hook_attributes"]["url"])
+        if hook.scheme != "https" or not asked["url"] or set(asked) - _MANIFEST:
+            return 422, "Invalid GitHub App configuration", {}
+        code = secrets.token_hex(20)
+        self.manifests[code] = asked
+        back = urlencode({"code": code, "state": query["state"]})
+        return 302, "", {"location": f"{asked['redirect_url']}?{back}"}
+
+    def _convert(self, code: str) -> Answer:
+        if self.manifests.pop(code, None) is None:
+            return 404, {"message": "Not Found"}, {}
+        return 201, MADE, {}
 
     def _token(self, form: dict[str, str]) -> Answer:
         asked = self.codes.redeem(form)

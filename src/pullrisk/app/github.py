@@ -6,8 +6,8 @@ from typing import Final
 import httpx
 import msgspec
 
-from pullrisk.fetch.github.access import Endpoint
 from pullrisk.fetch.github.credentials import App, Installation
+from pullrisk.fetch.github.endpoint import Endpoint
 from pullrisk.fetch.github.failures import Transient
 from pullrisk.publish.api import Api
 

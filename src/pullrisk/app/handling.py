@@ -109,8 +109,9 @@ class Handler:
             await self._answer(api, repository, payload.issue.number, payload.comment)
         elif payload.pull_request is not None:
             await self._update(api, repository, payload.pull_request.number)
-        else:  # renamed or transferred
+        elif payload.installation is not None:  # renamed or transferred
             await self._from_store(lambda store: self._stored_name(store, repository))
+            await self._follow_installation(api, payload.installation.id)
 
     async def _update(self, api: Api, repository: Repository, number: int) -> None:
         """Record the pull as it is now; publish its score while it is open."""

@@ -1,10 +1,18 @@
-"""Addresses on GitHub of what a brief names; None for a repository that has no name there."""
+"""Addresses on GitHub of what a brief names; None for a repository that has no name there.
+
+They are those of github.com. `at_site` moves them to the server of GitHub Enterprise.
+"""
 
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
-_SITE: Final = "https://github.com"
+import msgspec
+
+from pullrisk.score.result import GITHUB
+
+T = TypeVar("T", bound=msgspec.Struct)
+_ADDRESSES: Final = ("url", "by_url")
 LOCAL: Final = "local/"
 """How the name of a clone begins that has no name on GitHub."""
 
@@ -13,7 +21,7 @@ def pull_url(repository: str, number: int) -> str | None:
     """The page of a pull request; None for a direct push, whose number is below 0."""
     if repository.startswith(LOCAL) or number <= 0:
         return None
-    return f"{_SITE}/{repository}/pull/{number}"
+    return f"{GITHUB}/{repository}/pull/{number}"
 
 
 def changed_file_url(
@@ -35,9 +43,29 @@ def file_url(repository: str, path: str) -> str | None:
     if repository.startswith(LOCAL):
         return None
     kind = "tree" if path.endswith("/") else "blob"
-    return f"{_SITE}/{repository}/{kind}/HEAD/{quote(path.rstrip('/'), errors='surrogatepass')}"
+    return f"{GITHUB}/{repository}/{kind}/HEAD/{quote(path.rstrip('/'), errors='surrogatepass')}"
 
 
 def person_url(repository: str, login: str) -> str | None:
     """A person's page, by login."""
-    return None if repository.startswith(LOCAL) else f"{_SITE}/{quote(login)}"
+    return None if repository.startswith(LOCAL) else f"{GITHUB}/{quote(login)}"
+
+
+def at_site(part: T, site: str) -> T:
+    """A part of a brief, or all of it, with its addresses below `site`."""
+    if site == GITHUB:
+        return part
+    return msgspec.convert(_moved(msgspec.to_builtins(part), site), type(part))
+
+
+def _moved(value: Any, site: str) -> Any:  # noqa: ANN401  (any JSON)
+    if isinstance(value, list | tuple):
+        return [_moved(each, site) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: site + each.removeprefix(GITHUB)
+        if key in _ADDRESSES and isinstance(each, str)
+        else _moved(each, site)
+        for key, each in value.items()
+    }

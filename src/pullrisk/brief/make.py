@@ -11,7 +11,7 @@ from pullrisk.brief.case import Case
 from pullrisk.brief.diffs import Diffs
 from pullrisk.brief.hotspots import places
 from pullrisk.brief.index import PullInIndex
-from pullrisk.brief.links import pull_url
+from pullrisk.brief.links import at_site, pull_url
 from pullrisk.brief.missing import missing
 from pullrisk.brief.past import Past
 from pullrisk.brief.precedents import precedents
@@ -101,7 +101,8 @@ class BriefMaker:
         case = _case(pull, judged, occlusion, self._seen(pull, judged))
         if not known(judged.score, case.past.merged):
             return ()
-        return reasons(occlusion, judged.row, case)
+        site = self._scorer.site
+        return tuple(at_site(each, site) for each in reasons(occlusion, judged.row, case))
 
     def brief_of(
         self, pull: Pull, judged: Judged, *, now: datetime, open_pulls: Sequence[Pull] = ()
@@ -112,7 +113,7 @@ class BriefMaker:
         case = _case(pull, judged, occlusion, seen)
         usual = self._usual_risk(pull.repository)
         told = known(score, case.past.merged)
-        return Brief(
+        brief = Brief(
             repository=pull.repository,
             number=pull.number,
             title=pull.title,
@@ -140,6 +141,7 @@ class BriefMaker:
             relief=self._relief(pull, score, case.past, now) if told else None,
             notes=_notes(pull, score),
         )
+        return at_site(brief, self._scorer.site)
 
     def _occlusion(self, pull: Pull) -> Occlusion:
         return Occlusion(self._scorer.bundle, pull.repository)

@@ -12,8 +12,8 @@ import msgspec
 import stamina
 
 from pullrisk.errors import SettingsError
-from pullrisk.fetch.github.access import Endpoint
 from pullrisk.fetch.github.credentials import Credential
+from pullrisk.fetch.github.endpoint import Endpoint
 from pullrisk.fetch.github.failures import (
     Limited,
     NotFound,

@@ -214,3 +214,10 @@ _LANGUAGES: Final = {
 _BY_EXTENSION: Final = {
     extension: language for names, language in _LANGUAGES.items() for extension in names.split()
 }
+LANGUAGE_EXTENSIONS: Final = tuple(_BY_EXTENSION)
+"""The extensions of the files of known languages, in lower case."""
+
+
+def has_language(path: str) -> bool:
+    """Whether a file is of a known language by its extension, source or not."""
+    return path.rpartition(".")[2].lower() in _BY_EXTENSION

@@ -8,6 +8,8 @@ import msgspec
 from pullrisk.model.bundle import Band
 from pullrisk.model.categories import Category
 
+GITHUB: Final = "https://github.com"
+"""Below which repositories lie, unless the settings name a server of GitHub Enterprise."""
 Basis: TypeAlias = Literal["row", "history", "later history", "no history", "history unreachable"]
 """What the features came from: the lake's row of a merged pull; the repository's history; a
 history that already knows what followed the pull's merge; none, as for a new repository; none,

@@ -20,7 +20,7 @@ from pullrisk.model.metadata import OperatingPoints
 from pullrisk.pulls.record import Pull
 from pullrisk.score.folded import Folded
 from pullrisk.score.history_cache import CachedHistory, HistoryCache
-from pullrisk.score.result import Basis, Score, State
+from pullrisk.score.result import GITHUB, Basis, Score, State
 
 Rows = Mapping[tuple[str, int], NDArray[np.float32]]
 """Rows of merged pulls, by repository and number."""
@@ -46,7 +46,7 @@ class HistorySource(Protocol):
 class Scorer:
     """A model beside what is folded; keeps the histories it has read.
 
-    `points` replaces the model's.
+    `points` replaces the model's; repositories lie below the address `site`.
     """
 
     def __init__(
@@ -56,9 +56,10 @@ class Scorer:
         *,
         points: OperatingPoints | None = None,
         histories: HistorySource | None = None,
+        site: str = GITHUB,
     ) -> None:
         self.bundle = bundle
-        self.points = points
+        self.points, self.site = points, site
         self.histories: HistorySource = histories or HistoryCache(folded)
         self._folded = folded
 
@@ -122,7 +123,7 @@ class Scorer:
         work = _work(self.bundle, scores, said)
         authors = (~np.isnan(matrix[:, _AUTHOR_NEW])).tolist()
         scored = [
-            _score_of(pull, answer, work=kind, known=known, now=now)
+            _score_of(pull, answer, work=kind, known=known, now=now, site=self.site)
             for pull, answer, kind, known in zip(
                 pulls, numbers, work, zip(bases, authors, strict=True), strict=True
             )
@@ -183,6 +184,7 @@ def _score_of(
     work: _Work,
     known: tuple[Basis, bool],
     now: datetime,
+    site: str,
 ) -> Score:
     risk, repair, revert, band, percentile, novelty, error = answer
     return Score(
@@ -191,7 +193,7 @@ def _score_of(
         title=pull.title,
         author=pull.author,
         state=_state(pull),
-        url=f"https://github.com/{pull.repository}/pull/{pull.number}",
+        url=f"{site}/{pull.repository}/pull/{pull.number}",
         updated_at=pull.updated_at,
         as_of=_moment(pull, now),
         basis=known[0],

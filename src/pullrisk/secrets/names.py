@@ -93,6 +93,7 @@ _ALL: Final = (
     Secret("mlflow_password", "password at MLflow", ("MLFLOW_TRACKING_PASSWORD",)),
     Secret("mlflow_token", "bearer token at MLflow", ("MLFLOW_TRACKING_TOKEN",)),
     Secret("api_keys", "keys that the scoring API accepts, one a line"),
+    Secret("admin_keys", "keys of operators, one a line: load the model anew, make the GitHub App"),
     Secret("registry_token", "reads images in the container registry; CI's writers' pushes them"),
 )
 SECRETS: Final[Mapping[str, Secret]] = {secret.name: secret for secret in _ALL}
@@ -103,6 +104,7 @@ _MLFLOW: Final = ("mlflow_username", "mlflow_password", "mlflow_token")
 _APP: Final = ("github_app_id", "github_app_key")
 _SIGN_IN: Final = (
     "github_client_id", "github_client_secret", "oidc_client_secret", "session_key",
+    "admin_keys",
 )  # fmt: skip
 
 STAGES: Final[Mapping[str, Needs]] = {
@@ -152,6 +154,10 @@ class Credentials(BaseModel):
     api_keys: SecretStr | None = Field(
         default=None, description="keys that the scoring API accepts, with commas between"
     )
+    admin_keys: SecretStr | None = Field(
+        default=None,
+        description="keys of operators, with commas between: load the model anew, make the App",
+    )
     oidc_client_secret: SecretStr | None = Field(
         default=None, description="client secret at the OpenID Connect provider of `sign_in`"
     )
@@ -181,6 +187,6 @@ def mask_credentials(values: Mapping[str, SecretStr], redactor: Redactor) -> Non
         if not is_credential(name, value):
             continue
         redactor.learn(value.get_secret_value())
-        if name in ("api_keys", "github_token", "github_webhook_secret"):
+        if name in ("api_keys", "admin_keys", "github_token", "github_webhook_secret"):
             for part in split_values(value):
                 redactor.learn(part)

@@ -62,6 +62,10 @@ def _pages(dependencies: Dependencies) -> Iterator[Router]:
         from pullrisk.serve.sign_in.routes import sign_in_router
 
         yield sign_in_router(dependencies.sign_in.sessions)
+    if dependencies.setup is not None:
+        from pullrisk.serve.sign_in.setup import setup_router
+
+        yield setup_router(dependencies.setup)
 
 
 def refuse(request: "Request[Any, Any, Any]", error: Exception) -> Response[bytes]:

@@ -7,6 +7,7 @@ import msgspec
 
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.pulls.people import NO_NAMES, BotNames
+from pullrisk.score.result import GITHUB
 from pullrisk.serve.keys import Keys
 from pullrisk.serve.loaded_model import LastGood, LoadedModel
 from pullrisk.serve.tracing import Tracing
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pullrisk.pulls.store import PullStore
     from pullrisk.secrets import Secrets
     from pullrisk.serve.sign_in.access import SignIn
+    from pullrisk.serve.sign_in.setup import Setup
 
 
 def _always() -> bool:
@@ -29,7 +31,8 @@ class Dependencies(msgspec.Struct, frozen=True):
     `has_store` tells whether a pull store is configured. `secrets` are read anew if the store
     or the lake refuses the known ones, `bot_names` are the accounts that the settings call bots or
     persons. Without `admin` keys the service has no routes for administration, without `webhooks`
-    none for GitHub, and without `sign_in` nobody signs in.
+    none for GitHub, without `sign_in` nobody signs in, and without `setup` no App is made.
+    Repositories lie below the address `site`.
     """
 
     lake: "Lake"
@@ -45,3 +48,5 @@ class Dependencies(msgspec.Struct, frozen=True):
     bot_names: BotNames = NO_NAMES
     webhooks: Webhooks | None = None
     sign_in: "SignIn | None" = None
+    site: str = GITHUB
+    setup: "Setup | None" = None

@@ -66,7 +66,13 @@ async def score(
         if wanted != "scores":
             await _index(fetched)
         rows = await _rows(service, part)
-        scorer = Scorer(bundle, service.dependencies.lake, points=points, histories=fetched)
+        scorer = Scorer(
+            bundle,
+            service.dependencies.lake,
+            points=points,
+            histories=fetched,
+            site=service.dependencies.site,
+        )
         with service.part("score"):
             told = _tell(scorer, part, wanted, now=now, rows=rows)
         stale = service.lake_fault is not None
@@ -105,6 +111,7 @@ async def examine(
         service.dependencies.lake,
         points=service.dependencies.points,
         histories=fetched,
+        site=service.dependencies.site,
     )
     with service.part("score"):
         (judged,) = scorer.judge([pull], now=now, rows=rows)

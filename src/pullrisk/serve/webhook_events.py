@@ -5,9 +5,15 @@ from typing import Annotated, Final
 import msgspec
 
 PULL_ACTIONS: Final = frozenset(
-    {"opened", "reopened", "synchronize", "ready_for_review", "edited", "labeled", "closed"}
+    {
+        "opened", "reopened", "synchronize", "ready_for_review", "converted_to_draft", "edited",
+        "labeled", "unlabeled", "closed",
+    }
+)  # fmt: skip
+INSTALLATION_EVENTS: Final = frozenset(
+    {"installation", "installation_repositories", "installation_target"}
 )
-INSTALLATION_EVENTS: Final = frozenset({"installation", "installation_repositories"})
+"""The last one tells that the account was renamed, and so each of its repositories."""
 REPOSITORY_ACTIONS: Final = frozenset({"renamed", "transferred"})
 PREFIX: Final = "/pullrisk"
 """How a comment begins that is a command."""

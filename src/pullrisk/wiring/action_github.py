@@ -8,9 +8,9 @@ import msgspec
 import stamina.instrumentation
 
 from pullrisk.errors import PullriskError
-from pullrisk.fetch.github.access import endpoint
 from pullrisk.fetch.github.client import connection
 from pullrisk.fetch.github.credentials import Token
+from pullrisk.fetch.github.endpoint import endpoint
 from pullrisk.fetch.github.failures import Failure, Forbidden, NotFound, Unauthorized
 from pullrisk.publish import render
 from pullrisk.publish.api import Api

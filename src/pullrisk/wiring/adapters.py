@@ -212,3 +212,10 @@ def operating_points(settings: Settings) -> "OperatingPoints":
 
     points = settings.operating_points
     return OperatingPoints(high=points.high, elevated=points.elevated)
+
+
+def github_site(settings: Settings) -> str:
+    """The address below which repositories lie. Raises SettingsError."""
+    from pullrisk.fetch.github.endpoint import endpoint
+
+    return endpoint(settings.github_url).web

@@ -88,8 +88,8 @@ class App:
         from pullrisk.app.handling import Handler
         from pullrisk.app.worker import Worker
         from pullrisk.brief.published import published_score
-        from pullrisk.fetch.github.access import endpoint
         from pullrisk.fetch.github.client import connection
+        from pullrisk.fetch.github.endpoint import endpoint
 
         settings = self._current.settings
         async with service_running(service, in_flight), connection() as http:

@@ -93,7 +93,7 @@ def installed_names(session: Session) -> list[str]:
     from pullrisk.pulls.installed import Installed
 
     try:
-        from pullrisk.fetch.github.access import endpoint
+        from pullrisk.fetch.github.endpoint import endpoint
     except ImportError as error:
         raise MissingExtraError.of(error.name or "httpx", "github") from None
     names = Installed(session.store, endpoint(session.settings.github_url).host).names()

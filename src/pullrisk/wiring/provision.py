@@ -118,7 +118,7 @@ def _as_setting(name: str, value: SecretStr) -> SecretStr:
     """The secret in the form of its setting: a bucket is there a lake's URI."""
     if name == "do_spaces_bucket":
         return SecretStr(f"s3://{value.get_secret_value()}/lake")
-    if name in ("api_keys", "github_token"):
+    if name in ("api_keys", "admin_keys", "github_token"):
         return SecretStr(",".join(split_values(value)))
     return value
 

@@ -58,14 +58,17 @@ def make_scorer(session: Session, model: "Bundle | str | None" = None) -> "Score
     from pullrisk.model.bundle import Bundle
     from pullrisk.model.general import is_general
     from pullrisk.score.scorer import Scorer
-    from pullrisk.wiring.adapters import load_model, operating_points
+    from pullrisk.wiring.adapters import github_site, load_model, operating_points
 
     bundle = model if isinstance(model, Bundle) else load_model(session.settings, model)
     if is_general(bundle) and session.lake.exists():
         for repository in session.lake.table(["repository"])["repository"].unique().to_pylist():
             if repository not in bundle.metadata.novelty.by_repository:
                 bundle = _recalibrated(bundle, session.lake, repository)
-    return Scorer(bundle, session.lake, points=operating_points(session.settings))
+    settings = session.settings
+    return Scorer(
+        bundle, session.lake, points=operating_points(settings), site=github_site(settings)
+    )
 
 
 class FoldedClone:
@@ -119,12 +122,13 @@ class FoldedClone:
         without `points` the bands are the settings'.
         """
         from pullrisk.score.scorer import Scorer
-        from pullrisk.wiring.adapters import operating_points
+        from pullrisk.wiring.adapters import github_site, operating_points
 
+        settings = self._session.settings
         bundle, name = _model(self._session, model, self.repository)
-        points = points or operating_points(self._session.settings)
+        points = points or operating_points(settings)
         bundle = _recalibrated(bundle, self.history, self.repository)
-        return Scorer(bundle, self.history, points=points), name
+        return Scorer(bundle, self.history, points=points, site=github_site(settings)), name
 
     def recent(self, limit: int) -> "list[Pull]":
         """The clone's latest merged pulls."""

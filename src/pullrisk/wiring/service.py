@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from pullrisk.errors import SettingsError
 from pullrisk.settings import Settings
-from pullrisk.wiring.adapters import open_lake, open_store, operating_points
+from pullrisk.wiring.adapters import github_site, open_lake, open_store, operating_points
 from pullrisk.wiring.app import make_app
 from pullrisk.wiring.dashboard import Dashboard
 from pullrisk.wiring.fetching import bot_names
 from pullrisk.wiring.provision import provide, with_secrets
 from pullrisk.wiring.served_models import load_model
+from pullrisk.wiring.setup import make_setup
 from pullrisk.wiring.sign_in import make_sign_in
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pullrisk.serve.service import Service
 
 STAGE: Final = "model-serving"
+_KEYS: Final = frozenset(("api_keys", "admin_keys"))
 _LAKE: Final = frozenset(
     ("do_spaces_endpoint", "do_spaces_bucket", "do_spaces_key", "do_spaces_secret")
 )
@@ -37,6 +39,10 @@ class Current:
         """The API keys that Vault or the settings hold."""
         return key_values(self.settings, self.secrets)
 
+    def admin_keys(self) -> tuple[str, ...]:
+        """The keys of operators that Vault or the settings hold."""
+        return key_values(self.settings, self.secrets, name="admin_keys")
+
     def follow(self, service: "Service") -> None:
         """Hand each rotated secret to what uses it, from the secrets' own thread."""
         if self.secrets is None:
@@ -44,8 +50,8 @@ class Current:
 
         def changed(names: frozenset[str], now: "Snapshot") -> None:
             self.settings = with_secrets(self.settings, now.values)
-            if "api_keys" in names:
-                service.dependencies.keys.refresh()
+            if names & _KEYS:
+                service.refresh_keys()
             if "mongo_uri" in names:
                 service.replace(store=_store(self.settings))
             if names & _LAKE:
@@ -72,20 +78,24 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
     settings, secrets = provide(settings, STAGE)
     current, options = Current(settings, secrets), settings.serve
     app = make_app(current)
+    sign_in = make_sign_in(current, shared)
+    has_admin = options.admin_keys_file is not None or bool(current.admin_keys())
     dependencies = Dependencies(
         lake=open_lake(settings),
         store=_store(settings),
         load_model=lambda: load_model(current.settings),
         keys=Keys(file=options.keys_file, source=current.keys),
         points=operating_points(settings),
+        site=github_site(settings),
         secrets=secrets,
         last_good=LastGood(shared),
         tracing=tracing(os.environ),
         has_store=lambda: has_store(current.settings),
         bot_names=bot_names(settings),
         webhooks=None if app is None else app.webhooks,
-        sign_in=make_sign_in(current, shared),
-        admin=None if options.admin_keys_file is None else Keys(file=options.admin_keys_file),
+        sign_in=sign_in,
+        setup=make_setup(settings, STAGE, sessions=sign_in.sessions, http=sign_in.http),
+        admin=Keys(file=options.admin_keys_file, source=current.admin_keys) if has_admin else None,
     )
     service = Service(
         options, dependencies, metrics=metrics_of(options), log=logger(stdout_buffer())
@@ -105,11 +115,13 @@ def has_served(shared: Path) -> bool:
     return (shared / NAME).exists()
 
 
-def key_values(settings: Settings, secrets: "Secrets | None") -> tuple[str, ...]:
-    """The API keys that Vault or the settings hold now."""
+def key_values(
+    settings: Settings, secrets: "Secrets | None", *, name: str = "api_keys"
+) -> tuple[str, ...]:
+    """The API keys that Vault or the settings hold now; `name` may be `admin_keys`."""
     from pullrisk.secrets.names import split_values
 
-    found = settings.api_keys if secrets is None else secrets.find("api_keys")
+    found = getattr(settings, name) if secrets is None else secrets.find(name)
     return () if found is None else split_values(found)
 
 

@@ -30,7 +30,7 @@ def make_sign_in(current: CurrentSettings, shared: Path) -> "SignIn":
 
     `shared` is the folder of all workers. Raises SettingsError for half a provider.
     """
-    from pullrisk.fetch.github.access import endpoint
+    from pullrisk.fetch.github.endpoint import endpoint
     from pullrisk.serve.sign_in.access import SignIn
     from pullrisk.serve.sign_in.provider import open_http
     from pullrisk.serve.sign_in.session import Sessions
@@ -114,7 +114,7 @@ def write_session_key(shared: Path) -> None:
 
 
 def _github(current: CurrentSettings, http: "httpx.AsyncClient") -> "GitHubOAuth | None":
-    from pullrisk.fetch.github.access import endpoint
+    from pullrisk.fetch.github.endpoint import endpoint
     from pullrisk.serve.sign_in.github import GitHubAddresses, GitHubOAuth
 
     if current.settings.github_client_secret is None:

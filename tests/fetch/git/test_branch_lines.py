@@ -115,20 +115,63 @@ def test_lines_of_a_batch_of_pulls_are_of_none_of_them(clone: Clone, store: Sqli
     assert rewrites(store, 6) == (Origin(push_number(batch), 1, 0),)
 
 
-def test_a_pull_that_was_merged_off_the_branch_has_counts_without_origins(
+def merge_up(clone: Clone, name: str, *sides: str) -> list[str]:
+    """A line beside main on which #2 and a push were merged, then into main; its commits."""
+    old, start = clone.git("rev-parse", "main"), sides or (clone.git("rev-parse", "main^"),)
+    first = clone.commit("Inside (#2)", *start, a=TEXT.replace("value_3", "other"))
+    text = TEXT.replace("value_3", "other") + "beside = 1\n"
+    second = clone.commit("Push beside", first, a=text)
+    text = text.replace("value_7", "another")
+    third = clone.commit("Fix the inside (#4)", second, a=text.replace("other", "right"))
+    merged = text.replace("other", "right").replace("beside", "pushed = 1\nbeside")
+    clone.commit(f"Merge branch '{name}'", old, third, a=merged)
+    return [first, second, third]
+
+
+def test_a_pull_that_was_merged_off_the_branch_has_origins_along_its_own_line(
     clone: Clone, store: SqliteStore
 ) -> None:
-    old = clone.git("rev-parse", "main")
-    first = clone.git("rev-parse", "main^")
-    side = clone.commit("Inside (#2)", first, a=TEXT.replace("value_3", "other"))
-    merged = TEXT.replace("value_3", "other") + "pushed = 1\n"
-    clone.commit("Merge branch 'release-1.0'", old, side, a=merged)
+    merge_up(clone, "release-1.0")
     fetch(store, clone)
-    nested = store.get("o/r", 2)
-    assert nested is not None
-    assert nested.lines is not None
-    assert (nested.lines.rewrites, nested.lines.neighbours) == (None, None)
-    assert (nested.lines.code_added, nested.lines.code_removed) == (1, 1)
+    assert rewrites(store, 2) == (Origin(1, 1, 0),)
+    assert rewrites(store, 4) == (Origin(1, 1, 0), Origin(2, 1, 0))
+
+
+def test_what_came_from_another_line_is_still_of_the_pulls_that_wrote_it(
+    clone: Clone, store: SqliteStore
+) -> None:
+    merge_up(clone, "release-1.0")
+    merge = clone.git("rev-parse", "main")
+    clone.commit("Fix all (#5)", a="nothing = 1\n")
+    fetch(store, clone)
+    assert {origin.number: origin.lines for origin in rewrites(store, 5)} == {
+        1: 8,
+        4: 2,
+        push_number(merge): 1,
+        push_number(clone.git("rev-parse", "main^1^1")): 1,
+    }
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_lines_beside_the_branch_read_in_stretches_are_as_if_read_at_once(
+    clone: Clone, store: SqliteStore, tmp_path: Path, step: int
+) -> None:
+    old = clone.git("rev-parse", "main")
+    *_, tip = merge_up(clone, "release-1.0")
+    main, pushed = clone.git("rev-parse", "main"), TEXT + "pushed = 1\n"
+    further = clone.commit("Drop the inside (#6)", tip, a=TEXT)
+    main = clone.commit("Merge branch 'release-1.0'", main, further, a=pushed)
+    # A line of history that begins where nobody knew that one would.
+    late = clone.commit("Late (#7)", old, a=pushed.replace("value_1", "late"))
+    main = clone.commit("Merge branch '2.x'", main, late, a=pushed.replace("value_1", "late"))
+    for end in [*clone.git("rev-list", "--first-parent", main).split()[::-step][:-1], main]:
+        clone.git("update-ref", "refs/heads/next", end)
+        fetch(store, clone, tmp_path / "lines", ref="next")
+    assert {origin.number for origin in rewrites(store, 6)} > {4}
+    assert rewrites(store, 7) == (Origin(1, 1, 0),)
+    with SqliteStore(tmp_path / "once.sqlite") as once:
+        fetch(once, clone, ref="next")
+        assert list(once.events("o/r")) == list(store.events("o/r"))
 
 
 def _gone(folder: Path) -> None:

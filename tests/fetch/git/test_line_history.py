@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pullrisk.fetch.git import line_history
+from pullrisk.fetch.git.line_fold import BranchState
 from pullrisk.fetch.git.line_history import LineHistory
 from pullrisk.fetch.git.patches import FilePatch, Hunk, Patch, read_patches
 from pullrisk.fetch.git.program import Git
@@ -376,26 +377,30 @@ def test_random_histories_are_told_as_git_blames_them(commits: list[Change]) -> 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     history = LineHistory()
     history.observe(patch(new("a.py", 2), new("ä\\udcff.py", 3)), -(2**47))
+    side = history.fork()
+    side.observe(patch(changed("a.py", Hunk(1, 1, 0, 0, b"\1", 0)), new("b.py", 1)), 3)
+    history.observe(patch(new("c.py", 1)), 4)
     saved = SavedLines(tmp_path / "lines")
-    saved.save(history, "1" * 40)
+    saved.save(BranchState(history, {"3" * 40: side}), "1" * 40)
     loaded = saved.load("1" * 40)
     assert loaded is not None
-    assert (loaded.numbers, loaded.files) == (history.numbers, history.files)
+    assert (loaded.line.numbers, loaded.line.files) == (history.numbers, history.files)
+    assert {sha: each.files for sha, each in loaded.sides.items()} == {"3" * 40: side.files}
     assert saved.load("2" * 40) is None
 
 
 def test_only_the_lines_at_one_commit_are_kept(tmp_path: Path) -> None:
     saved = SavedLines(tmp_path)
     for commit in ("1", "2", "3"):
-        saved.save(LineHistory(), commit)
+        saved.save(BranchState(), commit)
     saved.keep_only("2")
     assert [path.name for path in tmp_path.iterdir()] == ["2.lines"]
 
 
-@pytest.mark.parametrize("change", [b"", b"x", b"pullrisk lines 1\n" + bytes(16) + b"\x78\x9c"])
+@pytest.mark.parametrize("change", [b"", b"x", b"pullrisk lines 2\n" + bytes(16) + b"\x78\x9c"])
 def test_damaged_lines_are_noticed(tmp_path: Path, change: bytes) -> None:
     saved = SavedLines(tmp_path)
-    saved.save(LineHistory(), "1")
+    saved.save(BranchState(), "1")
     (tmp_path / "1.lines").write_bytes(change)
     with pytest.raises(DamagedLinesError):
         saved.load("1")
@@ -406,7 +411,7 @@ def test_a_changed_byte_is_noticed(tmp_path: Path, place: int) -> None:
     saved = SavedLines(tmp_path)
     history = LineHistory()
     history.observe(patch(new("a.py", 2)), 7)
-    saved.save(history, "1")
+    saved.save(BranchState(history), "1")
     data = bytearray((tmp_path / "1.lines").read_bytes())
     data[place] ^= 1
     (tmp_path / "1.lines").write_bytes(data)
@@ -416,7 +421,7 @@ def test_a_changed_byte_is_noticed(tmp_path: Path, place: int) -> None:
 
 def test_lines_of_another_commit_are_noticed(tmp_path: Path) -> None:
     saved = SavedLines(tmp_path)
-    saved.save(LineHistory(), "1")
+    saved.save(BranchState(), "1")
     (tmp_path / "1.lines").rename(tmp_path / "2.lines")
     with pytest.raises(DamagedLinesError):
         saved.load("2")

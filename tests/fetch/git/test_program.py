@@ -52,7 +52,7 @@ def test_variables_of_a_surrounding_git_do_not_lead_elsewhere(
 ) -> None:
     monkeypatch.setenv("GIT_DIR", "/nowhere")
     monkeypatch.setenv("GIT_WORK_TREE", "/nowhere")
-    assert Git(path).ask("rev-parse", "--git-dir") == ".git"
+    assert Git(path).ask("rev-parse", "--absolute-git-dir") == str(path.resolve() / ".git")
 
 
 def test_a_failed_question_has_no_answer_and_a_failed_log_says_why(path: Path) -> None:
@@ -122,7 +122,7 @@ def test_the_systems_exception_for_another_users_clone_is_honoured(
     system.write_text(f"[safe]\n directory = {exception.format(path=path)}\n[log]\n date = human\n")
     other_owner(monkeypatch, system)
     git = Git(path)
-    assert git.ask("rev-parse", "--git-dir") == ".git"
+    assert git.ask("rev-parse", "--absolute-git-dir") == str(path.resolve() / ".git")
     assert git.ask("config", "--get", "log.date") is None
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from pullrisk.errors import SettingsError
-from pullrisk.fetch.github.access import endpoint
+from pullrisk.fetch.github.endpoint import endpoint
 
 
 @pytest.mark.parametrize("url", ["https://github.com", "github.com/", "https://api.github.com"])

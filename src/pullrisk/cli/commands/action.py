@@ -68,13 +68,14 @@ def _run(step: Callable[[ActionJob], None]) -> None:
 def _job() -> Iterator[ActionJob]:
     """The job. Outside a runner it is an error; a wrong input is one line of the job."""
     from pullrisk.action.runner import Runner
-    from pullrisk.wiring.action_job import job_folder
+    from pullrisk.wiring.action_job import GITHUB, job_folder
     from pullrisk.wiring.session import Session
 
     runner = Runner()
     folder = job_folder(runner)
     try:
-        with Session.open(home=folder / "home") as session:
+        server = runner.variable("GITHUB_SERVER_URL", GITHUB)
+        with Session.open(home=folder / "home", github_url=server) as session:
             yield ActionJob(runner, session, folder)
     except PullriskError as error:
         runner.annotate("error", str(error))

@@ -1,19 +1,20 @@
 """What the commits of a branch did to lines, and whose lines they were, read along with them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
-from pullrisk.errors import InputError
+from pullrisk.fetch.git.graph import arrange_commits
+from pullrisk.fetch.git.line_fold import BranchState, LineFold, Stretch
 from pullrisk.fetch.git.line_history import FileOrigins, LineHistory
-from pullrisk.fetch.git.patches import FilePatch, Patch, read_patches
+from pullrisk.fetch.git.patches import FilePatch, Patch
 from pullrisk.fetch.git.program import Git
 from pullrisk.fetch.git.saved_lines import DamagedLinesError, SavedLines
 from pullrisk.progress import Progress
-from pullrisk.pulls.record import ChangedFile, Pull, push_number
+from pullrisk.pulls.record import ChangedFile, Pull
 
 _STEP: Final = 1_000
 """Commits after which progress is reported."""
@@ -22,7 +23,7 @@ _STEP: Final = 1_000
 class CommitLines(msgspec.Struct, frozen=True):
     """What a commit did to lines, beside the history that knows their origins.
 
-    `history` is None for a commit off the branch's own line, whose origins are not known.
+    `history` is None where nothing is known of the lines before.
     """
 
     history: LineHistory | None
@@ -65,35 +66,31 @@ class BranchLines:
     def __init__(self, git: Git, folder: Path | None) -> None:
         self._git = git
         self._saved = None if folder is None else SavedLines(folder)
-        self._history = LineHistory()
-        self._patches: Iterator[Patch] = iter(())
-        self._nested: Iterator[Patch] = iter(())
+        self._fold: LineFold
         self.note: str | None = None
 
     def start(
         self,
         behind: str | None,
-        shas: Sequence[str],
+        stretch: Stretch,
         *,
-        nested: Sequence[str],
         numbers: Callable[[], Mapping[str, int]],
         progress: Progress,
     ) -> None:
-        """Get ready to read the commits `shas` of the branch, whose first follows on `behind`.
+        """Get ready to read the stretch, whose first commit follows on `behind`.
 
-        `nested` are pulls off its line, merged by other merges than the branch's own. Lines that
-        were not saved at `behind` are read from the branch's first commit on (None: there is
-        nothing behind); only then `numbers` is asked for those of the pulls, by the commit that
-        merged each.
+        Lines that were not saved there, or of a commit before it from which a line of history
+        began, are read from the branch's first commit on (`behind` None: there is nothing before);
+        only then `numbers` is asked for those of the pulls, by the commit that merged each.
         """
-        history = LineHistory() if behind is None else self._load(behind)
-        if history is None:
-            history = self._read_again(str(behind), numbers(), progress)
-        self._history = history
-        self._patches = read_patches(self._git, shas)
-        self._nested = read_patches(self._git, nested)
+        state = BranchState() if behind is None else self._load(behind)
+        if behind is not None:
+            wanted = stretch.behind(stretch.sides()) - {behind}
+            if state is None or not wanted <= state.sides.keys():
+                state = self._read_again(behind, numbers(), wanted, progress)
+        self._fold = LineFold(self._git, stretch, state or BranchState())
 
-    def _load(self, commit: str) -> LineHistory | None:
+    def _load(self, commit: str) -> BranchState | None:
         if self._saved is None:
             return None
         try:
@@ -103,43 +100,40 @@ class BranchLines:
             return None
 
     def _read_again(
-        self, commit: str, numbers: Mapping[str, int], progress: Progress
-    ) -> LineHistory:
-        history = LineHistory()
-        shas = (
-            self._git.ask("rev-list", "--first-parent", "--reverse", commit, "--") or ""
-        ).split()
+        self,
+        commit: str,
+        numbers: Mapping[str, int],
+        wanted: Collection[str],
+        progress: Progress,
+    ) -> BranchState:
+        listed = self._git.ask("rev-list", "--parents", "--topo-order", commit, "--") or ""
+        parents = {sha: tuple(rest) for sha, *rest in map(str.split, listed.splitlines())}
+        brought_by = arrange_commits(parents, commit).brought_by
+        pulls = [sha for sha in brought_by if sha in numbers]
+        stretch = Stretch(brought_by, parents, pulls, numbers)
+        fold = LineFold(self._git, stretch, BranchState(), wanted=wanted)
+        shas = [sha for sha in brought_by if fold.reads(sha)]
         with progress.task("lines written before", total=len(shas), unit="commits") as task:
-            for count, patch in enumerate(read_patches(self._git, shas), 1):
-                history.observe(patch, numbers.get(patch.sha) or push_number(patch.sha))
+            for count, sha in enumerate(shas, 1):
+                fold.read(sha)
                 if count % _STEP == 0:
                     task.advance(_STEP)
-        return history
+        return fold.state
 
-    def read(self, sha: str, number: int) -> CommitLines:
-        """What the branch's next commit did; its lines are of `number`. Raises InputError."""
-        patch = self._next(self._patches, sha)
-        return CommitLines(self._history, patch, self._history.observe(patch, number))
+    def read(self, sha: str) -> CommitLines | None:
+        """What the next commit did; None if its lines are not read. Raises InputError."""
+        return CommitLines(*self._fold.read(sha)) if self._fold.reads(sha) else None
 
-    def read_nested(self, sha: str) -> CommitLines:
-        """What the next of the nested pulls did. Raises InputError."""
-        return CommitLines(None, self._next(self._nested, sha))
+    def save(self, commit: str, *, is_last: bool) -> None:
+        """Save the lines at the commit, before a checkpoint names it.
 
-    def _next(self, patches: Iterator[Patch], sha: str) -> Patch:
-        patch = next(patches, None)
-        if patch is None or patch.sha != sha:
-            raise InputError(
-                f"{self._git.path}: git log gave another commit than {sha}",
-                hint="was the clone changed meanwhile? run the command again",
-            )
-        return patch
-
-    def save(self, commit: str) -> None:
-        """Save the lines at the commit, before a checkpoint names it."""
+        Those beside the branch are large: they are saved with its last commit alone.
+        """
         if self._saved is None:
             return
+        state = self._fold.state
         try:
-            self._saved.save(self._history, commit)
+            self._saved.save(state if is_last else BranchState(state.line), commit)
         except OSError as error:
             self._saved = None
             self.note = f"who wrote the lines could not be saved, and is read again: {error}"

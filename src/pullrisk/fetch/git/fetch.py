@@ -1,6 +1,6 @@
 """Read the pull requests that were merged in a local clone into the pull store."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b, sha256
 from pathlib import Path
@@ -13,6 +13,7 @@ from pullrisk.fetch.git.branch_lines import BranchLines, CommitLines
 from pullrisk.fetch.git.changes import Changes, read_changes, without_excluded
 from pullrisk.fetch.git.clocks import HELD
 from pullrisk.fetch.git.history import History, arrange_history
+from pullrisk.fetch.git.line_fold import Stretch
 from pullrisk.fetch.git.log import Commit, read_commits
 from pullrisk.fetch.git.program import Git
 from pullrisk.fetch.git.pulls import pull_of
@@ -21,12 +22,12 @@ from pullrisk.fetch.names import checked_name
 from pullrisk.fetch.report import LISTED, FetchReport
 from pullrisk.progress import Progress, Task
 from pullrisk.pulls.people import NO_NAMES, BotNames
-from pullrisk.pulls.record import Pull, push_number
+from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore
 
 BATCH_COMMITS: Final = 1_000
 _TICK: Final = timedelta(milliseconds=1)
-READER: Final = 7
+READER: Final = 8
 """Version of the reader, part of the checkpoint: raise it when it reads more of old commits."""
 
 
@@ -143,11 +144,12 @@ class _Reading:
         report += FetchReport(
             passed=history.choice.passed, unnumbered=len(unnumbered) - len(rebased)
         )
-        self._start_lines(history, progress)
+        pushed = pushed_commits(history, but=rebased)
+        self._start_lines(history, rebased, pushed, progress)
         total = len(history.choice.pulls)
         what = f"{self._name}: merges into {self._branch}"
         with progress.task(what, total=total, unit="commits") as task:
-            for batch in self._batches(history, rebased):
+            for batch in self._batches(history, pushed):
                 report += batch
                 task.advance(batch.read)
         return report + FetchReport(lines=self._note())
@@ -159,16 +161,28 @@ class _Reading:
             return "a partial clone has no contents of files: who wrote its lines is unknown"
         return self._lines.note
 
-    def _start_lines(self, history: History, progress: Progress) -> None:
-        """Start behind the first parent of the stretch: a branch may leave its old line."""
+    def _start_lines(
+        self,
+        history: History,
+        rebased: Mapping[str, int],
+        pushed: Iterable[str],
+        progress: Progress,
+    ) -> None:
+        """Start behind the first parent of the stretch: a branch may leave its old line.
+
+        Lines of a batch of pulls are the batch's: whose lines are whose cannot be told.
+        """
         if self._lines is None:
             return
-        merges = history.graph.brought_by
-        line = [sha for sha, merge in merges.items() if merge is None]
-        pulls = history.choice.pulls
-        nested = [sha for sha, merge in merges.items() if merge is not None and sha in pulls]
-        parent = next(iter(history.commits[line[0]].parents), None)
-        self._lines.start(parent, line, nested=nested, numbers=self._numbers, progress=progress)
+        brought_by, merges = history.graph.brought_by, history.choice.pulls
+        parents = {sha: history.commits[sha].parents for sha in brought_by}
+        single = {sha: pulls[0].number for sha, pulls in merges.items() if len(pulls) == 1}
+        told = {sha: pull.number for sha, pull in self._told.items()}
+        recorded = frozenset({*merges, *told, *pushed})
+        stretch = Stretch(brought_by, parents, merges, {**rebased, **told, **single}, recorded)
+        first = next(sha for sha, merge in brought_by.items() if merge is None)
+        behind = next(iter(parents[first]), None)
+        self._lines.start(behind, stretch, numbers=self._numbers, progress=progress)
 
     def _numbers(self) -> dict[str, int]:
         """What earlier runs stored, by the commit that merged it."""
@@ -228,16 +242,15 @@ class _Reading:
     def _is_stored(self) -> bool:
         return any(each.repository == self._name for each in self._store.repositories())
 
-    def _batches(self, history: History, rebased: dict[str, int]) -> Iterator[FetchReport]:
+    def _batches(self, history: History, pushed: list[str]) -> Iterator[FetchReport]:
         """Write pulls, pushes and checkpoint by batches that end with a commit of the branch."""
-        pushed = pushed_commits(history, but=rebased)
         pulls: list[Pull] = []
         others: list[Pull] = []
         report, items = FetchReport(), 0
         changes, pushes_read = self._changes(history), self._pushes(history, pushed)
         are_pushed = frozenset(pushed)
         for sha, merge in history.graph.brought_by.items():
-            lines = self._read_lines(history, sha, rebased)
+            lines = None if self._lines is None else self._lines.read(sha)
             if sha in history.choice.pulls:
                 change = (
                     next(changes)
@@ -256,23 +269,6 @@ class _Reading:
                 self._store.upsert(each for each in others if not self._is_too_old(each))
                 yield report + self._write(history, pulls, sha)
                 pulls, others, report, items = [], [], FetchReport(), 0
-
-    def _read_lines(
-        self, history: History, sha: str, rebased: dict[str, int]
-    ) -> CommitLines | None:
-        """What a commit did to lines; on the branch's own line they are its pull's or its own.
-
-        Those of a batch of pulls are the batch's: whose lines are whose cannot be told. None for
-        a commit off that line that is no pull.
-        """
-        if self._lines is None:
-            return None
-        merges = history.choice.pulls.get(sha, ())
-        if history.graph.brought_by[sha] is not None:
-            return self._lines.read_nested(sha) if merges else None
-        told = merges[0] if len(merges) == 1 else self._told.get(sha)
-        number = rebased.get(sha) if told is None else told.number
-        return self._lines.read(sha, number or push_number(sha))
 
     def _changes(self, history: History) -> Iterator[Changes]:
         shas = [sha for sha in history.graph.brought_by if sha in history.choice.pulls]
@@ -303,7 +299,7 @@ class _Reading:
             "held": [*(before if isinstance(before, list) else []), *held][:LISTED],
         }
         if self._lines is not None:
-            self._lines.save(last)
+            self._lines.save(last, is_last=last == self._head)
         written = self._store.upsert(pulls, checkpoint=(self._key, self._saved))
         if self._lines is not None:
             self._lines.keep_only(last)

@@ -1,4 +1,4 @@
-"""Who wrote each line of a branch's files: a fold over the patches of its first-parent line.
+"""Who wrote each line of a branch's files: a fold over the patches of a first-parent line.
 
 A file is an array with one entry for each line, the position of its commit among all that were
 folded. So a hunk is one assignment to a slice, and the hunks of a patch are taken from the last
@@ -13,9 +13,11 @@ from itertools import compress
 from typing import Final
 
 import msgspec
+import numpy as np
 from msgspec.structs import replace
 
 from pullrisk.fetch.git.patches import FilePatch, Hunk, Patch
+from pullrisk.pulls.code import has_language
 from pullrisk.pulls.lines import MAX_ORIGINS, ChangedLines, Origin
 
 MAX_LINES: Final = 4_000_000
@@ -39,7 +41,9 @@ class LineHistory:
     """The lines of a branch's files at a commit.
 
     `numbers` are the origins: the number of a pull or push, in the order in which they were
-    folded; the first is UNKNOWN. `files` has for each line the position of its origin there.
+    folded; the first is UNKNOWN. `files` has for each line the position of its origin there; it
+    has those of known languages, tests and vendored ones too, because files move.
+    Histories that were forked of one another share `numbers`.
     """
 
     def __init__(
@@ -47,30 +51,48 @@ class LineHistory:
     ) -> None:
         self.numbers: array[int] = array("q", [UNKNOWN]) if numbers is None else numbers
         self.files: dict[str, array[int]] = {} if files is None else files
+        self._last = len(self.numbers) - 1
+        self._own: set[str] = set()  # the files whose arrays no fork has
 
-    def observe(self, patch: Patch, number: int) -> list[FileOrigins]:
+    def fork(self) -> "LineHistory":
+        """The same lines, to move on apart from these."""
+        other = LineHistory(self.numbers, dict(self.files))
+        other._last = self._last
+        self._own.clear()
+        return other
+
+    def observe(
+        self, patch: Patch, number: int, merged: Sequence["LineHistory"] = ()
+    ) -> list[FileOrigins]:
         """Move on by the patch of the branch's next commit, whose lines are of `number`.
 
-        Returns the origins of what it touched, of the files whose lines are counted.
+        Lines that come from a history that it merged keep their origins, where as many were
+        written there since the commit before as the patch adds to the file. Returns the origins
+        of what it touched, of the files whose lines are counted.
         """
-        position = len(self.numbers)
+        position, since = len(self.numbers), self._last
         self.numbers.append(number)
+        self._last = position
         if patch.is_unknown:
             self.files.clear()
-        before = [self._lines_before(file) for file in patch.files]
+        files = [file for file in patch.files if has_language(file.name)]
+        before = [self._lines_before(file) for file in files]
         touched = [
             _origins(file, lines)
-            for file, lines in zip(patch.files, before, strict=True)
+            for file, lines in zip(files, before, strict=True)
             if file.counted and file.hunks
         ]
         for file in patch.files:
             if file.previous is not None and file.status != "copied":
                 self.files.pop(file.previous, None)
-        for file, lines in zip(patch.files, before, strict=True):
+        for file, lines in zip(files, before, strict=True):
             if file.path is not None and not file.binary:
                 _splice(lines, file.hunks, position)
+                for other in merged:
+                    _inherit(lines, file.hunks, other.files.get(file.path), since)
                 if len(lines) <= MAX_LINES:
                     self.files[file.path] = lines
+                    self._own.add(file.path)
         return touched
 
     def _lines_before(self, file: FilePatch) -> "array[int]":
@@ -78,7 +100,7 @@ class LineHistory:
         lines = self.files.get(file.previous) if file.previous is not None else None
         if lines is None:
             lines = array("I")
-        elif file.status == "copied":
+        elif file.status == "copied" or file.previous not in self._own:
             lines = lines[:]
         missing = min(_end(file.hunks[-1]), MAX_LINES) - len(lines) if file.hunks else 0
         if missing > 0:
@@ -132,6 +154,24 @@ def _splice(lines: "array[int]", hunks: Sequence[Hunk], position: int) -> None:
     for hunk in reversed(hunks):
         start = hunk.old_start - 1 if hunk.removed else hunk.old_start
         lines[start : start + hunk.removed] = entry * hunk.added
+
+
+def _inherit(
+    lines: "array[int]", hunks: Sequence[Hunk], merged: "array[int] | None", since: int
+) -> None:
+    """Give added lines the origins that they have in the merged file, if these are as many."""
+    if merged is None:
+        return
+    entries = np.frombuffer(merged, dtype=np.uint32)
+    written = entries[entries > since]
+    if len(written) != sum([hunk.added for hunk in hunks]):
+        return
+    first = 0
+    for hunk in hunks:
+        if hunk.added:
+            start, end = hunk.new_start - 1, first + hunk.added
+            lines[start : start + hunk.added] = array("I", written[first:end].tobytes())
+            first = end
 
 
 def _end(hunk: Hunk) -> int:

@@ -18,7 +18,7 @@ from pullrisk.fetch.git.changes import Changes, paths_of, read_changes
 from pullrisk.fetch.git.log import STATUS
 from pullrisk.fetch.git.patch_stream import BrokenPatchError, PatchStream
 from pullrisk.fetch.git.program import Git
-from pullrisk.pulls.code import Language, language_of
+from pullrisk.pulls.code import LANGUAGE_EXTENSIONS, Language, language_of
 from pullrisk.pulls.line_counts import LineCounter
 from pullrisk.pulls.lines import ChangedLines
 from pullrisk.pulls.record import ChangedFile
@@ -34,6 +34,7 @@ _DIFF: Final = (
 )
 
 
+_SOURCES: Final = tuple(f":(top,icase)*.{extension}" for extension in LANGUAGE_EXTENSIONS)
 _FROM_ANOTHER: Final = ("renamed", "copied")
 
 
@@ -119,21 +120,31 @@ def _sum(one: ChangedFile, other: FilePatch) -> ChangedFile:
     return ChangedFile(one.path, one.status, additions, deletions)
 
 
-def read_patches(git: Git, shas: Sequence[str]) -> Iterator[Patch]:
+def read_patches(git: Git, shas: Sequence[str], *, only_moves: bool = False) -> Iterator[Patch]:
     """The patches of the commits, in this order; without submodules.
 
-    The clone must have file contents (not `git.is_partial()`). Raises InputError if git's output
-    is not understood.
+    With `only_moves` they have what moves lines of source files, and nothing is counted: that
+    takes a quarter of the time. The clone must have file contents (not `git.is_partial()`).
+    Raises InputError if git's output is not understood.
     """
     done = 0
     while done < len(shas):
         try:
-            for patch in _read(git, shas[done:]):
+            for patch in _read(git, shas[done:], only_moves=only_moves):
+                while patch.sha != shas[done] and only_moves:
+                    yield _empty(shas[done])
+                    done += 1
                 done += 1
                 yield patch
+            yield from map(_empty, shas[done:])
+            done = len(shas)
         except _StoppedError:
-            yield _read_alone(git, shas[done])
+            yield _read_alone(git, shas[done], only_moves=only_moves)
             done += 1
+
+
+def _empty(sha: str) -> Patch:
+    return Patch(sha, [], ChangedLines())
 
 
 def read_difference(git: Git, old: str, new: str) -> Patch | None:
@@ -161,15 +172,22 @@ class _StoppedError(Exception):
         self.errors = errors
 
 
-def _read(git: Git, shas: Sequence[str], without: Sequence[bytes] = ()) -> Iterator[Patch]:
+def _read(
+    git: Git,
+    shas: Sequence[str],
+    without: Sequence[bytes] = (),
+    *,
+    only_moves: bool = False,
+) -> Iterator[Patch]:
     """The patches, without some paths. Raises _StoppedError behind the last one that is whole."""
     paths = [os.fsdecode(b":(top,exclude,literal)" + path) for path in without]
+    paths += _SOURCES if only_moves else ()
     with git.stream_log(*_LOG, *_DIFF, "--", *paths, stdin="\n".join(shas).encode()) as log:
         stream = PatchStream(log, excluded=git.excluded)
         number = 0
         try:
             while not stream.at_end():
-                patch = _patch(stream)
+                patch = _patch(stream, is_counted=not only_moves)
                 if not stream.at_end() or log.succeeded():
                     yield patch
                     number += 1
@@ -178,7 +196,8 @@ def _read(git: Git, shas: Sequence[str], without: Sequence[bytes] = ()) -> Itera
                 raise _not_understood(git) from None
         if not log.succeeded():
             raise _StoppedError(log.errors())
-        if number != len(shas) and not without:  # git omits a commit of which nothing is left
+        # Git omits a commit of which nothing is left.
+        if number != len(shas) and not paths:
             raise _not_understood(git)
 
 
@@ -189,19 +208,19 @@ def _not_understood(git: Git) -> InputError:
     )
 
 
-def _read_alone(git: Git, sha: str) -> Patch:
+def _read_alone(git: Git, sha: str, *, only_moves: bool) -> Patch:
     """One commit; paths whose objects cannot be read have no contents."""
     left_out: dict[bytes, ChangedFile] = {}
     for _ in range(_MOST_TRIES):
         try:
-            read = list(_read(git, [sha], tuple(left_out)))
+            read = list(_read(git, [sha], tuple(left_out), only_moves=only_moves))
         except _StoppedError as stopped:
             found = paths_of(git, sha, stopped.errors)
             if not found.keys() - left_out.keys():
                 break
             left_out |= found
         else:
-            patch = read[0] if read else Patch(sha, [], ChangedLines())
+            patch = read[0] if read else _empty(sha)
             patch.files += map(_without_contents, left_out.values())
             patch.unreadable = len(left_out)
             return patch
@@ -219,22 +238,26 @@ def _without_contents(file: ChangedFile) -> FilePatch:
     )
 
 
-def _patch(stream: PatchStream) -> Patch:
+def _patch(stream: PatchStream, *, is_counted: bool) -> Patch:
     """One commit of a log: its id and its changes."""
     sha = stream.token().lstrip(b"\x00\n")
     if not sha.startswith(b"\x01"):
         raise BrokenPatchError
-    return _changes(stream, sha[1:].decode())
+    return _changes(stream, sha[1:].decode(), is_counted=is_counted)
 
 
-def _changes(stream: PatchStream, sha: str) -> Patch:
+def _changes(stream: PatchStream, sha: str, *, is_counted: bool = True) -> Patch:
     """The entries of files, and their patches in the same order."""
     entries = list(_entries(stream))
     counter = LineCounter()
     if stream.next_is(b"\x00"):
         stream.skip(1)
     for file, contents in entries:
-        _read_file(stream, file, contents, counter)
+        if is_counted and not stream.excluded.match(file.name):
+            language = language_of(file.name)
+        else:
+            language = None
+        _read_file(stream, file, contents, counter, language)
     return Patch(sha, [file for file, _ in entries], counter.counts())
 
 
@@ -257,9 +280,14 @@ def _entries(stream: PatchStream) -> Iterator[tuple[FilePatch, bytes]]:
             yield FilePatch(None if status == "removed" else path, before, status), contents
 
 
-def _read_file(stream: PatchStream, file: FilePatch, contents: bytes, counter: LineCounter) -> None:
+def _read_file(
+    stream: PatchStream,
+    file: FilePatch,
+    contents: bytes,
+    counter: LineCounter,
+    language: Language | None,
+) -> None:
     """Read the patch of one file into `file`; one whose lines are all the same has none."""
-    language = None if stream.excluded.match(file.name) else language_of(file.name)
     file.counted = language is not None
     binary = stream.file_header(contents)
     if binary is None:

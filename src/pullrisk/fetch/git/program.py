@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ _OPTIONS: Final = (
     "--no-pager",
     # Larger files are binary ones, so that no file fills the memory.
     *("-c", "core.bigFileThreshold=64m"),
+    *("-c", "attr.tree=refs/none"),
     *("-c", "core.fsmonitor="),
     *("-c", "core.hooksPath=/dev/null"),
     *("-c", "diff.renameLimit=1000"),
@@ -37,6 +39,7 @@ _OPTIONS: Final = (
     *("-c", "log.showRoot=true"),
     *("-c", "mailmap.file="),
 )
+_GIT_FOLDER: Final = ("rev-parse", "--git-dir", "--git-common-dir")
 _LOG: Final = ("log", "-z", "--no-color", "--no-show-signature", "--no-mailmap")
 _DIFF: Final = ("diff-tree", "-z", "-r", "--no-color")
 _DEFAULT_NAMES: Final = ("main", "master", "trunk", "devel", "develop")
@@ -62,24 +65,36 @@ class Git:
         self.path, self.excluded = path, excluded
         if not path.is_dir():
             raise InputError(f"{path} is not a folder", hint="name the folder of a local clone")
-        _refuse_pipes(path / ".git" if (path / ".git").is_dir() else path)
+        _refuse_pipes(path / ".git" if (path / ".git").is_dir() else path, deep=False)
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
             **_ENVIRONMENT,
             # A folder inside some other repository is not that repository.
             "GIT_CEILING_DIRECTORIES": str(path.resolve().parent),
         }
+        self._folder = path
         self._options: tuple[str, ...] = _OPTIONS
         self._mailmap: tuple[str, ...] = ()
-        if self.ask("rev-parse", "--git-dir") is None:
-            self._insist()
+        self._enter(self.ask(*_GIT_FOLDER) or self._insist())
 
-    def _insist(self) -> None:
+    def _enter(self, folder: str) -> None:
+        """From now on run git in its own folder, to which it has agreed, not in the files.
+
+        There it does not read the `.gitattributes` of the working directory, by which a branch
+        could hide its own lines from every diff, and in which a pipe would stop git for ever.
+        """
+        own, _, shared = folder.partition("\n")
+        for each in {own, shared}:
+            _refuse_pipes(self.path / each, deep=True)
+        self._folder = (self.path / own).resolve()
+        self._options += ("-c", f"safe.directory={self._folder.as_posix()}")
+
+    def _insist(self) -> str:
         """Open another user's repository if git's configuration allows it, else say why not."""
         if re.search(r"dubious ownership|unsafe repository", self._errors):
             self._options = (*_OPTIONS, *self._exceptions())
-            if self.ask("rev-parse", "--git-dir") is not None:
-                return
+            if folder := self.ask(*_GIT_FOLDER):
+                return folder
             remedy = re.search(r"git config --global --add safe\.directory .+", self._errors)
             folder = shlex.quote(str(self.path.resolve()))
             raise InputError(
@@ -227,7 +242,7 @@ class Git:
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of a git program, with what keeps it from running others."""
-        return ["git", *self._options, *self._mailmap, "-C", str(self.path), *arguments]
+        return ["git", *self._options, *self._mailmap, "-C", str(self._folder), *arguments]
 
     @contextmanager
     def _started(
@@ -258,14 +273,61 @@ class Git:
                     process.kill()
 
 
-def _refuse_pipes(folder: Path) -> None:
-    """Raise InputError for a pipe or a device where git expects a file: it would wait for ever."""
-    found: list[Path] = []
-    with suppress(OSError):  # git itself says what cannot be read
-        found += (*folder.iterdir(), *(folder / "refs").glob("*/*"), *(folder / "info").glob("*"))
-    for each in found:
-        if each.is_fifo() or each.is_socket() or each.is_char_device():
-            raise InputError(f"{each} is no file", hint="that is no clone that git made")
+def _refuse_pipes(folder: Path, *, deep: bool) -> None:
+    """Raise InputError for a pipe or a device where git expects a file: it would wait for ever.
+
+    Not deep: only what git reads to find out whether this is a repository. Deep: everything in
+    its folder, and in those from which it borrows objects.
+    """
+    for each in _below(folder) if deep else _first_files(folder):
+        if not each.is_file() and not each.is_dir() and _can_block(each):
+            raise InputError(f"{each.path} is no file", hint="that is no clone that git made")
+
+
+def _can_block(file: os.DirEntry[str]) -> bool:
+    """Whether reading it may never end; git's own socket (fsmonitor) is refused by the system."""
+    if os.path.realpath(file.path) == os.devnull:
+        return False
+    try:
+        mode = file.stat().st_mode
+    except OSError:  # a link to nothing
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def _first_files(folder: Path) -> Iterator[os.DirEntry[str]]:
+    for each in (folder, *(folder / "refs").glob("*/"), folder / "info"):
+        yield from _listed(str(each))
+
+
+def _below(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Everything in a folder, in those that it links to, and where it borrows objects."""
+    waiting, seen = [os.path.realpath(folder)], set[str]()
+    while waiting:
+        here = waiting.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        for each in _listed(here):
+            yield each
+            if each.is_dir():
+                waiting.append(os.path.realpath(each.path))
+            elif each.name == "alternates" and each.is_file():
+                waiting += _alternates(each.path)
+
+
+def _listed(folder: str) -> Iterator[os.DirEntry[str]]:
+    with suppress(OSError), os.scandir(folder) as entries:  # git itself says what it cannot read
+        yield from entries
+
+
+def _alternates(file: str) -> Iterator[str]:
+    """The folders that a file `objects/info/alternates` names."""
+    with suppress(OSError), Path(file).open(errors="surrogateescape") as lines:
+        objects = Path(file).parents[1]
+        for line in lines.read(65_536).splitlines():
+            if line and "\0" not in line:
+                yield os.path.realpath(objects / line)
 
 
 def _text(errors: BinaryIO) -> str:

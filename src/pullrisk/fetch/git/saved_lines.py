@@ -14,12 +14,13 @@ from typing import Final
 import msgspec
 
 from pullrisk import atomic
+from pullrisk.fetch.git.line_fold import MOST_TIPS, BranchState
 from pullrisk.fetch.git.line_history import LineHistory
 
 _SUFFIX: Final = ".lines"
-_FORM: Final = b"pullrisk lines 1\n"
+_FORM: Final = b"pullrisk lines 2\n"
 _DIGEST: Final = 16
-_LEVEL: Final = 3
+_LEVEL: Final = 1
 _MOST_FILE_BYTES: Final = 200_000_000
 _MOST_BYTES: Final = 2_000_000_000
 """Unpacked; a line has four bytes."""
@@ -30,9 +31,12 @@ class DamagedLinesError(Exception):
 
 
 class _State(msgspec.Struct, frozen=True, array_like=True):
+    """`sides` have what differs from `files`: None for a file that is not there."""
+
     commit: str
     numbers: bytes
     files: dict[str, bytes]
+    sides: dict[str, dict[str, bytes | None]]
 
 
 class SavedLines:
@@ -41,7 +45,7 @@ class SavedLines:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def load(self, commit: str) -> LineHistory | None:
+    def load(self, commit: str) -> BranchState | None:
         """The lines at the commit, None if they were not saved. Raises DamagedLinesError."""
         path = self._path(commit)
         try:
@@ -53,9 +57,9 @@ class SavedLines:
         except (OSError, ValueError, zlib.error) as error:
             raise DamagedLinesError(f"{path} cannot be read: {error}") from error
 
-    def save(self, lines: LineHistory, commit: str) -> None:
+    def save(self, state: BranchState, commit: str) -> None:
         """Write the lines at the commit. Raises OSError."""
-        atomic.replace(self._path(commit), encode_lines(lines, commit))
+        atomic.replace(self._path(commit), encode_lines(state, commit))
 
     def keep_only(self, commit: str) -> None:
         """Delete what was saved of other commits."""
@@ -68,15 +72,24 @@ class SavedLines:
         return self.folder / f"{commit}{_SUFFIX}"
 
 
-def encode_lines(lines: LineHistory, commit: str) -> bytes:
-    """The lines at a commit as they are saved."""
-    files = {path: entries.tobytes() for path, entries in lines.files.items()}
-    state = msgspec.msgpack.encode(_State(commit, lines.numbers.tobytes(), files))
-    packed = zlib.compress(state, _LEVEL)
+def encode_lines(state: BranchState, commit: str) -> bytes:
+    """The lines at a commit as they are saved, with the newest MOST_TIPS of those beside it."""
+    line = state.line
+    files = {path: entries.tobytes() for path, entries in line.files.items()}
+    newest = list(state.sides.items())[-MOST_TIPS:]
+    sides = {sha: _difference(line, side) for sha, side in newest}
+    data = msgspec.msgpack.encode(_State(commit, line.numbers.tobytes(), files, sides))
+    packed = zlib.compress(data, _LEVEL)
     return b"".join((_FORM, blake2b(packed, digest_size=_DIGEST).digest(), packed))
 
 
-def _decoded(data: bytes, commit: str) -> LineHistory:
+def _difference(line: LineHistory, side: LineHistory) -> dict[str, bytes | None]:
+    gone = line.files.keys() - side.files.keys()
+    others = {path: lines for path, lines in side.files.items() if lines != line.files.get(path)}
+    return dict.fromkeys(sorted(gone)) | {path: other.tobytes() for path, other in others.items()}
+
+
+def _decoded(data: bytes, commit: str) -> BranchState:
     """Raises ValueError or zlib.error for what is not as it was written."""
     start = len(_FORM) + _DIGEST
     packed = data[start:]
@@ -87,5 +100,11 @@ def _decoded(data: bytes, commit: str) -> LineHistory:
     state = msgspec.msgpack.decode(unpacker.decompress(packed, _MOST_BYTES), type=_State)
     if state.commit != commit:
         raise ValueError(f"it is of commit {state.commit}")
+    numbers = array("q", state.numbers)
     files = {path: array("I", entries) for path, entries in state.files.items()}
-    return LineHistory(array("q", state.numbers), files)
+    sides = {}
+    for sha, others in state.sides.items():
+        changed = {path: array("I", lines) for path, lines in others.items() if lines is not None}
+        kept = {path: lines for path, lines in files.items() if path not in others}
+        sides[sha] = LineHistory(numbers, kept | changed)
+    return BranchState(LineHistory(numbers, files), sides)

@@ -13,7 +13,7 @@ import msgspec
 import stamina
 
 from pullrisk.errors import InputError, SettingsError
-from pullrisk.fetch.github.access import Endpoint
+from pullrisk.fetch.github.endpoint import Endpoint
 from pullrisk.fetch.github.failures import (
     Forbidden,
     Limited,

@@ -18,8 +18,9 @@ from pullrisk.fetch.git.fetch import KnownPull, fetch_git
 from pullrisk.fetch.git.mirror import CloneError, Mirror
 from pullrisk.fetch.git.open_lines import with_lines
 from pullrisk.fetch.git.program import Git
-from pullrisk.fetch.github.access import Access, endpoint
+from pullrisk.fetch.github.access import Access
 from pullrisk.fetch.github.client import connection
+from pullrisk.fetch.github.endpoint import endpoint
 from pullrisk.fetch.github.failures import Failure
 from pullrisk.fetch.github.fetch import GitHubReport
 from pullrisk.fetch.github.slots import CredentialPool

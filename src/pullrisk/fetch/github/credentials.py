@@ -9,8 +9,8 @@ import httpx
 import msgspec
 
 from pullrisk.errors import SettingsError
-from pullrisk.fetch.github.access import Endpoint
 from pullrisk.fetch.github.app_token import signed_token
+from pullrisk.fetch.github.endpoint import Endpoint
 from pullrisk.fetch.github.failures import Forbidden, Transient, Unauthorized, check_status
 
 RENEW_BEFORE: Final = 300.0

@@ -9,8 +9,9 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from pullrisk.errors import InputError
-from pullrisk.fetch.github.access import Access, endpoint
+from pullrisk.fetch.github.access import Access
 from pullrisk.fetch.github.client import Client, connection
+from pullrisk.fetch.github.endpoint import endpoint
 from pullrisk.fetch.github.lookup import list_owned, lookup_repositories, search_repositories
 from pullrisk.fetch.github.repository import RepositoryFetch, RepositoryReport
 from pullrisk.fetch.github.slots import CredentialPool, RotatingAccess

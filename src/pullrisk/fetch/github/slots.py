@@ -9,8 +9,9 @@ from typing import Final, Protocol
 import httpx
 
 from pullrisk.errors import SettingsError
-from pullrisk.fetch.github.access import Access, endpoint
+from pullrisk.fetch.github.access import Access
 from pullrisk.fetch.github.credentials import Credential, installations, tokens
+from pullrisk.fetch.github.endpoint import endpoint
 from pullrisk.fetch.github.graphql import RateLimit
 
 RESERVE: Final = 20

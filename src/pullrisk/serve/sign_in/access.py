@@ -45,7 +45,7 @@ class SignIn:
         oidc: OpenIdProvider | None = None,
     ) -> None:
         self.sessions, self.github, self.oidc = sessions, github, oidc
-        self._url, self._http, self._read_known = options.url, http, read_known
+        self.http, self._url, self._read_known = http, options.url, read_known
         self._readable = ReadableCache(seconds=options.recheck)
 
     @property
@@ -101,7 +101,7 @@ class SignIn:
     async def running(self) -> AsyncIterator[None]:
         """As long as the process serves."""
         yield
-        await self._http.aclose()
+        await self.http.aclose()
 
 
 class ReadableCache:

@@ -27,7 +27,7 @@ from pullrisk.serve.sign_in.viewer import SIGN_IN, Viewer, viewer_of
 AnyRequest = Request[Any, Any, Any]
 _PATH: Final = re.compile(r"/(?!/)[!-\[\]-~]{0,2000}")
 """A path and query of this service: no second slash and no backslash, which begin a host."""
-_MOST_BYTES: Final = 16_384
+MOST_BYTES: Final = 16_384
 _CODE: Final = re.compile(r"[!-~]{1,2000}")
 
 
@@ -47,7 +47,7 @@ def sign_in_router(sessions: Sessions) -> Router:
         route_handlers=handlers,
         middleware=[sessions.middleware, CsrfGate],
         include_in_schema=False,
-        request_max_body_size=_MOST_BYTES,
+        request_max_body_size=MOST_BYTES,
     )
 
 
