@@ -1,6 +1,7 @@
 """The steps of action.yml, run as a runner runs them."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ def configure(scene: Scene, text: str) -> None:
 
 
 def test_a_pull_is_scored_cold_and_warm_and_told_in_one_comment(scene: Scene) -> None:
+    scene.runner.program = Path(sys.executable).with_name("pullrisk")
     configure(scene, ALL_HIGH + "labels: {prefix: 'risk: '}\n")
     sha = scene.commit("kedro/new.py", BIG, branch="feature")
     scene.check_out()
