@@ -68,6 +68,10 @@ class _Inspection:
             yield from self._config_map(document)
         if document.get("kind") == "AnalysisTemplate":
             yield from _providers(document)
+        if document.get("kind") == "Ingress":
+            for name in document["metadata"].get("annotations") or {}:
+                if name not in admitted["annotations"]:
+                    yield f"an Ingress has the annotation {name}"
 
     def _node(self, node: object) -> Iterator[str]:
         if isinstance(node, list):

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -18,31 +17,27 @@ from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.train.pending import register
 from support.clones import make_clone
 from support.sample import sample_pulls
-from support.serving import GENERAL, RUN, opened
+from support.serving import GENERAL, opened
 from support.tracking import fresh_tracking
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "sample/README.md")]
 PAGES += sorted(page for page in ROOT.glob("docs/**/*.md") if page.name != "cli.md")
-FENCE = re.compile(r"^(?P<indent> *)```sh\n(?P<code>.*?)^ *```", re.DOTALL | re.MULTILINE)
+FENCE = re.compile(r"(?<!<!-- tested -->\n)^ *```sh\n(?P<code>.*?)^ *```", re.DOTALL | re.MULTILINE)
+"""A shell block; those below that mark run in tests/deploy/test_operations.py."""
 PULLS = 300
-ANSWERS = {"models promote": 1, "monitor": 12, "check": 13}
-"""Exit codes that are an answer of a command, not a failure."""
-
 NOT_RUN = {
     r"make (demo|setup|check)\b": "makes an environment: CI runs it in a fresh clone",
-    r"make (promote-dry-run|fake-github)": "tests/delivery and tests/fake_github run what it runs",
+    r"make promote-dry-run": "reads branches and a registry: tests/delivery",
     r"(python3 -m venv|\. \S*/bin/activate|pip install) ?": "installs: tests of the package",
     r"(doctl|kubectl|argo-apps/bootstrap\.sh) ?": "needs a cluster: make test-cluster",
     r"(vault|bao|sops|vault/install\.sh|export VAULT_ADDR) ?": "needs a Vault: tests/deploy",
     r"(gh|id=\$\(gh) ?": "asks GitHub",
     r"pullrisk fetch (?!--git)": "asks GitHub: tests/fetch/github asks a fake one",
-    r"pullrisk serve\b": "serves until it is stopped: tests/serve",
+    r"(pullrisk serve|make dashboard)\b": "serves until stopped: tests/serve, tests/dashboard",
+    r"printf .*\| bao ": "needs a Vault: tests/deploy",
     r"(curl|mlflow models serve) ?": "needs a running service: tests/serve, tests/train",
     r"pullrisk deliveries repeat [0-9a-f]{8}-": "names a dead delivery: tests/app",
-    r"pullrisk golden record": "changes the checkout: tests/cli/test_golden.py",
-    r"git (commit --quiet|revert) ": "changes the checkout",
-    r"printf .*\| (bao|vault) ": "needs a Vault: tests/deploy installs one",
 }
 """Lines that are not run, by how they begin, and why."""
 BLOCKS_NOT_RUN = {
@@ -95,8 +90,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pulls = sorted(sample_pulls(PULLS), key=lambda pull: str(pull.merged_at))
     make_clone(project, pulls, origin="https://github.com/owner/project.git")
     (project / "open.jsonl").write_text(json.dumps(opened(PULLS + 1)), encoding="utf-8")
-    (user / "bin").mkdir()
-    _write_program(user / "bin" / "pullrisk")
     home = project / ".pullrisk"
     with SqliteStore(home / "pulls.sqlite") as store:
         store.upsert(sample_pulls(60))
@@ -135,35 +128,24 @@ def _register_models(home: Path) -> None:
     register(tracking, folder / "second.onnx")
 
 
-def _write_program(path: Path) -> None:
-    """`pullrisk`, for which an answer is no failure."""
-    run = shlex.join([sys.executable, "-c", RUN])
-    cases = "".join(f'"{command}"*:{code}) exit 0;; ' for command, code in ANSWERS.items())
-    path.write_text(
-        f'#!/bin/sh\n{run} "$@"\ncode=$?\ncase "$*:$code" in {cases}*) exit $code;; esac\n'
-    )
-    path.chmod(0o755)
-
-
 def shell(user: Path, script: list[str]) -> None:
     """Run the lines as a user would, in the clone; the first that fails ends it with its output."""
     own = {
         "HOME": str(user),
-        "PATH": f"{user / 'bin'}:{os.environ['PATH']}",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT / "tests"),
         "MONGO_URI": str(user / "mongo.sqlite"),
-        "RESTORED_URI": str(user / "restored.sqlite"),
         "GIT_AUTHOR_NAME": "Ann",
         "GIT_AUTHOR_EMAIL": "ann@example.org",
         "GIT_COMMITTER_NAME": "Ann",
         "GIT_COMMITTER_EMAIL": "ann@example.org",
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PULLRISK_")}
-    code = "\n".join(f"echo {shlex.quote('$ ' + line)}\n{line}" for line in script)
     ran = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", code],
+        [sys.executable, "-m", "support.document_shell"],
         cwd=user / "src" / "project",
         env=kept | own,
-        stdin=subprocess.DEVNULL,
+        input=json.dumps(script),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

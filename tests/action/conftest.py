@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from action.forked import Forked
 from action.runner import MiniRunner
 from fake_github.app import FakeGitHub
 from fake_github.world import World, pull_like
@@ -52,7 +53,9 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Scene:
     """An origin of the test's own with an open pull, a checkout of it, GitHub, and a runner."""
 
-    def __init__(self, folder: Path, history: Path, url: str, github: FakeGitHub) -> None:
+    def __init__(
+        self, folder: Path, history: Path, url: str, github: FakeGitHub, program: Path
+    ) -> None:
         self.folder, self.github = folder, github
         self.origin, self.work = folder / "origin.git", folder / "work"
         git(folder, "clone", "-q", "--bare", str(history), str(self.origin))
@@ -63,6 +66,7 @@ class Scene:
             folder / "runner",
             self.checkout,
             {"GITHUB_API_URL": f"{url}/api/v3", "GITHUB_SERVER_URL": "https://github.com"},
+            program=program,
         )
         self.github.published.conversations.login = "github-actions[bot]"
         self.number = 900
@@ -114,10 +118,17 @@ class Scene:
         return self.github.published.conversations.labels.get((NAME, self.number), [])
 
 
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What stands in for `pullrisk`, and starts at once."""
+    with Forked(tmp_path_factory.mktemp("forked")) as forked:
+        yield forked.program
+
+
 @pytest.fixture
-def scene(tmp_path: Path, history: Path) -> Iterator[Scene]:
+def scene(tmp_path: Path, history: Path, program: Path) -> Iterator[Scene]:
     world = World()
     world.add(NAME, [pull_like(900)])
     github = FakeGitHub(world)
     with listening(github) as url:
-        yield Scene(tmp_path, history, url, github)
+        yield Scene(tmp_path, history, url, github, program)

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +23,16 @@ class Finished:
 
 
 class MiniRunner:
-    """Runs the action in `folder`, whose caches stay from one run to the next."""
+    """Runs the action in `folder`, whose caches stay from one run to the next.
 
-    def __init__(self, folder: Path, workspace: Path, variables: dict[str, str]) -> None:
+    `program` is the `pullrisk` that its environment holds.
+    """
+
+    def __init__(
+        self, folder: Path, workspace: Path, variables: dict[str, str], *, program: Path
+    ) -> None:
         self.folder, self.workspace, self.variables = folder, workspace, variables
+        self.program = program
         self.caches = folder / "caches"
         self.caches.mkdir(parents=True)
         self._count = 0
@@ -38,7 +43,7 @@ class MiniRunner:
         temp = self.folder / "temp"  # the path of a cache is part of it
         shutil.rmtree(temp, ignore_errors=True)
         (temp / "pullrisk-venv/bin").mkdir(parents=True)
-        (temp / "pullrisk-venv/bin/pullrisk").symlink_to(Path(sys.executable).with_name("pullrisk"))
+        (temp / "pullrisk-venv/bin/pullrisk").symlink_to(self.program)
         job = _Job(self, temp, event, payload, inputs)
         return job.run(str(self._count))
 

@@ -1,11 +1,13 @@
 """The steps of action.yml, run as a runner runs them."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from action.conftest import BIG, NAME, Scene, examples, git
+from fake_github.faults import Faults
 
 TOKEN = "fake-token"
 ALL_HIGH = "bands: {high: 0.98, elevated: 0.01}\n"
@@ -17,6 +19,7 @@ def configure(scene: Scene, text: str) -> None:
 
 
 def test_a_pull_is_scored_cold_and_warm_and_told_in_one_comment(scene: Scene) -> None:
+    scene.runner.program = Path(sys.executable).with_name("pullrisk")
     configure(scene, ALL_HIGH + "labels: {prefix: 'risk: '}\n")
     sha = scene.commit("kedro/new.py", BIG, branch="feature")
     scene.check_out()
@@ -189,26 +192,114 @@ def test_the_comment_of_somebody_else_with_the_marker_is_left_alone(scene: Scene
     assert len(scene.comments) == 2
 
 
-def test_github_down_costs_the_comment_and_not_the_job(scene: Scene) -> None:
+@pytest.mark.parametrize("down", ["no connection", "503"])
+def test_github_down_costs_the_comment_and_not_the_job(scene: Scene, down: str) -> None:
     sha = scene.commit("kedro/new.py", BIG, branch="feature")
     scene.check_out()
-    scene.runner.variables["GITHUB_API_URL"] = "http://127.0.0.1:9"
+    if down == "503":
+        scene.github.rest_faults = Faults(rates={"503": 1.0})
+    else:
+        scene.runner.variables["GITHUB_API_URL"] = "http://127.0.0.1:9"
     done = scene.runner.run(
         "pull_request", scene.payload(sha, "feature"), token=TOKEN, comment="always"
     )
     assert (done.code, done.outputs["scored"]) == (0, "true")
-    assert "::warning" in done.log
+    assert "::warning title=pullrisk::the score is in the summary only" in done.log
     assert "acme/shop" in done.summary
+    assert scene.github.rest_requests == (4 if down == "503" else 0), "it is tried again"
 
 
-def test_a_damaged_cache_is_read_anew(scene: Scene) -> None:
+def test_what_fails_for_a_moment_is_tried_again(scene: Scene) -> None:
+    sha = scene.commit("kedro/new.py", BIG, branch="feature")
+    scene.check_out()
+    scene.github.rest_faults = Faults(script=["502", "", "secondary", "", "503", "503"])
+    done = scene.runner.run(
+        "pull_request", scene.payload(sha, "feature"), token=TOKEN, comment="always"
+    )
+    assert "::warning" not in done.log
+    assert len(scene.comments) == 1
+
+
+def test_a_base_branch_that_vanished_is_scored_against_its_last_commit(scene: Scene) -> None:
+    git(scene.work, "push", "-q", "origin", "origin/main:refs/heads/release")
+    sha = scene.commit("kedro/new.py", BIG, branch="feature")
+    scene.base = "release"
+    payload = scene.payload(sha, "feature")
+    git(scene.origin, "update-ref", "-d", "refs/heads/release")
+    scene.check_out()
+    done = scene.runner.run("pull_request", payload, fail_on="high")
+    assert (done.outputs["scored"], done.code) == ("true", 0), done.log
+
+
+def test_a_base_branch_that_vanished_with_its_commits_is_said(scene: Scene) -> None:
+    sha = scene.commit("kedro/new.py", BIG, branch="feature")
+    payload = scene.payload(sha, "feature")
+    event = json.loads(payload.read_text())
+    event["pull_request"]["base"] |= {"ref": "release", "sha": "ab" * 20}
+    scene.check_out()
+    done = scene.runner.run("pull_request", scene.write(event), fail_on="high")
+    assert (done.outputs["scored"], done.code) == ("false", 0), done.log
+    assert "release" in done.outputs["reason"]
+    assert "not there any more" in done.summary
+    assert "::warning title=pullrisk::not scored" in done.log
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_push_over_the_branch_in_mid_run_is_not_scored_or_scored_as_it_was(
+    scene: Scene, gone: bool
+) -> None:
+    sha = scene.commit("kedro/new.py", BIG, branch="feature")
+    payload = scene.payload(sha, "feature")
+    if not gone:
+        scene.check_out()
+    git(scene.work, "commit", "-q", "--amend", "-m", "Change it otherwise")
+    git(scene.work, "push", "-q", "-f", "origin", "feature")
+    head = git(scene.work, "rev-parse", "HEAD")
+    git(scene.origin, "update-ref", f"refs/pull/{scene.number}/head", head)
+    git(scene.origin, "reflog", "expire", "--expire=now", "--all")
+    git(scene.origin, "gc", "-q", "--prune=now")
+    if gone:
+        scene.check_out()
+    done = scene.runner.run("pull_request", payload, fail_on="high")
+    assert (done.outputs["scored"], done.code) == ("false" if gone else "true", 0), done.log
+    if gone:
+        assert "pushed again" in done.outputs["reason"]
+        assert "pushed again" in done.summary
+
+
+def test_a_pull_of_3000_files_is_scored(scene: Scene) -> None:
+    git(scene.work, "checkout", "-q", "-b", "feature", "origin/main")
+    for number in range(3_000):
+        path = scene.work / "kedro" / f"part{number % 60}" / f"made{number}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"value = {number}\n")
+    sha = scene.commit("kedro/last.py", BIG, branch="feature")
+    scene.check_out()
+    done = scene.runner.run(
+        "pull_request", scene.payload(sha, "feature"), token=TOKEN, comment="always"
+    )
+    assert (done.outputs["scored"], done.code) == ("true", 0), done.log
+    assert len(done.outputs["brief-json"]) < 100_000
+    assert len(scene.comments[0]) < 60_000
+    assert len(done.summary) < 60_000
+
+
+@pytest.mark.parametrize("how", ["damaged", "empty", "other files", "a link"])
+def test_a_corrupt_cache_is_read_anew(scene: Scene, how: str) -> None:
     sha = scene.commit("kedro/new.py", BIG, branch="feature")
     scene.check_out()
     payload = scene.payload(sha, "feature")
     first = scene.runner.run("pull_request", payload)
-    for file in scene.runner.caches.rglob("*"):
-        if file.is_file():
+    for file in [each for each in scene.runner.caches.rglob("*") if each.is_file()]:
+        if how == "damaged":
             file.write_bytes(b"damaged")
+        elif how == "empty":
+            file.write_bytes(b"")
+        elif how == "other files":
+            file.rename(file.with_name(f"other-{file.name}"))
+        else:
+            file.unlink()
+            file.symlink_to("/etc/hostname")
     second = scene.runner.run("pull_request", payload)
     assert second.outputs["scored"] == "true", second.log
     assert second.code == 0

@@ -80,11 +80,12 @@ def test_a_service_with_another_model_is_refused_by_its_version_and_its_answers(
     assert broken["golden predictions"].startswith("10 of 10 differ")
 
 
+@pytest.mark.parametrize("answer", ["risk", "repair", "revert", "novelty_error"])
 def test_one_answer_that_differs_is_enough(
-    good: Served, expected: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    good: Served, expected: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], answer: str
 ) -> None:
     changed = json.loads(expected.read_bytes())
-    changed["answers"][3]["risk"] *= 1.001
+    changed["answers"][3][answer] *= 1.001
     (tmp_path / "changed.json").write_text(json.dumps(changed))
     code, checks = check(capsys, good.url, tmp_path / "changed.json")
     assert code == 1

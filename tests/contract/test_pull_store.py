@@ -427,6 +427,14 @@ def test_lines_of_another_merge_are_not_taken_over(store: PullStore) -> None:
     assert store.get("o/r", 1) == new
 
 
+def test_merges_are_the_numbers_of_pulls_and_pushes_by_their_commits(store: PullStore) -> None:
+    pushed = push("ab" * 20, hours=2)
+    one = msgspec.structs.replace(merged(1), merge_sha="cd" * 20)
+    store.upsert([one, pushed, msgspec.structs.replace(merged(2), merge_sha=None), still_open(9)])
+    assert store.merges("o/r") == {"ab" * 20: pushed.number, "cd" * 20: 1}
+    assert store.merges("o/none") == {}
+
+
 def test_events_since_a_moment_are_those_later_than_it(store: PullStore) -> None:
     store.upsert([merged(3), merged(1), push("ab" * 20, hours=2), still_open(9), unmerged(4)])
     store.upsert([merged(8, repository="o/other")])

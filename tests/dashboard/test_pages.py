@@ -10,7 +10,14 @@ from support.dashboard import HOSTILE, PUBLISHED, TITLES, open_numbers
 
 KEDRO = "kedro-org/kedro"
 FIRST = open_numbers()[0]
-PAGES = ("/", f"/pulls/{KEDRO}/{FIRST}")
+PAGES = (
+    "/",
+    f"/pulls/{KEDRO}/{FIRST}",
+    "/repositories",
+    f"/repositories/{KEDRO}",
+    "/models",
+    "/operations",
+)
 
 
 class Text(HTMLParser):
@@ -56,10 +63,11 @@ def test_a_page_may_load_nothing_from_elsewhere_and_run_nothing_inline(
     assert all(value and value.startswith("/static/") for value in loaded)
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(
+    "path", ["/", f"/pulls/{KEDRO}/{open_numbers()[1]}", f"/repositories/{KEDRO}"]
+)
 def test_what_strangers_wrote_is_text(client: httpx.Client, path: str) -> None:
-    hostile = f"/pulls/{KEDRO}/{open_numbers()[1]}" if path != "/" else path
-    page = client.get(hostile).text
+    page = client.get(path).text
     shown = Text(page)
     assert HOSTILE.replace("\u202e", "\N{REPLACEMENT CHARACTER}") in shown.text
     assert shown.tags.count("script") == 1
@@ -153,8 +161,41 @@ def test_a_pull_is_told_with_its_brief_its_files_and_its_scores(client: httpx.Cl
         assert words in text
 
 
+def test_a_repository_is_told_with_its_figures_its_hot_files_and_what_is_open(
+    client: httpx.Client,
+) -> None:
+    page = Text(client.get(f"/repositories/{KEDRO}").text)
+    for words in ("Changes in a year", "kedro/", "Open, riskiest first", "Rework the runner"):
+        assert words in page.text
+    assert page.tags.count("svg") >= 1
+
+
+def test_repositories_lead_to_their_open_pulls_by_band(client: httpx.Client) -> None:
+    page = client.get("/repositories").text
+    assert f'href="/repositories/{KEDRO}"' in page
+    bands = client.get(f"/?shown=open&repository={KEDRO}").text
+    for band in ("high", "elevated"):
+        shown = bands.count(f'<span class="chip {band}">')
+        assert (f"band={band}" in page) == (shown > 0)
+
+
+def test_the_model_is_told_with_its_registry_drift_and_what_people_say(
+    client: httpx.Client,
+) -> None:
+    text = Text(client.get("/models").text).text
+    for words in ("Learnt from", "No version is registered", KEDRO, "/pullrisk wrong"):
+        assert words in text
+
+
+def test_operations_tell_health_versions_and_freshness(client: httpx.Client) -> None:
+    text = Text(client.get("/operations").text).text
+    for words in ("Ready", "onnxruntime", "No GitHub App is set up", "Last update stored"):
+        assert words in text
+
+
 @pytest.mark.parametrize(
-    "path", [f"/pulls/{KEDRO}/99999999", "/pulls/no/such/1", f"/pulls/{KEDRO}/x", "/static/none"]
+    "path",
+    [f"/pulls/{KEDRO}/99999999", "/repositories/no/such", f"/pulls/{KEDRO}/x", "/static/none"],
 )
 def test_what_is_not_there_is_said_so(client: httpx.Client, path: str) -> None:
     answer = client.get(path)

@@ -46,6 +46,15 @@ def analysis(**provider: Any) -> dict[str, Any]:
     }
 
 
+def ingress(annotation: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "a", "annotations": {annotation: "x"}},
+        "spec": {"rules": []},
+    }
+
+
 def check(document: object) -> None:
     check_manifests(yaml.safe_dump(document), KUSTOMIZED)
 
@@ -58,6 +67,7 @@ GOOD = {
         executor__yaml="spec:\n  containers: [{name: executor, resources: {}}]\n"
     ),
     "the image of executors": cron_job({"env": [{"name": "PULLRISK_SPARK__IMAGE", "value": OURS}]}),
+    "an Ingress that asks for a certificate": ingress("cert-manager.io/cluster-issuer"),
     "a question to Prometheus": analysis(prometheus={"query": "up"}),
 }
 
@@ -69,6 +79,10 @@ def test_what_is_listed_is_admitted(what: str) -> None:
 
 CONF = '[spark.conf]\n"{}" = "x"\n'
 BAD: dict[str, tuple[object, str]] = {
+    "a proxy's configuration in an Ingress": (
+        ingress("nginx.ingress.kubernetes.io/configuration-snippet"),
+        "an Ingress has the annotation nginx.ingress.kubernetes.io/configuration-snippet",
+    ),
     "a third party's other digest": (
         cron_job({"image": admitted["third_party"][0][:-4] + "0000"}),
         "the manifests run docker.io/locustio/locust@",

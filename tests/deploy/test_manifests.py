@@ -23,6 +23,7 @@ from support.deploy.manifests import (
     pods,
     render,
     render_with,
+    values_at,
 )
 from support.sample import sample_file
 
@@ -171,6 +172,51 @@ def test_the_project_allows_what_is_rendered_and_no_kind_more(everything: list[O
     }
     rendered = {(one["apiVersion"].rpartition("/")[0], one["kind"]) for one in everything}
     assert rendered == allowed
+
+
+def test_github_reaches_one_path_and_people_the_pages() -> None:
+    def paths(*components: str) -> list[tuple[str, str]]:
+        found = of_kind(render_with(*components), "Ingress")
+        places = values_at(found, "spec", "rules", "http", "paths")
+        return [(each["path"], each["pathType"]) for each in places]
+
+    assert paths() == []
+    assert paths("webhooks") == [("/webhooks/github", "Exact")]
+    assert sorted(paths("pages", "webhooks")) == [("/", "Prefix"), ("/webhooks/github", "Exact")]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"path": "/"}, "leads / into the service"),
+        ({"pathType": "Prefix"}, "leads /webhooks/github into the service"),
+        ({"backend": {"service": {"name": "model-serving", "port": {"name": "probes"}}}}, "nobody"),
+        ({"backend": {"service": {"name": "mongodb", "port": {"name": "http"}}}}, "nobody"),
+    ],
+)
+def test_an_ingress_of_webhooks_that_leads_elsewhere_is_refused(
+    change: dict[str, object], says: str
+) -> None:
+    objects = render_with("webhooks")
+    (ingress,) = of_kind(objects, "Ingress")
+    ingress["spec"]["rules"][0]["http"]["paths"][0] |= change
+    assert any(says in each for each in told(objects))
+
+
+def test_a_host_without_tls_and_a_proxy_without_a_policy_are_refused() -> None:
+    objects = render_with("webhooks")
+    of_kind(objects, "Ingress")[0]["spec"]["rules"][0]["host"] = "elsewhere.example.org"
+    assert any("has no TLS" in each for each in told(objects))
+    shut = [one for one in render_with("webhooks") if name_of(one) != "NetworkPolicy/webhooks"]
+    assert any("the proxy of an Ingress cannot reach" in each for each in told(shut))
+
+
+def test_the_pages_are_served_under_the_name_of_their_ingress() -> None:
+    objects = render_with("pages")
+    (host,) = values_at(of_kind(objects, "Ingress"), "spec", "rules", "host")
+    (rollout,) = of_kind(objects, "Rollout")
+    variables = values_at(rollout["spec"], "template", "spec", "containers", "env")
+    assert {"name": "PULLRISK_SIGN_IN__URL", "value": f"https://{host}"} in [*variables]
 
 
 def test_an_overlay_is_the_base_and_components_and_nothing_else() -> None:

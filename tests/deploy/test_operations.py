@@ -121,9 +121,10 @@ def test_the_store_is_backed_up_and_restored(operator: Operator, mongo_uri: str)
     assert "kedro-org/kedro" in restored
 
 
-@pytest.fixture
-def vault(operator: Operator, tmp_path: Path) -> Iterator[Bao]:
+@pytest.fixture(scope="module")
+def vault(operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
     """A real server to which the operator has logged in; the clone's vault/ is made for it."""
+    tmp_path = tmp_path_factory.mktemp("vault")
     certificates = make_certificates(tmp_path)
     with TokenReviews(ServiceAccounts(), certificates) as reviews:
         folder = trusting(operator.clone / "vault", reviews, certificates, ServiceAccounts(GITHUB))
@@ -152,6 +153,22 @@ def test_a_key_is_rotated_beside_the_old_one_and_nothing_else_changes(
     shown = own.block("NEW_KEY")
     assert not any(value in shown for value in keys.values())
     assert serving_secrets(vault) == before | {"api_keys": "new-0f1e2d3c,old-0f1e2d3c"}
+
+
+def test_sessions_and_an_operator_get_keys_and_nothing_else_changes(
+    operator: Operator, vault: Bao
+) -> None:
+    before = serving_secrets(vault)
+    own = Operator(operator.clone, operator.environment | {"VAULT_ADDR": vault.address})
+    own.block("operator.key")
+    key = (operator.clone / "operator.key").read_text().strip()
+    after = serving_secrets(vault)
+    assert len(key) == len(after["session_key"].strip()) == 64
+    assert after["admin_keys"].strip() == key
+    assert {name for name in after if after[name] != before.get(name)} == {
+        "admin_keys",
+        "session_key",
+    }
 
 
 def test_every_tested_block_is_run_by_a_test(operator: Operator) -> None:

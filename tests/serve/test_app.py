@@ -93,6 +93,8 @@ def test_rows_of_features_are_scored_as_they_are(client: httpx.Client) -> None:
     two = client.post("/v1/score/features", json=[row, row]).json()["scores"]
     for each in two:
         assert each == pytest.approx(one[0], rel=1e-3)
+    assert list(one[0]) == ["risk", "repair", "revert", "novelty_error"]
+    assert one[0]["risk"] >= max(one[0]["repair"] or 0, one[0]["revert"] or 0)
     assert client.post("/v1/score/features", json=row[1:]).status_code == 422
 
 

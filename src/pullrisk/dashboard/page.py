@@ -6,7 +6,7 @@ from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response
@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from pullrisk.brief.sections import Item, Mention
 from pullrisk.brief.wording import age, share
 from pullrisk.errors import PullriskError
+from pullrisk.monitor.outcomes import Interval
 
 STATIC: Final = {
     "dashboard.css": "text/css; charset=utf-8",
@@ -56,8 +57,8 @@ def pull_path(repository: str, number: int) -> str:
 
 
 def repository_path(repository: str) -> str:
-    """Where the pulls of a repository are."""
-    return f"/?{urlencode({'repository': repository})}"
+    """Where the page of a repository is."""
+    return f"/repositories/{quote(repository)}"
 
 
 def linked(item: Item) -> Markup:
@@ -103,6 +104,8 @@ def _environment() -> Environment:
         "ago": _ago,
         "count": lambda value: "unknown" if value is None else f"{value:,}",
         "short": _short,
+        "span": _span,
+        "at": lambda micros: datetime.fromtimestamp(micros / 1e6, UTC),
         "linked": linked,
         "minute": lambda moment: f"{moment:%Y-%m-%d %H:%M} UTC",
         "day": lambda moment: f"{moment:%Y-%m-%d}",
@@ -124,6 +127,13 @@ def _shown(text: str) -> str:
 
 def _share(value: float | None) -> str:
     return "unknown" if value is None else share(value)
+
+
+def _span(figure: Interval | None) -> str:
+    """A share with its interval: `19 % [15, 24]`."""
+    if figure is None:
+        return "unknown"
+    return f"{share(figure.value)} [{100 * figure.low:.3g}, {100 * figure.high:.3g}]"
 
 
 def _ago(moment: datetime, now: datetime) -> str:

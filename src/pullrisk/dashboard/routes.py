@@ -6,10 +6,13 @@ from litestar import Request, Response, Router, get
 from litestar.di import Provide
 from litestar.exceptions import NotFoundException
 
+from pullrisk.dashboard.models_page import models_page
+from pullrisk.dashboard.operations_page import operations_page
 from pullrisk.dashboard.page import STATIC, render, static_file
 from pullrisk.dashboard.pull_page import pull_page
 from pullrisk.dashboard.pulls_page import pulls_page, pulls_part, shorter
 from pullrisk.dashboard.reading import Reader, Tables
+from pullrisk.dashboard.repository_page import repositories_page, repository_page
 from pullrisk.serve.endpoints import PullNumber, RepositoryPart, context_of
 from pullrisk.serve.problems import TITLES, problem_of
 from pullrisk.serve.sign_in.viewer import Viewer, viewer_of
@@ -41,9 +44,28 @@ def make_pages(tables: Tables) -> list[Router]:
         repository = _readable(f"{owner}/{name}", viewer)
         return await pull_page(_reader(request, tables), viewer, (repository, number))
 
+    @get("/repositories")
+    async def repositories(request: _Asked, viewer: Viewer) -> Response[bytes]:
+        return await repositories_page(_reader(request, tables), viewer)
+
+    @get("/repositories/{owner:str}/{name:str}")
+    async def repository(
+        request: _Asked, viewer: Viewer, owner: RepositoryPart, name: RepositoryPart
+    ) -> Response[bytes]:
+        known = _readable(f"{owner}/{name}", viewer)
+        return await repository_page(_reader(request, tables), viewer, known)
+
+    @get("/models")
+    async def models(request: _Asked, viewer: Viewer) -> Response[bytes]:
+        return await models_page(_reader(request, tables), viewer)
+
+    @get("/operations")
+    async def operations(request: _Asked, viewer: Viewer) -> Response[bytes]:
+        return await operations_page(_reader(request, tables), viewer)
+
     pages = Router(
         "/",
-        route_handlers=[pulls, pulls_live, pull],
+        route_handlers=[pulls, pulls_live, pull, repositories, repository, models, operations],
         dependencies={"viewer": Provide(viewer_of)},
         exception_handlers={Exception: refuse},
         include_in_schema=False,

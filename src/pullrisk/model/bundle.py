@@ -21,9 +21,23 @@ Band = Literal["low", "elevated", "high"]
 
 _CHUNK: Final = 8_192
 _RAW: Final = ["risk", "novelty_error", "code"]
+_ANSWERED: Final = ["risk", "novelty_error", *QUESTIONS]
 _CATEGORY: Final = ["category"]
 _SCORED: Final = [*_RAW, *QUESTIONS]
 _ALL: Final = [*_SCORED, *_CATEGORY]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Answers for n rows [n], whatever their repository; None for what the model does not tell.
+
+    `risk` is the probability of a fix or a revert, `repair` and `revert` those of each.
+    """
+
+    risk: NDArray[np.float64] | None
+    repair: NDArray[np.float64] | None
+    revert: NDArray[np.float64] | None
+    novelty_error: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +163,18 @@ class Bundle:
         """
         risk, error, code = self._run(_RAW, x)
         return risk.astype(np.float64), error.astype(np.float64), code
+
+    def answers(self, x: NDArray[np.float32]) -> Answers:
+        """The answers for raw rows [n, d], of any repositories; raises InputError as `raw` does."""
+        found = self._run(_ANSWERED, x)
+        risk, error, repair, revert = (each.astype(np.float64) for each in found)
+        known = self.metadata
+        return Answers(
+            risk=risk if known.risk_available else None,
+            repair=repair if known.repair_available else None,
+            revert=revert if known.revert_available else None,
+            novelty_error=error,
+        )
 
     def probability(self, answer: Answer, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """One of the answers for raw rows [n, d], [n]; raises InputError as `raw` does.

@@ -106,6 +106,13 @@ def poisson_interval(count: int) -> tuple[float, float]:
     return low, bound(count + 1, _Z95)
 
 
+def wilson(share: float, n: float) -> tuple[float, float]:
+    """The 95 % interval of a share of n (Wilson 1927)."""
+    center = (share + _Z95**2 / (2 * n)) / (1 + _Z95**2 / n)
+    half = _Z95 * math.sqrt(share * (1 - share) / n + _Z95**2 / (4 * n**2)) / (1 + _Z95**2 / n)
+    return max(center - half, 0.0), center + half
+
+
 def within_auc(matured: Matured) -> Interval | None:
     """AUC within repositories, weighted by positives, with DeLong's interval (1988)."""
     areas, variances, weights = [], [], []

@@ -178,6 +178,13 @@ class MongoStore:
         """All pulls by number, open ones too, as of the moment when the first is read."""
         return self._by_number({"repository": repository, **_PULL})
 
+    def merges(self, repository: str) -> dict[str, int]:
+        """Number by the commit that merged it; reads these two fields alone."""
+        self._database.check()
+        wanted = {"repository": repository, "event_us": HAPPENED}
+        rows = self._keys(wanted, "merge_sha", "number")
+        return {row["merge_sha"]: row["number"] for row in rows if row.get("merge_sha")}
+
     def pushes(self, repository: str) -> Iterator[Pull]:
         """All direct pushes by number, as of the moment when the first is read."""
         return self._by_number({"repository": repository, **_PUSH})

@@ -152,6 +152,24 @@ def decode(payload: bytes) -> Pull:
     return _decoder.decode(payload)
 
 
+_up_to_merge: Final = msgspec.msgpack.Decoder(
+    msgspec.defstruct(
+        "Merge",
+        [
+            (name, str | None if name == "merge_sha" else msgspec.Raw)
+            for name in Pull.__struct_fields__[: Pull.__struct_fields__.index("merge_sha") + 1]
+        ],
+        array_like=True,
+    )
+)
+
+
+def decode_merge(payload: bytes) -> str | None:
+    """The record's `merge_sha` alone, in a tenth of the time. Raises msgspec.MsgspecError."""
+    sha: str | None = getattr(_up_to_merge.decode(payload), "merge_sha")  # noqa: B009  (no type)
+    return sha
+
+
 def fingerprint(pull: Pull) -> int:
     """A 63-bit digest of all that a repository's history learns from the pull.
 

@@ -2,13 +2,13 @@
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias, TypeVar
 
 import msgspec
 
@@ -45,6 +45,10 @@ _EVENTS: Final = """
 SELECT payload, number FROM pulls INDEXED BY pulls_by_event
 WHERE repository = ? AND event_at IS NOT NULL ORDER BY event_at, number
 """
+_MERGES: Final = """
+SELECT payload, number FROM pulls INDEXED BY pulls_by_event
+WHERE repository = ? AND event_at IS NOT NULL
+"""
 _EVENTS_AMONG: Final = """
 SELECT payload, number FROM pulls INDEXED BY pulls_by_event
 WHERE repository = ? AND event_at IS NOT NULL AND number IN (SELECT value FROM json_each(?))
@@ -66,6 +70,7 @@ WHERE (?1 IS NULL OR repository = ?1) AND (?2 IS NULL OR state = ?2) AND number 
 ORDER BY updated_at DESC, repository, number LIMIT ?3
 """
 
+T = TypeVar("T")
 Row: TypeAlias = tuple[str, int, int, int | None, str, int, int, bytes]
 
 
@@ -161,6 +166,11 @@ class SqliteStore:
         """The events later than the moment, in event order; reads those alone."""
         return list(self._pulls(_EVENTS_SINCE, (repository, microseconds(moment))))
 
+    def merges(self, repository: str) -> dict[str, int]:
+        """Number by the commit that merged it."""
+        merges = self._decoded(_MERGES, (repository,), record.decode_merge)
+        return {sha: number for sha, number in merges if sha is not None}
+
     def pulls(self, repository: str) -> Iterator[Pull]:
         """All pulls by number, open ones too, as of the moment when the first is read."""
         return self._pulls(_PULLS, (repository,))
@@ -197,9 +207,15 @@ class SqliteStore:
             self._idle_readers.pop().close()
 
     def _pulls(self, query: str, values: tuple[object, ...]) -> Iterator[Pull]:
+        return (pull for pull, _ in self._decoded(query, values, record.decode))
+
+    def _decoded(
+        self, query: str, values: tuple[object, ...], decode: Callable[[bytes], T]
+    ) -> Iterator[tuple[T, int]]:
+        """What the rows (payload, number) hold, with the number."""
         for payload, number in self._rows(query, values):
             try:
-                yield record.decode(payload)
+                yield decode(payload), number
             except msgspec.MsgspecError as error:
                 raise StoreError(
                     f"pull store {self.path}: pull {number} cannot be decoded: {error}",

@@ -106,6 +106,9 @@ class PullStore(Protocol):
     def events_since(self, repository: str, moment: datetime) -> list[Pull]:
         """The events later than the moment, in event order."""
 
+    def merges(self, repository: str) -> dict[str, int]:
+        """The commit that merged it → number, of pulls and pushes. Decodes nothing else."""
+
     def pulls(self, repository: str) -> Iterator[Pull]:
         """All pulls of the repository by number, open ones too. A stream, like `events`."""
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.occlusion import Unit, occlude, occlusion_units
+from pullrisk.monitor.outcomes import wilson
 from pullrisk.svg import Axis, Plot, Point, percent, round_marks
 from pullrisk.train.evaluation import OURS, Evaluation
 
@@ -23,7 +24,6 @@ BASELINES: Final = {
 """Baselines in the order of the legend, and the CSS class that draws each."""
 _SHARES: Final = (0.05, 0.10, 0.30)
 _BINS: Final = 28
-_Z: Final = 1.96
 
 
 def capture(evaluation: Evaluation) -> str | None:
@@ -74,7 +74,7 @@ def calibration(evaluation: Evaluation) -> str | None:
         return None
     curve = evaluation.probability.calibration
     pulls = evaluation.pulls / max(len(curve.x), 1)
-    ranges = [_wilson(observed, pulls) for observed in curve.y]
+    ranges = [wilson(observed, pulls) for observed in curve.y]
     marks = round_marks(max(max(curve.x), max(high for _, high in ranges)))
     plot = Plot(
         "Calibration",
@@ -87,13 +87,6 @@ def calibration(evaluation: Evaluation) -> str | None:
         tip = f"predicted {percent(predicted)}, happened {percent(observed)} of {pulls:,.0f}"
         plot.dot((predicted, observed), "ours", tip=tip, interval=interval)
     return plot.svg()
-
-
-def _wilson(share: float, n: float) -> Point:
-    """The 95 % interval of a share of n (Wilson 1927)."""
-    center = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
-    return max(center - half, 0.0), center + half
 
 
 def distribution(risk: NDArray[np.float64], labels: NDArray[np.int8], outcome: str) -> str | None:

@@ -73,12 +73,15 @@ async def score_rows(request: Asked) -> shapes.RawScores:
     rows = await read_rows(request, context.in_flight, most=most, width=len(NAMES))
     model = context.service.loaded
     try:
-        risk, error, _ = model.bundle.raw(rows)
+        answers = model.bundle.answers(rows)
     except InputError as wrong:
         raise ProblemError(422, str(wrong.args[0])) from None
-    risks = risk.tolist() if model.bundle.metadata.risk_available else [None] * len(rows)
-    pairs = zip(risks, error.tolist(), strict=True)
-    return shapes.RawScores(model.name, [shapes.RawScore(*pair) for pair in pairs])
+    columns = (
+        [None] * len(rows) if answer is None else answer.tolist()
+        for answer in (answers.risk, answers.repair, answers.revert, answers.novelty_error)
+    )
+    scores = [shapes.RawScore(*row) for row in zip(*columns, strict=True)]
+    return shapes.RawScores(model.name, scores)
 
 
 async def list_pulls(request: Asked) -> shapes.PullPage:

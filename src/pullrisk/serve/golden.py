@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+from msgspec.structs import astuple
 
 from pullrisk.errors import InputError
 from pullrisk.features import RepositoryHistory
@@ -27,9 +28,11 @@ _LONGEST: Final = 16_000
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a model says of one pull request; `risk` is None where it has none."""
+    """What a model says of one pull request; None where it has no such answer."""
 
     risk: float | None
+    repair: float | None
+    revert: float | None
     novelty_error: float
 
 
@@ -68,16 +71,23 @@ def predictions(model: LoadedModel, pulls: Sequence[Pull]) -> list[Answer]:
         if pull.event_at is not None
     ]
     scores = model.bundle.score(np.array(rows, np.float32), REPOSITORY)
-    risks = [None] * len(rows) if scores.risk is None else scores.risk.tolist()
-    return [Answer(*pair) for pair in zip(risks, scores.novelty_error.tolist(), strict=True)]
+    columns = (
+        [None] * len(rows) if answer is None else answer.tolist()
+        for answer in (scores.risk, scores.repair, scores.revert, scores.novelty_error)
+    )
+    return [Answer(*row) for row in zip(*columns, strict=True)]
 
 
 def differs(wanted: Answer, found: Answer) -> bool:
     """Whether two answers are not the same, rounding apart."""
-    if (wanted.risk is None) != (found.risk is None):
-        return True
-    pairs = [(wanted.novelty_error, found.novelty_error), (wanted.risk or 0.0, found.risk or 0.0)]
-    return not all(math.isclose(*pair, rel_tol=TOLERANCE, abs_tol=1e-9) for pair in pairs)
+    pairs = zip(astuple(wanted), astuple(found), strict=True)
+    return not all(_is_same(*pair) for pair in pairs)
+
+
+def _is_same(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=1e-9)
 
 
 def _renamed(lines: Iterable[bytes]) -> Iterable[dict[str, Any]]:

@@ -4,6 +4,7 @@ If the server serves artifacts, they come through it, else from the bucket that 
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -22,6 +23,7 @@ NAME: Final = "pullrisk"
 _API: Final = "/api/2.0/mlflow"
 _ARTIFACTS: Final = "/api/2.0/mlflow-artifacts/artifacts"
 _PROXIED: Final = "mlflow-artifacts:"
+_AUDIT: Final = "audit."
 _SECONDS: Final = 30.0
 
 
@@ -57,6 +59,30 @@ class Registry:
             query = {"name": NAME, "version": version}
             place = self._get(client, f"{_API}/model-versions/get-download-uri", query)
             return Registered(version, self._file(client, str(place["artifact_uri"])))
+
+    def listed(self) -> dict[str, list[dict[str, Any]]]:
+        """Every version, the newest first, and every change of champion, as `models list` has them.
+
+        Empty lists if no model was ever registered.
+        """
+        query = {"filter": f"name='{NAME}'", "max_results": "200"}
+        with self._client() as client:
+            found = self._get(client, f"{_API}/model-versions/search", query)
+            if not found.get("model_versions"):
+                return {"versions": [], "changes": []}
+            model = self._get(client, f"{_API}/registered-models/get", {"name": NAME})
+        whole = model["registered_model"]
+        aliases = _by_version(whole.get("aliases", []))
+        versions = [_version_of(each, aliases) for each in found["model_versions"]]
+        changes = [
+            msgspec.json.decode(tag["value"])
+            for tag in whole.get("tags", [])
+            if tag["key"].startswith(_AUDIT)
+        ]
+        return {
+            "versions": sorted(versions, key=lambda each: -int(each["version"])),
+            "changes": sorted(changes, key=lambda each: str(each["at"]), reverse=True),
+        }
 
     def _version(self, client: "httpx.Client", reference: str) -> str:
         if reference.startswith("@"):
@@ -147,6 +173,24 @@ class Registry:
         elif self._login is not None:
             auth = httpx.BasicAuth(self._login[0], self._login[1].get_secret_value())
         return httpx.Client(base_url=self._uri, headers=headers, auth=auth, timeout=_SECONDS)
+
+
+def _by_version(aliases: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """The aliases of each version."""
+    named: dict[str, list[str]] = {}
+    for each in aliases:
+        named.setdefault(str(each["version"]), []).append(str(each["alias"]))
+    return named
+
+
+def _version_of(found: dict[str, Any], aliases: dict[str, list[str]]) -> dict[str, Any]:
+    version = str(found["version"])
+    return {
+        "version": version,
+        "created_at": datetime.fromtimestamp(int(found["creation_timestamp"]) / 1000, UTC),
+        "aliases": sorted(aliases.get(version, [])),
+        "tags": {tag["key"]: tag["value"] for tag in found.get("tags", [])},
+    }
 
 
 def _message(response: "httpx.Response") -> str:

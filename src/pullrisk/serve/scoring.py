@@ -123,6 +123,11 @@ async def examine(service: Service, pull: Pull, *, now: datetime) -> Examined:
     return Examined(brief, judged.row)
 
 
+async def history_of(service: Service, repository: str) -> CachedHistory:
+    """The history of a repository; one without any if it has none, or none can be read now."""
+    return (await _fetch(service, {repository})).histories[repository]
+
+
 def _unreachable(brief: Brief) -> Brief:
     return msgspec.structs.replace(brief, basis="history unreachable", verdict=UNREACHABLE)
 

@@ -70,9 +70,11 @@ class Scores(msgspec.Struct, frozen=True):
 
 
 class RawScore(msgspec.Struct, frozen=True):
-    """The answers for one row of features; risk is null without a risk."""
+    """The answers for one row of features; `risk`, `repair` and `revert` as in a `Score`."""
 
     risk: Share | None
+    repair: Share | None
+    revert: Share | None
     novelty_error: float
 
 

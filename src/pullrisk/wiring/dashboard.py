@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pullrisk.wiring.adapters import is_on_mongo, open_scores
 from pullrisk.wiring.app import CurrentSettings, Running, StoreUri
+from pullrisk.wiring.served_models import read_registry
 
 if TYPE_CHECKING:
     from litestar import Router
@@ -19,7 +20,9 @@ class Dashboard:
     """The pages, and what keeps them up to date while the service runs."""
 
     def __init__(self, current: CurrentSettings, deliveries: "DeliveryQueue | None") -> None:
+        from pullrisk.dashboard.figures import FiguresCache
         from pullrisk.dashboard.reading import Tables
+        from pullrisk.dashboard.registry import RegistryReader
 
         settings = current.settings
         scores = open_scores(
@@ -27,7 +30,8 @@ class Dashboard:
             patience=settings.serve.reach,
             rotating=StoreUri(current) if is_on_mongo(settings) else None,
         )
-        self._tables: Tables = Tables(scores, deliveries)
+        registry = RegistryReader(lambda: read_registry(current.settings))
+        self._tables = Tables(scores, FiguresCache(), registry, deliveries)
 
     def routers(self) -> "list[Router]":
         """The routers of all pages."""

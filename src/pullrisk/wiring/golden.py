@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import msgspec
+from msgspec.structs import asdict
 
 from pullrisk.errors import InputError, SettingsError
 from pullrisk.serve.golden import Answer, Golden, differs
@@ -92,9 +93,10 @@ class Service:
         for place, (pull, answer) in enumerate(zip(wanted.pulls, wanted.answers, strict=True)):
             found = self._ask("/v1/score?explain=false", pull)
             score, model = found["scores"][0], found["model"]
-            own = Answer(score["risk"], score["novelty_error"])
+            own = msgspec.convert(score, Answer)
             if differs(answer, own) or model["version"] != wanted.version:
-                wrong.append(f"{place}: {own.risk}, {own.novelty_error} by {model['version']}")
+                told = ", ".join(f"{name} {value}" for name, value in asdict(own).items())
+                wrong.append(f"{place}: {told} by {model['version']}")
         what, count = "golden predictions", len(wanted.answers)
         if wrong:
             text = f"{len(wrong)} of {count} differ, the first is {wrong[0]}"

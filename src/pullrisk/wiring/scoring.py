@@ -166,8 +166,7 @@ class FoldedClone:
     @cached_property
     def _numbers(self) -> dict[str, int]:
         """The pulls and pushes by the commit that merged each."""
-        events = self.store.events(self.repository)
-        return {pull.merge_sha: pull.number for pull in events if pull.merge_sha}
+        return self.store.merges(self.repository)
 
     def _fold(self) -> None:
         """Fetch and fold what is new in the clone."""

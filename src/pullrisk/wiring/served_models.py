@@ -9,17 +9,24 @@ from subprocess import run
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from pullrisk.errors import ModelError
 from pullrisk.settings import Settings
 from pullrisk.wiring.adapters import MODEL_FILE, is_registered
 
 if TYPE_CHECKING:
+    from pullrisk.dashboard.registry import Registered
     from pullrisk.model.bundle import Bundle
     from pullrisk.serve.loaded_model import LoadedModel
     from pullrisk.serve.registry import Registry
 
 _DOWNLOAD: Final = (
     "import sys; from pullrisk.wiring.served_models import main; sys.exit(main(*sys.argv[1:]))"
+)
+
+_LIST: Final = (
+    "import sys; from pullrisk.cli import main; sys.exit(main(['models', 'list', '--json']))"
 )
 
 
@@ -67,6 +74,23 @@ def registry(settings: Settings) -> "Registry":
         token=settings.mlflow_token,
         s3=settings.s3,
     )
+
+
+def read_registry(settings: Settings) -> "Registered":
+    """The registered versions, and the changes of champion. Raises ModelError."""
+    from pullrisk.dashboard.registry import Registered
+
+    if settings.tracking_uri.startswith(("http://", "https://")):
+        return msgspec.convert(registry(settings).listed(), Registered)
+    if not (settings.home / "mlflow.db").exists():
+        return Registered([], [])
+    own = os.environ | {"PULLRISK_HOME": str(settings.home)}
+    ran = run(  # noqa: S603  # our own
+        [sys.executable, "-c", _LIST], capture_output=True, text=True, check=False, env=own
+    )
+    if ran.returncode:
+        raise ModelError(f"the registry cannot be read: {ran.stderr.strip() or 'no answer'}")
+    return msgspec.json.decode(ran.stdout, type=Registered)
 
 
 def _registered(settings: Settings, reference: str) -> "LoadedModel":

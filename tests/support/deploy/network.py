@@ -91,7 +91,7 @@ def check(objects: Sequence[Object]) -> Iterator[Violation]:
             if may != (place in wanted):
                 said = "cannot reach" if place in wanted else "can reach, without need,"
                 yield Violation("network", pod.where, f"{said} {place.what} :{place.port}")
-    yield from _inwards(policies)
+    yield from _inwards(objects, policies)
     yield from _addresses(objects)
 
 
@@ -107,8 +107,10 @@ def _wanted(pod: Pod, objects: Sequence[Object]) -> set[Place]:
     return needs(account) | ({API} if account in bound else set())
 
 
-def _inwards(policies: Sequence[Object]) -> Iterator[Violation]:
-    """Who may connect to the service."""
+def _inwards(objects: Sequence[Object], policies: Sequence[Object]) -> Iterator[Violation]:
+    """Who may connect to the service; what ends TLS only where an Ingress leads there."""
+    through = {SERVICE.port} if of_kind(objects, "Ingress") else set()
+    proxy = {"app.kubernetes.io/name": "traefik"}
     service = SERVICE.labels or {}
     analysis = {"app.kubernetes.io/name": "serving-analysis"}
     for who, namespace, labels, ports in (
@@ -117,6 +119,8 @@ def _inwards(policies: Sequence[Object]) -> Iterator[Violation]:
         ("an analysis", _in(NAMESPACE), analysis, {SERVICE.port}),
         ("a batch stage", _in(NAMESPACE), {"app.kubernetes.io/name": "data-fetch"}, set()),
         ("Spark", _in(SPARK_NAMESPACE), {"app.kubernetes.io/name": "spark-preprocess"}, set()),
+        ("the proxy of an Ingress", _in("traefik"), proxy, through),
+        ("another pod beside the proxy", _in("traefik"), {}, set()),
         ("any other namespace", _in("default"), {}, set()),
     ):
         for port in (SERVICE.port, _PROBES):

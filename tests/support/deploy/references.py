@@ -24,6 +24,8 @@ DIGEST: Final = re.compile(r"[a-z0-9./_-]+@sha256:[0-9a-f]{64}")
 OWN: Final = tuple(f"registry.digitalocean.com/pullrisk/{stage}@" for stage in STAGES)
 OTHERS: Final = ("docker.io/locustio/locust@",)
 """Images that this repository does not build."""
+WEBHOOKS: Final = ("/webhooks/github", "Exact")
+"""The one path that GitHub needs."""
 CLUSTER: Final = {"Namespace"}
 MADE_ELSEWHERE: Final = {"kube-root-ca.crt", "authorities"}
 """ConfigMaps that Kubernetes and bootstrap.sh make; no sync takes them away."""
@@ -33,7 +35,7 @@ _HASHED: Final = re.compile(r"-[bcdfghkmt2456789]{10}$")
 
 def check(objects: Sequence[Object]) -> Iterator[Violation]:
     """All cross-references; the names of rules are those of the functions."""
-    rules = (names, images, services, accounts, config_maps, mounts, scaling, analyses)
+    rules = (names, images, services, ingresses, accounts, config_maps, mounts, scaling, analyses)
     for rule in rules:
         for where, why in rule(objects):
             yield Violation(rule.__name__, where, why)
@@ -78,6 +80,27 @@ def services(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
         for port in service["spec"]["ports"]:
             if port.get("targetPort", port["port"]) not in known:
                 yield name_of(service), f"leads to port {port.get('targetPort')}: nobody listens"
+
+
+def ingresses(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
+    """An Ingress leads to a port of a service, with TLS; only that of the pages to every path."""
+    known = {
+        (service["metadata"]["name"], port["name"])
+        for service in of_kind(objects, "Service")
+        for port in service["spec"]["ports"]
+    }
+    for one in of_kind(objects, "Ingress"):
+        spec, secured = one["spec"], [*values_at(one["spec"].get("tls", []), "hosts")]
+        for rule in spec["rules"]:
+            if rule.get("host") not in secured:
+                yield name_of(one), f"host {rule.get('host')} has no TLS"
+            for path in rule["http"]["paths"]:
+                to = path["backend"]["service"]
+                if (to["name"], to["port"].get("name")) not in known:
+                    yield name_of(one), f"leads to {to}: nobody listens"
+                whole = (path["path"], path["pathType"])
+                if name_of(one) != "Ingress/pages" and whole != WEBHOOKS:
+                    yield name_of(one), f"leads {path['path']} into the service"
 
 
 def accounts(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:

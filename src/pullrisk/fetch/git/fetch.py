@@ -186,8 +186,7 @@ class _Reading:
 
     def _numbers(self) -> dict[str, int]:
         """What earlier runs stored, by the commit that merged it."""
-        events = self._store.events(self._name) if self._old else ()
-        return {str(pull.merge_sha): pull.number for pull in events}
+        return self._store.merges(self._name) if self._old else {}
 
     def _history(self, progress: Progress) -> History:
         revisions = f"{self._old}..{self._head}" if self._old else self._head

@@ -156,8 +156,7 @@ class _Reading:
         """The open pulls of which the clone tells lines."""
         git = Git(self._folder)
         base = git.head(self._branch)
-        events = self._store.events(self._name)
-        numbers = {str(event.merge_sha): event.number for event in events}
+        numbers = self._store.merges(self._name)
         what = f"{self._name}: lines of open pulls"
         with self._progress.task(what, total=len(waiting), unit="pulls") as task:
             for pull in waiting:
