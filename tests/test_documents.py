@@ -1,13 +1,16 @@
 """What the documents name exists, and what is generated is up to date."""
 
+import json
 import re
 import runpy
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from pullrisk.cli.app import COMMANDS, load
+from pullrisk.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -69,6 +72,18 @@ def test_every_command_and_option_in_an_example_or_a_sentence_exists(page: Path)
         known = {option for parameter in command.params for option in parameter.opts}
         used = {word.split("=")[0] for word in words[2:] if re.match(r"--?[a-z]", word)}
         assert used <= known | {"--help"}, example
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_every_settings_file_and_every_json_in_an_example_is_read(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for code in re.findall(r"^ *```toml\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE):
+        Settings(**tomllib.loads(code))
+    for code in re.findall(r"^ *```json\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE):
+        json.loads(code)
+    assert not re.search(r"^ *```(bash|shell|console|zsh)$", text, re.MULTILINE), (
+        "say sh: it is run"
+    )
 
 
 def test_make_help_lists_every_target_or_its_family_in_at_most_25_lines() -> None:

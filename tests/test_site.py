@@ -19,6 +19,8 @@ PROJECT = tomllib.loads((ROOT / "zensical.toml").read_text("utf-8"))["project"]
 BASE = "https://site.example/"
 LOADED = {"img": "src", "script": "src", "iframe": "src", "source": "src", "video": "src"}
 STYLES = re.compile(r"@import[^;]*|url\([^)]*\)")
+ASKS = re.compile(r'data-md-component="?source|class="?(?:mermaid|glightbox|pyodide)')
+"""What has the theme's script ask others: GitHub for stars, a CDN for diagrams and galleries."""
 
 
 class Page(HTMLParser):
@@ -83,7 +85,7 @@ def _leads_somewhere(link: str, site: Path, pages: dict[str, Page]) -> bool:
 
 
 def test_every_link_to_the_repository_names_a_file_of_it(pages: dict[str, Page]) -> None:
-    start = PROJECT["repo_url"] + "/"
+    start = PROJECT["extra"]["social"][0]["link"] + "/"
     links = {link for page in pages.values() for link in page.links if link.startswith(start)}
     files = {re.sub(r"^(blob|tree|edit)/main/|#.*", "", link.removeprefix(start)) for link in links}
     assert [name for name in files if not (ROOT / name).exists()] == []
@@ -104,6 +106,7 @@ def test_no_page_loads_anything_from_elsewhere(site: Path, pages: dict[str, Page
         for each in STYLES.findall(path.read_text("utf-8"))
         if "//" in each and "data:" not in each
     ]
+    foreign += [path.name for path in site.rglob("*.html") if ASKS.search(path.read_text("utf-8"))]
     assert foreign == []
 
 

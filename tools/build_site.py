@@ -41,10 +41,10 @@ def copy_pages(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "docs", folder / "docs")
     shutil.copy(ROOT / CONFIG, folder)
-    address = tomllib.loads((ROOT / CONFIG).read_text("utf-8"))["project"]["repo_url"]
+    (repository,) = tomllib.loads((ROOT / CONFIG).read_text("utf-8"))["project"]["extra"]["social"]
     for page in (folder / "docs").rglob("*.md"):
         original = ROOT / page.relative_to(folder)
-        text = _LINK.sub(partial(_link, original, address), page.read_text("utf-8"))
+        text = _LINK.sub(partial(_link, original, repository["link"]), page.read_text("utf-8"))
         page.write_text(text, encoding="utf-8")
 
 
