@@ -21,7 +21,7 @@ REVISION ?= $(shell git rev-parse HEAD)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dashboard test test-tools test-images test-cluster lint types contracts check format docs site clean \
-	general-model model-pin fake-github images container-engine promote-dry-run loadtest \
+	general-model model-pin fake-github images container-engine dry-run-promote dry-run-release loadtest \
 	drill-faults drill-fetch drill-limits drill-secrets drill-serve
 
 help: ## List the commands
@@ -198,5 +198,12 @@ container-engine: ## Install podman and debootstrap from Debian's packages (as r
 	@{ $(PYTHON) images/engine.py && command -v debootstrap; } >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -qq -y --no-install-recommends podman runc debootstrap >/dev/null; }
 
-promote-dry-run: $(STAMP) ## Show what a promotion would change; ARGS=--json, --local
+# One line of help for the two below.
+dry-run-%: ; @echo "there is no dry run '$*': promote, release" >&2; exit 2 ## Do all but the last step: promote (ARGS=--json, --local), release
+
+dry-run-promote: $(STAMP) # what a promotion would change
 	@$(BIN)/python -m delivery plan $(ARGS)
+
+dry-run-release: $(STAMP) # build, install into clean environments, run the demo; ARGS="--extras --runners"
+	@$(BIN)/python tools/release.py build build/dist --compiled
+	@$(BIN)/python tools/try_package.py build/dist --demo sample/kedro-org__kedro.jsonl.gz $(ARGS)

@@ -16,6 +16,8 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[1]
 EXTRAS: Final = ("delivery", "vault")
+UNUSED: Final = "onnxruntime"
+"""What a delivery does not need of the package's own dependencies: it scores nothing."""
 HEAD: Final = """\
 # Written by tools/lock_delivery.py: wheels for Python 3.11 on Linux, x86-64.
 # Jobs with credentials install these and nothing else: .github/actions/delivery.
@@ -25,7 +27,7 @@ HEAD: Final = """\
 def main() -> int:
     """Print the file."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = list(project["dependencies"])
+    wanted = [line for line in project["dependencies"] if not line.startswith(UNUSED)]
     for extra in EXTRAS:
         wanted += project["optional-dependencies"][extra]
     print(HEAD, end="")

@@ -31,6 +31,9 @@ PAGES = {
 """Pins that are not in the list: as many public repositories name them, with these versions."""
 NEWER_THAN_ACTIONLINT = {
     'label "ubuntu-24.04" is unknown',
+    'label "ubuntu-24.04-arm" is unknown',
+    'label "macos-15" is unknown',
+    'label "windows-2025" is unknown',
     'unknown permission scope "attestations"',
     'undefined variable "vars"',
 }
@@ -44,6 +47,9 @@ WRITES = {
     ("promote.yml", "audit"): {"id-token"},
     ("rollback.yml", "rollback"): {"id-token"},
     ("pages.yml", "deploy"): {"pages", "id-token"},
+    ("release.yml", "attest"): {"id-token", "attestations"},
+    ("release.yml", "publish"): {"id-token"},
+    ("release.yml", "release"): {"contents"},
     **{(f"{stage}.yml", "stage"): {"id-token", "attestations"} for stage in STAGES},
 }
 """Every job that may write anything, and what."""
@@ -226,7 +232,9 @@ def test_a_rollback_offers_every_stage_and_waits_for_no_promotion() -> None:
 
 
 def test_only_the_workflow_that_signatures_name_asks_for_attestations() -> None:
+    # release.yml attests files; what runs in the cluster is judged by the workflow of its images.
     asking = {file for file, job in WRITES if "attestations" in WRITES[(file, job)]}
+    asking -= {"release.yml"}
     assert asking == {Path(WORKFLOW).name, *(f"{stage}.yml" for stage in STAGES)}
     assert all(
         job["uses"] == f"./{WORKFLOW}"
@@ -261,6 +269,8 @@ ROLE_OF = {
     ("rollback.yml", "rollback"): "ci-promote",
 }
 """The job that logs in → its role in Vault."""
+WITHOUT_VAULT = {("pages.yml", "deploy"), ("release.yml", "publish"), ("release.yml", "release")}
+"""Jobs in an environment that ask GitHub, or the registry of packages, and not Vault."""
 
 
 def test_each_job_that_logs_in_has_the_role_that_trusts_its_workflow_and_environment() -> None:
@@ -273,7 +283,7 @@ def test_each_job_that_logs_in_has_the_role_that_trusts_its_workflow_and_environ
                 if step.get("uses") == "./.github/actions/registry"
             ]
             if not used:
-                assert (path.name, job) == ("pages.yml", "deploy") or "environment" not in content
+                assert (path.name, job) in WITHOUT_VAULT or "environment" not in content
                 continue
             (found[path.name, job],) = used
             role = json.loads((ROOT / f"vault/roles/jwt/{used[0]}.json").read_text("utf-8"))
@@ -290,7 +300,8 @@ def test_each_job_that_logs_in_has_the_role_that_trusts_its_workflow_and_environ
 def test_what_pushes_is_the_app_and_no_workflows_own_token() -> None:
     for path in WORKFLOWS:
         for job, content in jobs(path).items():
-            assert content["permissions"].get("contents") != "write", (path.name, job)
+            writes = content["permissions"].get("contents") == "write"
+            assert writes == ((path.name, job) == ("release.yml", "release")), (path.name, job)
             for step in content.get("steps", []):
                 pushes = re.search(r"delivery (promote|rollback|update)\b", step.get("run", ""))
                 if pushes:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 from pullrisk.cli import options
-from pullrisk.cli.clone_option import clone_of
 from pullrisk.cli.commands import fetch
 from pullrisk.cli.commands.score import read_files, stored
 from pullrisk.cli.display.console import say
@@ -70,7 +69,7 @@ def run(
             pulls = own or [stored(session.store, reference) for reference in references or ()]
             briefs, note = _of_store(session, pulls, model), ""
         else:
-            clone = clone_of(git, repository, ref, branches=branches)
+            clone = options.clone_of(git, repository, ref, branches=branches)
             briefs, name = _of_clone(session, clone, own, references or (), model)
             note = f"scored with {name}"
     chosen = options.chosen_form(form, as_json=as_json)
