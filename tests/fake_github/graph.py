@@ -94,7 +94,32 @@ def repository_value(world: World, repository: FakeRepository) -> Value:
         "databaseId": repository.id,
         "nameWithOwner": repository.name,
         "pullRequests": lambda info, **page: pull_page(repository, **page),
+        "object": lambda info, oid: commit_value(repository, oid),
     }
+
+
+def commit_value(repository: FakeRepository, oid: str) -> Value | None:
+    """A Commit whose files can be blamed; null for one that nobody told of."""
+    paths = repository.blames.get(oid)
+    if paths is None:
+        return None
+
+    def blame(info: object, path: str) -> Value:
+        if path not in paths:
+            raise _not_found(f"Could not find the path '{path}' in {oid}.")
+        return {"ranges": [_range(repository, *each) for each in paths[path]]}
+
+    return {"__typename": "Commit", "oid": oid, "blame": blame}
+
+
+def _range(repository: FakeRepository, first: int, last: int, oid: str) -> Value:
+    pulls = [
+        {"number": number, "merged": True, "repository": {"nameWithOwner": repository.name}}
+        for number, pull in repository.pulls.items()
+        if pull.get("merged_at") and oid in (pull.get("merge_commit_sha"), pull["head"]["sha"])
+    ]
+    commit = {"oid": oid, "associatedPullRequests": offset_page(pulls)}
+    return {"startingLine": first, "endingLine": last, "commit": commit}
 
 
 def pull_page(

@@ -30,6 +30,15 @@ def rest_answer(world: World, path: str, query: dict[str, str], base: str) -> An
             return 200, _shown(repository, repository.pulls[int(number)], link, whole=True), {}
         case ["pulls", number, "files" | "reviews" as part]:
             return _page(repository.pulls[int(number)].get(part) or [], query, link)
+        case ["compare", commits]:
+            base, _, head = commits.partition("...")
+            known = {
+                each[side].get("sha")
+                for each in repository.pulls.values()
+                for side in ("base", "head")
+            }
+            if {base, head} <= known:
+                return 200, {"merge_base_commit": {"sha": base}, "files": []}, {}
     return 404, {"message": "Not Found"}, {}
 
 

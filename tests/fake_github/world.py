@@ -18,7 +18,11 @@ _STATES = ("APPROVED", "COMMENTED", "CHANGES_REQUESTED", "DISMISSED")
 
 @dataclass
 class FakeRepository:
-    """A repository; `pulls` are REST objects by number, `version` changes with any of them."""
+    """A repository; `pulls` are REST objects by number, `version` changes with any of them.
+
+    `blames` are, by commit and path, (first line, last line, commit that wrote them). Each pull
+    left its branch where that stands now.
+    """
 
     id: int
     name: str
@@ -26,6 +30,7 @@ class FakeRepository:
     version: int = 0
     stars: int = 0
     private_to: frozenset[str] | None = None
+    blames: dict[str, dict[str, list[tuple[int, int, str]]]] = field(default_factory=dict)
     orders: dict[str, tuple[int, list[tuple[str, int]]]] = field(default_factory=dict)
 
     def ordered(self, by: str) -> list[tuple[str, int]]:
@@ -128,7 +133,7 @@ def pull_like(number: int, **fields: object) -> Rest:
         "closed_at": None,
         "merge_commit_sha": None,
         "head": {"ref": f"branch-{number}", "sha": f"{number:040x}"},
-        "base": {"ref": "main"},
+        "base": {"ref": "main", "sha": f"{0xBA5E:040x}"},
         "additions": 1,
         "deletions": 0,
         "changed_files": 1,

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from pullrisk.app.github import AppGitHub
-from pullrisk.app.pulls import StoredNames, read_pull, stored_as
+from pullrisk.app.pulls import StoredNames, read_origins, read_pull, stored_as
 from pullrisk.brief.result import Brief
 from pullrisk.errors import InputError
 from pullrisk.fetch.github.failures import Forbidden, NotFound, Unauthorized
@@ -123,11 +123,15 @@ class Handler:
         described = await read_pull(api, repository.full_name, number, names=self._names)
 
         def record(store: PullStore) -> Pull:
-            pull = stored_as(described, self._stored_name(store, repository))
-            store.upsert([pull])
-            return store.get(pull.repository, pull.number) or pull
+            pull = stored_as(described.pull, self._stored_name(store, repository))
+            return _kept(store, pull)
 
-        return await self._from_store(record)
+        pull = await self._from_store(record)
+        if pull.state != "open" or pull.lines is None or pull.lines.rewrites is not None:
+            return pull
+        numbers = await self._from_store(lambda store: store.merges(pull.repository))
+        told = await read_origins(api, repository.full_name, described, pull, numbers)
+        return pull if told is pull else await self._from_store(lambda store: _kept(store, told))
 
     async def _publish(self, api: Api, repository: Repository, pull: Pull) -> Result:
         """Tell the pull its brief, as its base branch asks for it; what was told."""
@@ -217,6 +221,12 @@ class Handler:
     async def _from_store(self, work: Callable[[PullStore], T]) -> T:
         """What `work` returns, called in a thread."""
         return await asyncio.to_thread(lambda: work(self._store()))
+
+
+def _kept(store: PullStore, pull: Pull) -> Pull:
+    """The pull as the store has it, joined with what it knew."""
+    store.upsert([pull])
+    return store.get(pull.repository, pull.number) or pull
 
 
 class _Permission(msgspec.Struct):

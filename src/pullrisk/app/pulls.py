@@ -1,30 +1,89 @@
 """A pull request as GitHub describes it now, as the record that the store keeps."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
 from pullrisk.errors import StoreError
+from pullrisk.fetch.github.failures import Failure
 from pullrisk.fetch.github.sync import State, States
+from pullrisk.fetch.github.touched_lines import with_origins
 from pullrisk.publish.api import Api, repository_path
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import MAX_FILES, Pull, parse_rest
+from pullrisk.pulls.rest_shapes import RestFile
 from pullrisk.pulls.store import PullStore
 from pullrisk.serve.webhook_events import Repository
 
 
-async def read_pull(api: Api, repository: str, number: int, *, names: BotNames = NO_NAMES) -> Pull:
-    """The pull request with its files and their patches, under its repository's present name.
+class Described(NamedTuple):
+    """A pull request with its files and their patches; `base` is the last commit of its branch."""
+
+    pull: Pull
+    files: list[RestFile]
+    base: str | None
+
+
+class _Base(msgspec.Struct):
+    sha: str | None = None
+
+
+class _Described(msgspec.Struct):
+    files: list[RestFile]
+    base: _Base
+
+
+class _Commit(msgspec.Struct):
+    sha: str
+
+
+class _Compared(msgspec.Struct):
+    merge_base_commit: _Commit
+
+
+async def read_pull(
+    api: Api, repository: str, number: int, *, names: BotNames = NO_NAMES
+) -> Described:
+    """The pull request, under its repository's present name.
 
     Raises a Failure, and StoreError if GitHub describes it in a way that cannot be read.
     """
     path = repository_path(repository, "pulls", number)
     described = await api.get(path, dict[str, Any])
     described["files"] = await api.pages(f"{path}/files", dict[str, Any], most=MAX_FILES)
+    data = msgspec.json.encode(described)
     try:
-        return parse_rest(msgspec.json.encode(described), repository=repository, names=names)
+        pull = parse_rest(data, repository=repository, names=names)
+        parts = msgspec.json.decode(data, type=_Described)
     except ValueError as error:
         raise StoreError(f"{repository}#{number} cannot be read: {error}") from None
+    return Described(pull, parts.files, parts.base.sha)
+
+
+async def read_origins(
+    api: Api, repository: str, described: Described, pull: Pull, numbers: Mapping[str, int]
+) -> Pull:
+    """The stored pull with whose lines it touches; as it is where GitHub does not tell.
+
+    `numbers` are the stored pulls and pushes by the commit that merged each.
+    """
+    base, head = described.base, described.pull.head_sha
+    if base is None or head is None:
+        return pull
+    path = repository_path(repository, "compare", f"{base}...{head}")
+    try:
+        compared = await api.get(path, _Compared, per_page=1)
+    except Failure:
+        return pull
+    return await with_origins(
+        api,
+        pull,
+        described.files,
+        repository=repository,
+        commit=compared.merge_base_commit.sha,
+        numbers=numbers,
+    )
 
 
 class StoredNames:

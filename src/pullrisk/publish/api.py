@@ -1,4 +1,4 @@
-"""GitHub's REST API, asked with one credential: an installation of the App, or a job's token.
+"""GitHub's APIs, asked with one credential: an installation of the App, or a job's token.
 
 A call raises a `Failure` of `fetch.github.failures`: Limited and Transient pass, the others stay.
 """
@@ -20,8 +20,10 @@ from pullrisk.fetch.github.failures import (
     TooLarge,
     Transient,
     Unauthorized,
+    check_errors,
     check_status,
 )
+from pullrisk.fetch.github.graphql import Data, Document
 
 PAGE: Final = 100
 """The largest page that GitHub allows."""
@@ -33,6 +35,7 @@ _HEADERS: Final = {"User-Agent": "pullrisk", "X-GitHub-Api-Version": "2022-11-28
 _GONE: Final = (httpx.codes.NOT_FOUND, httpx.codes.GONE)
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 10.0
 T = TypeVar("T")
+D = TypeVar("D", bound=Data)
 
 
 class Api:
@@ -76,6 +79,16 @@ class Api:
                 break
         return items[:most]
 
+    async def query(self, document: Document[D], variables: Mapping[str, object]) -> D:
+        """The data of a GraphQL answer. Raises a Failure."""
+        body = {"query": document.text(), "variables": variables}
+        answer = await self._call("POST", "", body=body, root=self.endpoint.graphql)
+        try:
+            envelope = document.decode(answer)
+        except msgspec.MsgspecError as error:
+            raise Transient(f"GitHub's answer cannot be understood: {error}") from None
+        return check_errors(envelope, {})
+
     async def raw(self, path: str, **parameters: str) -> bytes:
         """The bytes of a file. Raises a Failure."""
         return await self._call("GET", path, parameters=parameters, accept=_RAW)
@@ -92,11 +105,12 @@ class Api:
         parameters: Mapping[str, str | int] | None = None,
         body: Mapping[str, object] | None = None,
         accept: str = _JSON,
+        root: str | None = None,
     ) -> bytes:
         """A call, with another token if GitHub refuses the first. Raises a Failure."""
         request = self._http.build_request(
             method,
-            self.endpoint.rest + path,
+            (root or self.endpoint.rest) + path,
             params=parameters,
             json=body,
             headers=_HEADERS | {"Accept": accept},

@@ -198,6 +198,53 @@ class OwnedData(Data):
     repository_owner: Owner | None = None
 
 
+class Associated(Shape):
+    """A pull that a commit is of."""
+
+    number: int
+    merged: bool = False
+    repository: RepositoryName | None = None
+
+
+class BlamedCommit(Shape):
+    """A commit that wrote lines."""
+
+    oid: str
+    associated_pull_requests: Connection[Associated] | None = None
+
+
+class BlameRange(Shape):
+    """Lines of a file that one commit wrote, both ends included, from 1."""
+
+    starting_line: int
+    ending_line: int
+    commit: BlamedCommit
+
+
+class Blame(Shape):
+    """A file's lines, in order."""
+
+    ranges: list[BlameRange] | None = None
+
+
+class BlamedObject(Shape):
+    """The commit as of which a file is blamed; without `blame` if it is no commit."""
+
+    blame: Blame | None = None
+
+
+class BlamedRepository(Shape):
+    """A repository of which one commit was asked for."""
+
+    object: BlamedObject | None = None
+
+
+class BlameData(Data):
+    """Answer to blame.graphql."""
+
+    repository: BlamedRepository | None = None
+
+
 class FoundData(Data):
     """Answer to found.graphql."""
 
@@ -211,3 +258,4 @@ NAMED: Final = Document("named", NamedData)
 IDENTIFIED: Final = Document("identified", IdentifiedData)
 OWNED: Final = Document("owned", OwnedData)
 FOUND: Final = Document("found", FoundData)
+BLAME: Final = Document("blame", BlameData)
