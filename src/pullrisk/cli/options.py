@@ -1,12 +1,9 @@
 """Options that several commands share, so that each means the same everywhere."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import typer
-
-if TYPE_CHECKING:
-    from pullrisk.wiring.scoring import Clone
 
 Home: TypeAlias = Annotated[
     Path | None,
@@ -99,13 +96,3 @@ SkipBadLines: TypeAlias = Annotated[
 def chosen_form(form: TableForm | None, *, as_json: bool) -> TableForm:
     """How to print, of --format and --json."""
     return "json" if as_json else form or "text"
-
-
-def clone_of(
-    git: Path, repositories: list[str] | None, ref: str | None, *, branches: bool = False
-) -> "Clone":
-    """The clone of --git; --repository names it where its origin does not."""
-    from pullrisk.wiring.scoring import Clone
-
-    name = next(iter(repositories or ()), None)
-    return Clone(path=git, repository=name, ref=ref, branches=branches)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 from pullrisk.cli import options
+from pullrisk.cli.clone_option import clone_of
 from pullrisk.cli.commands import fetch
 from pullrisk.cli.commands.score import read_files, stored
 from pullrisk.cli.display.console import say
@@ -69,7 +70,7 @@ def run(
             pulls = own or [stored(session.store, reference) for reference in references or ()]
             briefs, note = _of_store(session, pulls, model), ""
         else:
-            clone = options.clone_of(git, repository, ref, branches=branches)
+            clone = clone_of(git, repository, ref, branches=branches)
             briefs, name = _of_clone(session, clone, own, references or (), model)
             note = f"scored with {name}"
     chosen = options.chosen_form(form, as_json=as_json)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 from pullrisk.cli import options
+from pullrisk.cli.clone_option import clone_of
 from pullrisk.cli.commands import fetch
 from pullrisk.cli.display.console import say, warn
 from pullrisk.cli.display.scores import show_scores
@@ -100,7 +101,7 @@ def run(
         elif references:
             raise typer.BadParameter("with --git, name no pull requests: give --recent")
         else:
-            clone = options.clone_of(git, repository, ref)
+            clone = clone_of(git, repository, ref)
             scored, name = _score_clone(
                 session, clone, own, recent=recent, model=model, explained=explain
             )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 from pullrisk.cli import options
+from pullrisk.cli.clone_option import clone_of
 from pullrisk.cli.commands import fetch
 from pullrisk.cli.commands.score import riskiest_first
 from pullrisk.cli.display.console import say
@@ -59,7 +60,7 @@ def run(
         if git is None:
             scored, note = _of_store(session, repository or [], merged, show, model), ""
         else:
-            clone = options.clone_of(git, repository, ref, branches=branches)
+            clone = clone_of(git, repository, ref, branches=branches)
             scored, name = _of_clone(session, clone, merged, show, model)
             note = f"scored with {name}"
     chosen = options.chosen_form(form, as_json=as_json)
