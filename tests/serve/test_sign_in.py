@@ -143,6 +143,24 @@ def test_a_person_sees_what_they_may_read_on_github(
         assert (NAME in page) is seen
 
 
+@pytest.mark.parametrize("path", ["/", "/repositories", "/pulls/o/r/1", "/operations", "/models"])
+def test_every_page_leads_who_is_not_signed_in_to_the_sign_in(rig: Rig, path: str) -> None:
+    answer = httpx.get(f"{rig.service.url}{path}", headers=HTML)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/sign-in?back={path}")
+
+
+def test_pages_show_a_person_no_other_repository(rig: Rig) -> None:
+    for may_read, status in (({NAME}, 200), (set[str](), 404)):
+        rig.github.may_read["mara"] = may_read
+        with rig.browser() as browser:
+            sign_in(browser)
+            assert browser.get(f"/repositories/{NAME}").status_code == status
+            for path in ("/", "/repositories", "/operations", "/models", "/live/pulls"):
+                page = browser.get(path)
+                assert page.status_code == 200
+                assert NAME not in page.text or may_read, path
+
+
 def test_what_a_person_may_read_is_asked_anew(rig: Rig) -> None:
     rig.github.may_read["mara"] = {NAME}
     (repository,) = rig.github.github.world.repositories.values()
@@ -349,6 +367,7 @@ def test_a_form_of_nobody_is_refused(rig: Rig, token: str | None, status: int) -
         browser.get("/sign-in")
         form = {"key": KEY} | ({} if token is None else {"csrf": token})
         assert browser.post("/sign-in/key", data=form).status_code == status
+        assert browser.post("/sign-in/key", data=form).headers["content-type"][:9] == "text/html"
         json = browser.post("/sign-in/key", json={"key": KEY, "csrf": token})
         assert json.status_code == 415
         assert browser.get("/account").status_code == 303

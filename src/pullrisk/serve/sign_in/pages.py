@@ -5,7 +5,11 @@ from importlib.resources import files
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from litestar import MediaType, Response
+from litestar import MediaType, Request, Response
+
+from pullrisk.serve.endpoints import context_of
+from pullrisk.serve.inflight import ActiveRequest
+from pullrisk.serve.problems import TITLES, problem_of
 
 STYLE: Final = "/sign-in/style.css"
 _NOT_KEPT: Final = {"cache-control": "no-store"}
@@ -41,3 +45,20 @@ def redirect(address: str) -> Response[None]:
 def style() -> str:
     """The style sheet."""
     return files("pullrisk.serve.sign_in").joinpath("style.css").read_text("utf-8")
+
+
+def refuse(request: "Request[Any, Any, Any]", error: Exception) -> Response[str]:
+    """The page that says why a request was refused."""
+    active: ActiveRequest = request.scope["state"]["active"]
+    log = context_of(request).service.log
+    problem = problem_of(error, path=active.path, request_id=active.id, log=log)
+    answer = page(
+        "message",
+        status=problem.status,
+        title=TITLES.get(problem.status, "Refused"),
+        message=problem.detail,
+        link="/",
+        link_text="All pull requests",
+    )
+    answer.headers.update(problem.headers)
+    return answer

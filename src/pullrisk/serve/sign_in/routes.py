@@ -46,6 +46,7 @@ def sign_in_router(sessions: Sessions) -> Router:
         "/",
         route_handlers=handlers,
         middleware=[sessions.middleware, CsrfGate],
+        exception_handlers={Exception: pages.refuse},
         include_in_schema=False,
         request_max_body_size=MOST_BYTES,
     )

@@ -82,6 +82,7 @@ def setup_router(setup: Setup) -> Router:
         PATH,
         route_handlers=[get("/")(offer), post("/")(prepare), get("/callback")(finish)],
         middleware=[setup.sessions.middleware, CsrfGate],
+        exception_handlers={Exception: pages.refuse},
         include_in_schema=False,
         request_max_body_size=MOST_BYTES,
     )
