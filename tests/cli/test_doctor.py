@@ -1,5 +1,7 @@
 import json
 import sqlite3
+import subprocess
+import sys
 from base64 import b64encode
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -36,6 +38,17 @@ def test_an_empty_home_is_not_broken_and_the_first_command_is_named(
     assert checks["pull store"]["state"] == "absent"
     assert checks["pull store"]["todo"] == "run `pullrisk fetch`"
     assert {checks[what]["state"] for what in ("lake", "model", "tracking")} == {"absent"}
+
+
+def test_a_missing_extra_is_absent_and_nothing_is_broken() -> None:
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(('pyarrow', 'deltalake', 'obstore')));"
+        "from pullrisk.cli import main; sys.exit(main(['doctor', '--json']))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    (lake,) = [check for check in json.loads(ran.stdout) if check["what"] == "lake"]
+    assert lake["state"] == "absent"
+    assert lake["todo"] == "run: pip install 'pullrisk[lake]'"
 
 
 def test_extras_and_python_are_named_with_their_versions(

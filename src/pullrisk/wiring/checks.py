@@ -19,7 +19,7 @@ from urllib.request import Request, urlopen
 import msgspec
 
 from pullrisk import config_files
-from pullrisk.errors import NotEnoughDataError, PullriskError
+from pullrisk.errors import MissingExtraError, NotEnoughDataError, PullriskError
 from pullrisk.redaction import redacted
 from pullrisk.settings import Settings
 
@@ -81,7 +81,7 @@ def state_checks(settings: Settings) -> Iterator[Check]:
     for what, look in looks.items():
         try:
             yield look(settings)
-        except NotEnoughDataError as error:
+        except (NotEnoughDataError, MissingExtraError) as error:
             yield Check(what, "absent", str(error.args[0]), error.hint or "")
         except PullriskError as error:
             yield broken(what, error)
