@@ -41,9 +41,7 @@ def test_young_lines_come_first_then_repaired_ones_then_what_stands_beside_them(
     )  # fmt: skip
     assert [(each.first, each.number) for each in told] == [(50, 11), (30, 6), (10, 11)]
     assert told[0].text == "rewrites 2 lines that #11 wrote 2 months ago"
-    assert (
-        told[1].text == "rewrites 9 lines that #6 wrote 5 months ago; that pull needed a fix (#13)"
-    )
+    assert told[1].text == "rewrites 9 lines that #6 wrote 5 months ago; #6 needed a fix (#13)"
     assert told[2].text == "inserts 3 lines beside lines of #11 too"
     assert told[0].url is not None
     assert told[0].url.endswith("R50-R51")

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from pullrisk.brief import relief as reliefs
-from pullrisk.brief.facts import SIZE
+from pullrisk.brief.case import UP, Said
+from pullrisk.brief.facts import KINDS, SIZE
 from pullrisk.brief.make import BriefMaker
 from pullrisk.brief.parts import only
 from pullrisk.brief.past import Past
-from pullrisk.brief.reasons import LEAST_EFFECT, MOST_LOWERING, MOST_RAISING, UNNAMED
+from pullrisk.brief.reasons import LEAST_EFFECT, MOST_LOWERING, MOST_RAISING, UNNAMED, joined
 from pullrisk.brief.result import Reason
 from pullrisk.brief.verdict import ENOUGH_PULLS
 from pullrisk.features import NAMES
@@ -147,6 +148,18 @@ def test_a_split_is_told_by_the_riskier_part_as_the_model_says(
     assert found is not None
     assert (found.kind, found.paths) == ("split", tuple(other))
     assert found.risk == pytest.approx(max(risk(only(pull, one)), risk(only(pull, other))))
+
+
+def test_what_is_said_of_the_lines_of_one_pull_is_said_once() -> None:
+    kinds = ("young lines", "repaired lines", "lines of fixes", "repaired files")
+    young, repaired, fixes, files = map(KINDS.index, kinds)
+    said = {
+        files: Said("1 of the last 2 changes of a.py needed a fix (last: #7)", UP, number=7),
+        repaired: Said("rewrites 9 lines of #7, which needed a fix", UP, number=7, more="fixed"),
+        fixes: Said("rewrites 2 lines that a fix wrote (#8)", UP, number=8, more="a fix"),
+        young: Said("rewrites 9 lines that #7 wrote today", UP, number=7),
+    }
+    assert joined(list(said), said) == [[files], [young, repaired], [fixes]]
 
 
 def test_a_brief_is_the_same_from_json(scorer: Scorer, pulls: Sequence[Pull]) -> None:

@@ -18,13 +18,17 @@ EITHER: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One sentence, the way in which it can push the risk, and what it is about."""
+    """One sentence, the way in which it can push the risk, and what it is about.
+
+    `more` is what it adds to another sentence about the pull `number`, which is said once then.
+    """
 
     text: str
     way: int
     path: str | None = None
     number: int | None = None
     lines: int | None = None
+    more: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

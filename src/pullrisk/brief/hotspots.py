@@ -33,6 +33,8 @@ _NO_CODE, _REMOVED, _DECLARES = -6.5, -1.8, -0.85
 _DECLARATIONS: Final = (".h", ".hh", ".hpp", ".pyi", ".d.ts")
 _HALF_LIFE: Final = 180 * DAY
 """Seconds after which a repair counts half."""
+_FORGOTTEN: Final = 730 * DAY
+"""Seconds after the last repair in a file after which none is told."""
 _YOUNG_DAYS: Final = 90
 _SURE: Final = 0.4
 """Share of the first file below which none is named. Swept on the third quarters: of the pulls with
@@ -140,7 +142,7 @@ def _told(known: PullInIndex, each: Heat, ranges: tuple[LineRange, ...]) -> Plac
     facts = []
     if each.young:
         facts.append(f"rewrites {counted(each.young, 'line')} of the last {_YOUNG_DAYS} days")
-    if each.repairs:
+    if each.repairs and known.now - each.last_repair < _FORGOTTEN:
         last = age(max(0.0, (known.now - each.last_repair) / DAY))
         facts.append(f"{counted(each.repairs, 'earlier pull')} needed a fix here, last {last}")
     if each.code or not facts:

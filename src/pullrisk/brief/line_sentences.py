@@ -67,7 +67,8 @@ def _of_troubled(case: Case, origins: tuple[Origin, ...], what: str) -> Said:
         text = f"{what} of #{writer.number} and {others} that needed a fix or were reverted"
     else:
         text = f"{what} of #{writer.number}, which {befell(writer)}"
-    return Said(text, UP, path=path, number=writer.number)
+    more = f"#{writer.number} {befell(writer)}" if len(troubled) == 1 else None
+    return Said(text, UP, path=path, number=writer.number, more=more)
 
 
 def befell(writer: Writer) -> str:
@@ -90,7 +91,8 @@ def _lines_of_fixes(case: Case) -> Said | None:
     more = " and others" if len(fixes) > 1 else ""
     text = f"rewrites {lines} that fixes wrote (#{writer.number}{more})"
     one = f"rewrites {lines} that a fix wrote (#{writer.number})"
-    return Said(text if more else one, UP, path=path, number=writer.number)
+    add = None if more else f"#{writer.number} was itself a fix"
+    return Said(text if more else one, UP, path=path, number=writer.number, more=add)
 
 
 def _own_lines(case: Case) -> Said | None:
@@ -128,7 +130,7 @@ def _beside_young(case: Case) -> Said | None:
             return Said("inserts beside lines of the last 90 days", UP)
         number = writer.number if writer.number > 0 else None
         text = f"inserts beside lines that {_name(writer)} wrote {age(writer.days)}"
-        return Said(text, UP, path=path, number=number)
+        return Said(text, UP, path=path, number=number, more="inserts beside its lines too")
     if case.row["beside_old_share"] > max(0.5, case.usual["beside_old_share"]):
         return Said("inserts beside lines older than two years", DOWN)
     return None

@@ -138,7 +138,7 @@ def _text(told: _Told, before: set[int]) -> str:
     )
     if writer.number in before:
         return f"{what} of {name} too"
-    fate = f"; that pull {befell(writer)}" if writer.trouble and writer.number > 0 else ""
+    fate = f"; {name} {befell(writer)}" if writer.trouble and writer.number > 0 else ""
     return f"{what} that {name} wrote {age(writer.days)}{fate}"
 
 

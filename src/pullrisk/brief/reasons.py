@@ -7,19 +7,22 @@ low risk. What no sentence tells is summed up as one reason, occluded together a
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.brief.case import EITHER, Case, Said
+from pullrisk.brief.case import DOWN, EITHER, UP, Case, Said
 from pullrisk.brief.facts import KINDS, OTHER, SIZE, masks
+from pullrisk.brief.line_sentences import LINE_SENTENCES
 from pullrisk.brief.links import changed_file_url, file_url, pull_url
 from pullrisk.brief.result import Reason
 from pullrisk.brief.sentences import SENTENCES
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.occlusion import unusual, variants
+from pullrisk.pulls.record import Pull
 
 LEAST_ODDS: Final = 0.1
 """Log-odds by which a fact has to move the risk, to be worth a sentence: about a tenth of it."""
@@ -67,58 +70,104 @@ class Occlusion:
 
 def reasons(occlusion: Occlusion, row: NDArray[np.float32], case: Case) -> tuple[Reason, ...]:
     """What raises the risk, what lowers it, and the rest, if it matters; what has a name leads."""
-    risk, without = occlusion.without(row)
-    said: dict[int, Said] = {}
-    for place in without:
-        tell = SENTENCES.get(KINDS[place]) if _matters(risk, without[place]) else None
-        sentence = tell(case) if tell else None
-        if sentence is not None and sentence.way * (risk - without[place]) >= 0:
-            said[place] = sentence
-    order = sorted(
-        said, key=lambda place: -_weight(said[place], KINDS[place], risk - without[place])
-    )
-    raising = [place for place in order if without[place] < risk][:MOST_RAISING]
-    lowering = [place for place in order if without[place] > risk][:MOST_LOWERING]
-    shown = (*raising, *lowering)
-    told = tuple(
-        _reason(occlusion, [place], said[place], case, risk, without[place]) for place in shown
-    )
-    rest = [place for place in without if place not in shown]
-    if not rest:
-        return told
-    left = occlusion.without_all(row, rest)
-    if not _matters(risk, left):
-        return told
-    return (*told, _reason(occlusion, rest, Said(_REST, EITHER), case, risk, left))
+    asked = _Asked(occlusion, row, case, *occlusion.without(row))
+    said = asked.sentences()
+    told: list[Reason] = []
+    shown: set[int] = set()
+    for way, most in ((UP, MOST_RAISING), (DOWN, MOST_LOWERING)):
+        groups = joined([place for place in said if way * asked.effect(place) > 0], said)
+        made = [(group, asked.told(group, said)) for group in groups]
+        made.sort(key=lambda each: -_weight(each[1]))
+        told += [reason for _, reason in made[:most]]
+        shown.update(place for group, _ in made[:most] for place in group)
+    return (*told, *asked.rest(shown))
 
 
-def _weight(said: Said, kind: str, effect: float) -> float:
-    """By what a reason is sorted: its effect, which counts less if it names nothing."""
-    is_named = kind != SIZE and (said.path is not None or said.number is not None)
-    return abs(effect) if is_named else abs(effect) * UNNAMED
+class _Asked(NamedTuple):
+    """A pull's `risk`, and what it is `without` each fact, by its place in KINDS."""
+
+    occlusion: Occlusion
+    row: NDArray[np.float32]
+    case: Case
+    risk: float
+    without: dict[int, float]
+
+    def effect(self, place: int) -> float:
+        """How far a fact raises the risk; below 0 if it lowers it."""
+        return self.risk - self.without[place]
+
+    def sentences(self) -> dict[int, Said]:
+        """The sentences of the facts that matter, if they go the way of the effect."""
+        said: dict[int, Said] = {}
+        for place, without in self.without.items():
+            tell = SENTENCES.get(KINDS[place]) if _matters(self.risk, without) else None
+            sentence = tell(self.case) if tell else None
+            if sentence is not None and sentence.way * self.effect(place) >= 0:
+                said[place] = sentence
+        return said
+
+    def told(self, places: list[int], said: dict[int, Said]) -> Reason:
+        """The reason of what is said of places together."""
+        first, *others = places
+        text = "; ".join((said[first].text, *(str(said[each].more) for each in others)))
+        left = self.occlusion.without_all(self.row, places) if others else self.without[first]
+        return self._reason(KINDS[first], places, replace(said[first], text=text), left)
+
+    def rest(self, shown: set[int]) -> tuple[Reason, ...]:
+        """All that was not shown as one reason; none if it does not matter."""
+        places = [place for place in self.without if place not in shown]
+        left = self.occlusion.without_all(self.row, places) if places else self.risk
+        if not _matters(self.risk, left):
+            return ()
+        return (self._reason(OTHER, places, Said(_REST, EITHER), left),)
+
+    def _reason(self, kind: str, places: list[int], said: Said, without: float) -> Reason:
+        return Reason(
+            kind=kind,
+            text=said.text,
+            effect=self.risk - without,
+            without=without,
+            features=self.occlusion.features(places),
+            path=said.path,
+            number=said.number,
+            lines=said.lines,
+            url=_url(self.case.pull, said),
+        )
 
 
-def _reason(
-    occlusion: Occlusion, places: list[int], said: Said, case: Case, risk: float, without: float
-) -> Reason:
-    pull = case.pull
+def _url(pull: Pull, said: Said) -> str | None:
     if said.number is not None:
-        url = pull_url(pull.repository, said.number)
-    elif said.path is not None and not said.path.endswith("/"):
-        url = changed_file_url(pull.repository, pull.number, said.path)
-    else:
-        url = None if said.path is None else file_url(pull.repository, said.path)
-    return Reason(
-        kind=KINDS[places[0]] if said.text != _REST else OTHER,
-        text=said.text,
-        effect=risk - without,
-        without=without,
-        features=occlusion.features(places),
-        path=said.path,
-        number=said.number,
-        lines=said.lines,
-        url=url,
-    )
+        return pull_url(pull.repository, said.number)
+    if said.path is None:
+        return None
+    if said.path.endswith("/"):
+        return file_url(pull.repository, said.path)
+    return changed_file_url(pull.repository, pull.number, said.path)
+
+
+def joined(places: Sequence[int], said: dict[int, Said]) -> list[list[int]]:
+    """The places, together where one only adds to what another says of the lines of a pull."""
+    groups: list[list[int]] = []
+    for place in sorted(places, key=lambda each: said[each].more is not None):
+        number, more = said[place].number, said[place].more
+        about = (
+            group
+            for group in groups
+            if more and number is not None and number == said[group[0]].number
+            if KINDS[group[0]] in LINE_SENTENCES
+        )
+        group = next(about, None)
+        if group is None:
+            groups.append([place])
+        else:
+            group.append(place)
+    return groups
+
+
+def _weight(reason: Reason) -> float:
+    """By what a reason is sorted: its effect, which counts less if it names nothing."""
+    is_named = reason.kind != SIZE and (reason.path is not None or reason.number is not None)
+    return abs(reason.effect) * (1.0 if is_named else UNNAMED)
 
 
 def _matters(risk: float, without: float) -> bool:

@@ -23,6 +23,7 @@ from pullrisk.features.decay import faded
 from pullrisk.features.identity import BOT, names_of
 from pullrisk.features.reviewers import NAMED
 from pullrisk.features.schema import DAY
+from pullrisk.pulls.file_kinds import DEPENDENCY, VENDORED
 from pullrisk.pulls.people import Account, is_bot
 
 _SHOWN: Final = 3
@@ -162,8 +163,14 @@ class _Search:
 
     @cached_property
     def _rows_of_files(self) -> "list[array[int]]":
-        """Of each file the last pulls that changed it; fewer of each if there are many files."""
-        files = [file for file in self.known.files[:_MOST_FILES] if file >= 0]
+        """Of each file the last pulls that changed it; fewer of each if there are many files.
+
+        Who changes lock files knows little of the rest.
+        """
+        known = [file for file in self.known.files if file >= 0]
+        kinds = {file: self.known.index.record(file).facts.kind for file in known}
+        own = [file for file in known if kinds[file] not in (DEPENDENCY, VENDORED)]
+        files = (own or known)[:_MOST_FILES]
         most = min(_WINDOW, _MOST_ROWS // max(1, len(files)))
         return [self.known.rows_of(file, most=most) for file in files]
 
