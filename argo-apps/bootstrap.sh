@@ -11,11 +11,6 @@ cd "$(dirname "$0")/.."
 ARGO_CD=v3.5.1
 ARGO_CD_SHA256=1d7b6baa0769ff8a5757c61e2c677ae0939a15e86e149f64df6b12435db5c4b2 # of manifests/ha/install.yaml
 ARGO_ROLLOUTS=v1.10.0
-CERT_MANAGER_CHART=1.21.1
-VAULT_CHART=0.34.1
-PROMETHEUS_CHART=88.5.3
-MONGODB_CHART=0.13.0
-MLFLOW_CHART=1.11.5
 MLFLOW=3.17.2 # what the images talk to: constraints.txt
 
 usage() {
@@ -34,8 +29,13 @@ run() {
   [[ -n $dry_run ]] || bash -o pipefail -euc "$1"
 }
 
-chart() { # release, namespace, repository, chart, version, settings
-  run "helm upgrade --install $1 $4 --repo $3 --version $5 --namespace $2 --wait --timeout 10m $6"
+chart() { # release, namespace, chart, settings; repository and version stand in Chart.yaml
+  local repository version
+  read -r version repository < <(awk -v name="$3" '
+    $2 == "name:" { own = $3 == name }
+    own && $1 == "version:" { version = $2 }
+    own && $1 == "repository:" { print version, $2 }' argo-apps/platform/Chart.yaml)
+  run "helm upgrade --install $1 $3 --repo $repository --version $version --namespace $2 --wait --timeout 10m $4"
 }
 
 if [[ -z $dry_run ]]; then
@@ -54,7 +54,7 @@ for namespace in pullrisk pullrisk-spark; do
 done
 
 # Certificates of Vault and MongoDB, and for the stages the authority that signed them.
-chart cert-manager cert-manager https://charts.jetstack.io cert-manager "$CERT_MANAGER_CHART" \
+chart cert-manager cert-manager cert-manager \
   "--set crds.enabled=true"
 run "kubectl apply --server-side --filename argo-apps/platform/certificates.yaml"
 for certificate in cert-manager/pullrisk-authority vault/vault mongodb/mongodb; do
@@ -64,13 +64,13 @@ for namespace in pullrisk pullrisk-spark; do
   run "kubectl get secret pullrisk-authority --namespace cert-manager --output go-template='{{base64decode (index .data \"ca.crt\")}}' | kubectl create configmap authorities --namespace $namespace --from-file=ca.crt=/dev/stdin --dry-run=client --output yaml | kubectl apply --server-side --filename -"
 done
 
-chart vault vault https://helm.releases.hashicorp.com vault "$VAULT_CHART" \
+chart vault vault vault \
   "--values argo-apps/platform/vault.yaml --wait=false"
-chart monitoring monitoring https://prometheus-community.github.io/helm-charts kube-prometheus-stack "$PROMETHEUS_CHART" \
+chart monitoring monitoring kube-prometheus-stack \
   "--set prometheus.prometheusSpec.podMonitorSelectorNilUsesHelmValues=false --set prometheus.prometheusSpec.ruleSelectorNilUsesHelmValues=false --set grafana.sidecar.dashboards.searchNamespace=ALL"
-chart mongodb mongodb https://mongodb.github.io/helm-charts community-operator "$MONGODB_CHART" ""
+chart mongodb mongodb community-operator ""
 run "kubectl apply --server-side --filename argo-apps/platform/mongodb.yaml"
-chart mlflow mlflow https://community-charts.github.io/helm-charts mlflow "$MLFLOW_CHART" \
+chart mlflow mlflow mlflow \
   "--set image.tag=v$MLFLOW --set artifactRoot.proxiedArtifactStorage=true --set service.containerPort=5000${MLFLOW_VALUES:+ --values $MLFLOW_VALUES}"
 
 if [[ -z ${MLFLOW_VALUES:-} ]]; then

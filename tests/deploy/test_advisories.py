@@ -24,6 +24,8 @@ def pinned() -> dict[str, Version]:
         for name, text in re.findall(r"^([A-Z_]+)=(v?\d+\.\d+\.\d+)\b", script, re.MULTILINE)
     }
     mongodb = yaml.safe_load((APPS / "platform" / "mongodb.yaml").read_text("utf-8"))
+    charts = yaml.safe_load((APPS / "platform" / "Chart.yaml").read_text("utf-8"))["dependencies"]
+    found |= {f"{each['name']}-chart": version(each["version"]) for each in charts}
     return found | {"mongodb": version(mongodb["spec"]["version"])}
 
 

@@ -156,9 +156,17 @@ def test_the_store_s_address_in_the_page_is_one_with_tls() -> None:
 
 def test_every_chart_and_manifest_is_of_one_exact_version() -> None:
     charts = [words for words in commands() if words[0] == "helm"]
-    assert len(charts) == 5
-    for words in charts:
-        assert re.fullmatch(r"\d+\.\d+\.\d+", words[words.index("--version") + 1])
+    listed = yaml.safe_load((APPS / "platform" / "Chart.yaml").read_text())["dependencies"]
+    installed = [
+        {"name": words[4], "version": words[-1], "repository": words[-2]}
+        for words in (
+            [*each, each[each.index("--repo") + 1], each[each.index("--version") + 1]]
+            for each in charts
+        )
+    ]
+    assert installed == listed
+    for chart in listed:
+        assert re.fullmatch(r"\d+\.\d+\.\d+", chart["version"])
     files = [word for words in commands() for word in words if word.startswith("https://")]
     remote = [file for file in files if file.endswith(".yaml")]
     assert len(remote) == 2
