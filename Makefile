@@ -109,11 +109,13 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PYTEST_WORK
 test: $(STAMP) $(SCHEMA) $(CHECKOV) $(LINTER) $(BROWSER) ## Run the tests, in random order; STAGE=data-fetch, ARGS=--randomly-seed=N
 	@$(PYTEST) $(ARGS) $(if $(STAGE),$$($(BIN)/python -m delivery tests --stage $(STAGE)))
 
-test-tools: ## Install Debian's programs that tests use, as root (prometheus, docker-registry)
-	@{ command -v promtool && command -v docker-registry; } >/dev/null || { \
+test-tools: ## Install Debian's programs that tests use, as root (prometheus, chromium)
+	@{ command -v promtool && command -v docker-registry && \
+		{ command -v chromium || command -v google-chrome; }; } >/dev/null || { \
 		as_root=$$(test "$$(id -u)" = 0 || echo sudo); $$as_root apt-get update -qq && \
 		$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
-			--no-install-recommends prometheus docker-registry >/dev/null; }
+			--no-install-recommends prometheus docker-registry \
+			$$({ command -v chromium || command -v google-chrome; } >/dev/null || echo chromium) >/dev/null; }
 
 # In the order of their files: a build needs a network, the stages run in one that leads nowhere.
 test-images: REVISION := $(shell git rev-parse HEAD)

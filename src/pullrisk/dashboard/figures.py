@@ -31,6 +31,8 @@ LEAST_PULLS: Final = 50
 """Judged pulls from which on figures mean something."""
 QUARTERS: Final = 16
 """Quarters of a year that are shown, the latest."""
+LEAST_IN_QUARTER: Final = 20
+"""Matured pulls from which on a quarter is shown: the shares of fewer mean nothing."""
 _NEVER: Final = -(2**62)
 _KEPT: Final = 32
 """Repositories whose figures stay in memory."""
@@ -143,13 +145,14 @@ def interval(count: int, total: int) -> Interval | None:
 
 
 def _quarters(data: Dataset) -> list[Quarter]:
-    """The latest quarters that have matured pulls, the earliest first."""
+    """The latest quarters that have enough matured pulls, the earliest first."""
     usable = data.mature & data.example
     months = data.merged_at.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
     quarters = months // 3
+    names, counts = np.unique(quarters[usable], return_counts=True)
     return [
         _quarter(data, int(quarter), usable & (quarters == quarter))
-        for quarter in np.unique(quarters[usable])[-QUARTERS:]
+        for quarter in names[counts >= LEAST_IN_QUARTER][-QUARTERS:]
     ]
 
 

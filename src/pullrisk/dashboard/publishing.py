@@ -5,7 +5,7 @@ and with open pulls whose history moved on.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Set
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Final
@@ -29,7 +29,7 @@ class Publisher:
     def __init__(self, service: Service, tables: Tables) -> None:
         self._service, self._tables = service, tables
         self._reader = Reader(service, tables)
-        self._history: object = None
+        self._histories: dict[str, datetime | None] = {}
 
     async def run(self) -> None:
         """Publish for ever; what fails is logged, and tried again."""
@@ -42,16 +42,18 @@ class Publisher:
 
     async def publish(self) -> int:
         """Score and keep what is due now, open pulls first; how many. Raises StoreError."""
-        history = self._service.histories.as_of()
-        due = await self._due(moved=history != self._history)
+        now = dict(self._service.histories.as_of())
+        moved = {name for name, at in now.items() if self._histories.get(name, at) != at}
+        due = await self._due(moved)
         for start in range(0, len(due), _AT_ONCE):
             await self._keep(due[start : start + _AT_ONCE])
-        self._history = history
+        self._histories |= now
         return len(due)
 
-    async def _due(self, *, moved: bool) -> list[Pull]:
-        """The open and recent pulls that are not kept as they are now; if histories `moved`, all
-        open ones."""
+    async def _due(self, moved: Set[str]) -> list[Pull]:
+        """The open and recent pulls that are not kept as they are now, and all open ones of the
+        repositories whose histories moved.
+        """
         limit = self._service.options.recent
         still_open = await self._reader.store(lambda store: store.recent(state="open", limit=limit))
         latest = await self._reader.store(lambda store: store.recent(limit=limit))
@@ -61,7 +63,8 @@ class Publisher:
         return [
             pull
             for key, pull in pulls.items()
-            if known.get(key) != (pull.updated_at, version) or (moved and pull.state == "open")
+            if known.get(key) != (pull.updated_at, version)
+            or (pull.repository in moved and pull.state == "open")
         ]
 
     async def _keep(self, pulls: list[Pull]) -> None:

@@ -21,7 +21,7 @@ _USUAL: Final = (0.1, 0.5, 0.9)
 
 
 class Strip(msgspec.Struct, frozen=True):
-    """A reason's leading feature: what it measures, the pull's value the usual, a picture."""
+    """The feature that shows a reason: what it measures, the pull's value the usual, a picture."""
 
     reason: Reason
     label: str
@@ -33,23 +33,32 @@ class Strip(msgspec.Struct, frozen=True):
 def strips(
     metadata: Metadata, repository: str, reasons: Sequence[Reason], row: NDArray[np.float32]
 ) -> list[Strip]:
-    """The strips of the reasons whose leading feature has a usual range; `row` is [d].
+    """The strips of the reasons, each of its first feature that is outside of the usual range, else
+    of its leading one; `row` is [d].
 
-    None without the model's reference of what its training pulls looked like.
+    Empty without the model's reference of what its training pulls looked like.
     """
     if metadata.reference is None:
         return []
     places = {feature.name: place for place, feature in enumerate(metadata.features)}
     expected = metadata.reference.expected(repository)
+    usual = {
+        place: quantiles(metadata.reference.bins[place], expected[place])
+        for reason in reasons
+        for place in _known(reason, places, row)
+    }
     made = []
     for reason in reasons:
-        place = _leading(reason, places, row)
-        if place is None:
-            continue
-        usual = quantiles(metadata.reference.bins[place], expected[place])
-        if usual is not None:
-            made.append(_strip(reason, metadata.features[place], float(row[place]), usual))
+        told = [place for place in _known(reason, places, row) if usual[place] is not None]
+        unusual = [place for place in told if not _within(float(row[place]), usual[place])]
+        for place in (*unusual, *told)[:1]:
+            range_here = usual[place] or []
+            made.append(_strip(reason, metadata.features[place], float(row[place]), range_here))
     return made
+
+
+def _within(value: float, usual: list[float] | None) -> bool:
+    return usual is None or usual[0] <= value <= usual[2]
 
 
 def quantiles(edges: NDArray[np.float32], counts: NDArray[np.float64]) -> list[float] | None:
@@ -73,12 +82,10 @@ def quantiles(edges: NDArray[np.float32], counts: NDArray[np.float64]) -> list[f
     return found
 
 
-def _leading(reason: Reason, places: dict[str, int], row: NDArray[np.float32]) -> int | None:
-    """The place of the reason's first feature that is a known measure."""
-    for name in FACTS.get(reason.kind, ()):
-        if name in places and name in reason.features and not isnan(row[places[name]]):
-            return places[name]
-    return None
+def _known(reason: Reason, places: dict[str, int], row: NDArray[np.float32]) -> list[int]:
+    """The places of the reason's features whose values are known, the leading one first."""
+    names = [name for name in FACTS.get(reason.kind, ()) if name in reason.features]
+    return [places[name] for name in names if name in places and not isnan(row[places[name]])]
 
 
 def _strip(reason: Reason, feature: Feature, value: float, usual: list[float]) -> Strip:
