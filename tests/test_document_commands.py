@@ -29,7 +29,6 @@ PULLS = 300
 NOT_RUN = {
     r"make (demo|setup|check)\b": "makes an environment: CI runs it in a fresh clone",
     r"make dry-run-promote": "reads branches and a registry: tests/delivery",
-    r"make dry-run-release": "tools/release.py is in tests/delivery; nightly.yml runs all of it",
     r"(python3 -m venv|\. \S*/bin/activate|pip install) ?": "installs: tests of the package",
     r"(doctl|kubectl|argo-apps/bootstrap\.sh) ?": "needs a cluster: make test-cluster",
     r"(vault|bao|sops|vault/install\.sh|export VAULT_ADDR) ?": "needs a Vault: tests/deploy",
