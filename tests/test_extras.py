@@ -30,6 +30,7 @@ SERVES = {
 ELSEWHERE = {
     "gpu": "brings CUDA",
     "dev": "is what runs these tests",
+    "docs": "builds the site: tests/test_site.py",
     **dict.fromkeys(
         ("data-fetch", "spark-preprocess", "ml-training", "model-serving"),
         "tests/images run the image that it makes",
