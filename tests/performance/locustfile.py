@@ -147,6 +147,14 @@ class Reviewer(FastHttpUser):  # type: ignore[misc]  # locust has no types
         self._get("/v1/pulls?limit=50&sort=risk", "list", {200})
         self._get("/v1/model", "model", {200})
 
+    @task(4)  # type: ignore[untyped-decorator]
+    def pages(self) -> None:
+        """The dashboard: its first page, what an open one asks for, and the page of a pull."""
+        name, number = random.choice(STORED)
+        self._get("/", "page of pulls", {200, 303, 401})
+        self._get("/live/pulls?shown=open", "live list", {200, 401})
+        self._get(f"/pulls/{name}/{number}", "page of a pull", {200, 404, 401})
+
     @task(2)  # type: ignore[untyped-decorator]
     def bad(self) -> None:
         """A body that has to be refused."""

@@ -46,22 +46,34 @@ CREATE TABLE IF NOT EXISTS scores (
     PRIMARY KEY (repository, number)
 );
 CREATE INDEX IF NOT EXISTS scores_by_risk
-    ON scores (risk DESC, repository, number, state, at, band, author);
+    ON scores (risk DESC, repository, number, state, at, band, author, words);
 CREATE INDEX IF NOT EXISTS scores_by_update
     ON scores (updated_at DESC, repository, number, state, at, band, author);
 CREATE INDEX IF NOT EXISTS scores_by_creation
     ON scores (created_at DESC, repository, number, state, at, band, author);
 CREATE INDEX IF NOT EXISTS scores_by_size
     ON scores (lines DESC, repository, number, state, at, band, author);
-CREATE INDEX IF NOT EXISTS scores_by_repository ON scores (repository, state, band);
+CREATE INDEX IF NOT EXISTS scores_by_repository
+    ON scores (repository, risk DESC, number, state, at, band, author);
+CREATE INDEX IF NOT EXISTS scores_open ON scores (repository, band) WHERE state = 'open';
 CREATE INDEX IF NOT EXISTS scores_by_time ON scores (at);
 """
 _PUT: Final = f"INSERT OR REPLACE INTO scores VALUES ({', '.join('?' * 15)})"  # noqa: S608
 _GET: Final = "SELECT payload FROM scores WHERE repository = ? AND number = ?"
 _AMONG: Final = "WHERE (repository, number) IN (VALUES {})"
+# One step of the recursion finds the next repository in the index, however many pulls it has.
 _COUNTS: Final = """
-SELECT repository, iif(state = 'open', coalesce(band, ''), NULL), count(*)
-FROM scores INDEXED BY scores_by_repository GROUP BY 1, 2
+WITH RECURSIVE names(name) AS (
+    SELECT min(repository) FROM scores
+    UNION ALL
+    SELECT (SELECT min(repository) FROM scores WHERE repository > name)
+    FROM names WHERE name IS NOT NULL
+)
+SELECT name, band, count FROM names LEFT JOIN (
+    SELECT repository, coalesce(band, '') AS band, count(*) AS count
+    FROM scores INDEXED BY scores_open WHERE state = 'open' GROUP BY repository, scores.band
+) ON repository = name
+WHERE name IS NOT NULL ORDER BY name
 """
 _ORDER: Final[dict[Sort, str]] = {
     "risk": "risk", "updated": "updated_at", "created": "created_at", "size": "lines",
