@@ -1,9 +1,7 @@
 """What only the SQLite store promises: atomic batches, clear errors, speed of summaries."""
 
 import os
-import shutil
 import sqlite3
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import _FINGERPRINTS, _SUMMARY, SqliteStore
 from pullrisk.pulls.sqlite_file import VERSION
 from pullrisk.pulls.store import Written
+from support import small_disk
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -64,21 +63,12 @@ def write_one(path: Path) -> None:
 
 def run(command: list[str]) -> str:
     """What a subprocess that can import this module prints."""
-    modules = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    environment = {**os.environ, "PYTHONPATH": modules}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return small_disk.run(command, Path(__file__).parent)
 
 
 def run_on_small_disk(script: str, path: Path, program: str) -> str:
-    """Run a shell script ("$@" is the Python program) with a real disk of 2 MB under `path`."""
-    own = [shutil.which("unshare") or "false", "--map-root-user", "--mount"]
-    if subprocess.run([*own, "true"], capture_output=True).returncode:
-        pytest.skip("nobody may mount a file system in a namespace here: run as root")
-    script = 'disk="$0"; mount -t tmpfs -o size=2m none "$disk" && ' + script
-    python = [sys.executable, "-c", program, str(path)]
-    return run([*own, "sh", "-c", script, str(path.parent), *python])
+    """Likewise, with a real disk of 2 MB under `path`."""
+    return small_disk.run_on_small_disk(script, path, program, Path(__file__).parent)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from pullrisk.progress import Silent
 from pullrisk.pulls.lines import Origin
 from pullrisk.pulls.record import Pull, push_number
 from pullrisk.pulls.sqlite import SqliteStore
+from support.small_disk import run_on_small_disk
 
 TEXT = "".join(f"value_{number} = make()\n" for number in range(10))
 
@@ -243,6 +244,47 @@ def test_lines_that_cannot_be_saved_are_told_and_cost_nothing_else(
     clone.commit("Mend (#3)", a=TEXT)
     assert fetch(store, clone, tmp_path / "file").lines is not None
     assert [origin.lines for origin in rewrites(store, 3)] == [1]
+
+
+ON_A_FULL_DISK = """
+import subprocess, sys
+from pathlib import Path
+from pullrisk.fetch.git.fetch import fetch_git
+from pullrisk.progress import Silent
+from pullrisk.pulls.sqlite import SqliteStore
+disk = Path(sys.argv[1]).parent
+clone, filler = disk.parent / "clone.git", disk / "filler"
+with filler.open("wb", buffering=0) as file:
+    try:
+        while file.write(bytes(512)):
+            pass
+    except OSError as error:
+        print(error.strerror)
+with SqliteStore(disk.parent / "stored.sqlite") as store:
+    for commit in ("main^^", "main^", "main"):
+        subprocess.run(["git", "-C", clone, "update-ref", "refs/heads/next", commit], check=True)
+        if commit == "main":
+            filler.unlink()
+        report = fetch_git(
+            clone, store, salt=b"s", progress=Silent(), repository="o/r", ref="next",
+            lines=disk / "lines",
+        )
+        print(len(list(store.events("o/r"))), report.lines)
+    print([origin.number for origin in store.get("o/r", 3).lines.rewrites])
+"""
+
+
+def test_a_full_volume_costs_the_saved_lines_and_no_pull(clone: Clone, tmp_path: Path) -> None:
+    pushed = clone.git("rev-parse", "main")
+    clone.commit("Mend (#3)", a=TEXT.replace("value_3", "other"))
+    (tmp_path / "disk").mkdir()
+    printed = run_on_small_disk('exec "$@"', tmp_path / "disk" / "file", ON_A_FULL_DISK)
+    full, *fetched, freed, origins = printed.splitlines()
+    assert full == "No space left on device"
+    for count, told in enumerate(fetched, 1):
+        assert told.startswith(f"{count} who wrote the lines could not be saved, and is read again")
+    assert freed == "3 None"
+    assert origins == str([push_number(pushed), 1])
 
 
 def test_two_branches_keep_their_lines_apart(
