@@ -302,6 +302,49 @@ def test_the_origins_with_most_lines_are_kept() -> None:
     assert lines.rewrites[0] == Origin(1, 2, 0)
 
 
+def merged(*added: tuple[int, int]) -> LineHistory:
+    """A file of ten lines of #1 to which a merge (#9) adds (first line, lines).
+
+    Beside it #2 has put one line before the first and #3 two behind the third.
+    """
+    line = LineHistory()
+    line.observe(patch(new("a.py", 10)), 1)
+    side = line.fork()
+    side.observe(patch(changed("a.py", Hunk(0, 0, 1, 1, b"", 1))), 2)
+    side.observe(patch(changed("a.py", Hunk(4, 0, 5, 2, b"", 2))), 3)
+    hunks, before = [], 0
+    for first, count in added:
+        hunks.append(Hunk(first - 1 - before, 0, first, count, b"", count))
+        before += count
+    line.observe(patch(changed("a.py", *hunks)), 9, [side])
+    return line
+
+
+@pytest.mark.parametrize(
+    ("added", "told"),
+    [
+        ([(1, 1), (5, 2)], [2, 1, 1, 1, 3, 3]),  # as it was merged
+        ([(1, 1)], [2, 1, 1, 1, 1, 1]),  # the other lines were there already
+        ([(1, 4), (8, 2)], [9, 9, 9, 9, 1, 1, 1, 3, 3]),  # the merge adds lines of its own
+        ([(1, 4)], [9, 9, 9, 9, 1]),
+    ],
+)
+def test_a_merge_leaves_lines_to_those_who_wrote_them_beside_it(
+    added: list[tuple[int, int]], told: list[int]
+) -> None:
+    history = merged(*added)
+    assert [history.numbers[each] for each in history.files["a.py"]][: len(told)] == told
+
+
+def test_a_fork_moves_on_apart() -> None:
+    line = LineHistory()
+    line.observe(patch(new("a.py", 2)), 1)
+    side = line.fork()
+    side.observe(patch(changed("a.py", Hunk(1, 1, 0, 0, b"\1", 0))), 2)
+    line.observe(patch(changed("a.py", Hunk(2, 0, 3, 1, b"", 1))), 3)
+    assert [list(each.files["a.py"]) for each in (side, line)] == [[1], [1, 1, 3]]
+
+
 def test_a_file_beyond_the_records_list_has_no_place() -> None:
     history = LineHistory()
     history.observe(patch(new("a.py", 2)), 7)

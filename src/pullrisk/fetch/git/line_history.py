@@ -9,12 +9,14 @@ little where it counts: in the saved state, which is compressed.
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
 from itertools import compress
 from typing import Final
 
 import msgspec
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from pullrisk.fetch.git.patches import FilePatch, Hunk, Patch
 from pullrisk.pulls.code import has_language
@@ -66,9 +68,9 @@ class LineHistory:
     ) -> list[FileOrigins]:
         """Move on by the patch of the branch's next commit, whose lines are of `number`.
 
-        Lines that come from a history that it merged keep their origins, where as many were
-        written there since the commit before as the patch adds to the file. Returns the origins
-        of what it touched, of the files whose lines are counted.
+        Lines that come from a history that it merged keep their origins, as far as those written
+        there since the commit before can be told among the added ones. Returns the origins of what
+        it touched, of the files whose lines are counted.
         """
         position, since = len(self.numbers), self._last
         self.numbers.append(number)
@@ -159,19 +161,42 @@ def _splice(lines: "array[int]", hunks: Sequence[Hunk], position: int) -> None:
 def _inherit(
     lines: "array[int]", hunks: Sequence[Hunk], merged: "array[int] | None", since: int
 ) -> None:
-    """Give added lines the origins that they have in the merged file, if these are as many."""
+    """Give added lines the origins that they have in the merged file.
+
+    They are in the same order there: all of them if they are as many, else runs of equal length.
+    """
     if merged is None:
         return
     entries = np.frombuffer(merged, dtype=np.uint32)
-    written = entries[entries > since]
-    if len(written) != sum([hunk.added for hunk in hunks]):
+    places = np.flatnonzero(entries > since)
+    if not len(places):
         return
-    first = 0
-    for hunk in hunks:
-        if hunk.added:
-            start, end = hunk.new_start - 1, first + hunk.added
-            lines[start : start + hunk.added] = array("I", written[first:end].tobytes())
-            first = end
+    into = [
+        place
+        for hunk in hunks
+        for place in range(hunk.new_start - 1, hunk.new_start - 1 + hunk.added)
+    ]
+    if len(places) == len(into):
+        pairs: Iterable[tuple[int, int]] = zip(into, entries[places].tolist(), strict=True)
+    else:
+        pairs = _in_like_runs(hunks, entries, places)
+    for place, entry in pairs:
+        lines[place] = entry
+
+
+def _in_like_runs(
+    hunks: Sequence[Hunk], entries: "NDArray[np.uint32]", places: "NDArray[np.intp]"
+) -> Iterator[tuple[int, int]]:
+    """(line, origin) of the hunks as long as a run of lines at the places, both in order."""
+    runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
+    adding = [hunk for hunk in hunks if hunk.added]
+    lengths = [hunk.added for hunk in adding]
+    matcher = SequenceMatcher(None, lengths, [len(run) for run in runs], autojunk=False)
+    for first, other, count in matcher.get_matching_blocks():
+        for hunk, run in zip(
+            adding[first : first + count], runs[other : other + count], strict=True
+        ):
+            yield from enumerate(entries[run].tolist(), hunk.new_start - 1)
 
 
 def _end(hunk: Hunk) -> int:
