@@ -132,3 +132,4 @@ def scene(tmp_path: Path, history: Path, program: Path) -> Iterator[Scene]:
     github = FakeGitHub(world)
     with listening(github) as url:
         yield Scene(tmp_path, history, url, github, program)
+    assert not github.undescribed

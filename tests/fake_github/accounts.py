@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import jwt
 
+from fake_github import shapes
 from fake_github.world import World
 
 HOUR = 3_600
@@ -87,7 +88,7 @@ class Accounts:
         if self.app_key is None or not self._is_app(authorization):
             return 401, {"message": "A JSON web token could not be decoded"}
         if path == "/app":
-            return 200, {"id": int(self.app_id), "slug": "pullrisk"}
+            return 200, shapes.app(int(self.app_id))
         if path == "/app/installations":
             return 200, [{"id": each} for each in self.app_installations]
         if path not in {f"/app/installations/{i}/access_tokens" for i in self.app_installations}:

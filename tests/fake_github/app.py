@@ -17,6 +17,7 @@ from fake_github.clones import clone_answer
 from fake_github.cost import Cost, cost_of
 from fake_github.faults import Faults
 from fake_github.graph import Query
+from fake_github.openapi import UndescribedError, check_answer, check_request
 from fake_github.published import Published
 from fake_github.rest import rest_answer
 from fake_github.schema import github_schema
@@ -45,6 +46,8 @@ class FakeGitHub:
 
     `published` is what a GitHub App left in it, `rest_faults` what goes wrong with REST calls.
 
+    `undescribed` are REST requests to routes that the description here lacks.
+
     Counts: `requests` by document name, `rest_requests`, `points`. `on_request` is called
     before each GraphQL request is answered, with how many came before it. `remember`: keep
     answers, so that a benchmark does not measure this server. `clones` is a folder of bare
@@ -70,6 +73,7 @@ class FakeGitHub:
         self.on_request = on_request
         self.requests: Counter[str] = Counter()
         self.rest_requests = 0
+        self.undescribed: set[str] = set()
         self.points = 0
         self._remembered: dict[tuple[bytes, int], bytes] | None = {} if remember else None
 
@@ -206,22 +210,33 @@ class FakeGitHub:
         fault = self.rest_faults.next(None)
         if fault and await self._misbehave(fault, Account(), send):
             return
-        if path == "/app" or path.startswith("/app/"):
-            status, value = self.accounts.app_answer(authorization, path)
-            await self._send(send, status, value)
-            return
-        if self.accounts.of(authorization) is None:
-            await self._send(send, 401, {"message": "Bad credentials"})
-            return
         query = dict(parse_qsl(scope["query_string"].decode()))
-        own = self.published.answer(scope["method"], path, query, body)
-        if own is not None:
-            # `cut`: it is done, and the answer is lost on its way
-            await self._send(send, own[0], own[1], cut=fault == "cut")
-            return
         base = f"{scope.get('scheme', 'http')}://{headers.get('host', 'fake')}/api/v3"
-        status, value, extra = rest_answer(self.world, path, query, base)
-        await self._send(send, status, value, headers=extra)
+        asked = scope["method"], path
+        try:
+            if not check_request(*asked, query, body):
+                self.undescribed.add(" ".join(asked))
+        except UndescribedError as error:
+            await self._send(send, 422, {"message": str(error)})
+            return
+        status, value, extra = self._rest_answer(*asked, query, body, authorization, base)
+        check_answer(*asked, status, value)
+        # `cut`: it is done, and the answer is lost on its way
+        await self._send(send, status, value, headers=extra, cut=fault == "cut")
+
+    def _rest_answer(
+        self, method: str, path: str, query: dict[str, str], body: bytes, authorization: str,
+        base: str,
+    ) -> tuple[int, object, dict[str, str]]:  # fmt: skip
+        """Status, JSON and headers."""
+        if path == "/app" or path.startswith("/app/"):
+            return *self.accounts.app_answer(authorization, path), {}
+        if self.accounts.of(authorization) is None:
+            return 401, {"message": "Bad credentials"}, {}
+        own = self.published.answer(method, path, query, body)
+        if own is not None:
+            return *own, {}
+        return rest_answer(self.world, path, query, base)
 
     async def _send(
         self,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from fake_github import shapes
 from fake_github.world import FakeRepository, Rest
 
 Answer = tuple[int, Any]
@@ -35,7 +36,8 @@ class Conversations:
                 held = self.files.get((repository.name, query.get("ref", ""), "/".join(path)))
                 return (404, {"message": "Not Found"}) if held is None else (200, held)
             case "GET", "issues", number, "comments":
-                return 200, _page(self._of(repository, int(number)), query)
+                own = map(shapes.comment, self._of(repository, int(number)))
+                return 200, _page(list(own), query)
             case "POST", "issues", number, "comments":
                 return self._comment(repository, int(number), json.loads(body))
             case "PATCH", "issues", "comments", name:
@@ -64,7 +66,8 @@ class Conversations:
         if len(body["body"]) > _MOST_BODY:
             return 422, {"message": "body is too long (maximum is 65536 characters)"}
         self.writes += 1
-        return 201, self.comment(repository.name, number, body["body"], login=self.login)
+        made = self.comment(repository.name, number, body["body"], login=self.login)
+        return 201, shapes.comment(made)
 
     def _edit(self, name: int, body: Rest) -> Answer:
         held = next((each for each in self.comments if each["id"] == name), None)
@@ -74,7 +77,7 @@ class Conversations:
             return 403, {"message": "Resource not accessible by integration"}
         self.writes += 1
         held["body"] = body["body"]
-        return 200, held
+        return 200, shapes.comment(held)
 
     def _label(
         self, repository: FakeRepository, method: str, number: int, name: list[str], body: bytes
@@ -90,7 +93,7 @@ class Conversations:
             held.remove(unquote(name[0]))
         elif method != "GET":
             return None
-        return 200, [{"name": each} for each in held]
+        return 200, [shapes.label(repository.name, each) for each in held]
 
 
 def _page(items: list[Any], query: dict[str, str]) -> list[Any]:

@@ -165,6 +165,7 @@ class AppRig:
     def handle(self, event: str, body: bytes) -> None:
         """Handle one delivery."""
         self.run(lambda handler: handler.handle(delivery_of(event, body)))
+        assert not self.github.undescribed
 
     @property
     def checks(self) -> list[dict[str, Any]]:
