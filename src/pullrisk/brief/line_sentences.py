@@ -9,6 +9,8 @@ from pullrisk.brief.wording import age, counted, share
 from pullrisk.features.failures import REPAIR
 from pullrisk.pulls.lines import Origin
 
+YOUNG_LINES: Final = "young lines"
+"""The fact about the youngest lines; what is told of their pull is added to it."""
 YOUNG_DAYS: Final = 90.0
 """Days for which lines are young."""
 _OLD: Final = 730.0
@@ -141,7 +143,7 @@ def _name(writer: Writer) -> str:
 
 
 LINE_SENTENCES: Final[dict[str, Callable[[Case], Said | None]]] = {
-    "young lines": _young_lines,
+    YOUNG_LINES: _young_lines,
     "repaired lines": _repaired_lines,
     "lines of fixes": _lines_of_fixes,
     "own lines": _own_lines,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pullrisk.brief.case import DOWN, EITHER, UP, Case, Said
 from pullrisk.brief.facts import KINDS, OTHER, SIZE, masks
-from pullrisk.brief.line_sentences import LINE_SENTENCES
+from pullrisk.brief.line_sentences import YOUNG_LINES
 from pullrisk.brief.links import changed_file_url, file_url, pull_url
 from pullrisk.brief.result import Reason
 from pullrisk.brief.sentences import SENTENCES
@@ -154,7 +154,7 @@ def joined(places: Sequence[int], said: dict[int, Said]) -> list[list[int]]:
             group
             for group in groups
             if more and number is not None and number == said[group[0]].number
-            if KINDS[group[0]] in LINE_SENTENCES
+            if said[group[0]].more or KINDS[group[0]] == YOUNG_LINES
         )
         group = next(about, None)
         if group is None:

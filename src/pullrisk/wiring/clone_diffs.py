@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from pullrisk.fetch.git.branches import Branch, changed_paths, has_landed, unmerged_branches
+from pullrisk.fetch.git.branches import Branch, UnmergedBranches, has_landed, is_related
 from pullrisk.fetch.git.difference import (
     Difference,
     difference_of,
@@ -34,6 +34,7 @@ class CloneDiffs:
         self, git: Git, *, base: str, numbers: Callable[[], Mapping[str, int]], branches: bool
     ) -> None:
         self._git, self._base, self._numbers, self._branches = git, base, numbers, branches
+        self._unmerged = UnmergedBranches(git, base)
         self._last: tuple[Pull, Difference | None] | None = None
 
     def hunks(self, pull: Pull, path: str) -> Sequence[ChangedHunk]:
@@ -53,22 +54,20 @@ class CloneDiffs:
         """The branches with the paths of the pull that they change, the latest first."""
         ours = self._difference(pull)
         own = frozenset(file.path for file in pull.files or ())
-        branches = unmerged_branches(
-            self._git, self._base, since=moment - _FRESH, until=moment,
-            without=None if ours is None else ours.head,
-        )  # fmt: skip
         compared = 0
-        for branch in branches:
-            paths = own & changed_paths(self._git, branch)
-            if paths and not has_landed(self._git, branch, self._base, paths):
+        for branch in self._unmerged.between(moment - _FRESH, moment):
+            paths = own & self._unmerged.paths(branch)
+            if not paths or has_landed(self._git, branch, self._base, paths):
+                continue
+            if ours is None or not is_related(self._git, self._base, branch, ours.head):
                 yield branch, paths
                 compared += 1
                 if compared == _MOST_COMPARED:
                     return
 
     def _work(self, pull: Pull, branch: Branch, paths: frozenset[str]) -> UnmergedWork:
-        ours, theirs = self._difference(pull), difference_of(self._git, branch.start, branch.head)
-        same = frozenset[str]()
+        ours, same = self._difference(pull), frozenset[str]()
+        theirs = difference_of(self._git, branch.start, branch.head, sorted(paths))
         if ours is not None and theirs is not None:
             same = frozenset(
                 path for path in paths if shared_lines(self._git, ours, theirs, path)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pullrisk.fetch.git.branches import Branch, changed_paths, has_landed, unmerged_branches
+from pullrisk.fetch.git.branches import Branch, UnmergedBranches, has_landed, is_related
 from pullrisk.fetch.git.difference import (
     difference_of,
     merged_difference,
@@ -42,10 +42,9 @@ class Clone(Repository):
         self.git("checkout", "-q", "main")
         return head
 
-    def unmerged(self, without: str | None = None, **moments: datetime) -> list[Branch]:
+    def unmerged(self, **moments: datetime) -> list[Branch]:
         moments = {"since": MOMENT, "until": datetime.now(UTC) + timedelta(days=1), **moments}
-        base = self.reader.head("main")
-        return list(unmerged_branches(self.reader, base, without=without, **moments))
+        return list(UnmergedBranches(self.reader, self.reader.head("main")).between(**moments))
 
     def overlap(self, one: str, other: str, path: str = "a.py") -> bool:
         differences = [
@@ -71,7 +70,7 @@ def test_branches_that_are_not_merged_are_listed_but_none_that_is_kept(clone: Cl
 
     (found,) = clone.unmerged()
     assert (found.name, found.start) == ("fix", clone.base)
-    assert changed_paths(clone.reader, found) == {"a.py"}
+    assert UnmergedBranches(clone.reader, clone.base).paths(found) == {"a.py"}
 
 
 def test_a_branch_counts_while_it_is_young_and_was_there_at_the_moment(clone: Clone) -> None:
@@ -85,7 +84,10 @@ def test_the_same_work_and_what_builds_on_it_is_nothing_else(clone: Clone) -> No
     own = clone.branch("own", {"a.py": text(_3=b"x\n")})
     clone.branch("above", {"a.py": text(_3=b"x\n", _9=b"y\n")}, start="own")
     clone.branch("other", {"a.py": text(_9=b"y\n")})
-    assert [each.name for each in clone.unmerged(without=own)] == ["other"]
+    related = {
+        each.name: is_related(clone.reader, clone.base, each, own) for each in clone.unmerged()
+    }
+    assert related == {"own": True, "above": True, "other": False}
 
 
 def test_a_squashed_branch_has_landed(clone: Clone) -> None:

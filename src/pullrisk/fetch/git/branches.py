@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cached_property
+from itertools import islice
 from typing import Final
 
 import msgspec
 
 from pullrisk.fetch.git.program import Git
 
-MOST_BRANCHES: Final = 300
+MOST_BRANCHES: Final = 200
 """Branches that are looked at: those with the latest commits."""
 _FORMAT: Final = "%(objectname) %(committerdate:unix) %(symref) %(refname)"
 _KEPT: Final = re.compile(
@@ -30,35 +32,47 @@ class Branch(msgspec.Struct, frozen=True):
     start: str
 
 
-def unmerged_branches(
-    git: Git, base: str, *, since: datetime, until: datetime, without: str | None = None
-) -> Iterator[Branch]:
-    """The branches that the commit `base` does not have, those with the latest commits first.
+class UnmergedBranches:
+    """The branches that the commit `base` does not have; each is read once."""
 
-    Their last commits lie between the two moments. One that has commits of its own in common with
-    the commit `without` is left out: it is the same work, or builds on it.
-    """
-    for head, at, name in _listed(git, base):
-        if since <= at <= until:
-            start = git.ask("merge-base", base, head)
-            if start is None or (without is not None and _related(git, base, head, without)):
-                continue
-            yield Branch(name, head, at, start)
+    def __init__(self, git: Git, base: str) -> None:
+        self._git, self._base = git, base
+        self._starts: dict[str, str | None] = {}
+        self._paths: dict[str, frozenset[str]] = {}
 
+    def between(self, since: datetime, until: datetime) -> Iterator[Branch]:
+        """Those whose last commits lie between the moments, the latest MOST_BRANCHES first."""
+        fresh = (each for each in self._listed if since <= each[1] <= until)
+        for head, at, name in islice(fresh, MOST_BRANCHES):
+            if head not in self._starts:
+                self._starts[head] = self._git.ask("merge-base", self._base, head)
+            start = self._starts[head]
+            if start is not None:
+                yield Branch(name, head, at, start)
 
-def _listed(git: Git, base: str) -> Iterator[tuple[str, datetime, str]]:
-    """Commit, moment and name of each, once for each commit."""
-    answer = git.ask(
-        "for-each-ref", f"--no-merged={base}", "--sort=-committerdate",
-        f"--count={MOST_BRANCHES}", f"--format={_FORMAT}", *_PREFIXES,
-    )  # fmt: skip
-    seen = set[str]()
-    for line in (answer or "").splitlines():
-        head, seconds, symbolic, name = line.split(" ", 3)
-        name = _short(name)
-        if head not in seen and not symbolic and seconds.isdigit() and not _KEPT.fullmatch(name):
-            seen.add(head)
-            yield head, datetime.fromtimestamp(int(seconds), UTC), name
+    @cached_property
+    def _listed(self) -> list[tuple[str, datetime, str]]:
+        """Commit, moment and name of each, once for each commit, the latest first."""
+        answer = self._git.ask(
+            "for-each-ref", f"--no-merged={self._base}", "--sort=-committerdate",
+            f"--format={_FORMAT}", *_PREFIXES,
+        )  # fmt: skip
+        listed = dict[str, tuple[str, datetime, str]]()
+        for line in (answer or "").splitlines():
+            head, seconds, symbolic, ref = line.split(" ", 3)
+            name = _short(ref)
+            if not symbolic and seconds.isdigit() and not _KEPT.fullmatch(name):
+                at = datetime.fromtimestamp(int(seconds), UTC)
+                listed.setdefault(head, (head, at, name))
+        return list(listed.values())
+
+    def paths(self, branch: Branch) -> frozenset[str]:
+        """The files that the branch changes from where it left the base."""
+        if branch.head not in self._paths:
+            options = ("-r", "-z", "--name-only", "--no-renames")
+            names = self._git.ask("diff-tree", *options, branch.start, branch.head) or ""
+            self._paths[branch.head] = frozenset(names.split("\x00")) - {""}
+        return self._paths[branch.head]
 
 
 def _short(name: str) -> str:
@@ -67,16 +81,13 @@ def _short(name: str) -> str:
     return name.removeprefix("refs/remotes/origin/").removeprefix("refs/remotes/")
 
 
-def _related(git: Git, base: str, head: str, other: str) -> bool:
-    shared = git.ask("merge-base", head, other)
+def is_related(git: Git, base: str, branch: Branch, other: str) -> bool:
+    """Whether the branch and the commit `other` have commits in common that the base lacks.
+
+    Then it is the same work, or one builds on the other.
+    """
+    shared = git.ask("merge-base", branch.head, other)
     return shared is not None and git.ask("merge-base", "--is-ancestor", shared, base) is None
-
-
-def changed_paths(git: Git, branch: Branch) -> frozenset[str]:
-    """The files that the branch changes from where it left the base."""
-    options = ("-r", "-z", "--name-only", "--no-renames")
-    names = git.ask("diff-tree", *options, branch.start, branch.head)
-    return frozenset((names or "").split("\x00")) - {""}
 
 
 def has_landed(git: Git, branch: Branch, base: str, paths: frozenset[str]) -> bool:

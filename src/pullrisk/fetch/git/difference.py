@@ -1,6 +1,6 @@
 """What a pull changes, merged or open, as a clone has it: its patch, and where that begins."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -52,9 +52,12 @@ def merged_difference(git: Git, pull: Pull) -> Difference | None:
     return difference if all(file.path in changed for file in pull.files or ()) else None
 
 
-def difference_of(git: Git, start: str, head: str) -> Difference | None:
-    """What a commit has changed from another; None if some of it cannot be read."""
-    patch = read_difference(git, start, head)
+def difference_of(git: Git, start: str, head: str, paths: Sequence[str] = ()) -> Difference | None:
+    """What a commit has changed from another, in these files if some are named.
+
+    None if some of it cannot be read.
+    """
+    patch = read_difference(git, start, head, paths)
     return None if patch is None else Difference(start, head, patch)
 
 
@@ -69,7 +72,7 @@ def shared_lines(git: Git, ours: Difference, theirs: Difference, path: str) -> b
     if own.previous is None or own.previous != other.previous:
         return own.previous is None and other.previous is None
     # Both number the lines by where they began, which are two states of the file.
-    between = difference_of(git, ours.start, theirs.start)
+    between = difference_of(git, ours.start, theirs.start, [own.previous])
     if between is None:
         return False
     moved = next((file for file in between.patch.files if file.previous == own.previous), None)

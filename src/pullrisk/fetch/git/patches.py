@@ -147,12 +147,15 @@ def _empty(sha: str) -> Patch:
     return Patch(sha, [], ChangedLines())
 
 
-def read_difference(git: Git, old: str, new: str) -> Patch | None:
+def read_difference(git: Git, old: str, new: str, paths: Sequence[str] = ()) -> Patch | None:
     """What the commit `new` has changed from `old`; None if some of it cannot be read.
+
+    With `paths` these files alone are looked at, and none counts as renamed from another.
 
     Raises InputError if git's output is not understood.
     """
-    with git.stream_diff(*_DIFF, old, new, "--") as log:
+    wanted = [f":(top,literal){path}" for path in paths]
+    with git.stream_diff(*_DIFF, old, new, "--", *wanted) as log:
         stream = PatchStream(log, excluded=git.excluded)
         try:
             patch = _changes(stream, new)
