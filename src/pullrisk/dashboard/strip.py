@@ -18,6 +18,8 @@ from pullrisk.model.metadata import Metadata
 
 _WIDTH, _HEIGHT, _PAD = 320, 26, 8
 _USUAL: Final = (0.1, 0.5, 0.9)
+_CLEAREST: Final = {"code_added": 0, "changed_files": 1, "code_removed": 2}
+"""Features that are shown for their fact before others, in this order: sentences name them."""
 
 
 class Strip(msgspec.Struct, frozen=True):
@@ -84,7 +86,8 @@ def quantiles(edges: NDArray[np.float32], counts: NDArray[np.float64]) -> list[f
 
 def _known(reason: Reason, places: dict[str, int], row: NDArray[np.float32]) -> list[int]:
     """The places of the reason's features whose values are known, the leading one first."""
-    names = [name for name in FACTS.get(reason.kind, ()) if name in reason.features]
+    facts = sorted(FACTS.get(reason.kind, ()), key=lambda name: _CLEAREST.get(name, len(_CLEAREST)))
+    names = [name for name in facts if name in reason.features]
     return [places[name] for name in names if name in places and not isnan(row[places[name]])]
 
 
