@@ -13,7 +13,7 @@ def test_a_share_is_told_in_per_cent(value: float, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("days", "said"),
-    [(0.2, "today"), (1.5, "yesterday"), (9.4, "9 days ago"), (35, "5 weeks ago"),
+    [(0.2, "less than a day ago"), (1.5, "a day ago"), (9.4, "9 days ago"), (35, "5 weeks ago"),
      (122, "4 months ago"), (1100, "3 years ago")],
 )  # fmt: skip
 def test_an_age_is_told_as_people_do(days: float, said: str) -> None:

@@ -25,11 +25,11 @@ def of_ten(value: float) -> str:
 
 
 def age(days: float) -> str:
-    """How long ago: `today`, `yesterday`, `9 days ago`, `5 weeks ago`, `4 months ago`."""
+    """How long ago: `less than a day ago`, `a day ago`, `9 days ago`, `5 weeks ago`, `4 months ago`."""
     if days < 1:
-        return "today"
+        return "less than a day ago"
     if days < 2:
-        return "yesterday"
+        return "a day ago"
     return f"{duration(days)} ago"
 
 
