@@ -25,7 +25,7 @@ def of_ten(value: float) -> str:
 
 
 def age(days: float) -> str:
-    """How long ago: `less than a day ago`, `a day ago`, `9 days ago`, `5 weeks ago`, `4 months ago`."""
+    """How long ago: `less than a day ago`, `a day ago`, `9 days ago`, `5 weeks ago`."""
     if days < 1:
         return "less than a day ago"
     if days < 2:
