@@ -2,18 +2,20 @@
 
     python benchmarks/model.py [--data FOLDER] [--json] [--unseen] [--home FOLDER]
 
-FOLDER holds *.jsonl.gz files of REST objects (../shared/data/github unless given, or the
-bundled sample where that is absent). They go through the real pipeline: store, preprocess,
-train, evaluate on the last 25 % of each repository's time. `--unseen` instead trains on all but
-five repositories and judges on those, in rotation, so that each is unseen at least once. Figures
-come with 95 % bootstrap intervals; differences are paired. Exit code 1 where a target is missed,
-which only the full data of ../shared is held to.
+FOLDER holds *.jsonl.gz files of records or REST objects (../shared/data/github unless given, or
+the bundled sample where that is absent). They go through the real pipeline: store, preprocess,
+train, evaluate on the last 25 % of each repository's time. A --home that `make general-model`
+has filled (GENERAL_HOME=FOLDER) is judged as it is, with lines and so with repairs, which
+../shared/data/github does not have. `--unseen` instead trains on all but five repositories and
+judges on those, in rotation, so that each is unseen at least once. Figures come with 95 %
+bootstrap intervals; differences are paired. Targets are those of seventeen repositories with
+lines: exit code 1 where one is missed.
 """
 
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -25,23 +27,26 @@ from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
 from pullrisk.model.bundle import Bundle
 from pullrisk.progress import Silent
 from pullrisk.pulls.sqlite import SqliteStore
-from pullrisk.train.baselines import BOOSTING, ISOLATION, LINES_ADDED, LOGISTIC
+from pullrisk.train.baselines import BOOSTING, CODE_LINES_ADDED, ISOLATION, LOGISTIC
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.evaluate import RESAMPLES, Options, evaluate
-from pullrisk.train.evaluation import OURS, Evaluation, Interval, Novelty
+from pullrisk.train.evaluation import OURS, Evaluation, Interval, Novelty, Part
 from pullrisk.train.injections import inject
 from pullrisk.train.novelty import ALL_KINDS, Detector, Injected, judge_novelty
 from pullrisk.train.training import TrainSettings, train
-from pulls_data import SHARED, arguments, prepared
+from pulls_data import arguments, prepared
 
 FIGURES = (
-    "pooled_auc", "within_auc", "within_auc_weighted", "average_precision",
-    "top_5", "top_10", "top_30", "pooled_top_10",
+    "pooled_auc", "within_auc_weighted", "like_size_auc", "average_precision",
+    "precision_10", "lift_10", "top_5", "top_10", "top_30",
 )  # fmt: skip
 UNSEEN = 5
 LATER = "later pulls"
-SECONDS = 120.0
-"""Most that training may take on 200,492 pulls and two cores."""
+REPOSITORIES = 17
+"""With fewer, and without lines, nothing is held to the targets."""
+SECONDS = 180.0
+"""Most that training may take on 200,776 pulls and two cores."""
+WITHIN = "within_auc_weighted"
 
 
 class Result(msgspec.Struct):
@@ -65,9 +70,11 @@ def main() -> int:
             results = unseen(table, baselines=not options.no_baselines)
         else:
             results = [later(table, store)]
-    print(json.dumps(msgspec.to_builtins(results)) if options.json else text(results))
-    held = options.data == SHARED and not options.unseen
-    return int(held and bool(missed(results[0])))
+    misses = missed_unseen(results) if options.unseen else missed(results[0])
+    print(json.dumps(msgspec.to_builtins(results)) if options.json else text(results, misses))
+    held = len(pc.unique(table["repository"])) >= REPOSITORIES
+    held &= results[0].evaluation.target == "risk"
+    return int(held and bool(misses))
 
 
 def later(table: pa.Table, store: SqliteStore) -> Result:
@@ -130,50 +137,88 @@ def unseen(table: pa.Table, *, baselines: bool) -> list[Result]:
 
 
 def mean_of(results: Sequence[Result]) -> str:
-    """Every model's mean over the rotations."""
-    lines = [f"mean of {len(results)} rotations (pooled AUC, within repositories by positives)"]
-    for name in results[0].evaluation.models:
-        found = [result.evaluation.models[name].ranking for result in results]
-        pooled, within = (
-            np.mean([_value(ranking[figure]) for ranking in found])
-            for figure in ("pooled_auc", "within_auc_weighted")
-        )
-        lines.append(f"  {name:20} {pooled:.3f}  {within:.3f}")
+    """Every model's mean over the rotations, on all pulls and on those that change code."""
+    names = [name for name in FIGURES if name in _ours(results[0].evaluation)]
+    lines = [f"mean of {len(results)} rotations"]
+    for words, part_of in (("all pulls", _everything), ("code pulls", _code)):
+        parts = [part for result in results if (part := part_of(result.evaluation))]
+        for name in parts[0].models if parts else ():
+            figures = "  ".join(f"{figure} {_mean(parts, name, figure):.3f}" for figure in names)
+            lines.append(f"  {words:10} {name:20} {figures}")
     return "\n".join(lines)
 
 
 def missed(result: Result) -> list[str]:
-    """The targets that do not hold."""
+    """The targets of later pulls that do not hold."""
     evaluation = result.evaluation
-    ours = evaluation.models[OURS].ranking
+    code = evaluation.code_pulls
     checks = {
-        "pooled AUC >= 0.74": _value(ours["pooled_auc"]) >= 0.74,
-        "within-repository AUC, weighted >= 0.64": _value(ours["within_auc_weighted"]) >= 0.64,
-        "reverts in the top 10 % >= 0.36": _value(ours["pooled_top_10"]) >= 0.36,
+        "within repositories >= 0.88": _value(_ours(evaluation)[WITHIN]) >= 0.88,
         f"training <= {SECONDS:.0f} s": result.train_seconds <= SECONDS,
     }
-    for name in (LINES_ADDED, LOGISTIC):
-        for figure in ("pooled_auc", "within_auc_weighted"):
-            gap = evaluation.differences[name][figure]
-            checks[f"{figure} ahead of {name}"] = _value(gap) > 0
-    for figure in ("pooled_auc", "within_auc_weighted"):
-        gap = evaluation.differences[BOOSTING][figure]
-        checks[f"{figure} ahead of {BOOSTING}"] = (gap.low or 0) > 0
+    if code is not None and code.models:
+        ahead = code.differences
+        checks["code pulls within >= 0.79"] = _value(code.models[OURS].ranking[WITHIN]) >= 0.79
+        checks[f"code pulls: ahead of {CODE_LINES_ADDED} by 0.035"] = (
+            _value(ahead[CODE_LINES_ADDED][WITHIN]) >= 0.035
+        )
+        for name in (LOGISTIC, BOOSTING):
+            checks[f"code pulls: ahead of {name}"] = (ahead[name][WITHIN].low or 0) > 0
     if evaluation.probability:
         error = evaluation.probability.expected_calibration_error
-        checks["calibration error <= 0.005"] = error <= 0.005
+        checks["calibration error <= 0.01"] = error <= 0.01
     if evaluation.novelty:
         novelty = evaluation.novelty
-        checks["novelty AUC >= 0.95"] = _value(novelty.ours[ALL_KINDS]) >= 0.95
+        checks["novelty AUC >= 0.93"] = _value(novelty.ours[ALL_KINDS]) >= 0.93
         for name, other in {ISOLATION: novelty, **result.novelty_peers}.items():
             checks[f"novelty ahead of {name}"] = (other.difference[ALL_KINDS].low or 0) > 0
     return [name for name, holds in checks.items() if not holds]
 
 
-def text(results: Sequence[Result]) -> str:
+def missed_unseen(results: Sequence[Result]) -> list[str]:
+    """The targets of repositories never seen that do not hold, on the mean of the rotations."""
+    everything = [_everything(result.evaluation) for result in results]
+    code = [part for result in results if (part := _code(result.evaluation))]
+    reverts = [part for r in results if (part := r.evaluation.questions.get("reverted"))]
+    checks = {
+        "within repositories >= 0.865": _mean(everything, OURS, WITHIN) >= 0.865,
+        "code pulls within >= 0.79": _mean(code, OURS, WITHIN) >= 0.79,
+        "code pulls of like size >= 0.68": _mean(code, OURS, "like_size_auc") >= 0.68,
+        "code pulls, lift of the riskiest tenth >= 3.3": _mean(code, OURS, "lift_10") >= 3.3,
+        "reverts within >= 0.66": _mean(reverts, OURS, WITHIN) >= 0.66,
+        "reverts pooled >= 0.75": _mean(reverts, OURS, "pooled_auc") >= 0.75,
+    }
+    return [name for name, holds in checks.items() if not holds]
+
+
+def _everything(evaluation: Evaluation) -> Part:
+    return Part(
+        pulls=evaluation.pulls,
+        positives=evaluation.positives,
+        models=evaluation.models,
+        differences=evaluation.differences,
+    )
+
+
+def _code(evaluation: Evaluation) -> Part | None:
+    part = evaluation.code_pulls
+    return part if part is not None and part.models else None
+
+
+def _ours(evaluation: Evaluation) -> Mapping[str, Interval]:
+    return evaluation.models[OURS].ranking
+
+
+def _mean(parts: Sequence[Part], model: str, figure: str) -> float:
+    values = [_value(part.models[model].ranking[figure]) for part in parts]
+    return float(np.mean(values)) if values else float("nan")
+
+
+def text(results: Sequence[Result], misses: Sequence[str]) -> str:
     """Every figure, ours beside the baselines."""
     parts = [_one(result) for result in results]
-    return "\n\n".join([*parts, mean_of(results)] if len(results) > 1 else parts)
+    parts += [mean_of(results)] if len(results) > 1 else []
+    return "\n\n".join([*parts, *(f"missed: {name}" for name in misses)])
 
 
 def _one(result: Result) -> str:
@@ -183,12 +228,11 @@ def _one(result: Result) -> str:
         f"{found.since} to {found.until}; trained in {result.train_seconds:.0f} s, "
         f"judged in {result.evaluate_seconds:.0f} s"
     ]
-    for figure in FIGURES:
-        lines.append(f"\n{figure}")
-        for name, model in found.models.items():
-            gap = found.differences.get(name, {}).get(figure)
-            beside = f"   ours {_told(gap, sign='+')}" if gap else ""
-            lines.append(f"  {name:20} {_told(model.ranking[figure])}{beside}")
+    code = _code(found)
+    named = {"": _everything(found)} | ({} if code is None else {", code pulls": code})
+    named |= {f", {outcome} alone": part for outcome, part in found.questions.items()}
+    for words, part in named.items():
+        lines += _ranking(words, part)
     if found.probability:
         probability = found.probability
         lines.append(
@@ -209,9 +253,19 @@ def _one(result: Result) -> str:
             f"alarms at a rate of {alarm.rate:.3f}: {alarm.flagged:.3f} of later pulls, by the "
             f"blueprint's mean and two deviations {alarm.blueprint_flagged:.3f}"
         )
-    if result.name == LATER:
-        lines += [f"missed: {name}" for name in missed(result)]
     return "\n".join(lines)
+
+
+def _ranking(words: str, part: Part) -> list[str]:
+    lines = []
+    for figure in FIGURES:
+        lines.append(f"\n{figure}{words}")
+        for name, model in part.models.items():
+            if figure in model.ranking:
+                gap = part.differences.get(name, {}).get(figure)
+                beside = f"   ours {_told(gap, sign='+')}" if gap else ""
+                lines.append(f"  {name:20} {_told(model.ranking[figure])}{beside}")
+    return lines
 
 
 def _novelty(novelty: Novelty | None, peer: str) -> list[str]:

@@ -17,28 +17,37 @@ from pullrisk.pulls.sqlite import SqliteStore
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data" / "github"
+STORE = "pulls.sqlite"
 
 
 def arguments(module: str) -> argparse.ArgumentParser:
     """A parser with --data, --home and --json, that says the first line of a module's docstring."""
     parser = argparse.ArgumentParser(description=module.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=SHARED if SHARED.is_dir() else ROOT / "sample")
-    parser.add_argument("--home", type=Path, help="keep store and lake here, and reuse them")
+    parser.add_argument("--data", type=Path, help="folder of *.jsonl.gz")
+    parser.add_argument(
+        "--home", type=Path, help="keep store and lake here; without --data, use what is there"
+    )
     parser.add_argument("--json", action="store_true")
     return parser
 
 
 @contextmanager
 def prepared(options: argparse.Namespace) -> Iterator[tuple[pa.Table, SqliteStore]]:
-    """The feature table of the files in --data, and the store behind it; ends where none is."""
-    paths = sorted(options.data.glob("*.jsonl.gz"))
-    if not paths:
+    """The feature table of the files in --data, and the store behind it; ends where none is.
+
+    Without --data, those of the home if it has a store, else of the shared or bundled files.
+    """
+    filled = options.home is not None and (options.home / STORE).exists()
+    if options.data is None and not filled:
+        options.data = SHARED if SHARED.is_dir() else ROOT / "sample"
+    paths = sorted(options.data.glob("*.jsonl.gz")) if options.data else []
+    if options.data and not paths:
         sys.exit(f"no *.jsonl.gz in {options.data}: name a folder with --data")
     with tempfile.TemporaryDirectory(prefix="pullrisk-bench-") as folder:
         home = options.home or Path(folder)
         home.mkdir(parents=True, exist_ok=True)
         lake = Lake(home / "lake")
-        with SqliteStore(home / "pulls.sqlite") as store:
+        with SqliteStore(home / STORE) as store:
             fetch_files(paths, store, progress=Silent())
             preprocess(store, lake, progress=Silent())
             yield lake.table(), store

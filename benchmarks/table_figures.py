@@ -20,7 +20,7 @@ from table_models import OURS, Scores
 from table_reading import Table
 
 MEAN: Final = "mean of jit"
-TARGET: Final = 0.785
+TARGET: Final = 0.774
 SIZE: Final = "lines added"
 CONSTANT: Final = "a constant"
 PUBLISHED: Final[Mapping[str, Mapping[str, float]]] = {

@@ -12,6 +12,8 @@ from pullrisk.train.evaluation import Evaluation
 
 TEMPLATE = Path(__file__).with_name("model-card.md.j2")
 CARD = Path(__file__).parents[1] / "src" / "pullrisk" / "model" / "general.json"
+BASELINES = ("code lines added", "logistic regression", "gradient boosting")
+"""What the model is compared with on repositories that it never saw."""
 Figure = Mapping[str, float | None]
 
 
@@ -45,6 +47,7 @@ def page(card: Mapping[str, Any]) -> str:
         zip=zip,
         riskiest=msgspec.to_builtins(judged.riskiest()),
         outcome=judged.outcome,
+        unseen_baselines=BASELINES,
         parts=list(parts(evaluation, judged.outcome)),
     )
 
