@@ -22,6 +22,7 @@ REQUESTS = (
     "GET /repos/{owner}/{repo}/pulls/{pull_number}",
     "GET /repos/{owner}/{repo}/pulls/{pull_number}/files",
     "GET /repos/{owner}/{repo}/contents/{path}",
+    "GET /repos/{owner}/{repo}/compare/{basehead}",
     "GET /installation/repositories",
     "GET /app/installations",
     "GET /user",
