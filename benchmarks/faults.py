@@ -54,8 +54,8 @@ from support.seaweed import ACCESS_KEY, SECRET_KEY, Seaweed, settings  # noqa: E
 from support.serving import Served, opened  # noqa: E402
 
 RUN: Final = "import sys; from pullrisk.cli import main; sys.exit(main())"
-OWN_ERRORS: Final = range(3, 11)
-"""Exit codes of errors that pullrisk raises on purpose."""
+OWN_ERRORS: Final = (1, *range(3, 11))
+"""Exit codes of errors that are explained: 1 where the machine lacks memory or space."""
 HANGS_AFTER: Final = 300.0
 WITH_SERVERS: Final = ("fetch to MongoDB", "preprocess to S3")
 HERE: Final = ("kill", "full disk", "read-only", "clock", "memory")
@@ -323,7 +323,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[str, str, bool]:
         return "ended well", said, True
     if code < 0:
         return f"killed ({signal.Signals(-code).name})", said, True
-    good = code in OWN_ERRORS and "Traceback" not in said
+    good = code in OWN_ERRORS and "Traceback" not in said and "defect" not in said
     return f"{'' if good else 'bad: '}exit code {code}", said, good
 
 
@@ -344,8 +344,10 @@ def served_again(stage: Stage, fault: str, folder: Path, chance: random.Random) 
     if alive:
         return Ending(stage.name, fault, "bad: workers live on", False)
     with Served(home, "--workers", "2", port=port).wait() as again:
-        good = answer(again) == before
-    return Ending(stage.name, fault, "starts again" if good else "bad: another answer", good)
+        after = answer(again)
+    good = after == before
+    told = "" if good else f"{before} became {after}"
+    return Ending(stage.name, fault, "starts again" if good else "bad: another answer", good, told)
 
 
 def answer(one: Served) -> str:
@@ -355,7 +357,9 @@ def answer(one: Served) -> str:
         for _ in range(3):
             with suppress(httpx.RemoteProtocolError, httpx.ReadError):
                 score = client.post(f"{one.url}/v1/score", json=opened()).json()["scores"][0]
-                return str([score[name] for name in ("risk", "repair", "revert", "novelty")])
+                # ages grow between two questions, and with them the digits behind these
+                names = ("risk", "repair", "revert", "novelty")
+                return str([float(f"{score[name]:.3g}") for name in names])
     return "none"
 
 

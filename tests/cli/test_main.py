@@ -168,6 +168,24 @@ def test_a_defect_is_told_in_two_lines_unless_the_traceback_is_wanted(
         main(["score"])
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("malloc of size 64 failed"),
+        ImportError("/lib/one.so: failed to map segment from shared object"),
+    ],
+)
+def test_too_little_memory_is_no_defect(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    def fail(**given: object) -> None:
+        raise error
+
+    monkeypatch.setattr("pullrisk.wiring.session.load", fail)
+    assert main(["score"]) == 1
+    assert capfd.readouterr().err.startswith("error: there is too little memory\n")
+
+
 def test_one_of_files_and_clone_has_to_be_named(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,8 @@ from pullrisk.errors import PullriskError, is_full
 
 INTERRUPTED = 130
 UNEXPECTED = 1
+_UNLOADED = ("failed to map segment", "cannot allocate memory", "Cannot allocate memory")
+"""What the loader says of a library that found no room in memory."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +57,8 @@ def _explained(arguments: Sequence[str] | None) -> int:
     except Exception as error:
         if isinstance(error, OSError) and is_full(error):
             return _fail(_unwritten(error), code=UNEXPECTED)
+        if _lacks_memory(error):
+            return _say_memory()
         if os.environ.get("PULLRISK_DEBUG"):
             raise
         code = _fail(
@@ -65,6 +69,19 @@ def _explained(arguments: Sequence[str] | None) -> int:
     if code == INTERRUPTED:
         note("stopped; run the same command again to continue")
     return code
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    """Whether it is memory that was missing; the loader of a library says so in its own way."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, ImportError) and any(words in str(error) for words in _UNLOADED)
+    )
+
+
+def _say_memory() -> int:
+    """Say it without anything that would have to be imported first."""
+    os.write(2, b"error: there is too little memory\n  give it more, or set --workers lower\n")
+    return UNEXPECTED
 
 
 def _run(arguments: Sequence[str] | None) -> int:

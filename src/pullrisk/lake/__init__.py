@@ -17,7 +17,7 @@ from pullrisk.errors import MissingExtraError
 
 try:
     import pyarrow as _pyarrow  # noqa: F401  # needed by every module below; deltalake to write
-except ImportError as error:
+except ModuleNotFoundError as error:
     raise MissingExtraError.of(error.name or "pyarrow", "lake") from error
 
 from pullrisk.lake.delta import Change

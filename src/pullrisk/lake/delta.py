@@ -51,7 +51,7 @@ class FeatureTable:
         """The same version for delta-rs, which writes. Raises MissingExtraError without it."""
         try:
             from deltalake import DeltaTable
-        except ImportError as error:
+        except ModuleNotFoundError as error:
             raise MissingExtraError.of(error.name or "deltalake", "lake") from error
         with translate_errors(self.files.root):
             return DeltaTable(uri(self.files), self.version, self.files.storage_options)

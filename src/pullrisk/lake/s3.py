@@ -146,7 +146,7 @@ def check_conditional_put(s3: S3, root: str) -> None:
     """
     try:
         import obstore
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError.of("obstore", "lake") from error
     store, path = _store(s3, root), f"probe-{uuid4()}"
     try:

@@ -176,7 +176,7 @@ class Lake:
         """Make a run visible, atomically, and move to its version; see `commit.commit`."""
         try:
             from pullrisk.lake.commit import commit
-        except ImportError as error:
+        except ModuleNotFoundError as error:
             raise MissingExtraError.of(error.name or "deltalake", "lake") from error
         version = commit(self.files, change)
         self.refresh(version=version)

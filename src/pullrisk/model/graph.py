@@ -232,6 +232,6 @@ def import_onnx() -> Any:  # noqa: ANN401  (the library has no types)
     """The onnx module; raises MissingExtraError where it is not installed."""
     try:
         import onnx
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError.of("onnx", "train") from error
     return onnx

@@ -97,7 +97,7 @@ def spark_session(options: SparkOptions, *, json_logs: bool = False) -> Iterator
     check_java()
     try:
         from pyspark.sql import SparkSession
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError.of(error.name or "pyspark", "spark") from error
     # pyspark takes the workers' interpreter from here alone; executor pods have the image's.
     os.environ.setdefault("PYSPARK_PYTHON", "python3" if options.kubernetes else sys.executable)

@@ -21,7 +21,7 @@ from pullrisk.errors import MissingExtraError, StoreError
 try:
     from pymongo import DESCENDING
     from pymongo.collection import Collection
-except ImportError as error:
+except ModuleNotFoundError as error:
     raise MissingExtraError.of(error.name or "pymongo", "mongo") from error
 
 from pullrisk.pulls.mongo_database import (

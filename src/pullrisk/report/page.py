@@ -103,7 +103,7 @@ def environment() -> "Environment":
     """Jinja2 over the templates beside this module. Raises MissingExtraError without jinja2."""
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError.of("jinja2", "train") from error
     return Environment(
         loader=PackageLoader("pullrisk.report", "."),

@@ -26,7 +26,7 @@ def import_hvac() -> Any:  # noqa: ANN401  (hvac has no types)
     """Return the hvac module. Raises MissingExtraError if it is not installed."""
     try:
         import hvac
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError.of("hvac", "vault") from error
     return hvac
 

@@ -165,7 +165,7 @@ class Registry:
     def _client(self) -> "httpx.Client":
         try:
             import httpx
-        except ImportError as error:
+        except ModuleNotFoundError as error:
             raise MissingExtraError.of("httpx", "serve") from error
         headers, auth = {}, None
         if self._token is not None:

@@ -89,7 +89,7 @@ def tracing(environment: Mapping[str, str]) -> Tracing | None:
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError.of(error.name or "opentelemetry", "otel") from None
     named = environment.get("OTEL_SERVICE_NAME") or _SERVICE
     provider = TracerProvider(resource=Resource.create({"service.name": named}))

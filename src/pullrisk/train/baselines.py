@@ -171,5 +171,5 @@ def _sklearn(module: str) -> Any:  # noqa: ANN401  (scikit-learn has no types)
 
     try:
         return import_module(f"sklearn.{module}")
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError.of("scikit-learn", "train") from error

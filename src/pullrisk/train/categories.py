@@ -166,6 +166,6 @@ def _import_learner() -> tuple[Any, Any]:
     try:
         from scipy import sparse
         from sklearn import linear_model
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError.of("scikit-learn", "train") from error
     return linear_model, sparse

@@ -233,7 +233,7 @@ def _check_columns(table: "pa.Table", names: "Sequence[str]") -> None:
 def _pyarrow_compute() -> Any:  # noqa: ANN401  (pyarrow has no types)
     try:
         import pyarrow.compute as compute
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError.of("pyarrow", "lake") from error
     return compute
 

@@ -118,7 +118,7 @@ def import_mlflow() -> Any:  # noqa: ANN401  (mlflow has no types here)
             warnings.simplefilter("ignore")  # deprecations inside mlflow's own imports
             import mlflow
             import mlflow.onnx
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError.of("mlflow", "train") from error
     return mlflow
 
@@ -175,11 +175,11 @@ def _hint(text: str) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what MLflow and its migrations log while all is well, and its deprecations."""
+    """Hold back deprecations, and what MLflow and its migrations log: what fails is raised too."""
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.ERROR)
+        logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             for module in ("mlflow", "pydantic", "sqlalchemy", "alembic"):

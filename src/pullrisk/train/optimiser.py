@@ -84,7 +84,7 @@ def import_jax() -> tuple[Any, Any]:
     try:
         import jax
         import optax
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError.of("jax", "train") from error
     return jax, optax
 

@@ -107,7 +107,7 @@ def _short(values: NDArray[np.float32]) -> list[float]:
 def _import_cluster() -> Any:  # noqa: ANN401  (scikit-learn has no types)
     try:
         from sklearn import cluster
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError.of("scikit-learn", "train") from error
     return cluster
 

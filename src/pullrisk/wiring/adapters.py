@@ -55,7 +55,7 @@ def mongo_uri(settings: Settings) -> str:
     """
     try:
         from pullrisk.pulls.mongo_server import Address
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError.of(error.name or "pymongo", "mongo") from None
     return Address.parse(settings.store_uri).uri
 
@@ -128,7 +128,7 @@ def github_access(settings: Settings) -> "Access":
     """
     try:
         from pullrisk.fetch.github.access import access_from
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError.of(error.name or "httpx", "github") from None
     return access_from(
         url=settings.github_url,

@@ -43,7 +43,7 @@ def make_app(current: CurrentSettings) -> "App | None":
     refuse_half(settings)
     try:
         import pullrisk.app.github  # noqa: F401
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError.of(error.name or "httpx", "github") from None
     return App(current)
 

@@ -40,7 +40,7 @@ def fetch_github(
         from pullrisk.fetch.github.clone import add_lines
         from pullrisk.fetch.github.fetch import Request
         from pullrisk.fetch.github.fetch import fetch_github as fetch
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError.of(error.name or "httpx", "github") from None
     request = Request(
         repositories=tuple(repositories),
@@ -94,7 +94,7 @@ def installed_names(session: Session) -> list[str]:
 
     try:
         from pullrisk.fetch.github.endpoint import endpoint
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError.of(error.name or "httpx", "github") from None
     names = Installed(session.store, endpoint(session.settings.github_url).host).names()
     if not names:

@@ -13,7 +13,7 @@ def signed_token(app_id: str, key: str) -> str:
     """A new token of the App; `key` is PEM. Raises SettingsError if it is no RSA key."""
     try:
         import jwt
-    except ImportError:
+    except ModuleNotFoundError:
         raise MissingExtraError.of("PyJWT", "github") from None
     now = int(time.time())
     # Issued a minute ago, as GitHub advises, since clocks differ.
