@@ -7,6 +7,7 @@ import pytest
 from fake_github.faults import Faults
 from pullrisk.fetch.github import touched_lines
 from pullrisk.fetch.github.touched_lines import MOST_BLAMED
+from pullrisk.pulls.hunks import ChangedHunk
 from pullrisk.pulls.lines import Origin
 from pullrisk.pulls.record import push_number
 from support.app import AppRig, about_pull
@@ -53,10 +54,21 @@ def test_rewritten_lines_are_of_the_pulls_and_pushes_that_github_names(rig: AppR
     assert stored.lines == lines
 
 
+def test_the_brief_is_told_the_hunks_and_whose_lines_each_touches(rig: AppRig) -> None:
+    update(rig, opened(rig))
+    pushed = push_number(PUSH)
+    assert rig.hunks["a.py"] == [
+        ChangedHunk(2, 2, 1, 2, rewrites=tuple(sorted(((1, 1), (pushed, 1))))),
+        ChangedHunk(9, 9, 1, 0, neighbours=(1,)),
+    ]
+
+
 def test_they_are_asked_for_once_a_head(rig: AppRig) -> None:
     number = opened(rig)
-    first = update(rig, number)
-    assert update(rig, number, "labeled") == first
+    labelled = about_pull(rig.repository, number, "labeled")
+    rig.handle("pull_request", about_pull(rig.repository, number), labelled)
+    assert rig.scored[0].lines == rig.scored[1].lines
+    assert rig.hunks["a.py"]
     assert rig.github.requests["Blame"] == 1
     rig.repository.pulls[number]["head"] = {"ref": "branch", "sha": "ef" * 20}
     update(rig, number, "synchronize")

@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import json
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -22,10 +22,12 @@ from fake_github.inside import URL, Inside
 from fake_github.world import FakeRepository, World
 from pullrisk.app.github import AppGitHub
 from pullrisk.app.handling import Handler
+from pullrisk.brief.diffs import KnownHunks
 from pullrisk.brief.result import Brief
 from pullrisk.fetch.github.endpoint import endpoint
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.pulls.deliveries import Delivery
+from pullrisk.pulls.hunks import ChangedHunk
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore
 from pullrisk.serve.webhook_events import decode, subject_of
@@ -140,12 +142,14 @@ class AppRig:
         self.scored: list[Pull] = []
         self.kept: list[Brief] = []
         self.points: OperatingPoints | None = None
+        self.hunks: dict[str, Sequence[ChangedHunk]] = {}
         self.parts: dict[str, Any] = {}
 
-    async def brief(self, pull: Pull, points: OperatingPoints | None) -> Brief:
-        """A brief without a model; what was asked is kept in `scored` and `points`."""
+    async def brief(self, pull: Pull, points: OperatingPoints | None, diffs: KnownHunks) -> Brief:
+        """A brief without a model; what was asked is kept in `scored`, `points` and `hunks`."""
         self.scored.append(pull)
         self.points = points
+        self.hunks = {file.path: diffs.hunks(pull, file.path) for file in pull.files or ()}
         return brief_of(pull, **self.parts)
 
     async def keep(self, pull: Pull, brief: Brief) -> None:
@@ -162,9 +166,14 @@ class AppRig:
 
         return asyncio.run(run())
 
-    def handle(self, event: str, body: bytes) -> None:
-        """Handle one delivery."""
-        self.run(lambda handler: handler.handle(delivery_of(event, body)))
+    def handle(self, event: str, *bodies: bytes) -> None:
+        """Handle deliveries one after the other, in one process."""
+
+        async def handle(handler: Handler) -> None:
+            for body in bodies:
+                await handler.handle(delivery_of(event, body))
+
+        self.run(handle)
         assert not self.github.undescribed
 
     @property

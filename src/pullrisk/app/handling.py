@@ -13,6 +13,7 @@ import msgspec
 
 from pullrisk.app.github import AppGitHub
 from pullrisk.app.pulls import StoredNames, read_origins, read_pull, stored_as
+from pullrisk.brief.diffs import KnownHunks
 from pullrisk.brief.result import Brief
 from pullrisk.errors import InputError
 from pullrisk.fetch.github.failures import Forbidden, NotFound, Unauthorized
@@ -41,7 +42,7 @@ from pullrisk.serve.webhook_events import (
 )
 
 T = TypeVar("T")
-MakeBrief = Callable[[Pull, OperatingPoints | None], Awaitable[Brief]]
+MakeBrief = Callable[[Pull, OperatingPoints | None, KnownHunks], Awaitable[Brief]]
 """Makes the brief of a pull from its repository's history, with these bands, or the usual ones."""
 KeepBrief = Callable[[Pull, Brief], Awaitable[None]]
 """Keeps what was published of a pull, for lists and pages."""
@@ -52,6 +53,8 @@ _MERGE_GROUP: Final = Verdict(
     summary="Each pull request is scored while it is open; the merge queue waits for nothing.",
 )
 _MOST_REPOSITORIES: Final = 100_000
+_MOST_REMEMBERED: Final = 500
+"""Heads whose hunks are kept in memory."""
 _UNDERSTOOD: Final = "+1"
 _CONFUSED: Final = "confused"
 
@@ -71,6 +74,7 @@ class Handler:
         self._github, self._store, self._brief = github, store, brief
         self._keep, self._names = keep, names
         self._host = github.endpoint.host
+        self._touched: dict[tuple[str, int, str | None], KnownHunks] = {}
 
     async def handle(self, delivery: Delivery) -> None:
         """Do what it asks for. May be repeated.
@@ -127,11 +131,20 @@ class Handler:
             return _kept(store, pull)
 
         pull = await self._from_store(record)
-        if pull.state != "open" or pull.lines is None or pull.lines.rewrites is not None:
+        if pull.state != "open" or pull.lines is None or _key(pull) in self._touched:
             return pull
         numbers = await self._from_store(lambda store: store.merges(pull.repository))
         told = await read_origins(api, repository.full_name, described, pull, numbers)
-        return pull if told is pull else await self._from_store(lambda store: _kept(store, told))
+        if told.pull is pull:
+            return pull
+        self._remember(pull, KnownHunks(told.hunks))
+        return await self._from_store(lambda store: _kept(store, told.pull))
+
+    def _remember(self, pull: Pull, hunks: KnownHunks) -> None:
+        """Keep the hunks of a head, so that GitHub is not asked again while it stands."""
+        self._touched[_key(pull)] = hunks
+        if len(self._touched) > _MOST_REMEMBERED:
+            del self._touched[next(iter(self._touched))]
 
     async def _publish(self, api: Api, repository: Repository, pull: Pull) -> Result:
         """Tell the pull its brief, as its base branch asks for it; what was told."""
@@ -161,7 +174,8 @@ class Handler:
             raise InputError(f"{pull.repository}#{pull.number} has no head commit")
         reason, brief = reason_to_skip(config, pull), None
         if reason is None:
-            brief = bounded(await self._brief(pull, _points(config, pull)))
+            hunks = self._touched.get(_key(pull), KnownHunks({}))
+            brief = bounded(await self._brief(pull, _points(config, pull), hunks))
         return Result(
             repository=pull.repository,
             number=pull.number,
@@ -221,6 +235,10 @@ class Handler:
     async def _from_store(self, work: Callable[[PullStore], T]) -> T:
         """What `work` returns, called in a thread."""
         return await asyncio.to_thread(lambda: work(self._store()))
+
+
+def _key(pull: Pull) -> tuple[str, int, str | None]:
+    return pull.repository, pull.number, pull.head_sha
 
 
 def _kept(store: PullStore, pull: Pull) -> Pull:

@@ -8,7 +8,7 @@ import msgspec
 from pullrisk.errors import StoreError
 from pullrisk.fetch.github.failures import Failure
 from pullrisk.fetch.github.sync import State, States
-from pullrisk.fetch.github.touched_lines import with_origins
+from pullrisk.fetch.github.touched_lines import TouchedLines, with_origins
 from pullrisk.publish.api import Api, repository_path
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import MAX_FILES, Pull, parse_rest
@@ -63,19 +63,19 @@ async def read_pull(
 
 async def read_origins(
     api: Api, repository: str, described: Described, pull: Pull, numbers: Mapping[str, int]
-) -> Pull:
+) -> TouchedLines:
     """The stored pull with whose lines it touches; as it is where GitHub does not tell.
 
     `numbers` are the stored pulls and pushes by the commit that merged each.
     """
     base, head = described.base, described.pull.head_sha
     if base is None or head is None:
-        return pull
+        return TouchedLines(pull, {})
     path = repository_path(repository, "compare", f"{base}...{head}")
     try:
         compared = await api.get(path, _Compared, per_page=1)
     except Failure:
-        return pull
+        return TouchedLines(pull, {})
     return await with_origins(
         api,
         pull,

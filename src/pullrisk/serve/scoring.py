@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pullrisk.brief.diffs import Diffs
 from pullrisk.brief.index import index_of
 from pullrisk.brief.make import BriefMaker
 from pullrisk.brief.result import Brief, Reason
@@ -19,7 +20,7 @@ from pullrisk.pulls.hunks import UnmergedWork
 from pullrisk.pulls.record import Pull
 from pullrisk.score.history_cache import CachedHistory, give_back_memory
 from pullrisk.score.result import Score
-from pullrisk.score.scorer import Rows, Scorer
+from pullrisk.score.scorer import Judged, Rows, Scorer
 from pullrisk.serve import shapes
 from pullrisk.serve.service import Service
 
@@ -51,10 +52,12 @@ async def score(
     wanted: Wanted,
     counted: bool = True,
     points: OperatingPoints | None = None,
+    diffs: Diffs | None = None,
 ) -> list[shapes.Score]:
     """Score pulls in the order given, all with the model that is loaded when this begins.
 
-    `wanted` is what to tell beside the scores, `points` replace the service's own.
+    `wanted` is what to tell beside the scores, `points` replace the service's own,
+    `diffs` are those of the pulls where somebody knows their lines.
     """
     points = points or service.dependencies.points
     bundle, now = service.loaded.bundle, datetime.now(UTC)
@@ -77,7 +80,14 @@ async def score(
             site=service.dependencies.site,
         )
         with service.part("score"):
-            told = _tell(scorer, part, wanted, now=now, rows=rows, works=works)
+            told = _tell(
+                BriefMaker(scorer, diffs),
+                scorer.judge(part, now=now, rows=rows),
+                part,
+                wanted,
+                now=now,
+                works=works,
+            )
         stale = service.lake_fault is not None
         known = {
             name: _history(cached, now, stale=stale) for name, cached in fetched.histories.items()
@@ -202,16 +212,14 @@ class _Told(NamedTuple):
 
 
 def _tell(
-    scorer: Scorer,
+    maker: BriefMaker,
+    judged: Sequence[Judged],
     pulls: Sequence[Pull],
     wanted: Wanted,
     *,
     now: datetime,
-    rows: Rows,
     works: Mapping[str, Sequence[UnmergedWork]],
 ) -> list[_Told]:
-    judged = scorer.judge(pulls, now=now, rows=rows)
-    maker = BriefMaker(scorer)
     if wanted == "scores":
         return [_Told(each.score) for each in judged]
     pairs = zip(pulls, judged, strict=True)

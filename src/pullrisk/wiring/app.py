@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from pullrisk.app.worker import Worker
+    from pullrisk.brief.diffs import Diffs
     from pullrisk.brief.result import Brief
     from pullrisk.model.metadata import OperatingPoints
     from pullrisk.pulls.record import Pull
@@ -96,9 +97,11 @@ class App:
             github = AppGitHub(endpoint(settings.github_url), self._credentials, http)
             scoring = asyncio.Lock()
 
-            async def brief(pull: "Pull", points: "OperatingPoints | None") -> "Brief":
+            async def brief(
+                pull: "Pull", points: "OperatingPoints | None", diffs: "Diffs"
+            ) -> "Brief":
                 async with scoring:  # one at a time: between two, the service answers others
-                    made = await _briefed(service, pull, points)
+                    made = await _briefed(service, pull, points, diffs)
                     await asyncio.sleep(0)
                     return made
 
@@ -171,11 +174,13 @@ class StoreUri:
         return self.now != before
 
 
-async def _briefed(service: "Service", pull: "Pull", points: "OperatingPoints | None") -> "Brief":
+async def _briefed(
+    service: "Service", pull: "Pull", points: "OperatingPoints | None", diffs: "Diffs"
+) -> "Brief":
     """The brief of the pull. Raises LakeError if the history cannot be read now."""
     from pullrisk.serve.scoring import score
 
-    (scored,) = await score(service, [pull], wanted="briefs", points=points)
+    (scored,) = await score(service, [pull], wanted="briefs", points=points, diffs=diffs)
     if scored.brief is None or scored.basis == "history unreachable":
         raise LakeError(f"the history of {pull.repository} cannot be read")
     return scored.brief

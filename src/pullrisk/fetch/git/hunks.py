@@ -26,12 +26,17 @@ def hunks_of(
     if file.previous is not None and file.hunks:
         history = blame(git, difference.start, [file], numbers)
         lines, names = history.files[file.previous], history.numbers
-    return [_changed(hunk, file, lines, names) for hunk in file.hunks]
+    return [changed_hunk(hunk, file, lines, names) for hunk in file.hunks]
 
 
-def _changed(
+def changed_hunk(
     hunk: Hunk, file: FilePatch, lines: "array[int]", names: "array[int]"
-) -> ChangedHunk:  # fmt: skip
+) -> ChangedHunk:
+    """The hunk with those whose lines it touches.
+
+    `lines` are the positions in `names`, the numbers of pulls and pushes, of the lines of the file
+    as it was; empty if nobody knows them.
+    """
     start = hunk.old_start - 1
     removed = lines[start : start + hunk.removed] if hunk.removed else array("I")
     code = compress(removed, hunk.code) if file.counted else removed

@@ -8,16 +8,18 @@ each. What GitHub does not tell stays unknown.
 import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from msgspec.structs import replace
 
+from pullrisk.fetch.git.hunks import changed_hunk
 from pullrisk.fetch.git.line_history import LineHistory
 from pullrisk.fetch.git.patches import FilePatch, Hunk, Patch
 from pullrisk.fetch.github.documents import BLAME, BlameRange
 from pullrisk.fetch.github.failures import Failure
 from pullrisk.fetch.github.graphql import Data, Document
 from pullrisk.pulls.code import Language, language_of
+from pullrisk.pulls.hunks import ChangedHunk
 from pullrisk.pulls.line_counts import LineCounter
 from pullrisk.pulls.record import Pull, push_number
 from pullrisk.pulls.rest_shapes import RestFile
@@ -29,6 +31,13 @@ LEAST_LEFT: Final = 500
 _HUNK: Final = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _NEW: Final = ("added", "copied")
 D = TypeVar("D", bound=Data)
+
+
+class TouchedLines(NamedTuple):
+    """A pull with the origins of its lines, and its hunks by path; none if GitHub does not tell."""
+
+    pull: Pull
+    hunks: Mapping[str, Sequence[ChangedHunk]]
 
 
 class Ask(Protocol):
@@ -46,29 +55,36 @@ async def with_origins(
     repository: str,
     commit: str,
     numbers: Mapping[str, int],
-) -> Pull:
+) -> TouchedLines:
     """The pull with the origins of the lines that it touches, if GitHub tells all of them.
 
     `files` are its files with their patches, as of the `commit` where it left its branch;
     `repository` is GitHub's name, `numbers` the stored pulls and pushes by their commits.
     """
+    unknown = TouchedLines(pull, {})
     if pull.lines is None:
-        return pull
+        return unknown
     patches = [patch for patch in map(_patch_of, files) if patch is not None]
     touched = [patch for patch in patches if patch.hunks and patch.previous is not None]
     if len(touched) > MOST_BLAMED:
-        return pull
+        return unknown
     history = LineHistory()
     owner, _, name = repository.partition("/")
     for patch in touched:
         variables = {"owner": owner, "name": name, "commit": commit, "path": patch.previous}
         ranges = await _blame(ask, variables)
         if not ranges:
-            return pull
+            return unknown
         history.files[str(patch.previous)] = _lines(ranges, repository, numbers, history)
+    hunks = {patch.path: _hunks_of(patch, history) for patch in patches if patch.path is not None}
     origins = history.observe(Patch(commit, patches, pull.lines), pull.number)
     places = {file.path: place for place, file in enumerate(pull.files or ())}
-    return replace(pull, lines=history.origins(origins, places, pull.lines))
+    return TouchedLines(replace(pull, lines=history.origins(origins, places, pull.lines)), hunks)
+
+
+def _hunks_of(patch: FilePatch, history: LineHistory) -> list[ChangedHunk]:
+    lines = history.files.get(patch.previous or "", array("I"))
+    return [changed_hunk(hunk, patch, lines, history.numbers) for hunk in patch.hunks]
 
 
 async def _blame(ask: Ask, variables: Mapping[str, object]) -> Sequence[BlameRange]:
