@@ -9,15 +9,18 @@ from sysconfig import get_path
 from typing import Any
 
 import httpx
+import msgspec
 import numpy as np
 import pytest
 from pydantic import SecretStr
 
+from pullrisk.dashboard.registry import Registered
 from pullrisk.errors import ModelError
 from pullrisk.features import NAMES
 from pullrisk.model.bundle import Bundle
 from pullrisk.options import GateOptions
 from pullrisk.progress import Silent
+from pullrisk.serve.registry import Registry
 from pullrisk.train.mlflow_client import MlflowLogin, RegistryError, Tracking, authenticate
 from pullrisk.train.pending import register
 from pullrisk.train.pipeline import TrainResult, train_model
@@ -129,6 +132,23 @@ def test_promotion_and_rollback_move_the_alias_on_a_server(
     assert now.version == first.version
     assert [event.action for event in events(tracking)][:3] == ["rollback", "promote", "promote"]
     assert Bundle.load(download(tracking, "@champion", tmp_path)).metadata
+
+
+def test_the_dashboard_reads_versions_and_changes_of_champion_from_the_server(
+    result: TrainResult, tracking: Tracking, server: MlflowServer
+) -> None:
+    first = find(tracking, result.tracked.version)
+    set_champion(tracking, first, by="eve", reason="forced: shown")
+    listed = msgspec.convert(Registry(server.uri).listed(), Registered)
+    assert [each.version for each in listed.versions] == sorted(
+        (each.version for each in versions(tracking)), key=int, reverse=True
+    )
+    assert [each.version for each in listed.versions if "champion" in each.aliases] == [
+        first.version
+    ]
+    assert [(each.action, each.by) for each in listed.changes] == [
+        (each.action, each.by) for each in events(tracking)
+    ]
 
 
 def test_a_server_that_is_away_costs_no_training_and_the_model_is_registered_later(
