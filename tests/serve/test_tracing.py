@@ -44,7 +44,8 @@ def test_requests_and_their_parts_are_traced_below_the_caller(home: Path) -> Non
         assert told["pullrisk.request_id"] == "mine-7"
         assert told["http.response.status_code"] == 200
         parts = [each for each in kept.spans if each.parent_span_id == span.span_id]
-        assert {each.name for each in parts} == {"lake", "score"}
+        # The history is read for it, unless the dashboard's scores needed it before.
+        assert {each.name for each in parts} - {"lake"} == {"score"}
         (pull,) = kept.named("GET /v1/pulls/{owner}/{name}/{number}")
         assert pull.trace_id.hex() != TRACE
         below = {each.name for each in kept.spans if each.parent_span_id == pull.span_id}

@@ -7,7 +7,7 @@ policy can keep this one to Prometheus and the node.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
@@ -15,6 +15,9 @@ from granian.server.embed import Server
 from pullrisk.options import ServeOptions
 from pullrisk.serve.http1 import http1_settings
 from pullrisk.serve.inflight import PROBES
+
+_NOWHERE: Final = "/-"
+"""A path that no route has."""
 
 
 @asynccontextmanager
@@ -44,7 +47,7 @@ def only_probes(application: Any) -> Any:  # noqa: ANN401  (ASGI applications)
 
     async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401
         if scope["path"] not in PROBES:
-            scope["path"] = "/"
+            scope["path"] = _NOWHERE
         await application(scope, receive, send)
 
     return answer
