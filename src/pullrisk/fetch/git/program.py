@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, BinaryIO, Final
 
 from pullrisk.errors import InputError
 from pullrisk.fetch.git.job import Job, LogStream, tokens
@@ -39,6 +39,8 @@ _OPTIONS: Final = (
     *("-c", "log.showRoot=true"),
     *("-c", "mailmap.file="),
 )
+_PIPE: Final = 1 << 20
+"""Bytes that git may write ahead of its reader: each is quick where the other is slow."""
 _GIT_FOLDER: Final = ("rev-parse", "--git-dir", "--git-common-dir")
 _LOG: Final = ("log", "-z", "--no-color", "--no-show-signature", "--no-mailmap")
 _DIFF: Final = ("diff-tree", "-z", "-r", "--no-color")
@@ -268,6 +270,7 @@ class Git:
                 ) from error
             with process:
                 try:
+                    _widen(process.stdout)
                     yield process, errors
                 finally:
                     process.kill()
@@ -328,6 +331,14 @@ def _alternates(file: str) -> Iterator[str]:
         for line in lines.read(65_536).splitlines():
             if line and "\0" not in line:
                 yield os.path.realpath(objects / line)
+
+
+def _widen(pipe: IO[bytes] | None) -> None:
+    """Let git write ahead, where the system has such pipes and still gives one."""
+    with suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(pipe or -1, fcntl.F_SETPIPE_SZ, _PIPE)
 
 
 def _text(errors: BinaryIO) -> str:
