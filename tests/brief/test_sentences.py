@@ -102,10 +102,10 @@ def test_the_size_is_one_sentence_with_the_usual() -> None:
     usual = {"code_added": 24.0, "changed_files": 3.0, "directories": 2.0}
     asked = renamed(pull(20, LOCK, "src/net/a.py", "src/net/b.py", added=30))
     found = said("size", asked, usual=usual, code_added=90.0)
-    assert found.text == "adds 90 lines of code in 3 files (usually 24 in 3)"
+    assert found.text == "adds 90 lines of code in 3 files (usually 24 in 3 files)"
     many = [f"src/m{number}/a.py" for number in range(9)]
     found = said("size", pull(20, *many, added=0), usual={**usual, "code_added": 0.0})
-    assert found.text == "changes 9 files in 9 directories (usually 3 in 2)"
+    assert found.text == "changes 9 files in 9 directories (usually 3 files in 2 directories)"
     one = {"changed_files": 1.0, "directories": 1.0}
     removed = said("size", pull(20, LOCK, added=0, rewrites=((11, 50),)), WROTE, usual=one)
     assert removed.text == "removes or rewrites 50 lines of code (usually none)"

@@ -43,8 +43,10 @@ def _where(case: Case, usual: int) -> tuple[str, str]:
     lines = f"{usual:,}" if usual else "none"
     if not case.known("changed_files") or round(case.row["changed_files"]) < 2:
         return "", f" (usually {lines})"
-    files = counted(case.row["changed_files"], "file")
-    return f" in {files}", f" (usually {lines} in {round(case.usual['changed_files']):,})"
+    files = f" in {counted(case.row['changed_files'], 'file')}"
+    if not usual:
+        return files, " (usually none)"
+    return files, f" (usually {lines} in {counted(case.usual['changed_files'], 'file')})"
 
 
 def _largest(case: Case) -> tuple[str | None, int]:
@@ -68,7 +70,8 @@ def _files(case: Case) -> Said | None:
     if files < 2 * usual and folders < 2 * usually:
         return None  # hardly more than usual
     where = f"{counted(files, 'file')} in {counted(folders, 'directory', 'directories')}"
-    return Said(f"changes {where} (usually {usual:,} in {usually:,})", UP)
+    beside = f"{counted(usual, 'file')} in {counted(usually, 'directory', 'directories')}"
+    return Said(f"changes {where} (usually {beside})", UP)
 
 
 def _removed(case: Case) -> Said | None:
