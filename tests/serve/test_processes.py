@@ -5,6 +5,8 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -191,3 +193,20 @@ def test_a_worker_that_cannot_be_replaced_leaves_the_others_serving(
         for _ in range(20):
             assert score(one.url).status_code == 200
         assert one.process.poll() is None
+
+
+HANDED = """
+import signal, threading, time
+from pullrisk.serve.server import Interrupt
+told = Interrupt()
+signal.signal(signal.SIGUSR1, lambda *_: told.set())
+other = threading.Thread(target=time.sleep, args=(600,), daemon=True)
+other.start()
+threading.Timer(0.2, signal.pthread_kill, (other.ident, signal.SIGUSR1)).start()
+told.wait()
+"""
+
+
+def test_a_signal_that_another_thread_is_handed_ends_the_wait_of_the_parent() -> None:
+    """As it happens to the second of two signals that come at once."""
+    subprocess.run([sys.executable, "-c", HANDED], check=True, timeout=60)

@@ -13,7 +13,9 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from threading import Timer
+from math import inf
+from threading import Event, Timer
+from time import monotonic, sleep
 from typing import Any, Final
 
 from granian.constants import HTTPModes, Interfaces, Loops
@@ -34,8 +36,24 @@ DRAIN: Final = signal.SIGUSR1
 """Tells a worker to fail its readiness."""
 _LAST_WORDS: Final = 10
 """Exit codes up to this are errors.py's: the same would end the next worker too."""
+_LOOK: Final = 0.1
+"""Seconds after which the main loop looks for a signal that did not wake it."""
 _TRY_AGAIN: Final = 2.0
 """Seconds until a worker that could not replace another is tried again."""
+
+
+class Interrupt(Event):
+    """What the main loop waits for; it looks again and again instead of sleeping on a lock.
+
+    A signal that follows another at once is handed to any thread. Python runs its handler in the
+    main one, which a lock would not wake: told to load a model and to stop, it never stopped.
+    """
+
+    def wait(self, timeout: float | None = None) -> bool:
+        end = monotonic() + (inf if timeout is None else timeout)
+        while not self.is_set() and (left := end - monotonic()) > 0:
+            sleep(min(left, _LOOK))
+        return self.is_set()
 
 
 class Server(MPServer):
@@ -71,6 +89,7 @@ class Server(MPServer):
             respawn_interval=0.5,
             workers_kill_timeout=options.grace,
         )
+        self.main_loop_interrupt = Interrupt()
 
     def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         """Drain first; the second time, stop at once."""
