@@ -50,6 +50,7 @@ class Interrupt(Event):
     """
 
     def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is set, or for so many seconds. Returns whether it is set."""
         end = monotonic() + (inf if timeout is None else timeout)
         while not self.is_set() and (left := end - monotonic()) > 0:
             sleep(min(left, _LOOK))
