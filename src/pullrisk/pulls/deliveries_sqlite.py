@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from pullrisk.pulls.deliveries import KEPT, Added, Delivery, DeliveryState, Lease, State
-from pullrisk.pulls.sqlite_file import open_writer, translate_errors
+from pullrisk.pulls.sqlite_file import open_writer, transaction, translate_errors
 from pullrisk.pulls.store import microseconds, moment
 
 # A delivery is leased while `leased_until` lies ahead; a holder that was killed leaves it so.
@@ -215,16 +215,12 @@ class SqliteDeliveries:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """The connection, in a transaction that is rolled back after an error."""
-        with self._lock, translate_errors(self.path):
-            connection = self._opened()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+        with (
+            self._lock,
+            translate_errors(self.path),
+            transaction(self._opened()) as connection,
+        ):
+            yield connection
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -21,7 +21,7 @@ from pullrisk.pulls.scores import (
     encode,
     following,
 )
-from pullrisk.pulls.sqlite_file import open_writer, translate_errors
+from pullrisk.pulls.sqlite_file import open_writer, transaction, translate_errors
 from pullrisk.pulls.store import microseconds, moment
 
 # `at` is PublishedScore.at; `words`, `labels` and `paths` are lines in lower case, searched by
@@ -173,16 +173,12 @@ class SqliteScores:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """The connection for writing, in a transaction that is rolled back after an error."""
-        with self._writing, translate_errors(self.path):
-            connection = self._opened("writer")
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+        with (
+            self._writing,
+            translate_errors(self.path),
+            transaction(self._opened("writer")) as connection,
+        ):
+            yield connection
 
     def _opened(self, use: str) -> sqlite3.Connection:
         """A connection of its own for each use: who reads does not wait for who writes."""

@@ -15,7 +15,7 @@ import msgspec
 from pullrisk.errors import StoreError
 from pullrisk.pulls import record
 from pullrisk.pulls.record import Pull
-from pullrisk.pulls.sqlite_file import open_reader, open_writer, translate_errors
+from pullrisk.pulls.sqlite_file import open_reader, open_writer, transaction, translate_errors
 from pullrisk.pulls.store import RepositorySummary, Written, microseconds, moment
 from pullrisk.pulls.versions import joined
 
@@ -251,14 +251,8 @@ class SqliteStore:
             self._refuse_closed()
             if self._writer is None:
                 self._writer = open_writer(self.path, self._timeout)
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._writer
-                self._writer.execute("COMMIT")
-            except BaseException:
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
-                raise
+            with transaction(self._writer) as connection:
+                yield connection
 
     def _refuse_closed(self) -> None:
         if self._closed:

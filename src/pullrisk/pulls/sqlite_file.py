@@ -63,6 +63,19 @@ _ADVICE: Final = {
 }
 
 
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """The connection in a transaction for writing, which is rolled back after an error."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
 def open_writer(path: Path, timeout: float) -> sqlite3.Connection:
     """A connection for writing; creates the folder, the file and the schema if missing.
 
