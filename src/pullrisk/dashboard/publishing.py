@@ -6,7 +6,7 @@ and with open pulls whose history moved on.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Set
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,6 +14,7 @@ from pullrisk.brief.published import published_score
 from pullrisk.dashboard.reading import Reader, Tables
 from pullrisk.errors import PullriskError
 from pullrisk.pulls.record import Pull
+from pullrisk.serve.background import in_background
 from pullrisk.serve.scoring import score
 from pullrisk.serve.service import Service
 
@@ -88,11 +89,8 @@ async def publishing(service: Service, tables: Tables) -> AsyncIterator[None]:
     if not service.dependencies.has_store():
         yield
         return
-    task = asyncio.create_task(Publisher(service, tables).run())
     try:
-        yield
+        async with in_background(Publisher(service, tables).run()):
+            yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
         tables.scores.close()

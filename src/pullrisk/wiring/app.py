@@ -1,7 +1,7 @@
 """From settings to the GitHub App inside the scoring service; there is none without its secret."""
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -91,6 +91,7 @@ class App:
         from pullrisk.brief.published import published_score
         from pullrisk.fetch.github.client import connection
         from pullrisk.fetch.github.endpoint import endpoint
+        from pullrisk.serve.background import in_background
 
         settings = self._current.settings
         async with service_running(service, in_flight), connection() as http:
@@ -125,13 +126,10 @@ class App:
                 log=service.log,
                 metrics=service.metrics,
             )
-            task = asyncio.create_task(self._worker.run())
             try:
-                yield
+                async with in_background(self._worker.run()):
+                    yield
             finally:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
                 self.queue.close()
                 self.scores.close()
 
