@@ -16,7 +16,7 @@ from typing import Final
 
 from pullrisk.brief.index import PullInIndex
 from pullrisk.brief.links import changed_file_url
-from pullrisk.brief.past import Past
+from pullrisk.brief.past import FORGOTTEN_DAYS, Past
 from pullrisk.brief.ranges import line_ranges
 from pullrisk.brief.result import LineRange, Place
 from pullrisk.brief.wording import age, counted
@@ -33,8 +33,6 @@ _NO_CODE, _REMOVED, _DECLARES = -6.5, -1.8, -0.85
 _DECLARATIONS: Final = (".h", ".hh", ".hpp", ".pyi", ".d.ts")
 _HALF_LIFE: Final = 180 * DAY
 """Seconds after which a repair counts half."""
-_FORGOTTEN: Final = 730 * DAY
-"""Seconds after the last repair in a file after which none is told."""
 _YOUNG_DAYS: Final = 90
 _SURE: Final = 0.4
 """Share of the first file below which none is named. Swept on the third quarters: of the pulls with
@@ -142,7 +140,7 @@ def _told(known: PullInIndex, each: Heat, ranges: tuple[LineRange, ...]) -> Plac
     facts = []
     if each.young:
         facts.append(f"rewrites {counted(each.young, 'line')} of the last {_YOUNG_DAYS} days")
-    if each.repairs and known.now - each.last_repair < _FORGOTTEN:
+    if each.repairs and known.now - each.last_repair < FORGOTTEN_DAYS * DAY:
         last = age(max(0.0, (known.now - each.last_repair) / DAY))
         facts.append(f"{counted(each.repairs, 'earlier pull')} needed a fix here, last {last}")
     if each.code or not facts:

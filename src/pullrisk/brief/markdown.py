@@ -10,6 +10,7 @@ from typing import Final
 
 from pullrisk.brief.result import Brief
 from pullrisk.brief.sections import Item, Mention, Section, answers, sections
+from pullrisk.brief.wording import UNSEEN
 
 MOST: Final = 30_000
 """Characters of a brief; GitHub takes 65,536 in a comment."""
@@ -21,9 +22,7 @@ _MARKS: Final = re.compile(r"[\\`*_{}\[\]#|~!$]")
 _MENTION: Final = re.compile(r"(@|#(?=\d)|\b[Gg][Hh]-(?=\d)|:(?=//)|\b[Ww]{3}(?=\.))")
 _COMMIT: Final = re.compile(r"\b[0-9a-f]{7,40}\b")
 _OPENING: Final = re.compile(r"^(\d*)([-+=]|(?<=\d)[.)](?= |$))")
-_UNSHOWN: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ud800-\udfff]+"
-)
+_UNSHOWN: Final = re.compile(f"[\x00-\x1f{UNSEEN}]+")
 _GITHUB: Final = "https://github.com/"
 _REDIRECT: Final = "https://redirect.github.com/"
 

@@ -18,8 +18,8 @@ LATELY: Final = 45.0
 """Days over which the changes of a busy file are counted: about what its heat remembers."""
 LAST: Final = 20
 """Changes of a file whose fate is told."""
-_FORGOTTEN: Final = 730.0
-"""Days after which what befell a change of a file is told no more."""
+FORGOTTEN_DAYS: Final = 730.0
+"""Days after which what went wrong is told no more."""
 _EVER: Final = 10_000
 
 
@@ -79,7 +79,7 @@ class Past:
 
     def remembers(self, failure: Failure | None) -> bool:
         """Whether it befell an earlier pull lately enough to be told."""
-        return failure is not None and self.days_since(failure) < _FORGOTTEN
+        return failure is not None and self.days_since(failure) < FORGOTTEN_DAYS
 
     def file(self, path: str) -> FilePast | None:
         """The fate of the last changes of one of the pull's files; None if it is new."""

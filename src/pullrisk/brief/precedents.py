@@ -9,6 +9,7 @@ from typing import Final
 
 from pullrisk.brief.index import Failure, PullInIndex
 from pullrisk.brief.links import pull_url
+from pullrisk.brief.past import FORGOTTEN_DAYS
 from pullrisk.brief.result import Outcome, Precedent
 from pullrisk.brief.wording import duration, listed
 from pullrisk.features.decay import faded
@@ -22,8 +23,6 @@ _WINDOW: Final = 300
 """Changes of a file that are looked at: the latest."""
 _SOON: Final = 90 * DAY
 """Seconds after its merge within which a fix of its lines says something of a pull."""
-_FORGOTTEN: Final = 730 * DAY
-"""Seconds after its merge after which a pull is told no more."""
 _HALF_LIFE: Final = 365 * DAY
 _OWN_LINES: Final = 3.0
 """Weight of lines in common, in files."""
@@ -79,7 +78,7 @@ def _failed(
 ) -> Iterable[tuple[int, list[Failure]]]:
     """Rows of pulls that soon were repaired in the file, or that changed it and were reverted."""
     repaired: dict[int, list[Failure]] = {}
-    since = bisect_left(known.log.merged_at, known.now - _FORGOTTEN)
+    since = bisect_left(known.log.merged_at, known.now - FORGOTTEN_DAYS * DAY)
     for failure in known.repairs_of(file, since=since):
         if failure.at - known.log.merged_at[failure.row] <= _SOON:
             repaired.setdefault(failure.row, []).append(failure)

@@ -5,6 +5,11 @@ from typing import Final
 _MONTH: Final = 30.44
 _YEAR: Final = 365.25
 
+UNSEEN: Final = "\x7f-\x9f\u061c\u200b-\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ud800-\udfff"
+"""Ranges of characters that a page does not show, and that turn or hide what stands beside them:
+DEL and C1, marks of direction, spaces of no width, separators of lines, halves of surrogate pairs.
+"""
+
 
 def counted(number: float, noun: str, plural: str | None = None) -> str:
     """`1 file`, `3 files`, `1,200 lines`; `plural` if it is no mere s."""

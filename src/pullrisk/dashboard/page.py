@@ -13,7 +13,7 @@ from litestar import Response
 from markupsafe import Markup, escape
 
 from pullrisk.brief.sections import Item, Mention
-from pullrisk.brief.wording import age, share
+from pullrisk.brief.wording import UNSEEN, age, share
 from pullrisk.errors import PullriskError
 from pullrisk.monitor.outcomes import Interval
 
@@ -23,9 +23,7 @@ STATIC: Final = {
     "icon.svg": "image/svg+xml",
 }
 """The files that pages load, each with its type."""
-_UNSHOWN: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ud800-\udfff]"
-)
+_UNSHOWN: Final = re.compile(f"[\x00-\x08\x0b-\x1f{UNSEEN}]")
 _DAY: Final = 86_400.0
 _THOUSAND: Final = 1_000
 
