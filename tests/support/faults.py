@@ -1,7 +1,5 @@
 """What goes wrong beneath a program: full disks, clocks that jump, little memory, bad networks."""
 
-import http.client
-import http.server
 import os
 import random
 import resource
@@ -14,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from support.loopback import Loopback
+from support.loopback import Forwarding, Loopback
 
 FAKETIME: Final = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
 """Debian's libfaketime (package faketime); None where it is not installed."""
@@ -76,34 +74,22 @@ def limit_memory(process: int, more: int) -> None:
 
 
 @contextmanager
-def bad_network(target: str, chance: random.Random, *, share: float) -> Iterator[str]:
+def bad_network(address: str, chance: random.Random, *, share: float) -> Iterator[str]:
     """The address of a proxy before an HTTP server, which spoils this share of the answers.
 
     Of these one comes late, one breaks off, one says that it is longer than it is.
     """
 
-    class Proxy(http.server.BaseHTTPRequestHandler):
+    class Proxy(Forwarding):
         protocol_version = "HTTP/1.1"
+        target = address.removeprefix("http://")
 
-        def _forward(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            connection = http.client.HTTPConnection(target.removeprefix("http://"))
-            connection.request(self.command, self.path, self.rfile.read(length), dict(self.headers))
-            answer = connection.getresponse()
-            content = answer.read()
-            connection.close()
+        def forward(self) -> None:
+            answer, content = self.ask()
             bad = chance.choice(["late", "cut", "long"]) if chance.random() < share else None
             if bad == "late":
                 time.sleep(chance.uniform(0.2, 2))
-            self._answer(answer, content, bad)
-
-        def _answer(
-            self, answer: http.client.HTTPResponse, content: bytes, bad: str | None
-        ) -> None:
-            self.send_response(answer.status)
-            for name, value in answer.getheaders():
-                if name.lower() not in ("transfer-encoding", "connection", "content-length"):
-                    self.send_header(name, value)
+            self.begin(answer, without=("content-length",))
             said = answer.getheader("Content-Length") if self.command == "HEAD" else len(content)
             self.send_header("Content-Length", str(int(said or 0) + 7 * (bad == "long")))
             self.end_headers()
@@ -113,11 +99,6 @@ def bad_network(target: str, chance: random.Random, *, share: float) -> Iterator
         def handle(self) -> None:
             with suppress(ConnectionError):  # the client gave up, which is its right
                 super().handle()
-
-        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _forward  # noqa: N815
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Be quiet."""
 
     with Loopback(Proxy) as server:
         yield server.url

@@ -1,8 +1,12 @@
 """A server of our own on a free port of this machine, while a test runs."""
 
 import threading
+from collections.abc import Iterable
+from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from typing import ClassVar, Final, Self
+
+_OF_ONE_HOP: Final = ("transfer-encoding", "connection")
 
 
 class Loopback:
@@ -28,3 +32,39 @@ class Loopback:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class Forwarding(BaseHTTPRequestHandler):
+    """A proxy before the HTTP server at `target` (host and port); `forward` answers a request."""
+
+    target: ClassVar[str]
+
+    def forward(self) -> None:
+        """Answer the request, with what `ask` returns and `begin` hands on."""
+        raise NotImplementedError
+
+    def ask(self, *, without: Iterable[str] = ()) -> tuple[HTTPResponse, bytes]:
+        """The server's answer to the request, without headers of these names, and its body."""
+        length = int(self.headers.get("Content-Length") or 0)
+        kept = {name: text for name, text in self.headers.items() if name.lower() not in without}
+        connection = HTTPConnection(self.target)
+        connection.request(self.command, self.path, self.rfile.read(length), kept)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        return answer, content
+
+    def begin(self, answer: HTTPResponse, *, without: Iterable[str] = ()) -> None:
+        """Hand on status and headers, without those of one hop and of these names."""
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in (*_OF_ONE_HOP, *without):
+                self.send_header(name, value)
+
+    def do_GET(self) -> None:
+        self.forward()
+
+    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Be quiet."""

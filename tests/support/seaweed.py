@@ -1,7 +1,5 @@
 """A SeaweedFS server, real S3, for tests; it can be stopped and started on what it had."""
 
-import http.client
-import http.server
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +10,7 @@ from pydantic import SecretStr
 
 from pullrisk.lake import S3
 from pullrisk.lake.s3 import open_bucket
-from support.loopback import Loopback
+from support.loopback import Forwarding, Loopback
 from support.ports import answers, free_port
 from support.processes import Server
 
@@ -88,28 +86,15 @@ def settings(endpoint: str) -> S3:
 @contextmanager
 def without_conditional_put(endpoint: str) -> Iterator[str]:
     """The endpoint of a proxy that drops If-None-Match, as a service that ignores it."""
-    target = endpoint.removeprefix("http://")
 
-    class Proxy(http.server.BaseHTTPRequestHandler):
-        def _forward(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            kept = {k: v for k, v in self.headers.items() if k.lower() != "if-none-match"}
-            connection = http.client.HTTPConnection(target)
-            connection.request(self.command, self.path, self.rfile.read(length), kept)
-            answer = connection.getresponse()
-            content = answer.read()
-            self.send_response(answer.status)
-            for name, value in answer.getheaders():
-                if name.lower() not in ("transfer-encoding", "connection"):
-                    self.send_header(name, value)
+    class Proxy(Forwarding):
+        target = endpoint.removeprefix("http://")
+
+        def forward(self) -> None:
+            answer, content = self.ask(without=("if-none-match",))
+            self.begin(answer)
             self.end_headers()
             self.wfile.write(content)
-            connection.close()
-
-        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _forward  # noqa: N815
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Be quiet."""
 
     with Loopback(Proxy) as server:
         yield server.url
