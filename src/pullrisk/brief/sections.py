@@ -119,9 +119,12 @@ def _reviewers(brief: Brief) -> Iterator[Item]:
 
 
 def _precedent(each: Precedent) -> Item:
+    """What the fix says of itself tells what had gone wrong; it stands behind the fix's number."""
     numbers = (*_numbered(each.number, each.url), *_numbered(each.by, each.by_url))
     paths = tuple(Mention(path, None, is_path=True) for path in each.paths)
-    return Item(each.text, (*numbers, *paths), each.title)
+    return Item(
+        each.text, (*numbers, *paths), (each.title if each.by is None else each.by_title) or ""
+    )
 
 
 def _under_way(brief: Brief) -> Iterator[Item]:
