@@ -99,8 +99,8 @@ if [[ $environment == --record-checksums ]]; then
   } >"$DOWNLOADS/checksums"
   cp "$DOWNLOADS/checksums" "$CHECKSUMS"
 fi
-run "(cd $DOWNLOADS && sha256sum --check --strict --ignore-missing) <$CHECKSUMS" ||
-  fail "a download is not the file that $CHECKSUMS lists; nothing was applied"
+run "(cd $DOWNLOADS && sha256sum --check --strict) <$CHECKSUMS" ||
+  fail "the downloads are not the files that $CHECKSUMS lists; nothing was applied"
 if [[ $environment == --record-checksums ]]; then
   echo "git diff $CHECKSUMS shows what is new: compare it with what the publisher says, and commit it"
   exit
@@ -134,6 +134,13 @@ chart mongodb mongodb community-operator ""
 run "kubectl apply --server-side --filename argo-apps/platform/mongodb.yaml"
 chart mlflow mlflow mlflow \
   "--set image.tag=v$MLFLOW --set artifactRoot.proxiedArtifactStorage=true --set service.containerPort=5000${MLFLOW_VALUES:+ --values $MLFLOW_VALUES}"
+
+# What ends TLS for requests from outside, where the environment opts in to any.
+if grep -Eq '^ *- \S*/components/(pages|webhooks)$' "argo-apps/overlays/$environment/kustomization.yaml"; then
+  run "kubectl create namespace traefik --dry-run=client --output yaml | kubectl apply --filename -"
+  chart traefik traefik traefik "--values argo-apps/platform/traefik.yaml"
+  run "kubectl apply --server-side --filename argo-apps/platform/letsencrypt.yaml"
+fi
 
 if [[ -z ${MLFLOW_VALUES:-} ]]; then
   echo "note: MLflow keeps its runs inside its pod; set MLFLOW_VALUES (docs/operations.md)" >&2

@@ -14,7 +14,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
-from support.deploy.manifests import APPS, ROOT, Object, of_kind, pods, render, values_at
+from support.deploy.manifests import (
+    APPS,
+    ROOT,
+    Object,
+    of_kind,
+    pods,
+    render,
+    render_with,
+    values_at,
+)
 from support.deploy.vault import AUTHORITY
 
 SCRIPT = APPS / "bootstrap.sh"
@@ -220,7 +229,7 @@ def test_only_files_that_were_compared_are_installed() -> None:
     applied = {
         word for line in lines[compared:] for word in shlex.split(line) if "build/platform/" in word
     }
-    assert applied == {f"build/platform/{name}" for name in checksums()}
+    assert applied == {f"build/platform/{name}" for name in checksums() if "traefik" not in name}
     assert "https://" not in "".join(lines[compared:])
 
 
@@ -354,7 +363,7 @@ def test_a_file_that_is_not_the_one_that_was_looked_at_stops_all(copy: Copy, nam
     done = copy.run("staging")
     assert done.returncode == 3
     assert f"{name}: FAILED" in done.stdout
-    assert "a download is not the file that argo-apps/platform/checksums lists" in done.stderr
+    assert "the downloads are not the files that argo-apps/platform/checksums lists" in done.stderr
     assert all(line.startswith(("helm pull ", "curl ")) for line in copy.called)
 
 
@@ -393,6 +402,14 @@ def test_missing_lines_are_recorded_and_stale_ones_go(copy: Copy) -> None:
     assert copy.run("staging").returncode == 0
 
 
+def test_a_line_of_another_version_is_refused(copy: Copy) -> None:
+    with copy.checksums.open("a") as lines:
+        lines.write(f"{'0' * 64}  vault-0.0.1.tgz\n")
+    done = copy.run("staging")
+    assert done.returncode == 3
+    assert "vault-0.0.1.tgz: FAILED open or read" in done.stdout
+
+
 def test_a_line_that_was_looked_at_is_not_recorded_anew(copy: Copy) -> None:
     name = archive(listed()[0])
     before = checksums(copy.checksums)[name]
@@ -401,6 +418,64 @@ def test_a_line_that_was_looked_at_is_not_recorded_anew(copy: Copy) -> None:
     assert done.returncode == 3
     assert f"{name}: FAILED" in done.stdout
     assert checksums(copy.checksums)[name] == before
+
+
+OPT_IN = "  - ../../components/{}\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "installed"),
+    [
+        (OPT_IN.format("pages"), True),
+        (OPT_IN.format("webhooks"), True),
+        (OPT_IN.format("webhooks") + OPT_IN.format("pages"), True),
+        (OPT_IN.format("spark-executors"), False),
+        ("  # - ../../components/pages\n", False),
+        ("", False),
+    ],
+)
+def test_what_ends_tls_is_installed_where_somebody_outside_is_let_in(
+    copy: Copy, lines: str, installed: bool
+) -> None:
+    with (copy.root / "argo-apps/overlays/staging/kustomization.yaml").open("a") as overlay:
+        overlay.write(lines)
+    done = copy.run("staging")
+    assert done.returncode == 0, done.stderr
+    own = [line for line in copy.called if "traefik " in line and "pull" not in line]
+    if not installed:
+        assert own == []
+        return
+    name = next(one for one in checksums() if one.startswith("traefik-"))
+    assert own[0].startswith("kubectl create namespace traefik")
+    assert f"helm upgrade --install traefik build/platform/{name} --namespace traefik" in own[1]
+    issuer = "kubectl apply --server-side --filename argo-apps/platform/letsencrypt.yaml"
+    assert copy.called.index(issuer) > copy.called.index(own[1])
+    assert not any("letsencrypt" in line for line in copy.run("production").stdout.splitlines())
+
+
+@pytest.mark.parametrize("component", ["pages", "webhooks"])
+def test_the_components_ask_for_the_proxy_and_the_issuer_that_are_installed(component: str) -> None:
+    (issuer,) = yaml.safe_load_all((APPS / "platform" / "letsencrypt.yaml").read_text())
+    objects = render_with(component)
+    (ingress,) = of_kind(objects, "Ingress")
+    annotations = ingress["metadata"]["annotations"]
+    assert annotations["cert-manager.io/cluster-issuer"] == issuer["metadata"]["name"]
+    assert ingress["spec"]["ingressClassName"] == "traefik"
+    (solver,) = issuer["spec"]["acme"]["solvers"]
+    assert solver == {"http01": {"ingress": {"ingressClassName": "traefik"}}}
+    # cert-manager's pods for it, in the Ingress's namespace, where nothing is let in by default
+    (policy,) = (
+        one["spec"]
+        for one in of_kind(objects, "NetworkPolicy")
+        if one["metadata"]["name"] == f"{component}-certificate"
+    )
+    assert policy["podSelector"]["matchLabels"] == {"acme.cert-manager.io/http01-solver": "true"}
+    (way,) = policy["ingress"]
+    assert way["ports"] == [{"protocol": "TCP", "port": 8089}]
+    (proxy,) = way["from"]
+    assert [*values_at(proxy, "namespaceSelector", "matchLabels")] == [
+        {"kubernetes.io/metadata.name": "traefik"}
+    ]
 
 
 def test_a_missing_program_is_named_before_anything_is_done(tmp_path: Path) -> None:
