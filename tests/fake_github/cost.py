@@ -58,7 +58,9 @@ class Cost:
             None,
         )
         if size is None:
-            self.walk(node.selection_set, parents)
+            ids = next((each for each in node.arguments if each.name.value == "ids"), None)
+            several = len(value_from_ast_untyped(ids.value, dict(self.variables))) if ids else 1
+            self.walk(node.selection_set, parents * several)
             return
         name = node.name.value
         if not 1 <= size <= PAGE_LIMIT:

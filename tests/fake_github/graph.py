@@ -8,6 +8,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
+from fake_github.cost import PAGE_LIMIT
 from fake_github.world import FakeRepository, Rest, World
 
 Value = dict[str, Any]
@@ -38,7 +39,7 @@ class Query:
         return repository_value(self._world, found)
 
     def node(self, info: object, id: str) -> Value:  # noqa: A002
-        """A repository or a pull by its global id."""
+        """A repository, a pull or an issue by its global id."""
         kind, _, rest = id.partition("_")
         identity, _, number = rest.partition("_")
         found = self._world.repositories.get(int(identity)) if identity.isdigit() else None
@@ -46,10 +47,17 @@ class Query:
             raise _not_found(f"Could not resolve to a node with the global id of '{id}'")
         if kind == "PR":
             return pull_value(found, found.pulls[int(number)])
+        if kind == "I":
+            return issue_value(found, number, id)
         return repository_value(self._world, found)
 
     def nodes(self, info: object, ids: list[str]) -> list[Value | Exception]:
         """Several at once; what is not found is an error of its own."""
+        if len(ids) > PAGE_LIMIT:
+            raise GraphQLError(
+                f"You may not provide more than {PAGE_LIMIT} node ids; you provided {len(ids)}.",
+                extensions={"type": "ARGUMENT_LIMIT"},
+            )
         return [self._node_or_error(each) for each in ids]
 
     def repositoryOwner(self, info: object, login: str) -> Value | None:  # noqa: N802
@@ -190,11 +198,22 @@ def pull_value(repository: FakeRepository, pull: Rest) -> Value:
         "reviewRequests": offset_page(
             [{"requestedReviewer": actor(each)} for each in pull["requested_reviewers"]]
         ),
-        "closingIssuesReferences": offset_page([_issue(each) for each in pull["closes"]]),
+        "closingIssuesReferences": offset_page(
+            [_closed(repository, each) for each in pull["closes"]]
+        ),
         "commits": commits,
         "files": offset_page(pull.get("files") or (), each=_file),
         "reviews": offset_page(pull["reviews"], each=_review),
     }
+
+
+def issue_value(repository: FakeRepository, name: str, identity: str) -> Value:
+    """An Issue by its `owner/name#number`; one that the repository does not know has no labels."""
+    labels = repository.issues.get(name, ())
+    if labels is None:
+        raise _not_found(f"Could not resolve to a node with the global id of '{identity}'")
+    named = offset_page([{"name": label} for label in labels])
+    return {"__typename": "Issue", "id": identity, "labels": named}
 
 
 def actor(user: Rest | None) -> Value | None:
@@ -251,9 +270,10 @@ def _review(review: Rest) -> Value:
     }
 
 
-def _issue(name: str) -> Value:
-    repository, _, number = name.partition("#")
-    return {"number": int(number), "repository": {"nameWithOwner": repository}}
+def _closed(repository: FakeRepository, name: str) -> Value:
+    of, _, number = name.partition("#")
+    id_ = f"I_{repository.id}_{name}"
+    return {"id": id_, "number": int(number), "repository": {"nameWithOwner": of}}
 
 
 def _cursor(key: tuple[str, int]) -> str:

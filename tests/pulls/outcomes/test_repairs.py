@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from pullrisk.pulls.bug_labels import labelled_as_fix
+from pullrisk.pulls.bug_labels import labelled_as_bug
 from pullrisk.pulls.lines import ChangedLines, Origin
 from pullrisk.pulls.outcomes import Link, Linker, says_fix
 from pullrisk.pulls.record import Pull, fingerprint, push_number
@@ -103,7 +103,7 @@ def test_a_branch_says_so(branch: str | None, *, fixes: bool) -> None:
     ],
 )  # fmt: skip
 def test_a_label_says_so(label: str, *, fixes: bool) -> None:
-    assert labelled_as_fix((label,)) is fixes
+    assert labelled_as_bug((label,)) is fixes
     assert says_fix(a_pull(9, "Start the pump earlier", labels=("ready", label))) is fixes
 
 

@@ -57,7 +57,15 @@ class Issue(Shape):
     """An issue that the pull closes."""
 
     number: int
+    id: str | None = None
     repository: RepositoryName | None = None
+
+
+class LabelledIssue(Shape):
+    """An issue's labels; a node that is no issue has neither field."""
+
+    id: str | None = None
+    labels: Connection[Named] | None = None
 
 
 class Oid(Shape):
@@ -192,6 +200,12 @@ class IdentifiedData(Data):
     nodes: list[Repository | None] | None = None
 
 
+class IssuesData(Data):
+    """Answer to issues.graphql: in the order of the ids, null for those not found."""
+
+    nodes: list[LabelledIssue | None] | None = None
+
+
 class OwnedData(Data):
     """Answer to owned.graphql."""
 
@@ -254,6 +268,7 @@ class FoundData(Data):
 PULLS: Final = Document("pulls", PullsData)
 FILES: Final = Document("files", PartsData)
 REVIEWS: Final = Document("reviews", PartsData)
+ISSUES: Final = Document("issues", IssuesData)
 NAMED: Final = Document("named", NamedData)
 IDENTIFIED: Final = Document("identified", IdentifiedData)
 OWNED: Final = Document("owned", OwnedData)
