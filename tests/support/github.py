@@ -100,7 +100,9 @@ def _record(rest: Rest, repository: FakeRepository, name: str) -> Pull:
         review_decision="approved" if rest["reviews"] else None,
         checks=rest["checks"].lower() if rest["checks"] else None,
         closes=tuple(rest["closes"]),
-        closed_bugs=_closed_bugs([(each, repository.issues.get(each, ())) for each in rest["closes"]]),
+        closed_bugs=_closed_bugs(
+            [(each, repository.issues.get(each, ())) for each in rest["closes"]]
+        ),
         unknown=(),  # GraphQL tells every pull's description, also an empty one
     )
 

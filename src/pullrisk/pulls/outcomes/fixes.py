@@ -44,6 +44,7 @@ _NO_FAULT: Final = re.compile(
     r"|ci|workflows?|travis|jenkins|appveyor|translations?|i18n|l10n|locali[sz]ations?"
     r"|bump(?:s|ed|ing)?|links?|warnings?|(?:pre-?)?release v?\d[\w.]*|crash ?report\w*)\b"
     r"|\bstyle fixes\b|\b(?:rule|lint|style) violations?\b"
+    r"|^document(?:s|ed|ing)? (?:the|an?|how|that|why|when|what|which|new|missing|all|some)\b"
     r"|^(?:back-?)?merge\b|^(?:pre-?)?releas(?:e|ing)\b|^v?\d+\.\d+",
 )
 # A new feature that closes an issue, as in "Add a flag (fixes #12)".
