@@ -11,7 +11,7 @@ from delivery.judgement import Image, Judge, judge_image, promoted
 from delivery.kustomization import digests
 from delivery.records import PROMOTION, Sign, add_record
 from delivery.render import difference, rendered
-from delivery.sources import shown
+from delivery.sources import load_tests, shown
 from delivery.stages import KUSTOMIZATION, MAIN, STAGES, STAGING
 
 ATTEMPTS: Final = 3
@@ -28,7 +28,7 @@ _DECIDE: Final = (
     "pyproject.toml",
     "tests/performance/",  # code that the manifests bring as it is
 )
-_BY_NAME: Final = (".gitattributes", ".gitmodules")
+_BY_NAME: Final = (".gitattributes", ".gitmodules", "CODEOWNERS")
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,8 @@ def _manifests(repository: Repository, main: str, commit: str) -> tuple[str, lis
     """The difference of the renderings, and what is wrong with the new one."""
     try:
         new = rendered(repository, commit)
-        check_manifests(new, repository.show(commit, KUSTOMIZATION) or "")
+        kustomization = repository.show(commit, KUSTOMIZATION) or ""
+        check_manifests(new, kustomization, load_tests(repository, commit))
     except DeliveryError as error:
         return "", [why(error)]
     try:
