@@ -46,10 +46,12 @@ IDLE: Final = 1_024
 SLICE: Final = 20.0
 """Seconds that a fuzzer has at a time."""
 REFERENCE: Final = """
-import asyncio, sys
+import asyncio, contextlib, sys
 async def answer(reader, writer):
-    while await reader.readuntil(b"\\r\\n\\r\\n"):
-        writer.write(b"HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nok")
+    with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        while await reader.readuntil(b"\\r\\n\\r\\n"):
+            writer.write(b"HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nok")
+    writer.close()
 async def main():
     async with await asyncio.start_server(answer, "127.0.0.1", int(sys.argv[1])) as server:
         await server.serve_forever()

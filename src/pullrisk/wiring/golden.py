@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -26,7 +26,7 @@ def read(path: Path) -> Golden:
     """The golden predictions in a file. Raises InputError."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Golden)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"golden predictions {path} cannot be read: {error}",
             hint="write them with `pullrisk golden record`",
@@ -68,7 +68,7 @@ class Service:
             except HTTPError as error:
                 yield Check(what, "broken", f"status {error.code}: {_detail(error)}")
                 return
-            except (URLError, OSError, msgspec.DecodeError, LookupError, TypeError) as error:
+            except (OSError, ValueError, RecursionError, LookupError, TypeError) as error:
                 yield Check(what, "broken", f"{self._url} gives no answer: {error}")
                 return
 
