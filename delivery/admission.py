@@ -24,6 +24,7 @@ _BY_DIGEST: Final = re.compile(r"[\w./:-]+@sha256:[0-9a-fA-F]+")
 _SHOWN: Final = 5
 _WORD: Final = re.compile(r"[\w.-]*", re.ASCII)
 """A text that holds no setting, whatever reads it."""
+_ENDINGS: Final = (".json", ".toml", ".yaml", ".yml")
 _GZIP: Final = b"\x1f\x8b"
 """No reader of settings takes a file that begins so."""
 
@@ -137,29 +138,32 @@ class _Inspection:
 
     def _file(self, name: str, text: str, shown: str) -> Iterator[str]:
         """A file of a ConfigMap: settings, code, or one word."""
-        if name.endswith(".py"):
-            if text not in self.code:
-                yield f"{shown} is code that tests/performance has not"
-        elif name.endswith((".toml", ".json", ".yaml", ".yml")):
-            yield from self._settings(_content(name, text, shown), shown)
-        elif not _WORD.fullmatch(text):
+        if name.endswith(".py") and text not in self.code:
+            yield f"{shown} is code that tests/performance has not"
+        elif not (name.endswith((*_ENDINGS, ".py")) or _WORD.fullmatch(text)):
             yield f"{shown} is a file that the judge does not read"
+        for content in _contents(name, text, shown):
+            yield from self._settings(content, shown)
 
     def _settings(self, content: object, shown: str) -> Iterator[str]:
         yield from self._node(content)
         yield from _spark(content, shown)
 
 
-def _content(name: str, text: str, shown: str) -> object:
-    """What a file holds that is TOML, JSON or else YAML."""
+def _contents(name: str, text: str, shown: str) -> Iterator[object]:
+    """What a file holds for those who read it by its name, and for pullrisk, which reads TOML."""
     try:
-        if name.endswith(".toml"):
-            return tomllib.loads(text)
         if name.endswith(".json"):
-            return json.loads(text)
+            yield json.loads(text)
     except ValueError as error:
         raise RefusedError(f"{shown} cannot be read: {error}") from None
-    return strict_yaml.load(text, shown)
+    if name.endswith((".yaml", ".yml")):
+        yield strict_yaml.load(text, shown)
+    try:
+        yield tomllib.loads(text)
+    except ValueError as error:
+        if name.endswith(".toml"):
+            raise RefusedError(f"{shown} cannot be read: {error}") from None
 
 
 def _parsed(value: object) -> object:

@@ -69,6 +69,8 @@ def _words(container: dict[str, Any]) -> Iterator[str]:
         for option in filter(None, re.split(r" (?=--)", " ".join(arguments))):
             if not any(re.fullmatch(each, option) for each in admitted["third_party_arguments"]):
                 yield f"a third party's image is told {option}"
+    elif arguments and arguments[0] not in admitted["pod"]["commands"]:
+        yield f"a container is told to {arguments[0]}"
 
 
 def _unknown(mapping: dict[str, Any], keys: list[str], what: str) -> Iterator[str]:

@@ -219,6 +219,14 @@ BAD: dict[str, tuple[object, str]] = {
         variable("PULLRISK_SPARK__CONF__spark.jars", "https://a/b.jar"),
         "sets spark.jars",
     ),
+    "the code of another driver": (
+        cron_job({"args": ["executor", "--driver-url", "spark://a@b:1"]}),
+        "a container is told to executor",
+    ),
+    "an option before the command": (
+        cron_job({"args": ["--config", "/tmp/a", "fetch"]}),
+        "a container is told to --config",
+    ),
     "a variable from a ConfigMap": (
         cron_job(
             {
@@ -260,6 +268,16 @@ BAD: dict[str, tuple[object, str]] = {
     "settings in a file of other letters": (
         config_map(pullrisk__TOML='[spark]\nimage = "evil:1"\n'),
         "a/pullrisk.TOML is a file that the judge does not read",
+    ),
+    "settings in what looks like YAML to others": (
+        config_map(executor__yaml='spark.image = "evil:1"\n'),
+        "the manifests run evil:1",
+    ),
+    "settings and what executors are made from in one": (
+        config_map(
+            executor__yaml='k = """: |\n  a\nkind: Pod\nx: |\n  """\n  spark.image = "evil:1"\n'
+        ),
+        "the manifests run evil:1",
     ),
     "settings as bytes": (
         binary("pullrisk.toml", b'[spark]\nimage = "evil:1"\n'),

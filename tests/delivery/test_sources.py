@@ -265,7 +265,8 @@ def test_renamed_files_and_what_the_judge_is_made_of_are_listed(trees: Trees) ->
 
 NAMES = st.sampled_from(
     ["more", "more.yaml", "Kustomization", "kustomization.yml", "kustomization.yaml", "a.b",
-     "github.com", ".gitattributes", "-x", "more.toml", "\udcfe"]
+     "github.com", ".gitattributes", "-x", "more.toml", "\udcfe", "zChart.yaml",
+     ".argocd-source.yaml"]
 )  # fmt: skip
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map(
     lambda parts: "/".join([BASE, *parts])
@@ -323,3 +324,6 @@ def test_what_the_judge_renders_is_what_a_checkout_renders(
         ["kubectl", "kustomize", str(checkout / BASE)], capture_output=True, text=True, check=True
     )
     assert judged == done.stdout
+    # Argo CD renders with helm where a file's name ends so, and takes images from the others
+    names = [path.name for path in (checkout / BASE).rglob("*")]
+    assert not [one for one in names if one.endswith("Chart.yaml") or one.startswith(".argocd-")]
