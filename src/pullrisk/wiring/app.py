@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pullrisk.errors import LakeError, MissingExtraError, SettingsError
 from pullrisk.settings import Settings
-from pullrisk.wiring.adapters import is_on_mongo, open_deliveries, open_scores
+from pullrisk.wiring.adapters import open_deliveries, secret_text
 from pullrisk.wiring.fetching import bot_names
 
 if TYPE_CHECKING:
@@ -18,22 +18,16 @@ if TYPE_CHECKING:
     from pullrisk.brief.result import Brief
     from pullrisk.model.metadata import OperatingPoints
     from pullrisk.pulls.record import Pull
-    from pullrisk.secrets import Secrets
+    from pullrisk.pulls.scores import ScoreTable
     from pullrisk.serve.inflight import InFlight
     from pullrisk.serve.service import Service
+    from pullrisk.wiring.provision import Current
 
 Running = Callable[["Service", "InFlight"], AbstractAsyncContextManager[None]]
 
 
-class CurrentSettings(Protocol):
-    """The settings as the secrets are now."""
-
-    settings: Settings
-    secrets: "Secrets | None"
-
-
-def make_app(current: CurrentSettings) -> "App | None":
-    """The App, or None without a webhook secret.
+def make_app(current: "Current", scores: "ScoreTable") -> "App | None":
+    """The App, which keeps in `scores` what it publishes, or None without a webhook secret.
 
     Raises SettingsError without the App's id and key, MissingExtraError without the extra
     `github`.
@@ -46,7 +40,7 @@ def make_app(current: CurrentSettings) -> "App | None":
         import pullrisk.app.github  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingExtraError.of(error.name or "httpx", "github") from None
-    return App(current)
+    return App(current, scores)
 
 
 def secret_lines(secret: "SecretStr") -> list[str]:
@@ -66,16 +60,12 @@ def refuse_half(settings: Settings) -> None:
 class App:
     """The queue of deliveries and, while the service runs, the worker that handles them."""
 
-    def __init__(self, current: CurrentSettings) -> None:
+    def __init__(self, current: "Current", scores: "ScoreTable") -> None:
         from pullrisk.serve.webhooks import Webhooks
 
-        settings = current.settings
-        self._current = current
+        self._current, self._scores = current, scores
         self._worker: Worker | None = None
-        patience = settings.serve.reach
-        rotating = StoreUri(current) if is_on_mongo(settings) else None
-        self.queue = open_deliveries(settings, patience=patience, rotating=rotating)
-        self.scores = open_scores(settings, patience=patience, rotating=rotating)
+        self.queue = open_deliveries(current.settings, **current.server())
         self.webhooks: Webhooks = Webhooks(self.queue, self._secrets, self._wake)
 
     @asynccontextmanager
@@ -109,7 +99,7 @@ class App:
             async def keep(pull: "Pull", brief: "Brief") -> None:
                 model, now = service.loaded.version, datetime.now(UTC)
                 score = published_score(pull, brief, model=model, now=now)
-                await asyncio.to_thread(self.scores.put, [score])
+                await asyncio.to_thread(self._scores.put, [score])
 
             handler = Handler(
                 github,
@@ -131,7 +121,6 @@ class App:
                     yield
             finally:
                 self.queue.close()
-                self.scores.close()
 
     def _wake(self) -> None:
         if self._worker is not None:
@@ -148,28 +137,9 @@ class App:
         access = access_from(
             url=settings.github_url,
             app_id=settings.github_app_id,
-            app_key=_bare(settings.github_app_key),
+            app_key=secret_text(settings.github_app_key),
         )
         return access.app_id or "", access.app_key or ""
-
-
-class StoreUri:
-    """The URI of the store as the secrets are now."""
-
-    def __init__(self, current: CurrentSettings) -> None:
-        self._current = current
-
-    @property
-    def now(self) -> str:
-        """The current URI."""
-        return self._current.settings.store_uri
-
-    def refresh(self) -> bool:
-        """Read the secrets again. Returns whether the URI changed."""
-        before = self.now
-        if self._current.secrets is not None:
-            self._current.secrets.refresh()
-        return self.now != before
 
 
 async def _briefed(
@@ -182,7 +152,3 @@ async def _briefed(
     if scored.brief is None or scored.basis == "history unreachable":
         raise LakeError(f"the history of {pull.repository} cannot be read")
     return scored.brief
-
-
-def _bare(secret: "SecretStr | None") -> str | None:
-    return None if secret is None else secret.get_secret_value()

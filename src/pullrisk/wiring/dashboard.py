@@ -4,32 +4,29 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from pullrisk.wiring.adapters import is_on_mongo, open_scores
-from pullrisk.wiring.app import CurrentSettings, Running, StoreUri
+from pullrisk.wiring.app import Running
 from pullrisk.wiring.served_models import read_registry
 
 if TYPE_CHECKING:
     from litestar import Router
 
     from pullrisk.pulls.deliveries import DeliveryQueue
+    from pullrisk.pulls.scores import ScoreTable
     from pullrisk.serve.inflight import InFlight
     from pullrisk.serve.service import Service
+    from pullrisk.wiring.provision import Current
 
 
 class Dashboard:
     """The pages, and what keeps them up to date while the service runs."""
 
-    def __init__(self, current: CurrentSettings, deliveries: "DeliveryQueue | None") -> None:
+    def __init__(
+        self, current: "Current", scores: "ScoreTable", deliveries: "DeliveryQueue | None"
+    ) -> None:
         from pullrisk.dashboard.figures import FiguresCache
         from pullrisk.dashboard.reading import Tables
         from pullrisk.dashboard.registry import RegistryReader
 
-        settings = current.settings
-        scores = open_scores(
-            settings,
-            patience=settings.serve.reach,
-            rotating=StoreUri(current) if is_on_mongo(settings) else None,
-        )
         registry = RegistryReader(lambda: read_registry(current.settings))
         self._tables = Tables(scores, FiguresCache(), registry, deliveries)
 
@@ -46,5 +43,8 @@ class Dashboard:
         """What lives in the process: the service, and what publishes scores beside it."""
         from pullrisk.dashboard.publishing import publishing
 
-        async with service_running(service, in_flight), publishing(service, self._tables):
-            yield
+        try:
+            async with service_running(service, in_flight), publishing(service, self._tables):
+                yield
+        finally:
+            self._tables.scores.close()

@@ -35,14 +35,10 @@ def read(path: Path) -> Golden:
 
 def api_key(settings: Settings) -> str | None:
     """A key that the service accepts, from Vault or the settings; None if neither has one."""
-    from pullrisk.wiring.provision import provide
-    from pullrisk.wiring.service import key_values
+    from pullrisk.wiring.provision import Current, provide
 
-    settings, secrets = provide(settings, STAGE)
-    if secrets is None:
-        return next(iter(key_values(settings, None)), None)
-    with closing(secrets):
-        return next(iter(key_values(settings, secrets)), None)
+    with closing(Current(*provide(settings, STAGE))) as current:
+        return next(iter(current.keys()), None)
 
 
 class Service:

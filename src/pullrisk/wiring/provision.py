@@ -14,7 +14,7 @@ from pullrisk.secrets import SECRETS, Secrets, open_secrets
 from pullrisk.secrets.names import is_credential, mask_credentials, needs_of, split_values
 from pullrisk.secrets.source import IN_KUBERNETES
 from pullrisk.settings import Settings
-from pullrisk.wiring.adapters import MONGO
+from pullrisk.wiring.adapters import MONGO, Server, is_on_mongo, mongo_uri
 
 T = TypeVar("T")
 _LOG: Final = logging.getLogger(__name__)
@@ -86,6 +86,37 @@ class RotatingValue(Generic[T]):
                 return
             if made != self._now:
                 self._now = made
+
+
+class Current:
+    """The settings of a service as the secrets are now; a rotation replaces `settings`."""
+
+    def __init__(self, settings: Settings, secrets: Secrets | None) -> None:
+        self.settings, self.secrets = settings, secrets
+
+    def keys(self) -> tuple[str, ...]:
+        """The API keys that Vault or the settings hold."""
+        return self._values("api_keys")
+
+    def admin_keys(self) -> tuple[str, ...]:
+        """The keys of operators that Vault or the settings hold."""
+        return self._values("admin_keys")
+
+    def server(self) -> Server:
+        """The store's server as the service uses it: it gives up before a client does."""
+        server = Server(retry_seconds=self.settings.serve.reach)
+        if self.secrets is not None and is_on_mongo(self.settings):
+            server["rotating"] = RotatingValue(self.settings, self.secrets, mongo_uri)
+        return server
+
+    def close(self) -> None:
+        """End the login at Vault, if there is one."""
+        if self.secrets is not None:
+            self.secrets.close()
+
+    def _values(self, name: str) -> tuple[str, ...]:
+        held = getattr(self.settings, name) if self.secrets is None else self.secrets.find(name)
+        return () if held is None else split_values(held)
 
 
 def _secrets_in(settings: Settings) -> Iterator[tuple[str, SecretStr]]:
