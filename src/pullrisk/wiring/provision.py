@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, TypeVar
 
 from pydantic import SecretStr
@@ -22,7 +22,16 @@ _LOG: Final = logging.getLogger(__name__)
 
 def secrets_in(settings: Settings) -> dict[str, SecretStr]:
     """The secrets that the settings hold, by the secrets' names."""
-    return dict(_secrets_in(settings))
+    held: dict[str, SecretStr] = {}
+    for name, secret in SECRETS.items():
+        value: Any = settings
+        for part in secret.place:
+            value = getattr(value, part, None)
+        if value is None or (name == "mongo_uri" and not str(value).startswith(MONGO)):
+            continue
+        if name != "do_spaces_bucket":  # a local lake's folder is not a bucket
+            held[name] = value if isinstance(value, SecretStr) else SecretStr(str(value))
+    return held
 
 
 def provide(
@@ -117,18 +126,6 @@ class Current:
     def _values(self, name: str) -> tuple[str, ...]:
         held = getattr(self.settings, name) if self.secrets is None else self.secrets.find(name)
         return () if held is None else split_values(held)
-
-
-def _secrets_in(settings: Settings) -> Iterator[tuple[str, SecretStr]]:
-    for name, secret in SECRETS.items():
-        value: Any = settings
-        for part in secret.place:
-            value = getattr(value, part, None)
-        if value is None or (name == "mongo_uri" and not str(value).startswith(MONGO)):
-            continue
-        if name == "do_spaces_bucket":
-            continue  # a local lake's folder is not a bucket
-        yield name, value if isinstance(value, SecretStr) else SecretStr(str(value))
 
 
 def _with_value(settings: Any, place: tuple[str, ...], value: SecretStr) -> Any:  # noqa: ANN401

@@ -1,6 +1,6 @@
 """`pullrisk doctor`: what is configured, reachable and fresh, and what is broken."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import typer
@@ -31,14 +31,17 @@ def run(home: options.Home = None, as_json: options.Json = False) -> None:
     if as_json:
         print_json(checks)
     else:
-        columns = ("state", "what", "found", "to do")
-        rows: list[list[str | Text]] = [
-            [Text(one.state, style=_STYLE[one.state]), one.what, one.found, one.todo]
-            for one in checks
-        ]
-        print_table(columns, rows)
+        print_checks(checks)
     if any(one.state == "broken" for one in checks):
         raise typer.Exit(1)
+
+
+def print_checks(checks: Sequence[Check]) -> None:
+    """A line each."""
+    rows: list[list[str | Text]] = [
+        [Text(one.state, style=_STYLE[one.state]), one.what, one.found, one.todo] for one in checks
+    ]
+    print_table(("state", "what", "found", "to do"), rows)
 
 
 def _checks(**given: object) -> Iterator[Check]:
