@@ -10,9 +10,15 @@ from pydantic import SecretStr
 
 from pullrisk.errors import PullriskError, SettingsError
 from pullrisk.redaction import REDACTOR, protect
-from pullrisk.secrets import SECRETS, Secrets, open_secrets
-from pullrisk.secrets.names import is_credential, mask_credentials, needs_of, split_values
-from pullrisk.secrets.source import IN_KUBERNETES
+from pullrisk.secrets.config import vault_config
+from pullrisk.secrets.names import (
+    SECRETS,
+    is_credential,
+    mask_credentials,
+    needs_of,
+    split_values,
+)
+from pullrisk.secrets.source import IN_KUBERNETES, Secrets
 from pullrisk.settings import Settings
 from pullrisk.wiring.adapters import MONGO, Server, is_on_mongo, mongo_uri
 
@@ -47,11 +53,15 @@ def provide(
     protect()
     held = secrets_in(settings)
     mask_credentials(held, REDACTOR)
-    if environment.get("VAULT_ADDR", "").strip():
-        secrets = open_secrets(stage, held, environment=environment)
-        return with_secrets(settings, secrets.snapshot().values), secrets
-    _refuse_inside_kubernetes(settings, stage, held, environment)
-    return settings, None
+    config = vault_config(environment, stage)
+    if config is None:
+        _refuse_inside_kubernetes(settings, stage, held, environment)
+        return settings, None
+    _refuse_beside_vault(held)
+    from pullrisk.secrets.vault import VaultSecrets
+
+    secrets = VaultSecrets(config, stage).open()
+    return with_secrets(settings, secrets.snapshot().values), secrets
 
 
 def with_secrets(settings: Settings, values: Mapping[str, SecretStr]) -> Settings:
@@ -124,7 +134,10 @@ class Current:
             self.secrets.close()
 
     def _values(self, name: str) -> tuple[str, ...]:
-        held = getattr(self.settings, name) if self.secrets is None else self.secrets.find(name)
+        if self.secrets is None:
+            held = getattr(self.settings, name)
+        else:
+            held = self.secrets.snapshot().values.get(name)
         return () if held is None else split_values(held)
 
 
@@ -149,6 +162,17 @@ def _as_setting(name: str, value: SecretStr) -> SecretStr:
     if name in ("api_keys", "admin_keys", "github_token"):
         return SecretStr(",".join(split_values(value)))
     return value
+
+
+def _refuse_beside_vault(held: Mapping[str, SecretStr]) -> None:
+    """Raise SettingsError for a credential in the settings beside Vault: one copy too many."""
+    names = [name for name, value in held.items() if is_credential(name, value)]
+    if names:
+        settings = ", ".join(SECRETS[name].variable for name in names)
+        raise SettingsError(
+            f"VAULT_ADDR is set, and the settings hold credentials too: {', '.join(names)}",
+            hint=f"remove {settings}; with Vault, secrets come from nowhere else",
+        )
 
 
 def _refuse_inside_kubernetes(

@@ -25,7 +25,7 @@ from pullrisk.wiring.sign_in import make_sign_in
 
 if TYPE_CHECKING:
     from pullrisk.pulls.store import PullStore
-    from pullrisk.secrets import Snapshot
+    from pullrisk.secrets.source import Snapshot
     from pullrisk.serve.lifecycle import Lifecycle
     from pullrisk.serve.service import Service
 
