@@ -1,7 +1,7 @@
 """From settings to the GitHub App inside the scoring service; there is none without its secret."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -19,11 +19,8 @@ if TYPE_CHECKING:
     from pullrisk.model.metadata import OperatingPoints
     from pullrisk.pulls.record import Pull
     from pullrisk.pulls.scores import ScoreTable
-    from pullrisk.serve.inflight import InFlight
     from pullrisk.serve.service import Service
     from pullrisk.wiring.provision import Current
-
-Running = Callable[["Service", "InFlight"], AbstractAsyncContextManager[None]]
 
 
 def make_app(current: "Current", scores: "ScoreTable") -> "App | None":
@@ -69,10 +66,8 @@ class App:
         self.webhooks: Webhooks = Webhooks(self.queue, self._secrets, self._wake)
 
     @asynccontextmanager
-    async def running(
-        self, service_running: Running, service: "Service", in_flight: "InFlight"
-    ) -> AsyncIterator[None]:
-        """What lives in the process: the service, and the worker beside it."""
+    async def running(self, service: "Service") -> AsyncIterator[None]:
+        """Handle deliveries beside the service, for as long as this lasts."""
         import asyncio
 
         from pullrisk.app.github import AppGitHub
@@ -84,7 +79,7 @@ class App:
         from pullrisk.serve.background import in_background
 
         settings = self._current.settings
-        async with service_running(service, in_flight), connection() as http:
+        async with connection() as http:
             github = AppGitHub(endpoint(settings.github_url), self._credentials, http)
             scoring = asyncio.Lock()
 
@@ -116,11 +111,9 @@ class App:
                 log=service.log,
                 metrics=service.metrics,
             )
-            try:
+            with closing(self.queue):
                 async with in_background(self._worker.run()):
                     yield
-            finally:
-                self.queue.close()
 
     def _wake(self) -> None:
         if self._worker is not None:

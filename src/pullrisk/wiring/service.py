@@ -1,7 +1,8 @@
 """From settings to the scoring service: composed anew in every worker process."""
 
 import os
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,17 +16,18 @@ from pullrisk.wiring.adapters import (
     open_store,
     operating_points,
 )
-from pullrisk.wiring.app import make_app
-from pullrisk.wiring.dashboard import Dashboard
+from pullrisk.wiring.app import App, make_app
 from pullrisk.wiring.fetching import bot_names
 from pullrisk.wiring.provision import Current, provide, with_secrets
-from pullrisk.wiring.served_models import load_model
+from pullrisk.wiring.served_models import load_model, read_registry
 from pullrisk.wiring.setup import make_setup
 from pullrisk.wiring.sign_in import make_sign_in
 
 if TYPE_CHECKING:
+    from pullrisk.dashboard.reading import Tables
     from pullrisk.pulls.store import PullStore
     from pullrisk.secrets.source import Snapshot
+    from pullrisk.serve.inflight import InFlight
     from pullrisk.serve.lifecycle import Lifecycle
     from pullrisk.serve.service import Service
 
@@ -41,12 +43,16 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
 
     `shared` is a folder of all workers.
     """
+    from pullrisk.dashboard.figures import FiguresCache
+    from pullrisk.dashboard.reading import Tables
+    from pullrisk.dashboard.registry import RegistryReader
+    from pullrisk.dashboard.routes import make_pages
     from pullrisk.serve.api import make_api
     from pullrisk.serve.dependencies import Dependencies
     from pullrisk.serve.keys import Keys
     from pullrisk.serve.loaded_model import LastGood
     from pullrisk.serve.logs import logger, stdout_buffer
-    from pullrisk.serve.server import metrics_of, running
+    from pullrisk.serve.server import metrics_of
     from pullrisk.serve.service import Service
     from pullrisk.serve.tracing import tracing
 
@@ -77,11 +83,32 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
         options, dependencies, metrics=metrics_of(options), log=logger(stdout_buffer())
     )
     _follow_rotations(current, service)
-    dashboard = Dashboard(current, scores, None if app is None else app.queue)
-    whole = partial(running, for_people=settings.log_format == "console")
-    for part in (app, dashboard):
-        whole = whole if part is None else partial(part.running, whole)
-    return make_api(service, whole, dashboard.routers())
+    registry = RegistryReader(lambda: read_registry(current.settings))
+    tables = Tables(scores, FiguresCache(), registry, None if app is None else app.queue)
+    alive = partial(_alive, app=app, tables=tables, for_people=settings.log_format == "console")
+    return make_api(service, alive, make_pages(tables))
+
+
+@asynccontextmanager
+async def _alive(
+    service: "Service",
+    in_flight: "InFlight",
+    *,
+    app: App | None,
+    tables: "Tables",
+    for_people: bool,
+) -> AsyncIterator[None]:
+    """A worker's life: the service, and beside it the App and what publishes scores for pages."""
+    from pullrisk.dashboard.publishing import publishing
+    from pullrisk.serve.server import running
+
+    with closing(tables.scores):
+        async with (
+            running(service, in_flight, for_people=for_people),
+            nullcontext() if app is None else app.running(service),
+            publishing(service, tables),
+        ):
+            yield
 
 
 def _follow_rotations(current: Current, service: "Service") -> None:
