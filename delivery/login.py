@@ -18,6 +18,8 @@ def job_tokens() -> dict[str, str]:
     Raises InputError without VAULT_ADDR or for another role, AwayError if Vault or GitHub cannot
     be reached or refuses.
     """
+    if not environ.get("VAULT_ADDR", "").strip():
+        raise InputError("VAULT_ADDR is not set", hint="it is a variable of the GitHub environment")
     role = environ.get("VAULT_ROLE", "")
     if role not in ROLES:
         raise InputError(f"VAULT_ROLE is {role!r}", hint=f"a job's role is {', '.join(ROLES)}")
@@ -40,10 +42,7 @@ def _secrets(role: str) -> Mapping[str, str]:
 
     try:
         config = vault_config(environ, role)
-        if config is None:
-            raise InputError(
-                "VAULT_ADDR is not set", hint="it is a variable of the GitHub environment"
-            )
+        assert config is not None  # noqa: S101  (job_tokens looked)
         with closing(VaultSecrets(config, role).open()) as secrets:
             values = secrets.snapshot().values
             return {name: value.get_secret_value() for name, value in values.items()}

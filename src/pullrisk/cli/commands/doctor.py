@@ -1,18 +1,14 @@
 """`pullrisk doctor`: what is configured, reachable and fresh, and what is broken."""
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator
 
 import typer
-from rich.text import Text
 
 from pullrisk.cli import options
-from pullrisk.cli.display.tables import print_json, print_table
+from pullrisk.cli.display.tables import print_checks, print_json
 from pullrisk.cli.session import load_settings
 from pullrisk.errors import SettingsError
 from pullrisk.wiring.checks import Check, broken, environment_checks, state_checks
-
-_STYLE: Final = {"ok": "green", "absent": "dim", "stale": "yellow", "broken": "bold red"}
 
 
 def run(home: options.Home = None, as_json: options.Json = False) -> None:
@@ -34,14 +30,6 @@ def run(home: options.Home = None, as_json: options.Json = False) -> None:
         print_checks(checks)
     if any(one.state == "broken" for one in checks):
         raise typer.Exit(1)
-
-
-def print_checks(checks: Sequence[Check]) -> None:
-    """A line each."""
-    rows: list[list[str | Text]] = [
-        [Text(one.state, style=_STYLE[one.state]), one.what, one.found, one.todo] for one in checks
-    ]
-    print_table(("state", "what", "found", "to do"), rows)
 
 
 def _checks(**given: object) -> Iterator[Check]:

@@ -8,9 +8,8 @@ import typer
 
 from pullrisk import atomic
 from pullrisk.cli import options
-from pullrisk.cli.commands.doctor import print_checks
 from pullrisk.cli.display.console import say
-from pullrisk.cli.display.tables import print_json
+from pullrisk.cli.display.tables import print_checks, print_json
 from pullrisk.cli.session import load_settings
 from pullrisk.errors import InputError, SettingsError
 
