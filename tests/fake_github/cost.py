@@ -58,9 +58,7 @@ class Cost:
             None,
         )
         if size is None:
-            ids = next((each for each in node.arguments if each.name.value == "ids"), None)
-            several = len(value_from_ast_untyped(ids.value, dict(self.variables))) if ids else 1
-            self.walk(node.selection_set, parents * several)
+            self.walk(node.selection_set, parents)
             return
         name = node.name.value
         if not 1 <= size <= PAGE_LIMIT:

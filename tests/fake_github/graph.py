@@ -8,7 +8,6 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from fake_github.cost import PAGE_LIMIT
 from fake_github.world import FakeRepository, Rest, World
 
 Value = dict[str, Any]
@@ -39,7 +38,7 @@ class Query:
         return repository_value(self._world, found)
 
     def node(self, info: object, id: str) -> Value:  # noqa: A002
-        """A repository, a pull or an issue by its global id."""
+        """A repository or a pull by its global id."""
         kind, _, rest = id.partition("_")
         identity, _, number = rest.partition("_")
         found = self._world.repositories.get(int(identity)) if identity.isdigit() else None
@@ -47,17 +46,10 @@ class Query:
             raise _not_found(f"Could not resolve to a node with the global id of '{id}'")
         if kind == "PR":
             return pull_value(found, found.pulls[int(number)])
-        if kind == "I":
-            return issue_value(found, number, id)
         return repository_value(self._world, found)
 
     def nodes(self, info: object, ids: list[str]) -> list[Value | Exception]:
         """Several at once; what is not found is an error of its own."""
-        if len(ids) > PAGE_LIMIT:
-            raise GraphQLError(
-                f"You may not provide more than {PAGE_LIMIT} node ids; you provided {len(ids)}.",
-                extensions={"type": "ARGUMENT_LIMIT"},
-            )
         return [self._node_or_error(each) for each in ids]
 
     def repositoryOwner(self, info: object, login: str) -> Value | None:  # noqa: N802
@@ -199,21 +191,12 @@ def pull_value(repository: FakeRepository, pull: Rest) -> Value:
             [{"requestedReviewer": actor(each)} for each in pull["requested_reviewers"]]
         ),
         "closingIssuesReferences": offset_page(
-            [_closed(repository, each) for each in pull["closes"]]
+            pull["closes"], each=lambda name: _closed(repository, name)
         ),
         "commits": commits,
         "files": offset_page(pull.get("files") or (), each=_file),
         "reviews": offset_page(pull["reviews"], each=_review),
     }
-
-
-def issue_value(repository: FakeRepository, name: str, identity: str) -> Value:
-    """An Issue by its `owner/name#number`; one that the repository does not know has no labels."""
-    labels = repository.issues.get(name, ())
-    if labels is None:
-        raise _not_found(f"Could not resolve to a node with the global id of '{identity}'")
-    named = offset_page([{"name": label} for label in labels])
-    return {"__typename": "Issue", "id": identity, "labels": named}
 
 
 def actor(user: Rest | None) -> Value | None:
@@ -228,7 +211,7 @@ def offset_page(
     items: Sequence[Any],
     *,
     total: int | None = None,
-    each: Callable[[Any], Value] = lambda item: item,
+    each: Callable[[Any], Value | None] = lambda item: item,
 ) -> Connection:
     """A connection over a list that stands still."""
 
@@ -270,10 +253,14 @@ def _review(review: Rest) -> Value:
     }
 
 
-def _closed(repository: FakeRepository, name: str) -> Value:
+def _closed(repository: FakeRepository, name: str) -> Value | None:
+    """An Issue; without labels unless the repository tells them, null if nobody may see it."""
     of, _, number = name.partition("#")
-    id_ = f"I_{repository.id}_{name}"
-    return {"id": id_, "number": int(number), "repository": {"nameWithOwner": of}}
+    labels = repository.issues.get(name, ())
+    if labels is None:
+        return None
+    named = offset_page([{"name": label} for label in labels])
+    return {"number": int(number), "repository": {"nameWithOwner": of}, "labels": named}
 
 
 def _cursor(key: tuple[str, int]) -> str:

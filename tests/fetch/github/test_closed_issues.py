@@ -5,12 +5,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from graphql import parse
 
-from fake_github.cost import cost_of
 from fake_github.world import FakeRepository, World, load_sample, pull_like
-from pullrisk.fetch.github import documents
-from pullrisk.fetch.github.closed_issues import AT_ONCE
 from pullrisk.pulls import record
 from pullrisk.pulls.lines import ChangedLines, Origin
 from pullrisk.pulls.mongo import MongoStore
@@ -86,66 +82,43 @@ def test_what_the_token_may_not_see_is_unknown_unless_another_issue_is_a_bug(
     repository = closing(github.world, "o/secret#5", "o/r#2")
     repository.issues["o/secret#5"] = None
     repository.pulls[2] = pull_like(2, closes=["o/secret#5", "o/r#1"], created_at=BEFORE)
-    report = github.fetch("o/r").repositories[0]
-    assert only(github).closes == ("o/secret#5", "o/r#2")
+    github.fetch("o/r")
+    assert only(github).closes == ("o/r#2",)
     assert only(github).closed_bugs is None
     assert not says_fix(only(github))
     assert only(github, 2).closed_bugs == ("o/r#1",)
-    assert [note for note in report.notes if "labels of a closed issue are missing" in note]
-    assert not report.error
 
 
 @pytest.mark.parametrize(
-    ("first", "bugs"), [("o/r#1", ("o/r#1",)), ("o/r#2", None)], ids=["a bug", "no bug"]
+    ("issues", "bug", "bugs"),
+    [
+        (3, 3, ("o/r#1",)),
+        (3, 0, ()),
+        (4, 4, None),
+        (4, 0, None),
+        (60, 1, ("o/r#1",)),
+        (60, 9, None),
+    ],
 )
-def test_beyond_the_first_page_of_issues_nothing_is_known(
-    github: GitHub, first: str, bugs: tuple[str, ...] | None
+def test_labels_are_known_of_the_first_three_issues(
+    github: GitHub, issues: int, bug: int, bugs: tuple[str, ...] | None
 ) -> None:
-    closing(github.world, first, *(f"o/r#{number}" for number in range(100, 160)))
+    names = ["o/r#1" if each == bug else f"o/r#{each + 100}" for each in range(1, issues + 1)]
+    closing(github.world, *names)
     github.fetch("o/r")
-    assert len(only(github).closes) == 50
+    assert only(github).closes == tuple(names[:50])
     assert only(github).closed_bugs == bugs
 
 
-def test_a_hundred_issues_are_asked_for_at_once_and_each_but_once(github: GitHub) -> None:
-    repository = closing(github.world, "o/r#1", pulls=25)
-    for number, pull in repository.pulls.items():
-        pull["closes"] += [f"o/r#{100 * number + each}" for each in range(9)]
+def test_labels_of_issues_cost_no_further_request(github: GitHub) -> None:
+    closing(github.world, "o/r#1", "o/r#2", pulls=30)
     github.fetch("o/r")
-    backfill_and_scan = 2
-    assert github.app.requests["Issues"] == 3 * backfill_and_scan  # 226 issues
-    assert {pull.closed_bugs for pull in stored(github.store, "o/r").values()} == {("o/r#1",)}
-
-
-def test_pulls_that_close_nothing_cost_no_further_call(github: GitHub) -> None:
-    closing(github.world, pulls=30)
-    github.fetch("o/r")
-    assert "Issues" not in github.app.requests
-    assert only(github).closed_bugs == ()
-
-
-def test_a_hundred_issues_cost_a_point() -> None:
-    ids = [f"I_{each}" for each in range(AT_ONCE)]
-    cost = cost_of(parse(documents.ISSUES.text()), {"ids": ids})
-    assert (cost.points, cost.refusal) == (1, None)
-    assert cost.nodes <= 100 * AT_ONCE
-
-
-def test_labels_that_github_cannot_tell_in_time_are_unknown_and_told(github: GitHub) -> None:
-    repository = closing(github.world, "o/r#1")
-    github.misbehave(script=["", "", *["timeout"] * 6])
-    report = github.fetch("o/r").repositories[0]
-    assert "labels of closed issues are missing" in " ".join(report.notes)
-    assert not report.error
-    github.misbehave()
-    github.world.change(repository, 1)
-    github.fetch("o/r")
-    assert only(github).closed_bugs == ("o/r#1",)
+    assert dict(github.app.requests) == {"Named": 1, "Pulls": 3}
 
 
 def test_a_pull_whose_issues_are_missing_knows_no_bugs(github: GitHub) -> None:
     closing(github.world, "o/r#1")
-    github.misbehave(forbidden=frozenset({"closingIssuesReferences"}))
+    github.misbehave(forbidden=frozenset({"closingIssuesReferences", "labelledIssues"}))
     github.fetch("o/r")
     assert (only(github).closes, only(github).closed_bugs) == ((), None)
 

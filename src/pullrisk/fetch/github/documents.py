@@ -54,17 +54,10 @@ class ReviewRequest(Shape):
 
 
 class Issue(Shape):
-    """An issue that the pull closes."""
+    """An issue that the pull closes; `labels` only of the first few, since they are dear."""
 
     number: int
-    id: str | None = None
     repository: RepositoryName | None = None
-
-
-class LabelledIssue(Shape):
-    """An issue's labels; a node that is no issue has neither field."""
-
-    id: str | None = None
     labels: Connection[Named] | None = None
 
 
@@ -120,6 +113,7 @@ class PullNode(Shape):
     assignees: Connection[Actor] | None = None
     review_requests: Connection[ReviewRequest] | None = None
     closing_issues_references: Connection[Issue] | None = None
+    labelled_issues: Connection[Issue] | None = None
     commits: Connection[PullCommit] | None = None
     files: Connection[File] | None = None
     reviews: Connection[ReviewNode] | None = None
@@ -200,12 +194,6 @@ class IdentifiedData(Data):
     nodes: list[Repository | None] | None = None
 
 
-class IssuesData(Data):
-    """Answer to issues.graphql: in the order of the ids, null for those not found."""
-
-    nodes: list[LabelledIssue | None] | None = None
-
-
 class OwnedData(Data):
     """Answer to owned.graphql."""
 
@@ -268,7 +256,6 @@ class FoundData(Data):
 PULLS: Final = Document("pulls", PullsData)
 FILES: Final = Document("files", PartsData)
 REVIEWS: Final = Document("reviews", PartsData)
-ISSUES: Final = Document("issues", IssuesData)
 NAMED: Final = Document("named", NamedData)
 IDENTIFIED: Final = Document("identified", IdentifiedData)
 OWNED: Final = Document("owned", OwnedData)

@@ -1,10 +1,9 @@
 """Turn the nodes of GitHub's answers into records."""
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Final, TypeVar
 
-from pullrisk.fetch.github.documents import Actor, File, Issue, PullNode, ReviewNode
+from pullrisk.fetch.github.documents import Actor, File, Issue, Named, PullNode, ReviewNode
 from pullrisk.fetch.github.graphql import Connection
 from pullrisk.pulls.bug_labels import labelled_as_bug
 from pullrisk.pulls.people import NO_NAMES, ROBOTIC, Account, BotNames, agent_of, is_bot, is_robotic
@@ -20,7 +19,6 @@ from pullrisk.pulls.record import (
 
 T = TypeVar("T")
 
-NO_LABELS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
 # GraphQL and REST name these differently; the record keeps REST's words.
 _STATUS: Final = {"deleted": "removed"}
 
@@ -31,13 +29,11 @@ def pull_from_node(
     repository: str,
     repository_id: int | None = None,
     names: BotNames = NO_NAMES,
-    issue_labels: Mapping[str, tuple[str, ...]] = NO_LABELS,
 ) -> Pull:
     """The record of a pull of documents/pulls.graphql, with `repository` as its name.
 
-    `names` are the accounts that the settings call bots or persons, `issue_labels` the labels of
-    issues by their ids. The record has only the files and reviews of the node; their `page_info`
-    says if there are more.
+    `names` are the accounts that the settings call bots or persons. The record has only the
+    files and reviews of the node; their `page_info` says if there are more.
     """
     author = login(node.author)
     account = Account(login=author or "", type=node.author.type if node.author else None)
@@ -64,7 +60,7 @@ def pull_from_node(
         repository_names=_other_names(node, repository),
         base_ref=node.base_ref_name,
         merge_sha=node.merge_commit.oid if node.merge_commit and node.merged_at else None,
-        labels=tuple(label.name for label in present(node.labels) if label.name),
+        labels=_label_names(node.labels),
         assignees=_logins(present(node.assignees)),
         reviewers=_logins(_requested_reviewers(node)),
         commits=node.commits.total_count if node.commits else None,
@@ -76,7 +72,7 @@ def pull_from_node(
         review_decision=_lower(node.review_decision),
         checks=_checks(node),
         closes=tuple(filter(None, map(_issue, present(node.closing_issues_references)))),
-        closed_bugs=_closed_bugs(node.closing_issues_references, issue_labels),
+        closed_bugs=_closed_bugs(node),
     )
 
 
@@ -157,16 +153,22 @@ def _checks(node: PullNode) -> str | None:
     return None
 
 
-def _closed_bugs(
-    issues: Connection[Issue] | None, labels: Mapping[str, tuple[str, ...]]
-) -> tuple[str, ...] | None:
-    """The issues that are labelled as bugs; None if there are none among those that are known,
-    which are not all: they are more than a page, or hidden from the token.
+def _closed_bugs(node: PullNode) -> tuple[str, ...] | None:
+    """The closed issues that are labelled as bugs; None if none of those with known labels is one,
+    and these are not all: there are more, or some are hidden from the token.
     """
-    known = {_issue(issue): labels.get(issue.id or "") for issue in present(issues)}
-    bugs = tuple(name for name, of in known.items() if name and of and labelled_as_bug(of))
-    complete = issues is not None and issues.total_count == len(known)
-    return bugs if bugs or (complete and None not in known.values()) else None
+    labels = {
+        name: _label_names(issue.labels)
+        for issue in present(node.labelled_issues)
+        if issue.labels is not None and (name := _issue(issue))
+    }
+    bugs = tuple(name for name, of in labels.items() if labelled_as_bug(of))
+    closed = node.closing_issues_references
+    return bugs if bugs or (closed is not None and closed.total_count == len(labels)) else None
+
+
+def _label_names(labels: Connection[Named] | None) -> tuple[str, ...]:
+    return tuple(label.name for label in present(labels) if label.name)
 
 
 def _issue(issue: Issue) -> str | None:

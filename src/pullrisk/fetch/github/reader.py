@@ -1,6 +1,6 @@
 """Read the pulls of one repository page by page, each pull with all its files and reviews."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeVar
 
@@ -8,7 +8,6 @@ import msgspec
 
 from pullrisk.fetch.github import documents
 from pullrisk.fetch.github.client import ATTEMPTS, Answer, Client
-from pullrisk.fetch.github.closed_issues import labels_of_closed
 from pullrisk.fetch.github.documents import PartsData, PullNode, PullPage, PullParts, PullsData
 from pullrisk.fetch.github.failures import LASTING, Failure, TooLarge, failure_of
 from pullrisk.fetch.github.graphql import Connection, Document, PageInfo
@@ -183,9 +182,7 @@ class Reader:
         page = repository.pull_requests if repository else None
         if repository is None or page is None:
             raise failure_of(answer.problems)
-        nodes = list(_nodes(page))
-        labels = await labels_of_closed(nodes, self._client, self._caller, self._note)
-        pulls = [await self._pull(node, labels) for node in nodes]
+        pulls = [await self._pull(node) for node in _nodes(page)]
         more = page.page_info.has_next_page
         return Page(
             pulls,
@@ -195,14 +192,13 @@ class Reader:
             repository.name_with_owner,
         )
 
-    async def _pull(self, node: PullNode, issue_labels: Mapping[str, tuple[str, ...]]) -> Pull:
+    async def _pull(self, node: PullNode) -> Pull:
         """The record of a pull with all its files and reviews."""
         pull = pull_from_node(
             node,
             repository=self._name,
             repository_id=self._repository_id,
             names=self._bot_names,
-            issue_labels=issue_labels,
         )
         files, reviews = node.files, node.reviews
         if files is None and node.changed_files:
