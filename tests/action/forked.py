@@ -65,7 +65,6 @@ def _serve(address: str) -> None:
     import stamina
 
     import pullrisk.cli.commands.action
-    import pullrisk.wiring.action_github
     import pullrisk.wiring.action_score
     import pullrisk.wiring.action_tell
     import pullrisk.wiring.briefing  # noqa: F401

@@ -27,7 +27,7 @@ def make_pages(tables: Tables) -> list[Router]:
     @get("/")
     async def pulls(request: _Asked, viewer: Viewer) -> Response[Any]:
         query = request.scope["query_string"]
-        return shorter(query, "/") or await pulls_page(_reader(request, tables), viewer, query)
+        return shorter(query) or await pulls_page(_reader(request, tables), viewer, query)
 
     @get("/live/pulls")
     async def pulls_live(request: _Asked, viewer: Viewer) -> Response[bytes]:
