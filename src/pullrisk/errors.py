@@ -15,6 +15,8 @@ A message says what happened, to which thing, and what to do next; it never hold
 """
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar, Final
 
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -86,6 +88,18 @@ class MissingExtraError(PullriskError):
         """The error for `library`, or a module of it, which the extra `extra` installs."""
         library = library.partition(".")[0]
         return cls(f"{library} is not installed", hint=f"run: pip install 'pullrisk[{extra}]'")
+
+
+@contextmanager
+def needs_extra(extra: str, *, library: str | None = None) -> Iterator[None]:
+    """Around an optional dependency's import: raises MissingExtraError if it is not installed.
+
+    `library` is what people call it if its module has another name.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.of(library or error.name or "a library", extra) from error
 
 
 class SecretsError(PullriskError):

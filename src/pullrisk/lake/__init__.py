@@ -13,12 +13,10 @@ A run writes its Parquet files and objects first; only its commit makes them vis
 killed run leaves behind is invisible, and `Lake.vacuum` deletes it.
 """
 
-from pullrisk.errors import MissingExtraError
+from pullrisk.errors import needs_extra
 
-try:
+with needs_extra("lake"):
     import pyarrow as _pyarrow  # noqa: F401  # needed by every module below; deltalake to write
-except ModuleNotFoundError as error:
-    raise MissingExtraError.of(error.name or "pyarrow", "lake") from error
 
 from pullrisk.lake.delta import Change
 from pullrisk.lake.objects import DamagedObjectError

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from pullrisk.errors import MissingExtraError
+from pullrisk.errors import needs_extra
 from pullrisk.lake import log
 from pullrisk.lake.files import Files, translate_errors
 from pullrisk.lake.schema import TABLE, Identity
@@ -49,10 +49,8 @@ class FeatureTable:
     @cached_property
     def delta(self) -> "DeltaTable":
         """The same version for delta-rs, which writes. Raises MissingExtraError without it."""
-        try:
+        with needs_extra("lake"):
             from deltalake import DeltaTable
-        except ModuleNotFoundError as error:
-            raise MissingExtraError.of(error.name or "deltalake", "lake") from error
         with translate_errors(self.files.root):
             return DeltaTable(uri(self.files), self.version, self.files.storage_options)
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 from pyarrow.fs import AwsDefaultS3RetryStrategy, FileSystem, FileType, S3FileSystem
 from pydantic import SecretStr
 
-from pullrisk.errors import LakeError, MissingExtraError, SettingsError
+from pullrisk.errors import LakeError, SettingsError, needs_extra
 from pullrisk.options import S3
 
 SCHEME: Final = "s3://"
@@ -144,10 +144,8 @@ def check_conditional_put(s3: S3, root: str) -> None:
 
     With obstore, which is the object_store under delta-rs: the very request that a commit makes.
     """
-    try:
+    with needs_extra("lake"):
         import obstore
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of("obstore", "lake") from error
     store, path = _store(s3, root), f"probe-{uuid4()}"
     try:
         obstore.put(store, path, b"", mode="create")

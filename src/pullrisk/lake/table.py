@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
-from pullrisk.errors import LakeError, MissingExtraError, NotEnoughDataError
+from pullrisk.errors import LakeError, NotEnoughDataError, needs_extra
 from pullrisk.features import NAMES
 from pullrisk.lake.delta import HISTORY_NUMBERS, Change, FeatureTable, landed
 from pullrisk.lake.files import check_folder, open_files, translate_errors
@@ -174,10 +174,8 @@ class Lake:
 
     def commit(self, change: Change) -> int:
         """Make a run visible, atomically, and move to its version; see `commit.commit`."""
-        try:
+        with needs_extra("lake"):
             from pullrisk.lake.commit import commit
-        except ModuleNotFoundError as error:
-            raise MissingExtraError.of(error.name or "deltalake", "lake") from error
         version = commit(self.files, change)
         self.refresh(version=version)
         return version

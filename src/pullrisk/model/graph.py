@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.errors import MissingExtraError
+from pullrisk.errors import needs_extra
 from pullrisk.model.category_head import WIDTH, CategoryHead
 from pullrisk.model.graph_builder import Builder
 from pullrisk.model.metadata import METADATA_KEY, Metadata
@@ -230,8 +230,6 @@ def _code_width(parts: GraphInputs) -> int:
 
 def import_onnx() -> Any:  # noqa: ANN401  (the library has no types)
     """The onnx module; raises MissingExtraError where it is not installed."""
-    try:
+    with needs_extra("train"):
         import onnx
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of("onnx", "train") from error
     return onnx

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from pullrisk.errors import MissingExtraError, PullriskError
+from pullrisk.errors import MissingExtraError, PullriskError, needs_extra
 from pullrisk.options import SparkOptions
 from pullrisk.redaction import SPARK_REDACTION
 
@@ -95,10 +95,8 @@ def spark_session(options: SparkOptions, *, json_logs: bool = False) -> Iterator
     Raises MissingExtraError without pyspark or Java, PullriskError if the master refuses.
     """
     check_java()
-    try:
+    with needs_extra("spark"):
         from pyspark.sql import SparkSession
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of(error.name or "pyspark", "spark") from error
     # pyspark takes the workers' interpreter from here alone; executor pods have the image's.
     os.environ.setdefault("PYSPARK_PYTHON", "python3" if options.kubernetes else sys.executable)
     with TemporaryDirectory(prefix="pullrisk-spark-") as folder:

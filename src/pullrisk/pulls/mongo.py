@@ -15,13 +15,11 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from pullrisk.errors import MissingExtraError, StoreError
+from pullrisk.errors import StoreError, needs_extra
 
-try:
+with needs_extra("mongo"):
     from pymongo import DESCENDING
     from pymongo.collection import Collection
-except ModuleNotFoundError as error:
-    raise MissingExtraError.of(error.name or "pymongo", "mongo") from error
 
 from pullrisk.pulls.mongo_database import (
     BY_EVENT,

@@ -9,7 +9,7 @@ import msgspec
 
 from pullrisk import atomic
 from pullrisk.brief.result import ScoredPull
-from pullrisk.errors import InputError, MissingExtraError
+from pullrisk.errors import InputError, needs_extra
 from pullrisk.model.metadata import Facts
 from pullrisk.report.charts import BASELINES, Driver
 from pullrisk.report.patterns import PatternMap
@@ -101,10 +101,8 @@ def write(page: str, path: Path) -> None:
 
 def environment() -> "Environment":
     """Jinja2 over the templates beside this module. Raises MissingExtraError without jinja2."""
-    try:
+    with needs_extra("train"):
         from jinja2 import Environment, PackageLoader, StrictUndefined
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of("jinja2", "train") from error
     return Environment(
         loader=PackageLoader("pullrisk.report", "."),
         autoescape=True,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pullrisk.errors import MissingExtraError, SecretsError
+from pullrisk.errors import SecretsError, needs_extra
 from pullrisk.redaction import REDACTOR
 
 _LOG: Final = logging.getLogger(__name__)
@@ -24,10 +24,8 @@ class DeniedError(SecretsError):
 
 def import_hvac() -> Any:  # noqa: ANN401  (hvac has no types)
     """Return the hvac module. Raises MissingExtraError if it is not installed."""
-    try:
+    with needs_extra("vault"):
         import hvac
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of("hvac", "vault") from error
     return hvac
 
 

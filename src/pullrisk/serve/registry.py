@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from pullrisk.errors import LakeError, MissingExtraError, ModelError
+from pullrisk.errors import LakeError, ModelError, needs_extra
 from pullrisk.redaction import redacted
 
 if TYPE_CHECKING:
@@ -163,10 +163,8 @@ class Registry:
         )
 
     def _client(self) -> "httpx.Client":
-        try:
+        with needs_extra("serve"):
             import httpx
-        except ModuleNotFoundError as error:
-            raise MissingExtraError.of("httpx", "serve") from error
         headers, auth = {}, None
         if self._token is not None:
             headers["authorization"] = f"Bearer {self._token.get_secret_value()}"

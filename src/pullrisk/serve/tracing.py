@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from pullrisk.errors import MissingExtraError
+from pullrisk.errors import needs_extra
 from pullrisk.serve.inflight import ActiveRequest
 
 if TYPE_CHECKING:
@@ -84,13 +84,11 @@ def tracing(environment: Mapping[str, str]) -> Tracing | None:
     """Traces where a collector is named, else None; MissingExtraError without the extra `otel`."""
     if not any(environment.get(name) for name in _ENDPOINTS):
         return None
-    try:
+    with needs_extra("otel"):
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of(error.name or "opentelemetry", "otel") from None
     named = environment.get("OTEL_SERVICE_NAME") or _SERVICE
     provider = TracerProvider(resource=Resource.create({"service.name": named}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

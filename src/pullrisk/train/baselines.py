@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.errors import MissingExtraError
+from pullrisk.errors import needs_extra
 from pullrisk.features.schema import Feature
 from pullrisk.model.scaling import Scaling
 from pullrisk.train.dataset import UNKNOWN
@@ -196,7 +196,5 @@ def _tuned(
 def _sklearn(module: str) -> Any:  # noqa: ANN401  (scikit-learn has no types)
     from importlib import import_module
 
-    try:
+    with needs_extra("train", library="scikit-learn"):
         return import_module(f"sklearn.{module}")
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of("scikit-learn", "train") from error

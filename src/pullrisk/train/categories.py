@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.errors import MissingExtraError
+from pullrisk.errors import needs_extra
 from pullrisk.features.schema import Feature
 from pullrisk.model.categories import CATEGORIES, labelled, stated
 from pullrisk.model.category_head import BUCKETS, CategoryHead, token_rows, visible
@@ -163,9 +163,7 @@ def _multi_hot(tokens: NDArray[np.int32], sparse: Any) -> Any:  # noqa: ANN401  
 
 
 def _import_learner() -> tuple[Any, Any]:
-    try:
+    with needs_extra("train", library="scikit-learn"):
         from scipy import sparse
         from sklearn import linear_model
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of("scikit-learn", "train") from error
     return linear_model, sparse

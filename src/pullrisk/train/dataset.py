@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.errors import LakeError, MissingExtraError, NotEnoughDataError, SettingsError
+from pullrisk.errors import LakeError, NotEnoughDataError, SettingsError, needs_extra
 from pullrisk.model.questions import Answer, Question
 from pullrisk.train.table_columns import NEVER, Keys, links_of, said_columns, said_of_rows
 
@@ -231,10 +231,8 @@ def _check_columns(table: "pa.Table", names: "Sequence[str]") -> None:
 
 
 def _pyarrow_compute() -> Any:  # noqa: ANN401  (pyarrow has no types)
-    try:
+    with needs_extra("lake"):
         import pyarrow.compute as compute
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of("pyarrow", "lake") from error
     return compute
 
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from pydantic import SecretStr
 
 from pullrisk.atomic import make_folder
-from pullrisk.errors import MissingExtraError, ModelError
+from pullrisk.errors import ModelError, needs_extra
 from pullrisk.redaction import REDACTOR
 
 NAME: Final = "pullrisk"
@@ -113,13 +113,10 @@ def import_mlflow() -> Any:  # noqa: ANN401  (mlflow has no types here)
     """The mlflow module, without telemetry; raises MissingExtraError if it is not installed."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # deprecations inside mlflow's own imports
-            import mlflow
-            import mlflow.onnx
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of("mlflow", "train") from error
+    with needs_extra("train"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations inside mlflow's own imports
+        import mlflow
+        import mlflow.onnx
     return mlflow
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.errors import MissingExtraError
+from pullrisk.errors import needs_extra
 from pullrisk.model.network import Array, Arrays, Corruption, forward
 from pullrisk.train.dataset import UNKNOWN
 
@@ -81,11 +81,9 @@ def losses(
 
 def import_jax() -> tuple[Any, Any]:
     """The modules jax and optax; raises MissingExtraError where they are not installed."""
-    try:
+    with needs_extra("train"):
         import jax
         import optax
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of("jax", "train") from error
     return jax, optax
 
 

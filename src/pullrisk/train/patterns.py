@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.errors import MissingExtraError
+from pullrisk.errors import needs_extra
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.metadata import Pattern, Patterns
 from pullrisk.model.scaling import Scaling
@@ -105,10 +105,8 @@ def _short(values: NDArray[np.float32]) -> list[float]:
 
 
 def _import_cluster() -> Any:  # noqa: ANN401  (scikit-learn has no types)
-    try:
+    with needs_extra("train", library="scikit-learn"):
         from sklearn import cluster
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of("scikit-learn", "train") from error
     return cluster
 
 

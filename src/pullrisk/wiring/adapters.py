@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 from urllib.parse import urlsplit
 
-from pullrisk.errors import MissingExtraError, SettingsError
+from pullrisk.errors import SettingsError, needs_extra
 from pullrisk.redaction import redacted
 from pullrisk.settings import Settings
 
@@ -57,10 +57,8 @@ def mongo_uri(settings: Settings) -> str:
     Raises SettingsError for one that MongoDB would not take, MissingExtraError without the
     extra `mongo`.
     """
-    try:
+    with needs_extra("mongo"):
         from pullrisk.pulls.mongo_server import Address
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of(error.name or "pymongo", "mongo") from None
     return Address.parse(settings.store_uri).uri
 
 
@@ -111,10 +109,8 @@ def github_access(settings: Settings) -> "Access":
 
     Raises SettingsError, and MissingExtraError without the extra `github`.
     """
-    try:
+    with needs_extra("github"):
         from pullrisk.fetch.github.access import access_from
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of(error.name or "httpx", "github") from None
     return access_from(
         url=settings.github_url,
         token=secret_text(settings.github_token),

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pullrisk.errors import LakeError, MissingExtraError, SettingsError
+from pullrisk.errors import LakeError, SettingsError, needs_extra
 from pullrisk.settings import Settings
 from pullrisk.wiring.adapters import open_deliveries, secret_text
 from pullrisk.wiring.fetching import bot_names
@@ -33,10 +33,8 @@ def make_app(current: "Current", scores: "ScoreTable") -> "App | None":
     if settings.github_webhook_secret is None:
         return None
     refuse_half(settings)
-    try:
+    with needs_extra("github"):
         import pullrisk.app.github  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of(error.name or "httpx", "github") from None
     return App(current, scores)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pullrisk.errors import InputError, MissingExtraError
+from pullrisk.errors import InputError, needs_extra
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.settings import Settings
 from pullrisk.wiring.session import Session
@@ -36,12 +36,10 @@ def fetch_github(
     """
     from pullrisk.wiring.adapters import github_access
 
-    try:
+    with needs_extra("github"):
         from pullrisk.fetch.github.clone import add_lines
         from pullrisk.fetch.github.fetch import Request
         from pullrisk.fetch.github.fetch import fetch_github as fetch
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of(error.name or "httpx", "github") from None
     request = Request(
         repositories=tuple(repositories),
         organisation=organisation,
@@ -92,10 +90,8 @@ def installed_names(session: Session) -> list[str]:
     """
     from pullrisk.pulls.installed import Installed
 
-    try:
+    with needs_extra("github"):
         from pullrisk.fetch.github.endpoint import endpoint
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of(error.name or "httpx", "github") from None
     names = Installed(session.store, endpoint(session.settings.github_url).host).names()
     if not names:
         raise InputError(

@@ -3,7 +3,7 @@
 import time
 from typing import Final
 
-from pullrisk.errors import MissingExtraError, SettingsError
+from pullrisk.errors import SettingsError, needs_extra
 
 JWT_SECONDS: Final = 540
 """Lifetime of the token in seconds; GitHub allows 600."""
@@ -11,10 +11,8 @@ JWT_SECONDS: Final = 540
 
 def signed_token(app_id: str, key: str) -> str:
     """A new token of the App; `key` is PEM. Raises SettingsError if it is no RSA key."""
-    try:
+    with needs_extra("github", library="PyJWT"):
         import jwt
-    except ModuleNotFoundError:
-        raise MissingExtraError.of("PyJWT", "github") from None
     now = int(time.time())
     # Issued a minute ago, as GitHub advises, since clocks differ.
     claims = {"iat": now - 60, "exp": now + JWT_SECONDS, "iss": app_id}
