@@ -63,6 +63,16 @@ def add_lines(
     return replace(report, repositories=tuple(repositories))
 
 
+def without_lines(report: GitHubReport, reason: str) -> GitHubReport:
+    """The report, with a note at each repository that was fetched: its lines stay unknown."""
+    note = f"which lines its pulls change is unknown: {reason}"
+    repositories = (
+        replace(each, notes=(*each.notes, note)) if each.name and not each.error else each
+        for each in report.repositories
+    )
+    return replace(report, repositories=tuple(repositories))
+
+
 def fetch_lines(
     name: str, stored_as: str, store: PullStore, options: CloneOptions, *, progress: Progress
 ) -> tuple[str, ...]:
