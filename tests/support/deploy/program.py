@@ -141,9 +141,7 @@ def _settings(pod: Pod, one: Object, objects: Sequence[Object]) -> Iterator[str]
 
 def kept(folder: Path, pod: Pod) -> bool:
     """Whether the folder lies in a volume that outlives the pod."""
-    volumes = {
-        one["name"] for one in pod.spec.get("volumes", []) if "persistentVolumeClaim" in one
-    }
+    volumes = {one["name"] for one in pod.spec.get("volumes", []) if "persistentVolumeClaim" in one}
     mounts = values_at(pod.containers, "volumeMounts")
     return any(folder.is_relative_to(one["mountPath"]) for one in mounts if one["name"] in volumes)
 
