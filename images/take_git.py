@@ -30,7 +30,8 @@ def main(base: str, out: str) -> int:
     for package in packages(copied):
         note(package, trees[0])
     problems = [why for program in PROGRAMS for why in unresolved(program, trees)]
-    print("\n".join(problems), file=sys.stderr)
+    for problem in problems:
+        print(problem, file=sys.stderr)
     return int(bool(problems))
 
 
@@ -89,9 +90,10 @@ def unresolved(program: str, trees: tuple[Path, Path]) -> Iterator[str]:
     tried = subprocess.run(
         [loader, "--inhibit-cache", "--library-path", ":".join(map(str, paths)),
          "--list", str(trees[0]) + program],
+        env={"LD_WARN": "yes", "LD_BIND_NOW": "yes"},  # tell of every symbol, as ldd -r does
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    if tried.returncode:
+    if tried.returncode or tried.stderr:
         yield f"{program}: {tried.stderr.strip()}"
     for name, place in _LIBRARY.findall(tried.stdout):
         if not any(Path(place).is_relative_to(tree) for tree in trees):
