@@ -29,7 +29,7 @@ from pullrisk.progress import Silent
 from pullrisk.pulls.sqlite import SqliteStore
 from support.github_server import GitHubServer
 
-REPOSITORIES = ("kedro-org/kedro", "rust-lang/cargo", "laravel/framework", "astral-sh/uv")
+REPOSITORIES = ("kedro-org/kedro", "rust-lang/cargo", "argoproj/argo-rollouts", "astral-sh/uv")
 MOST_REQUESTS = 45
 """For 1,000 pulls with files and reviews."""
 LEAST_SPEED = 1_500

@@ -10,6 +10,10 @@ from delivery.stages import MAIN, MANIFESTS, OVERLAYS, STAGING
 CLUSTERS: Final = {"staging": STAGING, "production": MAIN}
 """Cluster → the branch that it runs."""
 _SOURCE: Final = frozenset({"repoURL", "targetRevision", "path"})
+_SPEC: Final = frozenset(
+    {"project", "source", "destination", "ignoreDifferences", "revisionHistoryLimit", "syncPolicy"}
+)
+_RESOURCES: Final = ["application.yaml", "project.yaml"]
 
 
 def overlay(folder: Path) -> str:
@@ -34,12 +38,24 @@ def _source(folder: Path, cluster: str) -> dict[str, Any]:
         source = dict(spec["source"])
     except (KeyError, TypeError, ValueError) as error:
         raise RefusedError(f"{shown} is not an Application with one source: {error}") from None
-    if more := {*(set(source) - _SOURCE), *(set(spec) & {"sources"})}:
+    if more := {*(set(source) - _SOURCE), *(set(spec) - _SPEC)}:
         raise RefusedError(
             f"{shown} sets {', '.join(sorted(more))}",
             hint="what runs is decided by the manifests alone, which were reviewed and tested",
         )
+    _check_applied(folder, path.with_name("kustomization.yaml"))
     own = f"{OVERLAYS}/{cluster}"
     if source.get("targetRevision") != CLUSTERS[cluster] or source.get("path") != own:
         raise RefusedError(f"{shown} does not read {own} on the branch {CLUSTERS[cluster]}")
     return source
+
+
+def _check_applied(folder: Path, path: Path) -> None:
+    """The bootstrap applies the cluster's files by it, so it may change none of them."""
+    if not path.exists():
+        return
+    shown = str(path.relative_to(folder))
+    content = strict_yaml.load(path.read_bytes(), shown)
+    changes = {key for key in content if key not in {"apiVersion", "kind", "resources"}}
+    if changes or sorted(map(str, content.get("resources", []))) != _RESOURCES:
+        raise RefusedError(f"{shown} is more than {' and '.join(_RESOURCES)}")

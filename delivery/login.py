@@ -1,6 +1,7 @@
 """What a job may use, from Vault, for its OIDC identity; stored nowhere on GitHub."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from os import environ
 from typing import Final
 
@@ -17,7 +18,7 @@ def job_tokens() -> dict[str, str]:
     Raises InputError without VAULT_ADDR or for another role, AwayError if Vault or GitHub cannot
     be reached or refuses.
     """
-    if not environ.get("VAULT_ADDR"):
+    if not environ.get("VAULT_ADDR", "").strip():
         raise InputError("VAULT_ADDR is not set", hint="it is a variable of the GitHub environment")
     role = environ.get("VAULT_ROLE", "")
     if role not in ROLES:
@@ -36,14 +37,14 @@ def job_tokens() -> dict[str, str]:
 
 def _secrets(role: str) -> Mapping[str, str]:
     from pullrisk.errors import PullriskError
-    from pullrisk.secrets import open_secrets
+    from pullrisk.secrets.config import vault_config
+    from pullrisk.secrets.vault import VaultSecrets
 
     try:
-        secrets = open_secrets(role)
-        try:
+        config = vault_config(environ, role)
+        assert config is not None  # noqa: S101  (job_tokens looked)
+        with closing(VaultSecrets(config, role).open()) as secrets:
             values = secrets.snapshot().values
             return {name: value.get_secret_value() for name, value in values.items()}
-        finally:
-            secrets.close()
     except PullriskError as error:
         raise AwayError(str(error.args[0]), hint=error.hint) from None

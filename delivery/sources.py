@@ -29,6 +29,8 @@ _KEYS: Final = {
     "configurations": list, "generatorOptions": dict, "configMapGenerator": list,
     "replacements": list, "patches": list, "images": list,
 }  # fmt: skip
+_NO_CHART: Final = "argo-apps/platform/Chart.yaml"
+"""bootstrap.sh reads it; no Application does."""
 _WITH_IMAGES: Final = "argo-apps/base/kustomization.yaml"
 _ENTRY_KEYS: Final = {
     "configMapGenerator": {"name", "namespace", "behavior", "files", "envs", "options"},
@@ -59,9 +61,19 @@ def write_sources(repository: Repository, commit: str, folder: Path) -> None:
             _check_kustomization(path, folder)
 
 
+def load_tests(repository: Repository, commit: str) -> frozenset[str]:
+    """The commit's Python files in tests/performance: manifests bring them as they are."""
+    tree = repository.tree(commit, "tests/performance/")
+    blobs = repository.blobs(tree[path].split()[1] for path in tree if path.endswith(".py"))
+    return frozenset(each.decode(errors="replace") for each in blobs.values())
+
+
 def shown(path: str) -> str:
-    """A path of Git as text that can be printed: bytes that are no UTF-8 are escaped."""
-    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    """A path of Git as one line of text: what is no UTF-8, or cannot be printed, is escaped."""
+    text = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
 
 
 def _check_attributes(path: str) -> None:
@@ -82,6 +94,9 @@ def _check_entry(path: str, mode: str) -> None:
     name = PurePosixPath(path).name
     if name != _NAMED_SO and name.lower() in {_NAMED_SO, "kustomization.yml", "kustomization"}:
         raise RefusedError(f"{path}: kustomize would read it, too; name it {_NAMED_SO}")
+    # By the end of a name: Argo CD then renders the folder with helm, whatever else is in it.
+    if name.lower().endswith("chart.yaml") and path != _NO_CHART:
+        raise RefusedError(f"{path}: Argo CD would take its folder for a chart")
 
 
 def _check_kustomization(path: str, folder: Path) -> None:

@@ -12,7 +12,7 @@ from msgspec import to_builtins
 from pullrisk.progress import Silent
 from pullrisk.train.evaluate import Options, evaluate
 from pullrisk.train.evaluation import Categories, CategoryFigures, Interval
-from support.training import shared_training, training_with_code
+from support.training import shared_training, training_of_both_with_code, training_with_code
 
 ROOT = Path(__file__).parents[1]
 CARD = ROOT / "src" / "pullrisk" / "model" / "general.json"
@@ -112,6 +112,29 @@ def test_the_card_judges_code_pulls_apart(
     assert f"Only the {found.code_pulls.pulls:,} that change at least three lines of code" in text
     lines = found.code_pulls.differences["code lines added"]["like_size_auc"]
     assert f"{lines.value:+.3f} [{lines.low:+.3f}, {lines.high:+.3f}] |" in text
+
+
+def test_the_card_judges_each_answer_on_its_own_outcome_seen_and_unseen(
+    page: Callable[[dict[str, Any]], str], card: dict[str, Any]
+) -> None:
+    data, trained = training_of_both_with_code()
+    options = Options(resamples=2)
+    found = evaluate(trained.bundle, data, options=options, progress=Silent())
+    told = to_builtins(found)
+    unseen = [{"repositories": [name], "evaluation": told} for name in ("a/b", "c/d")]
+    text = page(card | {"evaluation": told, "unseen": unseen})
+    for outcome, whole in found.questions.items():
+        part = whole.code_pulls
+        assert part is not None
+        counts = f"{part.positives:,} of {part.pulls:,}"
+        title = f"*{outcome.capitalize()}*, {counts} pull requests that change at least three"
+        rows = text.split(title)[1].split("\n\n")[1].splitlines()
+        assert [row.split(" | ")[0].strip("| *") for row in rows[2:]] == list(part.models)
+        figure = part.differences["gradient boosting"]["average_precision"]
+        assert f"{figure.value:+.3f} [{figure.low:+.3f}, {figure.high:+.3f}]" in rows[-1]
+        table = text.split(f"*{outcome.capitalize()}*, pull requests that")[1].split("\n\n")[1]
+        mean = part.models["pullrisk"].ranking["lift_10"].value
+        assert f"| {mean:.2f} |" in table.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

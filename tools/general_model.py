@@ -13,8 +13,10 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from hashlib import sha256
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +36,7 @@ from pullrisk.lake import Lake
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.general import CARD_FILE, MODEL_FILE
 from pullrisk.preprocess import preprocess
-from pullrisk.progress import Progress
+from pullrisk.progress import Progress, Silent
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.evaluation import Evaluation
@@ -47,6 +49,10 @@ LARGEST: Final = 3_000_000
 COMMAND: Final = "make general-model CLONES=FOLDER"
 FOLDS: Final = 3
 """Each repository is unseen in one of as many rounds."""
+JUDGED: Final = "judged"
+"""Folder of the home with the models that were judged: LATER, and UNSEEN of each round."""
+LATER: Final = "later.onnx"
+UNSEEN: Final = "unseen-{}.onnx"
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -111,14 +117,22 @@ def make(clones: Path, home: Path, *, progress: Progress) -> tuple[Bundle, Card]
     if not paths:
         raise InputError(f"no clone in {clones}", hint="name their folder with --clones")
     home.mkdir(parents=True, exist_ok=True)
-    lake = Lake(home / "lake")
-    with SqliteStore(home / "pulls.sqlite") as store:
+    lake, cores = Lake(home / "lake"), os.cpu_count() or 1
+    others = ProcessPoolExecutor(min(FOLDS, cores), get_context("spawn"))  # Arrow runs threads
+    with SqliteStore(home / "pulls.sqlite") as store, others:
         sources = [_read(path, store, home, progress=progress) for path in paths]
-        preprocess(store, lake, workers=os.cpu_count() or 1, progress=progress)
+        preprocess(store, lake, workers=cores, progress=progress)
         table = lake.table()
+        rounds = [others.submit(_on_unseen, home, left_out) for left_out in _left_out(table)]
         judged = _train(table, test=TrainSettings().test, progress=progress)
+        _keep(judged, home, LATER)
         evaluation = evaluate_bundle(judged, table, read=store.events, progress=progress)
-    bundle = _train(table, test=0.0, lake_version=str(lake.version), progress=progress)
+        bundle = _train(table, test=0.0, lake_version=str(lake.version), progress=progress)
+        with progress.task("unseen repositories", total=len(rounds), unit="rounds") as task:
+            unseen = []
+            for each in rounds:
+                unseen.append(each.result())
+                task.advance()
     facts, dataset = bundle.metadata.facts, Dataset.from_table(table, NAMES)
     card = Card(
         sha256=sha256(bundle.data).hexdigest(),
@@ -131,7 +145,7 @@ def make(clones: Path, home: Path, *, progress: Progress) -> tuple[Bundle, Card]
         lineage=lineage(dataset, {"version": str(lake.version)}),
         data=sources,
         evaluation=evaluation,
-        unseen=list(_on_unseen_repositories(table, progress=progress)),
+        unseen=unseen,
     )
     return bundle, card
 
@@ -178,19 +192,28 @@ def _train(
     ).bundle
 
 
-def _on_unseen_repositories(table: pa.Table, *, progress: Progress) -> Iterator[Unseen]:
-    """Train on two thirds of the repositories and judge on the others, each once.
-
-    The baselines learn from the same two thirds, all of which is the model's past.
-    """
+def _left_out(table: pa.Table) -> list[list[str]]:
+    """The repositories that each round leaves out; no round where they are too few."""
     names = sorted(pc.unique(table["repository"]).to_pylist())
-    if len(names) < FOLDS:
-        return
-    for fold in range(FOLDS):
-        left_out = names[fold::FOLDS]
-        outside = pc.is_in(table["repository"], value_set=pa.array(left_out, pa.string()))
-        bundle = _train(table.filter(pc.invert(outside)), test=0.0, progress=progress)
-        yield Unseen(left_out, evaluate_bundle(bundle, table, progress=progress))
+    return [names[fold::FOLDS] for fold in range(FOLDS)] if len(names) >= FOLDS else []
+
+
+def _on_unseen(home: Path, left_out: list[str]) -> Unseen:
+    """Train on the other repositories and judge on those that are left out, one round.
+
+    The baselines learn from the same others, all of which is the model's past.
+    """
+    table = Lake(home / "lake").table()
+    outside = pc.is_in(table["repository"], value_set=pa.array(left_out, pa.string()))
+    bundle = _train(table.filter(pc.invert(outside)), test=0.0, progress=Silent())
+    _keep(bundle, home, UNSEEN.format(left_out[0].replace("/", "__")))
+    return Unseen(left_out, evaluate_bundle(bundle, table, progress=Silent()))
+
+
+def _keep(bundle: Bundle, home: Path, name: str) -> None:
+    """Leave a model that was judged in the home, so that it can be judged by other labels too."""
+    (home / JUDGED).mkdir(exist_ok=True)
+    atomic.replace(home / JUDGED / name, bundle.data)
 
 
 def _print(card: Card, folder: Path) -> None:

@@ -1,8 +1,9 @@
 """Prints docs/model-card.md from the JSON beside the general model."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import jinja2
@@ -14,6 +15,9 @@ TEMPLATE = Path(__file__).with_name("model-card.md.j2")
 CARD = Path(__file__).parents[1] / "src" / "pullrisk" / "model" / "general.json"
 BASELINES = ("code lines added", "logistic regression", "gradient boosting")
 """What the model is compared with on repositories that it never saw."""
+MEASURES = ("within_auc_weighted", "like_size_auc", "pooled_auc", "average_precision", "lift_10")
+"""What each answer is judged by on its own outcome."""
+CODE = "pull requests that change at least three lines of code"
 Figure = Mapping[str, float | None]
 
 
@@ -32,14 +36,18 @@ def page(card: Mapping[str, Any]) -> str:
     )
     environment.filters |= {
         "figure": figure, "share": share, "signed": signed, "percent": percent,
-        "percents": percents, "count": count, "times": times,
+        "percents": percents, "count": count, "times": times, "two_digits": two_digits,
     }  # fmt: skip
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     said = {name: value for name, value in card["lineage"].items() if isinstance(value, str | int)}
     window = str(said.get("label_definition", "90d")).rsplit(" ", 1)[-1].removesuffix("d")
     judged = msgspec.convert(card["evaluation"], Evaluation)
     evaluation = msgspec.to_builtins(judged)
-    card = {"unseen": [], **card, "evaluation": evaluation}
+    unseen = [
+        {**one, "evaluation": msgspec.to_builtins(msgspec.convert(one["evaluation"], Evaluation))}
+        for one in card.get("unseen", [])
+    ]
+    card = {**card, "evaluation": evaluation, "unseen": unseen}
     return template.render(
         card=card,
         lineage=said,
@@ -49,6 +57,8 @@ def page(card: Mapping[str, Any]) -> str:
         outcome=judged.outcome,
         unseen_baselines=BASELINES,
         parts=list(parts(evaluation, judged.outcome)),
+        questions=list(questions(evaluation)),
+        rounds=list(rounds(unseen)),
     )
 
 
@@ -64,6 +74,48 @@ def parts(evaluation: Mapping[str, Any], outcome: str) -> Iterator[Mapping[str, 
             f"{code['positives']:,} of them {outcome}:"
         )
         yield {"title": title, "models": code["models"], "differences": code["differences"]}
+
+
+def questions(evaluation: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Each answer on its own outcome: on all pulls, and on those that change code."""
+    for outcome, whole in evaluation["questions"].items():
+        for words, part in (("pull requests", whole), (CODE, whole["code_pulls"])):
+            if part and part["models"]:
+                found = f"{part['positives']:,} of {part['pulls']:,} {words}"
+                yield {**part, "title": f"*{outcome.capitalize()}*, {found}:"}
+
+
+def rounds(unseen: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The same on repositories that the model never saw: a row a round, and the rounds' mean."""
+    judged = [(one["repositories"], one["evaluation"]["questions"]) for one in unseen]
+    for outcome in judged[0][1] if judged else ():
+        found = [(names, asked.get(outcome)) for names, asked in judged]
+        code = [(names, part and part["code_pulls"]) for names, part in found]
+        for words, parts in (("all pull requests", found), (CODE, code)):
+            rows = [(names, part) for names, part in parts if part and part["models"]]
+            if rows:
+                yield {
+                    "title": f"*{outcome.capitalize()}*, {words}:",
+                    "rows": rows,
+                    "mean": _mean([part for _, part in rows]),
+                }
+
+
+def _mean(parts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The mean of each figure over the parts, without intervals: of ours and minus baselines."""
+
+    def mean(figures: Sequence[Figure | None]) -> Figure | None:
+        values = [found["value"] for found in figures if found and found["value"] is not None]
+        return {"value": fmean(values)} if len(values) == len(parts) else None
+
+    ours = [part["models"]["pullrisk"]["ranking"] for part in parts]
+    return {
+        "ranking": {name: mean([each.get(name) for each in ours]) for name in MEASURES},
+        "differences": {
+            name: mean([part["differences"].get(name, {}).get(MEASURES[0]) for part in parts])
+            for name in BASELINES
+        },
+    }
 
 
 def figure(found: Figure | None) -> str:
@@ -84,6 +136,11 @@ def signed(found: Figure | None) -> str:
 def times(found: Figure | None) -> str:
     """How many times as many, with its interval."""
     return _with_interval(found, "{:.1f}")
+
+
+def two_digits(found: Figure | None) -> str:
+    """How many times as many, with its interval, to two digits."""
+    return _with_interval(found, "{:.2f}")
 
 
 def count(found: Figure | None) -> str:

@@ -224,7 +224,7 @@ def test_the_pull_that_needed_a_fix_in_the_same_file_is_told_with_its_fix() -> N
     assert (told.number, told.by, told.outcome) == (1, 3, "repaired")
     assert (told.title, told.by_title, told.paths) == ("Speed up", "Fix a crash", ("a.py",))
     assert told.days == 8
-    assert told.text == "#1 needed a fix after 8 days by #3 in a.py"
+    assert told.text == "#1 needed a fix after 8 days in a.py, by #3"
     assert precedents(PullInIndex(history, opened("b.py"), NOW)) == ()
 
 

@@ -62,7 +62,8 @@ def brief(words: str = "Handle an empty list", **changes: object) -> Brief:
         ),
         "reviewers": (Reviewer(name=words, text="wrote 12 of the lines", lines=12),),
         "precedents": (
-            Precedent(number=11, title=words, outcome="repaired", by=12, text="fixed by #12"),
+            Precedent(number=11, title="Add a list", outcome="repaired", by=12, by_title=words,
+                      text="fixed by #12"),
         ),
         "under_way": (UnderWay(title=words, number=15, paths=(path,), text=f"changes {path}"),),
         "relief": Relief(kind="leave out", text=f"without {path}: 12 %", risk=0.12, paths=(path,)),
@@ -123,6 +124,20 @@ def test_links_to_pulls_leave_no_trace_on_them() -> None:
     made = as_markdown(brief())
     assert "https://redirect.github.com/o/r/pull/4711" in made
     assert "https://github.com/o/r/pull" not in made
+
+
+def test_what_had_gone_wrong_is_told_by_the_title_of_the_fix() -> None:
+    assert "#11 needed a fix by #12 (Avoid a crash)" in as_text(
+        brief(precedents=(
+            Precedent(number=11, title="Add a list", outcome="repaired", by=12,
+                      by_title="Avoid a crash", text="#11 needed a fix by #12"),
+        ))
+    )  # fmt: skip
+    assert "#11 was reverted (Add a list)" in as_text(
+        brief(precedents=(
+            Precedent(number=11, title="Add a list", outcome="reverted", text="#11 was reverted"),
+        ))
+    )  # fmt: skip
 
 
 def test_the_order_is_verdict_why_places_missing_relief_and_the_rest_folded() -> None:

@@ -108,6 +108,7 @@ def test_a_pull_comes_back_equal_in_every_field(store: PullStore) -> None:
         review_decision="approved",
         checks="success",
         closes=("o/r#1", "p/q#2"),
+        closed_bugs=("p/q#2",),
         own_commits=("0123abcd", "ffffffff"),
         repository_names=("new/name",),
         files=(ChangedFile('a "b"\n\tc.py', "renamed", None, 0, "old\n.py"), ChangedFile("é")),

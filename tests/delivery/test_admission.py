@@ -1,5 +1,8 @@
 """What rendered manifests may hold: everything that could bring code is listed, or refused."""
 
+import base64
+import gzip
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,10 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
-from delivery.admission import admitted, check_manifests
+from delivery.admission import check_manifests
+from delivery.admitted import admitted
 from delivery.errors import RefusedError
 from delivery.git import Repository
 from delivery.render import rendered
+from delivery.sources import load_tests
 from delivery.stages import KUSTOMIZATION, STAGES, image_name
 from support.project import manifest
 
@@ -64,8 +69,23 @@ def claim(**spec: Any) -> dict[str, Any]:
     }
 
 
+def variable(name: str, value: str) -> dict[str, Any]:
+    return cron_job({"env": [{"name": name, "value": value}]})
+
+
+def binary(name: str, content: bytes) -> dict[str, Any]:
+    return config_map() | {"data": {}, "binaryData": {name: base64.b64encode(content).decode()}}
+
+
+def locust(*args: str) -> dict[str, Any]:
+    return cron_job({"image": admitted["third_party"][0], "args": [*args]})
+
+
+CODE = "from locust import HttpUser\n"
+
+
 def check(document: object) -> None:
-    check_manifests(yaml.safe_dump(document), KUSTOMIZED)
+    check_manifests(yaml.safe_dump(document), KUSTOMIZED, {CODE})
 
 
 GOOD = {
@@ -77,6 +97,20 @@ GOOD = {
     ),
     "the image of executors": cron_job({"env": [{"name": "PULLRISK_SPARK__IMAGE", "value": OURS}]}),
     "an Ingress that asks for a certificate": ingress("cert-manager.io/cluster-issuer"),
+    "settings in variables": variable("PULLRISK_SERVE__BOTS", '["a"]'),
+    "a variable that is the pod's address": cron_job(
+        {"env": [{"name": "PULLRISK_A", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]}
+    ),
+    "a packed sample": binary("pulls.jsonl.gz", gzip.compress(b"{}")),
+    "one word": config_map(version="general"),
+    "code of tests/performance": config_map(locustfile__py=CODE),
+    "a load test": locust(
+        *("--headless", "--locustfile", "/load/tests/performance/locustfile.py"),
+        *("--host", "{{args.service}}", "--users", "8", "--run-time", "60s"),
+    ),
+    "a file of another ConfigMap under its own name": cron_job(
+        volumes=[{"name": "b", "configMap": {"items": [{"key": "ca.crt", "path": "ca.crt"}]}}]
+    ),
     "a question to Prometheus": analysis(prometheus={"query": "up"}),
 }
 
@@ -179,6 +213,163 @@ BAD: dict[str, tuple[object, str]] = {
         cron_job({"livenessProbe": {"exec": {"command": ["sh"]}, "periodSeconds": 1}}),
         "a livenessProbe uses exec",
     ),
+    "an image of Spark by tag in a variable": (
+        variable("PULLRISK_SPARK__IMAGE", "docker.io/mallory/evil:1"),
+        "the manifests run docker.io/mallory/evil:1",
+    ),
+    "an image in a variable in other letters": (
+        variable("PULLRISK_spark__Image", "evil:1"),
+        "the manifests run evil:1",
+    ),
+    "all of Spark in one variable": (
+        variable("PULLRISK_SPARK", json.dumps({"image": "evil:1"})),
+        "the manifests run evil:1",
+    ),
+    "jars in a variable": (
+        variable("PULLRISK_SPARK__CONF", json.dumps({"spark.jars": "https://a/b.jar"})),
+        "PULLRISK_SPARK__CONF sets spark.jars",
+    ),
+    "one property of Spark in a variable": (
+        variable("PULLRISK_SPARK__CONF__spark.jars", "https://a/b.jar"),
+        "sets spark.jars",
+    ),
+    "the code of another driver": (
+        cron_job({"args": ["executor", "--driver-url", "spark://a@b:1"]}),
+        "a container is told to executor",
+    ),
+    "an option before the command": (
+        cron_job({"args": ["--config", "/tmp/a", "fetch"]}),
+        "a container is told to --config",
+    ),
+    "a variable from a ConfigMap": (
+        cron_job(
+            {
+                "env": [
+                    {
+                        "name": "PULLRISK_SPARK__IMAGE",
+                        "valueFrom": {"configMapKeyRef": {"name": "a", "key": "b"}},
+                    }
+                ]
+            }
+        ),
+        "PULLRISK_SPARK__IMAGE has a value from elsewhere",
+    ),
+    "a variable from the pod's own annotation": (
+        cron_job(
+            {
+                "env": [
+                    {
+                        "name": "PULLRISK_SPARK__IMAGE",
+                        "valueFrom": {"fieldRef": {"fieldPath": "metadata.annotations['a']"}},
+                    }
+                ]
+            }
+        ),
+        "PULLRISK_SPARK__IMAGE has a value from elsewhere",
+    ),
+    "a variable made from another one": (
+        variable("PULLRISK_SPARK", "$(PULLRISK_FETCH__CLONE)"),
+        "puts a variable into $(PULLRISK_FETCH__CLONE)",
+    ),
+    "an argument made from a variable": (
+        cron_job({"args": ["serve", "--model", "$(PULLRISK_A)"]}),
+        "puts a variable into $(PULLRISK_A)",
+    ),
+    "settings in a file of another name": (
+        config_map(pullrisk__conf='[spark]\nimage = "evil:1"\n'),
+        "a/pullrisk.conf is a file that the judge does not read",
+    ),
+    "settings in a file of other letters": (
+        config_map(pullrisk__TOML='[spark]\nimage = "evil:1"\n'),
+        "a/pullrisk.TOML is a file that the judge does not read",
+    ),
+    "settings in what looks like YAML to others": (
+        config_map(executor__yaml='spark.image = "evil:1"\n'),
+        "the manifests run evil:1",
+    ),
+    "settings and what executors are made from in one": (
+        config_map(
+            executor__yaml='k = """: |\n  a\nkind: Pod\nx: |\n  """\n  spark.image = "evil:1"\n'
+        ),
+        "the manifests run evil:1",
+    ),
+    "settings as bytes": (
+        binary("pullrisk.toml", b'[spark]\nimage = "evil:1"\n'),
+        "a/pullrisk.toml is a file that the judge does not read",
+    ),
+    "settings as bytes by the sample's name": (
+        binary("pulls.jsonl.gz", b'[spark]\nimage = "evil:1"\n'),
+        "a/pulls.jsonl.gz is a file that the judge does not read",
+    ),
+    "a file under another name": (
+        cron_job(
+            volumes=[{"name": "b", "configMap": {"items": [{"key": "a.py", "path": "a.toml"}]}}]
+        ),
+        "a volume has a.py as a.toml",
+    ),
+    "a file of several under another name": (
+        cron_job(
+            volumes=[
+                {
+                    "name": "b",
+                    "projected": {
+                        "sources": [{"configMap": {"items": [{"key": "a", "path": "b.toml"}]}}]
+                    },
+                }
+            ]
+        ),
+        "a volume has a as b.toml",
+    ),
+    "a file from the pod's own annotation": (
+        cron_job(volumes=[{"name": "b", "projected": {"sources": [{"downwardAPI": {}}]}}]),
+        "a projected volume uses downwardAPI",
+    ),
+    "code that nobody looked at": (
+        config_map(locustfile__py="import os\n"),
+        "a/locustfile.py is code that tests/performance has not",
+    ),
+    "a load test from elsewhere": (
+        locust("--headless", "--locustfile", "https://example.com/a.py"),
+        "is told --locustfile https://example.com/a.py",
+    ),
+    "a load test from elsewhere, in short": (locust("-f", "https://a/a.py"), "is told -f"),
+    "a load test from elsewhere, in one word": (
+        locust("--locustfile=https://a/a.py"),
+        "is told --locustfile=https://a/a.py",
+    ),
+    "a load test from elsewhere, behind a number": (
+        locust("--users", "8 -f https://a/a.py"),
+        "is told --users 8 -f https://a/a.py",
+    ),
+    "what executors are made from, from elsewhere": (
+        config_map(
+            pullrisk__toml=CONF.format("spark.kubernetes.executor.podTemplateFile").replace(
+                '"x"', '"https://a/pod.yaml"'
+            )
+        ),
+        "sets spark.kubernetes.executor.podTemplateFile to https://a/pod.yaml",
+    ),
+    "Spark of somebody else": (
+        config_map(pullrisk__toml='[spark]\nmaster = "spark://a:7077"\n'),
+        "sets master to spark://a:7077",
+    ),
+    "Spark of somebody else in a variable": (
+        variable("PULLRISK_SPARK__MASTER", "k8s://https://a:443"),
+        "sets master to k8s://https://a:443",
+    ),
+    "hosts of its own": (
+        cron_job(hostAliases=[{"ip": "192.0.2.1", "hostnames": ["vault.vault.svc"]}]),
+        "a pod uses hostAliases",
+    ),
+    "the node's processes": (cron_job(hostPID=True), "a pod uses hostPID"),
+    "another runtime": (cron_job(runtimeClassName="a"), "a pod uses runtimeClassName"),
+    "a volume that is none": (cron_job(volumes=[{"configMap": "a"}]), "cannot be read"),
+    "variables that are none": (
+        cron_job({"env": [{"name": "PULLRISK_A", "valueFrom": "a"}]}),
+        "cannot be read",
+    ),
+    "files that are none": (config_map() | {"data": ["a"]}, "cannot be read"),
+    "bytes that are none": (config_map() | {"binaryData": {"a": 7}}, "cannot be read"),
     "a Job": (
         {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a"}},
         "the manifests hold batch/v1/Job",
@@ -243,5 +434,6 @@ def test_spark_on_pods_is_admitted_where_a_cluster_opts_in(tmp_path: Path) -> No
     repository = Repository(clone)
     commit = repository.commit("HEAD")
     manifests = rendered(repository, commit)
-    check_manifests(manifests, repository.show(commit, KUSTOMIZATION) or "")
+    kustomization = repository.show(commit, KUSTOMIZATION) or ""
+    check_manifests(manifests, kustomization, load_tests(repository, commit))
     assert "podTemplateFile" in manifests

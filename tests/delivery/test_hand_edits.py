@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from delivery.admission import admitted, check_manifests
+from delivery.admission import check_manifests
+from delivery.admitted import admitted
 from delivery.git import Repository
 from delivery.render import rendered
+from delivery.sources import load_tests
 from delivery.stages import KUSTOMIZATION, STAGES, image_name
 from support.delivery import World
 
@@ -175,7 +177,9 @@ def clusters(world: World, edit: Edit = lambda text: text, *, image: str = LOCUS
             ),
             "argo-apps/overlays/production/kustomization.yaml": OVERLAY,
             "argo-apps/components/more/kustomization.yaml": COMPONENT,
-            "argo-apps/components/more/more.yaml": pod.replace(NAME, image),
+            "argo-apps/components/more/more.yaml": pod.replace(NAME, image).replace(
+                "args: [fetch]", "args: [--headless]"
+            ),
         }
     )
 
@@ -206,6 +210,10 @@ APPLICATIONS: dict[str, tuple[Edit, str]] = {
     ),
     "a chart": (lambda t: t + "    chart: evil\n", "sets chart"),
     "two sources": (lambda t: t + "  sources: [{}]\n", "sets sources"),
+    "another source, that is hydrated": (
+        lambda t: t + "  sourceHydrator: {drySource: {}, syncSource: {}}\n",
+        "sets sourceHydrator",
+    ),
     "another branch": (lambda t: t.replace(": main", ": feature"), "on the branch main"),
     "another folder": (
         lambda t: t.replace("argo-apps/overlays/production", "evil"),
@@ -233,6 +241,27 @@ def test_an_application_that_decides_what_runs_is_refused(
     refused(reason)
 
 
+APPLIED: dict[str, str] = {
+    "a patch of the Application": "patches: [{path: a.yaml}]\n",
+    "an Application more": "resources: [application.yaml, project.yaml, more.yaml]\n",
+    "another Application": "resources: [project.yaml, more.yaml]\n",
+}
+
+
+@pytest.mark.parametrize("what", APPLIED)
+def test_a_cluster_s_folder_that_changes_its_application_is_refused(
+    world: World, refused: Refused, what: str
+) -> None:
+    clusters(world)
+    text = "kind: Kustomization\n" + APPLIED[what]
+    if "resources" not in text:
+        text += "resources: [application.yaml, project.yaml]\n"
+    more = {f"argo-apps/clusters/production/{name}.yaml": "a: b\n" for name in ("a", "more")}
+    project = {"argo-apps/clusters/production/project.yaml": "kind: AppProject\n"}
+    world.push({"argo-apps/clusters/production/kustomization.yaml": text, **more, **project})
+    refused("is more than application.yaml and project.yaml")
+
+
 def test_a_third_partys_image_that_is_allowed_by_digest_is_promoted(world: World) -> None:
     pod = world.shown("staging", POD)
     more = f"            - {{name: load, image: {LOCUST}}}\n"
@@ -255,5 +284,6 @@ def test_this_repositorys_own_manifests_run_nothing_but_its_images() -> None:
     if commit is None or repository.show(commit, KUSTOMIZATION) is None:
         pytest.skip("not a git repository with manifests")
     manifests = rendered(repository, commit)
-    check_manifests(manifests, repository.show(commit, KUSTOMIZATION) or "")
+    kustomization = repository.show(commit, KUSTOMIZATION) or ""
+    check_manifests(manifests, kustomization, load_tests(repository, commit))
     assert all(image_name(stage) in manifests for stage in STAGES)

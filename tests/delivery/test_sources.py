@@ -123,6 +123,22 @@ HOSTILE: Mapping[str, tuple[Callable[[Tree], Tree], str]] = {
         with_files(**{f"{BASE}/more/kustomization.yml": "resources: []\n"}),
         "kustomize would read it, too",
     ),
+    "a chart beside the kustomization": (
+        with_files(**{f"{BASE}/Chart.yaml": "name: evil\nversion: 1.0.0\n"}),
+        "Argo CD would take its folder for a chart",
+    ),
+    "a name that ends as a chart's does, after the kustomization's": (
+        with_files(**{f"{BASE}/zChart.yaml": "", f"{BASE}/templates/pod.yaml": ACCOUNT}),
+        "Argo CD would take its folder for a chart",
+    ),
+    "Argo CD's own way to change an image": (
+        with_files(**{f"{BASE}/.argocd-source.yaml": "kustomize: {images: [evil:1]}\n"}),
+        "is a name that the judge does not read",
+    ),
+    "Argo CD's way for one Application": (
+        with_files(**{f"{BASE}/.argocd-source-pullrisk.yaml": "kustomize: {images: [a]}\n"}),
+        "is a name that the judge does not read",
+    ),
     "a folder that is a repository's address": (
         also(
             "github.com/mallory/evil",
@@ -221,6 +237,15 @@ def test_a_strange_name_elsewhere_does_not_stop_the_judge_and_is_shown(trees: Tr
     assert attention(trees.repository, before, after) == ["docs/\\xff.md"]
 
 
+def test_a_name_cannot_hide_the_list_in_which_it_stands(trees: Trees) -> None:
+    before = trees.commit(good())
+    strange = dict.fromkeys(
+        ("docs/\x1b[2K.md", "docs/\u202egnp.md", "CODEOWNERS"), ("100644", b"a")
+    )
+    listed = attention(trees.repository, before, trees.commit(good() | strange))
+    assert listed == ["CODEOWNERS", "docs/\\x1b[2K.md", "docs/\\u202egnp.md"]
+
+
 def test_renamed_files_and_what_the_judge_is_made_of_are_listed(trees: Trees) -> None:
     tree = good() | {".github/workflows/a.yml": ("100644", b"name: a\n" * 50)}
     before = trees.commit(tree)
@@ -240,7 +265,8 @@ def test_renamed_files_and_what_the_judge_is_made_of_are_listed(trees: Trees) ->
 
 NAMES = st.sampled_from(
     ["more", "more.yaml", "Kustomization", "kustomization.yml", "kustomization.yaml", "a.b",
-     "github.com", ".gitattributes", "-x", "more.toml", "\udcfe"]
+     "github.com", ".gitattributes", "-x", "more.toml", "\udcfe", "zChart.yaml",
+     ".argocd-source.yaml"]
 )  # fmt: skip
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map(
     lambda parts: "/".join([BASE, *parts])
@@ -298,3 +324,6 @@ def test_what_the_judge_renders_is_what_a_checkout_renders(
         ["kubectl", "kustomize", str(checkout / BASE)], capture_output=True, text=True, check=True
     )
     assert judged == done.stdout
+    # Argo CD renders with helm where a file's name ends so, and takes images from the others
+    names = [path.name for path in (checkout / BASE).rglob("*")]
+    assert not [one for one in names if one.endswith("Chart.yaml") or one.startswith(".argocd-")]

@@ -23,10 +23,19 @@ def pinned() -> dict[str, Version]:
         name.lower().replace("_", "-"): version(text)
         for name, text in re.findall(r"^([A-Z_]+)=(v?\d+\.\d+\.\d+)\b", script, re.MULTILINE)
     }
-    mongodb = yaml.safe_load((APPS / "platform" / "mongodb.yaml").read_text("utf-8"))
-    charts = yaml.safe_load((APPS / "platform" / "Chart.yaml").read_text("utf-8"))["dependencies"]
-    found |= {f"{each['name']}-chart": version(each["version"]) for each in charts}
-    return found | {"mongodb": version(mongodb["spec"]["version"])}
+    platform = {
+        name: yaml.safe_load((APPS / "platform" / f"{name}.yaml").read_text("utf-8"))
+        for name in ("Chart", "mongodb", "traefik", "vault")
+    }
+    found |= {
+        f"{each['name']}-chart": version(each["version"])
+        for each in platform["Chart"]["dependencies"]
+    }
+    return found | {
+        "mongodb": version(platform["mongodb"]["spec"]["version"]),
+        "traefik": version(platform["traefik"]["image"]["tag"]),
+        "vault": version(platform["vault"]["server"]["image"]["tag"]),
+    }
 
 
 def is_affected(own: Version, fixed: list[str]) -> bool:

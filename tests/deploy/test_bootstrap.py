@@ -1,20 +1,33 @@
 """The script that brings a new cluster to where Argo CD takes over."""
 
+import hashlib
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
 
-from support.deploy.manifests import APPS, ROOT, Object, of_kind, pods, render, values_at
+from support.deploy.manifests import (
+    APPS,
+    ROOT,
+    Object,
+    of_kind,
+    pods,
+    render,
+    render_with,
+    values_at,
+)
 from support.deploy.vault import AUTHORITY
 
 SCRIPT = APPS / "bootstrap.sh"
+CHECKSUMS = APPS / "platform" / "checksums"
 BIN = Path(sys.executable).parent
 OPTIONS = re.compile(r"--[a-z-]+")
 
@@ -42,14 +55,24 @@ def commands() -> list[list[str]]:
 
 def test_shellcheck_finds_nothing() -> None:
     done = subprocess.run(
-        [BIN / "shellcheck", "--enable=all", "--exclude=SC2250,SC2312", SCRIPT],
+        [BIN / "shellcheck", "--enable=all", "--exclude=SC2250,SC2310,SC2312", SCRIPT],
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("arguments", [(), ("test",), ("staging", "--force"), ("staging", "", "x")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("test",),
+        ("staging", "--force"),
+        ("staging", ""),
+        ("staging", "--dry-run", "x"),
+        ("--record-checksums", "--dry-run"),
+    ],
+)
 def test_a_wrong_command_line_is_refused(arguments: tuple[str, ...]) -> None:
     done = run(*arguments)
     assert done.returncode == 2
@@ -154,23 +177,60 @@ def test_the_store_s_address_in_the_page_is_one_with_tls() -> None:
         assert options["tlsCAFile"] == [AUTHORITY]
 
 
+def listed() -> list[dict[str, str]]:
+    """The charts of Chart.yaml."""
+    charts = yaml.safe_load((APPS / "platform" / "Chart.yaml").read_text())["dependencies"]
+    assert isinstance(charts, list)
+    return charts
+
+
+def archive(chart: dict[str, str]) -> str:
+    return f"{chart['name']}-{chart['version']}.tgz"
+
+
+def checksums(path: Path = CHECKSUMS) -> dict[str, str]:
+    """File → SHA-256, as the lines say."""
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+    made = {name: digest for digest, name in (line.split("  ") for line in lines)}
+    assert len(made) == len(lines)
+    return made
+
+
 def test_every_chart_and_manifest_is_of_one_exact_version() -> None:
-    charts = [words for words in commands() if words[0] == "helm"]
-    listed = yaml.safe_load((APPS / "platform" / "Chart.yaml").read_text())["dependencies"]
-    installed = [
-        {"name": words[4], "version": words[-1], "repository": words[-2]}
-        for words in (
-            [*each, each[each.index("--repo") + 1], each[each.index("--version") + 1]]
-            for each in charts
-        )
+    pulled = [words[words.index("helm") :] for words in commands() if "pull" in words]
+    assert listed() == [
+        {
+            "name": words[2],
+            "version": words[words.index("--version") + 1],
+            "repository": words[words.index("--repo") + 1],
+        }
+        for words in pulled
     ]
-    assert installed == listed
-    for chart in listed:
+    for chart in listed():
         assert re.fullmatch(r"\d+\.\d+\.\d+", chart["version"])
-    files = [word for words in commands() for word in words if word.startswith("https://")]
-    remote = [file for file in files if file.endswith(".yaml")]
-    assert len(remote) == 2
-    assert all(re.search(r"/v\d+\.\d+\.\d+/", file) for file in remote)
+    manifests = [words[-1] for words in commands() if words[0] == "curl"]
+    assert len(manifests) == 2
+    assert all(re.search(r"/v\d+\.\d+\.\d+/", url) for url in manifests)
+
+
+def test_checksums_list_what_is_downloaded_and_nothing_else() -> None:
+    manifests = [words[words.index("--output") + 1] for words in commands() if words[0] == "curl"]
+    wanted = {archive(chart) for chart in listed()} | {PurePosixPath(one).name for one in manifests}
+    assert set(checksums()) == wanted, "argo-apps/bootstrap.sh --record-checksums"
+    for digest in checksums().values():
+        assert re.fullmatch(r"[0-9a-f]{64}", digest)
+
+
+def test_only_files_that_were_compared_are_installed() -> None:
+    lines = planned()
+    compared = next(at for at, line in enumerate(lines) if "sha256sum --check --strict" in line)
+    for words in (shlex.split(line) for line in lines[:compared]):
+        assert words[0] in {"rm", "mkdir", "curl"}
+    applied = {
+        word for line in lines[compared:] for word in shlex.split(line) if "build/platform/" in word
+    }
+    assert applied == {f"build/platform/{name}" for name in checksums() if "traefik" not in name}
+    assert "https://" not in "".join(lines[compared:])
 
 
 def test_mlflow_is_of_the_version_that_the_images_speak() -> None:
@@ -179,25 +239,95 @@ def test_mlflow_is_of_the_version_that_the_images_speak() -> None:
     assert f"MLFLOW={pinned[1]} " in SCRIPT.read_text()
 
 
-@pytest.fixture
-def programs(tmp_path: Path) -> dict[str, str]:
-    """Programs that write down how they were called; `helm` and the check fail where FAIL says."""
-    for name in ("kubectl", "helm", "doctl", "curl", "sha256sum"):
-        program = tmp_path / name
-        fails = f"[[ ${{FAIL:-}} != {name} ]] || exit 1\n"
-        program.write_text(
-            "#!/usr/bin/env bash\n"
-            'if [[ " $* " == *" --filename - "* || $* == --check* ]]; then cat >/dev/null; fi\n'
-            f'echo "{name} $*" >> "$CALLED"\n{fails}'
+PROGRAMS = {
+    # What helm refuses: a folder that is not there, a chart or version that is unknown.
+    "helm": """
+        die() { echo "Error: $1" >&2; exit 1; }
+        if [[ $1 == pull ]]; then
+          [[ $3 == --repo && $5 == --version && $7 == --destination && $# == 8 ]] || die "flags"
+          [[ -d $8 ]] || die "open $8: no such file or directory"
+          [[ -f $OFFERED/$2-$6.tgz ]] || die "chart $2 version $6 not found in $4 repository"
+          cp "$OFFERED/$2-$6.tgz" "$8/$2-v$6.tgz"
+        else
+          [[ $1 == upgrade && $2 == --install && -f $4 ]] || die "$4 not found"
+        fi""",
+    "curl": """
+        [[ ${@: -3:1} == --output ]] || exit 1
+        cp "$OFFERED/$(basename "${@: -2:1}")" "${@: -2:1}" """,
+    "kubectl": """
+        if [[ " $* " == *" --filename - "* ]]; then cat >/dev/null; fi""",
+    "doctl": "",
+}
+"""Stand-ins that write down how they were called; the one that FAIL names fails."""
+
+
+@dataclass
+class Copy:
+    """A copy of the script and what it applies; the folder `offered` is the world outside."""
+
+    root: Path
+    offered: Path
+
+    @property
+    def called(self) -> list[str]:
+        log = self.root / "called"
+        return log.read_text().splitlines() if log.exists() else []
+
+    @property
+    def checksums(self) -> Path:
+        return self.root / "argo-apps" / "platform" / "checksums"
+
+    def run(self, *arguments: str, fail: str = "") -> "subprocess.CompletedProcess[str]":
+        environment = {
+            "PATH": f"{self.root / 'bin'}:{os.environ['PATH']}",
+            "CALLED": str(self.root / "called"),
+            "OFFERED": str(self.offered),
+            "FAIL": fail,
+        }
+        return subprocess.run(
+            [self.root / "argo-apps" / "bootstrap.sh", *arguments],
+            capture_output=True,
+            text=True,
+            env=environment,
         )
+
+    def raise_version(self, chart: str, version: str) -> str:
+        """Ask for another version, which is offered; returns its archive's name."""
+        path = self.root / "argo-apps" / "platform" / "Chart.yaml"
+        (one,) = [each for each in listed() if each["name"] == chart]
+        path.write_text(
+            path.read_text().replace(f"version: {one['version']}", f"version: {version}")
+        )
+        (self.offered / f"{chart}-{version}.tgz").write_text(version)
+        return f"{chart}-{version}.tgz"
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Copy:
+    made = Copy(tmp_path / "copy", tmp_path / "offered")
+    for folder in ("platform", "clusters", "overlays"):
+        shutil.copytree(APPS / folder, made.root / "argo-apps" / folder)
+    shutil.copy(SCRIPT, made.root / "argo-apps")
+    (made.root / "bin").mkdir()
+    for name, does in PROGRAMS.items():
+        program = made.root / "bin" / name
+        fails = f"[[ ${{FAIL:-}} != {name} ]] || exit 1\n"
+        program.write_text(f'#!/usr/bin/env bash\necho "{name} $*" >> "$CALLED"\n{fails}{does}\n')
         program.chmod(0o755)
-    return {"PATH": f"{tmp_path}:{os.environ['PATH']}", "CALLED": str(tmp_path / "called")}
+    made.offered.mkdir()
+    lines = []
+    for name in checksums():
+        (made.offered / name).write_text(f"what {name} holds")
+        digest = hashlib.sha256((made.offered / name).read_bytes()).hexdigest()
+        lines.append(f"{digest}  {name}\n")
+    made.checksums.write_text("# as they were looked at\n" + "".join(lines))
+    return made
 
 
 def test_values_for_mlflow_are_handed_on(tmp_path: Path) -> None:
     given = {"PATH": os.environ["PATH"], "MLFLOW_VALUES": "mlflow.yaml"}
     done = run("staging", "--dry-run", environment=given)
-    (line,) = [one for one in done.stdout.splitlines() if " mlflow mlflow " in one]
+    (line,) = [one for one in done.stdout.splitlines() if " --install mlflow " in one]
     assert line.endswith(" --values mlflow.yaml")
     assert done.stderr == ""
     assert "MLFLOW_VALUES" in run("staging", "--dry-run").stderr
@@ -210,37 +340,147 @@ def test_every_file_that_is_applied_is_there() -> None:
                 assert (ROOT / word).exists()
 
 
-def test_what_is_run_is_what_the_dry_run_says(programs: dict[str, str]) -> None:
-    done = run("production", environment=programs)
+def test_what_is_run_is_what_the_dry_run_says(copy: Copy) -> None:
+    done = copy.run("production")
     assert done.returncode == 0, done.stderr
-    called = sorted(Path(programs["CALLED"]).read_text().splitlines())
-    parts = [part for line in planned("production") for part in line.split(" | ")]
-    wanted = [" ".join(shlex.split(part)) for part in parts if not part.startswith("echo ")]
-    assert called == sorted(wanted)
+    parts = [part for line in planned("production") for part in re.split(r" \| | && ", line)]
+    wanted = [" ".join(shlex.split(part)) for part in parts]
+    assert sorted(copy.called) == sorted(
+        part for part in wanted if part.startswith(tuple(f"{name} " for name in PROGRAMS))
+    )
 
 
-def test_it_stops_at_the_first_failure(programs: dict[str, str]) -> None:
-    done = run("staging", environment=programs | {"FAIL": "helm"})
-    assert done.returncode != 0
-    called = Path(programs["CALLED"]).read_text()
-    assert called.count("helm ") == 1
-    assert "--kustomize" not in called
+@pytest.mark.parametrize("program", ["helm", "curl", "doctl"])
+def test_it_stops_at_the_first_failure(copy: Copy, program: str) -> None:
+    assert copy.run("staging", fail=program).returncode != 0
+    assert sum(line.startswith(f"{program} ") for line in copy.called) == 1
+    assert not any("--kustomize" in line for line in copy.called)
 
 
-def test_a_manifest_that_is_not_the_one_that_was_looked_at_is_not_applied(
-    programs: dict[str, str],
+@pytest.mark.parametrize("name", checksums())
+def test_a_file_that_is_not_the_one_that_was_looked_at_stops_all(copy: Copy, name: str) -> None:
+    (copy.offered / name).write_text("something else")
+    done = copy.run("staging")
+    assert done.returncode == 3
+    assert f"{name}: FAILED" in done.stdout
+    assert "the downloads are not the files that argo-apps/platform/checksums lists" in done.stderr
+    assert all(line.startswith(("helm pull ", "curl ")) for line in copy.called)
+
+
+@pytest.mark.parametrize("arguments", [("staging",), ("production", "--dry-run")])
+def test_a_file_without_a_line_is_not_even_downloaded(
+    copy: Copy, arguments: tuple[str, ...]
 ) -> None:
-    assert run("staging", environment=programs | {"FAIL": "sha256sum"}).returncode != 0
-    called = Path(programs["CALLED"]).read_text()
-    assert "curl " in called
-    assert "--namespace argocd" not in called
+    name = copy.raise_version("vault", "9.9.9")
+    done = copy.run(*arguments)
+    assert done.returncode == 3
+    assert f"checksums has no line for {name}" in done.stderr
+    assert "--record-checksums" in done.stderr
+    assert copy.called == []
+
+
+def test_a_line_that_is_no_checksum_is_refused(copy: Copy) -> None:
+    copy.checksums.write_text(
+        re.sub(r"\b[0-9a-f]{64}  vault", "none  vault", copy.checksums.read_text())
+    )
+    assert copy.run("staging").returncode == 3
+    assert not any(line.startswith("kubectl ") for line in copy.called)
+
+
+def test_missing_lines_are_recorded_and_stale_ones_go(copy: Copy) -> None:
+    before = checksums(copy.checksums)
+    name = copy.raise_version("vault", "9.9.9")
+    done = copy.run("--record-checksums")
+    assert done.returncode == 0, done.stderr
+    after = checksums(copy.checksums)
+    assert copy.checksums.read_text().startswith("# as they were looked at\n")
+    assert set(after) - set(before) == {name}
+    assert after[name] == hashlib.sha256(b"9.9.9").hexdigest()
+    assert {one.partition("-")[0] for one in set(before) - set(after)} == {"vault"}
+    assert all(after[one] == before[one] for one in set(before) & set(after))
+    assert all(line.startswith(("helm pull ", "curl ")) for line in copy.called)
+    assert copy.run("staging").returncode == 0
+
+
+def test_a_line_of_another_version_is_refused(copy: Copy) -> None:
+    with copy.checksums.open("a") as lines:
+        lines.write(f"{'0' * 64}  vault-0.0.1.tgz\n")
+    done = copy.run("staging")
+    assert done.returncode == 3
+    assert "vault-0.0.1.tgz: FAILED open or read" in done.stdout
+
+
+def test_a_line_that_was_looked_at_is_not_recorded_anew(copy: Copy) -> None:
+    name = archive(listed()[0])
+    before = checksums(copy.checksums)[name]
+    (copy.offered / name).write_text("something else")
+    done = copy.run("--record-checksums")
+    assert done.returncode == 3
+    assert f"{name}: FAILED" in done.stdout
+    assert checksums(copy.checksums)[name] == before
+
+
+OPT_IN = "  - ../../components/{}\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "installed"),
+    [
+        (OPT_IN.format("pages"), True),
+        (OPT_IN.format("webhooks"), True),
+        (OPT_IN.format("webhooks") + OPT_IN.format("pages"), True),
+        (OPT_IN.format("spark-executors"), False),
+        ("  # - ../../components/pages\n", False),
+        ("", False),
+    ],
+)
+def test_what_ends_tls_is_installed_where_somebody_outside_is_let_in(
+    copy: Copy, lines: str, installed: bool
+) -> None:
+    with (copy.root / "argo-apps/overlays/staging/kustomization.yaml").open("a") as overlay:
+        overlay.write(lines)
+    done = copy.run("staging")
+    assert done.returncode == 0, done.stderr
+    own = [line for line in copy.called if "traefik " in line and "pull" not in line]
+    if not installed:
+        assert own == []
+        return
+    name = next(one for one in checksums() if one.startswith("traefik-"))
+    assert own[0].startswith("kubectl create namespace traefik")
+    assert f"helm upgrade --install traefik build/platform/{name} --namespace traefik" in own[1]
+    issuer = "kubectl apply --server-side --filename argo-apps/platform/letsencrypt.yaml"
+    assert copy.called.index(issuer) > copy.called.index(own[1])
+    assert not any("letsencrypt" in line for line in copy.run("production").stdout.splitlines())
+
+
+@pytest.mark.parametrize("component", ["pages", "webhooks"])
+def test_the_components_ask_for_the_proxy_and_the_issuer_that_are_installed(component: str) -> None:
+    (issuer,) = yaml.safe_load_all((APPS / "platform" / "letsencrypt.yaml").read_text())
+    objects = render_with(component)
+    (ingress,) = of_kind(objects, "Ingress")
+    annotations = ingress["metadata"]["annotations"]
+    assert annotations["cert-manager.io/cluster-issuer"] == issuer["metadata"]["name"]
+    assert ingress["spec"]["ingressClassName"] == "traefik"
+    (solver,) = issuer["spec"]["acme"]["solvers"]
+    assert solver == {"http01": {"ingress": {"ingressClassName": "traefik"}}}
+    # cert-manager's pods for it, in the Ingress's namespace, where nothing is let in by default
+    (policy,) = (
+        one["spec"]
+        for one in of_kind(objects, "NetworkPolicy")
+        if one["metadata"]["name"] == f"{component}-certificate"
+    )
+    assert policy["podSelector"]["matchLabels"] == {"acme.cert-manager.io/http01-solver": "true"}
+    (way,) = policy["ingress"]
+    assert way["ports"] == [{"protocol": "TCP", "port": 8089}]
+    (proxy,) = way["from"]
+    assert [*values_at(proxy, "namespaceSelector", "matchLabels")] == [
+        {"kubernetes.io/metadata.name": "traefik"}
+    ]
 
 
 def test_a_missing_program_is_named_before_anything_is_done(tmp_path: Path) -> None:
-    for name in ("bash", "dirname"):
-        (tmp_path / name).symlink_to(
-            f"/usr/bin/{name}" if Path(f"/usr/bin/{name}").exists() else f"/bin/{name}"
-        )
+    for name in ("awk", "bash", "dirname"):
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
     (tmp_path / "env").symlink_to("/usr/bin/env")
     done = run("staging", environment={"PATH": str(tmp_path)})
     assert done.returncode == 3

@@ -146,6 +146,8 @@ class FakeGitHub:
             await self._send(send, 200, {"data": None, "errors": [{"message": TIMEOUT}]}, account)
         elif fault == "garbage":
             await self._send(send, 200, "<html>a proxy's own page</html>")
+        elif fault == "deep":
+            await self._send(send, 200, '{"data":' + "[" * 20_000)
         elif fault in ("secondary", "429"):
             status = 429 if fault == "429" else 403
             after = {"retry-after": str(self.faults.retry_after)}

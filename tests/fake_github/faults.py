@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 KINDS = (
-    "500", "502", "503", "504", "timeout", "garbage", "cut", "slow",
+    "500", "502", "503", "504", "timeout", "garbage", "deep", "cut", "slow",
     "secondary", "secondary-bare", "429", "rate-limited", "partial", "lost-pull",
 )  # fmt: skip
 """What may become of one request; `too_large` and hidden fields come beside them."""

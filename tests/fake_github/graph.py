@@ -190,7 +190,9 @@ def pull_value(repository: FakeRepository, pull: Rest) -> Value:
         "reviewRequests": offset_page(
             [{"requestedReviewer": actor(each)} for each in pull["requested_reviewers"]]
         ),
-        "closingIssuesReferences": offset_page([_issue(each) for each in pull["closes"]]),
+        "closingIssuesReferences": offset_page(
+            pull["closes"], each=lambda name: _closed(repository, name)
+        ),
         "commits": commits,
         "files": offset_page(pull.get("files") or (), each=_file),
         "reviews": offset_page(pull["reviews"], each=_review),
@@ -209,7 +211,7 @@ def offset_page(
     items: Sequence[Any],
     *,
     total: int | None = None,
-    each: Callable[[Any], Value] = lambda item: item,
+    each: Callable[[Any], Value | None] = lambda item: item,
 ) -> Connection:
     """A connection over a list that stands still."""
 
@@ -251,9 +253,14 @@ def _review(review: Rest) -> Value:
     }
 
 
-def _issue(name: str) -> Value:
-    repository, _, number = name.partition("#")
-    return {"number": int(number), "repository": {"nameWithOwner": repository}}
+def _closed(repository: FakeRepository, name: str) -> Value | None:
+    """An Issue; without labels unless the repository tells them, null if nobody may see it."""
+    of, _, number = name.partition("#")
+    labels = repository.issues.get(name, ())
+    if labels is None:
+        return None
+    named = offset_page([{"name": label} for label in labels])
+    return {"number": int(number), "repository": {"nameWithOwner": of}, "labels": named}
 
 
 def _cursor(key: tuple[str, int]) -> str:

@@ -20,8 +20,9 @@ _STATES = ("APPROVED", "COMMENTED", "CHANGES_REQUESTED", "DISMISSED")
 class FakeRepository:
     """A repository; `pulls` are REST objects by number, `version` changes with any of them.
 
-    `blames` are, by commit and path, (first line, last line, commit that wrote them). Each pull
-    left its branch where that stands now.
+    `issues` are the labels of the issues that its pulls close, by `owner/name#number`, None for
+    one that nobody may see. `blames` are, by commit and path, (first line, last line, commit that
+    wrote them). Each pull left its branch where that stands now.
     """
 
     id: int
@@ -30,6 +31,7 @@ class FakeRepository:
     version: int = 0
     stars: int = 0
     private_to: frozenset[str] | None = None
+    issues: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
     blames: dict[str, dict[str, list[tuple[int, int, str]]]] = field(default_factory=dict)
     orders: dict[str, tuple[int, list[tuple[str, int]]]] = field(default_factory=dict)
 
@@ -114,7 +116,10 @@ def load_sample(world: World, name: str, *, first: int | None = None) -> FakeRep
     authors = [pull["user"]["login"] for pull in pulls if pull["user"]]
     for place, pull in enumerate(pulls):
         _enrich(pull, name, authors, place)
-    return world.add(name, pulls, stars=len(pulls))
+    repository = world.add(name, pulls, stars=len(pulls))
+    for closed in (each for pull in pulls for each in pull["closes"]):
+        repository.issues[closed] = _LABELS[int(closed.partition("#")[2]) % 2 :][:2]
+    return repository
 
 
 def pull_like(number: int, **fields: object) -> Rest:

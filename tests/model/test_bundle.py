@@ -72,6 +72,8 @@ def test_a_foreign_onnx_file_is_not_taken_for_ours() -> None:
         ('{"format": 1}', "version 1"),
         ('{"format": 2}', "damaged"),
         ("{", "damaged"),
+        ('{"format":2,"x":' + "[" * 20_000, "damaged"),
+        ('{"format":2,"x":"\\ud800"}', "damaged"),
     ],
 )
 def test_metadata_of_a_newer_version_or_damaged_is_refused(text: str, message: str) -> None:

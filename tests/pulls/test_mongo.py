@@ -90,7 +90,7 @@ def test_a_document_of_an_earlier_version_takes_the_defaults_of_later_fields(
     store: MongoStore, collections: dict[str, Documents]
 ) -> None:
     document = to_document(pull(1))
-    del document["checks"], document["closes"]
+    del document["checks"], document["closes"], document["closed_bugs"]
     store.upsert([pull(2)])
     collections["pulls"].insert_one(document)
     assert store.get("o/r", 1) == pull(1)

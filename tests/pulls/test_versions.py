@@ -42,3 +42,22 @@ def test_work_of_another_ties_nothing(clone: Pull, github: Pull) -> None:
 def test_a_noreply_address_of_the_same_login_ties_its_other_addresses() -> None:
     clone = replace(CLONE, author_names=("login:mara", f"email:{OTHER}"))
     assert joined(clone, GITHUB).author_names == (f"email:{OTHER}", f"email:{HASH}")
+
+
+@pytest.mark.parametrize("known", [(), ("o/r#3",)])
+@pytest.mark.parametrize("later", [timedelta(0), timedelta(hours=1)])
+def test_a_version_that_knows_no_issues_keeps_those_that_the_other_knows(
+    known: tuple[str, ...], later: timedelta
+) -> None:
+    github = replace(GITHUB, merge_sha="1" * 40, closes=("o/r#3", "o/r#4"), closed_bugs=known)
+    other = replace(github, closes=(), closed_bugs=None, updated_at=github.updated_at + later)
+    for version in (joined(github, other), joined(other, github)):
+        assert (version.closes, version.closed_bugs) == (github.closes, known)
+    another = replace(other, merge_sha="2" * 40)
+    assert joined(github, another).closed_bugs is None
+
+
+def test_newer_labels_of_issues_stay_as_they_are() -> None:
+    old = replace(GITHUB, merge_sha="1" * 40, closes=("o/r#3",), closed_bugs=("o/r#3",))
+    new = replace(old, closed_bugs=(), updated_at=old.updated_at + timedelta(hours=1))
+    assert joined(old, new) == new

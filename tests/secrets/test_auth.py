@@ -146,7 +146,7 @@ def test_a_job_of_github_actions_gets_its_token_from_github(
     )
     assert config is not None
     with closing(VaultSecrets(config, "ci-build").open()) as secrets:
-        assert secrets.get("registry_token").get_secret_value() == marked(
+        assert secrets.snapshot().values["registry_token"].get_secret_value() == marked(
             "ci-build", "registry_token"
         )
     assert asked == ["vault"]
@@ -174,7 +174,7 @@ def test_a_namespace_has_secrets_of_its_own(
 ) -> None:
     bao.client.write_data("sys/namespaces/team", data={})
     install(bao, vault_folder, namespace="team")
-    found = opened("data-fetch", VAULT_NAMESPACE="team").get("github_token")
+    found = opened("data-fetch", VAULT_NAMESPACE="team").snapshot().values["github_token"]
     assert found.get_secret_value() == marked("data-fetch", "github_token")
     bao.client.sys.delete_policy("data-fetch")
     try:

@@ -3,74 +3,46 @@ from collections.abc import Mapping
 import pytest
 from pydantic import SecretStr
 
-from pullrisk.errors import SecretsError, SettingsError
+from pullrisk.errors import SettingsError
 from pullrisk.redaction import Redactor
-from pullrisk.secrets import SECRETS, STAGES, LocalSecrets, open_secrets
+from pullrisk.secrets.check import check
+from pullrisk.secrets.names import SECRETS, STAGES, mask_credentials
+from pullrisk.settings import Settings
+from pullrisk.wiring.provision import provide
 
 
-def opened(
-    stage: str = "data-fetch", environment: Mapping[str, str] | None = None, **given: str
-) -> LocalSecrets:
+def states(stage: str, environment: Mapping[str, str], **given: str) -> dict[str, str]:
+    """The state of each of the stage's secrets without Vault."""
     values = {name: SecretStr(value) for name, value in given.items()}
-    found = open_secrets(stage, values, environment=environment or {})
-    assert isinstance(found, LocalSecrets)
-    return found
+    checked = check(stage, values, environment=environment)
+    return {each.name: each.state for each in checked.readings}
 
 
-def test_a_setting_comes_before_the_usual_variable() -> None:
-    variables = {"GITHUB_TOKEN": "of-the-shell", "GH_TOKEN": "of-gh"}
-    assert opened(environment=variables).get("github_token").get_secret_value() == "of-the-shell"
-    with_both = opened(environment=variables, github_token="of-the-settings")
-    assert with_both.get("github_token").get_secret_value() == "of-the-settings"
-
-
-def test_nothing_is_needed_until_it_is_asked_for() -> None:
-    secrets = opened()
-    assert secrets.find("mongo_uri") is None
-    with pytest.raises(SecretsError, match="the secret mongo_uri is not set") as caught:
-        secrets.get("mongo_uri")
-    assert "PULLRISK_STORE" in str(caught.value)
-    assert "VAULT_ADDR" in str(caught.value)
-
-
-def test_a_stage_cannot_ask_for_what_it_does_not_declare() -> None:
-    with pytest.raises(SecretsError, match="data-fetch asked for the secret api_keys"):
-        opened(api_keys="k").find("api_keys")
+def test_without_vault_a_secret_is_in_the_settings_or_in_a_usual_variable() -> None:
+    found = states("data-fetch", {"GH_TOKEN": "of-gh"}, mongo_uri="mongodb://h/")
+    assert found["github_token"] == "readable"
+    assert found["mongo_uri"] == "readable"
+    assert found["github_app_id"] == "absent"
+    assert states("data-fetch", {"GH_TOKEN": "of-gh"})["mongo_uri"] == "missing"
+    assert "api_keys" not in states("data-fetch", {}, api_keys="k")
     with pytest.raises(SettingsError, match="unknown stage: fetching"):
-        opened("fetching")
-
-
-def test_a_refresh_sees_a_changed_variable_and_tells_of_it() -> None:
-    variables = {"GITHUB_TOKEN": "one-token"}
-    secrets = opened(environment=variables)
-    told: list[frozenset[str]] = []
-    stop = secrets.on_change(lambda names, _: told.append(names))
-    assert secrets.refresh() is False
-    variables["GITHUB_TOKEN"] = "two-token"
-    assert secrets.refresh() is True
-    assert secrets.get("github_token").get_secret_value() == "two-token"
-    assert told == [frozenset({"github_token"})]
-    assert secrets.health().metrics()["pullrisk_secrets_changes_total"] == 1
-    stop()
-    variables["GITHUB_TOKEN"] = "three-token"
-    secrets.refresh()
-    assert len(told) == 1
+        states("fetching", {})
 
 
 def test_inside_kubernetes_only_vault_is_a_source_unless_allowed() -> None:
     inside = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "GITHUB_TOKEN": "hush-token"}
     with pytest.raises(SettingsError, match="inside Kubernetes and VAULT_ADDR is not set") as told:
-        open_secrets("data-fetch", environment=inside)
+        states("data-fetch", inside)
     assert "PULLRISK_ALLOW_LOCAL_SECRETS" in str(told.value)
     assert "hush-token" not in str(told.value)
-    allowed = open_secrets("data-fetch", environment=inside, allow_local=True)
-    assert allowed.get("github_token").get_secret_value() == "hush-token"
+    allowed = check("data-fetch", environment=inside, allow_local=True)
+    assert allowed.missing == ("mongo_uri",)
 
 
 def test_credentials_in_the_settings_beside_vault_are_refused_by_name() -> None:
-    both = {"mongo_uri": SecretStr("mongodb://u:hush@h/"), "mlflow_uri": SecretStr("http://m")}
+    both = Settings(store="mongodb://u:hush@h/", mlflow_uri="http://m")
     with pytest.raises(SettingsError, match="hold credentials too: mongo_uri") as caught:
-        open_secrets("data-fetch", both, environment={"VAULT_ADDR": "http://127.0.0.1:1"})
+        provide(both, "data-fetch", environment={"VAULT_ADDR": "http://127.0.0.1:1"})
     assert caught.value.args[0].endswith("too: mongo_uri")
     assert "PULLRISK_STORE" in str(caught.value)
     assert "hush" not in str(caught.value)
@@ -78,15 +50,8 @@ def test_credentials_in_the_settings_beside_vault_are_refused_by_name() -> None:
 
 def test_what_was_read_is_masked_from_then_on_but_addresses_are_not() -> None:
     redactor = Redactor()
-    LocalSecrets(
-        "model-serving",
-        {
-            "api_keys": SecretStr("key-of-alice, key-of-bob"),
-            "mlflow_uri": SecretStr("http://mlflow.example"),
-        },
-        environment={},
-        redactor=redactor,
-    )
+    keys, address = SecretStr("key-of-alice, key-of-bob"), SecretStr("http://mlflow.example")
+    mask_credentials({"api_keys": keys, "mlflow_uri": address}, redactor)
     shown = redactor.text("key-of-bob asked http://mlflow.example")
     assert shown == "*** asked http://mlflow.example"
 

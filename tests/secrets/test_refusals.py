@@ -81,7 +81,10 @@ def test_a_vault_that_comes_up_within_the_patience_is_used(
     up.start()
     try:
         secrets.open()
-        assert secrets.get("mongo_uri").get_secret_value() == "mongo_uri-of-data-fetch-0f1e2d3c"
+        assert (
+            secrets.snapshot().values["mongo_uri"].get_secret_value()
+            == "mongo_uri-of-data-fetch-0f1e2d3c"
+        )
         # one line at once, and not one for each try
         (line,) = [text for text in caplog.messages if "waiting for it, at most 120 s" in text]
         assert "cannot be reached" in line
@@ -214,5 +217,5 @@ def test_a_certificate_of_an_unknown_authority_names_the_ca_setting(
 def test_a_ca_file_makes_a_private_authority_trusted(
     opened: Callable[..., VaultSecrets], sealable: Bao
 ) -> None:
-    found = opened(STAGE, server=sealable).get("github_token")
+    found = opened(STAGE, server=sealable).snapshot().values["github_token"]
     assert found.get_secret_value() == "github_token-of-data-fetch-0f1e2d3c"

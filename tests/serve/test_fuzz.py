@@ -3,9 +3,11 @@
 from itertools import islice
 
 import httpx
+import hypothesis
 import pytest
 
 from support.http_fuzz import send, statuses, valid
+from support.page_fuzz import requests
 from support.serving import Served, score
 
 NO_DEFECT = {503, 504}
@@ -19,6 +21,18 @@ def test_changed_bytes_are_answered_or_refused_and_never_a_defect(
     for request, found in islice(statuses(service.port, seed=seed), 60):
         assert all(status < 500 or status in NO_DEFECT for status in found), request
     assert score(service.url).status_code == 200
+
+
+@hypothesis.settings(
+    max_examples=80,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+@hypothesis.given(request_=requests(["pullrisk=YWJj", ""], [{}, {"x-csrf-token": "a"}]))
+def test_hostile_values_in_pages_and_forms_are_answered(service: Served, request_: bytes) -> None:
+    found = send(service.port, request_)
+    assert all(status < 500 or status in NO_DEFECT for status in found)
 
 
 def test_requests_that_are_not_changed_are_answered(service: Served) -> None:

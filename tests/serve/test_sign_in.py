@@ -1,5 +1,8 @@
 """Signing in as a browser does: real processes, stand-ins for GitHub and an OpenID provider."""
 
+import asyncio
+import base64
+import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,7 +16,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from fake_github.app import FakeGitHub
 from fake_github.world import World
+from pullrisk.options import SignInOptions
+from pullrisk.serve.sign_in.oidc import OpenIdProvider
+from pullrisk.serve.sign_in.provider import SignInError
 from pullrisk.serve.sign_in.routes import safe_path
+from pullrisk.serve.sign_in.session import Flow
 from support.app import listening
 from support.ports import free_port
 from support.processes import until
@@ -71,6 +78,7 @@ def as_before(rig: Rig) -> Iterator[None]:
     rig.github.login, rig.github.may_read, rig.github.down = "mara", {}, False
     rig.openid.claims, rig.openid.algorithm = {}, "RS256"
     rig.openid.signed_with = rig.openid.key
+    rig.github.instead, rig.openid.instead = {}, {}
 
 
 def begin(browser: httpx.Client, provider: str = "github", back: str = "/account") -> str:
@@ -317,7 +325,10 @@ def test_without_the_claim_a_person_sees_nothing(rig: Rig, claims: dict[str, obj
         ({"exp": None}, "exp"),
         ({"sub": None}, "sub"),
         ({"iat": 9_999_999_999}, "not yet valid"),
-        ({"repositories": ["o/r"] * 501}, "more than 500"),
+        ({"repositories": [f"o/{'r' * 98}"] * 201}, "more repositories than 20,000 letters"),
+        ({"nonce": "\ud800"}, "another sign-in"),
+        ({"exp": float("inf")}, "not valid"),
+        ({"aud": {"a": 1}}, "not valid"),
     ],
 )
 def test_a_token_that_is_not_for_this_sign_in_is_refused(
@@ -326,6 +337,113 @@ def test_a_token_that_is_not_for_this_sign_in_is_refused(
     rig.openid.claims = claims
     with rig.browser() as browser:
         assert sentence in refused(sign_in(browser, "oidc"), browser)
+
+
+def test_half_a_character_of_a_name_signs_nobody_out(rig: Rig) -> None:
+    rig.openid.claims = {"preferred_username": "o\ud800o", "repositories": [NAME, "a\udfff", 5]}
+    with rig.browser() as browser:
+        sign_in(browser, "oidc")
+        page = browser.get("/account").text
+        assert "Signed in as o?o" in page
+        assert NAME in page
+
+
+NO_JSON = (b"", b"null", b"[]", b"{", b'{"a":"\xff"}', b"[" * 20_000, b'{"a":"\\ud800"}')
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        *(("access_token", answer) for answer in NO_JSON),
+        *(("graphql", answer) for answer in NO_JSON),
+        ("access_token", b'{"access_token":5}'),
+        ("access_token", '{"access_token":"ł"}'.encode()),
+        ("access_token", b'{"access_token":"a\\r\\nx: y"}'),
+        ("access_token", b'{"access_token":"%s"}' % (b"a" * 100_000)),
+        ("graphql", b'{"data":[]}'),
+        ("graphql", b'{"data":{"viewer":"mara"}}'),
+        ("graphql", b'{"data":{"viewer":{"login":["mara"]}}}'),
+        ("graphql", b'{"data":{"viewer":{"login":"%s"}}}' % (b"a" * 100_000)),
+        ("graphql", b'{"data":{"viewer":{"login":"mara"},"r0":[]}}'),
+        ("graphql", b'{"data":{"viewer":{"login":"mara"},"r0":{"databaseId":"1"}}}'),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_github_should_not_answer_signs_nobody_in(rig: Rig, path: str, answer: bytes) -> None:
+    with rig.browser() as browser:
+        back = begin(browser)
+        rig.github.instead = {path: answer}
+        done = browser.get(back)
+        assert done.status_code in (403, 503), done.text
+        assert browser.get("/account").status_code == 303
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *NO_JSON,
+        b'{"id_token":5}',
+        b'{"id_token":"a.b.c"}',
+        b'{"id_token":"\xc5\x82"}',
+        b'{"id_token":"%s.e30.e30"}' % base64.urlsafe_b64encode(b"[" * 20_000).rstrip(b"="),
+        b'{"error":{"a":1}}',
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_a_provider_should_not_answer_signs_nobody_in(rig: Rig, answer: bytes) -> None:
+    with rig.browser() as browser:
+        back = begin(browser, "oidc")
+        rig.openid.instead = {"/token": answer}
+        done = browser.get(back)
+        assert done.status_code in (403, 503), done.text
+        assert browser.get("/account").status_code == 303
+
+
+ODD_KEYS: tuple[dict[str, Any], ...] = (
+    {"kty": "RSA", "kid": {"a": 1}, "n": "AQAB", "e": "AQAB"},
+    {"kty": "RSA", "kid": "first", "n": "\u0142", "e": "!"},
+    {"kty": ["RSA"], "kid": "first"},
+    {"kty": "EC", "crv": 5, "x": None},
+    {},
+)
+
+
+@pytest.mark.parametrize("keys", [ODD_KEYS, [5], "keys", None])
+def test_keys_that_are_none_are_left_out(keys: Any) -> None:
+    body = json.dumps({"keys": keys}).encode()
+    openid = OpenId({"https://x.example"})
+    openid.instead = {"/keys": body}
+
+    async def sign_in() -> None:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(openid)) as http:
+            openid.issuer = "https://id.example"
+            options = SignInOptions(oidc_issuer=openid.issuer, oidc_client_id=CLIENT)
+            provider = OpenIdProvider(options, secret=lambda: CLIENT_SECRET, http=http)
+            flow = Flow(provider="oidc")
+            asked = httpx.URL(await provider.address(flow, "https://x.example"))
+            answer = openid.codes.authorize(dict(asked.params))
+            code = parse_qs(urlsplit(answer[2]["location"]).query)["code"][0]
+            await provider.person(code, flow, "https://x.example")
+
+    with pytest.raises(SignInError, match=r"does not list|as expected"):
+        asyncio.run(sign_in())
+
+
+@pytest.mark.parametrize("address", ["http://[", "", "ftp://x", "https://" + "a" * 70_000, "\0"])
+def test_an_address_that_is_none_leads_nowhere(address: str) -> None:
+    openid = OpenId(set())
+    described = {"issuer": "https://id.example", "authorization_endpoint": "https://a.example",
+                 "token_endpoint": address, "jwks_uri": "https://a.example"}  # fmt: skip
+    openid.instead = {"configuration": json.dumps(described).encode()}
+
+    async def sign_in() -> None:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(openid)) as http:
+            options = SignInOptions(oidc_issuer="https://id.example", oidc_client_id=CLIENT)
+            provider = OpenIdProvider(options, secret=lambda: CLIENT_SECRET, http=http)
+            await provider.person("code", Flow(provider="oidc"), "https://x.example")
+
+    with pytest.raises(SignInError):
+        asyncio.run(sign_in())
 
 
 @pytest.mark.parametrize(("algorithm", "key"), [("none", None), ("HS256", "x" * 64), ("RS256", "")])

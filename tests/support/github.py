@@ -100,8 +100,16 @@ def _record(rest: Rest, repository: FakeRepository, name: str) -> Pull:
         review_decision="approved" if rest["reviews"] else None,
         checks=rest["checks"].lower() if rest["checks"] else None,
         closes=tuple(rest["closes"]),
+        closed_bugs=_closed_bugs(
+            [(each, repository.issues.get(each, ())) for each in rest["closes"]]
+        ),
         unknown=(),  # GraphQL tells every pull's description, also an empty one
     )
+
+
+def _closed_bugs(issues: list[tuple[str, tuple[str, ...] | None]]) -> tuple[str, ...] | None:
+    bugs = tuple(name for name, labels in issues if "bug" in (labels or ()))
+    return bugs if bugs or all(labels is not None for _, labels in issues) else None
 
 
 def _files(pull: Pull) -> Iterator[ChangedFile]:

@@ -81,7 +81,7 @@ class Codes:
 
 class GitHubSignIn:
     """The fake GitHub with the web flow. `login` is who sits at the browser; `may_read` names the
-    private repositories of each login.
+    private repositories of each login; `instead` holds answers by the ends of their paths.
     """
 
     def __init__(self, github: FakeGitHub, callbacks: set[str]) -> None:
@@ -90,12 +90,15 @@ class GitHubSignIn:
         self.manifests: dict[str, dict[str, Any]] = {}
         self.may_read: dict[str, set[str]] = {}
         self.down = False
+        self.instead: dict[str, bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; whatever is not about signing in goes to the fake GitHub."""
         path = scope.get("path", "")
         if self.down and scope["type"] == "http":
             await _send(send, (503, "We are away", {}))
+        elif (other := _instead(self.instead, path)) is not None:
+            await _send(send, (200, other, {}))
         elif path == "/login/oauth/authorize":
             await _send(send, self.codes.authorize(_pairs(scope["query_string"])))
         elif path == "/login/oauth/access_token":
@@ -153,12 +156,15 @@ class GitHubSignIn:
 
 
 class OpenId:
-    """An OpenID Connect provider; `claims` replace or add to those of its tokens."""
+    """An OpenID Connect provider; `claims` replace or add to those of its tokens, `instead` holds
+    answers by the ends of their paths.
+    """
 
     def __init__(self, callbacks: set[str]) -> None:
         self.codes = Codes(callbacks)
         self.issuer = ""
         self.claims: dict[str, object] = {}
+        self.instead: dict[str, bytes] = {}
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.signed_with: Any = self.key
         self.algorithm, self.key_name = "RS256", "first"
@@ -166,7 +172,9 @@ class OpenId:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         path = scope.get("path", "")
-        if path == "/.well-known/openid-configuration":
+        if (other := _instead(self.instead, path)) is not None:
+            await _send(send, (200, other, {}))
+        elif path == "/.well-known/openid-configuration":
             names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
             places = ("authorize", "token", "keys")
             found = {n: f"{self.issuer}/{p}" for n, p in zip(names, places, strict=True)}
@@ -199,6 +207,10 @@ class OpenId:
         return 200, {"id_token": token, "access_token": "x", "token_type": "Bearer"}, {}
 
 
+def _instead(answers: dict[str, bytes], path: str) -> bytes | None:
+    return next((body for end, body in answers.items() if path.endswith(end)), None)
+
+
 def _pairs(text: bytes) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(text.decode()).items()}
 
@@ -218,7 +230,8 @@ async def _body(receive: Receive) -> bytes:
 
 async def _send(send: Send, answer: Answer) -> None:
     status, value, headers = answer
-    body = value.encode() if isinstance(value, str) else json.dumps(value).encode()
+    plain = value.encode() if isinstance(value, str) else value
+    body = plain if isinstance(plain, bytes) else json.dumps(value).encode()
     kind = {"content-type": "text/plain" if isinstance(value, str) else "application/json"}
     raw = [(name.encode(), text.encode()) for name, text in (kind | headers).items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})

@@ -44,7 +44,16 @@ def training_of_both() -> tuple[Dataset, Trained]:
 @cache
 def training_with_code() -> tuple[Dataset, Trained]:
     """Like shared_training, on a table that has code lines too; half of the pulls change none."""
-    table = feature_table()
+    return _with_code(feature_table())
+
+
+@cache
+def training_of_both_with_code() -> tuple[Dataset, Trained]:
+    """Like training_with_code, of repairs as well as reverts."""
+    return _with_code(with_repairs(feature_table(pulls=2500, rate=0.12)))
+
+
+def _with_code(table: pa.Table) -> tuple[Dataset, Trained]:
     random = np.random.default_rng(0)
     added = np.floor(table["additions"].to_numpy() * random.choice([0, 0.7], table.num_rows))
     columns = {"code_added": added, "code_removed": np.zeros(table.num_rows)}

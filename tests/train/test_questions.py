@@ -7,15 +7,23 @@ import pytest
 
 from pullrisk.model.questions import QUESTIONS, Answer, Question
 from pullrisk.progress import Silent
+from pullrisk.train.baselines import BOOSTING, CODE_LINES_ADDED, LINES_ADDED, LOGISTIC
 from pullrisk.train.dataset import ANSWER_OF, TARGET_OF, UNKNOWN, Dataset
 from pullrisk.train.evaluate import Options, evaluate
 from pullrisk.train.evaluation import OURS
 from pullrisk.train.fit import fine_tuning
 from pullrisk.train.metrics import pooled_auc
+from pullrisk.train.sizes import code_pulls
 from pullrisk.train.training import Trained, TrainSettings, train
 from pullrisk.train.warm_start import WarmStart
 from support.tables import FEATURES, SCHEMA, feature_table
-from support.training import QUICK, quick_dataset, quick_train, training_of_both
+from support.training import (
+    QUICK,
+    quick_dataset,
+    quick_train,
+    training_of_both,
+    training_of_both_with_code,
+)
 
 OPTIONS = Options(baselines=False, resamples=2)
 # Of a source that does not know whose lines a change rewrites.
@@ -92,6 +100,25 @@ def test_it_is_judged_by_the_risk_and_by_each_answer() -> None:
     assert all(part.models[OURS].ranking for part in found.questions.values())
     assert found.positives > max(part.positives for part in found.questions.values())
     assert found.flat().keys() >= {"repaired_pooled_auc", "reverted_within_auc_weighted"}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_each_answer_stands_beside_baselines_of_its_own_outcome(question: Question) -> None:
+    data, trained = training_of_both_with_code()
+    found = evaluate(trained.bundle, data, options=Options(resamples=2), progress=Silent())
+    whole = found.questions[TARGET_OF[question]]
+    labels, code = data.labels(TARGET_OF[question]), code_pulls(data)
+    rows = trained.split.test & (labels != UNKNOWN) & code
+    assert whole.code_pulls is not None
+    assert (whole.code_pulls.pulls, whole.code_pulls.positives) == (rows.sum(), labels[rows].sum())
+    baselines = {LINES_ADDED, CODE_LINES_ADDED, LOGISTIC, BOOSTING}
+    for part in (whole, whole.code_pulls):
+        assert part.differences.keys() == baselines
+    answer = trained.bundle.probability(question, data.x[rows])
+    expected = pooled_auc(answer, labels[rows], np.ones((1, rows.sum())))[0]
+    ours = whole.code_pulls.models[OURS].ranking["pooled_auc"]
+    assert ours.value == pytest.approx(expected)
+    assert found.flat()[f"{TARGET_OF[question]}_code_pulls_pooled_auc"] == ours.value
 
 
 def test_without_lines_it_is_judged_by_reverts_alone() -> None:

@@ -4,7 +4,8 @@ import pytest
 from pydantic import SecretStr
 
 from pullrisk.errors import SettingsError
-from pullrisk.secrets import LocalSecrets
+from pullrisk.secrets.health import Health
+from pullrisk.secrets.source import Listener, Snapshot
 from pullrisk.settings import Settings
 from pullrisk.wiring.provision import RotatingValue, provide, secrets_in, with_secrets
 
@@ -73,19 +74,47 @@ def bare_token(settings: Settings) -> str | None:
     return None if token is None else token.get_secret_value()
 
 
+class ChangingSecrets:
+    """Secrets that change when a test says so, and are read when somebody asks for it."""
+
+    def __init__(self, token: str) -> None:
+        self.token: str | None = token
+        self._now, self._listeners = Snapshot(), list[Listener]()
+        self.refresh()
+
+    def snapshot(self) -> Snapshot:
+        return self._now
+
+    def refresh(self) -> bool:
+        values = {} if self.token is None else {"github_token": SecretStr(self.token)}
+        changed = self._now.changed_names(values)
+        self._now = Snapshot(values, self._now.version + 1)
+        for call in self._listeners if changed else ():
+            call(changed, self._now)
+        return bool(changed)
+
+    def on_change(self, call: Listener) -> None:
+        self._listeners.append(call)
+
+    def health(self) -> Health:
+        return Health(age=0.0)
+
+    def close(self) -> None:
+        self.token = None
+
+
 def test_what_is_made_of_the_settings_follows_the_secrets() -> None:
-    variables = {"GITHUB_TOKEN": "first"}
-    secrets = LocalSecrets("data-fetch", {}, environment=variables)
+    secrets = ChangingSecrets("first")
     rotating = RotatingValue(Settings(), secrets, bare_token)
     assert rotating.now == "first"
-    variables["GITHUB_TOKEN"] = "second"
+    secrets.token = "second"
     secrets.refresh()
     assert rotating.now == "second", "told of the change"
-    variables["GITHUB_TOKEN"] = "third"
+    secrets.token = "third"
     assert rotating.refresh(), "asked to look"
     assert rotating.now == "third"
     assert not rotating.refresh()
-    del variables["GITHUB_TOKEN"]
+    secrets.token = None
     assert rotating.refresh()
     assert rotating.now is None, "a secret that is gone is no longer used"
 
@@ -93,13 +122,12 @@ def test_what_is_made_of_the_settings_follows_the_secrets() -> None:
 def test_secrets_that_cannot_be_used_leave_what_was_made_of_the_last_good_ones(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    variables = {"GITHUB_TOKEN": "first"}
-    secrets = LocalSecrets("data-fetch", {}, environment=variables)
+    secrets = ChangingSecrets("first")
     rotating = RotatingValue(Settings(), secrets, bare_token)
-    variables["GITHUB_TOKEN"] = "bad"
+    secrets.token = "bad"
     assert not rotating.refresh()
     assert rotating.now == "first"
     assert "the token is bad" in caplog.text
-    variables["GITHUB_TOKEN"] = "second"
+    secrets.token = "second"
     assert rotating.refresh()
     assert rotating.now == "second"

@@ -9,11 +9,10 @@ from pullrisk.pulls import half_surrogates
 from pullrisk.pulls.forms import parse_pull
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import Pull, repository_name
-from pullrisk.pulls.rest_shapes import RestRepository, RestUser
+from pullrisk.pulls.rest_shapes import RestRepository
 
 MOST_BYTES: Final = 25_000_000
 """Of a payload; GitHub's own limit."""
-PULL_EVENTS: Final = ("pull_request", "pull_request_review")
 MERGE_QUEUE: Final = "merge_group"
 RELAY: Final = "workflow_run"
 PRIVILEGED: Final = "pull_request_target"
@@ -35,9 +34,6 @@ class _Run(msgspec.Struct):
     head_sha: str
     head_branch: str | None = None
     head_repository: RestRepository | None = None
-    event: str = ""
-    conclusion: str | None = None
-    actor: RestUser | None = None
 
 
 class _RelayPayload(msgspec.Struct):

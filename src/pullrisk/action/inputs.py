@@ -33,13 +33,10 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
 
     def over(self, config: RepositoryConfig) -> RepositoryConfig:
         """The configuration with what the workflow set in its place."""
-        changes: dict[str, Any] = {}
-        if self.check_run is not None:
-            changes["check_run"] = self.check_run
-        if self.comment is not None:
-            changes["comment"] = self.comment
-        if self.fail_on is not None:
-            changes["fail_on"] = self.fail_on
+        given = {"check_run": self.check_run, "comment": self.comment, "fail_on": self.fail_on}
+        changes: dict[str, Any] = {
+            name: value for name, value in given.items() if value is not None
+        }
         if self.labels == NO_LABELS:
             changes["labels"] = None
         elif self.labels is not None:

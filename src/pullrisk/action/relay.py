@@ -5,19 +5,19 @@ run's own head is posted, and every address in it that leads elsewhere is droppe
 """
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from pullrisk.action.event import FinishedRun
 from pullrisk.action.runner import read_bounded
+from pullrisk.brief.links import readdressed
 from pullrisk.errors import InputError
 from pullrisk.publish import result
 from pullrisk.publish.api import Api, repository_path
 from pullrisk.publish.result import Result
 
-_ADDRESSES: Final = ("url", "by_url")
 _MOST_PULLS: Final = 100
 """Open pulls of one branch that are looked at."""
 
@@ -45,8 +45,8 @@ def read_artifact(folder: Path, run: FinishedRun, *, server: str) -> Result:
         raise InputError("the result is not that of the run: another repository or commit")
     if found.brief is not None:
         own = f"{server.rstrip('/')}/{run.repository}/"
-        plain = _without_foreign(msgspec.to_builtins(found.brief), own)
-        found = replace(found, brief=msgspec.convert(plain, type(found.brief)))
+        brief = readdressed(found.brief, lambda url: url if url.startswith(own) else None)
+        found = replace(found, brief=brief)
     return found
 
 
@@ -67,17 +67,3 @@ def for_pull(found: Result, pull: OpenPull) -> Result:
     """The result with the number that GitHub says, whatever it says itself."""
     brief = None if found.brief is None else replace(found.brief, number=pull.number)
     return replace(found, number=pull.number, brief=brief)
-
-
-def _without_foreign(value: Any, own: str) -> Any:  # noqa: ANN401  (any JSON)
-    """The value without addresses outside the repository."""
-    if isinstance(value, list):
-        return [_without_foreign(each, own) for each in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: None
-        if key in _ADDRESSES and not str(each or "").startswith(own)
-        else _without_foreign(each, own)
-        for key, each in value.items()
-    }

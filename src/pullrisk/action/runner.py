@@ -2,8 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -102,13 +101,3 @@ def _one_line(text: str) -> str:
     """The text on one line, without control characters."""
     shown = "".join(each if each.isprintable() else " " for each in text)
     return " ".join(shown.split())[:_MOST_LINE]
-
-
-@contextmanager
-def group(title: str) -> Iterator[None]:
-    """Fold what is written to the log meanwhile under a title."""
-    print(f"::group::{_one_line(title)}", flush=True)
-    try:
-        yield
-    finally:
-        print("::endgroup::", flush=True)

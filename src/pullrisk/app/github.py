@@ -8,7 +8,7 @@ import msgspec
 
 from pullrisk.fetch.github.credentials import App, Installation
 from pullrisk.fetch.github.endpoint import Endpoint
-from pullrisk.fetch.github.failures import Transient
+from pullrisk.fetch.github.failures import read_answer
 from pullrisk.publish.api import Api
 
 Credentials = Callable[[], tuple[str, str]]
@@ -45,11 +45,7 @@ class AppGitHub:
         app = self._current()
         if self._login is None:
             response = await app.send(self.http, "GET", f"{self.endpoint.rest}/app")
-            try:
-                described = msgspec.json.decode(response.content, type=_Self)
-            except msgspec.MsgspecError as error:
-                raise Transient(f"GitHub's answer cannot be understood: {error}") from None
-            self._login = described.slug + _BOT
+            self._login = read_answer(response.content, _Self).slug + _BOT
         return self._login
 
     def _current(self) -> App:

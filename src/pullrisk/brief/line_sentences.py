@@ -35,13 +35,12 @@ def _rewrites(case: Case, young: int) -> Said:
     writer, lines, path = next(recent, (None, 0, None))
     if writer is None:
         return Said(f"rewrites {counted(young, 'line')} of the last 90 days", UP, lines=young)
-    wrote = f"that {_name(writer)} wrote {age(writer.days)}"
-    number = writer.number if writer.number > 0 else None
+    wrote = f"that {writer.name} wrote {age(writer.days)}"
     if lines >= young:
         text = f"rewrites {counted(lines, 'line')} {wrote}"
     else:
         text = f"rewrites {counted(young, 'line')} of the last 90 days, {lines:,} of them {wrote}"
-    return Said(text, UP, path=path, number=number, lines=young)
+    return Said(text, UP, path=path, number=writer.pull, lines=young)
 
 
 def _repaired_lines(case: Case) -> Said | None:
@@ -60,7 +59,7 @@ def _beside_repaired(case: Case) -> Said | None:
 
 
 def _of_troubled(case: Case, origins: tuple[Origin, ...], what: str) -> Said:
-    troubled = [one for one in case.writers(origins) if one[0].trouble and one[0].number > 0]
+    troubled = [one for one in case.writers(origins) if one[0].trouble and one[0].pull]
     if not troubled:
         return Said(f"{what} of pulls that needed a fix or were reverted", UP)
     writer, _, path = troubled[0]
@@ -86,7 +85,7 @@ def _lines_of_fixes(case: Case) -> Said | None:
     if not case.known("rewritten_fixes") or not case.row["rewritten_fixes"]:
         return None
     lines = counted(case.row["rewritten_fixes"], "line")
-    fixes = [one for one in case.writers(case.rewrites()) if one[0].fixes and one[0].number > 0]
+    fixes = [one for one in case.writers(case.rewrites()) if one[0].fixes and one[0].pull]
     if not fixes:
         return Said(f"rewrites {lines} that a fix wrote", UP)
     writer, _, path = fixes[0]
@@ -130,16 +129,11 @@ def _beside_young(case: Case) -> Said | None:
         writer, _, path = next(recent, (None, 0, None))
         if writer is None:
             return Said("inserts beside lines of the last 90 days", UP)
-        number = writer.number if writer.number > 0 else None
-        text = f"inserts beside lines that {_name(writer)} wrote {age(writer.days)}"
-        return Said(text, UP, path=path, number=number, more="inserts beside its lines too")
+        text = f"inserts beside lines that {writer.name} wrote {age(writer.days)}"
+        return Said(text, UP, path=path, number=writer.pull, more="inserts beside its lines too")
     if case.row["beside_old_share"] > max(0.5, case.usual["beside_old_share"]):
         return Said("inserts beside lines older than two years", DOWN)
     return None
-
-
-def _name(writer: Writer) -> str:
-    return f"#{writer.number}" if writer.number > 0 else "a direct push"
 
 
 LINE_SENTENCES: Final[dict[str, Callable[[Case], Said | None]]] = {

@@ -3,6 +3,7 @@
 They are those of github.com. `at_site` moves them to the server of GitHub Enterprise.
 """
 
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -55,17 +56,20 @@ def at_site(part: T, site: str) -> T:
     """A part of a brief, or all of it, with its addresses below `site`."""
     if site == GITHUB:
         return part
-    return msgspec.convert(_moved(msgspec.to_builtins(part), site), type(part))
+    return readdressed(part, lambda url: site + url.removeprefix(GITHUB))
 
 
-def _moved(value: Any, site: str) -> Any:  # noqa: ANN401  (any JSON)
+def readdressed(part: T, change: Callable[[str], str | None]) -> T:
+    """A part of a brief, or all of it, with each of its addresses changed."""
+    return msgspec.convert(_changed(msgspec.to_builtins(part), change), type(part))
+
+
+def _changed(value: Any, change: Callable[[str], str | None]) -> Any:  # noqa: ANN401  (any JSON)
     if isinstance(value, list | tuple):
-        return [_moved(each, site) for each in value]
+        return [_changed(each, change) for each in value]
     if not isinstance(value, dict):
         return value
     return {
-        key: site + each.removeprefix(GITHUB)
-        if key in _ADDRESSES and isinstance(each, str)
-        else _moved(each, site)
+        key: change(each) if key in _ADDRESSES and isinstance(each, str) else _changed(each, change)
         for key, each in value.items()
     }

@@ -24,7 +24,7 @@ from pullrisk.brief.verdict import known, verdict
 from pullrisk.pulls.hunks import ChangedHunk, UnmergedWork
 from pullrisk.pulls.record import Pull
 from pullrisk.score.result import UNKNOWN_AUTHOR, WARNINGS, Score
-from pullrisk.score.scorer import Judged, Rows, Scorer
+from pullrisk.score.scorer import Judged, Scorer
 
 _NO_FILES: Final = "its files are not known: nothing is told of them"
 _NO_LINES: Final = (
@@ -47,14 +47,12 @@ class BriefMaker:
         *,
         now: datetime,
         works: Sequence[UnmergedWork] = (),
-        rows: Rows | None = None,
     ) -> Brief:
         """The brief of one pull; an open one as of `now`. Raises LakeError.
 
         `works` may be under way at the same time: open pulls of its repository (`open_works`).
-        `rows` are what the scorer's `rows_of` returned.
         """
-        return self.briefs([pull], now=now, works=works, rows=rows)[0]
+        return self.briefs([pull], now=now, works=works)[0]
 
     def briefs(
         self,
@@ -62,37 +60,28 @@ class BriefMaker:
         *,
         now: datetime,
         works: Sequence[UnmergedWork] = (),
-        rows: Rows | None = None,
     ) -> list[Brief]:
         """The briefs of pulls in the order given. Raises LakeError."""
-        judged = self._scorer.judge(pulls, now=now, rows=rows)
+        judged = self._scorer.judge(pulls, now=now)
         return [
             self.brief_of(pull, each, now=now, works=works)
             for pull, each in zip(pulls, judged, strict=True)
         ]
 
     def scored(
-        self,
-        pulls: Sequence[Pull],
-        *,
-        now: datetime,
-        briefed: bool = True,
-        works: Sequence[UnmergedWork] = (),
+        self, pulls: Sequence[Pull], *, now: datetime, briefed: bool = True
     ) -> list[ScoredPull]:
         """The scores of pulls in the order given, with their briefs if `briefed`.
 
         Raises LakeError.
         """
         judged = self._scorer.judge(pulls, now=now)
-        briefs: Sequence[Brief | None] = [None] * len(judged)
-        if briefed:
-            briefs = [
-                self.brief_of(pull, each, now=now, works=works)
-                for pull, each in zip(pulls, judged, strict=True)
-            ]
         return [
-            ScoredPull(**msgspec.structs.asdict(each.score), brief=brief)
-            for each, brief in zip(judged, briefs, strict=True)
+            ScoredPull(
+                **msgspec.structs.asdict(each.score),
+                brief=self.brief_of(pull, each, now=now) if briefed else None,
+            )
+            for pull, each in zip(pulls, judged, strict=True)
         ]
 
     def reasons(self, pull: Pull, judged: Judged) -> tuple[Reason, ...]:

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from pullrisk.brief.result import Brief
-from pullrisk.brief.sections import Item, Mention, Section, answers, sections
+from pullrisk.brief.sections import Item, Mention, Section, answers, parts, sections
 from pullrisk.brief.wording import UNSEEN
 
 MOST: Final = 30_000
@@ -30,13 +30,13 @@ _REDIRECT: Final = "https://redirect.github.com/"
 def as_markdown(brief: Brief) -> str:
     """The whole brief, with what is not needed at once in a part that unfolds."""
     shown = sections(brief)
-    parts = [f"**{escaped(brief.verdict)}**", escaped(answers(brief))]
-    parts += [_section(section) for section in shown if not section.folded]
+    written = [f"**{escaped(brief.verdict)}**", escaped(answers(brief))]
+    written += [_section(section) for section in shown if not section.folded]
     folded = [section for section in shown if section.folded]
     if folded:
-        parts.append(_details(folded))
-    parts += [f"_{escaped(note)}_" for note in brief.notes]
-    return _bounded([part for part in parts if part])
+        written.append(_details(folded))
+    written += [f"_{escaped(note)}_" for note in brief.notes]
+    return _bounded([part for part in written if part])
 
 
 def heading(brief: Brief) -> str:
@@ -89,22 +89,20 @@ def _details(folded: list[Section]) -> str:
 
 def _item(item: Item, before: str) -> list[str]:
     aside = f" <sub>({escaped(item.aside)})</sub>" if item.aside else ""
-    lines = [f"{before}{_linked(item.text, item.mentions)}{aside}"]
+    text = "".join(map(_part, parts(item.text, item.mentions)))
+    lines = [f"{before}{text}{aside}"]
     for each in item.below:
         lines += _item(each, f"  {before}")
     return lines
 
 
-def _linked(text: str, mentions: tuple[Mention, ...]) -> str:
-    """The text, escaped but for its mentions, each linked where it first stands."""
-    for place, mention in enumerate(mentions):
-        before, there, after = text.partition(mention.words)
-        if there:
-            rest = mentions[place + 1 :]
-            return f"{_linked(before, rest)}{_link(mention)}{_linked(after, rest)}"
-    words = escaped(text)
-    before = " " if text[:1] == " " else ""
-    return f"{before}{words}{' ' if words and text[-1:] == ' ' else ''}"
+def _part(part: str | Mention) -> str:
+    """The words, escaped, or the mention, linked."""
+    if isinstance(part, Mention):
+        return _link(part)
+    words = escaped(part)
+    before = " " if part[:1] == " " else ""
+    return f"{before}{words}{' ' if words and part[-1:] == ' ' else ''}"
 
 
 def _link(mention: Mention) -> str:
@@ -117,10 +115,10 @@ def _address(url: str) -> str:
     return address.replace("(", "%28").replace(")", "%29").replace(" ", "%20")
 
 
-def _bounded(parts: list[str]) -> str:
+def _bounded(written: list[str]) -> str:
     """The parts, as many as fit: none is cut in its middle."""
     kept, size = [], 0
-    for part in parts:
+    for part in written:
         size += len(part) + 2
         if size > MOST:
             kept.append("_The rest is too long for this place._")

@@ -35,6 +35,16 @@ class Writer:
     fixes: bool
     trouble: Failure | None
 
+    @property
+    def pull(self) -> int | None:
+        """The pull's number; None of a direct push."""
+        return self.number if self.number > 0 else None
+
+    @property
+    def name(self) -> str:
+        """`#12`, or `a direct push`."""
+        return f"#{self.number}" if self.number > 0 else "a direct push"
+
 
 @dataclass(frozen=True, slots=True)
 class FilePast:

@@ -115,13 +115,12 @@ def _told(known: PullInIndex, each: _Candidate) -> Precedent:
     paths = [(known.pull.files or ())[place].path for place in each.places]
     kinds = {failure.kind for failure in each.failures}
     how = "was reverted" if last.kind == REVERT else "needed a fix"
-    agent = f" by #{by}" if by is not None else ""
-    where = f" in {listed(paths)}"
+    agent = f", by #{by}" if by is not None else ""
     return Precedent(
         number=number,
         title=log.title_of(each.row) or "",
         outcome=_outcome(kinds),
-        text=f"#{number} {how} after {duration(days)}{agent}{where}",
+        text=f"#{number} {how} after {duration(days)} in {listed(paths)}{agent}",
         by=by,
         by_title=log.title_of(by_row) if by_row is not None else None,
         days=days,

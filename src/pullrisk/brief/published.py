@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Final
 
-from pullrisk.brief.facts import OTHER
 from pullrisk.brief.result import Brief
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.scores import MOST_PATHS, PublishedScore, changed_lines
@@ -24,7 +23,7 @@ def published_score(pull: Pull, brief: Brief, *, model: str, now: datetime) -> P
         updated_at=pull.updated_at,
         event_at=pull.event_at,
         verdict=brief.verdict[:_MOST_WORDS],
-        reason=_first_reason(brief),
+        reason=next((each.text[:_MOST_WORDS] for each in brief.raising), ""),
         model=model,
         scored_at=now,
         risk=brief.risk,
@@ -39,9 +38,3 @@ def published_score(pull: Pull, brief: Brief, *, model: str, now: datetime) -> P
         paths=tuple(file.path for file in (pull.files or ())[:MOST_PATHS]),
         head_sha=pull.head_sha,
     )
-
-
-def _first_reason(brief: Brief) -> str:
-    """The first reason that raises the risk, empty if none has a name."""
-    raising = (each.text for each in brief.reasons if each.effect > 0 and each.kind != OTHER)
-    return next(raising, "")[:_MOST_WORDS]

@@ -124,7 +124,7 @@ def _young(writers: list[tuple[Writer, int]]) -> list[tuple[Writer, int]]:
 
 
 def _is_troubled(writer: Writer, past: Past) -> bool:
-    return writer.number > 0 and past.remembers(writer.trouble)
+    return writer.pull is not None and past.remembers(writer.trouble)
 
 
 def _text(told: _Told, before: set[int]) -> str:
@@ -132,14 +132,13 @@ def _text(told: _Told, before: set[int]) -> str:
     writer, added = told.writer, counted(told.stretch.added, "line")
     if writer is None:
         return f"most of what it adds to the file ({added})"
-    name = f"#{writer.number}" if writer.number > 0 else "a direct push"
     what = (
         f"rewrites {counted(told.lines, 'line')}" if told.lines else f"inserts {added} beside lines"
     )
     if writer.number in before:
-        return f"{what} of {name} too"
-    fate = f"; {name} {befell(writer)}" if writer.trouble and writer.number > 0 else ""
-    return f"{what} that {name} wrote {age(writer.days)}{fate}"
+        return f"{what} of {writer.name} too"
+    fate = f"; {writer.name} {befell(writer)}" if writer.trouble and writer.pull else ""
+    return f"{what} that {writer.name} wrote {age(writer.days)}{fate}"
 
 
 def _range(pull: Pull, path: str, told: _Told, text: str) -> LineRange:
@@ -149,7 +148,7 @@ def _range(pull: Pull, path: str, told: _Told, text: str) -> LineRange:
         first=first,
         last=last,
         text=text,
-        number=writer.number if writer and writer.number > 0 else None,
+        number=writer.pull if writer else None,
         days=writer.days if writer else None,
         url=changed_file_url(pull.repository, pull.number, path, first=first, last=last),
     )

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from pullrisk.brief.facts import OTHER
 from pullrisk.model.bundle import Band
 from pullrisk.model.categories import Category
 from pullrisk.score.result import Basis, Percent, Score, Share, State
@@ -184,6 +185,16 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     under_way: tuple[UnderWay, ...] = ()
     relief: Relief | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def raising(self) -> list[Reason]:
+        """The reasons that have a name and raise the risk, the most important first."""
+        return [each for each in self.reasons if each.kind != OTHER and each.effect > 0]
+
+    @property
+    def lowering(self) -> list[Reason]:
+        """The others that have a name."""
+        return [each for each in self.reasons if each.kind != OTHER and each.effect <= 0]
 
 
 class ScoredPull(Score, frozen=True, kw_only=True):

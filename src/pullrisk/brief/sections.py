@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from pullrisk.brief.facts import OTHER
 from pullrisk.brief.result import Brief, LineRange, Place, Precedent, Reason
 from pullrisk.brief.wording import share
 
@@ -40,12 +39,9 @@ class Section(NamedTuple):
 
 def sections(brief: Brief) -> list[Section]:
     """The sections that have something to say."""
-    named = [reason for reason in brief.reasons if reason.kind != OTHER]
-    raising = [reason for reason in named if reason.effect > 0]
-    lowering = [reason for reason in named if reason.effect <= 0]
     every = (
-        Section("Why", tuple(map(_reason, raising)) or _nothing(brief)),
-        Section("What speaks for it", tuple(map(_reason, lowering))),
+        Section("Why", tuple(map(_reason, brief.raising)) or _nothing(brief)),
+        Section("What speaks for it", tuple(map(_reason, brief.lowering))),
         Section("Where to look", tuple(map(_place, brief.places[:MOST_PLACES]))),
         Section("What is missing", tuple(_missing(brief))),
         Section("What would lower the risk", tuple(_relief(brief))),
@@ -54,6 +50,18 @@ def sections(brief: Brief) -> list[Section]:
         Section("What else is under way", tuple(_under_way(brief)), folded=True),
     )
     return [section for section in every if section.items]
+
+
+def parts(text: str, mentions: tuple[Mention, ...]) -> Iterator[str | Mention]:
+    """The text in parts: each mention where it first stands, and what lies between them."""
+    for place, mention in enumerate(mentions):
+        before, there, after = text.partition(mention.words)
+        if there:
+            yield from parts(before, mentions[place + 1 :])
+            yield mention
+            yield from parts(after, mentions[place + 1 :])
+            return
+    yield text
 
 
 def answers(brief: Brief) -> str:
@@ -119,9 +127,12 @@ def _reviewers(brief: Brief) -> Iterator[Item]:
 
 
 def _precedent(each: Precedent) -> Item:
+    """What the fix says of itself tells what had gone wrong; it stands behind the fix's number."""
     numbers = (*_numbered(each.number, each.url), *_numbered(each.by, each.by_url))
     paths = tuple(Mention(path, None, is_path=True) for path in each.paths)
-    return Item(each.text, (*numbers, *paths), each.title)
+    return Item(
+        each.text, (*numbers, *paths), (each.title if each.by is None else each.by_title) or ""
+    )
 
 
 def _under_way(brief: Brief) -> Iterator[Item]:

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response
 from markupsafe import Markup, escape
 
-from pullrisk.brief.sections import Item, Mention
+from pullrisk.brief.sections import Item, Mention, parts
 from pullrisk.brief.wording import UNSEEN, age, share
 from pullrisk.errors import PullriskError
 from pullrisk.monitor.outcomes import Interval
@@ -61,16 +61,10 @@ def repository_path(repository: str) -> str:
 
 def linked(item: Item) -> Markup:
     """The item's text, its mentions linked where each first stands, paths as code."""
-    return _linked(item.text, item.mentions)
-
-
-def _linked(text: str, mentions: tuple[Mention, ...]) -> Markup:
-    for place, mention in enumerate(mentions):
-        before, there, after = text.partition(mention.words)
-        if there:
-            rest = mentions[place + 1 :]
-            return _linked(before, rest) + _link(mention) + _linked(after, rest)
-    return escape(_shown(text))
+    return Markup().join(
+        _link(part) if isinstance(part, Mention) else _shown(part)
+        for part in parts(item.text, item.mentions)
+    )
 
 
 def _link(mention: Mention) -> Markup:

@@ -89,8 +89,5 @@ async def publishing(service: Service, tables: Tables) -> AsyncIterator[None]:
     if not service.dependencies.has_store():
         yield
         return
-    try:
-        async with in_background(Publisher(service, tables).run()):
-            yield
-    finally:
-        tables.scores.close()
+    async with in_background(Publisher(service, tables).run()):
+        yield

@@ -8,7 +8,6 @@ import msgspec
 from litestar import Response
 from litestar.exceptions import NotFoundException
 
-from pullrisk.brief.facts import OTHER
 from pullrisk.brief.result import Brief, Place
 from pullrisk.brief.sections import answers, sections
 from pullrisk.dashboard.page import render
@@ -62,8 +61,7 @@ async def pull_page(reader: Reader, viewer: Viewer, key: Key) -> Response[bytes]
 
 def _strips(reader: Reader, examined: Examined) -> list[Strip]:
     metadata, brief = reader.service.loaded.bundle.metadata, examined.brief
-    named = [reason for reason in brief.reasons if reason.kind != OTHER]
-    return strips(metadata, brief.repository, named, examined.row)
+    return strips(metadata, brief.repository, [*brief.raising, *brief.lowering], examined.row)
 
 
 def _files(pull: Pull, brief: Brief) -> Iterator[FileRow]:

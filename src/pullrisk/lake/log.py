@@ -134,11 +134,11 @@ def _commit(files: Files, path: str) -> list[_Action]:
     """
     try:
         return _decode(files, path)
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):
         pass
     try:
         return _decode(files, path)
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(files, f"{path} cannot be read: {error}") from error
 
 

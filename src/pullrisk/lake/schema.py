@@ -83,7 +83,7 @@ class Identity(msgspec.Struct, frozen=True):
         """The identity of the table at `root`; LakeError if it is foreign or newer."""
         try:
             identity = msgspec.json.decode(description or "", type=cls)
-        except msgspec.MsgspecError as error:
+        except (ValueError, RecursionError) as error:
             raise LakeError(
                 f"{root}/{TABLE} is a Delta table of another program",
                 hint="name another folder for the lake",

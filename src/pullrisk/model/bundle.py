@@ -321,7 +321,7 @@ def _metadata(session: Any, source: str) -> Metadata:  # noqa: ANN401  (onnxrunt
         raise ModelError(f"model {source} is an ONNX file, but not one that pullrisk made")
     try:
         version = msgspec.json.decode(text, type=_Version).format
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"model {source} has damaged metadata: {error}") from error
     if version != FORMAT:
         raise ModelError(
@@ -330,7 +330,7 @@ def _metadata(session: Any, source: str) -> Metadata:  # noqa: ANN401  (onnxrunt
         )
     try:
         return msgspec.json.decode(text, type=Metadata)
-    except msgspec.ValidationError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"model {source} has damaged metadata: {error}") from error
 
 

@@ -22,6 +22,7 @@ from pullrisk.fetch.github.failures import (
     Unauthorized,
     check_errors,
     check_status,
+    read_answer,
 )
 from pullrisk.fetch.github.graphql import Data, Document
 
@@ -58,7 +59,7 @@ class Api:
 
     async def get(self, path: str, kind: type[T], **parameters: str | int) -> T:
         """The decoded answer. Raises a Failure."""
-        return _decoded(await self._call("GET", path, parameters=parameters), kind)
+        return read_answer(await self._call("GET", path, parameters=parameters), kind)
 
     async def pages(
         self,
@@ -85,7 +86,7 @@ class Api:
         answer = await self._call("POST", "", body=body, root=self.endpoint.graphql)
         try:
             envelope = document.decode(answer)
-        except msgspec.MsgspecError as error:
+        except (ValueError, RecursionError) as error:
             raise Transient(f"GitHub's answer cannot be understood: {error}") from None
         return check_errors(envelope, {})
 
@@ -167,12 +168,5 @@ def _checked(response: httpx.Response) -> bytes:
 def _listed(data: bytes, part: str | None, kind: type[T]) -> list[T]:
     """The items of one page. Raises Transient."""
     if part is not None:
-        data = bytes(_decoded(data, dict[str, msgspec.Raw]).get(part, msgspec.Raw(b"null")))
-    return _decoded(data, list[kind])  # type: ignore[valid-type]
-
-
-def _decoded(data: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.MsgspecError as error:
-        raise Transient(f"GitHub's answer cannot be understood: {error}") from None
+        data = bytes(read_answer(data, dict[str, msgspec.Raw]).get(part, msgspec.Raw(b"null")))
+    return read_answer(data, list[kind])  # type: ignore[valid-type]

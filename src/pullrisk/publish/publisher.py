@@ -43,7 +43,7 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return parse(data), ()
         except ConfigError as error:
-            return DEFAULTS, (f"{error.args[0]} - so the defaults are used",)
+            return DEFAULTS, (error.notice,)
 
     async def publish(
         self,

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from heapq import heappop, heappush
 from itertools import islice
-from types import TracebackType
 from typing import Any, Final, Self
 
 import msgspec
@@ -81,12 +80,7 @@ class MongoStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __reduce__(self) -> tuple[type["MongoStore"], tuple[str]]:
@@ -221,7 +215,7 @@ class MongoStore:
 
     def _joined(self, batch: dict[str, Pull]) -> dict[str, Pull]:
         """The pulls with what only their stored versions know."""
-        fields = dict.fromkeys(("author", "author_names", "lines"), True)
+        fields = dict.fromkeys(("author", "author_names", "lines", "closed_bugs"), True)
         rows = self._find({"_id": {"$in": list(batch)}}, fields)
         ids = [row["_id"] for row in rows if _knows_other(row, batch[row["_id"]])]
         stored = self._find({"_id": {"$in": ids}}) if ids else []
@@ -288,10 +282,16 @@ class MongoStore:
 
 
 def _knows_other(row: Document, pull: Pull) -> bool:
-    """Whether the stored version names the author otherwise, or one of the two tells no lines."""
+    """Whether the stored version names the author otherwise, or one of the two tells no lines or
+    no labels of closed issues.
+    """
     names = row.get("author"), tuple(row.get("author_names") or ())
     has_origins = pull.lines is not None and pull.lines.rewrites is not None
-    return names != (pull.author, pull.author_names) or bool(row.get("lines")) != has_origins
+    return (
+        names != (pull.author, pull.author_names)
+        or bool(row.get("lines")) != has_origins
+        or (row.get("closed_bugs") is None) != (pull.closed_bugs is None)
+    )
 
 
 def _join(row: Document, pull: Pull) -> Pull:

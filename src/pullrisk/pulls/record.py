@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from pullrisk.pulls import half_surrogates
-from pullrisk.pulls.bug_labels import labelled_as_fix
+from pullrisk.pulls.bug_labels import labelled_as_bug
 from pullrisk.pulls.lines import ChangedLines, Count
 from pullrisk.pulls.patch_text import CodeLines, count_patches
 from pullrisk.pulls.people import NO_NAMES, ROBOTIC, Account, BotNames, agent_of, is_bot, is_robotic
@@ -60,7 +60,9 @@ class Pull(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False)
     `author` is None for a deleted account. `files` and `reviews` are None if the source does not
     list them; `changed_files` is the number of all files, even if `files` was cut.
     `review_decision` and `checks` (the state of all check runs of the head commit) are GitHub's
-    words in lower case; `closes` are the issues that it closes, as `owner/name#number`.
+    words in lower case; `closes` are the issues that it closes, as `owner/name#number`,
+    and `closed_bugs` those of them that are labelled as bugs; None if the source does not tell
+    the labels, or not of all and none of the others is one.
     `own_commits` are the first eight digits of the commits that a merge brought into the branch;
     `repository_names` are other names of the repository, which the source used after a rename.
     `author_names` are further names that the source ties to the author: `login:mara`,
@@ -110,6 +112,7 @@ class Pull(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False)
     agent: str | None = None
     unknown: tuple[str, ...] = ()
     lines: ChangedLines | None = None
+    closed_bugs: tuple[str, ...] | None = None
 
     @property
     def is_push(self) -> bool:
@@ -175,15 +178,18 @@ def fingerprint(pull: Pull) -> int:
 
     Two versions of a pull with equal fingerprints are the same event: a comment, an assignment or
     a label (other than that of a bug, which makes it a fix) after the merge changes `updated_at`,
-    but not the fingerprint.
+    but not the fingerprint. A closed bug counts only where there is one, so that records of
+    earlier versions, which knew none, keep their fingerprints.
     """
+    fixes = pull.lines is not None and labelled_as_bug(pull.labels)
+    closes = (True,) if pull.lines is not None and pull.closed_bugs else ()
     known = (
         pull.repository, pull.number, pull.created_at, pull.merged_at, pull.closed_at,
         pull.title, pull.body, pull.author, pull.author_association, pull.bot,
         pull.head_repository, pull.base_ref, pull.head_ref, pull.merge_sha, pull.commits,
         pull.additions, pull.deletions, pull.changed_files, pull.files, pull.own_commits,
         pull.repository_names, pull.author_names, pull.agent, pull.unknown, pull.lines,
-        pull.lines is not None and labelled_as_fix(pull.labels),
+        fixes, *closes,
     )  # fmt: skip
     digest = blake2b(_encoder.encode(known), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1

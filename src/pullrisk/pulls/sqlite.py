@@ -7,7 +7,6 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
-from types import TracebackType
 from typing import Any, Final, Self, TypeAlias, TypeVar
 
 import msgspec
@@ -92,12 +91,7 @@ class SqliteStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __reduce__(self) -> tuple[type["SqliteStore"], tuple[Path]]:

@@ -6,7 +6,6 @@ passes tests/contract/test_pull_store.py.
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
 from typing import Final, Protocol, Self
 
 import msgspec
@@ -69,12 +68,7 @@ class PullStore(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
     def upsert(
         self, pulls: Iterable[Pull], *, checkpoint: tuple[str, Mapping[str, object]] | None = None

@@ -12,7 +12,7 @@ from pullrisk.pulls.record import Pull
 def joined(stored: Pull, new: Pull) -> Pull:
     """The newer version (`new` if both are as old), with what only the other one knows.
 
-    That are names of its author, and what the change did to lines of code.
+    That are names of its author, which issues it closes, and what the change did to lines of code.
 
     GitHub names the author by login, a clone by address: a pull that is known from both ties
     them. That the commits are another's work (a bot's pull of a person's commits, two logins)
@@ -24,6 +24,9 @@ def joined(stored: Pull, new: Pull) -> Pull:
     names.update(dict.fromkeys(_names_for(newer, older)))
     if len(names) > own:
         newer = replace(newer, author_names=tuple(names))
+    unknown = newer.closed_bugs is None and older.closed_bugs is not None
+    if unknown and _is_same_change(newer, older):
+        newer = replace(newer, closes=older.closes, closed_bugs=older.closed_bugs)
     if older.lines is None or _knows_lines(newer, older):
         return newer
     return _with_lines(newer, older, older.lines)
@@ -31,12 +34,16 @@ def joined(stored: Pull, new: Pull) -> Pull:
 
 def _knows_lines(newer: Pull, older: Pull) -> bool:
     """Whether the older version of a change tells no more of its lines, or is another change."""
-    change = _change_of(newer)
-    if change is None or _change_of(older) != change:
+    if not _is_same_change(newer, older):
         return True
     if newer.lines is None or older.lines is None:
         return older.lines is None
     return newer.lines.rewrites is not None or older.lines.rewrites is None
+
+
+def _is_same_change(newer: Pull, older: Pull) -> bool:
+    change = _change_of(newer)
+    return change is not None and _change_of(older) == change
 
 
 def _change_of(pull: Pull) -> tuple[str, str | None] | None:

@@ -28,6 +28,11 @@ class ConfigError(InputError):
         super().__init__(f"{where}: {message}")
         self.line = line
 
+    @property
+    def notice(self) -> str:
+        """What people read where the file is passed over."""
+        return f"{self} - so the defaults are used"
+
 
 def parse(data: bytes) -> RepositoryConfig:
     """The configuration in the file's bytes; of an empty file the defaults.

@@ -1,16 +1,18 @@
 """Checks what a stage can and cannot read, without showing any value."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import SecretStr
 
-from pullrisk.secrets import open_secrets
+from pullrisk.errors import SettingsError
+from pullrisk.redaction import REDACTOR
 from pullrisk.secrets.config import PREFIX, VaultConfig, vault_config
-from pullrisk.secrets.names import SECRETS, STAGES, Needs, needs_of
+from pullrisk.secrets.names import SECRETS, STAGES, Needs, mask_credentials, needs_of
 from pullrisk.secrets.session import VaultSession
+from pullrisk.secrets.source import IN_KUBERNETES
 
 State = Literal["readable", "missing", "absent"]
 
@@ -61,15 +63,37 @@ def check(
     allow_local: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> Checked:
-    """Read a stage's secrets once, from its source. Raises SettingsError, SecretsError."""
+    """Read a stage's secrets once, from its source. Raises SettingsError, SecretsError.
+
+    Without Vault they are in the settings, `given`, or in the usual variables; inside Kubernetes
+    only if `allow_local`.
+    """
     needs = needs_of(stage)
     environment = os.environ if environment is None else environment
     config = vault_config(environment, stage)
     if config is not None:
         return _check_vault(stage, config)
-    secrets = open_secrets(stage, given, allow_local=allow_local, environment=environment)
-    values = secrets.snapshot().values
+    if environment.get(IN_KUBERNETES) and not allow_local:
+        raise SettingsError(
+            "this runs inside Kubernetes and VAULT_ADDR is not set",
+            hint="set VAULT_ADDR, or PULLRISK_ALLOW_LOCAL_SECRETS=true to take secrets from "
+            "the settings and the environment",
+        )
+    values = dict(_local_values(needs, given or {}, environment))
+    mask_credentials(values, REDACTOR)
     return Checked(stage, "settings and environment", _readings(needs, values))
+
+
+def _local_values(
+    needs: Needs, given: Mapping[str, SecretStr], environment: Mapping[str, str]
+) -> Iterator[tuple[str, SecretStr]]:
+    """What the settings hold, and of the rest what stands in the usual variables."""
+    for name in needs.names:
+        variables = (environment.get(each) for each in SECRETS[name].variables)
+        if name in given:
+            yield name, given[name]
+        elif value := next((each for each in variables if each), None):
+            yield name, SecretStr(value)
 
 
 def _check_vault(stage: str, config: VaultConfig) -> Checked:

@@ -1,8 +1,8 @@
 """How fresh a stage's secrets are: counts, ages, and a log line when an outage begins and ends."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final
 
 from pullrisk.errors import SecretsError
@@ -14,9 +14,8 @@ REMIND_EVERY: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """State of a source of secrets. Ages are in seconds; counts are since it was opened."""
+    """State of a stage's secrets. Ages are in seconds; counts are since they were opened."""
 
-    source: str
     age: float
     """Since the last successful read; grows while Vault is away and the last good values serve."""
     token_left: float | None = None
@@ -46,11 +45,10 @@ class Health:
 
 
 class HealthCounters:
-    """Counts what is done to keep the secrets of one source fresh, and logs outages."""
+    """Counts what is done to keep a stage's secrets fresh, and logs outages."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self.read_at = clock()
+    def __init__(self) -> None:
+        self.read_at = monotonic()
         self._logged_at = float("-inf")
         self._counts = {"reads": 0, "failures": 0, "logins": 0, "renewals": 0, "changes": 0}
         self.fault: str | None = None
@@ -58,7 +56,7 @@ class HealthCounters:
     @property
     def age(self) -> float:
         """Seconds since the last successful read."""
-        return self._clock() - self.read_at
+        return monotonic() - self.read_at
 
     def set_counts(self, **counts: int) -> None:
         """Take over counts that are kept elsewhere."""
@@ -66,7 +64,7 @@ class HealthCounters:
 
     def count_read(self) -> None:
         """Record a successful read."""
-        self.read_at = self._clock()
+        self.read_at = monotonic()
         self._counts["reads"] += 1
 
     def record(self, error: SecretsError | None) -> None:
@@ -78,8 +76,8 @@ class HealthCounters:
             return
         self._counts["failures"] += 1
         self.fault = str(error.args[0])
-        if self._clock() - self._logged_at >= REMIND_EVERY:
-            self._logged_at = self._clock()
+        if monotonic() - self._logged_at >= REMIND_EVERY:
+            self._logged_at = monotonic()
             _LOG.warning(
                 "secrets are not fresh: %s; the last good values, %.0f s old, stay in use",
                 self.fault,
@@ -88,6 +86,4 @@ class HealthCounters:
 
     def health(self, *, token_left: float | None) -> Health:
         """The state now."""
-        return Health(
-            "vault", age=self.age, token_left=token_left, fault=self.fault, **self._counts
-        )
+        return Health(age=self.age, token_left=token_left, fault=self.fault, **self._counts)

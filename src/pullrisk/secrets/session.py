@@ -1,9 +1,9 @@
 """One stage's session at Vault: logs in, keeps its token valid, reads with it, gives it back."""
 
-import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final
 
 from pydantic import SecretStr
@@ -47,8 +47,8 @@ class Lease:
 class VaultSession:
     """hvac's client with the stage's token. Not to be shared by threads."""
 
-    def __init__(self, config: VaultConfig, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._config, self._clock, self._auth = config, clock, JwtAuth(config)
+    def __init__(self, config: VaultConfig) -> None:
+        self._config, self._auth = config, JwtAuth(config)
         self._lease: Lease | None = None
         self.logins = 0
         self.renewals = 0
@@ -66,12 +66,12 @@ class VaultSession:
 
     @property
     def due(self) -> float:
-        """When `keep` has something to do, on this session's clock."""
+        """When `keep` has something to do, on the monotonic clock."""
         return 0.0 if self._lease is None else self._lease.due
 
     def token_left(self) -> float | None:
         """Seconds until the token expires; None without a token."""
-        return None if self._lease is None else self._lease.left(self._clock())
+        return None if self._lease is None else self._lease.left(monotonic())
 
     def login(self) -> None:
         """Obtain a new token; an earlier one expires by itself.
@@ -86,15 +86,15 @@ class VaultSession:
         REDACTOR.learn(token)
         self._client.token = token
         renewable = bool(answer["renewable"])
-        self._lease = Lease(seconds, self._clock(), renewable=renewable, full=seconds)
+        self._lease = Lease(seconds, monotonic(), renewable=renewable, full=seconds)
         self.logins += 1
 
     def keep(self) -> None:
         """Renew the token if that is due, log in if renewing does not help. Raises SecretsError."""
         lease = self._lease
-        if lease is None or (self._clock() >= lease.due and not lease.renewable):
+        if lease is None or (monotonic() >= lease.due and not lease.renewable):
             self.login()
-        elif self._clock() >= lease.due:
+        elif monotonic() >= lease.due:
             self._renew(lease)
 
     def read(self) -> dict[str, SecretStr]:
@@ -134,7 +134,7 @@ class VaultSession:
             # Past its maximum Vault answers 500, as it does when it is ill: a login tells which.
             self.login()
             return
-        self._lease = Lease(seconds, self._clock(), renewable=lease.renewable, full=lease.full)
+        self._lease = Lease(seconds, monotonic(), renewable=lease.renewable, full=lease.full)
         self.renewals += 1
         if self._lease.at_maximum:
             self.login()

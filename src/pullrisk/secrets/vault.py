@@ -3,40 +3,34 @@
 import logging
 import random
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from time import monotonic
 from typing import Final
 
 from pydantic import SecretStr
 
 from pullrisk.errors import PullriskError, SecretsError
-from pullrisk.redaction import REDACTOR, Redactor
+from pullrisk.redaction import REDACTOR
 from pullrisk.secrets.config import VaultConfig
 from pullrisk.secrets.health import Health, HealthCounters
-from pullrisk.secrets.names import mask_credentials
+from pullrisk.secrets.names import mask_credentials, needs_of
 from pullrisk.secrets.session import VaultSession
-from pullrisk.secrets.source import HeldValues, Snapshot
+from pullrisk.secrets.source import Listener, Snapshot
 from pullrisk.secrets.vault_errors import Backoff, VaultAwayError, retry_while_away
 
 _LOG: Final = logging.getLogger(__name__)
 _SHORTEST_WAIT: Final = 0.02
 
 
-class VaultSecrets(HeldValues):
-    """A stage's secrets from Vault. `get` never waits; `close` ends the thread and the token."""
+class VaultSecrets:
+    """A stage's `Secrets` from Vault; `close` ends the thread and the token."""
 
-    def __init__(
-        self,
-        config: VaultConfig,
-        stage: str,
-        *,
-        redactor: Redactor = REDACTOR,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__(stage)
-        self._config, self._redactor, self._clock = config, redactor, clock
-        self._session = VaultSession(config, clock=clock)
-        self._counters = HealthCounters(clock)
+    def __init__(self, config: VaultConfig, stage: str) -> None:
+        self._config, self._stage, self._needs = config, stage, needs_of(stage)
+        self._snapshot = Snapshot()
+        self._listeners: list[Listener] = []
+        self._session = VaultSession(config)
+        self._counters = HealthCounters()
         self._lock = threading.Lock()  # only one thread talks to Vault at a time
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pullrisk-secrets", daemon=True)
@@ -53,26 +47,24 @@ class VaultSecrets(HeldValues):
         try:
             with self._lock:
                 seconds = self._config.start_seconds
-                retry_while_away(self._first_read, seconds=seconds, clock=self._clock)
+                retry_while_away(self._first_read, seconds=seconds)
         except PullriskError:
             self.close()
             raise
         self._thread.start()
         return self
 
-    def get(self, name: str) -> SecretStr:
-        """The last good value. Raises SecretsError if it is absent, or not declared."""
-        value = self.find(name)
-        if value is None:
-            where = f"{self._config.mount}/{self._config.path}"
-            raise SecretsError(
-                f"{where} has no {name}", hint=f"add it: bao kv patch {where} {name}=-"
-            )
-        return value
+    def snapshot(self) -> Snapshot:
+        """The last good values of one moment."""
+        return self._snapshot
+
+    def on_change(self, call: Listener) -> None:
+        """Call this after each change, in the thread that found it."""
+        self._listeners.append(call)
 
     def refresh(self) -> bool:
         """Read again now; returns True if a value changed. Logs, not raises, if Vault is away."""
-        called = self._clock()
+        called = monotonic()
         with self._lock:
             if self._counters.read_at < called:  # else another thread has just read
                 self._read_due = called
@@ -114,7 +106,7 @@ class VaultSecrets(HeldValues):
                 wait = min(backoff.next(), max(wait, backoff.shortest))
 
     def _seconds_until_due(self) -> float:
-        return max(_SHORTEST_WAIT, min(self._read_due, self._session.due) - self._clock())
+        return max(_SHORTEST_WAIT, min(self._read_due, self._session.due) - monotonic())
 
     def _keep_fresh(self) -> frozenset[str]:
         """Renew and read if due; returns the names that changed.
@@ -135,7 +127,7 @@ class VaultSecrets(HeldValues):
         return before.changed_names(self._snapshot.values)
 
     def _read_if_due(self) -> None:
-        if self._clock() >= self._read_due:
+        if monotonic() >= self._read_due:
             self._read()
 
     def _read(self) -> None:
@@ -151,12 +143,12 @@ class VaultSecrets(HeldValues):
 
     def _accept(self, values: Mapping[str, SecretStr]) -> None:
         if values != self._snapshot.values:
-            mask_credentials(values, self._redactor)
+            mask_credentials(values, REDACTOR)
             self._snapshot = Snapshot(values, self._snapshot.version + 1)
             # The first read is not a change.
             self._counters.set_counts(changes=self._snapshot.version - 1)
         # The random part keeps pods that started together from always reading together.
-        self._read_due = self._clock() + self._config.reread * random.uniform(0.9, 1.0)
+        self._read_due = monotonic() + self._config.reread * random.uniform(0.9, 1.0)
         self._counters.count_read()
 
     def _notify(self, changed: frozenset[str]) -> None:

@@ -105,28 +105,26 @@ def retry_while_away(
     work: Callable[[], None],
     *,
     seconds: float,
-    clock: Callable[[], float],
-    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Call `work` until it succeeds, while Vault is away, for at most so many seconds.
 
     Says so once, at the first failure. Raises the last VaultAwayError when the time is over, and
     any other error at once.
     """
-    backoff, end = Backoff(), clock() + seconds
+    backoff, end = Backoff(), time.monotonic() + seconds
     while True:
         try:
             work()
         except VaultAwayError as error:
             wait = backoff.next()
-            if clock() + wait > end:
+            if time.monotonic() + wait > end:
                 raise VaultAwayError(
                     f"{error.args[0]}; gave up after {seconds:g} s and {backoff.failures} tries",
                     hint=error.hint,
                 ) from None
             if backoff.failures == 1:
                 _LOG.warning("%s; waiting for it, at most %g s", error.args[0], seconds)
-            sleep(wait)
+            time.sleep(wait)
         else:
             return
 

@@ -16,7 +16,7 @@ from pullrisk.serve.webhooks import Webhooks
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
     from pullrisk.pulls.store import PullStore
-    from pullrisk.secrets import Secrets
+    from pullrisk.secrets.source import Secrets
     from pullrisk.serve.sign_in.access import SignIn
     from pullrisk.serve.sign_in.setup import Setup
 

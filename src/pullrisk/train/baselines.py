@@ -5,8 +5,9 @@ on the training window; the chosen setting is then fitted on both, which the net
 where it wins, it wins against an advantage.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -27,9 +28,13 @@ ISOLATION: Final = "IsolationForest"
 _PENALTIES: Final = (0.0003, 0.001, 0.003, 0.01, 0.03)
 _TREES: Final = ((4, 60), (4, 120), (8, 60), (8, 120))
 _ISOLATION_ROWS: Final = 50_000
+MOST_NEGATIVES: Final = 30
+"""Negatives for each positive that a baseline learns from: more cost time and tell nothing."""
 
 Scorer = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 """Raw rows [n, d] to scores [n], higher for more risk (or more unusual)."""
+Fitted = Mapping[Any, Scorer]
+"""What a learner's settings gave, by setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,14 @@ class Past:
         known = rows & (self.labels != UNKNOWN)
         return self.x[known], self.labels[known]
 
+    def thinned(self, seed: int) -> "Past":
+        """The labelled rows: all positives, MOST_NEGATIVES negatives for each, drawn by chance."""
+        negatives = np.flatnonzero(self.labels == 0)
+        positives = np.flatnonzero(self.labels == 1)
+        drawn = np.random.default_rng(seed).permutation(negatives)
+        rows = np.sort(np.r_[positives, drawn[: MOST_NEGATIVES * len(positives)]])
+        return Past(self.x[rows], self.labels[rows], self.validation[rows])
+
     @property
     def has_both_classes(self) -> bool:
         """Whether the training part has positives as well as negatives."""
@@ -52,16 +65,20 @@ class Past:
         return bool((labels == 1).any() and (labels == 0).any())
 
 
-def risk_baselines(
+def learners(
     past: Past, features: Sequence[Feature], *, seed: int, threads: int
 ) -> dict[str, Scorer]:
-    """Every baseline of risk that this data can train, by name."""
-    scorers = line_counters([feature.name for feature in features])
-    scorers[ISOLATION] = isolation_forest(past.x, seed=seed, threads=threads)
-    if past.has_both_classes:
-        scorers[LOGISTIC] = _logistic(past, features)
-        scorers[BOOSTING] = _boosting(past, seed=seed, threads=threads)
-    return scorers
+    """The baselines that learn from labels, by name; none where those are all of one class.
+
+    Where positives are rare, they learn from all of these and MOST_NEGATIVES for each.
+    """
+    if not past.has_both_classes:
+        return {}
+    past = past.thinned(seed)
+    return {
+        LOGISTIC: _logistic(past, features, threads=threads),
+        BOOSTING: _boosting(past, seed=seed, threads=threads),
+    }
 
 
 def line_counters(names: Sequence[str]) -> dict[str, Scorer]:
@@ -102,18 +119,29 @@ def isolation_forest(x: NDArray[np.float32], *, seed: int, threads: int) -> Scor
     return lambda rows: -np.asarray(forest.score_samples(inputs(rows)), np.float64)
 
 
-def _logistic(past: Past, features: Sequence[Feature]) -> Scorer:
+def _logistic(past: Past, features: Sequence[Feature], *, threads: int) -> Scorer:
+    from threadpoolctl import threadpool_limits
+
     linear = _sklearn("linear_model")
 
-    def fit(x: NDArray[np.float32], labels: NDArray[np.int8], penalty: float) -> Scorer:
+    def fit(x: NDArray[np.float32], labels: NDArray[np.int8], penalties: Sequence[float]) -> Fitted:
         scaling = Scaling.fit(x, features)
-        model = linear.LogisticRegression(C=penalty, max_iter=300)
+        # Many rows, few columns: Newton's steps need a tenth of the passes that L-BFGS needs, and
+        # from the weights of the last penalty fewer still.
+        model = linear.LogisticRegression(solver="newton-cholesky", warm_start=True)
 
-        def inputs(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-            return np.nan_to_num(scaling.apply(rows))  # the mean, where unknown
+        def inputs(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+            return np.nan_to_num(scaling.apply(rows)).astype(np.float64)  # the mean, where unknown
 
-        model.fit(inputs(x), labels)
-        return lambda rows: np.asarray(model.decision_function(inputs(rows)), np.float64)
+        def scorer(weights: NDArray[np.float64], bias: float) -> Scorer:
+            return lambda rows: np.asarray(inputs(rows) @ weights + bias)
+
+        scaled, scorers = inputs(x), {}
+        for penalty in penalties:
+            with threadpool_limits(limits=threads):
+                model.set_params(C=penalty).fit(scaled, labels)
+            scorers[penalty] = scorer(model.coef_[0].copy(), float(model.intercept_[0]))
+        return scorers
 
     return _tuned(past, fit, _PENALTIES)
 
@@ -123,34 +151,48 @@ def _boosting(past: Past, *, seed: int, threads: int) -> Scorer:
 
     ensemble = _sklearn("ensemble")
 
-    def fit(x: NDArray[np.float32], labels: NDArray[np.int8], size: tuple[int, int]) -> Scorer:
-        leaves, trees = size
-        model = ensemble.HistGradientBoostingClassifier(
-            max_leaf_nodes=leaves,
-            max_iter=trees,
-            learning_rate=0.05,
-            min_samples_leaf=min(200, max(5, len(x) // 20)),
-            l2_regularization=50.0,
-            early_stopping=False,
-            random_state=seed,
-        )
+    def fit(
+        x: NDArray[np.float32], labels: NDArray[np.int8], sizes: Sequence[tuple[int, int]]
+    ) -> Fitted:
         known = ~np.isnan(x).all(axis=0)  # it cannot bin a feature without any value
 
         def inputs(rows: NDArray[np.float32]) -> NDArray[np.float32]:
             return np.where(known, rows, np.float32(0))
 
+        def scorer(model: Any, trees: int) -> Scorer:  # noqa: ANN401
+            def first(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+                stages = model.staged_decision_function(inputs(rows))
+                return np.asarray(next(islice(stages, trees - 1, None)), np.float64).ravel()
+
+            return first
+
+        # A fit of fewer trees is the beginning of one of more.
+        most = {leaves: max(n for own, n in sizes if own == leaves) for leaves, _ in sizes}
+        models = {
+            leaves: ensemble.HistGradientBoostingClassifier(
+                max_leaf_nodes=leaves,
+                max_iter=trees,
+                learning_rate=0.05,
+                min_samples_leaf=min(200, max(5, len(x) // 20)),
+                l2_regularization=50.0,
+                early_stopping=False,
+                random_state=seed,
+            )
+            for leaves, trees in most.items()
+        }
         # Its OpenMP threads wait for each other by spinning: more of them than free cores
         # cost ten times the time.
         with threadpool_limits(limits=threads):
-            model.fit(inputs(x), labels)
-        return lambda rows: np.asarray(model.decision_function(inputs(rows)), np.float64)
+            for model in models.values():
+                model.fit(inputs(x), labels)
+        return {(leaves, trees): scorer(models[leaves], trees) for leaves, trees in sizes}
 
     return _tuned(past, fit, _TREES)
 
 
 def _tuned(
     past: Past,
-    fit: Callable[[NDArray[np.float32], NDArray[np.int8], Any], Scorer],
+    fit: Callable[[NDArray[np.float32], NDArray[np.int8], Sequence[Any]], Fitted],
     settings: Sequence[Any],
 ) -> Scorer:
     """Fit the setting that does best on validation (the first, without positives there)."""
@@ -158,12 +200,11 @@ def _tuned(
     best = settings[0]
     if (labels == 1).any() and (labels == 0).any():
         ones = np.ones((1, len(labels)))
-        training = past.labelled(~past.validation)
+        fitted = fit(*past.labelled(~past.validation), settings)
         best = max(
-            settings,
-            key=lambda setting: float(pooled_auc(fit(*training, setting)(x), labels, ones)[0]),
+            settings, key=lambda setting: float(pooled_auc(fitted[setting](x), labels, ones)[0])
         )
-    return fit(*past.labelled(np.ones(len(past.x), bool)), best)
+    return fit(*past.labelled(np.ones(len(past.x), bool)), [best])[best]
 
 
 def _sklearn(module: str) -> Any:  # noqa: ANN401  (scikit-learn has no types)

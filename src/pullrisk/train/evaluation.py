@@ -31,13 +31,15 @@ class Figures(msgspec.Struct, frozen=True):
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Every model's figures on some pulls; `differences` are ours minus the baseline's, on the
-    same resamples. Both are empty where the pulls are all of one class.
+    same resamples. Both are empty where the pulls are all of one class. `code_pulls` are the same
+    figures on those of the pulls that change code, None where that is unknown.
     """
 
     pulls: int
     positives: int
     models: dict[str, Figures]
     differences: dict[str, dict[str, Interval]]
+    code_pulls: "Part | None" = None
 
 
 class RiskiestShare(msgspec.Struct, frozen=True):
@@ -176,7 +178,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     missing where the model has no risk or the window has no positives; `notes` say so.
     `code_pulls` are the same figures on the pulls that change code, None where that is unknown.
     `target` names the outcome that counts as positive; `questions` has, for each outcome that the
-    model has an answer of its own for, the figures of that answer beside lines added.
+    model has an answer of its own for, the figures of that answer beside baselines of the same
+    outcome.
     """
 
     target: str
@@ -228,12 +231,11 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         """Our own figures as `name → value`, for a tracking server."""
         ours = self.models.get(OURS)
         found = _values(ours)
-        if self.code_pulls:
-            of_code = _values(self.code_pulls.models.get(OURS))
-            found |= {f"code_pulls_{name}": value for name, value in of_code.items()}
-        for outcome, part in self.questions.items():
-            own = _values(part.models.get(OURS))
-            found |= {f"{outcome}_{name}": value for name, value in own.items()}
+        parts = {"code_pulls": self.code_pulls, **self.questions}
+        parts |= {f"{name}_code_pulls": part.code_pulls for name, part in self.questions.items()}
+        for words, part in parts.items():
+            own = _values(part.models.get(OURS)) if part else {}
+            found |= {f"{words}_{name}": value for name, value in own.items()}
         if self.probability:
             found["brier"] = self.probability.brier
             found["expected_calibration_error"] = self.probability.expected_calibration_error

@@ -50,7 +50,7 @@ def _record(path: Path, bundle: Bundle) -> RunRecord:
     if beside.exists():
         try:
             return msgspec.json.decode(beside.read_bytes(), type=RunRecord)
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ModelError(
                 f"the run's record {beside} cannot be read: {error}",
                 hint="without that file the model is registered with what it says itself",

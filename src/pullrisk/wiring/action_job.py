@@ -96,8 +96,7 @@ class ActionJob:
             config = read_config(self.git, self.branches.base)
         except ConfigError as error:
             config = DEFAULTS
-            text = f"{error} - so the defaults are used"
-            self.runner.annotate("notice", text, line=error.line)
+            self.runner.annotate("notice", error.notice, line=error.line)
         return self.inputs.over(config)
 
     def leave_out(self, reason: str) -> None:

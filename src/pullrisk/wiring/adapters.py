@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from pullrisk.errors import MissingExtraError, SettingsError
@@ -32,14 +32,18 @@ MODEL_FILE: Final = "model.onnx"
 """The model that a home scores with: the last trained that was let in, or the general one."""
 
 
-def open_store(
-    settings: Settings,
-    *,
-    patience: float | None = None,
-    rotating: "RotatingUri | None" = None,
-) -> "PullStore":
+class Server(TypedDict, total=False):
+    """How a store's server is used: seconds that one which is away is tried again, and what tells
+    the URI as it is now. An SQLite file needs neither.
+    """
+
+    retry_seconds: float
+    rotating: "RotatingUri | None"
+
+
+def open_store(settings: Settings, **server: Unpack[Server]) -> "PullStore":
     """The pull store of these settings; nothing is created before the first write."""
-    return store_at(settings.store_uri, patience=patience, rotating=rotating)
+    return store_at(settings.store_uri, **server)
 
 
 def is_on_mongo(settings: Settings) -> bool:
@@ -60,20 +64,15 @@ def mongo_uri(settings: Settings) -> str:
     return Address.parse(settings.store_uri).uri
 
 
-def store_at(
-    place: str, *, patience: float | None = None, rotating: "RotatingUri | None" = None
-) -> "PullStore":
+def store_at(place: str, **server: Unpack[Server]) -> "PullStore":
     """The pull store at a path (SQLite) or a mongodb:// URI.
 
-    `patience` is how many seconds a server that is away is tried again; `rotating` tells the
-    URI as it is now. Raises SettingsError for another kind of URI, MissingExtraError without
-    the extra `mongo`.
+    Raises SettingsError for another kind of URI, MissingExtraError without the extra `mongo`.
     """
     if place.startswith(MONGO):
-        from pullrisk.pulls.mongo import RETRY_SECONDS, MongoStore
+        from pullrisk.pulls.mongo import MongoStore
 
-        seconds = RETRY_SECONDS if patience is None else patience
-        return MongoStore(place, retry_seconds=seconds, rotating=rotating)
+        return MongoStore(place, **server)
     if "://" in place:
         raise SettingsError(
             f"the pull store {redacted(place)} is of an unknown kind",
@@ -84,37 +83,23 @@ def store_at(
     return SqliteStore(Path(place))
 
 
-def open_deliveries(
-    settings: Settings,
-    *,
-    patience: float | None = None,
-    rotating: "RotatingUri | None" = None,
-) -> "DeliveryQueue":
+def open_deliveries(settings: Settings, **server: Unpack[Server]) -> "DeliveryQueue":
     """The queue of webhook deliveries in the pull store of these settings; see `store_at`."""
     if is_on_mongo(settings):
         from pullrisk.pulls.deliveries_mongo import MongoDeliveries
-        from pullrisk.pulls.mongo import RETRY_SECONDS
 
-        seconds = RETRY_SECONDS if patience is None else patience
-        return MongoDeliveries(settings.store_uri, retry_seconds=seconds, rotating=rotating)
+        return MongoDeliveries(settings.store_uri, **server)
     from pullrisk.pulls.deliveries_sqlite import SqliteDeliveries
 
     return SqliteDeliveries(Path(settings.store_uri))
 
 
-def open_scores(
-    settings: Settings,
-    *,
-    patience: float | None = None,
-    rotating: "RotatingUri | None" = None,
-) -> "ScoreTable":
+def open_scores(settings: Settings, **server: Unpack[Server]) -> "ScoreTable":
     """The published scores in the pull store of these settings; see `store_at`."""
     if is_on_mongo(settings):
-        from pullrisk.pulls.mongo import RETRY_SECONDS
         from pullrisk.pulls.scores_mongo import MongoScores
 
-        seconds = RETRY_SECONDS if patience is None else patience
-        return MongoScores(settings.store_uri, retry_seconds=seconds, rotating=rotating)
+        return MongoScores(settings.store_uri, **server)
     from pullrisk.pulls.scores_sqlite import SqliteScores
 
     return SqliteScores(Path(settings.store_uri))
@@ -132,14 +117,15 @@ def github_access(settings: Settings) -> "Access":
         raise MissingExtraError.of(error.name or "httpx", "github") from None
     return access_from(
         url=settings.github_url,
-        token=_bare(settings.github_token),
+        token=secret_text(settings.github_token),
         app_id=settings.github_app_id,
-        app_key=_bare(settings.github_app_key),
+        app_key=secret_text(settings.github_app_key),
         installations=settings.github_app_installation_id,
     )
 
 
-def _bare(secret: "SecretStr | None") -> str | None:
+def secret_text(secret: "SecretStr | None") -> str | None:
+    """The secret as plain text; None if there is none."""
     return None if secret is None else secret.get_secret_value()
 
 

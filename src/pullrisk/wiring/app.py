@@ -1,13 +1,13 @@
 """From settings to the GitHub App inside the scoring service; there is none without its secret."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pullrisk.errors import LakeError, MissingExtraError, SettingsError
 from pullrisk.settings import Settings
-from pullrisk.wiring.adapters import is_on_mongo, open_deliveries, open_scores
+from pullrisk.wiring.adapters import open_deliveries, secret_text
 from pullrisk.wiring.fetching import bot_names
 
 if TYPE_CHECKING:
@@ -18,22 +18,13 @@ if TYPE_CHECKING:
     from pullrisk.brief.result import Brief
     from pullrisk.model.metadata import OperatingPoints
     from pullrisk.pulls.record import Pull
-    from pullrisk.secrets import Secrets
-    from pullrisk.serve.inflight import InFlight
+    from pullrisk.pulls.scores import ScoreTable
     from pullrisk.serve.service import Service
-
-Running = Callable[["Service", "InFlight"], AbstractAsyncContextManager[None]]
-
-
-class CurrentSettings(Protocol):
-    """The settings as the secrets are now."""
-
-    settings: Settings
-    secrets: "Secrets | None"
+    from pullrisk.wiring.provision import Current
 
 
-def make_app(current: CurrentSettings) -> "App | None":
-    """The App, or None without a webhook secret.
+def make_app(current: "Current", scores: "ScoreTable") -> "App | None":
+    """The App, which keeps in `scores` what it publishes, or None without a webhook secret.
 
     Raises SettingsError without the App's id and key, MissingExtraError without the extra
     `github`.
@@ -46,7 +37,7 @@ def make_app(current: CurrentSettings) -> "App | None":
         import pullrisk.app.github  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingExtraError.of(error.name or "httpx", "github") from None
-    return App(current)
+    return App(current, scores)
 
 
 def secret_lines(secret: "SecretStr") -> list[str]:
@@ -66,23 +57,17 @@ def refuse_half(settings: Settings) -> None:
 class App:
     """The queue of deliveries and, while the service runs, the worker that handles them."""
 
-    def __init__(self, current: CurrentSettings) -> None:
+    def __init__(self, current: "Current", scores: "ScoreTable") -> None:
         from pullrisk.serve.webhooks import Webhooks
 
-        settings = current.settings
-        self._current = current
+        self._current, self._scores = current, scores
         self._worker: Worker | None = None
-        patience = settings.serve.reach
-        rotating = StoreUri(current) if is_on_mongo(settings) else None
-        self.queue = open_deliveries(settings, patience=patience, rotating=rotating)
-        self.scores = open_scores(settings, patience=patience, rotating=rotating)
+        self.queue = open_deliveries(current.settings, **current.server())
         self.webhooks: Webhooks = Webhooks(self.queue, self._secrets, self._wake)
 
     @asynccontextmanager
-    async def running(
-        self, service_running: Running, service: "Service", in_flight: "InFlight"
-    ) -> AsyncIterator[None]:
-        """What lives in the process: the service, and the worker beside it."""
+    async def running(self, service: "Service") -> AsyncIterator[None]:
+        """Handle deliveries beside the service, for as long as this lasts."""
         import asyncio
 
         from pullrisk.app.github import AppGitHub
@@ -94,7 +79,7 @@ class App:
         from pullrisk.serve.background import in_background
 
         settings = self._current.settings
-        async with service_running(service, in_flight), connection() as http:
+        async with connection() as http:
             github = AppGitHub(endpoint(settings.github_url), self._credentials, http)
             scoring = asyncio.Lock()
 
@@ -109,7 +94,7 @@ class App:
             async def keep(pull: "Pull", brief: "Brief") -> None:
                 model, now = service.loaded.version, datetime.now(UTC)
                 score = published_score(pull, brief, model=model, now=now)
-                await asyncio.to_thread(self.scores.put, [score])
+                await asyncio.to_thread(self._scores.put, [score])
 
             handler = Handler(
                 github,
@@ -126,12 +111,9 @@ class App:
                 log=service.log,
                 metrics=service.metrics,
             )
-            try:
+            with closing(self.queue):
                 async with in_background(self._worker.run()):
                     yield
-            finally:
-                self.queue.close()
-                self.scores.close()
 
     def _wake(self) -> None:
         if self._worker is not None:
@@ -148,28 +130,9 @@ class App:
         access = access_from(
             url=settings.github_url,
             app_id=settings.github_app_id,
-            app_key=_bare(settings.github_app_key),
+            app_key=secret_text(settings.github_app_key),
         )
         return access.app_id or "", access.app_key or ""
-
-
-class StoreUri:
-    """The URI of the store as the secrets are now."""
-
-    def __init__(self, current: CurrentSettings) -> None:
-        self._current = current
-
-    @property
-    def now(self) -> str:
-        """The current URI."""
-        return self._current.settings.store_uri
-
-    def refresh(self) -> bool:
-        """Read the secrets again. Returns whether the URI changed."""
-        before = self.now
-        if self._current.secrets is not None:
-            self._current.secrets.refresh()
-        return self.now != before
 
 
 async def _briefed(
@@ -182,7 +145,3 @@ async def _briefed(
     if scored.brief is None or scored.basis == "history unreachable":
         raise LakeError(f"the history of {pull.repository} cannot be read")
     return scored.brief
-
-
-def _bare(secret: "SecretStr | None") -> str | None:
-    return None if secret is None else secret.get_secret_value()

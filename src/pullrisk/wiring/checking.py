@@ -88,7 +88,7 @@ def _config(git: "Git", commit: str) -> tuple[RepositoryConfig, str | None]:
     try:
         return read_config(git, commit), None
     except ConfigError as error:
-        return DEFAULTS, f"{error} - so the defaults are used"
+        return DEFAULTS, error.notice
 
 
 def _brief(

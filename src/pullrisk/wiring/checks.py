@@ -144,11 +144,8 @@ def _home(settings: Settings) -> Check:
 def _store(settings: Settings) -> Check:
     from pullrisk.wiring.adapters import open_store
 
-    store = open_store(settings)
-    try:
+    with open_store(settings) as store:
         summaries = store.repositories()
-    finally:
-        store.close()
     if not summaries:
         return Check("pull store", "absent", "empty", "run `pullrisk fetch`")
     pulls = sum(summary.pulls for summary in summaries)
@@ -161,11 +158,8 @@ def _clocks(settings: Settings) -> Check:
     """Pulls whose dates do not fit: moved when a clone was read, or ahead of this machine."""
     from pullrisk.wiring.adapters import open_store
 
-    store = open_store(settings)
-    try:
+    with open_store(settings) as store:
         saved, summaries = store.checkpoints(), store.repositories()
-    finally:
-        store.close()
     found = []
     for key, value in sorted(saved.items()):
         held = value.get("held") if key.startswith("git:") else None
@@ -189,13 +183,11 @@ def _lake(settings: Settings) -> Check:
     from pullrisk.preprocess.plan import plan
     from pullrisk.wiring.adapters import open_lake, open_store
 
-    lake, store = open_lake(settings), open_store(settings)
+    lake = open_lake(settings)
     if not lake.exists():
         return Check("lake", "absent", "no run yet", "run `pullrisk preprocess`")
-    try:
+    with open_store(settings) as store:
         todo = plan(store, lake)
-    finally:
-        store.close()
     last = next(iter(lake.runs(1)), None)
     when = f", committed {_ago(last.committed_at)}" if last else ""
     found = f"version {lake.version}{when}, schema {lake.schema_hash}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -26,7 +26,7 @@ def read(path: Path) -> Golden:
     """The golden predictions in a file. Raises InputError."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Golden)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"golden predictions {path} cannot be read: {error}",
             hint="write them with `pullrisk golden record`",
@@ -35,14 +35,10 @@ def read(path: Path) -> Golden:
 
 def api_key(settings: Settings) -> str | None:
     """A key that the service accepts, from Vault or the settings; None if neither has one."""
-    from pullrisk.wiring.provision import provide
-    from pullrisk.wiring.service import key_values
+    from pullrisk.wiring.provision import Current, provide
 
-    settings, secrets = provide(settings, STAGE)
-    if secrets is None:
-        return next(iter(key_values(settings, None)), None)
-    with closing(secrets):
-        return next(iter(key_values(settings, secrets)), None)
+    with closing(Current(*provide(settings, STAGE))) as current:
+        return next(iter(current.keys()), None)
 
 
 class Service:
@@ -68,7 +64,7 @@ class Service:
             except HTTPError as error:
                 yield Check(what, "broken", f"status {error.code}: {_detail(error)}")
                 return
-            except (URLError, OSError, msgspec.DecodeError, LookupError, TypeError) as error:
+            except (OSError, ValueError, RecursionError, LookupError, TypeError) as error:
                 yield Check(what, "broken", f"{self._url} gives no answer: {error}")
                 return
 

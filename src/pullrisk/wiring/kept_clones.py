@@ -174,7 +174,7 @@ def _whole(path: Path, identity: Identity) -> _Mark | None:
 
 
 def _mark(path: Path) -> _Mark | None:
-    with suppress(OSError, msgspec.DecodeError):
+    with suppress(OSError, ValueError, RecursionError):
         return msgspec.json.decode((path / MARK).read_bytes(), type=_Mark)
     return None
 

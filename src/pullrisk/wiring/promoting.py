@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from pullrisk.errors import ModelError
 from pullrisk.wiring.adapters import is_registered, load_model, tracking
 from pullrisk.wiring.session import Session
+from pullrisk.wiring.training import dataset
 
 if TYPE_CHECKING:
     from pullrisk.train.comparison import Answers, PairedComparison
-    from pullrisk.train.dataset import Dataset
     from pullrisk.train.gate import Decision
     from pullrisk.train.registry import Event
 
@@ -26,7 +26,7 @@ def gate(
     place = tracking(session.settings)
     version = find(place, reference)
     bundle = load_model(session.settings, version.version)
-    data = dataset(session, days=bundle.metadata.facts.maturity_days)
+    data = dataset(session, bundle.metadata.facts.maturity_days)
     evaluation = judge_on(data, bundle, progress=session.progress)
     decision = judge(
         place, version, bundle,
@@ -75,7 +75,7 @@ def compare(
 
     both = [answers(session, reference) for reference in (first, second)]
     start = since.replace(tzinfo=UTC) if since else None
-    data = dataset(session)
+    data = dataset(session, session.settings.maturity_days)
     return compare(both[0], both[1], data, target=data.main_target, since=start)
 
 
@@ -92,15 +92,6 @@ def answers(session: Session, reference: str) -> "Answers":
     if found is None:
         raise ModelError(f"model {reference} cannot be compared: {why}")
     return found
-
-
-def dataset(session: Session, *, days: float | None = None) -> "Dataset":
-    """The session's lake, with outcomes."""
-    from pullrisk.features import NAMES
-    from pullrisk.train.dataset import read_dataset
-
-    maturity = session.settings.maturity_days if days is None else days
-    return read_dataset(session.lake.table(), NAMES, maturity_days=maturity)
 
 
 def whoami() -> str:

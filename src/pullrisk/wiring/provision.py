@@ -3,18 +3,24 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, TypeVar
 
 from pydantic import SecretStr
 
 from pullrisk.errors import PullriskError, SettingsError
 from pullrisk.redaction import REDACTOR, protect
-from pullrisk.secrets import SECRETS, Secrets, open_secrets
-from pullrisk.secrets.names import is_credential, mask_credentials, needs_of, split_values
-from pullrisk.secrets.source import IN_KUBERNETES
+from pullrisk.secrets.config import vault_config
+from pullrisk.secrets.names import (
+    SECRETS,
+    is_credential,
+    mask_credentials,
+    needs_of,
+    split_values,
+)
+from pullrisk.secrets.source import IN_KUBERNETES, Secrets
 from pullrisk.settings import Settings
-from pullrisk.wiring.adapters import MONGO
+from pullrisk.wiring.adapters import MONGO, Server, is_on_mongo, mongo_uri
 
 T = TypeVar("T")
 _LOG: Final = logging.getLogger(__name__)
@@ -22,7 +28,16 @@ _LOG: Final = logging.getLogger(__name__)
 
 def secrets_in(settings: Settings) -> dict[str, SecretStr]:
     """The secrets that the settings hold, by the secrets' names."""
-    return dict(_secrets_in(settings))
+    held: dict[str, SecretStr] = {}
+    for name, secret in SECRETS.items():
+        value: Any = settings
+        for part in secret.place:
+            value = getattr(value, part, None)
+        if value is None or (name == "mongo_uri" and not str(value).startswith(MONGO)):
+            continue
+        if name != "do_spaces_bucket":  # a local lake's folder is not a bucket
+            held[name] = value if isinstance(value, SecretStr) else SecretStr(str(value))
+    return held
 
 
 def provide(
@@ -38,11 +53,15 @@ def provide(
     protect()
     held = secrets_in(settings)
     mask_credentials(held, REDACTOR)
-    if environment.get("VAULT_ADDR", "").strip():
-        secrets = open_secrets(stage, held, environment=environment)
-        return with_secrets(settings, secrets.snapshot().values), secrets
-    _refuse_inside_kubernetes(settings, stage, held, environment)
-    return settings, None
+    config = vault_config(environment, stage)
+    if config is None:
+        _refuse_inside_kubernetes(settings, stage, held, environment)
+        return settings, None
+    _refuse_beside_vault(held)
+    from pullrisk.secrets.vault import VaultSecrets
+
+    secrets = VaultSecrets(config, stage).open()
+    return with_secrets(settings, secrets.snapshot().values), secrets
 
 
 def with_secrets(settings: Settings, values: Mapping[str, SecretStr]) -> Settings:
@@ -88,16 +107,38 @@ class RotatingValue(Generic[T]):
                 self._now = made
 
 
-def _secrets_in(settings: Settings) -> Iterator[tuple[str, SecretStr]]:
-    for name, secret in SECRETS.items():
-        value: Any = settings
-        for part in secret.place:
-            value = getattr(value, part, None)
-        if value is None or (name == "mongo_uri" and not str(value).startswith(MONGO)):
-            continue
-        if name == "do_spaces_bucket":
-            continue  # a local lake's folder is not a bucket
-        yield name, value if isinstance(value, SecretStr) else SecretStr(str(value))
+class Current:
+    """The settings of a service as the secrets are now; a rotation replaces `settings`."""
+
+    def __init__(self, settings: Settings, secrets: Secrets | None) -> None:
+        self.settings, self.secrets = settings, secrets
+
+    def keys(self) -> tuple[str, ...]:
+        """The API keys that Vault or the settings hold."""
+        return self._values("api_keys")
+
+    def admin_keys(self) -> tuple[str, ...]:
+        """The keys of operators that Vault or the settings hold."""
+        return self._values("admin_keys")
+
+    def server(self) -> Server:
+        """The store's server as the service uses it: it gives up before a client does."""
+        server = Server(retry_seconds=self.settings.serve.reach)
+        if self.secrets is not None and is_on_mongo(self.settings):
+            server["rotating"] = RotatingValue(self.settings, self.secrets, mongo_uri)
+        return server
+
+    def close(self) -> None:
+        """End the login at Vault, if there is one."""
+        if self.secrets is not None:
+            self.secrets.close()
+
+    def _values(self, name: str) -> tuple[str, ...]:
+        if self.secrets is None:
+            held = getattr(self.settings, name)
+        else:
+            held = self.secrets.snapshot().values.get(name)
+        return () if held is None else split_values(held)
 
 
 def _with_value(settings: Any, place: tuple[str, ...], value: SecretStr) -> Any:  # noqa: ANN401
@@ -121,6 +162,17 @@ def _as_setting(name: str, value: SecretStr) -> SecretStr:
     if name in ("api_keys", "admin_keys", "github_token"):
         return SecretStr(",".join(split_values(value)))
     return value
+
+
+def _refuse_beside_vault(held: Mapping[str, SecretStr]) -> None:
+    """Raise SettingsError for a credential in the settings beside Vault: one copy too many."""
+    names = [name for name, value in held.items() if is_credential(name, value)]
+    if names:
+        settings = ", ".join(SECRETS[name].variable for name in names)
+        raise SettingsError(
+            f"VAULT_ADDR is set, and the settings hold credentials too: {', '.join(names)}",
+            hint=f"remove {settings}; with Vault, secrets come from nowhere else",
+        )
 
 
 def _refuse_inside_kubernetes(

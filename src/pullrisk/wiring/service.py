@@ -1,24 +1,33 @@
 """From settings to the scoring service: composed anew in every worker process."""
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pullrisk.errors import SettingsError
 from pullrisk.settings import Settings
-from pullrisk.wiring.adapters import github_site, open_lake, open_store, operating_points
-from pullrisk.wiring.app import make_app
-from pullrisk.wiring.dashboard import Dashboard
+from pullrisk.wiring.adapters import (
+    github_site,
+    open_lake,
+    open_scores,
+    open_store,
+    operating_points,
+)
+from pullrisk.wiring.app import App, make_app
 from pullrisk.wiring.fetching import bot_names
-from pullrisk.wiring.provision import provide, with_secrets
-from pullrisk.wiring.served_models import load_model
+from pullrisk.wiring.provision import Current, provide, with_secrets
+from pullrisk.wiring.served_models import load_model, read_registry
 from pullrisk.wiring.setup import make_setup
 from pullrisk.wiring.sign_in import make_sign_in
 
 if TYPE_CHECKING:
+    from pullrisk.dashboard.reading import Tables
     from pullrisk.pulls.store import PullStore
-    from pullrisk.secrets import Secrets, Snapshot
+    from pullrisk.secrets.source import Snapshot
+    from pullrisk.serve.inflight import InFlight
     from pullrisk.serve.lifecycle import Lifecycle
     from pullrisk.serve.service import Service
 
@@ -29,55 +38,28 @@ _LAKE: Final = frozenset(
 )
 
 
-class Current:
-    """The settings as the secrets are now: rotated ones take their place without a restart."""
-
-    def __init__(self, settings: Settings, secrets: "Secrets | None") -> None:
-        self.settings, self.secrets = settings, secrets
-
-    def keys(self) -> tuple[str, ...]:
-        """The API keys that Vault or the settings hold."""
-        return key_values(self.settings, self.secrets)
-
-    def admin_keys(self) -> tuple[str, ...]:
-        """The keys of operators that Vault or the settings hold."""
-        return key_values(self.settings, self.secrets, name="admin_keys")
-
-    def follow(self, service: "Service") -> None:
-        """Hand each rotated secret to what uses it, from the secrets' own thread."""
-        if self.secrets is None:
-            return
-
-        def changed(names: frozenset[str], now: "Snapshot") -> None:
-            self.settings = with_secrets(self.settings, now.values)
-            if names & _KEYS:
-                service.refresh_keys()
-            if "mongo_uri" in names:
-                service.replace(store=_store(self.settings))
-            if names & _LAKE:
-                service.replace(lake=open_lake(self.settings))
-            service.log.info("secrets rotated", names=sorted(names))
-
-        self.secrets.on_change(changed)
-
-
 def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
     """The application of one worker, with its own login at Vault where there is one.
 
     `shared` is a folder of all workers.
     """
+    from pullrisk.dashboard.figures import FiguresCache
+    from pullrisk.dashboard.reading import Tables
+    from pullrisk.dashboard.registry import RegistryReader
+    from pullrisk.dashboard.routes import make_pages
     from pullrisk.serve.api import make_api
     from pullrisk.serve.dependencies import Dependencies
     from pullrisk.serve.keys import Keys
     from pullrisk.serve.loaded_model import LastGood
     from pullrisk.serve.logs import logger, stdout_buffer
-    from pullrisk.serve.server import metrics_of, running
+    from pullrisk.serve.server import metrics_of
     from pullrisk.serve.service import Service
     from pullrisk.serve.tracing import tracing
 
     settings, secrets = provide(settings, STAGE)
     current, options = Current(settings, secrets), settings.serve
-    app = make_app(current)
+    scores = open_scores(settings, **current.server())
+    app = make_app(current, scores)
     sign_in = make_sign_in(current, shared)
     has_admin = options.admin_keys_file is not None or bool(current.admin_keys())
     dependencies = Dependencies(
@@ -100,12 +82,50 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
     service = Service(
         options, dependencies, metrics=metrics_of(options), log=logger(stdout_buffer())
     )
-    current.follow(service)
-    dashboard = Dashboard(current, None if app is None else app.queue)
-    whole = partial(running, for_people=settings.log_format == "console")
-    for part in (app, dashboard):
-        whole = whole if part is None else partial(part.running, whole)
-    return make_api(service, whole, dashboard.routers())
+    _follow_rotations(current, service)
+    registry = RegistryReader(lambda: read_registry(current.settings))
+    tables = Tables(scores, FiguresCache(), registry, None if app is None else app.queue)
+    alive = partial(_alive, app=app, tables=tables, for_people=settings.log_format == "console")
+    return make_api(service, alive, make_pages(tables))
+
+
+@asynccontextmanager
+async def _alive(
+    service: "Service",
+    in_flight: "InFlight",
+    *,
+    app: App | None,
+    tables: "Tables",
+    for_people: bool,
+) -> AsyncIterator[None]:
+    """A worker's life: the service, and beside it the App and what publishes scores for pages."""
+    from pullrisk.dashboard.publishing import publishing
+    from pullrisk.serve.server import running
+
+    with closing(tables.scores):
+        async with (
+            running(service, in_flight, for_people=for_people),
+            nullcontext() if app is None else app.running(service),
+            publishing(service, tables),
+        ):
+            yield
+
+
+def _follow_rotations(current: Current, service: "Service") -> None:
+    """Hand each rotated secret to what uses it, from the secrets' own thread."""
+
+    def changed(names: frozenset[str], now: "Snapshot") -> None:
+        current.settings = with_secrets(current.settings, now.values)
+        if names & _KEYS:
+            service.refresh_keys()
+        if "mongo_uri" in names:
+            service.replace(store=_store(current.settings))
+        if names & _LAKE:
+            service.replace(lake=open_lake(current.settings))
+        service.log.info("secrets rotated", names=sorted(names))
+
+    if current.secrets is not None:
+        current.secrets.on_change(changed)
 
 
 def has_served(shared: Path) -> bool:
@@ -115,28 +135,14 @@ def has_served(shared: Path) -> bool:
     return (shared / NAME).exists()
 
 
-def key_values(
-    settings: Settings, secrets: "Secrets | None", *, name: str = "api_keys"
-) -> tuple[str, ...]:
-    """The API keys that Vault or the settings hold now; `name` may be `admin_keys`."""
-    from pullrisk.secrets.names import split_values
-
-    found = getattr(settings, name) if secrets is None else secrets.find(name)
-    return () if found is None else split_values(found)
-
-
 def refuse_open(settings: Settings) -> None:
     """Raise SettingsError if other machines could connect and nobody needs a key."""
     options = settings.serve
     if options.loopback or options.keys_file is not None:
         return
-    settings, secrets = provide(settings, STAGE)
-    try:
-        if key_values(settings, secrets):
+    with closing(Current(*provide(settings, STAGE))) as current:
+        if current.keys():
             return
-    finally:
-        if secrets is not None:
-            secrets.close()
     raise SettingsError(
         f"serve.host is {options.host} and no API key is set: anybody could ask",
         hint="set PULLRISK_API_KEYS or PULLRISK_SERVE__KEYS_FILE, or listen at 127.0.0.1",
@@ -150,4 +156,4 @@ def has_store(settings: Settings) -> bool:
 
 def _store(settings: Settings) -> "PullStore":
     """The pull store, which gives up before a client does."""
-    return open_store(settings, patience=settings.serve.reach)
+    return open_store(settings, retry_seconds=settings.serve.reach)

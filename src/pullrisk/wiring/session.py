@@ -11,7 +11,7 @@ from pullrisk.settings import Settings, load
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
     from pullrisk.pulls.store import PullStore
-    from pullrisk.secrets import Secrets
+    from pullrisk.secrets.source import Secrets
     from pullrisk.wiring.provision import RotatingValue
 
 T = TypeVar("T")

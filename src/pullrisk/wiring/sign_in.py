@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from pullrisk.errors import SettingsError
 from pullrisk.settings import Settings
@@ -14,18 +14,13 @@ if TYPE_CHECKING:
     from pullrisk.serve.sign_in.access import SignIn
     from pullrisk.serve.sign_in.github import GitHubOAuth, Known
     from pullrisk.serve.sign_in.oidc import OpenIdProvider
+    from pullrisk.wiring.provision import Current
 
 _SHORTEST_KEY: Final = 32
 KEY_FILE: Final = "session-key"
 
 
-class CurrentSettings(Protocol):
-    """The settings as the secrets are now."""
-
-    settings: Settings
-
-
-def make_sign_in(current: CurrentSettings, shared: Path) -> "SignIn":
+def make_sign_in(current: "Current", shared: Path) -> "SignIn":
     """The ways to sign in that the settings name; by an API key always.
 
     `shared` is the folder of all workers. Raises SettingsError for half a provider.
@@ -113,7 +108,7 @@ def write_session_key(shared: Path) -> None:
     file.write_text(token_urlsafe(48))
 
 
-def _github(current: CurrentSettings, http: "httpx.AsyncClient") -> "GitHubOAuth | None":
+def _github(current: "Current", http: "httpx.AsyncClient") -> "GitHubOAuth | None":
     from pullrisk.fetch.github.endpoint import endpoint
     from pullrisk.serve.sign_in.github import GitHubAddresses, GitHubOAuth
 
@@ -128,7 +123,7 @@ def _github(current: CurrentSettings, http: "httpx.AsyncClient") -> "GitHubOAuth
     return GitHubOAuth(GitHubAddresses(server.web, server.rest, server.graphql), client, http)
 
 
-def _oidc(current: CurrentSettings, http: "httpx.AsyncClient") -> "OpenIdProvider | None":
+def _oidc(current: "Current", http: "httpx.AsyncClient") -> "OpenIdProvider | None":
     from pullrisk.serve.sign_in.oidc import OpenIdProvider
 
     if current.settings.oidc_client_secret is None:

@@ -9,6 +9,7 @@ from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
     from pullrisk.model.bundle import Bundle
+    from pullrisk.train.dataset import Dataset
     from pullrisk.train.evaluation import Evaluation
     from pullrisk.train.pipeline import TrainResult
     from pullrisk.train.training import TrainSettings
@@ -155,21 +156,27 @@ def evaluate(session: Session, bundle: "Bundle", *, since: datetime | None = Non
     return replace(evaluation, notes=[*evaluation.notes, *_feedback_notes(session, bundle)])
 
 
-def _feedback_notes(session: Session, bundle: "Bundle") -> list[str]:
+def dataset(session: Session, maturity_days: float) -> "Dataset":
+    """The session's lake, with outcomes."""
     from pullrisk.features import NAMES
+    from pullrisk.train.dataset import read_dataset
+
+    return read_dataset(session.lake.table(), NAMES, maturity_days=maturity_days)
+
+
+def _feedback_notes(session: Session, bundle: "Bundle") -> list[str]:
     from pullrisk.pulls.feedback import kept, outcome_notes
-    from pullrisk.train.dataset import UNKNOWN, read_dataset
+    from pullrisk.train.dataset import UNKNOWN
 
     said = kept(session.store)
     if not said:
         return []
-    days = bundle.metadata.facts.maturity_days
-    dataset = read_dataset(session.lake.table(), NAMES, maturity_days=days)
-    names = [dataset.repositories[code] for code in dataset.repository]
-    labels = dataset.labels(dataset.main_target)
+    data = dataset(session, bundle.metadata.facts.maturity_days)
+    names = [data.repositories[code] for code in data.repository]
+    labels = data.labels(data.main_target)
     outcomes = {
         (name, int(number)): bool(label)
-        for name, number, label in zip(names, dataset.number, labels, strict=True)
+        for name, number, label in zip(names, data.number, labels, strict=True)
         if label != UNKNOWN
     }
     return list(outcome_notes(said, outcomes))

@@ -40,5 +40,5 @@ def test_the_largest_page_stays_under_githubs_node_limit() -> None:
     variables = {"first": MAXIMUM, "files": True}
     cost = cost_of(parse(documents.PULLS.text()), variables)
     assert cost.nodes < NODE_LIMIT / 5
-    assert cost.points <= 8
+    assert cost.points <= 11  # four of them for the labels of closed issues
     assert cost.refusal is None

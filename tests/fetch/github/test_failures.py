@@ -18,6 +18,7 @@ from pullrisk.fetch.github.failures import (
     Unauthorized,
     check_errors,
     check_status,
+    read_answer,
 )
 from pullrisk.fetch.github.graphql import Envelope, Problem
 
@@ -60,6 +61,23 @@ def test_a_server_that_is_no_github_is_a_wrong_setting(status: int) -> None:
 def test_a_malformed_query_is_a_defect_that_is_told() -> None:
     with pytest.raises(PullriskError, match="malformed: HTTP 400: Problems parsing JSON"):
         check(400, '{"message": "Problems parsing JSON"}')
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"<html>", b"[1]", b'{"a":"\xff"}', b"[" * 20_000, b'{"a":"\\ud800"}']
+)
+def test_what_is_no_answer_is_tried_again(answer: bytes) -> None:
+    with pytest.raises(Transient, match="cannot be understood"):
+        read_answer(answer, dict[str, str])
+    with pytest.raises(Transient):
+        check(500, answer.decode("latin-1"))
+
+
+@pytest.mark.parametrize("after", ["inf", "nan", "-5", "soon", "1e400", ""])
+def test_a_limit_without_a_sensible_end_waits_for_no_time_without_end(after: str) -> None:
+    with pytest.raises(Limited) as caught:
+        check(403, SECONDARY, retry_after=after)
+    assert caught.value.seconds in (None, 1.0)
 
 
 @pytest.mark.parametrize("status", [403, 429])

@@ -84,8 +84,35 @@ def test_nulls_in_lists_of_a_partial_answer_are_passed_over() -> None:
         files=nodes(None),
     )
     assert (pull.labels, pull.assignees, pull.reviewers) == (("bug",), ("ann",), ("bo",))
-    assert pull.closes == ("o/other#2",)
+    assert (pull.closes, pull.closed_bugs) == (("o/other#2",), None)
     assert pull.files == ()
+
+
+@pytest.mark.parametrize(
+    ("labels", "total", "bugs"),
+    [
+        ([["C-bug"]], 1, ("o/r#0",)),
+        ([["enhancement"]], 1, ()),
+        ([], 0, ()),
+        ([["bug"], ["docs"], ["crash"]], 7, ("o/r#0", "o/r#2")),
+        ([["docs"]], 2, None),
+        ([["docs"], None], 2, None),
+        ([["docs"]], None, None),
+    ],
+)
+def test_closed_bugs_are_unknown_where_some_labels_are_and_no_other_issue_is_one(
+    labels: list[list[str] | None], total: int | None, bugs: tuple[str, ...] | None
+) -> None:
+    issues = [
+        {
+            "number": number,
+            "repository": {"nameWithOwner": "o/r"},
+            "labels": None if names is None else nodes(None, *({"name": each} for each in names)),
+        }
+        for number, names in enumerate(labels)
+    ]
+    pull = parse(closingIssuesReferences=nodes(totalCount=total), labelledIssues=nodes(*issues))
+    assert pull.closed_bugs == bugs
 
 
 def test_reviews_decision_and_checks_are_lower_case_and_drafts_of_reviews_left_out() -> None:

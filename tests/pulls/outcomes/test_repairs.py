@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from pullrisk.pulls.bug_labels import labelled_as_fix
+from pullrisk.pulls.bug_labels import labelled_as_bug
 from pullrisk.pulls.lines import ChangedLines, Origin
 from pullrisk.pulls.outcomes import Link, Linker, says_fix
 from pullrisk.pulls.record import Pull, fingerprint, push_number
@@ -99,11 +99,12 @@ def test_a_branch_says_so(branch: str | None, *, fixes: bool) -> None:
         ("🐛 bug", True), ("bug :beetle:", True), ("Type: Bug", True), ("t:bug", True),
         ("hotfix", True), ("pr: bugfix", True), ("enhancement", False), ("debug", False),
         ("not a bug", False), ("needs: bug", False), ("no-bug", False), ("bug bash", False),
-        ("documentation", False), ("bug-report", False), ("", False),
+        ("documentation", False), ("bug-report", False), ("", False), ("crash", True),
+        ("wont-fix", False), ("docs: bug", False), ("test-bug", False), ("invalid: bug", False),
     ],
 )  # fmt: skip
 def test_a_label_says_so(label: str, *, fixes: bool) -> None:
-    assert labelled_as_fix((label,)) is fixes
+    assert labelled_as_bug((label,)) is fixes
     assert says_fix(a_pull(9, "Start the pump earlier", labels=("ready", label))) is fixes
 
 
@@ -122,9 +123,53 @@ def test_what_is_no_code_overrules_branch_and_label(title: str) -> None:
     assert not says_fix(a_pull(9, title, head_ref="fix/pump", labels=("bug",)))
 
 
-def test_a_closed_issue_is_no_evidence_since_nobody_says_that_it_is_a_bug() -> None:
-    pull = a_pull(9, "Start the pump", body="Fixes #3", closes=("acme/rocket#3",))
+@pytest.mark.parametrize("bugs", [None, ()])
+def test_a_closed_issue_is_no_evidence_unless_it_is_labelled_as_a_bug(
+    bugs: tuple[str, ...] | None,
+) -> None:
+    closes = ("acme/rocket#3",)
+    pull = a_pull(9, "Start the pump", body="Fixes #3", closes=closes, closed_bugs=bugs)
     assert not says_fix(pull)
+
+
+CLOSES_BUG: dict[str, object] = {"closes": ("acme/valves#3",), "closed_bugs": ("acme/valves#3",)}
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Start the pump earlier", "Add a second pump (fixes #12)", "Allow two pumps. Fixes #12",
+        "feat: let pumps overlap", "feat(pump)!: two at once", "[Feature] two pumps", "Pump 2",
+        "refactor: read the pressure once", "ENH: two pumps", "MAINT: tidy the pump", "wip: pump",
+        "Rename `docs` and `test-names`", "perf: start faster", "",
+    ],
+)  # fmt: skip
+def test_who_closes_a_bug_says_fix_also_by_a_feature(title: str) -> None:
+    assert says_fix(a_pull(9, title, **CLOSES_BUG))
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "docs: the pump", "Document the pump", "docs(pump): two", "test: the pump", "Add tests",
+        "fix(ci): run the pump", "ci: pump", "build: link the pump", "chore: tidy", "Bump it",
+        "TST: pump", "BLD: pump", "Fix typo", "Release 1.2", "Merge branch 1.x", "v1.2.3",
+        'Revert "Add a pump"', 'Reland "Add a pump"', "Update translations", "Fix lint errors",
+        "style: pump",
+    ],
+)  # fmt: skip
+def test_what_is_no_code_overrules_a_closed_bug(title: str) -> None:
+    assert not says_fix(a_pull(9, title, **CLOSES_BUG))
+
+
+def test_who_closes_a_bug_repairs_whose_lines_it_removes_and_is_another_event() -> None:
+    before = a_pull(9, "Two pumps", Origin(1, 3), closed_bugs=())
+    after = replace(before, **CLOSES_BUG)
+    assert (repairs(before), repairs(after)) == ((), (Link("repair", 1, "lines", lines=3),))
+    assert fingerprint(replace(before, closed_bugs=None)) == fingerprint(before)
+    assert fingerprint(after) != fingerprint(before)
+    unknown = replace(before, lines=None)
+    assert fingerprint(replace(unknown, **CLOSES_BUG)) == fingerprint(unknown)
 
 
 def test_a_fix_repairs_the_pulls_and_pushes_whose_lines_it_removes() -> None:

@@ -1,5 +1,6 @@
 """`pullrisk deliveries`: what became of the webhooks of a GitHub App, and try again."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, TypeAlias
 
@@ -52,12 +53,11 @@ def show(
     """
     from pullrisk.wiring.adapters import open_deliveries
 
-    with open_session(home=home, quiet=True) as session:
-        queue = open_deliveries(session.settings)
-        try:
-            states, counts = queue.states(state, limit=limit), queue.counts()
-        finally:
-            queue.close()
+    with (
+        open_session(home=home, quiet=True) as session,
+        closing(open_deliveries(session.settings)) as queue,
+    ):
+        states, counts = queue.states(state, limit=limit), queue.counts()
     if as_json:
         print_json(states)
         return
@@ -89,12 +89,11 @@ def repeat(ids: Ids = None, everything: All = False, home: options.Home = None) 
 
     if bool(ids) == everything:
         raise InputError("name deliveries, or give --all", hint="pullrisk deliveries list")
-    with open_session(home=home, quiet=True) as session:
-        queue = open_deliveries(session.settings)
-        try:
-            repeated = queue.repeat(ids or None, now=datetime.now(UTC))
-        finally:
-            queue.close()
+    with (
+        open_session(home=home, quiet=True) as session,
+        closing(open_deliveries(session.settings)) as queue,
+    ):
+        repeated = queue.repeat(ids or None, now=datetime.now(UTC))
     missing = 0 if everything else len(set(ids or ())) - repeated
     if missing:
         raise InputError(

@@ -1,18 +1,14 @@
 """`pullrisk doctor`: what is configured, reachable and fresh, and what is broken."""
 
 from collections.abc import Iterator
-from typing import Final
 
 import typer
-from rich.text import Text
 
 from pullrisk.cli import options
-from pullrisk.cli.display.tables import print_json, print_table
+from pullrisk.cli.display.tables import print_checks, print_json
 from pullrisk.cli.session import load_settings
 from pullrisk.errors import SettingsError
 from pullrisk.wiring.checks import Check, broken, environment_checks, state_checks
-
-_STYLE: Final = {"ok": "green", "absent": "dim", "stale": "yellow", "broken": "bold red"}
 
 
 def run(home: options.Home = None, as_json: options.Json = False) -> None:
@@ -31,12 +27,7 @@ def run(home: options.Home = None, as_json: options.Json = False) -> None:
     if as_json:
         print_json(checks)
     else:
-        columns = ("state", "what", "found", "to do")
-        rows: list[list[str | Text]] = [
-            [Text(one.state, style=_STYLE[one.state]), one.what, one.found, one.todo]
-            for one in checks
-        ]
-        print_table(columns, rows)
+        print_checks(checks)
     if any(one.state == "broken" for one in checks):
         raise typer.Exit(1)
 

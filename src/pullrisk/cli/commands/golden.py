@@ -1,17 +1,15 @@
 """`pullrisk golden`: pin a model by its answers, and hold a running service to them."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
-from rich.text import Text
 
 from pullrisk import atomic
 from pullrisk.cli import options
 from pullrisk.cli.display.console import say
-from pullrisk.cli.display.tables import print_json, print_table
+from pullrisk.cli.display.tables import print_checks, print_json
 from pullrisk.cli.session import load_settings
 from pullrisk.errors import InputError, SettingsError
 
@@ -83,7 +81,7 @@ def check(url: Url, expected: Expected, wait: Wait = 0.0, as_json: options.Json 
     if as_json:
         print_json(checks)
     else:
-        print_table(("state", "what", "found", "to do"), list(_rows(checks)))
+        print_checks(checks)
     if _broken(checks):
         raise typer.Exit(1)
 
@@ -133,12 +131,6 @@ def _write(path: Path, data: bytes) -> None:
 
 def _broken(checks: "list[Check]") -> bool:
     return any(one.state != "ok" for one in checks)
-
-
-def _rows(checks: "list[Check]") -> Iterator[list[str | Text]]:
-    styles = {"ok": "green", "broken": "bold red"}
-    for one in checks:
-        yield [Text(one.state, style=styles.get(one.state, "")), one.what, one.found, one.todo]
 
 
 COMMANDS = {"check": check, "record": record}

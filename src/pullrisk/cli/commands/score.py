@@ -3,12 +3,12 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
 from pullrisk.cli import options
-from pullrisk.cli.clone_option import clone_of
 from pullrisk.cli.commands import fetch
 from pullrisk.cli.display.console import say, warn
 from pullrisk.cli.display.scores import show_scores
@@ -116,6 +116,14 @@ def run(
     if note:
         say(note)
     _warn(scored)
+
+
+def clone_of(
+    git: Path, repositories: list[str] | None, ref: str | None, *, branches: bool = False
+) -> Clone:
+    """The clone of --git; --repository names it where its origin does not."""
+    name = next(iter(repositories or ()), None)
+    return Clone(path=git, repository=name, ref=ref, branches=branches)
 
 
 def read_files(

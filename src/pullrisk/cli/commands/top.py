@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 from pullrisk.cli import options
-from pullrisk.cli.clone_option import clone_of
 from pullrisk.cli.commands import fetch
-from pullrisk.cli.commands.score import riskiest_first
+from pullrisk.cli.commands.score import clone_of, riskiest_first
 from pullrisk.cli.display.console import say
 from pullrisk.cli.display.scores import show_scores
 from pullrisk.cli.session import open_session

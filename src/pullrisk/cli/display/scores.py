@@ -110,10 +110,7 @@ def _why(one: "ScoredPull") -> str:
 
 def first_reason(brief: "Brief") -> str:
     """The first named reason that raises the risk, else the first that lowers it; may be empty."""
-    named = [reason for reason in brief.reasons if reason.kind != "other"]
-    raising = [reason.text for reason in named if reason.effect > 0]
-    lowering = [reason.text for reason in named if reason.effect <= 0]
-    return next(iter([*raising, *lowering]), "")
+    return next((reason.text for reason in (*brief.raising, *brief.lowering)), "")
 
 
 def _cut(text: str, width: int) -> str:

@@ -1,7 +1,7 @@
 """Tables on a terminal, aligned text in a pipe, JSON on request."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from rich.table import Table
@@ -11,8 +11,12 @@ from pullrisk.cli.display.console import console, is_terminal, named, write_byte
 from pullrisk.cli.display.log import json_line, json_lines
 from pullrisk.cli.display.plain import escaped, plain
 
+if TYPE_CHECKING:
+    from pullrisk.wiring.checks import Check
+
 WIDE: Final = ("pull request", "title", "why")
 """Columns of running text: on a terminal they share what the others leave."""
+_STATES: Final = {"ok": "green", "absent": "dim", "stale": "yellow", "broken": "bold red"}
 
 
 def print_json(value: object) -> None:
@@ -37,6 +41,15 @@ def print_table(
     shown = table(columns, [[_shown(cell) for cell in row] for row in rows], right)
     with named("stdout"):
         console().print(shown)
+
+
+def print_checks(checks: Sequence["Check"]) -> None:
+    """What was looked at, a line each."""
+    rows: list[list[str | Text]] = [
+        [Text(each.state, style=_STATES[each.state]), each.what, each.found, each.todo]
+        for each in checks
+    ]
+    print_table(("state", "what", "found", "to do"), rows)
 
 
 def _shown(cell: str | Text) -> Text:

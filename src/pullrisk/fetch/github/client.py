@@ -152,7 +152,7 @@ class Client:
         check_status(response, content)
         try:
             envelope = document.decode(content)
-        except msgspec.MsgspecError as error:
+        except (ValueError, RecursionError) as error:
             raise Transient(f"an answer that is not GraphQL: {error}") from None
         at = server_time(response.headers)
         if envelope.data is not None and envelope.data.rate_limit is not None:

@@ -11,7 +11,13 @@ import msgspec
 from pullrisk.errors import SettingsError
 from pullrisk.fetch.github.app_token import signed_token
 from pullrisk.fetch.github.endpoint import Endpoint
-from pullrisk.fetch.github.failures import Forbidden, Transient, Unauthorized, check_status
+from pullrisk.fetch.github.failures import (
+    Forbidden,
+    Transient,
+    Unauthorized,
+    check_status,
+    read_answer,
+)
 
 RENEW_BEFORE: Final = 300.0
 """An installation's token is renewed this many seconds before it expires."""
@@ -87,10 +93,7 @@ class App:
         url: str | None = f"{self._rest}/app/installations?per_page=100"
         while url:
             response = await self.send(http, "GET", url)
-            ids += [
-                each.id
-                for each in msgspec.json.decode(response.content, type=list[_InstallationId])
-            ]
+            ids += [each.id for each in read_answer(response.content, list[_InstallationId])]
             url = response.links.get("next", {}).get("url")
         return ids
 
@@ -98,7 +101,7 @@ class App:
         """A new token for the installation, valid for one hour. Raises a Failure."""
         url = f"{self._rest}/app/installations/{installation}/access_tokens"
         response = await self.send(http, "POST", url)
-        return msgspec.json.decode(response.content, type=_InstallationToken)
+        return read_answer(response.content, _InstallationToken)
 
     async def send(self, http: httpx.AsyncClient, method: str, url: str) -> httpx.Response:
         """Send one REST call that is authenticated as the App itself. Raises a Failure."""

@@ -54,10 +54,11 @@ class ReviewRequest(Shape):
 
 
 class Issue(Shape):
-    """An issue that the pull closes."""
+    """An issue that the pull closes; `labels` only of the first few, since they are dear."""
 
     number: int
     repository: RepositoryName | None = None
+    labels: Connection[Named] | None = None
 
 
 class Oid(Shape):
@@ -112,6 +113,7 @@ class PullNode(Shape):
     assignees: Connection[Actor] | None = None
     review_requests: Connection[ReviewRequest] | None = None
     closing_issues_references: Connection[Issue] | None = None
+    labelled_issues: Connection[Issue] | None = None
     commits: Connection[PullCommit] | None = None
     files: Connection[File] | None = None
     reviews: Connection[ReviewNode] | None = None

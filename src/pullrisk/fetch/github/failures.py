@@ -16,6 +16,7 @@ them reaches a user.
 import time
 from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import Final, TypeVar
 
 import httpx
@@ -96,6 +97,14 @@ def check_status(response: httpx.Response, body: bytes) -> None:
     raise PullriskError(f"GitHub refuses the request as malformed: {message}")
 
 
+def read_answer(data: bytes, kind: type[T]) -> T:
+    """The JSON of an answer. Raises Transient for anything else, which a proxy may have sent."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (ValueError, RecursionError) as error:
+        raise Transient(f"GitHub's answer cannot be understood: {error}") from None
+
+
 def check_errors(envelope: Envelope[T], headers: Mapping[str, str]) -> T:
     """The data of an answer with HTTP status 200, which may lack parts deep inside.
 
@@ -170,7 +179,7 @@ def _message(body: bytes) -> str:
     """GitHub's message, or the beginning of what a proxy wrote."""
     try:
         return msgspec.json.decode(body, type=Envelope[object]).message or "no message"
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):
         return " ".join(body[:200].decode(errors="replace").split()) or "no message"
 
 
@@ -185,6 +194,7 @@ def _mentions(problem: Problem, words: Iterable[str]) -> bool:
 
 def _number(text: str | None) -> float | None:
     try:
-        return None if text is None else max(float(text), 0.0)
+        number = float(text or "nan")
     except ValueError:
         return None
+    return max(number, 0.0) if isfinite(number) else None

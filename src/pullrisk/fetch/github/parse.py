@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Final, TypeVar
 
-from pullrisk.fetch.github.documents import Actor, File, Issue, PullNode, ReviewNode
+from pullrisk.fetch.github.documents import Actor, File, Issue, Named, PullNode, ReviewNode
 from pullrisk.fetch.github.graphql import Connection
+from pullrisk.pulls.bug_labels import labelled_as_bug
 from pullrisk.pulls.people import NO_NAMES, ROBOTIC, Account, BotNames, agent_of, is_bot, is_robotic
 from pullrisk.pulls.record import (
     MAX_BODY,
@@ -59,7 +60,7 @@ def pull_from_node(
         repository_names=_other_names(node, repository),
         base_ref=node.base_ref_name,
         merge_sha=node.merge_commit.oid if node.merge_commit and node.merged_at else None,
-        labels=tuple(label.name for label in present(node.labels) if label.name),
+        labels=_label_names(node.labels),
         assignees=_logins(present(node.assignees)),
         reviewers=_logins(_requested_reviewers(node)),
         commits=node.commits.total_count if node.commits else None,
@@ -71,6 +72,7 @@ def pull_from_node(
         review_decision=_lower(node.review_decision),
         checks=_checks(node),
         closes=tuple(filter(None, map(_issue, present(node.closing_issues_references)))),
+        closed_bugs=_closed_bugs(node),
     )
 
 
@@ -149,6 +151,24 @@ def _checks(node: PullNode) -> str | None:
         if last.commit and last.commit.status_check_rollup:
             return _lower(last.commit.status_check_rollup.state)
     return None
+
+
+def _closed_bugs(node: PullNode) -> tuple[str, ...] | None:
+    """The closed issues that are labelled as bugs; None if none of those with known labels is one,
+    and these are not all: there are more, or some are hidden from the token.
+    """
+    labels = {
+        name: _label_names(issue.labels)
+        for issue in present(node.labelled_issues)
+        if issue.labels is not None and (name := _issue(issue))
+    }
+    bugs = tuple(name for name, of in labels.items() if labelled_as_bug(of))
+    closed = node.closing_issues_references
+    return bugs if bugs or (closed is not None and closed.total_count == len(labels)) else None
+
+
+def _label_names(labels: Connection[Named] | None) -> tuple[str, ...]:
+    return tuple(label.name for label in present(labels) if label.name)
 
 
 def _issue(issue: Issue) -> str | None:

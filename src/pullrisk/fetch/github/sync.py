@@ -20,8 +20,10 @@ from pullrisk.pulls.store import PullStore, Written
 
 OVERLAP: Final = timedelta(minutes=10)
 """How far a scan reads beyond the watermark, since GitHub's replicas lag and clocks differ."""
-READER: Final = 1
-"""Version of the reader, part of the checkpoint: raise it when it reads more of old pulls."""
+READER: Final = 2
+"""Version of the reader, part of the checkpoint: raise it when it reads more of old pulls.
+
+2: which of the closed issues are labelled as bugs."""
 
 
 class State(msgspec.Struct, kw_only=True, omit_defaults=True):

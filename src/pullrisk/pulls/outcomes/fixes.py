@@ -1,14 +1,15 @@
-"""Whether a pull says that it fixes what was wrong for users: by title, branch or labels.
+"""Whether a pull says that it fixes what was wrong for users: by its title, branch or labels, or
+by closing an issue that is labelled as a bug.
 
 Not meant are fixes of spelling, documents, tests, builds, style, versions and translations, and
-reverts. The issues that a pull closes say nothing here: the record has their numbers, not their
-labels.
+reverts. A feature or a refactoring is a fix only if it closes a bug: its own branch and labels are
+set by hand or by a robot for other reasons, the issue tells what was wrong.
 """
 
 import re
 from typing import Final
 
-from pullrisk.pulls.bug_labels import labelled_as_fix
+from pullrisk.pulls.bug_labels import labelled_as_bug
 from pullrisk.pulls.outcomes.claims import is_undo
 from pullrisk.pulls.outcomes.prefilters import title_may_fix
 from pullrisk.pulls.record import Pull
@@ -43,9 +44,12 @@ _NO_FAULT: Final = re.compile(
     r"|ci|workflows?|travis|jenkins|appveyor|translations?|i18n|l10n|locali[sz]ations?"
     r"|bump(?:s|ed|ing)?|links?|warnings?|(?:pre-?)?release v?\d[\w.]*|crash ?report\w*)\b"
     r"|\bstyle fixes\b|\b(?:rule|lint|style) violations?\b"
-    # A new feature that closes an issue, as in "Add a flag (fixes #12)".
-    r"|^(?:add|allow|support|implement|introduc|enabl|creat)\w* (?!missing)[^:]*\bfix\w* #\d"
+    r"|^document(?:s|ed|ing)? (?:the|an?|how|that|why|when|what|which|new|missing|all|some)\b"
     r"|^(?:back-?)?merge\b|^(?:pre-?)?releas(?:e|ing)\b|^v?\d+\.\d+",
+)
+# A new feature that closes an issue, as in "Add a flag (fixes #12)".
+_NEW: Final = re.compile(
+    r"^(?:add|allow|support|implement|introduc|enabl|creat)\w* (?!missing)[^:]*\bfix\w* #\d",
 )
 _NO_CODE: Final = (
     r"build|chores?|ci|cd|deps?|dependencies|docs?|format(?:ting)?|i18n|l10n|lint(?:ing)?|e2e|specs?"
@@ -55,9 +59,8 @@ _TYPE: Final = re.compile(
     r"\W{0,3}(?P<type>[a-z][a-z -]{1,14}?)\W{0,2}(?:\((?P<scope>[^)]{0,60})\))?!?[:\]][\s:]*",
 )
 _FIXING: Final = re.compile(r"(?:bug|hot)?[ -]?fix(?:es|ed)?|bugs?|regression")
-_OTHER: Final = re.compile(
-    rf"{_NO_CODE}|feat(?:ures?)?|enh|maint|bld|refactor(?:ing)?|rel|sty|tst|dep|wip|doc",
-)
+_NO_CODE_TYPE: Final = re.compile(rf"{_NO_CODE}|bld|rel|sty|tst|dep|doc")
+_NEW_TYPE: Final = re.compile(r"feat(?:ures?)?|enh|maint|refactor(?:ing)?|wip")
 _SCOPE: Final = re.compile(rf"(?:^|[\s,/_])(?:{_NO_CODE})(?:$|[\s,/_])")
 _NAMES: Final = re.compile(
     r"\[[^\]]*\]|`[^`]*`|\"[^\"]*\"|\u201c[^\u201d]*\u201d|(?<!\w)'[^']{2,}'(?!\w)"
@@ -67,24 +70,28 @@ _BRANCH: Final = re.compile(r"(?:^|/)(?:bug|hot)?[-_]?(?:fix(?:es)?|bug)(?:[/_-]
 
 
 def says_fix(pull: Pull) -> bool:
-    """Whether the pull's title, branch or labels say that it fixes what was wrong for users.
+    """Whether the pull's title, branch, labels or closed issues say that it fixes what was wrong.
 
-    A title that speaks of spelling, documents, tests and the like overrules branch and labels.
+    A title that speaks of spelling, documents, tests and the like overrules all others; one that
+    speaks of a feature overrules branch and labels.
     """
     title = " ".join(pull.title.lower().split())
-    marked = title.startswith(_FIXING_EMOJI) or _is_marked(pull)
+    closes_bug = bool(pull.closed_bugs)
+    marked = closes_bug or title.startswith(_FIXING_EMOJI) or _is_marked(pull)
     if not (marked or title_may_fix(title)):
         return False  # true of most pulls, and cheap
     kind = _TYPE.match(title)
-    if kind is not None and (_OTHER.fullmatch(kind["type"]) or _SCOPE.search(kind["scope"] or "")):
-        return False
-    typed = kind is not None and _FIXING.fullmatch(kind["type"]) is not None
+    type_, scope = ("", "") if kind is None else (kind["type"], kind["scope"] or "")
     # A name in brackets or quotes may have any words.
     plain = _NAMES.sub("x", title)
-    fixes = marked or typed or _FIX.search(plain) is not None
+    if _NO_CODE_TYPE.fullmatch(type_) or _SCOPE.search(scope):
+        return False
+    if not closes_bug and (_NEW_TYPE.fullmatch(type_) or _NEW.search(plain)):
+        return False
+    fixes = marked or _FIXING.fullmatch(type_) is not None or _FIX.search(plain) is not None
     return fixes and not _NO_FAULT.search(plain) and not is_undo(pull)
 
 
 def _is_marked(pull: Pull) -> bool:
     """Whether the branch or a label says so."""
-    return _BRANCH.search(pull.head_ref or "") is not None or labelled_as_fix(pull.labels)
+    return _BRANCH.search(pull.head_ref or "") is not None or labelled_as_bug(pull.labels)

@@ -23,10 +23,10 @@ from pullrisk.pulls.outcomes.merged_pulls import (
 from pullrisk.pulls.outcomes.repairs import is_bulk, repaired_by
 from pullrisk.pulls.record import Pull
 
-LABEL_DEFINITION: Final = 3
+LABEL_DEFINITION: Final = 4
 """Version of the rules that say what became of a pull; raise it when they change.
 
-3: repairs."""
+3: repairs. 4: a pull that closes an issue labelled as a bug says that it fixes something."""
 _STRENGTH: Final = {"sha": 0, "number": 1, "title": 2}
 _KINDS: Final = {"partial_revert": 0, "revert": 1, "reland": 2, "hotfix": 3}
 _REVERTS: Final = ("revert", "partial_revert")

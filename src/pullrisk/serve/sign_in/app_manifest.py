@@ -9,7 +9,7 @@ import httpx
 import msgspec
 
 from pullrisk.serve.sign_in.github import GitHubAddresses
-from pullrisk.serve.sign_in.provider import SignInError, ask
+from pullrisk.serve.sign_in.provider import SignInError, ask, decoded
 
 _PERMISSIONS: Final = {
     "checks": "write",
@@ -71,8 +71,7 @@ def form_address(web: str, organization: str, state: str) -> str:
 async def exchange(code: str, addresses: GitHubAddresses, http: httpx.AsyncClient) -> MadeApp:
     """The App of a code, which works once. Raises SignInError."""
     answer = await ask(http, "POST", f"{addresses.rest}/app-manifests/{code}/conversions")
-    try:
-        return msgspec.json.decode(answer.content, type=MadeApp)
-    except msgspec.DecodeError:
+    if not answer.is_success:
         status = answer.status_code
-        raise SignInError(f"GitHub answers {status}: the code is too old, or was used.") from None
+        raise SignInError(f"GitHub answers {status}: the code is too old, or was used.")
+    return decoded(answer, MadeApp)

@@ -6,7 +6,7 @@ Source: docs.github.com, "Generating a user access token for a GitHub App".
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Final
 from urllib.parse import urlencode
 
 import httpx
@@ -37,6 +37,26 @@ class Readable(msgspec.Struct, frozen=True):
 
     login: str
     repositories: frozenset[str]
+
+
+class _Grant(msgspec.Struct, frozen=True):
+    """What GitHub gives for a code: a token, which goes into a header later, or an error."""
+
+    access_token: Annotated[str, msgspec.Meta(pattern=r"^[!-~]{0,1000}$")] = ""
+    error: str = ""
+
+
+class _Node(msgspec.Struct, frozen=True, rename="camel"):
+    """The person, or a repository."""
+
+    login: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    database_id: int | None = None
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """The person and the repositories by their places in the question."""
+
+    data: dict[str, _Node | None] | None = None
 
 
 class TokenEndedError(Exception):
@@ -71,11 +91,10 @@ class GitHubOAuth:
             "code_verifier": flow.verifier,
         }
         url = f"{self._addresses.web}/login/oauth/access_token"
-        answer = decoded(await ask(self._http, "POST", url, data=form, headers=_JSON))
-        token = answer.get("access_token")
-        if not isinstance(token, str) or not token:
-            raise SignInError(f"GitHub refuses: {answer.get('error', 'no token in its answer')}")
-        return token
+        grant = decoded(await ask(self._http, "POST", url, data=form, headers=_JSON), _Grant)
+        if not grant.access_token:
+            raise SignInError(f"GitHub refuses: {grant.error[:100] or 'no token in its answer'}")
+        return grant.access_token
 
     async def readable(self, token: str, known: Known) -> Readable:
         """Who the person is, and what of `known` they may read: under the same number, if it is
@@ -87,10 +106,10 @@ class GitHubOAuth:
         login, readable = "", set()
         for start in range(0, max(1, len(names)), _AT_ONCE):
             asked = names[start : start + _AT_ONCE]
-            data = await self._query(token, asked)
-            login = data["viewer"]["login"]
+            login, nodes = await self._query(token, asked)
             for place, name in enumerate(asked):
-                number = (data.get(f"r{place}") or {}).get("databaseId")
+                node = nodes.get(f"r{place}")
+                number = None if node is None else node.database_id
                 if number is not None and known[name] in (None, number):
                     readable.add(name)
         return Readable(login, frozenset(readable))
@@ -101,8 +120,8 @@ class GitHubOAuth:
         url = f"{self._addresses.rest}/applications/{name}/token"
         await ask(self._http, "DELETE", url, auth=(name, secret), json={"access_token": token})
 
-    async def _query(self, token: str, names: Sequence[str]) -> dict[str, Any]:
-        """The data of one question. A repository that the person may not read is null."""
+    async def _query(self, token: str, names: Sequence[str]) -> tuple[str, dict[str, _Node | None]]:
+        """The person's login, and the repositories. One that they may not read is None."""
         query, variables = _question(names)
         answer = await ask(
             self._http,
@@ -113,10 +132,11 @@ class GitHubOAuth:
         )
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             raise TokenEndedError
-        data = decoded(answer).get("data")
-        if not isinstance(data, dict) or not (data.get("viewer") or {}).get("login"):
+        nodes = decoded(answer, _Answer).data or {}
+        viewer = nodes.get("viewer")
+        if viewer is None or not viewer.login:
             raise SignInError("GitHub does not tell what you may read: try again", status=503)
-        return data
+        return viewer.login, nodes
 
 
 def _question(names: Sequence[str]) -> tuple[str, dict[str, str]]:

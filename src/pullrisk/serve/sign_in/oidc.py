@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 import jwt
+import msgspec
 
 from pullrisk.options import SignInOptions, is_loopback
 from pullrisk.serve.sign_in.provider import SignInError, ask, challenge, decoded
@@ -21,11 +22,33 @@ from pullrisk.serve.sign_in.session import Flow, Person
 _ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384")
 """Signatures with a key that only the provider has."""
 _LEEWAY: Final = 60
-_MOST_REPOSITORIES: Final = 500
-"""Names that a session's cookies have room for."""
+_MOST_CHARACTERS: Final = 20_000
+"""Of the names that a session's cookies have room for."""
 _FRESH: Final = 3_600.0
 _BETWEEN_KEYS: Final = 30.0
 """Seconds between two looks at the provider's keys, however many unknown ones are named."""
+
+
+class _Endpoints(msgspec.Struct, frozen=True):
+    """What discovery tells (OpenID Connect Discovery 1.0, section 3)."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+
+
+class _Grant(msgspec.Struct, frozen=True):
+    """What the provider gives for a code."""
+
+    id_token: str = ""
+    error: str = "no id_token in its answer"
+
+
+class _KeySet(msgspec.Struct, frozen=True):
+    """The provider's keys (RFC 7517)."""
+
+    keys: list[dict[str, Any]]
 
 
 class OpenIdProvider:
@@ -36,7 +59,7 @@ class OpenIdProvider:
     ) -> None:
         self._options, self._secret, self._http = options, secret, http
         self._issuer, self._client = options.oidc_issuer or "", options.oidc_client_id or ""
-        self._described: tuple[float, dict[str, str]] | None = None
+        self._described: tuple[float, _Endpoints] | None = None
         self._keys: tuple[float, dict[str | None, jwt.PyJWK]] = (0.0, {})
         self._reading = asyncio.Lock()
 
@@ -51,7 +74,7 @@ class OpenIdProvider:
             "state": flow.state,
             "nonce": flow.nonce,
         }
-        address = described["authorization_endpoint"]
+        address = described.authorization_endpoint
         joint = "&" if urlsplit(address).query else "?"
         return f"{address}{joint}{urlencode(query | challenge(flow))}"
 
@@ -66,14 +89,12 @@ class OpenIdProvider:
             "redirect_uri": redirect,
             "code_verifier": flow.verifier,
         }
-        answer = decoded(await ask(self._http, "POST", described["token_endpoint"], data=form))
-        token = answer.get("id_token")
-        if not isinstance(token, str):
-            reason = answer.get("error", "no id_token in its answer")
-            raise SignInError(f"the provider refuses: {reason}")
-        claims = await self._verified(token, flow)
-        login = claims.get("preferred_username") or claims["sub"]
-        return Person(by="oidc", login=str(login)[:100], repositories=self._repositories(claims))
+        grant = decoded(await ask(self._http, "POST", described.token_endpoint, data=form), _Grant)
+        if not grant.id_token:
+            raise SignInError(f"the provider refuses: {grant.error[:100]}")
+        claims = await self._verified(grant.id_token, flow)
+        login = _plain(str(claims.get("preferred_username") or claims["sub"]))
+        return Person(by="oidc", login=login[:100], repositories=self._repositories(claims))
 
     async def _verified(self, token: str, flow: Flow) -> dict[str, Any]:
         """The claims of a token that is the provider's, for us, and of this sign-in."""
@@ -88,33 +109,37 @@ class OpenIdProvider:
                 leeway=_LEEWAY,
                 options={"require": ["exp", "iat", "iss", "aud", "sub"]},
             )
-        except jwt.PyJWTError as error:
+        except SignInError:
+            raise
+        except Exception as error:  # the library's own, or what an odd number or key raises
             raise SignInError(f"the provider's token is not valid: {error}") from None
         if claims.get("azp", self._client) != self._client:
             raise SignInError("the provider's token is for somebody else")
-        if not compare_digest(str(claims.get("nonce", "")).encode(), flow.nonce.encode()):
+        if not compare_digest(_plain(str(claims.get("nonce", ""))).encode(), flow.nonce.encode()):
             raise SignInError("the provider's token is of another sign-in")
         return claims
 
     def _repositories(self, claims: dict[str, Any]) -> tuple[str, ...]:
         """What the person may see. Raises SignInError if the claim names too many."""
         listed = claims.get(self._options.oidc_claim or "", [])
-        names = [each for each in listed if isinstance(each, str)] if _is_list(listed) else []
-        if len(names) > _MOST_REPOSITORIES:
-            raise SignInError(f"the claim names more than {_MOST_REPOSITORIES} repositories")
+        listed = listed if isinstance(listed, list) else []
+        names = [_plain(each) for each in listed if isinstance(each, str)]
+        if sum(len(name) for name in names) > _MOST_CHARACTERS:
+            raise SignInError(
+                f"the claim names more repositories than {_MOST_CHARACTERS:,} letters"
+            )
         return tuple(dict.fromkeys((*self._options.oidc_repositories, *names)))
 
-    async def _describe(self) -> dict[str, str]:
+    async def _describe(self) -> _Endpoints:
         """The provider's endpoints (OpenID Connect Discovery 1.0). Raises SignInError."""
         if self._described is None or monotonic() - self._described[0] > _FRESH:
             url = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
-            found = decoded(await ask(self._http, "GET", url))
-            if found.get("issuer") != self._issuer:
+            found = decoded(await ask(self._http, "GET", url), _Endpoints)
+            if found.issuer != self._issuer:
                 raise SignInError(f"{url} describes another issuer", status=503)
-            names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-            if not all(_is_safe(found.get(name)) for name in names):
+            if not all(map(_is_safe, msgspec.structs.astuple(found)[1:])):
                 raise SignInError(f"{url} names an address that is not https://", status=503)
-            self._described = monotonic(), {name: found[name] for name in names}
+            self._described = monotonic(), found
         return self._described[1]
 
     async def _key_of(self, header: dict[str, Any]) -> jwt.PyJWK:
@@ -124,8 +149,8 @@ class OpenIdProvider:
             read_at, keys = self._keys
             if name not in keys and (not keys or monotonic() - read_at > _BETWEEN_KEYS):
                 described = await self._describe()
-                found = decoded(await ask(self._http, "GET", described["jwks_uri"]))
-                keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(found).keys}
+                found = decoded(await ask(self._http, "GET", described.jwks_uri), _KeySet)
+                keys = {key.key_id: key for key in map(_key, found.keys) if key is not None}
                 self._keys = monotonic(), keys
         if name is None and len(keys) == 1:
             return next(iter(keys.values()))
@@ -134,12 +159,23 @@ class OpenIdProvider:
         return keys[name]
 
 
-def _is_list(value: object) -> bool:
-    return isinstance(value, list | tuple)
+def _key(described: dict[str, Any]) -> jwt.PyJWK | None:
+    """A key; None for one that cannot be used, which is no matter while another is right."""
+    try:
+        key = jwt.PyJWK(described)
+        return key if isinstance(key.key_id, str | None) else None
+    except Exception:  # whatever the library meets in numbers and texts that are none
+        return None
 
 
-def _is_safe(url: object) -> bool:
-    if not isinstance(url, str):
+def _plain(text: str) -> str:
+    """The text without half characters, which JSON may hold and UTF-8 may not."""
+    return text.encode(errors="replace").decode()
+
+
+def _is_safe(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
         return False
-    parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))

@@ -2,7 +2,8 @@
 
 from base64 import urlsafe_b64encode
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from pullrisk.serve.problems import ProblemError
 from pullrisk.serve.sign_in.session import Flow
 
+T = TypeVar("T")
 _SECONDS: Final = 10.0
 _USER_AGENT: Final = {"User-Agent": "pullrisk"}
 
@@ -37,21 +39,27 @@ async def ask(http: httpx.AsyncClient, method: str, url: str, **more: Any) -> ht
     """One call. Raises SignInError 503 if the provider does not answer, or fails."""
     try:
         answer = await http.request(method, url, **more)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # or no request can be made
         raise SignInError(
-            f"{httpx.URL(url).host} does not answer: {type(error).__name__}", status=503
+            f"{host_of(url)} does not answer: {type(error).__name__}", status=503
         ) from None
     if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
         raise SignInError(f"{answer.url.host} answers {answer.status_code}", status=503)
     return answer
 
 
-def decoded(answer: httpx.Response) -> dict[str, Any]:
-    """The JSON object of an answer. Raises SignInError 503 for anything else."""
+def decoded(answer: httpx.Response, kind: type[T]) -> T:
+    """An answer's JSON. Raises SignInError 503 for anything else than that kind."""
     try:
-        value = msgspec.json.decode(answer.content)
-    except msgspec.DecodeError:
-        value = None
-    if not isinstance(value, dict):
-        raise SignInError(f"{answer.url.host} does not answer as expected", status=503)
-    return value
+        return msgspec.json.decode(answer.content, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        host = host_of(str(answer.url))
+        raise SignInError(f"{host} does not answer as expected", status=503) from None
+
+
+def host_of(url: str) -> str:
+    """The host of an address, as far as it has one."""
+    try:
+        return urlsplit(url).hostname or url[:100]
+    except ValueError:
+        return url[:100]
