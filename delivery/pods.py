@@ -74,6 +74,7 @@ def _words(container: dict[str, Any]) -> Iterator[str]:
 
 
 def unknown(mapping: dict[str, Any], keys: list[str], what: str) -> Iterator[str]:
+    """Of each key that is not in the list, that `what` uses it."""
     for key in mapping:
         if key not in keys:
             yield f"{what} uses {key}"

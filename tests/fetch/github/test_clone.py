@@ -6,10 +6,12 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pullrisk.fetch.github.access import Access
 from pullrisk.fetch.github.clone import CloneOptions, add_lines
@@ -96,6 +98,26 @@ def test_an_open_pull_has_its_lines_and_keeps_them_until_its_head_changes(
     project.world.change(project.github, 3, head={"ref": "topic", "sha": "1" * 40})
     project.fetch()
     assert project.lines(3) is None
+
+
+def test_the_clone_tells_whose_lines_an_open_pull_of_a_webhook_touches(project: Project) -> None:
+    """A webhook's object has patches: how many lines, but not who wrote them."""
+    project.fetch()
+    pull = project.store.get("o/r", 3)
+    assert pull is not None
+    assert pull.lines is not None
+    head = "refs/pull/3/head"
+    sha = project.work.commit({"a.py": TEXT.replace(b"line_3 = 1", b"line_3 = 5")})
+    project.push(f"{sha}:{head}")
+    project.work.git("reset", "-q", "--hard", "HEAD~1")
+    counted = replace(pull.lines, rewrites=None, neighbours=None)
+    project.world.change(project.github, 3, head={"ref": "topic", "sha": sha})
+    later = pull.updated_at + timedelta(seconds=1)
+    project.store.upsert([replace(pull, head_sha=sha, lines=counted, updated_at=later)])
+    project.fetch()
+    lines = project.lines(3)
+    assert lines is not None
+    assert lines.rewrites
 
 
 def test_a_later_fetch_reads_only_what_is_new(project: Project) -> None:

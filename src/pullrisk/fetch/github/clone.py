@@ -117,9 +117,13 @@ async def _tokens(access: Access) -> list[str]:
 
 
 def _without_lines(store: PullStore, repository: str) -> list[Pull]:
-    """The open pulls whose lines nobody has told, the last updated first."""
+    """The open pulls of whose lines nobody has told who wrote them, the last updated first."""
     pulls = store.recent(repository=repository, state="open", limit=10 * MOST_OPEN)
-    return [pull for pull in pulls if pull.lines is None and pull.head_sha][:MOST_OPEN]
+    return [pull for pull in pulls if pull.head_sha and not _knows_origins(pull)][:MOST_OPEN]
+
+
+def _knows_origins(pull: Pull) -> bool:
+    return pull.lines is not None and pull.lines.rewrites is not None
 
 
 class _Reading:
