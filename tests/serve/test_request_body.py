@@ -55,6 +55,8 @@ HOSTILE = {
     "an association": one_with("author_association", LONG),
     "a number": HEAD.replace(b":1,", b":" + b"9" * 3_000_000 + b",") + BASE + b"}",
     "a fraction": HEAD.replace(b":1,", b":1." + b"0" * 3_000_000 + b",") + BASE + b"}",
+    "spaces": b" " * 3_000_000 + b"1",
+    "nothing but spaces": b"\n" * 3_000_000,
     "a reference": json.dumps({"repository": LONG, "number": 1}).encode(),
 }
 
