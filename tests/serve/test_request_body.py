@@ -106,6 +106,14 @@ def test_half_a_character_is_no_reason_to_refuse_a_list(count: int) -> None:
     assert [pull.title for pull in pulls if isinstance(pull, Pull)] == ["\ufffd cut"] * count
 
 
+@pytest.mark.parametrize("other", [-3.05e242, 1e19, 2.0**63, 0.5, [1e300]])
+def test_a_fraction_that_is_whole_is_a_count_whatever_stands_beside_it(other: object) -> None:
+    body = one_with("x", other)[:-1] + b',"deletions":3.0}'
+    (pull,) = parse(body, most=MOST)
+    assert isinstance(pull, Pull)
+    assert pull.deletions == 3
+
+
 def test_a_large_body_of_usual_pulls_is_read() -> None:
     pull = one_with("files", [{"filename": f"src/module_{place}.py"} for place in range(40)])
     padded = pull[:-1] + b',"patch":"%s"}' % (b"x, " * 500)

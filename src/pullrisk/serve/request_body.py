@@ -44,6 +44,10 @@ _MOST_DIGITS: Final = 64
 """Bytes of a number in a row of features, with what stands between it and the next."""
 
 
+_EXACT: Final = 2.0**53
+"""From here on, a fraction is no exact number."""
+
+
 class Asked(Protocol):
     """What endpoints read of a request: ASGI's own, which the framework's requests have too."""
 
@@ -227,8 +231,8 @@ def _strictly(item: bytes, names: BotNames) -> Pull | Reference:
 
 
 def _whole(value: Any) -> Any:  # noqa: ANN401  (any JSON)
-    """The value with 1.0 as 1: to JSON Schema both are integers."""
-    if isinstance(value, float) and value.is_integer():
+    """The value with 1.0 as 1: to JSON Schema both are integers; larger ones stay as they are."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         return int(value)
     if isinstance(value, list):
         return [_whole(item) for item in value]
