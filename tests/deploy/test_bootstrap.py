@@ -155,7 +155,7 @@ def test_vault_and_mongodb_take_no_connection_without_tls() -> None:
         (one["metadata"]["namespace"], one["spec"]["secretName"]): one["spec"]
         for one in of_kind(platform["certificates"], "Certificate")
     }
-    assert values["global"]["tlsDisabled"] is False
+    assert values["global"]["tlsDisable"] is False
     assert "tls_disable" not in values["server"]["ha"]["raft"]["config"]
     (volume,) = values["server"]["volumes"]
     assert "vault.vault.svc" in made["vault", volume["secret"]["secretName"]]["dnsNames"]
