@@ -133,7 +133,7 @@ chart monitoring monitoring kube-prometheus-stack \
 chart mongodb mongodb community-operator ""
 run "kubectl apply --server-side --filename argo-apps/platform/mongodb.yaml"
 chart mlflow mlflow mlflow \
-  "--set image.tag=v$MLFLOW --set artifactRoot.proxiedArtifactStorage=true --set service.containerPort=5000${MLFLOW_VALUES:+ --values $MLFLOW_VALUES}"
+  "--values argo-apps/platform/mlflow.yaml --set image.tag=$MLFLOW --set initImages.mlflowDbMigration.tag=$MLFLOW${MLFLOW_VALUES:+ --values $MLFLOW_VALUES}"
 
 # What ends TLS for requests from outside, where the environment opts in to any.
 if grep -Eq '^ *- \S*/components/(pages|webhooks)$' "argo-apps/overlays/$environment/kustomization.yaml"; then

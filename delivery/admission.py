@@ -80,6 +80,8 @@ class _Inspection:
             yield from self._config_map(document)
         if document.get("kind") == "AnalysisTemplate":
             yield from _providers(document)
+        if document.get("kind") == "PersistentVolumeClaim":
+            yield from pods.unknown(document.get("spec") or {}, admitted["claim"], "a claim")
         if document.get("kind") == "Ingress":
             for name in document["metadata"].get("annotations") or {}:
                 if name not in admitted["annotations"]:

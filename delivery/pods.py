@@ -20,15 +20,15 @@ def is_pod(node: dict[str, Any]) -> bool:
 def problems(spec: dict[str, Any]) -> Iterator[str]:
     """What of a pod is not admitted, but for its images and what its variables say."""
     allowed = admitted["pod"]
-    yield from _unknown(spec, allowed["spec"], "a pod")
+    yield from unknown(spec, allowed["spec"], "a pod")
     for volume in mappings(spec.get("volumes")):
-        yield from _unknown(volume, allowed["volumes"], "a volume")
+        yield from unknown(volume, allowed["volumes"], "a volume")
         yield from _renamed(volume.get("configMap") or {})
         for source in mappings((volume.get("projected") or {}).get("sources")):
-            yield from _unknown(source, allowed["projected"], "a projected volume")
+            yield from unknown(source, allowed["projected"], "a projected volume")
             yield from _renamed(source.get("configMap") or {})
     for container in containers(spec):
-        yield from _unknown(container, allowed["container"], "a container")
+        yield from unknown(container, allowed["container"], "a container")
         yield from _container(container)
 
 
@@ -48,7 +48,7 @@ def containers(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _container(container: dict[str, Any]) -> Iterator[str]:
     allowed = admitted["pod"]
     for mount in mappings(container.get("volumeMounts")):
-        yield from _unknown(mount, allowed["mount"], "a mount")
+        yield from unknown(mount, allowed["mount"], "a mount")
         if mount.get("mountPath") not in allowed["mount_paths"]:
             yield f"a container mounts {mount.get('mountPath')}"
     for name in _PROBES:
@@ -73,7 +73,8 @@ def _words(container: dict[str, Any]) -> Iterator[str]:
         yield f"a container is told to {arguments[0]}"
 
 
-def _unknown(mapping: dict[str, Any], keys: list[str], what: str) -> Iterator[str]:
+def unknown(mapping: dict[str, Any], keys: list[str], what: str) -> Iterator[str]:
+    """Of each key that is not in the list, that `what` uses it."""
     for key in mapping:
         if key not in keys:
             yield f"{what} uses {key}"

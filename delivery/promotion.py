@@ -15,7 +15,7 @@ from delivery.sources import load_tests, shown
 from delivery.stages import KUSTOMIZATION, MAIN, STAGES, STAGING
 
 ATTEMPTS: Final = 3
-_DECIDE: Final = (
+DECIDE: Final = (
     ".github/",
     "delivery/",
     "vault/",
@@ -26,8 +26,18 @@ _DECIDE: Final = (
     "argo-apps/platform/",
     "constraints.txt",  # with the next one: what the judge itself is installed from
     "pyproject.toml",
+    "images/",  # with these, a job that may write images says which one was tested
+    "src/pullrisk/__init__.py",  # with the next ones: what a job logs in to Vault and GitHub with
+    "src/pullrisk/errors.py",
+    "src/pullrisk/fetch/__init__.py",
+    "src/pullrisk/fetch/github/__init__.py",
+    "src/pullrisk/fetch/github/app_token.py",
+    "src/pullrisk/redaction.py",
+    "src/pullrisk/secret_forms.py",
+    "src/pullrisk/secrets/",
     "tests/performance/",  # code that the manifests bring as it is
 )
+"""Files and folders that decide what later promotions may do."""
 _BY_NAME: Final = (".gitattributes", ".gitmodules", "CODEOWNERS")
 
 
@@ -107,7 +117,7 @@ def attention(repository: Repository, main: str, commit: str) -> list[str]:
     return [
         shown(path)
         for path in repository.changed(main, commit)
-        if path.startswith(_DECIDE) or path.rpartition("/")[2] in _BY_NAME or shown(path) != path
+        if path.startswith(DECIDE) or path.rpartition("/")[2] in _BY_NAME or shown(path) != path
     ]
 
 

@@ -21,7 +21,16 @@ FROM dependencies AS code
 COPY --from=wheel /wheels /wheels
 RUN ["python3", "install.py", "code", "/code", "/wheels"]
 
+# git and what it needs, from the building image's packages; the base's own libraries stay as they are.
+FROM ${RUN_BASE} AS base
+FROM ${BUILD_BASE} AS git
+WORKDIR /build
+COPY images/take_git.py ./
+RUN --mount=type=bind,from=base,source=/,target=/base ["python3", "take_git.py", "/base", "/out"]
+
 FROM ${RUN_BASE}
+COPY --from=git /out /
+COPY --from=git /out/usr/bin/dash /bin/sh
 COPY --from=dependencies /out /app
 COPY --from=code /code /app
 ENV PYTHONPATH=/app PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1 HOME=/tmp \

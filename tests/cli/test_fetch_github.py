@@ -151,3 +151,24 @@ def test_lines_come_from_a_clone_where_git_is_installed_unless_it_is_off(
     monkeypatch.delenv("PULLRISK_FETCH__CLONE")
     assert main(["fetch", KEDRO, "--quiet"]) == 0  # this server has no clones
     assert f"{KEDRO}: which lines its pulls change is unknown: git says" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("trouble", ["a file in the way", "a damaged salt"])
+def test_where_no_clone_can_be_kept_the_records_are_fetched_all_the_same(
+    server: GitHubServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    trouble: str,
+) -> None:
+    volume = tmp_path / "volume"
+    if trouble == "a file in the way":
+        volume.touch()
+    else:
+        volume.mkdir()
+        (volume / "salt").write_bytes(b"short")
+    monkeypatch.setenv("PULLRISK_FETCH__CLONE", str(volume))
+    assert main(["fetch", KEDRO, "--quiet"]) == 0
+    told = capsys.readouterr()
+    assert "80 new" in told.out
+    assert f"{KEDRO}: which lines its pulls change is unknown: salt {volume}/salt" in told.err

@@ -60,6 +60,15 @@ def ingress(annotation: str) -> dict[str, Any]:
     }
 
 
+def claim(**spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "a"},
+        "spec": {"accessModes": ["ReadWriteOnce"]} | spec,
+    }
+
+
 def variable(name: str, value: str) -> dict[str, Any]:
     return cron_job({"env": [{"name": name, "value": value}]})
 
@@ -190,6 +199,11 @@ BAD: dict[str, tuple[object, str]] = {
         cron_job({"volumeMounts": [{"name": "b", "mountPath": "/tmp", "subPath": "a"}]}),
         "a mount uses subPath",
     ),
+    "a volume that is filled from elsewhere": (
+        claim(dataSourceRef={"apiGroup": "evil.example", "kind": "Image", "name": "a"}),
+        "a claim uses dataSourceRef",
+    ),
+    "a volume that somebody has filled": (claim(volumeName="a"), "a claim uses volumeName"),
     "a command": (cron_job({"command": ["sh"]}), "a container uses command"),
     "a hook": (
         cron_job({"lifecycle": {"postStart": {"exec": {"command": ["sh"]}}}}),
@@ -380,6 +394,13 @@ def test_what_is_not_listed_is_refused(what: str) -> None:
     with pytest.raises(RefusedError) as refusal:
         check(document)
     assert reason in str(refusal.value)
+
+
+def test_a_claim_and_what_mounts_it_are_admitted() -> None:
+    check(claim(resources={"requests": {"storage": "10Gi"}}, storageClassName="a"))
+    volume = {"name": "b", "persistentVolumeClaim": {"claimName": "a"}}
+    mount = {"name": "b", "mountPath": "/var/lib/pullrisk"}
+    check(cron_job({"volumeMounts": [mount]}, volumes=[volume]))
 
 
 def test_settings_that_cannot_be_read_are_refused() -> None:

@@ -1,6 +1,7 @@
 """The command line: what it shows where something is not there."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from delivery.cli import main
 from delivery.options import COMMANDS
+from delivery.promotion import DECIDE
 from support.delivery import OWNER, World, git
 from support.project import project
 
@@ -126,3 +128,41 @@ def test_help_lists_every_command_and_the_exit_codes() -> None:
     ).stdout
     assert all(name in shown for name in COMMANDS)
     assert "3 refused" in shown
+
+
+def test_no_file_of_the_checkout_is_taken_for_a_library(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "delivery", tmp_path / "delivery")
+    (tmp_path / "src").mkdir()
+    evil = "import sys\nsys.exit('the checkout ran')\n"
+    for name in ("yaml", "httpx", "dataclasses", "sitecustomize", "src/httpx", "src/yaml"):
+        (tmp_path / f"{name}.py").write_text(evil)
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"PYTHONPATH", "VAULT_ADDR"}
+    }
+    for word, said in (("--help", "3 refused"), ("login", "VAULT_ADDR"), ("secrets", "git")):
+        done = subprocess.run(
+            [sys.executable, "-m", "delivery", word],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            env=environment,
+        )
+        assert said in done.stdout + done.stderr
+        assert "the checkout ran" not in done.stdout + done.stderr
+
+
+def test_whatever_logs_a_job_in_is_shown_to_who_approves() -> None:
+    code = (
+        "import sys, delivery.login, delivery.app, delivery.promotion\n"
+        "import pullrisk.errors, pullrisk.fetch.github.app_token, pullrisk.secrets.vault\n"
+        "own = [each for name, each in sys.modules.items() if name.startswith('pullrisk')]\n"
+        "print(*(each.__file__ for each in own), sep='\\n')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = {str(Path(line).relative_to(ROOT)) for line in done.stdout.split()}
+    assert "src/pullrisk/secrets/session.py" in loaded
+    assert {path for path in loaded if not path.startswith(DECIDE)} == set()

@@ -155,7 +155,7 @@ def test_vault_and_mongodb_take_no_connection_without_tls() -> None:
         (one["metadata"]["namespace"], one["spec"]["secretName"]): one["spec"]
         for one in of_kind(platform["certificates"], "Certificate")
     }
-    assert values["global"]["tlsDisabled"] is False
+    assert values["global"]["tlsDisable"] is False
     assert "tls_disable" not in values["server"]["ha"]["raft"]["config"]
     (volume,) = values["server"]["volumes"]
     assert "vault.vault.svc" in made["vault", volume["secret"]["secretName"]]["dnsNames"]
@@ -237,6 +237,18 @@ def test_mlflow_is_of_the_version_that_the_images_speak() -> None:
     pinned = re.search(r"^mlflow==(.+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
     assert pinned
     assert f"MLFLOW={pinned[1]} " in SCRIPT.read_text()
+    (line,) = [one for one in planned() if " --install mlflow " in one]
+    # the image's tags have no v, unlike MLflow's own
+    assert f" --set image.tag={pinned[1]} " in line
+    assert f" --set initImages.mlflowDbMigration.tag={pinned[1]}" in line
+
+
+@pytest.mark.parametrize("host", ["mlflow.mlflow.svc", "mlflow.mlflow.svc:80", "localhost:5000"])
+def test_mlflow_answers_by_the_names_that_it_is_asked_by(host: str) -> None:
+    security = pytest.importorskip("mlflow.server.security_utils")
+    values = yaml.safe_load((APPS / "platform" / "mlflow.yaml").read_text())
+    assert security.is_allowed_host_header(values["serverAllowedHosts"], host)
+    assert "http://mlflow.mlflow.svc`" in (ROOT / "docs" / "operations.md").read_text()
 
 
 PROGRAMS = {

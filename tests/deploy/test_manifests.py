@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from pullrisk.wiring.golden import read as read_golden
-from support.deploy import rules, schema
+from support.deploy import program, rules, schema
+from support.deploy.claims import claimed
 from support.deploy.manifests import (
     APPS,
     BASE,
@@ -163,15 +164,28 @@ def test_the_clusters_differ_in_the_branch_and_in_nothing_else() -> None:
     assert files == {path.name for path in (APPS / "clusters" / "production").iterdir()}
 
 
-def test_the_project_allows_what_is_rendered_and_no_kind_more(everything: list[Object]) -> None:
+def test_the_project_allows_what_is_rendered_and_no_kind_more(
+    base: list[Object], everything: list[Object]
+) -> None:
     project = of_kind(render(APPS / "clusters" / "staging"), "AppProject")[0]["spec"]
     allowed = {
         (one["group"], one["kind"])
         for name in ("clusterResourceWhitelist", "namespaceResourceWhitelist")
         for one in project[name]
     }
-    rendered = {(one["apiVersion"].rpartition("/")[0], one["kind"]) for one in everything}
+    every = (*base, *everything)  # a component takes a kind away
+    rendered = {(one["apiVersion"].rpartition("/")[0], one["kind"]) for one in every}
     assert rendered == allowed
+
+
+def test_fetching_keeps_its_clones_in_a_volume_and_works_without(base: list[Object]) -> None:
+    def fetching(objects: list[Object]) -> tuple[str | None, list[str], int]:
+        (pod,) = [each for each in pods(objects) if each.where == "CronJob/data-fetch"]
+        claims = of_kind(objects, "PersistentVolumeClaim")
+        return program.settings_of(pod, objects).fetch.clone, claimed(pod), len(claims)
+
+    assert fetching(base) == ("/var/lib/pullrisk", ["data-fetch-clones"], 1)
+    assert fetching(render_with("without-clones")) == ("off", [], 0)
 
 
 def test_github_reaches_one_path_and_people_the_pages() -> None:

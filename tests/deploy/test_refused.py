@@ -35,5 +35,5 @@ def test_every_rule_refuses_something() -> None:
     assert rules_used >= {
         *("schema", "names", "images", "services", "accounts", "config_maps", "scaling"),
         *("analyses", "security", "vault", "arguments", "environment", "settings", "network"),
-        *("batch", "rollout", "analysis", "mounts", "argo_cd", "defaults"),
+        *("batch", "rollout", "analysis", "mounts", "argo_cd", "defaults", "claims"),
     }

@@ -12,7 +12,7 @@ from images.build import REGISTRY, STAGES
 from images.engine import Engine, EngineError, find
 from support.containers.network import private_network
 from support.containers.platform import REPOSITORIES, Platform, platform
-from support.containers.pod import BASE, ROOT, Pod, Spec, answers, until
+from support.containers.pod import BASE, ROOT, Pod, Spec, answers, as_a_volume, until
 
 ASKED = os.environ.get("PULLRISK_TEST_IMAGES", "")
 """Set by `make test-images`: running containers takes minutes."""
@@ -64,10 +64,17 @@ def make_pod(
     cluster: Platform,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[MakePod]:
-    """`make_pod(stage, github_url=…)`: a pod with the manifest's settings, and these instead."""
-    made: list[Pod] = []
+    """`make_pod(stage, github_url=…)`: a pod with the manifest's settings, and these instead.
 
-    def make(stage: str, **settings: str) -> Pod:
+    `volume` is the folder of its claim: all pods of a stage have the same one unless it is named.
+    """
+    made: list[Pod] = []
+    volumes: dict[str, Path] = {}
+
+    def make(stage: str, *, volume: Path | None = None, **settings: str) -> Pod:
+        spec = Spec.of(stage)
+        if stage not in volumes:
+            volumes[stage] = as_a_volume(tmp_path_factory.mktemp(f"volume-of-{stage}"), spec)
         folder = tmp_path_factory.mktemp(stage)
         folder.chmod(0o755)  # as a ConfigMap is
         file = folder / "pullrisk.toml"
@@ -78,7 +85,8 @@ def make_pod(
         if stage == "data-fetch":
             settings = {"github_url": cluster.github.url, **settings}
         replace(file, settings)
-        pod = Pod(engine, images[stage], Spec.of(stage), folder, cluster.token(stage))
+        claim = volumes[stage] if volume is None else volume
+        pod = Pod(engine, images[stage], spec, folder, cluster.token(stage), claim)
         made.append(pod)
         return pod
 

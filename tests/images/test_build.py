@@ -8,6 +8,7 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,9 @@ class Recorder(Engine):
 
     def id(self, image: str) -> str | None:
         return self.image
+
+    def inspect(self, kind: str, name: str) -> dict[str, Any]:
+        return {"Config": {"Labels": {"pullrisk.packages": base_images.recipe()}}}
 
 
 def image(registry: str = build.REGISTRY) -> build.Image:

@@ -23,6 +23,8 @@ MEGABYTE = 1_000_000
 MOST = {"data-fetch": 250, "ml-training": 900, "model-serving": 350}
 """Megabytes, uncompressed."""
 SHELLS = {"sh", "bash", "dash", "busybox", "zsh"}
+OF_GIT = {"sh", "dash"}
+"""git starts a credential helper by it: docs/decisions/0043-git-from-the-building-image.md."""
 COMPILERS = {"gcc", "cc", "g++", "clang", "ld", "as", "make", "rustc"}
 MANAGERS = {"pip", "pip3", "apt", "apt-get", "dpkg", "conda", "uv"}
 
@@ -102,10 +104,21 @@ def test_the_small_images_have_neither_jax_nor_spark(read: Read, stage: str) -> 
 
 
 def test_no_image_has_a_shell_a_compiler_or_a_package_manager(contents: Contents) -> None:
-    assert contents.programs & (SHELLS | COMPILERS | MANAGERS) == set()
+    shells = OF_GIT if "git" in contents.programs else set()
+    assert contents.programs & (SHELLS | COMPILERS | MANAGERS) == shells
     tops = {name.split("/")[1] for name in contents.names if name.startswith("app/")}
     assert tops.isdisjoint({"pip", "wheel", "mypy", "hatchling"})
     assert not [name for name in contents.names if "/dist-packages/pip" in name]
+
+
+def test_git_is_in_the_image_that_clones_and_in_no_other(read: Read) -> None:
+    assert [stage for stage in STAGES if "git" in read(stage).programs] == ["data-fetch"]
+    names = read("data-fetch").names
+    listed = {name.rpartition("/")[2] for name in names if name.startswith("var/lib/dpkg/status.d")}
+    assert {"git", "dash", "libcurl3-gnutls", "libgnutls30"} <= listed, "scanners look there"
+    assert "usr/share/doc/git/copyright" in names
+    # git log turns messages of other encodings into UTF-8
+    assert any(name.endswith("/gconv/ISO8859-1.so") for name in names)
 
 
 def test_every_installed_version_is_locked(contents: Contents) -> None:

@@ -10,6 +10,7 @@ import pytest
 from pullrisk.features import NAMES, SCHEMA_HASH
 from pullrisk.pulls.record import parse_rest
 from pullrisk.pulls.sqlite import SqliteStore
+from support.http_fuzz import send
 from support.sample import sample_objects
 from support.serving import STORED, Served, make_home, opened, wait_for
 
@@ -214,6 +215,32 @@ def test_without_keys_only_names_of_this_machine_are_answered(
     client: httpx.Client, host: str, path: str, status: int
 ) -> None:
     assert client.get(path, headers={"host": host}).status_code == status
+
+
+@pytest.mark.parametrize("hosts", [("localhost", "a.example"), ("a.example", "localhost")])
+def test_a_second_host_does_not_hide_the_first(service: Served, hosts: tuple[str, str]) -> None:
+    named = "".join(f"Host: {host}\r\n" for host in hosts)
+    assert send(service.port, f"GET /v1/model HTTP/1.1\r\n{named}\r\n".encode()) == [421]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", f"/{'a' * 60_000}", {}),
+        ("GET", f"/v1/pulls?{'a' * 60_000}", {}),
+        ("A" * 60_000, "/v1/model", {}),
+        ("GET", "/v1/model", {"x-request-id": "a" * 60_000, "traceparent": "0" * 60_000}),
+        ("GET", "/v1/model", {"authorization": "a" * 30_000, "cookie": "a" * 30_000}),
+    ],
+    ids=["path", "query", "method", "id", "key"],
+)
+def test_no_part_of_a_request_fills_the_log(
+    service: Served, method: str, path: str, headers: dict[str, str]
+) -> None:
+    before, count = service.log.stat().st_size, len(service.events("request"))
+    httpx.request(method, f"{service.url}{path}", headers=headers, timeout=60)
+    service.until("request", count + 1)
+    assert service.log.stat().st_size - before < 3_000
 
 
 def lines_of(service: Served, request_id: str) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from pullrisk.errors import ModelError
 from pullrisk.lake import S3
 from pullrisk.lake.s3 import open_bucket
 from pullrisk.serve.registry import NAME, Registry
+from support.app import listening
 from support.mlflow_server import MlflowServer
 from support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed
 from support.serving import GENERAL, score, served
@@ -68,6 +70,28 @@ def test_a_service_answers_with_it(
     }
     with served(tmp_path / "home", "--model", "@champion", environment=environment) as one:
         assert score(one.url).json()["model"]["registered"] == "1"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"null", b"[]", b"5", b"", b'{"a":"\xff"}', b"[" * 100_000, b'{"model_versions":5}',
+        b'{"model_versions":[{"version":[]}],"registered_model":[]}',
+        b'{"model_version":{"version":"1"},"artifact_uri":{},"model_versions":{"a":1}}',
+        b'{"model_versions":[{"version":"1","creation_timestamp":"1e99"}],"registered_model":{}}',
+    ],
+    ids=lambda answer: str(answer)[:40],
+)  # fmt: skip
+def test_what_mlflow_would_not_answer_is_told(answer: bytes) -> None:
+    async def anything(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": answer})
+
+    with listening(anything) as url:
+        with pytest.raises(ModelError, match=r"does not answer as|no JSON|cannot reach"):
+            Registry(url).fetch("@champion")
+        with pytest.raises(ModelError, match=r"does not answer as|no JSON"):
+            Registry(url).listed()
 
 
 def test_a_missing_file_is_told_with_its_place(server: MlflowServer, seaweed: Seaweed) -> None:

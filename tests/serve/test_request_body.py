@@ -55,6 +55,8 @@ HOSTILE = {
     "an association": one_with("author_association", LONG),
     "a number": HEAD.replace(b":1,", b":" + b"9" * 3_000_000 + b",") + BASE + b"}",
     "a fraction": HEAD.replace(b":1,", b":1." + b"0" * 3_000_000 + b",") + BASE + b"}",
+    "spaces": b" " * 3_000_000 + b"1",
+    "nothing but spaces": b"\n" * 3_000_000,
     "a reference": json.dumps({"repository": LONG, "number": 1}).encode(),
 }
 
@@ -102,6 +104,14 @@ def test_half_a_character_is_no_reason_to_refuse_a_list(count: int) -> None:
     pull = OBJECT % (b'"title":"\\ud83d cut","patch":"%s"' % (b"x" * 1_000))
     pulls = parse(b"[%s]" % b",".join([pull] * count), most=MOST)
     assert [pull.title for pull in pulls if isinstance(pull, Pull)] == ["\ufffd cut"] * count
+
+
+@pytest.mark.parametrize("other", [-3.05e242, 1e19, 2.0**63, 0.5, [1e300]])
+def test_a_fraction_that_is_whole_is_a_count_whatever_stands_beside_it(other: object) -> None:
+    body = one_with("x", other)[:-1] + b',"deletions":3.0}'
+    (pull,) = parse(body, most=MOST)
+    assert isinstance(pull, Pull)
+    assert pull.deletions == 3
 
 
 def test_a_large_body_of_usual_pulls_is_read() -> None:

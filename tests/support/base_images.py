@@ -5,6 +5,7 @@ All that lies above the bases can so be tried. Run, it prints what images/build.
 """
 
 import argparse
+import hashlib
 import os
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from images.build import Bases, named_bases
 from images.engine import Engine, EngineError, find
 
 BUILDER = (
-    "python3", "python3-pip", "gcc", "libc6-dev", "libpython3.11-dev", "libgomp1", "netbase",
+    "python3", "python3-pip", "git", "gcc", "libc6-dev", "libpython3.11-dev", "libgomp1", "netbase",
     "libstdc++6", "tzdata",
 )  # fmt: skip
 """What the stand-in for the building image has besides Debian's minimum."""
@@ -31,6 +32,8 @@ RUNNER = (
     "python3.11-minimal", "tzdata", "zlib1g",
 )  # fmt: skip
 """The packages of distroless/python3-debian12: no shell, no package manager."""
+_RECIPE = "pullrisk.packages"
+"""The label of a stand-in that says what it was made of: it is made anew when that changes."""
 _ABSENT = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian")
 _USERS = "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/tmp:/sbin/nologin\n"
 
@@ -46,9 +49,22 @@ def resolve(engine: Engine, which: str) -> Bases:
     standing = Bases(*(each.partition("@")[0] for each in (real.build, real.run)))
     if which == "auto" and (all(map(engine.id, (real.build, real.run))) or pulled(engine, real)):
         return real
-    if not all(map(engine.id, (standing.build, standing.run))):
+    if not all(made(engine, each) for each in (standing.build, standing.run)):
         make(engine, standing)
     return standing
+
+
+def made(engine: Engine, name: str) -> bool:
+    """Whether the stand-in is there, of the packages that are listed here."""
+    if engine.id(name) is None:
+        return False
+    labels = engine.inspect("image", name)["Config"].get("Labels") or {}
+    return labels.get(_RECIPE) == recipe()
+
+
+def recipe() -> str:
+    """A name for the lists of packages."""
+    return hashlib.sha256(repr((BUILDER, RUNNER)).encode()).hexdigest()[:12]
 
 
 def pulled(engine: Engine, real: Bases) -> bool:
@@ -112,7 +128,7 @@ def imported(engine: Engine, tree: Path, name: str) -> None:
     archive = tree.with_suffix(".tar")
     tar = ["tar", "--sort=name", "--mtime=@315532800", "--numeric-owner", "-C", str(tree)]
     subprocess.run([*tar, "-cf", str(archive), "."], check=True)
-    engine.run("import", str(archive), name)
+    engine.run("import", "--change", f"LABEL {_RECIPE}={recipe()}", str(archive), name)
     archive.unlink()
 
 

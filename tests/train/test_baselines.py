@@ -13,6 +13,7 @@ from pullrisk.train.baselines import (
     ISOLATION,
     LINES_ADDED,
     LOGISTIC,
+    MOST_NEGATIVES,
     Past,
     Scorer,
     _tuned,
@@ -88,6 +89,16 @@ def test_the_best_setting_on_validation_is_fitted_on_all_of_the_past() -> None:
     found = Past(x, labels, np.arange(6) >= 4)
     assert _tuned(found, fit, [0, 1])(x).tolist() == x[:, 1].tolist()
     assert seen == [(4, [0, 1]), (6, [1])]
+
+
+def test_where_positives_are_rare_a_share_of_the_negatives_is_learnt_from() -> None:
+    labels = np.r_[np.ones(3), np.zeros(200), np.full(50, UNKNOWN)].astype(np.int8)
+    x = np.arange(len(labels), dtype=np.float32)[:, None]
+    found = Past(x, labels, np.arange(len(labels)) % 2 == 0).thinned(0)
+    assert (found.labels == 1).sum() == 3
+    assert (found.labels == 0).sum() == 3 * MOST_NEGATIVES
+    assert (labels[found.x[:, 0].astype(int)] == found.labels).all()
+    assert (found.validation == (found.x[:, 0] % 2 == 0)).all()
 
 
 @pytest.mark.parametrize("trees", [3, 7])

@@ -93,6 +93,31 @@ def test_lines_are_known_where_the_table_tells_the_origins_of_those_rewritten() 
     assert told.written.tolist() == [False, True]
 
 
+def test_where_later_merges_have_no_lines_only_windows_that_ended_before_are_known() -> None:
+    days = [0, 30, 60, 150, 200, 300]
+    links = {5: [link(3, "repair"), link(1, "revert")], 6: [link(2)]}
+    rows = [(day, at, True, links.get(at, []), X) for at, day in enumerate(days, 1)]
+    origins = pa.array([0.0, 0.0, 0.0, 2.0, np.nan, np.nan], pa.float32())
+    table = make_table("o/r", rows).append_column("rewritten_origins", origins)
+    other = make_table("p/q", rows).append_column("rewritten_origins", pa.array([0.0] * 6))
+    data = Dataset.from_table(table, NAMES)
+    assert labels_by_number(data, target="repaired") == {
+        1: 0, 2: 0, 3: 0, 4: UNKNOWN, 5: UNKNOWN, 6: UNKNOWN,
+    }  # fmt: skip
+    assert labels_by_number(data)[4] == 0
+    both = Dataset.from_table(pa.concat_tables([table, other.cast(table.schema)]), NAMES)
+    assert both.written.tolist() == [True, True, True, False, False, False, *[True] * 6]
+
+
+def test_a_repair_that_was_seen_counts_although_lines_ceased_to_be_known() -> None:
+    repair = [link(1, "repair")]
+    rows = [(0, 1, True, [], X), (20, 2, True, repair, X), (300, 3, True, [], X)]
+    origins = pa.array([0.0, 1.0, np.nan], pa.float32())
+    table = make_table("o/r", rows).append_column("rewritten_origins", origins)
+    labels = labels_by_number(Dataset.from_table(table, NAMES), target="repaired")
+    assert labels == {1: 1, 2: UNKNOWN, 3: UNKNOWN}
+
+
 @pytest.mark.parametrize("kind", ["partial_revert", "reland", "hotfix"])
 def test_other_links_are_no_trouble(kind: str) -> None:
     data = dataset((0, 1, True, []), (5, 2, True, [link(1, kind)]), (300, 3, True, []))

@@ -22,6 +22,8 @@ PROBES: Final = frozenset(("/healthz", "/readyz", "/metrics"))
 """Paths that need no key and are answered however busy the service is."""
 LONGEST_PATH: Final = 1_024
 """Bytes of a path that the log and the framework get to see; no route has a longer one."""
+_LONGEST_METHOD: Final = 16
+"""Bytes of a method that the log gets to see: it may be any word, and as long as a head."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
@@ -34,7 +36,7 @@ class ActiveRequest:
     )  # fmt: skip
 
     def __init__(self, scope: dict[str, Any]) -> None:
-        self.method, self.path = scope["method"], scope["path"][:LONGEST_PATH]
+        self.method, self.path = scope["method"][:_LONGEST_METHOD], scope["path"][:LONGEST_PATH]
         self.client: tuple[str, int] = scope["client"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.started = monotonic()

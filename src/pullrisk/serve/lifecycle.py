@@ -44,8 +44,13 @@ def refuse_early(request: ActiveRequest, scope: Scope, service: Service) -> None
     """
     if len(scope["path"]) > LONGEST_PATH:
         raise ProblemError(404, f"there is no path of {len(scope['path']):,} characters")
-    if service.is_open and not _is_here(request.headers.get(b"host", b"")):
+    if service.is_open and not all(map(_is_here, _hosts(scope))):
         raise ProblemError(421, "without keys, only this machine's own names are answered")
+
+
+def _hosts(scope: Scope) -> list[bytes]:
+    """What the request says of its host: one text, or more if somebody means to deceive."""
+    return [text for name, text in scope["headers"] if name == b"host"] or [b""]
 
 
 @lru_cache(maxsize=64)

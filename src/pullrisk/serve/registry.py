@@ -4,6 +4,7 @@ If the server serves artifacts, they come through it, else from the bucket that 
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -54,7 +55,7 @@ class Registry:
 
     def fetch(self, reference: str) -> Registered:
         """The model of an alias (`@champion`) or a version (`3`)."""
-        with self._client() as client:
+        with self._asking() as client:
             version = self._version(client, reference)
             query = {"name": NAME, "version": version}
             place = self._get(client, f"{_API}/model-versions/get-download-uri", query)
@@ -66,23 +67,23 @@ class Registry:
         Empty lists if no model was ever registered.
         """
         query = {"filter": f"name='{NAME}'", "max_results": "200"}
-        with self._client() as client:
+        with self._asking() as client:
             found = self._get(client, f"{_API}/model-versions/search", query)
             if not found.get("model_versions"):
                 return {"versions": [], "changes": []}
             model = self._get(client, f"{_API}/registered-models/get", {"name": NAME})
-        whole = model["registered_model"]
-        aliases = _by_version(whole.get("aliases", []))
-        versions = [_version_of(each, aliases) for each in found["model_versions"]]
-        changes = [
-            msgspec.json.decode(tag["value"])
-            for tag in whole.get("tags", [])
-            if tag["key"].startswith(_AUDIT)
-        ]
-        return {
-            "versions": sorted(versions, key=lambda each: -int(each["version"])),
-            "changes": sorted(changes, key=lambda each: str(each["at"]), reverse=True),
-        }
+            whole = model["registered_model"]
+            aliases = _by_version(whole.get("aliases", []))
+            versions = [_version_of(each, aliases) for each in found["model_versions"]]
+            changes = [
+                msgspec.json.decode(tag["value"])
+                for tag in whole.get("tags", [])
+                if tag["key"].startswith(_AUDIT)
+            ]
+            return {
+                "versions": sorted(versions, key=lambda each: -int(each["version"])),
+                "changes": sorted(changes, key=lambda each: str(each["at"]), reverse=True),
+            }
 
     def _version(self, client: "httpx.Client", reference: str) -> str:
         if reference.startswith("@"):
@@ -135,7 +136,7 @@ class Registry:
     def _get(self, client: "httpx.Client", path: str, query: dict[str, str]) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = self._ask(client, path, query).json()
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ModelError(
                 f"{self._shown} answers {path} with no JSON", hint="check the setting mlflow_uri"
             ) from None
@@ -161,6 +162,18 @@ class Registry:
             if response.status_code in {401, 403}
             else "`pullrisk models` lists the registered versions and aliases",
         )
+
+    @contextmanager
+    def _asking(self) -> "Iterator[httpx.Client]":
+        """A client. Raises ModelError too if what it gets is not what MLflow answers."""
+        try:
+            with self._client() as client:
+                yield client
+        except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
+            raise ModelError(
+                f"{self._shown} does not answer as MLflow does: {error!r}"[:300],
+                hint="check the setting mlflow_uri",
+            ) from None
 
     def _client(self) -> "httpx.Client":
         with needs_extra("serve"):
@@ -195,7 +208,7 @@ def _message(response: "httpx.Response") -> str:
     """What MLflow says, in a line."""
     try:
         text = str(response.json()["message"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         text = response.text
     return text.split("\n", maxsplit=1)[0][:300] or response.reason_phrase
 

@@ -27,8 +27,10 @@ _reference: Final = msgspec.json.Decoder(Reference)
 _rows: Final = msgspec.json.Decoder(list[list[float | None]])
 _row: Final = msgspec.json.Decoder(list[float | None])
 _JSON: Final = "application/json"
-_FIRST: Final = re.compile(rb"[ \t\r\n]*+(.)", re.DOTALL)
-_NESTED: Final = re.compile(rb"[ \t\r\n]*+\[[ \t\r\n]*+\[")
+_MOST_SPACES: Final = 1_000
+"""Spaces before a body's first sign: while that is looked for, nobody else can work."""
+_FIRST: Final = re.compile(rb"[ \t\r\n]{0,%d}+([^ \t\r\n])" % _MOST_SPACES)
+_NESTED: Final = re.compile(rb"[ \t\r\n]{0,%d}+\[[ \t\r\n]{0,%d}+\[" % ((_MOST_SPACES,) * 2))
 _LONGEST_REFERENCE: Final = 512
 LARGE: Final = 256_000
 """Bytes of a body from which on decoding takes so long that others get their turn meanwhile."""
@@ -40,6 +42,10 @@ _MOST_PATHS: Final = 500_000
 """Characters of the paths of a pull request; 3,000 usual ones have 200,000."""
 _MOST_DIGITS: Final = 64
 """Bytes of a number in a row of features, with what stands between it and the next."""
+
+
+_EXACT: Final = 2.0**53
+"""From here on, a fraction is no exact number."""
 
 
 class Asked(Protocol):
@@ -164,8 +170,10 @@ def _refuse_long(pull: Pull, where: str) -> Pull:
 
 
 def _begins(body: bytes, sign: bytes) -> bool:
-    """Whether the first sign is this one; copies nothing."""
+    """Whether the first sign is this one. ProblemError 400 if it does not come for long."""
     first = _FIRST.match(body)
+    if first is None and len(body) > _MOST_SPACES:
+        raise ProblemError(400, f"more than {_MOST_SPACES:,} spaces before the JSON")
     return first is not None and first[1] == sign
 
 
@@ -223,8 +231,8 @@ def _strictly(item: bytes, names: BotNames) -> Pull | Reference:
 
 
 def _whole(value: Any) -> Any:  # noqa: ANN401  (any JSON)
-    """The value with 1.0 as 1: to JSON Schema both are integers."""
-    if isinstance(value, float) and value.is_integer():
+    """The value with 1.0 as 1: to JSON Schema both are integers; larger ones stay as they are."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         return int(value)
     if isinstance(value, list):
         return [_whole(item) for item in value]

@@ -28,6 +28,8 @@ ISOLATION: Final = "IsolationForest"
 _PENALTIES: Final = (0.0003, 0.001, 0.003, 0.01, 0.03)
 _TREES: Final = ((4, 60), (4, 120), (8, 60), (8, 120))
 _ISOLATION_ROWS: Final = 50_000
+MOST_NEGATIVES: Final = 30
+"""Negatives for each positive that a baseline learns from: more cost time and tell nothing."""
 
 Scorer = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 """Raw rows [n, d] to scores [n], higher for more risk (or more unusual)."""
@@ -48,6 +50,14 @@ class Past:
         known = rows & (self.labels != UNKNOWN)
         return self.x[known], self.labels[known]
 
+    def thinned(self, seed: int) -> "Past":
+        """The labelled rows: all positives, MOST_NEGATIVES negatives for each, drawn by chance."""
+        negatives = np.flatnonzero(self.labels == 0)
+        positives = np.flatnonzero(self.labels == 1)
+        drawn = np.random.default_rng(seed).permutation(negatives)
+        rows = np.sort(np.r_[positives, drawn[: MOST_NEGATIVES * len(positives)]])
+        return Past(self.x[rows], self.labels[rows], self.validation[rows])
+
     @property
     def has_both_classes(self) -> bool:
         """Whether the training part has positives as well as negatives."""
@@ -58,9 +68,13 @@ class Past:
 def learners(
     past: Past, features: Sequence[Feature], *, seed: int, threads: int
 ) -> dict[str, Scorer]:
-    """The baselines that learn from labels, by name; none where those are all of one class."""
+    """The baselines that learn from labels, by name; none where those are all of one class.
+
+    Where positives are rare, they learn from all of these and MOST_NEGATIVES for each.
+    """
     if not past.has_both_classes:
         return {}
+    past = past.thinned(seed)
     return {
         LOGISTIC: _logistic(past, features, threads=threads),
         BOOSTING: _boosting(past, seed=seed, threads=threads),

@@ -39,8 +39,9 @@ class Dataset:
     `x` is float32 [n, d], raw, NaN where unknown; `repository` int32 [n] indexes `repositories`;
     `reverted_at`, `hotfixed_at` and `repaired_at` int64 [n] are NEVER where that did not happen
     within `maturity` µs of the merge, `undone_at` where no revert followed at all;
-    `written` bool [n] tells of which pulls it is known which lines they wrote, so that a repair
-    would have been seen (those that write no code count as known); `observed_until` int64
+    `written` bool [n] tells of which pulls it is known which lines they wrote, and which lines
+    others removed until the window ended, so that a repair would have been seen (those that write
+    no code count as known); `observed_until` int64
     [repositories] is how far each repository has been seen; `said` is what each pull says of
     itself, [n] rows, None where the table lacks it.
     """
@@ -87,6 +88,8 @@ class Dataset:
         merged_at = table["merged_at"].to_numpy().astype("datetime64[us]").astype(np.int64)
         maturity = int(maturity_days * MICROSECONDS_PER_DAY)
         keys, links = Keys(repository, number, merged_at), links_of(table)
+        repaired_at = keys.first(*links, kind="repair", within=maturity)
+        written = _written(table)
         data = cls(
             names=tuple(names),
             repositories=known,
@@ -97,9 +100,10 @@ class Dataset:
             example=table["example"].to_numpy().astype(bool),
             reverted_at=keys.first(*links, kind="revert", within=maturity),
             hotfixed_at=keys.first(*links, kind="hotfix", within=maturity),
-            repaired_at=keys.first(*links, kind="repair", within=maturity),
+            repaired_at=repaired_at,
             undone_at=keys.first(*links, kind="revert"),
-            written=_written(table),
+            written=written
+            & (_followed(written, repository, merged_at, maturity) | (repaired_at != NEVER)),
             observed_until=_observed(repository, merged_at, len(known), observed_until),
             maturity=maturity,
             said=said_columns(table),
@@ -201,6 +205,24 @@ def _written(table: "pa.Table") -> NDArray[np.bool_]:
     if _ORIGINS not in table.column_names:
         return np.zeros(table.num_rows, np.bool_)
     return np.asarray(~np.isnan(table[_ORIGINS].to_numpy()))
+
+
+def _followed(
+    written: NDArray[np.bool_],
+    repository: NDArray[np.int32],
+    merged_at: NDArray[np.int64],
+    maturity: int,
+) -> NDArray[np.bool_]:
+    """Of which pulls the window ended before the lines ceased to be known, [n].
+
+    True of all where the last merge's are: a clone may be lost, or its disk full, and what is
+    merged then removes lines unseen.
+    """
+    last, known = (np.full(repository.max() + 1, np.iinfo(np.int64).min) for _ in range(2))
+    np.maximum.at(last, repository, merged_at)
+    np.maximum.at(known, repository[written], merged_at[written])
+    ended = merged_at + maturity <= known[repository]
+    return np.asarray(ended | (known == last)[repository])
 
 
 def _observed(

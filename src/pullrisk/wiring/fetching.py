@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pullrisk.errors import InputError, needs_extra
+from pullrisk.errors import InputError, StoreError, needs_extra
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.settings import Settings
 from pullrisk.wiring.session import Session
@@ -37,7 +37,7 @@ def fetch_github(
     from pullrisk.wiring.adapters import github_access
 
     with needs_extra("github"):
-        from pullrisk.fetch.github.clone import add_lines
+        from pullrisk.fetch.github.clone import add_lines, without_lines
         from pullrisk.fetch.github.fetch import Request
         from pullrisk.fetch.github.fetch import fetch_github as fetch
     request = Request(
@@ -52,14 +52,17 @@ def fetch_github(
     report = fetch(
         request, session.store, access=access, progress=session.progress, rotating=rotating
     )
-    options = _clone_options(session, lambda: access if rotating is None else rotating.now)
+    try:
+        options = _clone_options(session, lambda: access if rotating is None else rotating.now)
+    except StoreError as error:  # no salt: costs lines, and never a record
+        return without_lines(report, str(error))
     if options is None:
         return report
     return add_lines(report, session.store, options, progress=session.progress)
 
 
 def _clone_options(session: Session, access: "Callable[[], Access]") -> "CloneOptions | None":
-    """Where clones are kept, None if none are.
+    """Where clones are kept, None if none are. Raises StoreError if there can be no salt.
 
     The salt of the home hashes addresses, as for other clones; a folder that was named for a
     machine without such a home has its own, so that an author stays the same from run to run.

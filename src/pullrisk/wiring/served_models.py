@@ -81,7 +81,10 @@ def read_registry(settings: Settings) -> "Registered":
     from pullrisk.dashboard.registry import Registered
 
     if settings.tracking_uri.startswith(("http://", "https://")):
-        return msgspec.convert(registry(settings).listed(), Registered)
+        try:
+            return msgspec.convert(registry(settings).listed(), Registered)
+        except msgspec.ValidationError as error:
+            raise ModelError(f"{settings.tracking_uri} lists no models: {error}") from None
     if not (settings.home / "mlflow.db").exists():
         return Registered([], [])
     own = os.environ | {"PULLRISK_HOME": str(settings.home)}

@@ -4,18 +4,15 @@ import fcntl
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
+from msgspec.structs import replace
 
-from fake_github.app import FakeGitHub, Receive, Scope, Send
-from fake_github.world import FakeRepository, World, pull_like
 from pullrisk.fetch.github.access import Access
 from pullrisk.fetch.github.clone import CloneOptions, add_lines
 from pullrisk.fetch.github.fetch import GitHubReport, Request, fetch_github
@@ -23,74 +20,18 @@ from pullrisk.progress import Silent
 from pullrisk.pulls.lines import ChangedLines, Origin
 from pullrisk.pulls.record import Pull, push_number
 from pullrisk.pulls.sqlite import SqliteStore
+from support.github_project import TEXT, GitHubProject, github_project
 from support.kills import run_killed
-from support.repositories import Repository
 
 TOKEN = "fake-token"
-TEXT = b"".join(b"line_%d = 1\n" % number for number in range(10))
 SALT = b"s" * 32
 
 
-class Server:
-    """The fake GitHub on a socket; `commands` are the processes seen while git asked it."""
-
-    def __init__(self, app: FakeGitHub) -> None:
-        self._app, self.commands = app, set[bytes]()
-        config = uvicorn.Config(
-            self._serve, port=0, interface="asgi3", log_level="error", lifespan="off"
-        )
-        self._server, socket = uvicorn.Server(config), config.bind_socket()
-        self.url = f"http://127.0.0.1:{socket.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [socket]})
-        self._thread.start()
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if ".git/" in scope["path"]:
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    self.commands.add(path.read_bytes())
-                except OSError:  # it has ended
-                    continue
-        await self._app(scope, receive, send)
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self._thread.join()
-
-
 @dataclass
-class Project:
-    """A repository on GitHub: pull 1 wrote a.py, somebody pushed, pull 2 mends, 3 is open."""
+class Project(GitHubProject):
+    """The project, and a store into which it is fetched."""
 
-    folder: Path
-    server: Server
-    github: FakeRepository
-    work: Repository
-    world: World
     store: SqliteStore
-    shas: dict[int, str] = field(default_factory=dict)
-
-    def commit(self, number: int, content: bytes, *, subject: str = "") -> str:
-        """A pull's commit on main, or a push (0)."""
-        self.work.commit({"a.py": content})
-        subject = subject or (f"Change {number} (#{number})" if number else "Pushed")
-        self.work.git("commit", "-q", "--amend", "-m", subject)
-        self.shas[number] = sha = self.work.git("rev-parse", "HEAD")
-        if number:
-            moment = datetime.fromtimestamp(int(self.work.git("log", "-1", "--format=%ct")), UTC)
-            self.know(number, merge_commit_sha=sha, merged_at=iso(moment), closed_at=iso(moment))
-        return sha
-
-    def know(self, number: int, **fields: Any) -> None:
-        """Let GitHub know a pull."""
-        file = {"filename": "a.py", "status": "modified", "additions": 1, "deletions": 1}
-        moment = fields.get("merged_at") or iso(datetime.now(UTC))
-        self.github.pulls[number] = pull_like(number, created_at=moment, files=[file], **fields)
-        self.github.version += 1
-
-    def push(self, *refs: str) -> None:
-        target = str(self.folder / "clones" / "o" / "r.git")
-        self.work.git("push", "-q", "--force", target, *(refs or ("main",)))
 
     def access(self, *tokens: str) -> Access:
         return Access(url=self.server.url, tokens=tokens, pace=0.001)
@@ -121,32 +62,13 @@ class Project:
         return self.folder / "home" / "mirrors" / "o+r.git"
 
 
-def iso(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    bare = tmp_path / "clones" / "o" / "r.git"
-    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(bare)], check=True)
-    world = World()
-    app = FakeGitHub(world, clones=tmp_path / "clones")
-    server = Server(app)
-    with SqliteStore(tmp_path / "pulls.sqlite") as store:
-        work = Repository(tmp_path / "work")
-        made = Project(tmp_path, server, world.add("o/r"), work, world, store)
-        made.commit(1, TEXT)
-        made.commit(0, TEXT + b"pushed = 1\n")
-        made.commit(2, TEXT.replace(b"line_3 = 1", b"line_3 = 2"))
-        work.git("checkout", "-q", "-b", "topic")
-        head = work.commit({"a.py": TEXT.replace(b"line_3 = 1", b"line_3 = 3")})
-        work.git("checkout", "-q", "main")
-        made.know(3, head={"ref": "topic", "sha": head})
-        made.push("main", "topic:refs/pull/3/head")
-        try:
-            yield made
-        finally:
-            server.stop()
+    with (
+        SqliteStore(tmp_path / "pulls.sqlite") as store,
+        github_project(tmp_path) as made,
+    ):
+        yield Project(**vars(made), store=store)
 
 
 def test_github_s_record_and_the_clone_s_lines_are_one(project: Project) -> None:
@@ -176,6 +98,26 @@ def test_an_open_pull_has_its_lines_and_keeps_them_until_its_head_changes(
     project.world.change(project.github, 3, head={"ref": "topic", "sha": "1" * 40})
     project.fetch()
     assert project.lines(3) is None
+
+
+def test_the_clone_tells_whose_lines_an_open_pull_of_a_webhook_touches(project: Project) -> None:
+    """A webhook's object has patches: how many lines, but not who wrote them."""
+    project.fetch()
+    pull = project.store.get("o/r", 3)
+    assert pull is not None
+    assert pull.lines is not None
+    head = "refs/pull/3/head"
+    sha = project.work.commit({"a.py": TEXT.replace(b"line_3 = 1", b"line_3 = 5")})
+    project.push(f"{sha}:{head}")
+    project.work.git("reset", "-q", "--hard", "HEAD~1")
+    counted = replace(pull.lines, rewrites=None, neighbours=None)
+    project.world.change(project.github, 3, head={"ref": "topic", "sha": sha})
+    later = pull.updated_at + timedelta(seconds=1)
+    project.store.upsert([replace(pull, head_sha=sha, lines=counted, updated_at=later)])
+    project.fetch()
+    lines = project.lines(3)
+    assert lines is not None
+    assert lines.rewrites
 
 
 def test_a_later_fetch_reads_only_what_is_new(project: Project) -> None:

@@ -1,6 +1,7 @@
 """A stage's container, run as its manifest says: by the container engine of this machine."""
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -74,6 +75,8 @@ class Pod:
     """Folder of pullrisk.toml."""
     token: Path
     """Folder of the service account's token."""
+    volume: Path
+    """Folder that is the volume of its claim, if it has one."""
     name: str = field(default_factory=lambda: f"pullrisk-test-{uuid4().hex[:12]}")
 
     def run(
@@ -108,6 +111,8 @@ class Pod:
         yield f"--volume={self.settings}:{SETTINGS}:ro"
         yield f"--volume={self.token}:{self.spec.mounts['vault-token']}:ro"
         yield f"--tmpfs={self.spec.mounts['scratch']}:rw,mode=1777,size=1g"
+        if "clones" in self.spec.mounts:
+            yield f"--volume={self.volume}:{self.spec.mounts['clones']}:rw"
 
     @property
     def state(self) -> dict[str, Any]:
@@ -188,6 +193,14 @@ class Pod:
     def remove(self) -> None:
         """Whatever it does."""
         self.engine.run("rm", "--force", self.name)
+
+
+def as_a_volume(folder: Path, spec: Spec) -> Path:
+    """The folder, as Kubernetes hands a volume to a pod with an fsGroup; only root can."""
+    if os.geteuid() == 0:
+        os.chown(folder, 0, spec.security["fsGroup"])
+    folder.chmod(0o2775 if os.geteuid() == 0 else 0o777)
+    return folder
 
 
 def until(holds: Callable[[], bool], pod: Pod, *, seconds: float = 120) -> None:

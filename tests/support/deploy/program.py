@@ -16,7 +16,15 @@ from pullrisk.secrets.config import vault_config
 from pullrisk.serve.inflight import PROBES
 from pullrisk.settings import PREFIX, Settings, names, variable
 from pullrisk.settings import load as load_settings
-from support.deploy.manifests import ROOT, Object, Pod, Violation, of_kind, pods
+from support.deploy.manifests import (
+    ROOT,
+    Object,
+    Pod,
+    Violation,
+    of_kind,
+    pods,
+    values_at,
+)
 from support.deploy.vault import variables, without_files
 
 LOCUSTFILE: Final = ROOT / "tests" / "performance" / "locustfile.py"
@@ -125,8 +133,17 @@ def _settings(pod: Pod, one: Object, objects: Sequence[Object]) -> Iterator[str]
             yield f"{path} is asked at port {port}, where the service answers no probes"
         if path not in PROBES:
             yield f"{path} is no route that answers without a key"
+    if (clone := settings.fetch.clone) not in (None, "off") and not kept(Path(clone), pod):
+        yield f"keeps clones in {clone}, where no claim is mounted"
     if settings.serve.loopback and list(_probed(one)):
         yield "listens where no other pod can connect"
+
+
+def kept(folder: Path, pod: Pod) -> bool:
+    """Whether the folder lies in a volume that outlives the pod."""
+    volumes = {one["name"] for one in pod.spec.get("volumes", []) if "persistentVolumeClaim" in one}
+    mounts = values_at(pod.containers, "volumeMounts")
+    return any(folder.is_relative_to(one["mountPath"]) for one in mounts if one["name"] in volumes)
 
 
 def settings_of(pod: Pod, objects: Sequence[Object]) -> Settings:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from support.deploy import (
     argo_cd,
+    claims,
     defaults,
     network,
     program,
@@ -18,6 +19,8 @@ from support.deploy.manifests import Object, Violation
 
 def violations(objects: Sequence[Object], *, schemas: bool = True) -> list[Violation]:
     """Everything that any rule holds against these objects."""
-    modules = (references, security, vault, program, network, rollout, argo_cd, defaults)
+    modules = (
+        references, security, claims, vault, program, network, rollout, argo_cd, defaults,
+    )  # fmt: skip
     found = [one for module in modules for one in module.check(objects)]
     return [*found, *schema.check(objects)] if schemas else found

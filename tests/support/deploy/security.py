@@ -9,7 +9,7 @@ from pullrisk.settings import PREFIX
 from support.deploy.manifests import SPARK_NAMESPACE, Object, Pod, Violation, of_kind, pods
 
 RULE: Final = "security"
-VOLUMES: Final = {"configMap", "emptyDir", "projected"}
+VOLUMES: Final = {"configMap", "emptyDir", "persistentVolumeClaim", "projected"}
 """The kinds of volumes that a pod here may have: a subset of the standard's."""
 _HOST: Final = ("hostNetwork", "hostPID", "hostIPC")
 

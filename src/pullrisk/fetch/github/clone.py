@@ -63,6 +63,16 @@ def add_lines(
     return replace(report, repositories=tuple(repositories))
 
 
+def without_lines(report: GitHubReport, reason: str) -> GitHubReport:
+    """The report, with a note at each repository that was fetched: its lines stay unknown."""
+    note = f"which lines its pulls change is unknown: {reason}"
+    repositories = (
+        replace(each, notes=(*each.notes, note)) if each.name and not each.error else each
+        for each in report.repositories
+    )
+    return replace(report, repositories=tuple(repositories))
+
+
 def fetch_lines(
     name: str, stored_as: str, store: PullStore, options: CloneOptions, *, progress: Progress
 ) -> tuple[str, ...]:
@@ -107,9 +117,13 @@ async def _tokens(access: Access) -> list[str]:
 
 
 def _without_lines(store: PullStore, repository: str) -> list[Pull]:
-    """The open pulls whose lines nobody has told, the last updated first."""
+    """The open pulls of whose lines nobody has told who wrote them, the last updated first."""
     pulls = store.recent(repository=repository, state="open", limit=10 * MOST_OPEN)
-    return [pull for pull in pulls if pull.lines is None and pull.head_sha][:MOST_OPEN]
+    return [pull for pull in pulls if pull.head_sha and not _knows_origins(pull)][:MOST_OPEN]
+
+
+def _knows_origins(pull: Pull) -> bool:
+    return pull.lines is not None and pull.lines.rewrites is not None
 
 
 class _Reading:
