@@ -114,11 +114,12 @@ def main(arguments: list[str] | None = None) -> int:
         plan = [(stage, fault) for stage in stages for fault in stage.faults if possible(fault)]
         for stage in stages:
             measure(stage, folder / "undisturbed")
-        for number in range(options.runs):
-            stage, fault = plan[number % len(plan)]
-            endings.append(disturbed(stage, fault, folder / f"run-{number}", chance))
-            if not options.json:
-                print(f"\r{number + 1} of {options.runs}", end="", file=sys.stderr, flush=True)
+        with suppress(KeyboardInterrupt):  # what was tried until then is told
+            for number in range(options.runs):
+                stage, fault = plan[number % len(plan)]
+                endings.append(disturbed(stage, fault, folder / f"run-{number}", chance))
+                if not options.json:
+                    print(f"\r{number + 1} of {options.runs}", end="", file=sys.stderr, flush=True)
     report(endings, seed, as_json=options.json)
     return int(not all(ending.good for ending in endings))
 

@@ -35,7 +35,8 @@ SHAPES: Final[Mapping[str, str]] = {
 """What credentials look like, wherever they stand: name → regular expression."""
 
 SENSITIVE_NAME: Final = (
-    r"(?:pass(?:word|wd|phrase)|secret|token|credential|authorization|cookie"
+    r"(?:pass(?:word|wd|phrase)|secret|token|credential|authorization|cookie|code_?verifier"
+    r"|(?-i:pwd)"  # MongoDB's name of it; PWD is a folder
     r"|api[._-]?key|access[._-]?key|private[._-]?key|app[._-]?key|do_spaces_key|mongo_uri)"
 )
 """Names of fields, parameters and settings whose values are credentials."""

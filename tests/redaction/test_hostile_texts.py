@@ -40,6 +40,9 @@ def test_masking_again_changes_nothing_and_no_text_breaks_it(text: str) -> None:
     ("text", "shown"),
     [
         ('{"password": "a b\\"c", "x": 1}', '{"password": "***", "x": 1}'),
+        ('{"user": "u", "pwd": "a"}', '{"user": "u", "pwd": "***"}'),
+        ("PWD=/home/somebody", "PWD=/home/somebody"),
+        ("code_verifier=abc&code=d", "code_verifier=***&code=d"),
         ('{"password":"hush"}', '{"password":"***"}'),
         ("{'db_password': 'hush'}", "{'db_password': '***'}"),
         ('"{\\"a_secret\\": \\"hush\\", \\"x\\": 1}"', '"{\\"a_secret\\": \\"***\\", \\"x\\": 1}"'),
