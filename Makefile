@@ -182,7 +182,7 @@ drill-serve: $(STAMP) # switch blue and green behind a proxy, under load: no fai
 
 ##@ Ship it
 
-general-model: $(STAMP) ## Train the model that ships; CLONES=FOLDER of clones (a quarter of an hour)
+general-model: $(STAMP) ## Train the model that ships; CLONES=FOLDER of clones (an hour)
 	@test -n "$(CLONES)" || { echo "name the folder of clones: make general-model CLONES=FOLDER" >&2; exit 2; }
 	@$(BIN)/python tools/general_model.py --clones $(CLONES) $(if $(GENERAL_HOME),--home $(GENERAL_HOME))
 	@! grep -qx version=general argo-apps/base/model-serving/model.env || $(MAKE) --no-print-directory model-pin
