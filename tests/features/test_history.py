@@ -324,7 +324,7 @@ def test_a_feature_is_unknown_where_its_source_lacks_the_fact(
 ) -> None:
     lines = ChangedLines(rewrites=(), neighbours=())
     whole = pull(9, day=9, commits=2, head_repository="ada/name", body="Why.", lines=lines)
-    written = pull(2, day=2, lines=ChangedLines(code_added=5))
+    written = pull(2, day=2, lines=ChangedLines(rewrites=(), code_added=5))
     history = after(pull(1, merged_at=None), written)
     known, found = row(history, whole), row(history, replace(whole, **changes))
     assert not any(map(math.isnan, known.values()))

@@ -128,6 +128,23 @@ def test_a_renamed_file_keeps_its_record_of_repairs() -> None:
     assert row(after(writing(1, day=1), fixed_and_moved), as_new)["days_since_file_repair"] == 10
 
 
+def test_patches_alone_are_no_record_without_repairs() -> None:
+    """A webhook's patches tell how much code a pull adds, and of no later one whose it removes."""
+    counted = ChangedLines(code_added=10)
+    asked = rewriting(9, day=9)
+    alone = row(after(*(writing(number, day=1, lines=counted) for number in range(1, 6))), asked)
+    assert math.isnan(alone["repository_repair_rate"])
+    assert math.isnan(alone["author_repair_rate"])
+    known = [writing(number, day=1) for number in range(6, 9)]
+    beside = after(*known, *(writing(number, day=2, lines=counted) for number in range(1, 6)))
+    assert (
+        row(beside, asked)["repository_repair_rate"]
+        == row(after(*known), asked)["repository_repair_rate"]
+    )
+    fix = writing(1, day=2, title="Fix the pump", lines=counted)
+    assert row(after(fix), rewriting(9, Origin(1, 3), day=9))["rewritten_fixes"] == 3
+
+
 def test_repairs_are_unknown_to_a_history_that_knows_no_lines() -> None:
     found = row(after(pull(1)), writing(2, day=2))
     assert math.isnan(found["file_repair_rate_max"])

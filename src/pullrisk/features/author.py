@@ -265,7 +265,7 @@ class Authors:
         self._count(record, -1)
         record.merged += 1
         record.routine += routine
-        record.written += context.adds_code
+        record.written += context.repairable
         self._count(record, 1)
         record.month = faded(record.month, now - record.month_at, _MONTH) + 1.0
         record.month_at = now

@@ -35,8 +35,8 @@ class PullContext:
         "added", "additions", "adds_code", "author", "buckets", "changed_files", "churn", "churns",
         "deleted", "deletions", "directories", "directory_records", "extensions", "facts",
         "file_records", "files", "files_known", "known_files", "lines_known", "log_churn",
-        "log_directories", "log_files", "merged", "names", "now", "prior", "pull", "unmerged",
-        "words",
+        "log_directories", "log_files", "merged", "names", "now", "prior", "pull",
+        "repairable", "unmerged", "words",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +85,11 @@ class PullContext:
         self.churn = self.additions + self.deletions
         self.adds_code = pull.lines is not None and pull.lines.code_added > 0
         """Whether it is known to add code."""
+        self.repairable = (
+            self.adds_code and pull.lines is not None and pull.lines.rewrites is not None
+        )
+        """Whether a repair of that code would be seen: of patches alone nobody tells whose lines
+        later ones remove, so that no repair would look like none."""
         self.lines_known = pull.additions is not None and pull.deletions is not None
         self.changed_files = _number(pull.changed_files)
         if pull.changed_files is None and self.files_known:

@@ -21,9 +21,9 @@ class PullLog:
     """Merged pulls in order, as columns: number, author, time, files and title words by number.
 
     `authors`, `files` and `words` hold the numbers that the other parts of a history gave;
-    `written` is 1 for a pull known to add code, `fixes` for one of these that says that it
-    fixes something, `failed` for one that was reverted or hot-fixed, and `repairs` counts the fixes
-    that rewrote its code lines.
+    `written` is 1 for a pull whose code would be seen to be repaired, `fixes` for one that adds
+    code and says that it fixes something, `failed` for one that was reverted or hot-fixed, and
+    `repairs` counts the fixes that rewrote its code lines.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class PullLog:
         self.file_ends.append(len(self.files))
         self.words.extend(words)
         self.word_ends.append(len(self.words))
-        self.written.append(context.adds_code)
+        self.written.append(context.repairable)
         self.fixes.append(fixes)
         self.failed.append(0)
         self.repairs.append(0)

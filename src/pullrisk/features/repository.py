@@ -123,8 +123,8 @@ class RepositoryState:
         self.week = faded(self.week, idle, _WEEK) + 1.0
         self.quarter = faded(self.quarter, idle, _QUARTER) + 1.0
         self.recent_merged = faded(self.recent_merged, idle, _HALF_YEAR) + 1.0
-        self.written += context.adds_code
-        self.recent_written = faded(self.recent_written, idle, _HALF_YEAR) + context.adds_code
+        self.written += context.repairable
+        self.recent_written = faded(self.recent_written, idle, _HALF_YEAR) + context.repairable
         self.last_merge = context.now
         self.churn.add(context.log_churn)
         self.files.add(context.log_files)

@@ -113,7 +113,7 @@ class Touched:
         """A pull was merged; it is number `pull` in this history. The numbers of its files."""
         records, directories = self._records(context)
         now, author = context.now, context.author
-        code = context.adds_code
+        code = context.repairable
         touch(records, now=now, author=author, pull=pull, code=code)
         touch(directories, now=now, author=author, pull=pull, code=code)
         for extension in context.extensions:
