@@ -81,6 +81,8 @@ HOSTILE_ROWS = {
     "nested": b"[" * 3_000_000,
     "one number too many": ROW[:-1] + b",1]",
     "an endless number": ROW.replace(b"1", b"1e999", 1),
+    "a number beyond single precision": ROW.replace(b"1", b"-1e300", 1),
+    "a number beyond what is documented": ROW.replace(b"1", b"3.402823466e+38", 1),
     "a text": ROW.replace(b"1", b'"1"', 1),
 }
 

@@ -24,6 +24,7 @@ from pullrisk.features import NAMES
 from pullrisk.pulls.rest_shapes import RestPull
 from pullrisk.serve import shapes
 from pullrisk.serve.problems import PROBLEM, TITLES, Problem
+from pullrisk.serve.request_body import LARGEST_NUMBER
 from pullrisk.serve.webhooks import Received
 
 Schema: TypeAlias = dict[str, Any]
@@ -43,7 +44,9 @@ code,pre{font:14px/1.4 ui-monospace,monospace;background:#8882;border-radius:4px
 pre{padding:1em;overflow:auto}h2{border-top:1px solid #8884;padding-top:1rem}
 :root{color-scheme:light dark}
 """
-_NUMBER: Final = {"type": ["number", "null"], "minimum": -3.4e38, "maximum": 3.4e38}
+_NUMBER: Final = {
+    "type": ["number", "null"], "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER,
+}  # fmt: skip
 PULL: Final[Schema] = {
     "anyOf": [{"$ref": _REF.format(name=name)} for name in ("RestPull", "Reference")]
 }

@@ -44,6 +44,8 @@ _MOST_DIGITS: Final = 64
 """Bytes of a number in a row of features, with what stands between it and the next."""
 
 
+LARGEST_NUMBER: Final = 3.4e38
+"""What a row of features may hold, either way: models take single precision."""
 _EXACT: Final = 2.0**53
 """From here on, a fraction is no exact number."""
 
@@ -195,12 +197,11 @@ def parse_rows(body: bytes, *, most: int, width: int) -> NDArray[np.float32]:
         raise ProblemError(422, f"{len(rows):,} rows; a request may hold 1 to {most:,}")
     if not rows or any(len(row) != width for row in rows):
         raise ProblemError(422, f"each row has to have {width} numbers")
-    pack = Struct(f"{width}f").pack  # numpy takes twice as long over a list
-    try:
-        numbers = bytearray().join([pack(*_told(row)) for row in rows])
-    except OverflowError:
-        raise ProblemError(422, "a number is too large for a feature") from None
-    return np.frombuffer(numbers, np.float32).reshape(len(rows), width)
+    pack = Struct(f"{width}d").pack  # numpy takes twice as long over a list
+    numbers = np.frombuffer(bytearray().join([pack(*_told(row)) for row in rows]))
+    if (np.abs(numbers) > LARGEST_NUMBER).any():
+        raise ProblemError(422, f"a number is beyond {LARGEST_NUMBER:g}")
+    return numbers.astype(np.float32).reshape(len(rows), width)
 
 
 def _told(row: list[float | None]) -> list[Any]:
