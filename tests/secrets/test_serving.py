@@ -47,7 +47,7 @@ def service(vault: Bao, environment: Environment, tmp_path: Path) -> Iterator[Se
     """`pullrisk serve` as in a cluster: all it knows comes from Vault."""
     own = environment(STAGE, VAULT_REREAD_SECONDS="0.2")
     with served(
-        tmp_path / "home", "--model", "@champion", environment=own, refresh=0.3, reach=1.5
+        tmp_path / "home", "--model", "@champion", environment=own, refresh=0.3, reach=3
     ) as one:
         yield one
 

@@ -25,6 +25,8 @@ from pullrisk.serve.webhook_events import decode, subject_of
 
 MOST_BYTES: Final = 8_000_000
 """Largest body that is read; GitHub's own events that are handled stay far below."""
+_WAITED: Final = 8.0
+"""Seconds that the queue has to keep a delivery; GitHub waits ten, and does not come back."""
 _SIGNATURE: Final = re.compile(r"sha256=([0-9a-f]{64})")
 _ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 _EVENT: Final = re.compile(r"[a-z_]{1,64}")
@@ -77,7 +79,7 @@ async def receive(request: Asked) -> Response[Received]:
         return Response(Received("ignored"), status_code=200)
     try:
         kept = asyncio.to_thread(webhooks.queue.add, delivery)
-        status = await asyncio.wait_for(kept, service.options.reach)
+        status = await asyncio.wait_for(kept, _WAITED)
     except (StoreError, TimeoutError) as error:
         service.log.error("delivery not kept", id=name, error=str(error))
         raise ProblemError(503, "the delivery cannot be kept: deliver it again") from None
