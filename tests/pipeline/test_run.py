@@ -160,16 +160,9 @@ def test_the_bands_follow_the_operating_points(
     assert [pull["risk"] for pull in before] == [pull["risk"] for pull in after]
 
 
-def test_evaluating_again_gives_the_same_figures(result: Any, home: Home) -> None:
-    again = home.json("evaluate")
-    assert again["models"]["pullrisk"] == result["evaluation"]["models"]["pullrisk"]
-    registered = home.json("evaluate", "--model", "@challenger", "--since", "2026-01-01")
-    assert 0 < registered["pulls"] < again["pulls"]
-
-
-def test_an_evaluation_tells_what_people_said_beside_what_became_of_it(
-    result: Any, home: Home
-) -> None:
+@pytest.fixture(scope="module")
+def again(result: Any, home: Home) -> Any:
+    """What `pullrisk evaluate --json` said when people had answered to five scores of the run."""
     with SqliteStore(home.path / "pulls.sqlite") as store:
         name = store.repositories()[0].repository
         merged = (pull for pull in store.events(name) if pull.state == "merged")
@@ -178,7 +171,17 @@ def test_an_evaluation_tells_what_people_said_beside_what_became_of_it(
                 repository=name, number=pull.number, kind="missed", login="mara", at=pull.updated_at
             )
             keep(store, "github.com", comment, said)
-    (note,) = [note for note in home.json("evaluate")["notes"] if "people said" in note]
+    return home.json("evaluate")
+
+
+def test_evaluating_again_gives_the_same_figures(result: Any, again: Any, home: Home) -> None:
+    assert again["models"]["pullrisk"] == result["evaluation"]["models"]["pullrisk"]
+    registered = home.json("evaluate", "--model", "@challenger", "--since", "2026-01-01")
+    assert 0 < registered["pulls"] < again["pulls"]
+
+
+def test_an_evaluation_tells_what_people_said_beside_what_became_of_it(again: Any) -> None:
+    (note,) = [note for note in again["notes"] if "people said" in note]
     assert note.startswith("people said 'missed' of 5 pulls: the outcome of ")
 
 
