@@ -39,11 +39,11 @@ from support.http_fuzz import mutated, send, valid
 from support.page_fuzz import WORDS, requests, spoilt, webhooks
 from support.ports import free_port
 from support.serving import Served, served
-from support.sign_in import CLIENT, CLIENT_SECRET, GitHubSignIn, OpenId
+from support.sign_in import CLIENT, KEY, GitHubSignIn, OpenId, sign_in_environment
 from support.spoiling import Spoiling
 
 NAME: Final = "kedro-org/kedro"
-KEY, OPERATOR = "a-key-of-the-api", "a-key-of-an-operator"
+OPERATOR = "a-key-of-an-operator"
 SHARE: Final = 0.4
 """Of the answers of GitHub and of the OpenID provider, those that are spoilt."""
 _NO_DEFECT: Final = (503, 504)
@@ -139,17 +139,7 @@ def rig(homes: Sequence[Path], seed: int) -> Iterator[Rig]:
     with ExitStack() as stack:
         openid.issuer = stack.enter_context(listening(asked[1]))
         github_url = stack.enter_context(listening(asked[0]))
-        environment = app_environment(github_url, key) | {
-            "PULLRISK_GITHUB_CLIENT_ID": CLIENT,
-            "PULLRISK_GITHUB_CLIENT_SECRET": CLIENT_SECRET,
-            "PULLRISK_OIDC_CLIENT_SECRET": CLIENT_SECRET,
-            "PULLRISK_API_KEYS": KEY,
-            "PULLRISK_SIGN_IN__URL": url,
-            "PULLRISK_SIGN_IN__RECHECK": "1",
-            "PULLRISK_SIGN_IN__OIDC_ISSUER": openid.issuer,
-            "PULLRISK_SIGN_IN__OIDC_CLIENT_ID": CLIENT,
-            "PULLRISK_SIGN_IN__OIDC_CLAIM": "repositories",
-        }
+        environment = app_environment(github_url, key) | sign_in_environment(url, openid.issuer)
         common = {"access_log": "false", "body_timeout": 2}
         keyed = served(
             homes[0], environment=environment, port=port, admin_keys_file=operators, **common

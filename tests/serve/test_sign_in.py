@@ -25,10 +25,17 @@ from support.app import listening
 from support.ports import free_port
 from support.processes import until
 from support.serving import Served, make_home, served
-from support.sign_in import CLIENT, CLIENT_SECRET, GitHubSignIn, OpenId
+from support.sign_in import (
+    CLIENT,
+    CLIENT_SECRET,
+    KEY,
+    GitHubSignIn,
+    OpenId,
+    sign_in_environment,
+)
 
 NAME = "kedro-org/kedro"
-KEY, OPERATOR = "a-key-of-the-api", "a-key-of-an-operator"
+OPERATOR = "a-key-of-an-operator"
 HTML = {"accept": "text/html"}
 
 
@@ -54,18 +61,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     openid = OpenId({f"{url}/sign-in/oidc/callback"})
     with ExitStack() as stack:
         openid.issuer = stack.enter_context(listening(openid))
-        environment = {
-            "PULLRISK_GITHUB_URL": stack.enter_context(listening(github)),
-            "PULLRISK_GITHUB_CLIENT_ID": CLIENT,
-            "PULLRISK_GITHUB_CLIENT_SECRET": CLIENT_SECRET,
-            "PULLRISK_OIDC_CLIENT_SECRET": CLIENT_SECRET,
-            "PULLRISK_API_KEYS": KEY,
-            "PULLRISK_SIGN_IN__URL": url,
-            "PULLRISK_SIGN_IN__RECHECK": "1",
-            "PULLRISK_SIGN_IN__OIDC_ISSUER": openid.issuer,
-            "PULLRISK_SIGN_IN__OIDC_CLIENT_ID": CLIENT,
-            "PULLRISK_SIGN_IN__OIDC_CLAIM": "repositories",
-        }
+        github_url = stack.enter_context(listening(github))
+        environment = sign_in_environment(url, openid.issuer) | {"PULLRISK_GITHUB_URL": github_url}
         keys = {"admin_keys_file": folder / "operators", "workers": 2}
         service = served(home, environment=environment, port=port, **keys)
         yield Rig(stack.enter_context(service), github, openid)

@@ -22,6 +22,24 @@ from fake_github.app import FakeGitHub
 CLIENT = "Iv1.0123456789abcdef"
 CLIENT_SECRET = "a client's secret"
 
+KEY = "a-key-of-the-api"
+
+
+def sign_in_environment(url: str, issuer: str) -> dict[str, str]:
+    """What lets a service at `url` sign people in by GitHub, a provider and a key of the API."""
+    return {
+        "PULLRISK_GITHUB_CLIENT_ID": CLIENT,
+        "PULLRISK_GITHUB_CLIENT_SECRET": CLIENT_SECRET,
+        "PULLRISK_OIDC_CLIENT_SECRET": CLIENT_SECRET,
+        "PULLRISK_API_KEYS": KEY,
+        "PULLRISK_SIGN_IN__URL": url,
+        "PULLRISK_SIGN_IN__RECHECK": "1",
+        "PULLRISK_SIGN_IN__OIDC_ISSUER": issuer,
+        "PULLRISK_SIGN_IN__OIDC_CLIENT_ID": CLIENT,
+        "PULLRISK_SIGN_IN__OIDC_CLAIM": "repositories",
+    }
+
+
 MADE = {
     "id": 4711,
     "slug": "pullrisk",

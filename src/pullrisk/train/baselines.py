@@ -29,7 +29,9 @@ _PENALTIES: Final = (0.0003, 0.001, 0.003, 0.01, 0.03)
 _TREES: Final = ((4, 60), (4, 120), (8, 60), (8, 120))
 _ISOLATION_ROWS: Final = 50_000
 MOST_NEGATIVES: Final = 30
-"""Negatives for each positive that a baseline learns from: more cost time and tell nothing."""
+"""Negatives for each positive that a baseline learns from: more cost time.
+
+What more would tell was not measured."""
 
 Scorer = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 """Raw rows [n, d] to scores [n], higher for more risk (or more unusual)."""
