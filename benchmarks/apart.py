@@ -4,11 +4,15 @@ import resource
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import msgspec
+import psutil
+
+from support.watch import family
 
 Job = Callable[[Path, Path], float]
 """Reads one path, writes another, and returns the seconds that it took to get ready."""
@@ -58,28 +62,14 @@ class _Peak:
         """The peak in MB."""
         self._done.set()
         self._thread.join()
-        return self._peak / 1024
+        return self._peak / 2**20
 
     def _watch(self) -> None:
         while not self._done.wait(0.5):
-            self._peak = max(self._peak, sum(map(_kilobytes, _family(self._pid))))
+            self._peak = max(self._peak, sum(map(_bytes, family(self._pid))))
 
 
-def _family(pid: int) -> list[int]:
-    found, waiting = list[int](), [pid]
-    while waiting:
-        found.append(waiting.pop())
-        for task in Path(f"/proc/{found[-1]}/task").glob("*/children"):
-            try:
-                waiting += map(int, task.read_text().split())
-            except OSError:
-                continue
-    return found
-
-
-def _kilobytes(pid: int) -> int:
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(each.split()[1]) for each in lines if each.startswith("Pss:"))
+def _bytes(pid: int) -> int:
+    with suppress(psutil.NoSuchProcess):
+        return int(psutil.Process(pid).memory_full_info().pss)
+    return 0

@@ -1,6 +1,6 @@
 """How good the parts of a brief are that a repository's history tells, on later pull requests.
 
-    python benchmarks/brief.py FOLDER [--quarter 3] [--only owner/name] [--json]
+    make bench-brief ARGS="FOLDER [--quarter 3] [--only owner/name] [--json]"
 
 FOLDER holds pull stores as owner+name.sqlite, read with lines, or clones as owner+name/repo. Each
 history is replayed; the pulls of the last quarter (--quarter 3: of the third, on which parameters
@@ -25,22 +25,21 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from zlib import crc32
 
 from msgspec.structs import replace
 
+from clone_data import read_events
 from pullrisk.brief.hotspots import heats, places
-from pullrisk.brief.index import PullInIndex, index_of
+from pullrisk.brief.index import index_of
 from pullrisk.brief.missing import missing
+from pullrisk.brief.past import Past
 from pullrisk.brief.precedents import precedents
 from pullrisk.brief.reviewers import reviewers
 from pullrisk.features import RepositoryHistory
 from pullrisk.features.failures import REPAIR, WHOLE
 from pullrisk.features.reviewers import reviewers_of
 from pullrisk.features.schema import DAY
-from pullrisk.fetch.git.fetch import fetch_git
-from pullrisk.progress import Silent
 from pullrisk.pulls.file_kinds import SOURCE, path_facts
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import SqliteStore
@@ -75,7 +74,7 @@ class Judge:
             return
         index_of(self.history)
         started = time.process_time()
-        seen = PullInIndex(self.history, pull, moment)
+        seen = Past(self.history, pull, moment)
         told = [part(seen) for part in (places, precedents)]
         hints = missing(seen)
         people = reviewers(seen)
@@ -91,7 +90,7 @@ class Judge:
         source = [file for file in files if path_facts(file.path).kind == SOURCE]
         if len(source) < 2 or pull.merged_at is None:
             return
-        known = PullInIndex(self.history, pull, pull.merged_at)
+        known = Past(self.history, pull, pull.merged_at)
         ours = [files[each.place].path for each in heats(known)]
         source.sort(key=lambda file: -((file.additions or 0) + (file.deletions or 0)))
         self._ranked.append((pull.number, ours, [file.path for file in source], shown))
@@ -104,7 +103,7 @@ class Judge:
             return
         place = crc32(b"%d" % pull.number) % len(files)
         rest = replace(pull, files=files[:place] + files[place + 1 :])
-        for hint in missing(PullInIndex(self.history, rest, pull.merged_at)):
+        for hint in missing(Past(self.history, rest, pull.merged_at)):
             counts["hidden hints"] += 1
             counts["hidden hits"] += hint.path == files[place].path
 
@@ -119,7 +118,7 @@ class Judge:
     def _last(self, pull: Pull) -> None:
         if pull.merged_at is None:
             return
-        log, known = self.history.log, PullInIndex(self.history, pull, pull.merged_at)
+        log, known = self.history.log, Past(self.history, pull, pull.merged_at)
         shown = precedents(known)
         self.counts["with precedents"] += bool(shown)
         own = {file for file in known.files if file >= 0}
@@ -220,19 +219,11 @@ def stores(folder: Path, only: str | None) -> Iterator[tuple[str, Callable[[], l
         if path.suffix == ".sqlite":
             yield name, partial(_stored, path, name)
         elif (path / "repo").is_dir():
-            yield name, partial(_read, path / "repo", name)
+            yield name, partial(read_events, path / "repo", name)
 
 
 def _stored(path: Path, name: str) -> list[Pull]:
     with SqliteStore(path) as store:
-        return list(store.events(name))
-
-
-def _read(clone: Path, name: str) -> list[Pull]:
-    with TemporaryDirectory() as folder, SqliteStore(Path(folder) / "pulls.sqlite") as store:
-        fetch_git(
-            clone, store, salt=b"s" * 32, progress=Silent(), repository=name, lines=Path(folder)
-        )
         return list(store.events(name))
 
 

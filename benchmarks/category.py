@@ -1,6 +1,6 @@
 """How well the model tells categories, beside the transparent rules.
 
-    python benchmarks/category.py [--data FOLDER] [--json] [--unseen] [--home FOLDER]
+    make bench-category ARGS="[--data FOLDER] [--json] [--unseen] [--home FOLDER]"
 
 FOLDER holds *.jsonl.gz files of REST objects (../shared/data/github unless given, or the
 bundled sample where that is absent). They go through the real pipeline: store, preprocess,
@@ -19,15 +19,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
+from pullrisk.features import NAMES
 from pullrisk.model.bundle import Bundle
-from pullrisk.progress import Silent
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.evaluate import RESAMPLES
-from pullrisk.train.evaluation import Categories, Interval
+from pullrisk.train.evaluation import Categories
 from pullrisk.train.figures import judge_categories
-from pullrisk.train.training import TrainSettings, train
-from pulls_data import SHARED, arguments, prepared
+from pulls_data import SHARED, arguments, interval_text, prepared, train_on
 
 FOLDS = 3
 LEAST_F1 = 0.65
@@ -41,16 +39,16 @@ def main() -> int:
     parser.add_argument("--unseen", action="store_true", help="judge on other repositories")
     options = parser.parse_args()
     with prepared(options) as (table, _):
-        found = unseen(table) if options.unseen else {"later pulls": later(table)}
-    print(json.dumps(msgspec.to_builtins(found)) if options.json else text(found))
+        results = unseen(table) if options.unseen else {"later pulls": later(table)}
+    print(json.dumps(msgspec.to_builtins(results)) if options.json else text(results))
     held = options.data == SHARED and not options.unseen
-    return int(held and any(map(missed, found.values())))
+    return int(held and any(map(missed, results.values())))
 
 
 def later(table: pa.Table) -> Categories:
     """Train on each repository's past, judge on its last quarter."""
     data = Dataset.from_table(table, NAMES)
-    bundle = _train(data)
+    bundle = train_on(data)
     until = np.array([bundle.metadata.facts.trained_until[name] for name in data.repositories])
     return _judge(bundle, data, data.merged_at >= until[data.repository])
 
@@ -58,64 +56,54 @@ def later(table: pa.Table) -> Categories:
 def unseen(table: pa.Table) -> dict[str, Categories]:
     """Train on two thirds of the repositories and judge on the others, each once."""
     names = sorted(pc.unique(table["repository"]).to_pylist())
-    found = {}
+    results = {}
     for fold in range(FOLDS):
         held_out = names[fold::FOLDS]
         mask = pc.is_in(table["repository"], value_set=pa.array(held_out, pa.string()))
-        bundle = _train(Dataset.from_table(table.filter(pc.invert(mask)), NAMES))
+        bundle = train_on(Dataset.from_table(table.filter(pc.invert(mask)), NAMES))
         data = Dataset.from_table(table.filter(mask), NAMES)
         name = f"unseen: {', '.join(held_out)}"
-        found[name] = _judge(bundle, data, np.ones(len(data), bool))
-    return found
+        results[name] = _judge(bundle, data, np.ones(len(data), bool))
+    return results
 
 
-def missed(found: Categories) -> list[str]:
+def missed(result: Categories) -> list[str]:
     """The targets that do not hold."""
     checks = {
-        f"macro-F1 >= {LEAST_F1}": (found.macro_f1.value or 0) >= LEAST_F1,
-        f"ahead of the rules by >= {LEAST_LEAD}": (found.difference.value or 0) >= LEAST_LEAD,
+        f"macro-F1 >= {LEAST_F1}": (result.macro_f1.value or 0) >= LEAST_F1,
+        f"ahead of the rules by >= {LEAST_LEAD}": (result.difference.value or 0) >= LEAST_LEAD,
     }
     return [name for name, holds in checks.items() if not holds]
 
 
-def text(found: dict[str, Categories]) -> str:
+def text(results: dict[str, Categories]) -> str:
     """Every figure, the model's beside the rules'."""
-    return "\n\n".join(_one(name, each) for name, each in found.items())
+    return "\n\n".join(_one(name, each) for name, each in results.items())
 
 
-def _one(name: str, found: Categories) -> str:
+def _one(name: str, result: Categories) -> str:
     lines = [
-        f"{name}: {found.pulls:,} pulls that state a category, prefix hidden",
-        f"macro-F1   model {_told(found.macro_f1)}  rules {_told(found.rules_macro_f1)}  "
-        f"ahead {_told(found.difference, sign='+')}",
-        f"accuracy   model {found.accuracy:.3f}  rules {found.rules_accuracy:.3f}",
-        f"expected calibration error {found.expected_calibration_error:.3f}",
+        f"{name}: {result.pulls:,} pulls that state a category, prefix hidden",
+        f"macro-F1   model {interval_text(result.macro_f1)}  "
+        f"rules {interval_text(result.rules_macro_f1)}  "
+        f"ahead {interval_text(result.difference, sign='+')}",
+        f"accuracy   model {result.accuracy:.3f}  rules {result.rules_accuracy:.3f}",
+        f"expected calibration error {result.expected_calibration_error:.3f}",
         f"\n{'category':18} {'pulls':>6}  {'F1 of the model':22} F1 of the rules",
     ]
     lines += [
-        f"{one.category:18} {one.pulls:6,}  {_told(one.f1):22} {_told(one.rules_f1)}"
-        for one in found.each
+        f"{one.category:18} {one.pulls:6,}  {interval_text(one.f1):22} "
+        f"{interval_text(one.rules_f1)}"
+        for one in result.each
     ]
-    return "\n".join([*lines, *(f"missed: {name}" for name in missed(found))])
-
-
-def _train(data: Dataset) -> Bundle:
-    return train(data, FEATURES, TrainSettings(), schema_hash=SCHEMA_HASH, progress=Silent()).bundle
+    return "\n".join([*lines, *(f"missed: {name}" for name in missed(result))])
 
 
 def _judge(bundle: Bundle, data: Dataset, rows: np.ndarray) -> Categories:
-    found = judge_categories(bundle, data, rows, resamples=RESAMPLES, seed=0)
-    if found is None:
+    categories = judge_categories(bundle, data, rows, resamples=RESAMPLES, seed=0)
+    if categories is None:
         raise SystemExit("no category: too few titles or labels in the training data state one")
-    return found
-
-
-def _told(interval: Interval, *, sign: str = "") -> str:
-    if interval.value is None:
-        return "-"
-    form = f"{sign}.3f"
-    low, high = interval.low or 0.0, interval.high or 0.0
-    return f"{interval.value:{form}} [{low:{form}}, {high:{form}}]"
+    return categories
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Which pull requests are read from real clones, against those of ../shared/data/pulls.parquet.
 
-    python benchmarks/clones.py [FOLDER] [--only owner/name] [--misses] [--json]
+    make bench-clones ARGS="[FOLDER] [--only owner/name] [--misses] [--json]"
 
 FOLDER (../shared/clones without it) holds clones as owner+name/repo, owner+name or owner/name;
 those that the data knows are read into an empty store, each in a process of its own. Pulls that
@@ -26,13 +26,13 @@ import msgspec
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from clone_data import SHARED, find_clone
 from pullrisk.fetch.git.fetch import fetch_git
 from pullrisk.fetch.git.program import Git
 from pullrisk.progress import Silent
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import SqliteStore
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
 FOUND, WRONG = 0.98, 0.005
 SHOWN = 10
 COLUMNS = {"pulls": 6, "found": 7, "wrong": 6, "beside": 6, "s": 5, "CPU s": 5, "MB": 4}
@@ -101,18 +101,9 @@ def _results(options: argparse.Namespace) -> Iterator[Result]:
     names = [options.only] if options.only else sorted(pc.unique(table["repo"]).to_pylist())
     with ProcessPoolExecutor(max_workers=1, max_tasks_per_child=1) as pool:
         for name in names:
-            clone = _clone(options.folder, name)
+            clone = find_clone(options.folder, name)
             if clone is not None:
                 yield pool.submit(measure, clone, name).result()
-
-
-def _clone(folder: Path, name: str) -> Path | None:
-    joined = name.replace("/", "+")
-    for path in (folder / joined / "repo", folder / joined, folder / name):
-        if path.is_dir():
-            return path
-    print(f"{name}: no clone in {folder}", file=sys.stderr)
-    return None
 
 
 def measure(clone: Path, name: str) -> Result:

@@ -1,6 +1,6 @@
 """The blue/green drill: two versions of the service behind Traefik, switched under Locust's load.
 
-    python benchmarks/drill.py [--switches N] [--json]
+    make drill-serve ARGS="[--switches N] [--json]"
 
 Each switch starts the other version beside the one that serves, waits for its readiness, asks
 it for golden predictions, points the proxy at it, and terminates the old one, which drains.
@@ -23,13 +23,10 @@ import httpx
 import msgspec
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+from support.ports import answers, free_port
+from support.processes import Server, until
+from support.serving import GENERAL, ROOT, Served, make_home, opened
 
-from support.ports import free_port  # noqa: E402
-from support.serving import Served, make_home, opened  # noqa: E402
-
-GENERAL = ROOT / "src" / "pullrisk" / "model" / "general.onnx"
 LOCUSTFILE = ROOT / "tests" / "performance" / "locustfile.py"
 GOLDEN = 10
 TOLERANCE = 1e-4
@@ -46,7 +43,7 @@ class Switch(msgspec.Struct):
     seconds: float
 
 
-class Proxy:
+class Proxy(Server):
     """Traefik with one upstream, changed by its file: neither listener nor clients notice.
 
     Caddy restarts its server at each change of configuration, which closes idle connections of
@@ -54,21 +51,25 @@ class Proxy:
     """
 
     def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
         self.port, self._routes = free_port(), folder / "routes.yml"
         self._routes.write_text("{}")
-        program = Path(sys.executable).with_name("traefik")
-        self._process = subprocess.Popen(
-            [
-                program,
-                f"--entrypoints.web.address=127.0.0.1:{self.port}",
-                f"--providers.file.filename={self._routes}",
-                "--providers.providersthrottleduration=50ms",
-                "--global.checknewversion=false",
-                "--global.sendanonymoususage=false",
-                "--log.level=ERROR",
-            ],
-            cwd=folder,
-        )
+
+    def command(self) -> list[str | Path]:
+        """Traefik, of this environment."""
+        return [
+            Path(sys.executable).with_name("traefik"),
+            f"--entrypoints.web.address=127.0.0.1:{self.port}",
+            f"--providers.file.filename={self._routes}",
+            "--providers.providersthrottleduration=50ms",
+            "--global.checknewversion=false",
+            "--global.sendanonymoususage=false",
+            "--log.level=ERROR",
+        ]
+
+    def is_ready(self) -> bool:
+        """Whether it listens."""
+        return answers(self.port)
 
     @property
     def url(self) -> str:
@@ -83,16 +84,8 @@ class Proxy:
         fresh = self._routes.with_suffix(".new")
         fresh.write_text(json.dumps(routes))  # JSON is YAML
         fresh.rename(self._routes)
-        wanted, deadline = version(one.url), time.monotonic() + 10
-        while version(self.url) != wanted:
-            if time.monotonic() > deadline:
-                raise SystemExit("the proxy did not switch")
-            time.sleep(0.02)
-
-    def stop(self) -> None:
-        """End the proxy."""
-        self._process.terminate()
-        self._process.wait()
+        newest = version(one.url)
+        until(lambda: version(self.url) == newest, seconds=10, explain=lambda: "no switch")
 
 
 def version(url: str) -> str:
@@ -123,7 +116,7 @@ def main() -> int:
 def drill(folder: Path, count: int) -> tuple[list[Switch], dict[str, Any]]:
     """`count` switches and two refusals under load; the figures of the load."""
     home, models = make_home(folder / "home"), make_models(folder)
-    proxy = Proxy(folder)
+    proxy = Proxy(folder / "proxy").start()
     live = Served(home, "--model", str(models["blue"]), **SETTINGS).wait()
     golden = predictions(live.url)
     proxy.point_at(live)
@@ -169,8 +162,8 @@ def refusal(other: Served, golden: list[float]) -> str:
         other.wait(15)
     except AssertionError:
         return "never ready"
-    found = predictions(other.url)
-    if not np.allclose(found, golden, rtol=TOLERANCE):
+    predicted = predictions(other.url)
+    if not np.allclose(predicted, golden, rtol=TOLERANCE):
         return "golden predictions differ"
     return ""
 

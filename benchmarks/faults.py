@@ -1,6 +1,6 @@
 """What each stage survives: kill -9, a full disk, a jumping clock, … at random moments.
 
-    python benchmarks/faults.py [--runs N] [--seed N] [--stage NAME] [--json]
+    make drill-faults ARGS="[--runs N] [--seed N] [--stage NAME] [--json]"
 
 Every run takes a copy of the same home folder, starts a stage in it as a person does, and lets
 something go wrong at a random moment of its time. Then the same command runs once more,
@@ -35,28 +35,27 @@ import httpx
 import numpy as np
 import psutil
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests")]
+import mishaps
+from pullrisk.features import NAMES
+from pullrisk.lake import Lake
+from pullrisk.lake.s3 import open_bucket
+from pullrisk.model.bundle import Bundle
+from pullrisk.options import S3
+from pullrisk.preprocess import preprocess
+from pullrisk.pulls.sqlite import SqliteStore
+from pullrisk.pulls.store import PullStore
+from support.clones import make_clone
+from support.mongo import MongoStandIn
+from support.preprocessing import rows
+from support.processes import PULLRISK
+from support.sample import sample_lines, sample_pulls
+from support.seaweed import ACCESS_KEY, SECRET_KEY, Seaweed, settings
+from support.serving import Served, opened
 
-from pullrisk.features import NAMES  # noqa: E402
-from pullrisk.lake import S3, Lake  # noqa: E402
-from pullrisk.lake.s3 import open_bucket  # noqa: E402
-from pullrisk.model.bundle import Bundle  # noqa: E402
-from pullrisk.preprocess import preprocess  # noqa: E402
-from pullrisk.pulls.sqlite import SqliteStore  # noqa: E402
-from pullrisk.pulls.store import PullStore  # noqa: E402
-from support import faults  # noqa: E402
-from support.clones import make_clone  # noqa: E402
-from support.mongo import MongoStandIn  # noqa: E402
-from support.preprocessing import rows  # noqa: E402
-from support.sample import sample_lines, sample_pulls  # noqa: E402
-from support.seaweed import ACCESS_KEY, SECRET_KEY, Seaweed, settings  # noqa: E402
-from support.serving import Served, opened  # noqa: E402
-
-RUN: Final = "import sys; from pullrisk.cli import main; sys.exit(main())"
 OWN_ERRORS: Final = (1, *range(3, 11))
 """Exit codes of errors that are explained: 1 where the machine lacks memory or space."""
 HANGS_AFTER: Final = 300.0
+LOCAL: Final = ("fetch files", "fetch a clone", "preprocess", "train", "serve")
 WITH_SERVERS: Final = ("fetch to MongoDB", "preprocess to S3")
 HERE: Final = ("kill", "full disk", "read-only", "clock", "memory")
 
@@ -127,34 +126,41 @@ def main(arguments: list[str] | None = None) -> int:
 @contextmanager
 def prepared(folder: Path, chance: random.Random, names: list[str]) -> Iterator[list[Stage]]:
     """The stages of these names, with the servers that they need; all if none is named."""
+    stage_names = set(names or (*LOCAL, *WITH_SERVERS))
+    make_homes(folder, chance, stage_names)
+    stages = [stage for stage in local_stages(folder) if stage.name in stage_names]
+    with ExitStack() as servers:
+        if "fetch to MongoDB" in stage_names:
+            mongo = servers.enter_context(MongoStandIn(folder / "mongo"))
+            stages.append(to_mongo(folder, mongo))
+        if "preprocess to S3" in stage_names:
+            seaweed = servers.enter_context(Seaweed(folder / "seaweed"))
+            proxy = mishaps.bad_network(seaweed.endpoint, chance, share=0.15)
+            stages.append(to_s3(folder, seaweed, servers.enter_context(proxy)))
+        yield stages
+
+
+def make_homes(folder: Path, chance: random.Random, stage_names: set[str]) -> None:
+    """What the wanted stages read, and the homes that they start from."""
     for name in ("empty", "salted", "stored", "processed"):
         (folder / name).mkdir()
-    wanted = [stage for stage in local_stages(folder, chance) if not names or stage.name in names]
-    served = set(names or WITH_SERVERS) & set(WITH_SERVERS)
-    with ExitStack() as servers:
-        if "fetch to MongoDB" in served:
-            mongo = servers.enter_context(MongoStandIn(folder / "mongo"))
-            wanted.append(to_mongo(folder, mongo))
-        if "preprocess to S3" in served:
-            seaweed = servers.enter_context(Seaweed(folder / "seaweed"))
-            proxy = faults.bad_network(seaweed.endpoint, chance, share=0.15)
-            wanted.append(to_s3(folder, seaweed, servers.enter_context(proxy)))
-        yield wanted
+    (folder / "pulls.jsonl").write_bytes(b"".join(sample_lines(2_500)))
+    if "fetch a clone" in stage_names:
+        make_clone(folder / "clone", sample_pulls(1_200), origin="https://github.com/o/r.git")
+        (folder / "salted" / "salt").write_bytes(chance.randbytes(32))  # else each draws its own
+    if not stage_names.isdisjoint(("preprocess", "train", "serve", "preprocess to S3")):
+        with SqliteStore(folder / "stored" / "pulls.sqlite") as store:
+            store.upsert(sample_pulls(1_500))
+    if not stage_names.isdisjoint(("train", "serve")):
+        shutil.copytree(folder / "stored", folder / "processed", dirs_exist_ok=True)
+        with SqliteStore(folder / "processed" / "pulls.sqlite") as store:
+            preprocess(store, Lake(folder / "processed" / "lake"))
 
 
-def local_stages(folder: Path, chance: random.Random) -> list[Stage]:
-    """What needs no server, and the homes that the stages start from."""
-    lines = folder / "pulls.jsonl"
-    lines.write_bytes(b"".join(sample_lines(2_500)))
-    clone = make_clone(folder / "clone", sample_pulls(1_200), origin="https://github.com/o/r.git")
-    (folder / "salted" / "salt").write_bytes(chance.randbytes(32))  # else each home draws its own
-    with SqliteStore(folder / "stored" / "pulls.sqlite") as store:
-        store.upsert(sample_pulls(1_500))
-    shutil.copytree(folder / "stored", folder / "processed", dirs_exist_ok=True)
-    with SqliteStore(folder / "processed" / "pulls.sqlite") as store:
-        preprocess(store, Lake(folder / "processed" / "lake"))
-    from_file = ("fetch", "--file", str(lines))
-    from_clone = ("fetch", "--git", str(clone))
+def local_stages(folder: Path) -> list[Stage]:
+    """What needs no server."""
+    from_file = ("fetch", "--file", str(folder / "pulls.jsonl"))
+    from_clone = ("fetch", "--git", str(folder / "clone"))
     serving = Stage("serve", ("serve",), folder / "processed", str, faults=("kill", "worker"))
     return [
         Stage("fetch files", from_file, folder / "empty", sqlite_state),
@@ -198,8 +204,8 @@ def to_s3(folder: Path, seaweed: Seaweed, proxy: str) -> Stage:
 def possible(fault: str) -> bool:
     """Whether this machine lets it happen."""
     if fault in ("full disk", "read-only"):
-        return faults.can_mount()
-    return fault != "clock" or faults.FAKETIME is not None
+        return mishaps.can_mount()
+    return fault != "clock" or mishaps.FAKETIME is not None
 
 
 def measure(stage: Stage, folder: Path) -> None:
@@ -225,7 +231,7 @@ def disturbed(stage: Stage, fault: str, folder: Path, chance: random.Random) -> 
     home = folder / "home"
     stage.empty()
     with disk(stage, fault, home, chance):
-        own = faults.jumping_clock(folder, chance) if fault == "clock" else {}
+        own = mishaps.jumping_clock(folder, chance) if fault == "clock" else {}
         process = start(stage, home, own | dict(stage.disturbed_by))
         disturb(stage, fault, process, folder, chance)
         first, said, good = ended(process)
@@ -249,10 +255,10 @@ def disk(stage: Stage, fault: str, home: Path, chance: random.Random) -> Iterato
         return
     home.mkdir()
     room = chance.random() if fault == "full disk" else 10
-    with faults.small_disk(home, int(size(stage.base) + stage.written * room) + 65_536):
+    with mishaps.small_disk(home, int(size(stage.base) + stage.written * room) + 65_536):
         shutil.copytree(stage.base, home, dirs_exist_ok=True)
         if fault == "read-only":
-            faults.make_read_only(home, True)
+            mishaps.make_read_only(home, True)
         yield
 
 
@@ -271,10 +277,10 @@ def disturb(
     if fault == "kill":
         os.killpg(process.pid, signal.SIGKILL) if chance.random() < 0.5 else process.kill()
     elif fault == "clock":
-        faults.jump(folder, chance)
+        mishaps.jump(folder, chance)
     elif fault == "memory":
         with suppress(OSError):
-            faults.limit_memory(process.pid, chance.randrange(1 << 26))
+            mishaps.limit_memory(process.pid, chance.randrange(1 << 26))
     elif fault == "database away":
         assert stage.server is not None
         stage.server.kill()
@@ -285,9 +291,9 @@ def disturb(
 def mend(stage: Stage, fault: str, home: Path) -> None:
     """Undo what would hinder the next run."""
     if fault == "read-only":
-        faults.make_read_only(home, False)
+        mishaps.make_read_only(home, False)
     elif fault == "full disk":
-        faults.resize_disk(home, 4 * (size(stage.base) + stage.written) + (1 << 24))
+        mishaps.resize_disk(home, 4 * (size(stage.base) + stage.written) + (1 << 24))
 
 
 def start(stage: Stage, home: Path, more: Mapping[str, str]) -> subprocess.Popen[str]:
@@ -301,7 +307,7 @@ def start(stage: Stage, home: Path, more: Mapping[str, str]) -> subprocess.Popen
         **more,
     }
     return subprocess.Popen(
-        [sys.executable, "-c", RUN, *stage.arguments],
+        [*PULLRISK, *stage.arguments],
         env=variables,
         cwd=home.parent,
         stdin=subprocess.DEVNULL,
@@ -331,33 +337,35 @@ def ended(process: subprocess.Popen[str]) -> tuple[str, str, bool]:
 def served_again(stage: Stage, fault: str, folder: Path, chance: random.Random) -> Ending:
     """The service, or a worker of it, is killed: the address is free again, or all is answered."""
     home = shutil.copytree(stage.base, folder / "home")
-    with Served(home, "--workers", "2").wait() as one:
-        before = answer(one)
-        workers = psutil.Process(one.process.pid).children(recursive=True)
+    with Served(home, "--workers", "2").wait() as service:
+        before = answer(service)
+        workers = psutil.Process(service.process.pid).children(recursive=True)
         if fault == "worker":
             chance.choice(workers).kill()
-            good = answer(one.wait()) == before
+            good = answer(service.wait()) == before
             return Ending(stage.name, fault, "answers" if good else "bad: another answer", good)
-        one.process.kill()
+        service.process.kill()
         _, alive = psutil.wait_procs(workers, timeout=HANGS_AFTER)
-        one.process.wait()
-        port = one.port
+        service.process.wait()
+        port = service.port
     if alive:
         return Ending(stage.name, fault, "bad: workers live on", False)
     with Served(home, "--workers", "2", port=port).wait() as again:
         after = answer(again)
     good = after == before
-    told = "" if good else f"{before} became {after}"
-    return Ending(stage.name, fault, "starts again" if good else "bad: another answer", good, told)
+    difference = "" if good else f"{before} became {after}"
+    return Ending(
+        stage.name, fault, "starts again" if good else "bad: another answer", good, difference
+    )
 
 
-def answer(one: Served) -> str:
+def answer(service: Served) -> str:
     """What the service says of one open pull; what a killed worker left is asked again."""
     transport = httpx.HTTPTransport(retries=3)
     with httpx.Client(transport=transport, timeout=60) as client:
         for _ in range(3):
             with suppress(httpx.RemoteProtocolError, httpx.ReadError):
-                score = client.post(f"{one.url}/v1/score", json=opened()).json()["scores"][0]
+                score = client.post(f"{service.url}/v1/score", json=opened()).json()["scores"][0]
                 # ages grow between two questions, and with them the digits behind these
                 names = ("risk", "repair", "revert", "novelty")
                 return str([float(f"{score[name]:.3g}") for name in names])

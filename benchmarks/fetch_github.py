@@ -1,6 +1,6 @@
 """What fetching from GitHub costs: requests beside PyGithub's way, and the client's own time.
 
-    PYTHONPATH=tests python benchmarks/fetch_github.py [--json]
+    make bench-fetch_github ARGS="[--json]"
 
 Asks the fake GitHub (tests/fake_github) in a process and on a core of its own, over a real
 socket. Requests are those that the server counted, for the first 1,000 pulls of each repository

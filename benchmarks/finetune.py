@@ -1,6 +1,6 @@
 """Fine-tuning beside the general model and a training from scratch, on unseen repositories.
 
-    python benchmarks/finetune.py [--data FOLDER] [--home FOLDER] [--json]
+    make bench-finetune ARGS="[--data FOLDER] [--home FOLDER] [--json]"
 
 FOLDER holds *.jsonl.gz files of REST objects (../shared/data/github unless given). Three times
 over, a third of the repositories is left out: a model is trained on the others, fine-tuned on
@@ -23,7 +23,7 @@ from pullrisk.model.bundle import Bundle
 from pullrisk.progress import Silent
 from pullrisk.train.dataset import UNKNOWN, Dataset
 from pullrisk.train.fit import FitSettings, fine_tuning
-from pullrisk.train.metrics import poisson_weights, within_auc
+from pullrisk.train.metrics import bootstrap_weights, within_auc
 from pullrisk.train.split import temporal_split
 from pullrisk.train.training import TrainSettings, train
 from pullrisk.train.warm_start import WarmStart
@@ -48,11 +48,11 @@ def main() -> int:
     options = arguments(__doc__).parse_args()
     with prepared(options) as (table, _):
         judged = list(_judged(table))
-    found = {
+    figures = {
         size: _figures([one for one in judged if low <= one.learnt_from < high])
         for size, (low, high) in SIZES.items()
     }
-    print(json.dumps(found) if options.json else _text(found))
+    print(json.dumps(figures) if options.json else _text(figures))
     return 0
 
 
@@ -95,8 +95,7 @@ def _figures(judged: list[Judged]) -> dict[str, list[float]]:
         return {}
     labels = np.concatenate([one.labels for one in judged])
     groups = np.repeat(np.arange(len(judged)), [len(one.labels) for one in judged])
-    weights = poisson_weights(len(labels), resamples=300, seed=1)
-    weights = np.vstack([np.ones(len(labels)), weights])
+    weights = bootstrap_weights(len(labels), resamples=300, seed=1)
     draws = {
         model: within_auc(
             np.concatenate([one.scores[model] for one in judged]), labels, groups, weights
@@ -112,9 +111,9 @@ def _figures(judged: list[Judged]) -> dict[str, list[float]]:
     }
 
 
-def _text(found: dict[str, dict[str, list[float]]]) -> str:
+def _text(results: dict[str, dict[str, list[float]]]) -> str:
     lines = []
-    for size, figures in found.items():
+    for size, figures in results.items():
         lines.append(f"reverts to learn from: {size}")
         for name, values in figures.items():
             if len(values) == 1:

@@ -1,6 +1,6 @@
 """The general model's answer to repairs under two labels: ours, and the looser one of the data.
 
-    python benchmarks/labels.py --home FOLDER [--json]
+    make bench-labels ARGS="--home FOLDER [--json]"
 
 FOLDER is a home that `make general-model` has filled (GENERAL_HOME=FOLDER): its lake, and in
 `judged` the models of later pulls and of unseen repositories. `ours` counts a pull as repaired as
@@ -31,8 +31,9 @@ from pullrisk.model.bundle import Bundle
 from pullrisk.train.baselines import Past, learners, line_counters
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.evaluate import RESAMPLES
-from pullrisk.train.evaluation import OURS, Interval, Part
+from pullrisk.train.evaluation import OURS, Part
 from pullrisk.train.judged import Judged, Windows
+from pulls_data import interval_text
 
 DATA: Final = Path(__file__).resolve().parents[2] / "shared" / "data" / "lines" / "pulls.parquet"
 FIGURES: Final = {
@@ -120,10 +121,12 @@ def pulls_of(part: Part) -> Iterator[tuple[str, Part]]:
 def table(part: Part) -> Iterator[str]:
     """A line a model, and below it ours minus it."""
     for name, model in part.models.items():
-        found = (f"{words} {_told(model.ranking[key])}" for key, words in FIGURES.items())
-        yield f"  {name:20} {'; '.join(found)}"
+        figures = (f"{words} {interval_text(model.ranking[key])}" for key, words in FIGURES.items())
+        yield f"  {name:20} {'; '.join(figures)}"
         if gaps := part.differences.get(name):
-            minus = (f"{words} {_told(gaps[key], '+')}" for key, words in FIGURES.items())
+            minus = (
+                f"{words} {interval_text(gaps[key], sign='+')}" for key, words in FIGURES.items()
+            )
             yield f"  {'  ours minus it':20} {'; '.join(minus)}"
 
 
@@ -133,24 +136,17 @@ def means(rounds: list[Labelled]) -> Iterator[str]:
         return
     for label in rounds[0].labels:
         kinds = zip(*(pulls_of(each.labels[label]) for each in rounds), strict=True)
-        for words, found in zip(("all pulls", "code pulls"), kinds, strict=False):
+        for words, judged in zip(("all pulls", "code pulls"), kinds, strict=False):
             yield f"\nmean of {len(rounds)} rounds never seen, label {label}, {words}"
-            parts = [part for _, part in found]
+            parts = [part for _, part in judged]
             for name in parts[0].models:
-                told = (f"{named} {_mean(parts, name, key):.3f}" for key, named in FIGURES.items())
-                yield f"  {name:20} {'; '.join(told)}"
+                texts = (f"{named} {_mean(parts, name, key):.3f}" for key, named in FIGURES.items())
+                yield f"  {name:20} {'; '.join(texts)}"
 
 
 def _mean(parts: list[Part], model: str, key: str) -> float:
     values = [part.models[model].ranking[key].value for part in parts]
     return float(np.mean([np.nan if value is None else value for value in values]))
-
-
-def _told(found: Interval, sign: str = "") -> str:
-    if found.value is None or found.low is None or found.high is None:
-        return "-"
-    form = f"{sign}.3f"
-    return f"{found.value:{form}} [{found.low:{form}}, {found.high:{form}}]"
 
 
 if __name__ == "__main__":

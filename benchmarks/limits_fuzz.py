@@ -25,22 +25,22 @@ from hypothesis.strategies import SearchStrategy
 
 from fake_github.app import FakeGitHub
 from fake_github.world import World, pull_like
+from limits_spoiling import Spoiling
 from support.app import (
     INSTALLATION,
     SECRET,
     about_pull,
     app_environment,
     comment,
-    listening,
     private_key,
     signed_headers,
 )
 from support.http_fuzz import mutated, send, valid
+from support.loopback import listening
 from support.page_fuzz import WORDS, requests, spoilt, webhooks
 from support.ports import free_port
 from support.serving import Served, served
 from support.sign_in import CLIENT, KEY, GitHubSignIn, OpenId, sign_in_environment
-from support.spoiling import Spoiling
 
 NAME: Final = "kedro-org/kedro"
 OPERATOR = "a-key-of-an-operator"

@@ -1,9 +1,9 @@
 """Whether the fold of a clone's lines names those whom `git blame` names, and what it costs.
 
-Costs are of reading a clone as `pullrisk fetch --git` does it: with lines, without, and with lines
-what is new of the branch's last day.
+Costs are of reading a clone as `pullrisk fetch --git` does it: all of it, and what is new of the
+branch's last day.
 
-    python benchmarks/lines.py [FOLDER] [--only owner/name] [--commits 300] [--json]
+    make bench-lines ARGS="[FOLDER] [--only owner/name] [--commits 300] [--json]"
 
 FOLDER (../shared/clones without it) holds clones as owner+name/repo, owner+name or owner/name.
 Of each: the code lines that random fixes remove, by the origin that the fold and
@@ -30,6 +30,7 @@ from typing import Final
 import msgspec
 import pyarrow.parquet as pq
 
+from clone_data import SHARED, find_clone
 from pullrisk.fetch.git.fetch import fetch_git
 from pullrisk.fetch.git.line_fold import BranchState
 from pullrisk.fetch.git.line_history import LineHistory
@@ -39,7 +40,6 @@ from pullrisk.fetch.git.saved_lines import encode_lines
 from pullrisk.progress import Silent
 from pullrisk.pulls.sqlite import SqliteStore
 
-SHARED: Final = Path(__file__).resolve().parents[2] / "shared"
 REPAIRS: Final = SHARED / "data" / "lines" / "repairs.parquet"
 DEFAULT: Final = (
     "kedro-org/kedro", "mozilla/bugbug", "argoproj/argo-rollouts", "etcd-io/etcd", "numpy/numpy",
@@ -66,8 +66,7 @@ class Result(msgspec.Struct):
     seconds: float
     fold_microseconds: float
     state_megabytes: float
-    seconds_with_lines: float = 0
-    seconds_without: float = 0
+    seconds_in_all: float = 0
     seconds_of_a_day: float = 0
     blamed_fixes: int = 0
     blamed_lines: int = 0
@@ -89,9 +88,8 @@ def main() -> int:
     options = _options()
     results = []
     for name in options.only or DEFAULT:
-        clone = _clone(options.folder, name)
+        clone = find_clone(options.folder, name)
         if clone is None:
-            print(f"{name}: no clone in {options.folder}", file=sys.stderr)
             continue
         results.append(measure(clone, name, options.commits))
         if not options.json:
@@ -108,12 +106,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--commits", type=int, default=300, help="fixes that git blame is asked of")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
-
-
-def _clone(folder: Path, name: str) -> Path | None:
-    joined = name.replace("/", "+")
-    paths = (folder / joined / "repo", folder / joined, folder / name)
-    return next((path for path in paths if path.is_dir()), None)
 
 
 def measure(clone: Path, name: str, sample: int) -> Result:
@@ -152,12 +144,11 @@ def _measure_reading(result: Result, clone: Path) -> None:
         subprocess.run([*git, "clone", "-q", "--bare", "--shared", clone, copy], check=True)
         head, day_before, branch = _last_day(Git(copy))
         reading = partial(_seconds_to_read, copy, result.repository)
-        result.seconds_without = reading(folder / "without", read_lines=False)
         move = [*git, "-C", str(copy), "update-ref", f"refs/heads/{branch}"]
         subprocess.run([*move, day_before], check=True)
-        result.seconds_with_lines = reading(folder / "with", read_lines=True)
+        result.seconds_in_all = reading(folder / "with")
         subprocess.run([*move, head], check=True)
-        result.seconds_of_a_day = reading(folder / "with", read_lines=True)
+        result.seconds_of_a_day = reading(folder / "with")
 
 
 def _last_day(git: Git) -> tuple[str, str, str]:
@@ -171,7 +162,7 @@ def _last_day(git: Git) -> tuple[str, str, str]:
     return head, before or head, branch
 
 
-def _seconds_to_read(clone: Path, name: str, folder: Path, *, read_lines: bool) -> float:
+def _seconds_to_read(clone: Path, name: str, folder: Path) -> float:
     folder.mkdir(exist_ok=True)
     started = time.perf_counter()
     with SqliteStore(folder / "pulls.sqlite") as store:
@@ -181,7 +172,6 @@ def _seconds_to_read(clone: Path, name: str, folder: Path, *, read_lines: bool) 
             salt=b"s" * 32,
             progress=Silent(),
             repository=name,
-            read_lines=read_lines,
             lines=folder / "lines",
         )
     return time.perf_counter() - started
@@ -281,7 +271,7 @@ def _row(result: Result) -> str:
     return (
         f"{result.repository:28} {result.commits:6,} commits in {result.seconds:5.1f} s, fold "
         f"{result.fold_microseconds:3.0f} us each, state {result.state_megabytes:.2f} MB; "
-        f"read in {result.seconds_with_lines:.1f} s, without lines {result.seconds_without:.1f} s, "
+        f"read in {result.seconds_in_all:.1f} s, "
         f"a day {result.seconds_of_a_day:.1f} s; "
         f"blame: {_share(result.same_lines)} of {result.blamed_lines:,} lines, "
         f"{_share(result.same_fixes)} of {result.blamed_fixes} fixes; data: "

@@ -1,6 +1,6 @@
 """How well the model ranks risk and finds the odd, beside the plain baselines.
 
-    python benchmarks/model.py [--data FOLDER] [--json] [--unseen] [--home FOLDER]
+    make bench-model ARGS="[--data FOLDER] [--json] [--unseen] [--home FOLDER]"
 
 FOLDER holds *.jsonl.gz files of records or REST objects (../shared/data/github unless given, or
 the bundled sample where that is absent). They go through the real pipeline: store, preprocess,
@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 
 from model_targets import everything, mean, missed, missed_unseen, part_of
 from novelty_peers import pyod_peers
-from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
+from pullrisk.features import NAMES
 from pullrisk.model.bundle import Bundle
 from pullrisk.progress import Silent
 from pullrisk.pulls.sqlite import SqliteStore
@@ -34,8 +34,7 @@ from pullrisk.train.evaluate import RESAMPLES, Options, evaluate
 from pullrisk.train.evaluation import OURS, Evaluation, Interval, Novelty, Part
 from pullrisk.train.injections import inject
 from pullrisk.train.novelty import Detector, Injected, judge_novelty
-from pullrisk.train.training import TrainSettings, train
-from pulls_data import arguments, prepared
+from pulls_data import arguments, interval_text, prepared, train_on
 
 FIGURES = (
     "pooled_auc", "within_auc_weighted", "like_size_auc", "average_precision",
@@ -82,7 +81,7 @@ def later(table: pa.Table, store: SqliteStore) -> Result:
     """Train on each repository's past and judge on its last quarter, novelty included."""
     data = Dataset.from_table(table, NAMES)
     started = time.perf_counter()
-    bundle = _train(data)
+    bundle = train_on(data)
     trained = time.perf_counter()
     since = bundle.metadata.facts.trained_until
     injected = inject(store.events, since, progress=Silent())
@@ -122,7 +121,7 @@ def unseen(table: pa.Table, *, baselines: bool) -> list[Result]:
     for group in rotations(names):
         mask = pc.is_in(table["repository"], value_set=pa.array(group, pa.string()))
         started = time.perf_counter()
-        bundle = _train(Dataset.from_table(table.filter(pc.invert(mask)), NAMES))
+        bundle = train_on(Dataset.from_table(table.filter(pc.invert(mask)), NAMES))
         trained = time.perf_counter()
         # The baselines need the training rows too; the model's own test windows do not count.
         facts = bundle.metadata.facts
@@ -212,8 +211,8 @@ def _ranking(words: str, part: Part) -> list[str]:
         for name, model in part.models.items():
             if figure in model.ranking:
                 gap = part.differences.get(name, {}).get(figure)
-                beside = f"   ours {_told(gap, sign='+')}" if gap else ""
-                lines.append(f"  {name:20} {_told(model.ranking[figure])}{beside}")
+                beside = f"   ours {interval_text(gap, sign='+')}" if gap else ""
+                lines.append(f"  {name:20} {interval_text(model.ranking[figure])}{beside}")
     return lines
 
 
@@ -221,22 +220,11 @@ def _novelty(novelty: Novelty | None, peer: str) -> list[str]:
     if novelty is None:
         return []
     return [f"\nnovelty AUC of injected anomalies (ours, {peer}, difference)"] + [
-        f"  {kind:28} {_told(novelty.ours[kind])}  {_told(novelty.isolation_forest[kind])}"
-        f"  {_told(novelty.difference[kind], sign='+')}"
+        f"  {kind:28} {interval_text(novelty.ours[kind])}"
+        f"  {interval_text(novelty.isolation_forest[kind])}"
+        f"  {interval_text(novelty.difference[kind], sign='+')}"
         for kind in novelty.ours
     ]
-
-
-def _train(data: Dataset) -> Bundle:
-    return train(data, FEATURES, TrainSettings(), schema_hash=SCHEMA_HASH, progress=Silent()).bundle
-
-
-def _told(interval: Interval, *, sign: str = "") -> str:
-    if interval.value is None:
-        return "-"
-    form = f"{sign}.3f"
-    low, high = interval.low or 0.0, interval.high or 0.0
-    return f"{interval.value:{form}} [{low:{form}}, {high:{form}}]"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How often `pullrisk monitor` speaks of drift where there is none, and where there is.
 
-    python benchmarks/monitor.py [--data FOLDER] [--home FOLDER] [--json]
+    make bench-monitor ARGS="[--data FOLDER] [--home FOLDER] [--json]"
 
 FOLDER holds *.jsonl.gz files of REST objects (../shared/data/github unless given, or the
 bundled sample where that is absent). At twelve moments of each repository's second half, the
@@ -17,14 +17,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.features import FEATURES, NAMES, SCHEMA_HASH
+from pullrisk.features import FEATURES, NAMES
 from pullrisk.model.reference import SCORES, Reference, binned, stability_index
 from pullrisk.monitor.drift import Drift, compare, kolmogorov_smirnov
 from pullrisk.options import MonitorOptions
-from pullrisk.progress import Silent
 from pullrisk.train.dataset import MICROSECONDS_PER_DAY, Dataset
-from pullrisk.train.training import TrainSettings, train
-from pulls_data import arguments, prepared
+from pullrisk.train.training import TrainSettings
+from pulls_data import arguments, prepared, train_on
 
 MOMENTS = np.linspace(0.5, 0.94, 12)
 OPTIONS = MonitorOptions()
@@ -49,18 +48,17 @@ def main() -> int:
         dataset = Dataset.from_table(table, NAMES)
     values = _with_scores(dataset)
     kinds = ("as they are", "shuffled", "three times as large", "half by bots", "files missing")
-    found = {kind: _rates(list(_windows(dataset, values, kind))) for kind in kinds}
+    rates = {kind: _rates(list(_windows(dataset, values, kind))) for kind in kinds}
     if options.json:
-        print(json.dumps(msgspec.to_builtins(found)))
+        print(json.dumps(msgspec.to_builtins(rates)))
     else:
-        print(_text(found))
-    return int(found["shuffled"].alarms >= 0.05)
+        print(_text(rates))
+    return int(rates["shuffled"].alarms >= 0.05)
 
 
 def _with_scores(dataset: Dataset) -> Values:
     """Features and scores of every pull, by a model of each repository's first half."""
-    settings = TrainSettings(test=0.5)
-    bundle = train(dataset, FEATURES, settings, schema_hash=SCHEMA_HASH, progress=Silent()).bundle
+    bundle = train_on(dataset, TrainSettings(test=0.5))
     risk, error, _ = bundle.raw(dataset.x)
     return np.column_stack([dataset.x, risk, error])
 
@@ -124,13 +122,13 @@ def _alarming(drift: Drift) -> bool:
     return bool(names & set(SCORES)) or len(features) / len(NAMES) > OPTIONS.drifted_share
 
 
-def _text(found: dict[str, Rates]) -> str:
+def _text(rates: dict[str, Rates]) -> str:
     names = f"{'windows':>8}{'index > 0.25':>14}{'p <= 0.05':>11}{'ours':>8}{'alarms':>8}"
     head = f"{'pulls':22}{names}"
     rows = [
         f"{kind:22}{one.windows:8}{one.index_alone:14.1%}{one.p_alone:11.1%}{one.ours:8.2%}"
         f"{one.alarms:8.1%}"
-        for kind, one in found.items()
+        for kind, one in rates.items()
     ]
     about = "shares of features and scores that each rule flags; alarms: share of windows"
     return "\n".join([head, *rows, about])

@@ -1,6 +1,6 @@
 """How well revert and hot-fix links are found, against the labels of ../shared/data.
 
-    python benchmarks/outcomes.py [--json] [--only owner/name] [--misses]
+    make bench-outcomes ARGS="[--json] [--only owner/name] [--misses]"
 
 Truth: pulls labelled `reverted` whose reverting pull is in the data, as (reverted, reverting).
 Recall counts those very pairs. Precision also takes a pair as right where the labels list it and
@@ -22,10 +22,12 @@ from typing import Any
 import msgspec
 import pyarrow.parquet as pq
 
+from clone_data import SHARED
 from pullrisk.pulls.outcomes import Linker
-from pullrisk.pulls.record import Pull, parse_rest
+from pullrisk.pulls.record import Pull
+from pullrisk.pulls.rest import parse_rest
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+DATA = SHARED / "data"
 RECALL, PRECISION = 0.95, 0.97
 COLUMNS = [
     "repo", "number", "reverted", "reverted_by", "revert_level", "reverted_partial",
@@ -97,9 +99,9 @@ def read_labels() -> dict[str, Labels]:
     """The labels of every repository; pairs only where both pulls are in the data."""
     rows = pq.read_table(DATA / "pulls.parquet", columns=COLUMNS).to_pylist()
     known = {(row["repo"], row["number"]) for row in rows}
-    found: dict[str, Labels] = {}
+    by_repository: dict[str, Labels] = {}
     for row in rows:
-        labels, number = found.setdefault(row["repo"], Labels()), row["number"]
+        labels, number = by_repository.setdefault(row["repo"], Labels()), row["number"]
         labels.listed.update((earlier, number) for earlier in row["reverts_numbers"] or ())
         if row["reverted"]:
             labels.reverted.add(number)
@@ -111,7 +113,7 @@ def read_labels() -> dict[str, Labels]:
             labels.partly.add(number)
         if row["hotfixed"] and (row["repo"], row["hotfixed_by"]) in known:
             labels.hotfixes.add((number, row["hotfixed_by"]))
-    return found
+    return by_repository
 
 
 def read_pulls(path: Path) -> list[Pull]:

@@ -14,9 +14,9 @@ PEERS: Final = Path(__file__).resolve().parents[1] / ".pullrisk" / "peers"
 
 def install(name: str, *packages: str) -> Path | None:
     """The programs of an environment with these packages; None where they cannot be had."""
-    folder, wanted = PEERS / name, " ".join(packages)
+    folder, requirements = PEERS / name, " ".join(packages)
     installed = folder / "installed"
-    if not installed.exists() or installed.read_text() != wanted:
+    if not installed.exists() or installed.read_text() != requirements:
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
@@ -24,7 +24,7 @@ def install(name: str, *packages: str) -> Path | None:
         if ran.returncode:
             print(f"{name} is left out: {ran.stderr.strip()[-300:]}", file=sys.stderr)
             return None
-        installed.write_text(wanted)
+        installed.write_text(requirements)
     return folder / "bin"
 
 

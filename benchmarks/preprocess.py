@@ -1,6 +1,6 @@
 """What preprocessing costs: time, microseconds a pull, memory, growth, and incremental runs.
 
-    python benchmarks/preprocess.py [--data FOLDER] [--workers N] [--json]
+    make bench-preprocess ARGS="[--data FOLDER] [--workers N] [--json]"
 
 FOLDER holds *.jsonl.gz files of REST objects (../shared/data/github unless given). Each run is
 a process of its own; its time excludes the interpreter's start, its memory is the peak of that
@@ -24,7 +24,8 @@ import msgspec
 
 from pullrisk.lake import Lake
 from pullrisk.preprocess import preprocess
-from pullrisk.pulls.record import Pull, parse_rest
+from pullrisk.pulls.record import Pull
+from pullrisk.pulls.rest import parse_rest
 from pullrisk.pulls.sqlite import SqliteStore
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "github"

@@ -1,4 +1,4 @@
-"""What the benchmarks of the model share: their options, and pulls taken through the pipeline."""
+"""What the benchmarks of the model share: options, pulls taken through the pipeline, training."""
 
 import argparse
 import sys
@@ -9,11 +9,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pullrisk.features import FEATURES, SCHEMA_HASH
 from pullrisk.fetch.files import fetch_files
 from pullrisk.lake import Lake
+from pullrisk.model.bundle import Bundle
 from pullrisk.preprocess import preprocess
 from pullrisk.progress import Silent
 from pullrisk.pulls.sqlite import SqliteStore
+from pullrisk.train.dataset import Dataset
+from pullrisk.train.evaluation import Interval
+from pullrisk.train.training import TrainSettings, train
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data" / "github"
@@ -51,3 +56,18 @@ def prepared(options: argparse.Namespace) -> Iterator[tuple[pa.Table, SqliteStor
             fetch_files(paths, store, progress=Silent())
             preprocess(store, lake, progress=Silent())
             yield lake.table(), store
+
+
+def train_on(data: Dataset, settings: TrainSettings | None = None) -> Bundle:
+    """The model that `pullrisk train` makes of these pulls."""
+    settings = settings or TrainSettings()
+    return train(data, FEATURES, settings, schema_hash=SCHEMA_HASH, progress=Silent()).bundle
+
+
+def interval_text(interval: Interval | None, *, sign: str = "") -> str:
+    """A figure with its interval; `sign` is "+" for differences."""
+    if interval is None or interval.value is None:
+        return "-"
+    form = f"{sign}.3f"
+    low, high = interval.low or 0.0, interval.high or 0.0
+    return f"{interval.value:{form}} [{low:{form}}, {high:{form}}]"

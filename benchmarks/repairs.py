@@ -1,6 +1,6 @@
 """Which repairs are read from real clones, against those of ../shared/data/lines.
 
-    python benchmarks/repairs.py FOLDER [--only owner/name]
+    make bench-repairs ARGS="FOLDER [--only owner/name]"
 
 FOLDER holds clones as owner+name/repo. The data has, for commits whose title says that they fix
 something, every pull whose code lines they remove. Of its pairs within 90 days: `wording` is the
@@ -13,19 +13,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 import pyarrow.parquet as pq
 
-from pullrisk.fetch.git.fetch import fetch_git
-from pullrisk.progress import Silent
+from clone_data import SHARED, read_events
 from pullrisk.pulls.outcomes import Linker, says_fix
-from pullrisk.pulls.outcomes.repairs import LEAST_SHARE, MOST_FILES, is_bulk
+from pullrisk.pulls.outcomes.fixes import LEAST_SHARE, MOST_FILES, is_bulk
 from pullrisk.pulls.record import Pull
-from pullrisk.pulls.sqlite import SqliteStore
 
-DATA: Final = Path(__file__).resolve().parents[2] / "shared" / "data" / "lines"
+DATA: Final = SHARED / "data" / "lines"
 DAYS: Final = 90
 
 Pair = tuple[int, int]
@@ -41,9 +38,7 @@ class Repairs(NamedTuple):
 
 def read_clone(clone: Path, name: str) -> Repairs:
     """What the product reads."""
-    with TemporaryDirectory() as folder, SqliteStore(Path(folder) / "pulls.sqlite") as store:
-        fetch_git(clone, store, salt=b"s" * 32, progress=Silent(), repository=name)
-        events = list(store.events(name))
+    events = read_events(clone, name)
     linker, pulls = Linker(), {pull.number: pull for pull in events if not pull.is_push}
     pairs = {
         (pull.number, link.number)

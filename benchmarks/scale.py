@@ -1,6 +1,6 @@
 """What preprocessing costs as its input grows, on each engine, beside DuckDB and Polars.
 
-    python benchmarks/scale.py [--max PULLS] [--engines NAMES] [--json]
+    make bench-scale ARGS="[--max PULLS] [--engines NAMES] [--json]"
 
 Input is synthetic (benchmarks/synthetic), about 8 files a pull, 250,000 pulls doubled up to --max.
 Every run is a process of its own; `MB` and `cpu s` are those of the process and its children

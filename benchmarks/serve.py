@@ -1,6 +1,6 @@
 """The scoring service beside its peers: same host, one process each, same connections.
 
-    python benchmarks/serve.py [--seconds N] [--rounds N] [--connections N] [--no-memory] [--json]
+    make bench-serve ARGS="[--seconds N] [--rounds N] [--connections N] [--no-memory] [--json]"
 
 Like for like, a row of features in and the answers out: a bare ASGI endpoint on the same server
 (the ceiling), this service's /v1/score/features, `mlflow models serve`, BentoML and MLServer
@@ -30,16 +30,13 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
-
-from pullrisk.features.history import COMPILED  # noqa: E402
-from serve_load import Measured, Target, median, wrk  # noqa: E402
-from serve_memory import MOST_MB, Memory, described  # noqa: E402
-from serve_memory import measure as measure_memory  # noqa: E402
-from serve_peers import ROW, start_peers  # noqa: E402
-from support.sample import sample_objects  # noqa: E402
-from support.serving import Served, make_home, served  # noqa: E402
+from pullrisk.features.history import COMPILED
+from serve_load import Measured, Target, median, wrk
+from serve_memory import MOST_MB, Memory, described
+from serve_memory import measure as measure_memory
+from serve_peers import ROW, start_peers
+from support.sample import sample_objects
+from support.serving import Served, make_home, served
 
 STORED: Final = 1_500
 FILES: Final = range(9, 12)
@@ -79,34 +76,34 @@ def main() -> int:
         home = make_home(folder / "home", pulls=STORED)
         starts = start_times(home)
         targets = list(start(folder, home, stack))
-        found = measure(targets, folder, options)
+        figures = measure(targets, folder, options)
         batches = batch_times(next(t.url for t in targets if t.name == LIKE_FOR_LIKE))
     memory = None
     if not options.no_memory:
         with tempfile.TemporaryDirectory(prefix="pullrisk-bench-") as name:
             memory = measure_memory(Path(name))
-    verdicts = [*judge({one.name: one for one in found}), *judge_rest(starts, batches, memory)]
+    verdicts = [*judge({one.name: one for one in figures}), *judge_rest(starts, batches, memory)]
     if memory is not None:
         print(described(memory), file=sys.stderr)
     if options.json:
-        print(json.dumps(msgspec.to_builtins({"figures": found, "verdicts": verdicts})))
+        print(json.dumps(msgspec.to_builtins({"figures": figures, "verdicts": verdicts})))
     else:
-        print(table(found, verdicts))
+        print(table(figures, verdicts))
     return int(not all(one.good for one in verdicts))
 
 
 def start_times(home: Path) -> list[float]:
     """Seconds from the command until the service is ready, the files read before."""
-    found = []
+    seconds = []
     for _ in range(4):
         began = time.perf_counter()
-        one = Served(home, access_log="false", drain=0)
+        service = Served(home, access_log="false", drain=0)
         try:
-            one.wait()
-            found.append(time.perf_counter() - began)
+            service.wait()
+            seconds.append(time.perf_counter() - began)
         finally:
-            one.stop()
-    return found[1:]
+            service.stop()
+    return seconds[1:]
 
 
 def start(folder: Path, home: Path, stack: ExitStack) -> Iterator[Target]:
@@ -136,9 +133,9 @@ def measure(targets: Sequence[Target], folder: Path, options: argparse.Namespace
     for turn in range(options.rounds + 1):
         for target in targets:
             seconds = options.seconds if turn else 1
-            found = wrk(target, folder, seconds=seconds, connections=options.connections)
+            measured = wrk(target, folder, seconds=seconds, connections=options.connections)
             if turn:
-                runs[target.name].append(found)
+                runs[target.name].append(measured)
     return [median(own) for own in runs.values()]
 
 
@@ -157,10 +154,10 @@ def batch_times(url: str) -> tuple[float, float]:
     return statistics.median(times[10]), statistics.median(times[1000])
 
 
-def judge(found: dict[str, Measured]) -> list[Verdict]:
+def judge(by_name: dict[str, Measured]) -> list[Verdict]:
     """The limits on rates."""
-    own = found[LIKE_FOR_LIKE]
-    present = [found[name] for name in LEAST if name in found]
+    own = by_name[LIKE_FOR_LIKE]
+    present = [by_name[name] for name in LEAST if name in by_name]
     lowest = min(peer.p99 for peer in present)
 
     def times(what: str, figure: float, least: float) -> Verdict:
@@ -170,9 +167,9 @@ def judge(found: dict[str, Measured]) -> list[Verdict]:
         *(times(f"times {peer.name}", own.rate / peer.rate, LEAST[peer.name]) for peer in present),
         Verdict("p99 beside the best peer's", f"< {lowest:.1f} ms", f"{own.p99:.1f} ms",
                 own.p99 < lowest),
-        times("share of bare ASGI", own.rate / found[BARE].rate, 0.15),
-        times("raw pull / features in", found[RAW].rate / own.rate, 0.3),
-        times("with reasons / features in", found[REASONS].rate / own.rate, 0.2),
+        times("share of bare ASGI", own.rate / by_name[BARE].rate, 0.15),
+        times("raw pull / features in", by_name[RAW].rate / own.rate, 0.3),
+        times("with reasons / features in", by_name[REASONS].rate / own.rate, 0.2),
     ]  # fmt: skip
 
 
@@ -193,7 +190,7 @@ def judge_rest(
     return verdicts
 
 
-def table(found: Sequence[Measured], verdicts: Sequence[Verdict]) -> str:
+def table(figures: Sequence[Measured], verdicts: Sequence[Verdict]) -> str:
     """The figures, a line for each target and for each limit."""
     fold = "compiled, as in the wheel" if COMPILED else "NOT compiled: use `make bench-serve`"
     lines = [f"fold: {fold}", ""]
@@ -201,7 +198,7 @@ def table(found: Sequence[Measured], verdicts: Sequence[Verdict]) -> str:
     lines += [
         f"{one.name:24}{one.rate:11,.0f}{one.cpu:8,.0f}"
         f"{one.p50:8.2f}{one.p99:8.2f}{one.memory:7.0f}"
-        for one in found
+        for one in figures
     ]
     lines += ["", f"{'':32}{'asked':>12}{'measured':>26}"]
     lines += [

@@ -1,6 +1,6 @@
 """What the service takes: hostile bodies of 32 MB, idle connections, and fuzzers for some minutes.
 
-    python benchmarks/serve_limits.py [--minutes N] [--seed N] [--only bodies|fuzz] [--json]
+    make drill-limits ARGS="[--minutes N] [--seed N] [--only bodies|fuzz] [--json]"
 
 Each body is sent to a service as it ships while its probes are asked all the time, and beside each
 probe a server that does nothing else, which shows what the machine costs: the service has to stay
@@ -29,15 +29,12 @@ import httpx
 import msgspec
 import psutil
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests")]
-
-from limits_bodies import Body, bodies  # noqa: E402
-from limits_fuzz import Rig, Slice, Tally, rig  # noqa: E402
-from support.app import app_environment, private_key  # noqa: E402
-from support.ports import free_port  # noqa: E402
-from support.processes import mortal  # noqa: E402
-from support.serving import Served, make_home, served, wait_for  # noqa: E402
+from limits_bodies import Body, bodies
+from limits_fuzz import Rig, Slice, Tally, rig
+from support.app import app_environment, private_key
+from support.ports import free_port
+from support.processes import mortal, until
+from support.serving import Served, make_home, served
 
 MOST_MB: Final = 512
 MOST_MS: Final = 100
@@ -112,29 +109,29 @@ def try_bodies(home: Path) -> Iterator[Figure]:
     """Every body, one after the other, and the idle connections."""
     environment = app_environment("http://127.0.0.1:9", private_key())
     settings = {"access_log": "false", "probe_port": free_port()}
-    with served(home, environment=environment, **settings) as one, idle_server() as idle:
+    with served(home, environment=environment, **settings) as service, idle_server() as idle:
         for body in bodies():
-            yield try_body(one, idle, body)
-        yield try_idle(one, idle)
+            yield try_body(service, idle, body)
+        yield try_idle(service, idle)
 
 
-def try_body(one: Served, idle: str, body: Body) -> Figure:
+def try_body(service: Served, idle: str, body: Body) -> Figure:
     """One body."""
     content = body.make()
-    with watching(one, idle) as figure:
+    with watching(service, idle) as figure:
         answered = httpx.post(
-            f"{one.url}{body.path}", content=content, headers=body.headers(content), timeout=120
+            f"{service.url}{body.path}", content=content, headers=body.headers(content), timeout=120
         )
     return figure(body.what, str(answered.status_code), answered.status_code < 500)
 
 
-def try_idle(one: Served, idle: str) -> Figure:
+def try_idle(service: Served, idle: str) -> Figure:
     """Idle connections of one address, many more than one may have."""
-    with ExitStack() as stack, watching(one, idle) as figure:
+    with ExitStack() as stack, watching(service, idle) as figure:
         for _ in range(IDLE):
             with suppress(OSError):
-                stack.enter_context(create_connection(("127.0.0.1", one.port), timeout=10))
-        status = httpx.get(f"{one.url}/v1/model", timeout=60).status_code
+                stack.enter_context(create_connection(("127.0.0.1", service.port), timeout=10))
+        status = httpx.get(f"{service.url}/v1/model", timeout=60).status_code
     return figure(f"{IDLE:,} idle connections", str(status), status == 200)
 
 
@@ -144,19 +141,19 @@ def idle_server() -> Iterator[str]:
     port = free_port()
     with subprocess.Popen(mortal([sys.executable, "-c", REFERENCE, str(port)])) as process:
         try:
-            wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/").status_code == 200)
+            until(lambda: httpx.get(f"http://127.0.0.1:{port}/").status_code == 200)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.kill()
 
 
 @contextmanager
-def watching(one: Served, idle: str) -> Iterator[Callable[[str, str, bool], Figure]]:
+def watching(service: Served, idle: str) -> Iterator[Callable[[str, str, bool], Figure]]:
     """Ask the probes and the idle server meanwhile; what is yielded makes the figure."""
     stop, probes, idles = Event(), [0.0], [0.0]
-    worker = worker_of(one)
+    worker = worker_of(service)
     Path(f"/proc/{worker.pid}/clear_refs").write_text("5")  # from here on, its peak is counted
-    probe = f"http://127.0.0.1:{one.settings['probe_port']}/healthz"
+    probe = f"http://127.0.0.1:{service.settings['probe_port']}/healthz"
 
     def watch() -> None:
         with httpx.Client(timeout=60) as client:
@@ -189,9 +186,9 @@ def times_of(milliseconds: list[float]) -> Times:
     return Times(statistics.median(order), order[int(0.99 * (len(order) - 1))], order[-1])
 
 
-def worker_of(one: Served) -> psutil.Process:
+def worker_of(service: Served) -> psutil.Process:
     """The largest process of a service."""
-    workers = psutil.Process(one.process.pid).children()
+    workers = psutil.Process(service.process.pid).children()
     return max(workers, key=lambda each: each.memory_info().rss)
 
 
@@ -218,11 +215,11 @@ def fuzz(folder: Path, seconds: float, seed: int) -> bool:
     print(f"fuzzers for {seconds / 60:g} minutes, seed {seed}", file=sys.stderr)
     homes = [make_home(folder / name / "home") for name in ("keyed", "keyless")]
     with rig(homes, seed) as services:
-        told = dict(services.fuzzers(folder))
-        tallies = {name: Tally() for name in told}
+        fuzzers = dict(services.fuzzers(folder))
+        tallies = {name: Tally() for name in fuzzers}
         memory, end = [], time.monotonic() + seconds
         while time.monotonic() < end:
-            for name, run in told.items():
+            for name, run in fuzzers.items():
                 seed += 1_000
                 take_turn(services, tallies[name], run, seed)
             memory.append(megabytes(services))
@@ -268,8 +265,8 @@ def round_line(tallies: dict[str, Tally], memory: tuple[float, float], end: floa
 
 def tally_line(name: str, tally: Tally) -> str:
     """One fuzzer in the table; schemathesis' runs count as status 0."""
-    told = ", ".join(f"{status}: {count:,}" for status, count in sorted(tally.statuses.items()))
-    return f"{name:20}{tally.seconds:7.0f} s  {len(tally.defects)} defects  {told}"
+    counts = ", ".join(f"{status}: {count:,}" for status, count in sorted(tally.statuses.items()))
+    return f"{name:20}{tally.seconds:7.0f} s  {len(tally.defects)} defects  {counts}"
 
 
 if __name__ == "__main__":

@@ -87,12 +87,12 @@ def _processor_seconds(pid: int) -> float:
 
 def _milliseconds(text: str, percent: str) -> float:
     """A latency out of wrk's words."""
-    found = _found(rf"{percent}\s+([\d.]+)(us|ms|s)", text)
-    return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]]
+    match = _found(rf"{percent}\s+([\d.]+)(us|ms|s)", text)
+    return float(match[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[match[2]]
 
 
 def _found(pattern: str, text: str) -> re.Match[str]:
-    found = re.search(pattern, text)
-    if found is None:
+    match = re.search(pattern, text)
+    if match is None:
         raise SystemExit(f"wrk did not say {pattern}:\n{text}")
-    return found
+    return match

@@ -1,6 +1,6 @@
 """Memory of one worker that has the histories of 50 repositories, as the image runs it.
 
-    python benchmarks/serve_memory.py [--pulls N] [--repositories N]
+    make bench-serve_memory ARGS="[--pulls N] [--repositories N]"
 
 The repositories are synthetic, of the sample's mean size, the n-th as large as 1 / n**0.8. Each
 is asked about twice, so every history is read, and again when it may be compressed. The image
@@ -19,14 +19,11 @@ import httpx
 import msgspec
 import psutil
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from pullrisk.lake import Lake  # noqa: E402
-from pullrisk.preprocess import preprocess  # noqa: E402
-from pullrisk.pulls.sqlite import SqliteStore  # noqa: E402
-from support.serving import Served, opened, served  # noqa: E402
-from synthetic import OWNER, pulls  # noqa: E402
+from pullrisk.lake import Lake
+from pullrisk.preprocess import preprocess
+from pullrisk.pulls.sqlite import SqliteStore
+from support.serving import Served, opened, served
+from synthetic import OWNER, pulls
 
 REPOSITORIES: Final = 50
 PULLS: Final = 400_000
@@ -50,16 +47,17 @@ def main() -> int:
     parser.add_argument("--repositories", type=int, default=REPOSITORIES)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="pullrisk-bench-") as name:
-        found = measure(Path(name), pulls_=options.pulls, repositories=options.repositories)
-    print(described(found, options.pulls))
-    return int(found.cached > MOST_MB)
+        memory = measure(Path(name), pulls_=options.pulls, repositories=options.repositories)
+    print(described(memory, options.pulls))
+    return int(memory.cached > MOST_MB)
 
 
-def described(found: Memory, pulls_: int = PULLS) -> str:
+def described(memory: Memory, pulls_: int = PULLS) -> str:
     """The measurement in a line."""
     return (
-        f"one worker: {found.ready:.0f} MB when ready, {found.cached:.0f} MB with the histories of "
-        f"{found.histories} repositories ({pulls_:,} pulls), {found.decompressed} of them ready"
+        f"one worker: {memory.ready:.0f} MB when ready, {memory.cached:.0f} MB with the "
+        f"histories of {memory.histories} repositories ({pulls_:,} pulls), "
+        f"{memory.decompressed} of them ready"
     )
 
 
@@ -73,14 +71,14 @@ def measure(folder: Path, *, pulls_: int = PULLS, repositories: int = REPOSITORI
     hidden.mkdir()
     (hidden / "pandas.py").write_text('raise ImportError("the image has no pandas")\n')
     path = ":".join([str(hidden), *_paths()])
-    with served(home, environment={"PYTHONPATH": path}, access_log="false", refresh=0.5) as one:
-        ready = _worker(one)
+    with served(home, environment={"PYTHONPATH": path}, access_log="false", refresh=0.5) as service:
+        ready = _worker(service)
         for _ in range(2):
             for number in range(1, repositories + 1):
-                _ask(one, f"{OWNER}/repository-{number}")
+                _ask(service, f"{OWNER}/repository-{number}")
         time.sleep(2)  # the service counts what it holds at each look at the lake
-        metrics = httpx.get(f"{one.url}/metrics", timeout=30).text
-        return Memory(ready, _worker(one), _gauge(metrics, "cached"), _gauge(metrics, "ready"))
+        metrics = httpx.get(f"{service.url}/metrics", timeout=30).text
+        return Memory(ready, _worker(service), _gauge(metrics, "cached"), _gauge(metrics, "ready"))
 
 
 def _paths() -> list[str]:
@@ -90,20 +88,20 @@ def _paths() -> list[str]:
     return [str(Path(pullrisk.__file__).parents[1])]
 
 
-def _ask(one: Served, repository: str) -> None:
+def _ask(service: Served, repository: str) -> None:
     pull = opened()
     pull["base"] = pull["base"] | {"repo": {"full_name": repository}}
-    found = httpx.post(f"{one.url}/v1/score", content=json.dumps(pull), timeout=60)
-    score = found.raise_for_status().json()["scores"][0]
+    answer = httpx.post(f"{service.url}/v1/score", content=json.dumps(pull), timeout=60)
+    score = answer.raise_for_status().json()["scores"][0]
     if score["basis"] != "history":
         raise SystemExit(f"{repository} was scored with {score['basis']}")
 
 
-def _worker(one: Served) -> float:
+def _worker(service: Served) -> float:
     """MB of the one worker."""
     (worker,) = (
         child
-        for child in psutil.Process(one.process.pid).children()
+        for child in psutil.Process(service.process.pid).children()
         if "resource_tracker" not in " ".join(child.cmdline())
     )
     return float(worker.memory_info().rss / 1e6)

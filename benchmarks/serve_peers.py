@@ -7,28 +7,21 @@ and the others want other versions of what it pins.
 import json
 import os
 import shutil
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 import httpx
-import psutil
 
+from peers import install
 from pullrisk.features import NAMES
+from serve_load import Target
+from support.ports import free_port
+from support.processes import Server
+from support.serving import GENERAL
 
-ROOT: Final = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
-
-from peers import install  # noqa: E402
-from serve_load import Target  # noqa: E402
-from support.ports import free_port  # noqa: E402
-
-GENERAL: Final = ROOT / "src" / "pullrisk" / "model" / "general.onnx"
-START_SECONDS: Final = 120
 ROW: Final = [round((place * 37 % 100) / 10, 4) for place in range(1, len(NAMES) + 1)]
 
 BARE: Final = """
@@ -107,13 +100,15 @@ def start_peers(folder: Path, stack: ExitStack) -> Iterator[Target]:
     port, row = free_port(), json.dumps(ROW)
     bare = ["granian", "--interface", "asginl", "--loop", "uvloop", "--no-ws", "--log-level"]
     bare += ["error", "--port", str(port), "bare:app"]
-    url, pid = stack.enter_context(process(folder, bare, port))
-    yield Target("bare ASGI", f"{url}/", [row], pid)
+    peer = stack.enter_context(Peer(folder, bare, port))
+    yield Target("bare ASGI", f"{peer.url}/", [row], peer.pid)
     port = free_port()
     write_mlflow(folder / "mlflow")
     mlflow = ["mlflow", "models", "serve", "-m", "mlflow", "--env-manager", "local"]
-    url, pid = stack.enter_context(process(folder, [*mlflow, "-p", str(port)], port))
-    yield Target("mlflow models serve", f"{url}/invocations", [json.dumps({"inputs": [ROW]})], pid)
+    peer = stack.enter_context(Peer(folder, [*mlflow, "-p", str(port)], port))
+    yield Target(
+        "mlflow models serve", f"{peer.url}/invocations", [json.dumps({"inputs": [ROW]})], peer.pid
+    )
     yield from start_installed(folder, stack)
 
 
@@ -123,25 +118,26 @@ def start_installed(folder: Path, stack: ExitStack) -> Iterator[Target]:
     if programs is not None:
         port = free_port()
         flask = ["python", "flaskapp.py", str(port)]
-        url, pid = stack.enter_context(process(folder, flask, port, programs=programs))
-        yield Target("Flask + torch", f"{url}/predict", [json.dumps({"features": ROW})], pid)
+        peer = stack.enter_context(Peer(folder, flask, port, programs=programs))
+        yield Target(
+            "Flask + torch", f"{peer.url}/predict", [json.dumps({"features": ROW})], peer.pid
+        )
     programs = install("bentoml", "bentoml==1.4.39", "onnxruntime")
     if programs is not None:
         port, own = free_port(), folder / "bento"
         write_bento(own)
         bento = ["bentoml", "serve", "service:Scorer", "--port", str(port)]
-        started = process(own, bento, port, programs=programs)
-        url, pid = stack.enter_context(started)
-        yield Target("BentoML", f"{url}/predict", [json.dumps({"features": [ROW]})], pid)
+        peer = stack.enter_context(Peer(own, bento, port, programs=programs))
+        yield Target("BentoML", f"{peer.url}/predict", [json.dumps({"features": [ROW]})], peer.pid)
     programs = install("mlserver", "mlserver==1.7.1", "onnxruntime")
     if programs is not None:
         ports, own = [free_port() for _ in range(3)], folder / "mlserver"
         write_mlserver(own, ports)
-        started = process(own, ["mlserver", "start", "."], ports[0], programs=programs)
-        url, pid = stack.enter_context(started)
+        command = ["mlserver", "start", "."]
+        peer = stack.enter_context(Peer(own, command, ports[0], programs=programs))
         rows = {"name": "x", "shape": [1, len(ROW)], "datatype": "FP32", "data": ROW}
         asked = json.dumps({"inputs": [rows]})
-        yield Target("MLServer", f"{url}/v2/models/scorer/infer", [asked], pid)
+        yield Target("MLServer", f"{peer.url}/v2/models/scorer/infer", [asked], peer.pid)
 
 
 def write_bento(folder: Path) -> None:
@@ -181,48 +177,33 @@ def write_mlflow(folder: Path) -> None:
     )
 
 
-@contextmanager
-def process(
-    folder: Path, arguments: list[str], port: int, *, programs: Path | None = None
-) -> Iterator[tuple[str, int]]:
-    """A server on this port, once it answers: its URL and process id."""
-    own = programs or Path(sys.executable).parent
-    with (folder / f"{port}.log").open("wb") as log:
-        # some start others by their bare names
-        path = f"{own}{os.pathsep}{os.environ['PATH']}"
-        environment = os.environ | {"PATH": path, "BENTOML_DO_NOT_TRACK": "True"}
-        running = subprocess.Popen(
-            [str(own / arguments[0]), *arguments[1:]],
-            cwd=folder, stdout=log, stderr=log, env=environment,
-        )  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(url, running, folder / f"{port}.log")
-        yield url, running.pid
-    finally:
-        end(running)
+class Peer(Server):
+    """A server on this port; `programs` is the folder of its own environment."""
 
+    def __init__(
+        self, folder: Path, arguments: list[str], port: int, *, programs: Path | None = None
+    ) -> None:
+        super().__init__(folder)
+        self._programs = programs or Path(sys.executable).parent
+        self._arguments = arguments
+        self.url = f"http://127.0.0.1:{port}"
 
-def end(running: "subprocess.Popen[bytes]") -> None:
-    """End a server with its children."""
-    if running.poll() is None:
-        children = psutil.Process(running.pid).children(recursive=True)
-        running.terminate()
-        running.wait(timeout=20)
-        for child in children:
-            if child.is_running():
-                child.kill()
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self.process is not None
+        return self.process.pid
 
+    def command(self) -> list[str | Path]:
+        """The program of the environment."""
+        return [self._programs / self._arguments[0], *self._arguments[1:]]
 
-def wait_for(url: str, running: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Until something answers there."""
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            httpx.get(url, timeout=5)
-        except httpx.TransportError:
-            if running.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"a peer did not start: {log.read_text()}") from None
-            time.sleep(0.2)
-        else:
-            return
+    def environment(self) -> dict[str, str]:
+        """Some start others by their bare names."""
+        path = f"{self._programs}{os.pathsep}{os.environ['PATH']}"
+        return os.environ | {"PATH": path, "BENTOML_DO_NOT_TRACK": "True"}
+
+    def is_ready(self) -> bool:
+        """Whether something answers."""
+        httpx.get(self.url, timeout=5)
+        return True

@@ -1,6 +1,6 @@
 """Whether a pull gets the same answer from a clone as from GitHub.
 
-    PYTHONPATH=tests python benchmarks/sources.py --clone FOLDER [--clone FOLDER] [--json]
+    make bench-sources ARGS="--clone FOLDER [--clone FOLDER] [--json]"
 
 Each clone's merged pulls are read from the clone itself, and from the fake GitHub, which serves
 the same pulls with what a clone does not know made up: logins, forks, opening times, commits and
@@ -12,10 +12,10 @@ Exit code 1 where a figure misses its limit.
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -23,12 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from clone_data import read_events
 from fake_github.app import FakeGitHub
 from fake_github.inside import URL, Inside
 from fake_github.world import World, pull_like
 from pullrisk.features import RepositoryHistory
 from pullrisk.features.history import ROW
-from pullrisk.fetch.git.fetch import fetch_git
 from pullrisk.fetch.git.program import Git
 from pullrisk.fetch.github.access import Access
 from pullrisk.fetch.github.fetch import Request, fetch_github
@@ -90,22 +90,21 @@ def main() -> int:
     parser.add_argument("--clone", type=Path, action="append", required=True)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    found = []
+    results = []
     for path in options.clone:
-        found.append(compared(path))
+        results.append(compared(path))
         if not options.json:
-            print(told(found[-1]), flush=True)
+            print(told(results[-1]), flush=True)
     if options.json:
-        print(json.dumps(msgspec.to_builtins(found)))
-    return int(not all(one.met for one in found))
+        print(json.dumps(msgspec.to_builtins(results)))
+    return int(not all(one.met for one in results))
 
 
 def compared(path: Path) -> Compared:
     """The same pulls from both sources, scored."""
     name = Git(path).github_name() or f"local/{path.resolve().name}"
-    with tempfile.TemporaryDirectory(prefix="pullrisk-sources-") as folder:
-        from_clone = read_clone(path, name, Path(folder))
-        from_github = read_github(from_clone, name, Path(folder))
+    from_clone = read_events(path, name)
+    from_github = read_github(from_clone, name)
     clone, github = folded(from_clone), folded(from_github)
     numbers = [number for number in clone.rows if number in github.rows][-RECENT:]
     told_by_github = {pull.number: pull for pull in from_github}
@@ -130,21 +129,14 @@ def compared(path: Path) -> Compared:
     )
 
 
-def read_clone(path: Path, name: str, folder: Path) -> list[Pull]:
-    """The events that a clone tells, in order."""
-    with SqliteStore(folder / "clone.sqlite") as store:
-        fetch_git(path, store, salt=b"sources", progress=Silent(), repository=name)
-        return list(store.events(name))
-
-
-def read_github(pulls: Iterable[Pull], name: str, folder: Path) -> list[Pull]:
+def read_github(pulls: Iterable[Pull], name: str) -> list[Pull]:
     """The same pulls as GitHub would tell them."""
     world = World()
     world.add(name, served([pull for pull in pulls if pull.number > 0]), stars=1)
     app = FakeGitHub(world)
     app.accounts.tokens[_TOKEN].limit = 1_000_000
     access = Access(url=URL, tokens=(_TOKEN,), pace=0.0, transport=Inside(app))
-    with SqliteStore(folder / "github.sqlite") as store:
+    with TemporaryDirectory() as folder, SqliteStore(Path(folder) / "pulls.sqlite") as store:
         request = Request(repositories=(name,))
         report = fetch_github(request, store, access=access, progress=Silent())
         assert not report.failed, report.failed
@@ -231,16 +223,17 @@ def differing(some: Scores, others: Scores) -> float:
     return float(np.mean(np.array(some.bands) != np.array(others.bands)))
 
 
-def told(one: Compared) -> str:
+def told(compared: Compared) -> str:
     """One line for each repository and its quartiles of novelty."""
     quartiles = "; ".join(
         f"{source} {' '.join(f'{value:.0f}' for value in values)}"
-        for source, values in one.quartiles.items()
+        for source, values in compared.quartiles.items()
     )
     return (
-        f"{one.repository}: {one.pulls} pulls, rank correlation {one.correlation:.3f} "
-        f"(on the clone's history {one.correlation_open:.3f}), bands that differ "
-        f"{one.bands:.1%} ({one.bands_open:.1%}), novelty quartiles: {quartiles}"
+        f"{compared.repository}: {compared.pulls} pulls, rank correlation "
+        f"{compared.correlation:.3f} (on the clone's history {compared.correlation_open:.3f}), "
+        f"bands that differ {compared.bands:.1%} ({compared.bands_open:.1%}), "
+        f"novelty quartiles: {quartiles}"
     )
 
 

@@ -1,6 +1,6 @@
 """Pull requests a second into and out of each pull store: SQLite beside MongoDB.
 
-    python benchmarks/stores.py [--pulls N] [--mongo URI] [--json]
+    make bench-stores ARGS="[--pulls N] [--mongo URI] [--json]"
 
 MongoDB is the server that --mongo names, in a database of its own that is dropped at the end;
 without it nx-27017, a stand-in that answers MongoDB's protocol out of SQLite: its figures say
@@ -14,15 +14,12 @@ import argparse
 import gzip
 import json
 import os
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -36,10 +33,10 @@ from pullrisk.pulls.record import Pull
 from pullrisk.pulls.record_json import decode_line
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.pulls.store import PullStore
+from support.mongo import MongoStandIn
+from support.sample import FOLDER
 
-SAMPLE = Path(__file__).parents[1] / "sample"
 BATCH = 1_000
-PROGRAM = "from nx_27017.nx_27017 import main; main()"
 Rates = dict[str, float]
 
 
@@ -67,7 +64,7 @@ def main() -> int:
 
 def sample() -> Iterator[Pull]:
     """The bundled pulls, file after file."""
-    for path in sorted(SAMPLE.glob("*.jsonl.gz")):
+    for path in sorted(FOLDER.glob("*.jsonl.gz")):
         with gzip.open(path) as lines:
             yield from map(decode_line, lines)
 
@@ -83,14 +80,18 @@ def measure(store: PullStore, pulls: list[Pull]) -> Rates:
     def again() -> int:
         return sum(store.upsert(batch).unchanged for batch in batches)
 
-    steps: dict[str, Callable[[], int]] = {
-        "write": write,
-        "write again": again,
-        "read": lambda: sum(1 for name in names for _ in store.events(name)),
-        "fingerprints": lambda: sum(len(store.fingerprints(name)) for name in names),
-        "summary": lambda: sum(one.pulls for one in store.repositories()),
+    def read() -> int:
+        return sum(1 for name in names for _ in chain(store.pulls(name), store.pushes(name)))
+
+    events = sum(pull.event_at is not None for pull in pulls)
+    steps: dict[str, tuple[Callable[[], int], int]] = {
+        "write": (write, len(pulls)),
+        "write again": (again, len(pulls)),
+        "read": (read, len(pulls)),
+        "fingerprints": (lambda: sum(len(store.fingerprints(name)) for name in names), events),
+        "summary": (lambda: sum(each.events for each in store.repositories()), events),
     }
-    return {name: rate(step, len(pulls)) for name, step in steps.items()}
+    return {name: rate(step, expected) for name, (step, expected) in steps.items()}
 
 
 def driver_alone(pulls: list[Pull]) -> Rates:
@@ -121,8 +122,8 @@ def rate(step: Callable[[], int], expected: int) -> float:
 def mongo(folder: Path, named: str | None) -> Iterator[str]:
     """The URI of an empty database, on the server named or on a stand-in."""
     if named is None:
-        with stand_in(folder) as port:
-            yield f"mongodb://127.0.0.1:{port}/bench"
+        with MongoStandIn(folder) as server:
+            yield f"{server.uri}bench"
         return
     base, _, query = named.partition("?")
     name = f"pullrisk_bench_{uuid4().hex[:8]}"
@@ -131,27 +132,6 @@ def mongo(folder: Path, named: str | None) -> Iterator[str]:
     finally:
         with MongoClient[dict[str, Any]](named) as client:
             client.drop_database(name)
-
-
-@contextmanager
-def stand_in(folder: Path) -> Iterator[int]:
-    """The port of an nx-27017 that keeps its data in the folder."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    places = [f"--data-dir={folder / 'nx'}", f"--log-file={folder / 'log'}"]
-    command = [sys.executable, "-c", PROGRAM, f"--port={port}", *places]
-    with subprocess.Popen(
-        [*command, f"--pid-file={folder / 'pid'}"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as server:
-        try:
-            with MongoClient[dict[str, Any]]("127.0.0.1", port) as client:
-                client.admin.command("ping")  # waits until it answers
-            yield port
-        finally:
-            server.send_signal(signal.SIGKILL)
 
 
 def show(rates: dict[str, Rates], pulls: int) -> None:

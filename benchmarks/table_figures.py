@@ -7,15 +7,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pullrisk.arrays import Float64
 from pullrisk.train.evaluation import Interval
 from pullrisk.train.figures import interval
 from pullrisk.train.metrics import (
-    Floats,
     average_precision,
-    poisson_weights,
+    bootstrap_weights,
     pooled_auc,
     within_auc,
 )
+from pulls_data import interval_text
 from table_models import OURS, Scores
 from table_reading import Table
 
@@ -54,7 +55,7 @@ class Result(msgspec.Struct, frozen=True):
     positives: int
     rows: dict[str, Row]
     published: Mapping[str, float]
-    draws: dict[str, Floats]
+    draws: dict[str, Float64]
 
     @property
     def missed(self) -> bool:
@@ -65,11 +66,11 @@ class Result(msgspec.Struct, frozen=True):
 
     def plain(self) -> dict[str, Any]:
         """Without the draws, for JSON."""
-        found: dict[str, Any] = msgspec.to_builtins(
+        fields: dict[str, Any] = msgspec.to_builtins(
             {"name": self.name, "learnt": self.learnt, "judged": self.judged, "rows": self.rows,
              "positives": self.positives, "published": dict(self.published)}
         )  # fmt: skip
-        return found
+        return fields
 
 
 def judge(
@@ -83,7 +84,7 @@ def judge(
     n, labels = len(table), table.labels
     everyone = {**scores, **_plain(table)}
     seed = sum(table.name.encode())  # another bootstrap for each table
-    weights = np.vstack([np.ones(n), poisson_weights(n, resamples=_RESAMPLES, seed=seed)])
+    weights = bootstrap_weights(n, resamples=_RESAMPLES, seed=seed)
     aucs = {name: _mean(pooled_auc, runs, labels, weights) for name, runs in everyone.items()}
     rows = {
         name: Row(
@@ -144,8 +145,8 @@ def text(result: Result) -> str:
         within = f"{row.within.value:.3f}" if row.within and row.within.value else "-"
         caught = "-" if row.recall is None else f"{row.recall:.3f}"
         lines.append(
-            f"  {name:22}{_told(row.auc):23}{_told(row.average_precision):23}"
-            f"{_told(row.behind, sign='+'):26}{within:16}{caught:12}{row.seconds:.1f}"
+            f"  {name:22}{interval_text(row.auc):23}{interval_text(row.average_precision):23}"
+            f"{interval_text(row.behind, sign='+'):26}{within:16}{caught:12}{row.seconds:.1f}"
         )
     lines += [f"  {name:22}{auc:.3f} (published)" for name, auc in result.published.items()]
     return "\n".join(lines)
@@ -161,16 +162,16 @@ def _mean(
     figure: Any,  # noqa: ANN401  (any figure of merit)
     runs: Sequence[Scores],
     labels: NDArray[np.int8],
-    weights: Floats,
-) -> Floats:
+    weights: Float64,
+) -> Float64:
     return np.asarray(np.mean([figure(scores, labels, weights) for scores in runs], axis=0))
 
 
-def _behind(draws: Mapping[str, Floats], name: str) -> Interval | None:
+def _behind(draws: Mapping[str, Float64], name: str) -> Interval | None:
     return interval(draws[OURS] - draws[name]) if OURS in draws else None
 
 
-def _within(runs: Sequence[Scores], table: Table, weights: Floats) -> Interval | None:
+def _within(runs: Sequence[Scores], table: Table, weights: Float64) -> Interval | None:
     if table.project.max(initial=0) == 0:
         return None
     only = weights[:1]
@@ -198,10 +199,3 @@ def _caught(density: Scores, table: Table) -> float:
     spent = np.cumsum(table.effort[order].sum(axis=1))
     seen = order[spent <= _EFFORT * spent[-1]]
     return float(table.labels[seen].sum() / max(1, table.labels.sum()))
-
-
-def _told(interval: Interval | None, *, sign: str = "") -> str:
-    if interval is None or interval.value is None:
-        return "-"
-    form = f"{sign}.3f"
-    return f"{interval.value:{form}} [{interval.low or 0:{form}}, {interval.high or 0:{form}}]"

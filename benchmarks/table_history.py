@@ -66,7 +66,7 @@ def neighbours(x: Matrix, known: NDArray[np.int8], names: tuple[str, ...]) -> Ma
 
     past = x[: len(known)]
     z = Scaling.fit(past, infer_features(past, names)).apply(x)
-    found = np.full((len(x), len(_NEIGHBOURS)), known.mean(), np.float32)
+    shares = np.full((len(x), len(_NEIGHBOURS)), known.mean(), np.float32)
     edges = [*np.linspace(0, len(known), _BLOCKS + 1).astype(int).tolist(), len(x)]
     for start, end in pairwise(edges[1:]):
         since = max(0, start - _RECENT)
@@ -75,5 +75,5 @@ def neighbours(x: Matrix, known: NDArray[np.int8], names: tuple[str, ...]) -> Ma
         for first in range(start, end, _RECENT):
             rows = slice(first, min(end, first + _RECENT))
             labels = known[since:start][search.kneighbors(z[rows], return_distance=False)]
-            found[rows] = [[own[:n].mean() for n in _NEIGHBOURS] for own in labels]
-    return found
+            shares[rows] = [[own[:n].mean() for n in _NEIGHBOURS] for own in labels]
+    return shares

@@ -13,7 +13,7 @@ from pullrisk.model.network import Noise, Shape, predict
 from pullrisk.model.scaling import Scaling
 from pullrisk.progress import Silent
 from pullrisk.train.fit import FitSettings, Rows, fit
-from pullrisk.train.metrics import poisson_weights, pooled_auc
+from pullrisk.train.metrics import bootstrap_weights, pooled_auc
 from table_reading import Matrix, infer_features
 
 Scores = NDArray[np.float64]
@@ -84,7 +84,7 @@ def _chosen(part: Part, seed: int) -> FitSettings:
     earlier = replace(part, x=part.x[:cut], labels=part.labels[:cut], project=part.project[:cut])
     smooth, pieces = candidates(len(part.x))
     labels = part.labels[cut:]
-    weights = poisson_weights(len(labels), resamples=_RESAMPLES, seed=seed)
+    weights = bootstrap_weights(len(labels), resamples=_RESAMPLES, seed=seed)[1:]
     aucs = [
         pooled_auc(_network(earlier, settings, seed)(part.x[cut:])[0], labels, weights)
         for settings in (smooth, pieces)

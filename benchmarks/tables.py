@@ -1,7 +1,7 @@
 """The model's network on other people's labelled tables, beside its peers on the same columns.
 
-    python benchmarks/tables.py [--table FILE --label COLUMN [--time COLUMN] [--project COLUMN]]
-                                [--effort A,B] [--drop A,B] [--seeds N] [--folds N] [--json]
+    make bench-tables ARGS="[--table FILE --label COLUMN [--time COLUMN] [--project COLUMN]]
+                            [--effort A,B] [--drop A,B] [--seeds N] [--folds N] [--json]"
 
 Any CSV or Parquet file will do: its label is 0/1 or true/false, its other columns numbers, flags
 or a few words. With --time the first 80 % of the rows are learnt from and the rest is judged,

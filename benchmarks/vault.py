@@ -1,6 +1,6 @@
 """What secrets cost at start-up: a fresh process, OpenBao on loopback, Kubernetes auth.
 
-    python benchmarks/vault.py [--runs N] [--json]
+    make bench-vault ARGS="[--runs N] [--json]"
 
 Each run is a new process that has loaded its settings, as every command does, and then takes a
 stage's secrets from Vault: the client library's import, login with review of the token, the read
@@ -16,8 +16,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+from support.bao import Bao
+from support.certificates import make_certificates
+from support.kubernetes_api import ServiceAccounts, TokenReviews
+from support.vault import install, trusting
+
 LIMIT = 150.0
 """Milliseconds, with Vault on loopback."""
 
@@ -28,7 +31,7 @@ settings = load()
 marks = [time.perf_counter()]
 def lap():
     marks.append(time.perf_counter())
-from pullrisk.secrets.vault_errors import import_hvac
+from pullrisk.secrets.client import import_hvac
 from pullrisk.wiring.provision import provide
 import_hvac()
 lap()
@@ -64,11 +67,6 @@ def main() -> int:
 
 def measured(folder: Path, runs: int) -> list[dict[str, float]]:
     """Milliseconds of each part, one mapping a run, after one run that warms the file cache."""
-    from support.bao import Bao
-    from support.certificates import make_certificates
-    from support.kubernetes_api import ServiceAccounts, TokenReviews
-    from support.vault import install, trusting
-
     accounts, certificates = ServiceAccounts(), make_certificates(folder)
     with TokenReviews(accounts, certificates) as reviews, Bao(folder / "bao") as server:
         install(server, trusting(folder / "vault", reviews, certificates, accounts))
@@ -85,8 +83,8 @@ def one_run(environment: dict[str, str]) -> dict[str, float]:
     """One fresh process."""
     command = [sys.executable, "-c", PROGRAM]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+    laps: dict[str, float] = json.loads(done.stdout)
+    return laps
 
 
 def table(figures: dict[str, float], runs: list[dict[str, float]]) -> str:

@@ -58,13 +58,13 @@ class Repository:
 
     def commit(self, revision: str) -> str:
         """As `resolve`, but raises InputError if there is none."""
-        found = self.resolve(revision)
-        if found is None:
+        sha = self.resolve(revision)
+        if sha is None:
             raise InputError(
                 f"{revision} is not a commit of {self.path}",
                 hint="fetch it, with its whole history: git fetch --unshallow",
             )
-        return found
+        return sha
 
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether `new` is `old` or contains it."""
@@ -82,12 +82,12 @@ class Repository:
         Bytes of a path that are no UTF-8 are surrogates.
         """
         listed = self.git("ls-tree", "-r", "-z", commit, *(["--", prefix] if prefix else []))
-        found = {}
+        entries = {}
         for line in filter(None, listed.decode(errors="surrogateescape").split("\0")):
             facts, _, path = line.partition("\t")
             mode, _, blob = facts.split()
-            found[path] = f"{mode} {blob}"
-        return found
+            entries[path] = f"{mode} {blob}"
+        return entries
 
     def changed(self, old: str, new: str) -> list[str]:
         """Paths that were added, removed or changed; both ends of a rename."""

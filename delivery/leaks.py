@@ -29,21 +29,21 @@ MADE_UP = re.compile(r"(?i)^(?:.{0,8}|of-[\w-]+|wrong.*|p(?:%\w\w|\w){0,4}ss(?:w
 
 def findings(text: str) -> Iterator[str]:
     """What in the text looks like a credential, each with its kind, cut short."""
-    for found in ANY_SHAPE.finditer(text):
-        key = KEY.match(found[0])
-        body = key[1] if key else found[0]
+    for match in ANY_SHAPE.finditer(text):
+        key = KEY.match(match[0])
+        body = key[1] if key else match[0]
         if random(body) and (key or not body.startswith("-----")):
-            yield f"shape: {found[0][:12]}..."
-    for found in URI.finditer(text):
-        if not MADE_UP.match(found[1]):
-            yield f"URI with a password: {found[1][:4]}..."
+            yield f"shape: {match[0][:12]}..."
+    for match in URI.finditer(text):
+        if not MADE_UP.match(match[1]):
+            yield f"URI with a password: {match[1][:4]}..."
 
 
 def assignments(text: str) -> Iterator[str]:
     """Literals that a credential's name is given."""
-    for found in NAMED.finditer(text):
-        if random(found[1]):
-            yield f"assignment: {found[1][:8]}..."
+    for match in NAMED.finditer(text):
+        if random(match[1]):
+            yield f"assignment: {match[1][:8]}..."
 
 
 def entropy(text: str) -> float:

@@ -39,8 +39,8 @@ def marks(repository: Repository, commit: str) -> dict[str, Mark]:
 def parse(text: str) -> dict[str, Mark]:
     """Read the file. Raises RefusedError if it is malformed."""
     try:
-        found = yaml.safe_load(text) or {}
-        return {_stage(stage): _mark(**fields) for stage, fields in found.items()}
+        document = yaml.safe_load(text) or {}
+        return {_stage(stage): _mark(**fields) for stage, fields in document.items()}
     except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
         raise RefusedError(f"{MARKS} is malformed: {error}") from None
 

@@ -159,19 +159,19 @@ def reasons(plan: Plan) -> list[str]:
 
 
 def _history(repository: Repository, branches: Branches, commit: str) -> list[str]:
-    found = []
+    commits = []
     if not repository.is_ancestor(commit, branches.staging):
-        found.append(
+        commits.append(
             f"{commit[:12]} is not in {STAGING}: it was never there, or it was forced away"
         )
     if not repository.is_ancestor(branches.main, commit):
         own = repository.log(commit, branches.main)
         names = ", ".join(f"{each.sha[:12]} ({each.subject})" for each in own[:5])
-        found.append(
+        commits.append(
             f"{MAIN} cannot be fast-forwarded: it has {len(own)} commits that {STAGING} has not: "
             f"{names}; bring them to {STAGING} first"
         )
-    return found
+    return commits
 
 
 def _images(repository: Repository, main: str, commit: str, judge: Judge) -> tuple[Image, ...]:

@@ -65,9 +65,9 @@ def _parsed(path: Path) -> Element:
 def _locust(path: Path) -> list[str]:
     """The thresholds that held."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        figures = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path} is not a report of Locust: {error}") from None
-    if found.get("missed") or not found.get("requests"):
-        raise RefusedError(f"{path.name}: missed {found.get('missed') or 'everything'}")
-    return [f"{found['requests']} requests"]
+    if figures.get("missed") or not figures.get("requests"):
+        raise RefusedError(f"{path.name}: missed {figures.get('missed') or 'everything'}")
+    return [f"{figures['requests']} requests"]

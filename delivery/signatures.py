@@ -113,12 +113,12 @@ def verify(data: bytes, who: Identity, config: ClientTrustConfig) -> Signed:
         bundle = Bundle.from_json(data)
         kind, payload = Verifier(trusted_root=config.trusted_root).verify_dsse(bundle, who.policy())
         source = _source(bundle.signing_certificate)
-        found = json.loads(payload)
+        statement = json.loads(payload)
     except (VerificationError, SigstoreError, ExtensionNotFound, ValueError) as error:
         raise RefusedError(f"the signature does not hold: {error}") from error
-    if kind != _IN_TOTO or not isinstance(found, dict):
+    if kind != _IN_TOTO or not isinstance(statement, dict):
         raise RefusedError(f"what is signed is not an in-toto statement but {kind}")
-    return signed(found, source)
+    return signed(statement, source)
 
 
 def _source(certificate: Certificate) -> str:

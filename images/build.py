@@ -103,13 +103,13 @@ def parser() -> argparse.ArgumentParser:
 
 def build(engine: Engine, image: Image, options: argparse.Namespace) -> str:
     """Build the image; its id."""
-    found = Bases(options.build_base, options.run_base)
+    bases = Bases(options.build_base, options.run_base)
     with tempfile.TemporaryDirectory(prefix="pullrisk-build-") as folder:
         context = Path(folder, "context")
         export(image.revision, context)
         with pip_settings.secrets(Path(folder), engine) as secrets:
             engine.show(
-                *command(engine, image, found),
+                *command(engine, image, bases),
                 *secrets,
                 *(["--no-cache"] if options.no_cache else []),
                 *("--file", str(context / "images" / f"{image.stage}.Dockerfile"), str(context)),
@@ -117,7 +117,7 @@ def build(engine: Engine, image: Image, options: argparse.Namespace) -> str:
     built = engine.id(image.name)
     if built is None:
         raise EngineError(f"{image.name} was built and is not there")
-    note(options.metadata_file, image, id=built, stand_in=found.stand_in)
+    note(options.metadata_file, image, id=built, stand_in=bases.stand_in)
     return built
 
 
@@ -128,17 +128,17 @@ def named_bases() -> Bases:
     return Bases(found["BUILD_BASE"], found["RUN_BASE"])
 
 
-def command(engine: Engine, image: Image, found: Bases) -> list[str]:
+def command(engine: Engine, image: Image, bases: Bases) -> list[str]:
     """The engine's command for a build, without the context."""
     moment = int(git("show", "-s", "--format=%ct", image.revision))
     arguments = {
-        "BUILD_BASE": found.build,
-        "RUN_BASE": found.run,
+        "BUILD_BASE": bases.build,
+        "RUN_BASE": bases.run,
         "REVISION": image.revision,
         "CREATED": git("show", "-s", "--format=%cI", image.revision),
         "VERSION": version(image.revision),
-        "BASE_NAME": found.run.partition("@")[0],
-        "BASE_DIGEST": found.run.partition("@")[2] or "stand-in",
+        "BASE_NAME": bases.run.partition("@")[0],
+        "BASE_DIGEST": bases.run.partition("@")[2] or "stand-in",
     }
     given = [f"--build-arg={name}={value}" for name, value in arguments.items()]
     if engine.podman:

@@ -1,11 +1,16 @@
 """Servers that tests start, shared by every folder of tests."""
 
 import os
+import ssl
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from httpx import create_ssl_context
+from httpx._transports import default
 from hypothesis import HealthCheck, settings
 
 from support.mongo import MongoStandIn
@@ -13,15 +18,37 @@ from support.runner_variables import remove_runner_variables
 
 remove_runner_variables()  # before test modules import libraries that look at them
 
+
+@cache
+def _public_authorities() -> ssl.SSLContext:
+    return create_ssl_context()
+
+
+def _shared_ssl_context(verify: Any = True, *others: Any, **named: Any) -> ssl.SSLContext:
+    """One context for all clients that name no authorities: reading the public ones takes 25 ms,
+    and `httpx.get` does it each time a test looks whether its server is there.
+    """
+    plain = verify is True and not any(others) and not named.get("cert")
+    return _public_authorities() if plain else create_ssl_context(verify, *others, **named)
+
+
+setattr(default, "create_ssl_context", _shared_ssl_context)  # noqa: B010 - it is not exported
+
 # An example takes as long as the machine is busy: no test may depend on that.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
-# XLA compiles the same networks in every process that trains: each worker keeps what it compiled.
-_COMPILED = f".pytest_cache/jax-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / _COMPILED))
+# XLA compiles the same networks in every process that trains: what one compiled, all use. With a
+# size, JAX locks the folder, so none reads what another has half written.
+_COMPILED = Path(__file__).parents[1] / ".pytest_cache" / "jax"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_COMPILED))
+os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(10**9))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+from support.serving import Served  # noqa: E402
+
+Served.forks = True
 
 pytest_plugins = ("support.isolation", "support.repeating", "support.skips")
 

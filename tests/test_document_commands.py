@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -16,6 +15,7 @@ import pytest
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.train.pending import register
 from support.clones import make_clone
+from support.forked import TRAINING, run_forked
 from support.sample import sample_pulls
 from support.serving import GENERAL, opened
 from support.tracking import fresh_tracking
@@ -141,17 +141,15 @@ def shell(user: Path, script: list[str]) -> None:
         "GIT_COMMITTER_EMAIL": "ann@example.org",
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PULLRISK_")}
-    ran = subprocess.run(
-        [sys.executable, "-m", "support.document_shell"],
-        cwd=user / "src" / "project",
+    ran = run_forked(
+        [],
         env=kept | own,
-        input=json.dumps(script),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
+        cwd=user / "src" / "project",
+        text=json.dumps(script),
+        target="support.document_shell:run_lines",
+        preload=TRAINING,
     )
-    assert ran.returncode == 0, ran.stdout[-3000:]
+    assert ran.returncode == 0, (ran.stdout + ran.stderr)[-3000:]
 
 
 @pytest.mark.parametrize("page", RUN_PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pullrisk.pulls.record import ChangedFile, Pull, parse_rest
+from pullrisk.pulls.record import ChangedFile, Pull
+from pullrisk.pulls.rest import parse_rest
 from pullrisk.repository_config.globs import PathGlobs, matches
 from pullrisk.repository_config.options import (
     DEFAULTS,

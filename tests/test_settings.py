@@ -140,6 +140,17 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
     assert settings.load().home == Path(".pullrisk")
 
 
+def test_a_home_below_a_tilde_that_no_shell_saw_is_the_users_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("PULLRISK_HOME", "~/risk")
+    assert settings.load().home == tmp_path / "risk"
+    assert settings.load(home="~/other").home == tmp_path / "other"
+    assert settings.load(home="~nobody-of-this-name/x").home == Path("~nobody-of-this-name/x")
+
+
 @pytest.mark.parametrize("password", ["secret", "se/cr@et", "two words"])
 def test_a_password_in_a_uri_is_never_shown(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
     monkeypatch.setenv("PULLRISK_WORKERS", f"https://user:{password}@host/x")

@@ -62,8 +62,8 @@ def _percentiles(values: Iterable[float]) -> list[float]:
     return [round(float(value), 4) for value in np.percentile(measured, [*range(100), 99.9])]
 
 
-def _weighted(values: Iterable[str], kept: int) -> Weighted:
-    common = Counter(values).most_common(kept)
+def _weighted(values: Iterable[str], most: int) -> Weighted:
+    common = Counter(values).most_common(most)
     return Weighted([value for value, _ in common], [count for _, count in common])
 
 
@@ -86,13 +86,13 @@ def _gaps(pulls: Sequence[Pull]) -> list[float]:
 def _reverted_ago(pulls: Sequence[Pull]) -> list[int]:
     """How many pulls before each revert the reverted one merged."""
     place = {pull.number: index for index, pull in enumerate(pulls)}
-    found = [
+    ages = [
         index - place[int(number)]
         for index, pull in enumerate(pulls)
         for number in _REVERTED.findall(pull.body)
         if int(number) in place
     ]
-    return [ago for ago in found if ago > 0]
+    return [ago for ago in ages if ago > 0]
 
 
 if __name__ == "__main__":

@@ -89,5 +89,5 @@ def _inverse(percentiles: Sequence[float], shares: Floats) -> Floats:
     # Between two percentiles geometrically, since the last one reaches far.
     known = np.log1p(np.asarray(percentiles))
     places = shares * (len(percentiles) - 1)
-    found: Floats = np.expm1(np.interp(places, np.arange(len(percentiles)), known))
-    return found
+    values: Floats = np.expm1(np.interp(places, np.arange(len(percentiles)), known))
+    return values

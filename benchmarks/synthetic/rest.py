@@ -2,12 +2,12 @@
 
 import msgspec
 
-from pullrisk.pulls.as_rest import rest_object_of
 from pullrisk.pulls.record import Pull
+from pullrisk.pulls.rest import rest_object_of
 
 
 def rest_line(pull: Pull) -> bytes:
-    """One line of JSON, without its newline, that `record.parse_rest` reads back as `pull`.
+    """One line of JSON, without its newline, that `rest.parse_rest` reads back as `pull`.
 
     The field `synthetic` is ours.
     """

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pullrisk.brief.result import Brief
-    from pullrisk.lake import Lake
     from pullrisk.score.scorer import Scorer
 
 __all__ = ["Clone", "Home", "Pull", "Score", "open_clone", "open_home", "read_pulls"]
@@ -66,8 +65,9 @@ class Home:
         A merged pull is scored with what was known just before its merge, an open one with what
         is known now. Raises ModelError without a model, LakeError for an unreadable lake.
         """
-        wanted = self.pulls(recent=recent, repository=repository) if pulls is None else pulls
-        return self._scorer.score(wanted, now=datetime.now(UTC))
+        if pulls is None:
+            pulls = self.pulls(recent=recent, repository=repository)
+        return self._scorer.score(pulls, now=datetime.now(UTC))
 
     def briefs(
         self,
@@ -77,14 +77,15 @@ class Home:
         repository: str | None = None,
     ) -> "list[Brief]":
         """As `score`, but all that can be told of each: reasons, places to look at, people."""
-        wanted = self.pulls(recent=recent, repository=repository) if pulls is None else pulls
-        return _briefs(self._scorer, wanted)
+        if pulls is None:
+            pulls = self.pulls(recent=recent, repository=repository)
+        return _briefs(self._scorer, pulls)
 
     def features(self, *, repository: str | None = None) -> "pa.Table":
         """One row for each merged pull of the lake: repository, number, merged_at, author, and
         the features that docs/features.md lists. Raises NotEnoughDataError without a lake.
         """
-        return _features(self._session.lake, repository)
+        return self._session.lake.table([*_KEYS, *NAMES], repository=repository)
 
     @cached_property
     def _scorer(self) -> "Scorer":
@@ -127,13 +128,13 @@ class Clone:
         Where the clone has the commits of an open pull, its author is also known by their
         addresses, and what it changes line by line.
         """
-        wanted = self.pulls(recent=recent) if pulls is None else self._folded.complete(pulls)
-        return self._scorer[0].score(wanted, now=datetime.now(UTC))
+        pulls = self.pulls(recent=recent) if pulls is None else self._folded.complete(pulls)
+        return self._scorer[0].score(pulls, now=datetime.now(UTC))
 
     def briefs(self, pulls: Sequence[Pull] | None = None, *, recent: int = 20) -> "list[Brief]":
         """As `score`, but all that can be told of each: reasons, places to look at, people."""
-        wanted = self.pulls(recent=recent) if pulls is None else self._folded.complete(pulls)
-        return _briefs(self._scorer[0], wanted)
+        pulls = self.pulls(recent=recent) if pulls is None else self._folded.complete(pulls)
+        return _briefs(self._scorer[0], pulls)
 
     def features(self) -> "pa.Table":
         """One row for each merged pull, as `Home.features`.
@@ -190,7 +191,3 @@ def _briefs(scorer: "Scorer", pulls: Sequence[Pull]) -> "list[Brief]":
     from pullrisk.brief.make import BriefMaker
 
     return BriefMaker(scorer).briefs(pulls, now=datetime.now(UTC))
-
-
-def _features(lake: "Lake", repository: str | None) -> "pa.Table":
-    return lake.table([*_KEYS, *NAMES], repository=repository)

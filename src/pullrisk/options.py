@@ -23,7 +23,7 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-class OperatingPoints(BaseModel):
+class BandOptions(BaseModel):
     """Which share of a repository's pull requests falls into each band of risk."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -10,7 +10,7 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Final
 
@@ -60,8 +60,22 @@ _ASSIGNMENT: Final = re.compile(
     r"""(?<![\w.-])(?P<name>[\w.-]++)(?P<quote>\\*+["']?)[ \t]*+(?P<sign>=>?|:)[ \t]*+"""
 )
 _PARAMETER: Final = re.compile(r"[?&;](?P<name>[^=&;?\s]*+)=")
-_PARAMETER_NAME: Final = re.compile(r"password|token|secret|properties", re.IGNORECASE)
+_PARAMETER_NAME: Final = re.compile(
+    r"password|token|secret|properties|signature|^(?:sig|code)$|x-amz-credential", re.IGNORECASE
+)
 _PARAMETER_VALUE: Final = re.compile(r"[^&;\s'\"]*")
+# `--password hush`, also as two words of a list; not `--password is needed`.
+_OPTION: Final = re.compile(
+    r"""(?<![\w-])--?(?P<name>[A-Za-z][\w.-]*+)(?:[ \t]++|\\*+["'],[ \t]*+)"""
+    r"""(?![-\s]|(?:is|are|was|or|and|to|for|in|as|of|with|from|if|needs|must|may|can|cannot)\b)"""
+)
+_ENCODED: Final = re.compile(  # JSON and forms in the address of a request, encoded more than once
+    r"(?i)(?<![\w.-])(?P<name>[\w.-]++)(?:%(?:25)*+2[27])?+(?:%(?:25)*+20|\+)*+%(?:25)*+3[AD](?:%(?:25)*+20|\+)*+"
+)
+_ENCODED_VALUE: Final = re.compile(
+    r"""(?ix)%(?:25)*+22(?P<quoted>(?:%(?:25)*+5C%(?:25)*+22|(?!%(?:25)*+22)[^\s"'&])*+)
+    |(?P<word>(?:(?!%(?:25)*+(?:2C|7D|26|22|27))[^\s"'&])*+)"""
+)
 _QUOTED: Final = re.compile(r"""(?s)(?P<open>\\*+["'])(?P<value>.*?)(?<!\\)(?P=open)""")
 _WORD: Final = re.compile(r"""\\*["']?(?P<value>[^\s'"&,;)\\]+)""")
 _HEADER: Final = re.compile(r"(?i)(?:proxy-)?authorization|(?:set-)?cookie")
@@ -94,10 +108,10 @@ def _without_user(token: re.Match[str]) -> str:
 
 def _mask_parameters(text: str) -> str:
     def spans() -> Iterator[tuple[int, int]]:
-        for found in _PARAMETER.finditer(text):
-            if _PARAMETER_NAME.search(found["name"]):
-                value = _PARAMETER_VALUE.match(text, found.end())
-                yield found.end(), value.end() if value else found.end()
+        for parameter in _PARAMETER.finditer(text):
+            if _PARAMETER_NAME.search(parameter["name"]):
+                value = _PARAMETER_VALUE.match(text, parameter.end())
+                yield parameter.end(), value.end() if value else parameter.end()
 
     return _masked(text, spans())
 
@@ -107,9 +121,9 @@ def _mask_assignments(text: str) -> str:
 
     def spans() -> Iterator[tuple[int, int]]:
         end = 0
-        for found in _ASSIGNMENT.finditer(text):
-            if found.start() >= end and _SENSITIVE.search(found["name"]):
-                value = _assigned(text, found)
+        for assignment in _ASSIGNMENT.finditer(text):
+            if assignment.start() >= end and _SENSITIVE.search(assignment["name"]):
+                value = _assigned(text, assignment)
                 if value is not None:
                     end = value.end("value")
                     yield value.span("value")
@@ -117,15 +131,48 @@ def _mask_assignments(text: str) -> str:
     return _masked(text, spans())
 
 
-def _assigned(text: str, found: re.Match[str]) -> re.Match[str] | None:
+def _mask_options(text: str) -> str:
+    """Mask what stands behind the sensitive options of a command line."""
+
+    def spans() -> Iterator[tuple[int, int]]:
+        for option in _OPTION.finditer(text):
+            if _SENSITIVE.search(option["name"]):
+                value = _QUOTED.match(text, option.end()) or _WORD.match(text, option.end())
+                if value is not None:
+                    yield value.span("value")
+
+    return _masked(text, spans())
+
+
+def _mask_encoded(text: str) -> str:
+    """Mask what stands behind sensitive names where JSON or a form was percent-encoded."""
+
+    def spans() -> Iterator[tuple[int, int]]:
+        end = 0
+        for assignment in _ENCODED.finditer(text):
+            if assignment.start() >= end and _SENSITIVE.search(assignment["name"]):
+                value = _ENCODED_VALUE.match(text, assignment.end())
+                if value is not None and value[value.lastgroup or 0]:
+                    begin, end = value.span(value.lastgroup or 0)
+                    yield begin, end
+
+    return _masked(text, spans())
+
+
+def _assigned(text: str, assignment: re.Match[str]) -> re.Match[str] | None:
     """The value behind a sensitive name; None if what follows may be a sentence."""
-    quoted = _QUOTED.match(text, found.end())
+    quoted = _QUOTED.match(text, assignment.end())
     if quoted is not None:
         return quoted
-    if found["sign"] == ":" and _HEADER.fullmatch(found["name"]):
-        return _HEADER_VALUE.match(text, found.end())
-    word = _WORD.match(text, found.end())
-    if word is None or found["sign"] != ":" or found["quote"] or "-" in found["name"]:
+    if assignment["sign"] == ":" and _HEADER.fullmatch(assignment["name"]):
+        return _HEADER_VALUE.match(text, assignment.end())
+    word = _WORD.match(text, assignment.end())
+    if (
+        word is None
+        or assignment["sign"] != ":"
+        or assignment["quote"]
+        or "-" in assignment["name"]
+    ):
         return word
     return word if _NO_PROSE.search(word["value"]) else None
 
@@ -153,11 +200,11 @@ class Redactor:
         """Mask this value from now on, also where it is quoted, escaped, in base64, or one of
         its lines alone.
         """
-        known = [form for form in forms(value) if len(form) >= SHORTEST]
+        long_forms = [form for form in forms(value) if len(form) >= SHORTEST]
         with self._lock:
-            if all(form in self._values for form in known):
+            if all(form in self._values for form in long_forms):
                 return
-            for form in known:
+            for form in long_forms:
                 self._values.pop(form, None)
                 self._values[form] = None
             while len(self._values) > MOST_VALUES:
@@ -168,7 +215,8 @@ class Redactor:
         """The text with every credential masked."""
         if self._values:
             text = (self._learned or self._compile()).sub(MASK, text)
-        text = redacted(_SHAPE.sub(MASK, text))
+        text = _mask_parameters(redacted(_SHAPE.sub(MASK, text)))
+        text = _mask_options(_mask_encoded(text))
         return _mask_assignments(_BEARER.sub(rf"\1 {MASK}", text))
 
     def _compile(self) -> re.Pattern[str]:
@@ -187,12 +235,12 @@ class Redactor:
         if isinstance(value, Mapping):
             return self.mapping(value)
         if isinstance(value, list | tuple | set | frozenset):
-            return [self.value(one) for one in value]
+            return [self.value(item) for item in value]
         if value is None or isinstance(value, bool | int | float):
             return value
-        shown = str(value)
-        masked = self.text(shown)
-        return value if masked == shown else masked
+        text = str(value)
+        masked = self.text(text)
+        return value if masked == text else masked
 
     def mapping(self, fields: Mapping[str, object]) -> dict[str, object]:
         """The fields with credentials masked; a field with a sensitive name is masked as a whole.
@@ -204,12 +252,6 @@ class Redactor:
             for name, value in fields.items()
         }
 
-    def __call__(
-        self, logger: object, method: str, event: Mapping[str, object]
-    ) -> dict[str, object]:
-        """Mask one event: this object is a processor of structlog."""
-        return self.mapping(event)
-
 
 REDACTOR: Final = Redactor()
 """The redactor of this process, shared by all its parts."""
@@ -219,27 +261,25 @@ def _holds(value: object) -> bool:
     return bool(value) and not isinstance(value, bool | int | float)
 
 
-def protect(redactor: Redactor = REDACTOR) -> None:
+def protect() -> None:
     """Mask secrets in every log record and in every traceback that Python prints by itself.
 
     Log records are masked when they are made, so it does not matter which handler or library
     writes them. Hooks that somebody else has set are left alone. Calling it again changes
     nothing.
     """
-    factory = logging.getLogRecordFactory()
-    if not isinstance(factory, RecordFactory):
-        logging.setLogRecordFactory(RecordFactory(redactor))
+    if not isinstance(logging.getLogRecordFactory(), RecordFactory):
+        logging.setLogRecordFactory(RecordFactory())
     if sys.excepthook is sys.__excepthook__:
-        sys.excepthook = _Hook(redactor)
+        sys.excepthook = _print_error
     if threading.excepthook is threading.__excepthook__:
-        threading.excepthook = _thread_hook(redactor)
+        threading.excepthook = _print_error_of_thread
 
 
 class RecordFactory:
     """Makes log records whose message and traceback are masked already."""
 
-    def __init__(self, redactor: Redactor) -> None:
-        self._redactor = redactor
+    def __init__(self) -> None:
         self._make = logging.getLogRecordFactory()
 
     def __call__(self, *args: object, **kwargs: object) -> logging.LogRecord:
@@ -249,35 +289,26 @@ class RecordFactory:
             message = record.getMessage()
         except (TypeError, ValueError, KeyError):
             return record
-        record.msg, record.args = self._redactor.text(message), None
+        record.msg, record.args = REDACTOR.text(message), None
         if record.exc_info and record.exc_info[1] is not None:
-            record.exc_text = redacted_traceback(record.exc_info[1], self._redactor)
+            record.exc_text = redacted_traceback(record.exc_info[1])
         return record
 
 
-def redacted_traceback(error: BaseException, redactor: Redactor = REDACTOR) -> str:
+def redacted_traceback(error: BaseException) -> str:
     """The traceback of an error, without the secrets that its messages may hold."""
-    return redactor.text("".join(traceback.format_exception(error)).rstrip("\n"))
+    return REDACTOR.text("".join(traceback.format_exception(error)).rstrip("\n"))
 
 
-class _Hook:
-    """Stands in for sys.excepthook."""
-
-    def __init__(self, redactor: Redactor) -> None:
-        self._redactor = redactor
-
-    def __call__(
-        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
-    ) -> None:
-        print(redacted_traceback(error, self._redactor), file=sys.stderr)
+def _print_error(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    print(redacted_traceback(error), file=sys.stderr)
 
 
-def _thread_hook(redactor: Redactor) -> Callable[[threading.ExceptHookArgs], None]:
-    def hook(arguments: threading.ExceptHookArgs) -> None:
-        if arguments.exc_value is None or arguments.exc_type is SystemExit:
-            return
-        name = arguments.thread.name if arguments.thread else "?"
-        shown = redacted_traceback(arguments.exc_value, redactor)
-        print(f"Exception in thread {name}:\n{shown}", file=sys.stderr)
-
-    return hook
+def _print_error_of_thread(arguments: threading.ExceptHookArgs) -> None:
+    if arguments.exc_value is None or arguments.exc_type is SystemExit:
+        return
+    name = arguments.thread.name if arguments.thread else "?"
+    text = redacted_traceback(arguments.exc_value)
+    print(f"Exception in thread {name}:\n{text}", file=sys.stderr)

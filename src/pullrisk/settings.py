@@ -11,11 +11,12 @@ A file that was only found in a working directory may not set everything: see co
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -30,11 +31,11 @@ from pullrisk.errors import SettingsError
 from pullrisk.options import (
     S3,
     AppOptions,
+    BandOptions,
     BotOptions,
     FetchOptions,
     GateOptions,
     MonitorOptions,
-    OperatingPoints,
     ServeOptions,
     SignInOptions,
     SparkOptions,
@@ -49,6 +50,13 @@ TEST_PREFIX: Final = "PULLRISK_TEST_"
 """Variables that the test suite reads."""
 
 
+def _without_tilde(path: Path) -> Path:
+    """The path from the user's own folder, if it begins with `~` and no shell saw it."""
+    with suppress(RuntimeError):  # nobody has that name
+        return path.expanduser()
+    return path
+
+
 class Settings(Credentials, BaseSettings):
     """Everything that can be configured. `None` means: the usual place in the home folder."""
 
@@ -60,7 +68,7 @@ class Settings(Credentials, BaseSettings):
         env_ignore_empty=True,
     )
 
-    home: Path = Field(
+    home: Annotated[Path, AfterValidator(_without_tilde)] = Field(
         default=config_files.DEFAULT_HOME, description="folder of everything that is local"
     )
     store: str | None = Field(
@@ -106,8 +114,8 @@ class Settings(Credentials, BaseSettings):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
         default=0, description="seed of the training"
     )
-    operating_points: OperatingPoints = Field(
-        default=OperatingPoints(),
+    operating_points: BandOptions = Field(
+        default=BandOptions(),
         description="bands of risk, as shares of a repository's pull requests",
     )
     bots: BotOptions = Field(

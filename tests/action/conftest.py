@@ -9,25 +9,20 @@ from typing import Any
 
 import pytest
 
-from action.forked import Forked
+from action.forked import PRELOAD
 from action.runner import MiniRunner
 from fake_github.app import FakeGitHub
 from fake_github.world import World, pull_like
-from support.app import EXAMPLES, listening
+from support.app import EXAMPLES
 from support.clones import make_clone
+from support.forked import fork_server
+from support.loopback import listening
+from support.repositories import git
 from support.sample import sample_pulls
 
 NAME = "acme/shop"
 PULLS = 300
 BIG = "\n".join(f"value_{n} = compute({n})" for n in range(400))
-IDENTITY = ("-c", "user.name=Ann", "-c", "user.email=ann@example.org")
-
-
-def git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", *IDENTITY, *arguments], cwd=folder, capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
 
 
 def examples(event: str) -> list[dict[str, Any]]:
@@ -119,10 +114,10 @@ class Scene:
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What stands in for `pullrisk`, and starts at once."""
-    with Forked(tmp_path_factory.mktemp("forked")) as forked:
-        yield forked.program
+    path = tmp_path_factory.mktemp("forked") / "pullrisk"
+    return fork_server().program(path, target="action.forked:main", preload=PRELOAD)
 
 
 @pytest.fixture

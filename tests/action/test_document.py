@@ -22,7 +22,6 @@ WORKFLOWS = [block for block in BLOCKS if "\njobs:" in block]
 CONFIG = next(block for block in BLOCKS if "yaml-language-server" in block)
 ACTIONLINT = ROOT / "tests" / "delivery" / "actionlint"
 USES = re.compile(r"uses: \S+@[0-9a-f]{40} # v[\d.]+$")
-UNKNOWN_YET = ('unknown permission scope "attestations"',)
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from action.conftest import BIG, NAME, Scene, examples, git
+from action.conftest import BIG, NAME, Scene, examples
 from fake_github.faults import Faults
+from support.repositories import git
 
 TOKEN = "fake-token"
 ALL_HIGH = "bands: {high: 0.98, elevated: 0.01}\n"

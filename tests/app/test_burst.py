@@ -21,7 +21,8 @@ from fake_github.world import World
 from pullrisk.pulls.deliveries import DeliveryQueue
 from pullrisk.pulls.deliveries_mongo import MongoDeliveries
 from pullrisk.pulls.deliveries_sqlite import SqliteDeliveries
-from support.app import INSTALLATION, about_pull, app_environment, listening, signed_headers
+from support.app import INSTALLATION, about_pull, app_environment, signed_headers
+from support.loopback import listening
 from support.processes import PATIENCE, until
 from support.serving import Served, make_home, served
 
@@ -107,7 +108,7 @@ def kill_a_worker(service: Served) -> None:
 
 
 def assert_each_published_once(queue: DeliveryQueue, github: FakeGitHub) -> None:
-    until(lambda: queue.counts()["done"] == BURST, seconds=3 * PATIENCE, told=queue.counts)
+    until(lambda: queue.counts()["done"] == BURST, seconds=3 * PATIENCE, explain=queue.counts)
     published = Counter(run["external_id"] for run in github.published.checks)
     assert len(published) == BURST
     assert set(published.values()) == {1}

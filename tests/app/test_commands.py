@@ -9,7 +9,7 @@ import pytest
 from pullrisk.cli import main
 from pullrisk.pulls.deliveries import Delivery
 from pullrisk.pulls.deliveries_sqlite import SqliteDeliveries
-from pullrisk.pulls.feedback import Feedback, keep
+from pullrisk.pulls.feedback import Feedback, save_feedback
 from pullrisk.pulls.sqlite import SqliteStore
 
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -90,7 +90,7 @@ def test_feedback_is_listed_the_latest_first(
                 repository=f"o/r{number}", number=number, kind="noisy", login="mara",
                 at=MOMENT.replace(day=number), risk=0.25, band="high",
             )  # fmt: skip
-            keep(opened, "github.com", number, said)
+            save_feedback(opened, "github.com", number, said)
     assert main(["feedback", "--json"]) == 0
     assert [each["number"] for each in json.loads(capsys.readouterr().out)] == [2, 1]
     assert main(["feedback", "--repository", "o/r1"]) == 0

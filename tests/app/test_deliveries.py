@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pullrisk.pulls.deliveries import KEPT, Delivery, DeliveryQueue, Lease
+from pullrisk.pulls.deliveries import RETENTION, Delivery, DeliveryQueue, Lease
 from pullrisk.pulls.deliveries_mongo import MongoDeliveries
 from pullrisk.pulls.deliveries_sqlite import SqliteDeliveries
 from pullrisk.pulls.sqlite import SqliteStore
@@ -138,8 +138,8 @@ def test_old_ones_are_deleted_but_none_that_waits(queue: DeliveryQueue) -> None:
     for number in (1, 2):
         queue.add(delivery(number))
     queue.finish(leased(queue))
-    assert queue.prune(NOW + KEPT) == 0
-    assert queue.prune(NOW + KEPT + 5 * SECOND) == 1
+    assert queue.prune(NOW + RETENTION) == 0
+    assert queue.prune(NOW + RETENTION + 5 * SECOND) == 1
     assert [state.id for state in queue.states()] == ["id-2"]
 
 

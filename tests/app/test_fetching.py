@@ -3,7 +3,7 @@
 import pytest
 
 from fake_github.schema import NotInstalledError, github_schema
-from pullrisk.pulls.installed import Installed
+from pullrisk.pulls.app_installations import AppInstallations
 from support.app import AppRig, about_pull, payload_of
 from support.github import GitHub
 
@@ -34,7 +34,7 @@ def test_a_renamed_repository_is_fetched_under_its_first_name(rig: AppRig) -> No
     rig.handle("pull_request", about_pull(rig.repository, second))
     rig.world.rename(rig.repository, "other/name")
     rig.handle("installation", payload_of(rig.repository, "created"))
-    names = Installed(rig.store, "localhost").names()
+    names = AppInstallations(rig.store, "localhost").names()
     assert names == ["other/name"]
     fetch(rig, *names)
     assert [each.repository for each in rig.store.repositories()] == ["o/r"]

@@ -6,8 +6,8 @@ import pytest
 
 from pullrisk.brief.result import LineRange, Place
 from pullrisk.fetch.github.failures import Failure, Forbidden, Limited, Transient
-from pullrisk.pulls.feedback import kept
-from pullrisk.pulls.installed import Installed
+from pullrisk.pulls.app_installations import AppInstallations
+from pullrisk.pulls.feedback import load_feedback
 from pullrisk.serve.webhook_events import PULL_ACTIONS
 from support.app import INSTALLATION, AppRig, about_pull, comment, payload_of
 
@@ -132,7 +132,7 @@ def test_a_renamed_repository_goes_on_under_its_first_name(
     before = payload_of(rig.repository, "edited", pull_request={"number": second})
     rig.world.rename(rig.repository, "other/name")
     rig.handle(event, payload_of(rig.repository, action))
-    assert Installed(rig.store, "localhost").names() == ["other/name"]
+    assert AppInstallations(rig.store, "localhost").names() == ["other/name"]
     rig.handle("pull_request", about_pull(rig.repository, second))
     rig.handle("pull_request", before)
     assert [pull.number for pull in rig.store.pulls("o/r")] == [first, second]
@@ -151,7 +151,7 @@ def test_a_new_repository_under_an_old_name_does_not_mix_with_the_old_one(rig: A
 def test_installations_add_and_remove_repositories(rig: AppRig) -> None:
     rig.world.add("o/second")
     rig.handle("installation", payload_of(rig.repository, "created"))
-    installed = Installed(rig.store, "localhost")
+    installed = AppInstallations(rig.store, "localhost")
     assert installed.names() == ["o/r", "o/second"]
     rig.published.installed = ["o/second"]
     rig.handle("installation_repositories", payload_of(rig.repository, "removed"))
@@ -178,7 +178,7 @@ def test_a_suspended_installation_is_left_alone(rig: AppRig) -> None:
     rig.handle("pull_request", about_pull(rig.repository, number))
     rig.handle("installation", payload_of(rig.repository, "suspend"))
     assert rig.checks == []
-    assert Installed(rig.store, "localhost").names() == []
+    assert AppInstallations(rig.store, "localhost").names() == []
 
 
 def test_a_permission_that_lacks_is_an_error(rig: AppRig) -> None:
@@ -195,17 +195,17 @@ def test_feedback_of_those_who_may_write_is_kept_once(rig: AppRig, kind: str) ->
     for _ in range(2):
         text = f"/pullrisk {kind} it only moves\nfiles"
         rig.handle("issue_comment", comment(rig.repository, number, text))
-    (said,) = kept(rig.store)
+    (said,) = load_feedback(rig.store)
     assert (said.repository, said.number, said.kind) == ("o/r", number, kind)
     assert (said.login, said.note, said.risk) == ("mara", "it only moves\nfiles", 0.34)
     assert [each["content"] for each in rig.published.reactions] == ["+1"]
     assert len(rig.checks) == (kind == "explain")
-    assert kept(rig.store, repository="o/other") == []
+    assert load_feedback(rig.store, repository="o/other") == []
 
 
 def test_others_are_not_heard(rig: AppRig) -> None:
     rig.handle("issue_comment", comment(rig.repository, opened(rig), "/pullrisk wrong"))
-    assert kept(rig.store) == []
+    assert load_feedback(rig.store) == []
     assert rig.published.reactions == []
 
 
@@ -213,4 +213,4 @@ def test_an_unknown_command_is_answered_as_such(rig: AppRig) -> None:
     rig.published.permissions["mara"] = "admin"
     rig.handle("issue_comment", comment(rig.repository, opened(rig), "/pullrisk dance"))
     assert [each["content"] for each in rig.published.reactions] == ["confused"]
-    assert kept(rig.store) == []
+    assert load_feedback(rig.store) == []

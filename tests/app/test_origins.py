@@ -7,8 +7,7 @@ import pytest
 from fake_github.faults import Faults
 from pullrisk.fetch.github import touched_lines
 from pullrisk.fetch.github.touched_lines import MOST_BLAMED
-from pullrisk.pulls.hunks import ChangedHunk
-from pullrisk.pulls.lines import Origin
+from pullrisk.pulls.lines import ChangedHunk, Origin
 from pullrisk.pulls.record import push_number
 from support.app import AppRig, about_pull
 

@@ -18,10 +18,10 @@ from support.app import (
     INSTALLATION,
     about_pull,
     app_environment,
-    listening,
     payload_of,
     signed_headers,
 )
+from support.loopback import listening
 from support.processes import PATIENCE, until
 from support.serving import STORED, Served, make_home, opened, served
 
@@ -115,9 +115,12 @@ def test_an_opened_pull_gets_a_check_run_from_its_history(rig: Rig) -> None:
         score = scores.get(NAME, number)
     assert score is not None
     assert score.verdict == run["output"]["title"]
-    metrics = httpx.get(f"{rig.service.url}/metrics", timeout=60).text
-    assert 'pullrisk_deliveries_total{result="handled"}' in metrics
-    assert "pullrisk_delivery_age_seconds" in metrics
+
+    def metrics() -> str:
+        return httpx.get(f"{rig.service.url}/metrics", timeout=60).text
+
+    until(lambda: 'pullrisk_deliveries_total{result="handled"}' in metrics())
+    assert "pullrisk_delivery_age_seconds" in metrics()
 
 
 def test_a_merge_is_in_the_history_without_a_batch_run(rig: Rig) -> None:

@@ -1,6 +1,6 @@
 import json
+import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
+from support.forked import TRAINING, run_forked
 from table_reading import infer_features
-
-PROGRAM = Path(__file__).resolve().parents[2] / "benchmarks" / "tables.py"
 
 
 def table(rows: int = 600) -> pa.Table:
@@ -34,8 +33,7 @@ def table(rows: int = 600) -> pa.Table:
 
 
 def run(*words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(PROGRAM), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240)
+    return run_forked([*map(str, words)], env=os.environ, target="tables:main", preload=TRAINING)
 
 
 def judged(path: Path, *words: object) -> dict[str, Any]:

@@ -7,15 +7,16 @@ import pytest
 from msgspec.structs import replace
 
 from pullrisk.brief.hotspots import places
-from pullrisk.brief.index import PullInIndex, index_of
+from pullrisk.brief.index import index_of
 from pullrisk.brief.missing import missing
+from pullrisk.brief.past import Past
 from pullrisk.brief.precedents import precedents
 from pullrisk.brief.reviewers import resembles, reviewers
 from pullrisk.brief.under_way import open_works, under_way
 from pullrisk.features import RepositoryHistory
 from pullrisk.pulls.lines import ChangedLines, Origin
 from pullrisk.pulls.record import ChangedFile, Pull, Review
-from support.histories import START, pull
+from support.histories import START, after, pull
 
 
 def changed(*paths: str, code: int = 10, status: str = "modified") -> tuple[ChangedFile, ...]:
@@ -38,13 +39,6 @@ def fix(number: int, of: int, *paths: str, day: float | None = None) -> Pull:
     return written(number, *paths, day=day, title="Fix a crash", lines=lines)
 
 
-def after(*events: Pull) -> RepositoryHistory:
-    history = RepositoryHistory("owner/name")
-    for event in events:
-        history.observe(event)
-    return history
-
-
 def opened(*paths: str, number: int = 900, **changes: Any) -> Pull:
     return written(number, *paths, merged_at=None, closed_at=None, **changes)
 
@@ -58,12 +52,12 @@ NOW = START + timedelta(days=60)
 def test_of_two_files_with_as_much_code_the_one_that_was_repaired_comes_first() -> None:
     history = after(written(1, "a.py"), written(2, "b.py"), fix(3, 2, "b.py"))
 
-    first, second = places(PullInIndex(history, opened("a.py", "b.py"), NOW))
+    first, second = places(Past(history, opened("a.py", "b.py"), NOW))
 
     assert (first.path, second.path) == ("b.py", "a.py")
     assert first.share > second.share
     assert first.share + second.share == pytest.approx(1)
-    assert "1 earlier pull needed a fix here" in first.text
+    assert "1 earlier pull needed a fix here 8 weeks ago" in first.text
 
 
 def test_young_lines_count_and_old_ones_do_not() -> None:
@@ -78,7 +72,7 @@ def test_young_lines_count_and_old_ones_do_not() -> None:
     )
     asked = opened("a.py", "b.py", lines=lines)
 
-    first, _ = places(PullInIndex(history, asked, START + timedelta(days=210)))
+    first, _ = places(Past(history, asked, START + timedelta(days=210)))
 
     assert first.path == "b.py"
     assert "rewrites 30 lines of the last 90 days" in first.text
@@ -86,18 +80,36 @@ def test_young_lines_count_and_old_ones_do_not() -> None:
 
 def test_tests_and_documents_are_no_place_to_look_and_one_file_needs_no_telling() -> None:
     assert (
-        places(
-            PullInIndex(
-                after(written(1, "a.py")), opened("a.py", "tests/test_a.py", "README.md"), NOW
-            )
-        )
+        places(Past(after(written(1, "a.py")), opened("a.py", "tests/test_a.py", "README.md"), NOW))
         == ()
     )
 
 
+def test_a_file_to_which_no_code_is_added_is_told_by_what_is_removed_or_not_at_all() -> None:
+    history = after(written(1, "a.py", "b.py", "c.py"))
+    gone = ChangedFile("b.py", "removed", 0, 9, None, 0, 9)
+    less = ChangedFile("c.py", "modified", 0, 4, None, 0, 4)
+    comments = ChangedFile("d.py", "modified", 2, 2, None, 0, 0)
+
+    def texts(*files: ChangedFile) -> list[str]:
+        asked = opened(files=files)
+        return [f"{each.path}: {each.text}" for each in places(Past(history, asked, NOW))]
+
+    assert texts(gone, less) == ["c.py: removes 4 lines of code", "b.py: removed"]
+    assert texts(*changed("a.py", code=3), comments) == ["a.py: adds 3 lines of code"]
+
+
+def test_what_a_build_has_left_is_no_place_to_look_and_no_precedent() -> None:
+    paths = ("dist/index.js", "src/main.ts", "src/other.ts")
+    history = after(written(1, *paths), fix(3, 1, "dist/index.js"))
+    seen = Past(history, opened(*paths), NOW)
+    assert {place.path for place in places(seen)} == {"src/main.ts", "src/other.ts"}
+    assert precedents(seen) == ()
+
+
 def test_no_place_is_told_where_none_stands_out() -> None:
     paths = [f"src/{letter}.py" for letter in "abcdef"]
-    assert places(PullInIndex(after(written(1, *paths)), opened(*paths), NOW)) == ()
+    assert places(Past(after(written(1, *paths)), opened(*paths), NOW)) == ()
 
 
 def test_a_repair_follows_a_renamed_file() -> None:
@@ -105,7 +117,7 @@ def test_a_repair_follows_a_renamed_file() -> None:
     history = after(
         written(1, "a.py"), written(2, "b.py"), fix(3, 2, "b.py"), written(4, files=moved)
     )
-    assert places(PullInIndex(history, opened("a.py", "new.py"), NOW))[0].path == "new.py"
+    assert places(Past(history, opened("a.py", "new.py"), NOW))[0].path == "new.py"
 
 
 # --- what is missing --------------------------------------------------------------------------
@@ -118,7 +130,7 @@ def pairs(count: int, *paths: str) -> list[Pull]:
 def test_a_test_that_always_changes_with_its_source_is_missed() -> None:
     history = after(*pairs(8, "src/app.py", "tests/test_app.py"))
 
-    (hint,) = missing(PullInIndex(history, opened("src/app.py"), NOW))
+    (hint,) = missing(Past(history, opened("src/app.py"), NOW))
 
     assert (hint.path, hint.with_path) == ("tests/test_app.py", "src/app.py")
     assert (hint.support, hint.confidence) == (8, 1.0)
@@ -127,24 +139,24 @@ def test_a_test_that_always_changes_with_its_source_is_missed() -> None:
 
 def test_nothing_is_missed_that_is_there_or_too_seldom_together() -> None:
     both = ("src/app.py", "tests/test_app.py")
-    assert missing(PullInIndex(after(*pairs(8, *both)), opened(*both), NOW)) == ()
-    assert missing(PullInIndex(after(*pairs(4, *both)), opened("src/app.py"), NOW)) == ()
+    assert missing(Past(after(*pairs(8, *both)), opened(*both), NOW)) == ()
+    assert missing(Past(after(*pairs(4, *both)), opened("src/app.py"), NOW)) == ()
     alone = [written(number, "src/app.py") for number in range(20, 24)]
-    assert missing(PullInIndex(after(*pairs(8, *both), *alone), opened("src/app.py"), NOW)) == ()
+    assert missing(Past(after(*pairs(8, *both), *alone), opened("src/app.py"), NOW)) == ()
 
 
 def test_a_habit_that_ended_and_a_file_that_is_gone_are_forgotten() -> None:
     both = ("src/app.py", "src/app.md")
     removed = written(50, files=changed("src/app.md", status="removed"))
-    assert missing(PullInIndex(after(*pairs(20, *both)), opened("src/app.py"), NOW)) != ()
-    assert missing(PullInIndex(after(*pairs(20, *both), removed), opened("src/app.py"), NOW)) == ()
+    assert missing(Past(after(*pairs(20, *both)), opened("src/app.py"), NOW)) != ()
+    assert missing(Past(after(*pairs(20, *both), removed), opened("src/app.py"), NOW)) == ()
     lately = [written(number, "src/app.py") for number in range(30, 34)]
-    assert missing(PullInIndex(after(*pairs(20, *both), *lately), opened("src/app.py"), NOW)) == ()
+    assert missing(Past(after(*pairs(20, *both), *lately), opened("src/app.py"), NOW)) == ()
 
 
 def test_sweeps_tie_no_files_together() -> None:
     paths = [f"src/m{number}.py" for number in range(30)]
-    assert missing(PullInIndex(after(*pairs(9, *paths)), opened(paths[0]), NOW)) == ()
+    assert missing(Past(after(*pairs(9, *paths)), opened(paths[0]), NOW)) == ()
 
 
 # --- who knows this code ----------------------------------------------------------------------
@@ -158,9 +170,7 @@ def test_those_who_changed_the_files_are_named_but_no_author_bot_or_leaver() -> 
         written(4, "a.py", author="ada", day=192),
         written(5, "other.py", author="zoe", day=193),
     )
-    found = reviewers(
-        PullInIndex(history, opened("a.py", author="ada"), START + timedelta(days=200))
-    )
+    found = reviewers(Past(history, opened("a.py", author="ada"), START + timedelta(days=200)))
 
     assert [each.name for each in found] == ["mara"]
     assert found[0].is_login
@@ -173,7 +183,7 @@ def test_reviewing_counts_more_than_writing() -> None:
     history = after(
         written(1, "a.py", author="will", day=40), written(2, "a.py", reviews=read, day=40)
     )
-    found = reviewers(PullInIndex(history, opened("a.py", author="new"), NOW))
+    found = reviewers(Past(history, opened("a.py", author="new"), NOW))
     assert [each.name for each in found] == ["rita", "ada", "will"]
 
 
@@ -181,7 +191,7 @@ def test_a_trailer_s_reviewers_are_named_as_it_names_them_without_an_address() -
     body = "Reviewers: Mara Bell <mara@mail.example>, Rita Ott <<email>> and @joe\n"
     history = after(*(written(n, "a.py", body=body, author="will") for n in range(1, 4)))
 
-    found = reviewers(PullInIndex(history, opened("a.py", author="will"), NOW))
+    found = reviewers(Past(history, opened("a.py", author="will"), NOW))
 
     assert sorted(each.name for each in found) == ["Mara Bell", "Rita Ott"]
     assert not found[0].is_login
@@ -196,13 +206,9 @@ def test_who_may_be_the_author_under_another_name_is_not_named() -> None:
         for n in range(10, 16)
     ]
     asked = opened("a.py", author="author-0123456789ab")
-    assert [each.name for each in reviewers(PullInIndex(after(*others, *own), asked, NOW))] == [
-        "Rita Ott"
-    ]
+    assert [each.name for each in reviewers(Past(after(*others, *own), asked, NOW))] == ["Rita Ott"]
     unknown = opened("a.py", author="mbell")
-    assert [each.name for each in reviewers(PullInIndex(after(*others), unknown, NOW))] == [
-        "Rita Ott"
-    ]
+    assert [each.name for each in reviewers(Past(after(*others), unknown, NOW))] == ["Rita Ott"]
 
 
 @pytest.mark.parametrize(
@@ -219,22 +225,22 @@ def test_the_pull_that_needed_a_fix_in_the_same_file_is_told_with_its_fix() -> N
     history = after(
         written(1, "a.py", title="Speed up"), written(2, "b.py"), fix(3, 1, "a.py", day=9)
     )
-    (told,) = precedents(PullInIndex(history, opened("a.py"), NOW))
+    (told,) = precedents(Past(history, opened("a.py"), NOW))
 
     assert (told.number, told.by, told.outcome) == (1, 3, "repaired")
     assert (told.title, told.by_title, told.paths) == ("Speed up", "Fix a crash", ("a.py",))
     assert told.days == 8
     assert told.text == "#1 needed a fix after 8 days in a.py, by #3"
-    assert precedents(PullInIndex(history, opened("b.py"), NOW)) == ()
+    assert precedents(Past(history, opened("b.py"), NOW)) == ()
 
 
 def test_a_revert_is_told_and_what_came_after_the_moment_is_not() -> None:
     revert = written(2, "a.py", title='Revert "Change 1"', body="Reverts owner/name#1", day=5)
     history = after(written(1, "a.py"), revert)
 
-    (told,) = precedents(PullInIndex(history, opened("a.py"), NOW))
+    (told,) = precedents(Past(history, opened("a.py"), NOW))
     assert (told.outcome, told.by) == ("reverted", 2)
-    assert precedents(PullInIndex(history, opened("a.py"), START + timedelta(days=4))) == ()
+    assert precedents(Past(history, opened("a.py"), START + timedelta(days=4))) == ()
 
 
 def test_the_pull_whose_lines_are_rewritten_comes_first_and_a_push_has_no_number() -> None:
@@ -243,7 +249,7 @@ def test_the_pull_whose_lines_are_rewritten_comes_first_and_a_push_has_no_number
     history = after(*events, *fixes, fix(-77, 5, "a.py", day=20))
     asked = opened("a.py", lines=ChangedLines(rewrites=(Origin(5, 9, 0),), neighbours=()))
 
-    told = precedents(PullInIndex(history, asked, NOW))
+    told = precedents(Past(history, asked, NOW))
 
     assert told[0].number == 5
     assert (told[0].by, told[0].by_url) == (None, None)
@@ -261,17 +267,27 @@ def test_open_pulls_that_change_the_same_files_are_told_the_rarest_files_first()
         opened("go.sum", number=4), written(5, "rare.py"), asked,
     ]  # fmt: skip
 
-    told = under_way(history, asked, open_works(others), NOW)
+    told = under_way(Past(history, asked, NOW), open_works(others))
 
     assert [(each.number, each.paths) for each in told] == [(3, ("rare.py",)), (2, ("busy.py",))]
     assert told[1].text == "#2 (Tune) changes busy.py too"
     everyones = after(*(written(n, "CHANGES.md", "rare.py") for n in range(1, 40)))
     asked_too = opened("CHANGES.md", number=1)
-    assert under_way(everyones, asked_too, open_works([opened("CHANGES.md", number=2)]), NOW) == ()
-    assert under_way(None, asked, open_works(others), NOW) != ()
+    assert (
+        under_way(Past(everyones, asked_too, NOW), open_works([opened("CHANGES.md", number=2)]))
+        == ()
+    )
+    assert under_way(Past(after(), asked, NOW), open_works(others)) != ()
 
 
 # --- the index --------------------------------------------------------------------------------
+
+
+def test_source_files_are_told_before_what_goes_with_them() -> None:
+    asked = opened("tests/snapshots/a.snap", "src/a.py", number=1)
+    other = opened("tests/snapshots/a.snap", "src/a.py", number=2)
+    (told,) = under_way(Past(after(), asked, NOW), open_works([other]))
+    assert told.text.endswith("changes src/a.py and tests/snapshots/a.snap too")
 
 
 def test_the_index_is_kept_with_the_history_and_takes_in_what_is_new() -> None:
@@ -296,13 +312,13 @@ def test_a_restored_history_tells_the_same() -> None:
     restored = RepositoryHistory.load(history.save())
     asked = opened("src/a.py", "src/b.py", author="new")
     for part in (places, missing, reviewers, precedents):
-        told = part(PullInIndex(history, asked, NOW))
-        assert told == part(PullInIndex(restored, asked, NOW))
+        told = part(Past(history, asked, NOW))
+        assert told == part(Past(restored, asked, NOW))
         assert told != ()
 
 
 def test_nothing_is_told_of_a_pull_without_files_or_a_history_without_pulls() -> None:
     for part in (places, missing, reviewers, precedents):
-        assert part(PullInIndex(after(), opened("a.py"), NOW)) == ()
+        assert part(Past(after(), opened("a.py"), NOW)) == ()
         without = replace(opened("a.py"), files=None)
-        assert part(PullInIndex(after(written(1, "a.py")), without, NOW)) == ()
+        assert part(Past(after(written(1, "a.py")), without, NOW)) == ()

@@ -3,11 +3,10 @@
 from datetime import timedelta
 
 from pullrisk.brief.hotspots import places
-from pullrisk.brief.index import PullInIndex
 from pullrisk.brief.past import Past
 from pullrisk.brief.ranges import line_ranges
 from pullrisk.brief.result import LineRange
-from pullrisk.pulls.hunks import ChangedHunk
+from pullrisk.pulls.lines import ChangedHunk
 from support.past_pulls import NOW, START, history, pull
 
 PATH = "src/net/lock.py"
@@ -30,8 +29,8 @@ def hunk(
 
 def ranges(*hunks: ChangedHunk, days: float = 0) -> tuple[LineRange, ...]:
     asked = pull(20, PATH)
-    seen = PullInIndex(history(OLD, FIXED, FIX, YOUNG), asked, NOW + timedelta(days=days))
-    return line_ranges(asked, PATH, hunks, Past(seen))
+    seen = Past(history(OLD, FIXED, FIX, YOUNG), asked, NOW + timedelta(days=days))
+    return line_ranges(seen, PATH, hunks)
 
 
 def test_young_lines_come_first_then_repaired_ones_then_what_stands_beside_them() -> None:
@@ -41,10 +40,33 @@ def test_young_lines_come_first_then_repaired_ones_then_what_stands_beside_them(
     )  # fmt: skip
     assert [(each.first, each.number) for each in told] == [(50, 11), (30, 6), (10, 11)]
     assert told[0].text == "rewrites 2 lines that #11 wrote 2 months ago"
-    assert told[1].text == "rewrites 9 lines that #6 wrote 5 months ago; #6 needed a fix (#13)"
+    assert (
+        told[1].text
+        == "rewrites 9 lines that #6 wrote 5 months ago; #6 needed a fix after 3 days (#13)"
+    )
     assert told[2].text == "inserts 3 lines beside lines of #11 too"
     assert told[0].url is not None
     assert told[0].url.endswith("R50-R51")
+
+
+def test_a_fix_in_another_file_says_nothing_of_these_lines() -> None:
+    wrote = pull(6, PATH, "src/net/other.py", day=2)
+    elsewhere = pull(13, "src/net/other.py", day=5, title="Fix it", rewrites=((6, 3),))
+    asked = pull(20, PATH)
+    seen = Past(history(wrote, elsewhere), asked, NOW + timedelta(days=60))
+    assert line_ranges(seen, PATH, [hunk(30, of=((6, 9),))]) == ()
+
+
+def test_a_fix_years_later_says_little_of_the_lines_beside_it() -> None:
+    wrote, fixed = pull(6, PATH, day=2), pull(13, PATH, day=600, title="Fix", rewrites=((6, 3),))
+    asked = pull(20, PATH)
+    seen = Past(history(wrote, fixed), asked, START + timedelta(days=700))
+    assert line_ranges(seen, PATH, [hunk(30, of=((6, 9),))]) == ()
+
+
+def test_lines_that_nothing_replaces_are_removed() -> None:
+    (told,) = ranges(hunk(10, 0, of=((11, 4),)))
+    assert told.text == "removes 4 lines that #11 wrote 9 days ago"
 
 
 def test_hunks_that_lie_close_together_are_one_range() -> None:
@@ -63,7 +85,7 @@ def test_old_lines_are_no_news_and_the_size_is_only_if_most_of_it_is_in_one_plac
 
 def test_a_pull_of_one_file_is_told_of_its_lines_and_only_of_them() -> None:
     asked = pull(20, PATH, rewrites=((11, 4),))
-    seen = PullInIndex(history(OLD, YOUNG), asked, NOW)
+    seen = Past(history(OLD, YOUNG), asked, NOW)
     assert places(seen) == ()
     assert places(seen, lambda _: []) == ()
     (place,) = places(seen, lambda _: [hunk(3, of=((11, 4),))])
@@ -72,6 +94,6 @@ def test_a_pull_of_one_file_is_told_of_its_lines_and_only_of_them() -> None:
 
 def test_what_came_after_the_moment_is_not_told() -> None:
     asked = pull(20, PATH)
-    seen = PullInIndex(history(OLD, FIXED, FIX, YOUNG), asked, START + timedelta(days=4))
-    (told,) = line_ranges(asked, PATH, [hunk(3, of=((6, 4), (11, 9)))], Past(seen))
+    seen = Past(history(OLD, FIXED, FIX, YOUNG), asked, START + timedelta(days=4))
+    (told,) = line_ranges(seen, PATH, [hunk(3, of=((6, 4), (11, 9)))])
     assert told.text == "rewrites 4 lines that #6 wrote 2 days ago"

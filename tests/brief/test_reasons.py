@@ -9,24 +9,23 @@ import numpy as np
 import pytest
 
 from pullrisk.brief import relief as reliefs
-from pullrisk.brief.case import UP, Said
+from pullrisk.brief.case import UP, Sentence
 from pullrisk.brief.facts import KINDS, SIZE
 from pullrisk.brief.make import BriefMaker
-from pullrisk.brief.parts import only
 from pullrisk.brief.past import Past
 from pullrisk.brief.reasons import LEAST_EFFECT, MOST_LOWERING, MOST_RAISING, UNNAMED, joined
+from pullrisk.brief.relief import only
 from pullrisk.brief.result import Reason
 from pullrisk.brief.verdict import ENOUGH_PULLS
-from pullrisk.features import NAMES
+from pullrisk.features import NAMES, RepositoryHistory
 from pullrisk.lake import Lake
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.general import general_bundle
-from pullrisk.preprocess import preprocess
 from pullrisk.pulls.lines import ChangedLines
 from pullrisk.pulls.record import ChangedFile, Pull
-from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.score.scorer import Scorer
 from support.sample import sample_pulls
+from support.serving import make_home
 
 STORED = 300
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,13 +37,8 @@ def pulls() -> list[Pull]:
 
 
 @pytest.fixture(scope="module")
-def lake(pulls: Sequence[Pull], tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    home = tmp_path_factory.mktemp("home")
-    lake = Lake(home / "lake")
-    with SqliteStore(home / "pulls.sqlite") as store:
-        store.upsert(pulls[:STORED])
-        preprocess(store, lake)
-    return lake
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    return Lake(make_home(tmp_path_factory.mktemp("home"), pulls=STORED) / "lake")
 
 
 @pytest.fixture(scope="module")
@@ -63,15 +57,15 @@ def test_making_what_a_sentence_stands_for_usual_moves_the_risk_by_its_effect(
 ) -> None:
     bundle, maker = scorer.bundle, BriefMaker(scorer)
     told = 0
-    for pull, judged in zip(pulls[200:], scorer.judge(pulls[200:], now=NOW), strict=True):
+    for pull, scored in zip(pulls[200:], scorer.score_rows(pulls[200:], now=NOW), strict=True):
         usual = bundle.metadata.typical.row(pull.repository)
-        for reason in maker.reasons(pull, judged):
-            row = judged.row.copy()
+        for reason in maker.reasons(pull, scored):
+            row = scored.row.copy()
             for name in reason.features:
                 column = NAMES.index(name)
                 if not np.isnan(row[column]) and not np.isnan(usual[column]):
                     row[column] = usual[column]
-            x = bundle.comparable(np.stack([judged.row, row]), pull.repository)
+            x = bundle.comparable(np.stack([scored.row, row]), pull.repository)
             risk, without = bundle.raw(x)[0]
             assert reason.without == pytest.approx(without, rel=1e-4)
             assert reason.effect == pytest.approx(risk - without, abs=1e-6)
@@ -110,6 +104,11 @@ def with_vendored(pull: Pull) -> Pull:
     return opened(pull, files=(source, *vendored), lines=lines, **sizes)
 
 
+def no_past(pull: Pull) -> Past:
+    """The pull in a repository that nothing is known of."""
+    return Past(RepositoryHistory(pull.repository), pull, NOW)
+
+
 def test_what_would_lower_the_risk_is_what_the_model_says_of_the_pull_so_changed(
     scorer: Scorer, pulls: Sequence[Pull], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,7 +118,7 @@ def test_what_would_lower_the_risk_is_what_the_model_says_of_the_pull_so_changed
         return scorer.score([pull], now=NOW)[0].risk or 0.0
 
     for pull in map(with_vendored, pulls[:5]):
-        found = reliefs.relief(pull, risk(pull), Past(None), score=risk)
+        found = reliefs.relief(no_past(pull), risk(pull), score=risk)
         assert found is not None
         assert (found.kind, len(found.paths)) == ("leave out", 5)
         without = only(pull, ["kedro/io/core.py"])
@@ -135,7 +134,7 @@ def test_a_split_is_told_by_the_riskier_part_as_the_model_says(
     monkeypatch.setattr(reliefs, "_LEAST", 0.0)
     monkeypatch.setattr(reliefs, "_LESS", 1.0)
     one, other = ["src/a/one.py", "src/a/two.py"], ["lib/b/three.py"]
-    monkeypatch.setattr(reliefs, "never_together", lambda pull, past: [one, other])
+    monkeypatch.setattr(reliefs, "never_together", lambda past: [one, other])
     files = tuple(ChangedFile(path, "modified", 90, 9, None, 90, 9) for path in (*one, *other))
     lines = ChangedLines(rewrites=(), neighbours=(), code_added=270, code_removed=27)
     sizes = {"changed_files": 3, "additions": 270, "deletions": 27}
@@ -144,7 +143,7 @@ def test_a_split_is_told_by_the_riskier_part_as_the_model_says(
     def risk(pull: Pull) -> float:
         return scorer.score([pull], now=NOW)[0].risk or 0.0
 
-    found = reliefs.relief(pull, 0.9, Past(None), score=risk)
+    found = reliefs.relief(no_past(pull), 0.9, score=risk)
     assert found is not None
     assert (found.kind, found.paths) == ("split", tuple(other))
     assert found.risk == pytest.approx(max(risk(only(pull, one)), risk(only(pull, other))))
@@ -153,13 +152,15 @@ def test_a_split_is_told_by_the_riskier_part_as_the_model_says(
 def test_what_is_said_of_the_lines_of_one_pull_is_said_once() -> None:
     kinds = ("young lines", "repaired lines", "lines of fixes", "repaired files")
     young, repaired, fixes, files = map(KINDS.index, kinds)
-    said = {
-        files: Said("1 of the last 2 changes of a.py needed a fix (last: #7)", UP, number=7),
-        repaired: Said("rewrites 9 lines of #7, which needed a fix", UP, number=7, more="fixed"),
-        fixes: Said("rewrites 2 lines that a fix wrote (#8)", UP, number=8, more="a fix"),
-        young: Said("rewrites 9 lines that #7 wrote today", UP, number=7),
+    sentences = {
+        files: Sentence("1 of the last 2 changes of a.py needed a fix (last: #7)", UP, number=7),
+        repaired: Sentence(
+            "rewrites 9 lines of #7, which needed a fix", UP, number=7, more="fixed"
+        ),
+        fixes: Sentence("rewrites 2 lines that a fix wrote (#8)", UP, number=8, more="a fix"),
+        young: Sentence("rewrites 9 lines that #7 wrote today", UP, number=7),
     }
-    assert joined(list(said), said) == [[files], [young, repaired], [fixes]]
+    assert joined(list(sentences), sentences) == [[files], [young, repaired], [fixes]]
 
 
 def test_a_brief_is_the_same_from_json(scorer: Scorer, pulls: Sequence[Pull]) -> None:
@@ -228,6 +229,6 @@ def test_every_address_lies_on_the_server_of_github_enterprise(
     text, expected = (msgspec.json.encode(each).decode() for each in (brief, usual))
     assert "https://github.com/" in expected
     assert text == expected.replace("https://github.com/", f"{site}/")
-    (judged,) = own.judge(pulls[-1:], now=NOW)
-    assert BriefMaker(own).reasons(pulls[-1], judged) == brief.reasons
-    assert judged.score.url == brief.url
+    (scored,) = own.score_rows(pulls[-1:], now=NOW)
+    assert BriefMaker(own).reasons(pulls[-1], scored) == brief.reasons
+    assert scored.score.url == brief.url

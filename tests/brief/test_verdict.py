@@ -30,8 +30,12 @@ def test_a_likely_fix_is_said_beside_the_rank_and_the_usual_risk() -> None:
     [
         ({"risk": 0.08, "band": "high"}, "Much more likely to need a fix than most: 8 %"),
         ({"risk": 0.08}, "More likely to need a fix than most: 8 %"),
+        ({"risk": 0.3, "band": "low", "percentile": 78.0},
+         "Somewhat more likely to need a fix than most: 30 %, riskier than 78 % of"),
         ({"risk": 0.3, "band": "low", "percentile": 60.0}, "About as likely to need a fix as most"),
         ({"risk": 0.02, "band": "low", "percentile": 9.0}, "Less likely to need a fix than most"),
+        ({"risk": 0.02, "band": "low", "percentile": 0.4},
+         "Less likely to need a fix than most: 2.0 %, among the least risky 1 % of"),
     ],
 )  # fmt: skip
 def test_words_follow_the_band_and_the_rank(answers: dict[str, Any], said: str) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from pullrisk.brief.wording import age, counted, listed, of_ten, share
+from pullrisk.brief.wording import age, counted, duration, listed, share
 
 
 @pytest.mark.parametrize(
@@ -21,10 +21,10 @@ def test_an_age_is_told_as_people_do(days: float, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(0.88, "9 of 10"), (0.99, "9 of 10"), (1, "all"), (0.52, "5 of 10")]
+    ("days", "said"), [(0.2, "less than a day"), (1.0, "1 day"), (1.9, "1 day"), (20.9, "20 days")]
 )
-def test_a_share_of_ten(value: float, said: str) -> None:
-    assert of_ten(value) == said
+def test_a_length_of_time_is_never_longer_than_it_was(days: float, said: str) -> None:
+    assert duration(days) == said
 
 
 def test_counts_and_lists() -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from action.conftest import BIG, git, history
+from action.conftest import BIG, history
 from pullrisk.cli import main
+from support.repositories import git
 
 __all__ = ["history"]
 
@@ -38,6 +39,47 @@ def test_the_branch_in_hand_is_briefed(clone: Path, capsys: pytest.CaptureFixtur
     assert brief["state"] == "open"
     assert 0 < brief["risk"] < 1
     assert brief["url"] is None
+
+
+def test_a_folder_inside_the_clone_is_the_clone(
+    clone: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(clone, "checkout", "-q", "-b", "feature")
+    commit(clone, "kedro/new.py", "x = 1\n")
+    monkeypatch.chdir(clone / "kedro")
+    assert main(["check", "--quiet"]) == 0
+    assert "Add a thing" in capsys.readouterr().out
+    assert main(["top", "--git", ".", "--quiet", "-s", "1"]) == 0
+
+
+def test_a_branch_that_changes_nothing_is_told_so(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git(clone, "checkout", "-q", "-b", "feature")
+    git(clone, "commit", "-q", "--allow-empty", "-m", "Run CI again")
+    assert main(["check", "--quiet"]) == 0
+    assert "note: it changes no file" in capsys.readouterr().out
+
+
+def test_without_a_new_commit_it_is_said_what_counts(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "--quiet"]) == 0
+    assert "what is not committed does not count" in capsys.readouterr().err
+    git(clone, "remote", "remove", "origin")
+    assert main(["check", "--quiet"]) == 0
+    assert "the branch in hand is main, the one that pulls go into" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("base", ["nope", "v1", "HEAD~1", "--all", ""])
+def test_a_base_that_is_no_branch_is_explained(
+    clone: Path, capsys: pytest.CaptureFixture[str], base: str
+) -> None:
+    git(clone, "tag", "v1")
+    assert main(["check", "--quiet", f"--base={base}"]) == 4
+    told = capsys.readouterr().err
+    assert f"there is no branch {base}" in told
+    assert "--base" in told
 
 
 def test_fail_on_and_the_base_branchs_configuration_decide_the_exit_code(

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from pullrisk.cli.display.console import choose_colour, is_coloured
+from support.forked import run_forked
+from support.processes import PULLRISK
 
-RUN = [sys.executable, "-c", "import sys; from pullrisk.cli import main; sys.exit(main())"]
 RUNNER = {"GITHUB_ACTIONS": "true", "CI": "true", "TTY_COMPATIBLE": "1", "TERM": "xterm"}
 """What a runner sets, and rich and typer take for a terminal."""
 DECIDING = ("NO_COLOR", "FORCE_COLOR", "PY_COLORS", "COLORTERM")
@@ -26,7 +27,7 @@ def variables(**more: str) -> dict[str, str]:
 def in_a_pipe(*arguments: str, **more: str) -> str:
     """Everything that a command writes, where neither stream is a terminal."""
     ran = subprocess.run(
-        [*RUN, *arguments], env=variables(**more), capture_output=True, text=True, check=False
+        [*PULLRISK, *arguments], env=variables(**more), capture_output=True, text=True, check=False
     )
     return ran.stdout + ran.stderr
 
@@ -34,7 +35,9 @@ def in_a_pipe(*arguments: str, **more: str) -> str:
 def on_a_terminal(*arguments: str, **more: str) -> str:
     """Everything that a command writes, where both streams are a terminal."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen([*RUN, *arguments], env=variables(**more), stdout=theirs, stderr=theirs):
+    with subprocess.Popen(
+        [*PULLRISK, *arguments], env=variables(**more), stdout=theirs, stderr=theirs
+    ):
         os.close(theirs)
         written = b""
         try:
@@ -77,8 +80,10 @@ def test_the_option_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch)
     choose_colour("auto")
 
 
-def lines(text: str) -> list[dict[str, object]]:
-    return [json.loads(line) for line in text.splitlines()]
+def lines(*arguments: str, **more: str) -> list[dict[str, object]]:
+    """Everything that a command writes, each line as JSON."""
+    ran = run_forked(arguments, env=variables(**more))
+    return [json.loads(line) for line in (ran.stdout + ran.stderr).splitlines()]
 
 
 PULLS = """\
@@ -92,24 +97,22 @@ PULLS = """\
 def test_every_line_is_json_where_the_settings_want_it(tmp_path: Path) -> None:
     (tmp_path / "pulls.jsonl").write_text(PULLS)
     own = {"PULLRISK_LOG_FORMAT": "json", "PULLRISK_HOME": str(tmp_path / "home")}
-    fetched = lines(
-        in_a_pipe("fetch", "--skip-bad-lines", "--file", str(tmp_path / "pulls.jsonl"), **own)
-    )
+    fetched = lines("fetch", "--skip-bad-lines", "--file", str(tmp_path / "pulls.jsonl"), **own)
     levels = [line["level"] for line in fetched]
     assert "warning" in levels, "the line that was skipped"
     assert [line["event"] for line in fetched if "task" in line] == ["progress"]
-    assert lines(in_a_pipe("preprocess", **own))[0]["repository"] == "o/r"
-    assert lines(in_a_pipe("fetch", "--file", "nowhere", **own))[-1]["level"] == "error"
-    assert lines(in_a_pipe("fetch", "--fiel", **own))[-1]["level"] == "error"
-    assert lines(in_a_pipe("doctor", **own))
-    assert isinstance(lines(in_a_pipe("store", "stats", "--json", **own))[0], list)
+    assert lines("preprocess", **own)[0]["repository"] == "o/r"
+    assert lines("fetch", "--file", "nowhere", **own)[-1]["level"] == "error"
+    assert lines("fetch", "--fiel", **own)[-1]["level"] == "error"
+    assert lines("doctor", **own)
+    assert isinstance(lines("store", "stats", "--json", **own)[0], list)
 
 
 def test_the_file_of_settings_can_want_json_lines(tmp_path: Path) -> None:
     (tmp_path / "pullrisk.toml").write_text('log_format = "json"\n')
-    (told,) = lines(in_a_pipe("train", PULLRISK_HOME=str(tmp_path)))
+    (told,) = lines("train", PULLRISK_HOME=str(tmp_path))
     assert told["level"] == "error"
-    assert lines(in_a_pipe("doctor", PULLRISK_HOME=str(tmp_path)))
+    assert lines("doctor", PULLRISK_HOME=str(tmp_path))
 
 
 def test_pythons_own_warnings_and_logs_are_json_lines_too() -> None:
@@ -121,6 +124,6 @@ def test_pythons_own_warnings_and_logs_are_json_lines_too() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", code], env=variables(), capture_output=True, text=True, check=True
     )
-    logged, warned = lines(ran.stderr)
+    logged, warned = map(json.loads, ran.stderr.splitlines())
     assert (logged["event"], logged["logger"]) == ("secrets are not fresh", "a")
     assert "old" in str(warned["event"])

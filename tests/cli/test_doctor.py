@@ -5,7 +5,6 @@ import sys
 from base64 import b64encode
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from pullrisk.cli import main
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import SqliteStore
-from support.loopback import Loopback
+from support.loopback import Handler, Loopback
 
 
 @pytest.fixture(autouse=True)
@@ -104,17 +103,13 @@ def test_a_tracking_server_that_does_not_answer_is_broken_and_its_password_hidde
     assert not any(part in json.dumps(checks) for part in password.replace("@", "/").split("/"))
 
 
-class Guarded(BaseHTTPRequestHandler):
+class Guarded(Handler):
     """Answers /health to ann, whose password is "s@cret"."""
 
     def do_GET(self) -> None:
         known = b64encode(b"ann:s@cret").decode()
         allowed = self.headers["Authorization"] == f"Basic {known}" and self.path == "/health"
-        self.send_response(200 if allowed else 401)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Nothing is printed."""
+        self.answer(200 if allowed else 401)
 
 
 def test_a_tracking_server_that_wants_the_user_of_its_address_is_asked_as_that_user(

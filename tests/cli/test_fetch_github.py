@@ -120,15 +120,14 @@ def test_progress_shows_the_repository_and_the_budget(
     assert "points left: 80/80 pulls" in shown
 
 
-@pytest.mark.parametrize("library", ["httpx", "stamina"])
-def test_without_the_extra_it_names_the_one_to_install(library: str) -> None:
+def test_with_half_of_the_extra_it_names_the_one_to_install() -> None:
     program = (
-        f"import sys; sys.modules[{library!r}] = None; from pullrisk.cli import main; "
+        "import sys; sys.modules['stamina'] = None; from pullrisk.cli import main; "
         "sys.exit(main(['fetch', 'o/r']))"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ended.returncode == 9
-    assert f"{library} is not installed" in ended.stderr
+    assert "stamina is not installed" in ended.stderr
     assert "pip install 'pullrisk[github]'" in ended.stderr
 
 

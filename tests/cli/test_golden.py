@@ -8,9 +8,7 @@ import pytest
 
 from pullrisk.cli import main
 from support.sample import sample_file
-from support.serving import ROOT, Served, make_home, served
-
-GENERAL = ROOT / "src" / "pullrisk" / "model" / "general.onnx"
+from support.serving import GENERAL, Served, make_home, served
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ import pytest
 
 from pullrisk.cli import main
 from pullrisk.cli.app import COMMANDS
-from support.processes import PATIENCE, until
+from support.processes import PATIENCE, PULLRISK, until
+from support.repositories import git
 
 RUN = "import sys; from pullrisk.cli import main; sys.exit(main())"
 HEED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -33,7 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def process(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """One command line in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-c", RUN, *arguments],
+        [*PULLRISK, *arguments],
         env=environment(variables),
         capture_output=True,
         text=True,
@@ -215,15 +216,11 @@ def test_fetch_says_what_it_read_as_text_and_as_json(
 def test_a_clone_becomes_pull_requests(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def git(*arguments: str) -> None:
-        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-        subprocess.run(["git", "-C", str(clone), *identity, *arguments], check=True)
-
     clone = tmp_path / "clone"
     clone.mkdir()
-    git("init", "-q", "-b", "main")
-    git("commit", "-q", "--allow-empty", "-m", "Start")
-    git("commit", "-q", "--allow-empty", "-m", "Add a thing (#7)")
+    git(clone, "init", "-q", "-b", "main")
+    git(clone, "commit", "-q", "--allow-empty", "-m", "Start")
+    git(clone, "commit", "-q", "--allow-empty", "-m", "Add a thing (#7)")
     assert main(["fetch", "--git", str(clone), "--repository", "o/r", "--quiet"]) == 0
     assert capsys.readouterr().out.startswith("1 pull requests read from main, 1 new")
     assert (home / "salt").stat().st_mode & 0o077 == 0
@@ -268,7 +265,7 @@ def reads_on(running: "subprocess.Popen[str]") -> bool:
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
     running = subprocess.Popen(
-        [sys.executable, "-c", RUN, "doctor", "--json"],
+        [*PULLRISK, "doctor", "--json"],
         env=environment({}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

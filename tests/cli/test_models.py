@@ -1,8 +1,7 @@
 """`pullrisk train` and `pullrisk models` on a home with a real lake and a real registry."""
 
 import json
-import subprocess
-import sys
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ from pullrisk.model.bundle import Bundle
 from pullrisk.train.mlflow_client import Tracking
 from pullrisk.train.registry import champion, download, versions
 from pullrisk.train.tracking import RunRecord, track
-from support.serving import RUN, make_home
+from support.forked import TRAINING, run_forked
+from support.serving import make_home
 from support.tracking import fresh_tracking
 
 OWN = "own.onnx"
@@ -23,10 +23,10 @@ OWN = "own.onnx"
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], str]:
     """A lake of 300 pulls, a model trained on it by the command line, and what that printed."""
-    home = make_home(tmp_path_factory.mktemp("home"))
+    home = make_home(tmp_path_factory.mktemp("home"), pulls=300)
     fresh_tracking(home)
     arguments = ["train", "--json", "--home", str(home)]
-    ran = subprocess.run([sys.executable, "-c", RUN, *arguments], capture_output=True, text=True)
+    ran = run_forked(arguments, env=os.environ, preload=TRAINING)
     assert ran.returncode == 0, ran.stderr
     printed = json.loads(ran.stdout)
     own = download(Tracking.local(home), printed["version"], home / "download")

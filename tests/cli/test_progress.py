@@ -57,6 +57,19 @@ def test_a_bar_shows_what_is_done_of_how_much_and_its_unit() -> None:
     assert shown.index("outer") < shown.index("inner")
 
 
+def test_on_a_narrow_terminal_the_description_is_cut_and_no_number() -> None:
+    screen = io.StringIO()
+    bars = Bars(Console(file=screen, force_terminal=True, width=80, color_system=None))
+    with bars.task(
+        "owner/a-long-name: merges into origin/main", total=10_324, unit="commits"
+    ) as it:
+        it.advance(3_500)
+    shown = screen.getvalue()
+    assert "…" in shown
+    assert "/10,324 commits" in shown
+    assert "3,500/3,500 commits" in shown
+
+
 def test_the_display_follows_from_quiet_and_from_whether_there_is_a_terminal() -> None:
     assert isinstance(progress(quiet=True), Silent)
     assert isinstance(progress(quiet=False), Lines)

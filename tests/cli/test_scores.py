@@ -70,7 +70,8 @@ def test_what_lowers_a_risk_is_told_where_nothing_raises_it(
 ) -> None:
     brief = msgspec.structs.replace(BRIEF, reasons=(LOWERS,))
     assert (
-        "changes 3 test files too" in table(capsys, msgspec.structs.replace(SCORED, brief=brief))[1]
+        "speaks for it: changes 3 test files too"
+        in table(capsys, msgspec.structs.replace(SCORED, brief=brief))[1]
     )
 
 

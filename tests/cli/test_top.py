@@ -8,7 +8,7 @@ import pytest
 from pullrisk.cli import main
 from pullrisk.lake import Lake
 from pullrisk.preprocess import preprocess
-from pullrisk.pulls.record import parse_rest
+from pullrisk.pulls.rest import parse_rest
 from pullrisk.pulls.sqlite import SqliteStore
 from support.sample import sample_pulls
 from support.serving import opened

@@ -3,18 +3,16 @@
 `faults` are what may go wrong; each has to be found by the check that is there for it.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from cluster.kubectl import Kubectl
 from cluster.repository import Desired, Repository
 from cluster.state import HASH
 from cluster.world import World
-from support.loopback import Loopback
+from support.loopback import Handler, Loopback
 
 FAULTS = {
     "the client loses a request": "first_version_serves",
@@ -67,17 +65,12 @@ class MadeUpKubectl(Kubectl):
         times = "2" if self.cluster.fault == "pods are scraped twice" else "1"
         result = [{"metric": {"pod": "a"}, "value": [0, times]}]
 
-        class Prometheus(BaseHTTPRequestHandler):
+        class Prometheus(Handler):
             def do_GET(self) -> None:
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(json.dumps({"data": {"result": result}}).encode())
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                pass
+                self.answer(200, {"data": {"result": result}})
 
         with Loopback(Prometheus) as server:
-            yield int(server.url.rpartition(":")[2])
+            yield server.port
 
 
 class MadeUpWorld(World):

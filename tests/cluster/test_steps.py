@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from support.deploy import rules
 from support.deploy.manifests import Object, of_kind, pods, render
 from support.deploy.program import settings_of
 from support.deploy.schema import OLDEST, definitions, have_definitions
-from support.loopback import Loopback
+from support.loopback import Handler, Loopback
 
 SERVING = ("localhost/model-serving:1", "localhost/model-serving:2")
 SPARK = ("example.org/spark-preprocess@sha256:" + "1" * 64,)
@@ -250,17 +249,11 @@ def test_the_repository_has_an_address_that_needs_no_dns(
     assert installing.git_url(Kubectl("kind-test", str(program))) == url
 
 
-class Answers(BaseHTTPRequestHandler):
+class Answers(Handler):
     """200, but 503 for what holds "bad"."""
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(503 if b"bad" in body else 200)
-        self.end_headers()
-        self.wfile.write(self.headers["Authorization"].encode())
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
+        self.answer(503 if b"bad" in self.body() else 200, self.headers["Authorization"].encode())
 
 
 def test_the_client_tells_failures_from_answers() -> None:

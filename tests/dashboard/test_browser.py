@@ -73,9 +73,15 @@ def open_page(browser: Any, service: Served) -> Iterator[Open]:
     assert [each for each in errors if "404 (Not Found)" not in each] == []
 
 
+def keep(page: Any, name: str) -> None:
+    """Keep a screenshot where somebody asked for them."""
+    if KEPT:
+        page.screenshot(path=Path(KEPT) / f"{name}.png", full_page=True)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_no_barrier(open_page: Open, name: str, scheme: str, tmp_path: Path) -> None:
+def test_axe_finds_no_barrier(open_page: Open, name: str, scheme: str) -> None:
     if not AXE.exists():
         pytest.skip("axe-core is not installed: make setup")
     # axe-core is put into the page as a test's script, which its policy would refuse
@@ -83,15 +89,15 @@ def test_axe_finds_no_barrier(open_page: Open, name: str, scheme: str, tmp_path:
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("async () => (await axe.run()).violations")
     told = [(each["id"], each["nodes"][0]["html"]) for each in found]
-    page.screenshot(path=Path(KEPT or tmp_path) / f"{name}-{scheme}.png", full_page=True)
+    keep(page, f"{name}-{scheme}")
     assert told == []
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_phone_shows_the_whole_width(open_page: Open, name: str, tmp_path: Path) -> None:
+def test_a_phone_shows_the_whole_width(open_page: Open, name: str) -> None:
     page = open_page(PAGES[name])
     page.set_viewport_size(PHONE)
-    page.screenshot(path=Path(KEPT or tmp_path) / f"{name}-phone.png", full_page=True)
+    keep(page, f"{name}-phone")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 

@@ -12,8 +12,9 @@ import pytest
 from delivery.cli import main
 from delivery.options import COMMANDS
 from delivery.promotion import DECIDE
-from support.delivery import OWNER, World, git
+from support.delivery import OWNER, World
 from support.project import project
+from support.repositories import git
 
 ROOT = Path(__file__).parents[2]
 kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
@@ -155,7 +156,7 @@ def test_no_file_of_the_checkout_is_taken_for_a_library(tmp_path: Path) -> None:
 
 def test_whatever_logs_a_job_in_is_shown_to_who_approves() -> None:
     code = (
-        "import sys, delivery.login, delivery.app, delivery.promotion\n"
+        "import sys, delivery.login, delivery.promotion\n"
         "import pullrisk.errors, pullrisk.fetch.github.app_token, pullrisk.secrets.vault\n"
         "own = [each for name, each in sys.modules.items() if name.startswith('pullrisk')]\n"
         "print(*(each.__file__ for each in own), sep='\\n')\n"

@@ -1,5 +1,6 @@
 """delivery/inputs.toml is true: it has what Dockerfiles copy, manifests run, commands import."""
 
+import os
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import yaml
 
 from delivery.inputs import PACKAGE, TABLE, Declared
 from delivery.stages import STAGES, image_name
-from support.sample import sample_file
+from support.sample import sample_lines
 
 ROOT = Path(__file__).parents[2]
 COMPOSER = "pullrisk.wiring.adapters"
@@ -28,8 +29,10 @@ main(sys.argv[2:])
 ours = {each.__file__ for name, each in sys.modules.items() if name.split(".")[0] == "pullrisk"}
 open(sys.argv[1], "w").write("\\n".join(map(str, ours)))
 """
+PULLS = 400
+"""Enough to train on."""
 RUNS = {
-    "data-fetch": ["fetch", "--file", str(sample_file()), "--quiet"],
+    "data-fetch": ["fetch", "--file", "pulls.jsonl", "--quiet"],
     "spark-preprocess": ["preprocess", "--quiet"],
     "ml-training": ["train", "--no-gate", "--quiet"],
     "model-serving": ["serve", "--port", "0"],
@@ -166,6 +169,7 @@ def test_the_tests_of_a_stage_are_those_of_its_folders() -> None:
 def test_what_a_stage_imports_when_it_runs_is_declared(tmp_path: Path) -> None:
     """One test for all: each stage works on what the one before it made."""
     pytest.importorskip("deltalake", reason="the extra lake is not installed")
+    (tmp_path / "pulls.jsonl").write_bytes(b"".join(sample_lines(PULLS)))
     undeclared = {
         stage: [
             each for each in imported_by_a_run(stage, tmp_path) if not declared(stage).covers(each)
@@ -180,6 +184,8 @@ def imported_by_a_run(stage: str, folder: Path) -> list[str]:
     out = folder / f"modules-of-{stage}"
     environment = {"PULLRISK_HOME": str(folder / "home"), "PATH": "/usr/bin:/bin"}
     environment |= {"HOME": str(folder), "OMP_NUM_THREADS": "1"}
+    # What was compiled for another test is not compiled again.
+    environment |= {name: text for name, text in os.environ.items() if name.startswith("JAX_")}
     ran = subprocess.run(
         [sys.executable, "-c", REPORT, str(out), *RUNS[stage]],
         env=environment,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from delivery.cli import main
-from support.delivery import git
+from support.repositories import git
 
 TOKEN = "ghp_" + "wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx"
 

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,7 +19,7 @@ from delivery.cli import main
 from support.bao import Bao
 from support.certificates import make_certificates
 from support.kubernetes_api import ServiceAccounts, TokenReviews
-from support.loopback import Loopback
+from support.loopback import Handler, Loopback
 from support.vault import GITHUB, JOBS, install, marked, put, trusting
 
 
@@ -75,7 +74,7 @@ def test_the_token_is_masked_before_it_is_told(
     assert capsys.readouterr().out == f"::add-mask::{expected}\n"
 
 
-class AppApi(BaseHTTPRequestHandler):
+class AppApi(Handler):
     """The two routes of GitHub's API that an App asks; it checks who asks, and for what."""
 
     key: ClassVar[Any] = None
@@ -85,7 +84,7 @@ class AppApi(BaseHTTPRequestHandler):
         self._answer(200 if found else 404, {"id": 7})
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        asked = json.loads(self.body())
         fits = self.path == "/app/installations/7/access_tokens" and asked == {
             "repositories": ["pullrisk"],
             "permissions": {"contents": "write"},
@@ -99,14 +98,7 @@ class AppApi(BaseHTTPRequestHandler):
             status = status if claims["iss"] == "42" else 401
         except jwt.PyJWTError:
             status = 401
-        data = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
+        self.answer(status, content)
 
 
 @pytest.fixture

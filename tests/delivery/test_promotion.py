@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from delivery.stages import STAGES
-from support.delivery import World, git
+from support.delivery import World
+from support.repositories import git
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 

@@ -13,7 +13,8 @@ from delivery.marks import Mark, dump
 from delivery.records import PROMOTION, ROLLBACK, add_record
 from delivery.signatures import sign, trust
 from delivery.stages import KUSTOMIZATION, MARKS
-from support.delivery import World, git
+from support.delivery import World
+from support.repositories import git
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 

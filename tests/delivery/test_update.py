@@ -9,7 +9,8 @@ from delivery.errors import RefusedError
 from delivery.git import Repository
 from delivery.stages import KUSTOMIZATION
 from delivery.update import Built, update
-from support.delivery import World, git
+from support.delivery import World
+from support.repositories import git
 
 FETCH = {"src/pullrisk/fetch/__init__.py": "CHANGED = 1\n"}
 

@@ -1,5 +1,6 @@
 """docs/operations.md: what can run here is run, of the rest the commands and options exist."""
 
+import gzip
 import os
 import re
 import shlex
@@ -62,7 +63,8 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Operator:
     shutil.copytree(ROOT / "argo-apps", clone / "argo-apps")
     shutil.copytree(ROOT / "tests" / "performance", clone / "tests" / "performance")
     (clone / "sample").mkdir()
-    shutil.copy(sample_file(), clone / "sample")
+    with gzip.open(clone / "sample" / sample_file().name, "wb") as sample:
+        sample.writelines(sample_lines(500))
     kept = {name: os.environ[name] for name in ("LANG", "PYTHONPATH") if name in os.environ}
     identity = {
         f"GIT_{who}_{what}": f"operator{'@example.org' * (what == 'EMAIL')}"

@@ -63,15 +63,15 @@ def _hide(value: Any, names: frozenset[str], path: list[str | int]) -> list[dict
 def partial(answer: bytes, fault: str) -> bytes:
     """Without the first pull's files, or without the first pull."""
     whole = json.loads(answer)
-    path: list[str | int] = ["node", "pullRequests", "edges", 0, "node"]
-    place = ((whole["data"]["node"] or {}).get("pullRequests") or {}).get("edges") or []
+    path: list[str | int] = ["node", "pullRequests", "nodes", 0]
+    place = ((whole["data"]["node"] or {}).get("pullRequests") or {}).get("nodes") or []
     if not place:
         return answer
     if fault == "partial":
         path.append("files")
-        place[0]["node"]["files"] = None
+        place[0]["files"] = None
     else:
-        place[0]["node"] = None
+        place[0] = None
     whole["errors"] = [{"message": TIMEOUT, "path": path}]
     return json.dumps(whole).encode()
 

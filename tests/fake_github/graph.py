@@ -140,15 +140,10 @@ def pull_page(
         end = bisect_left(keys, _key(after)) if after else len(keys)
         chosen = keys[max(end - first, 0) : end][::-1]
         more = end - first > 0
-    edges = [
-        {"cursor": _cursor(key), "node": pull_value(repository, repository.pulls[key[1]])}
-        for key in chosen
-    ]
     return {
         "totalCount": len(keys),
-        "edges": edges,
-        "nodes": [edge["node"] for edge in edges],
-        "pageInfo": {"hasNextPage": more, "endCursor": edges[-1]["cursor"] if edges else None},
+        "nodes": [pull_value(repository, repository.pulls[number]) for _, number in chosen],
+        "pageInfo": {"hasNextPage": more, "endCursor": _cursor(chosen[-1]) if chosen else None},
     }
 
 

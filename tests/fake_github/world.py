@@ -5,9 +5,12 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from support.sample import sample_objects
+from pullrisk.pulls.record import Pull
+from pullrisk.pulls.rest import rest_object_of
+from support.sample import sample_pulls
 
 Rest = dict[str, Any]
 
@@ -110,9 +113,7 @@ class World:
 
 def load_sample(world: World, name: str, *, first: int | None = None) -> FakeRepository:
     """A repository of the bundled sample, its `first` pulls by creation, with made-up reviews."""
-    pulls = sample_objects(repository=name)
-    pulls.sort(key=lambda pull: (pull["created_at"], pull["number"]))
-    pulls = pulls[:first]
+    pulls = [rest_object_of(pull) for pull in _by_creation(name)[:first]]
     authors = [pull["user"]["login"] for pull in pulls if pull["user"]]
     for place, pull in enumerate(pulls):
         _enrich(pull, name, authors, place)
@@ -120,6 +121,12 @@ def load_sample(world: World, name: str, *, first: int | None = None) -> FakeRep
     for closed in (each for pull in pulls for each in pull["closes"]):
         repository.issues[closed] = _LABELS[int(closed.partition("#")[2]) % 2 :][:2]
     return repository
+
+
+@cache
+def _by_creation(name: str) -> list[Pull]:
+    """The sample's pulls of a repository: every test of the fetch asks for them."""
+    return sorted(sample_pulls(repository=name), key=lambda pull: (pull.created_at, pull.number))
 
 
 def pull_like(number: int, **fields: object) -> Rest:

@@ -4,25 +4,14 @@ import math
 
 import pytest
 
-from pullrisk.features import NAMES, RepositoryHistory
+from pullrisk.features import RepositoryHistory
 from pullrisk.features.knowledge import FACTS
 from pullrisk.pulls.record import ChangedFile, Pull
-from support.histories import START, pull
+from support.histories import after, pull, row
 
 WORK, HOME, OTHER = "author-000000000001", "author-000000000002", "author-000000000003"
 WORK_NAME, HOME_NAME = "email:000000000001", "email:000000000002"
 FILE = (ChangedFile("src/core.py", "modified", 1, 1),)
-
-
-def after(*events: Pull) -> RepositoryHistory:
-    history = RepositoryHistory("owner/name")
-    for event in events:
-        history.observe(event)
-    return history
-
-
-def row(history: RepositoryHistory, asked: Pull) -> dict[str, float]:
-    return dict(zip(NAMES, history.features(asked, as_of=asked.merged_at or START), strict=True))
 
 
 def by(author: str | None, number: int, *names: str, **facts: object) -> Pull:

@@ -4,25 +4,12 @@ import math
 
 import pytest
 
-from pullrisk.features import NAMES, RepositoryHistory
 from pullrisk.pulls.lines import TOKENS, ChangedLines, Origin
 from pullrisk.pulls.record import ChangedFile, Pull
-from support.histories import pull
+from support.histories import after, pull, row
 
 FILE = ChangedFile("src/app.py", "modified", 10, 5, None, 8, 4)
 OTHER = ChangedFile("src/core/engine.py", "modified", 10, 5, None, 8, 4)
-
-
-def after(*events: Pull) -> RepositoryHistory:
-    history = RepositoryHistory("owner/name")
-    for event in events:
-        history.observe(event)
-    return history
-
-
-def row(history: RepositoryHistory, asked: Pull) -> dict[str, float]:
-    assert asked.event_at is not None
-    return dict(zip(NAMES, history.features(asked, as_of=asked.event_at), strict=True))
 
 
 def writing(number: int, *, day: float, author: str = "ada", **changes: object) -> Pull:

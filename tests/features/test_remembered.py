@@ -10,14 +10,7 @@ from pullrisk.features.reviewers import reviewers_of
 from pullrisk.features.saved_form import pack, unpack
 from pullrisk.pulls.lines import ChangedLines, Origin
 from pullrisk.pulls.record import ChangedFile, Pull, Review
-from support.histories import START, pull
-
-
-def after(*events: Pull) -> RepositoryHistory:
-    history = RepositoryHistory("owner/name")
-    for event in events:
-        history.observe(event)
-    return history
+from support.histories import START, after, pull
 
 
 def fix(number: int, of: int, *, day: float) -> Pull:

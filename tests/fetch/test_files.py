@@ -169,7 +169,7 @@ def test_a_malformed_line_stops_after_all_before_it_is_written(
 def test_malformed_lines_can_be_skipped_and_are_listed(store: SqliteStore, tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(jsonl(2) + b"{oops\n" * 150 + jsonl(2, first=3))
-    report = fetch(store, path, on_error="skip")
+    report = fetch(store, path, skip=True)
     assert (report.read, report.bad, len(report.bad_lines)) == (4, 150, 100)
     first = report.bad_lines[0]
     assert (first.source, first.line) == (str(path), 3)

@@ -19,13 +19,12 @@ from support.containers.network import interfaces
 from support.containers.platform import API_KEY, CREDENTIALS, PULLS, REPOSITORIES, Platform
 from support.containers.pod import ROOT, SETTINGS, Pod, answers
 from support.containers.pod import SERVED as URL
+from support.load import load_settings
 from support.mlflow_server import ADMIN, PASSWORD
 from support.serving import opened
 
 MakePod = Callable[..., Pod]
 KEY = {"authorization": f"Bearer {API_KEY}"}
-# Wide of what the service needs: here two cores run it, the load and all the servers.
-LIMITS = {"P50_MS": "250", "P95_MS": "1000", "P99_MS": "2500"}
 
 
 @pytest.fixture(params=["fetched", "preprocessed", "trained", "served"])
@@ -109,23 +108,23 @@ def test_the_images_own_health_check_passes(served: Pod) -> None:
     served.engine.run("exec", served.name, *program[1:])
 
 
-def test_locust_passes_its_thresholds(served: Pod, tmp_path: Path) -> None:
+def test_the_image_bears_a_load_without_a_failure(served: Pod, tmp_path: Path) -> None:
     out = tmp_path / "load.json"
-    limits = {f"PULLRISK_TEST_{name}": value for name, value in LIMITS.items()}
+    settings = load_settings(200, most_ms=60_000)
     ran = subprocess.run(
         [
             *(sys.executable, "-m", "locust", "--headless", "--only-summary", "--host", URL),
             *("-f", str(ROOT / "tests" / "performance" / "locustfile.py"), "--users", "4"),
-            *("--spawn-rate", "100", "--run-time", "10s", "--loglevel", "WARNING"),
+            *("--spawn-rate", "100", "--run-time", "300s", "--loglevel", "WARNING"),
         ],
-        env=os.environ | limits | {"PULLRISK_TEST_KEY": API_KEY, "PULLRISK_TEST_JSON": str(out)},
+        env=os.environ | settings | {"PULLRISK_TEST_KEY": API_KEY, "PULLRISK_TEST_JSON": str(out)},
         capture_output=True,
         text=True,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     figures = json.loads(out.read_text())
     assert figures["missed"] == []
-    assert figures["requests"] > 50
+    assert figures["requests"] >= 200
 
 
 def test_the_analysis_passes_the_pinned_model_and_stops_another(

@@ -1,5 +1,4 @@
 import resource
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from pullrisk.lake.commit import SMALL_FILES
 from pullrisk.lake.delta import FeatureTable
 from pullrisk.lake.writer import OWN_FILE_ROWS
 from pullrisk.pulls.consumed import ConsumedPulls
+from support.preprocessing import all_at_once
 
 MakeBlock = Callable[..., Block]
 MakeChange = Callable[..., Change]
@@ -78,20 +78,7 @@ def test_runs_that_rewrite_the_same_file_all_land(
 
 
 def commit_at_once(lake: Lake, changes: list[Change]) -> None:
-    errors: list[BaseException] = []
-
-    def commit(change: Change) -> None:
-        try:
-            Lake(lake.uri).commit(change)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=commit, args=(change,)) for change in changes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    all_at_once(lambda change: Lake(lake.uri).commit(change), changes)
 
 
 def test_a_rebuilt_repository_loses_its_old_rows_and_no_other_does(

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,7 +36,7 @@ def assert_equal_to_delta_rs(lake: Lake, version: int | None = None) -> None:
     assert ours.version == theirs.version()
     assert ours.description == theirs.metadata().description
     actions = pa.table(theirs.get_add_actions(flatten=True))
-    assert {log.path_of(each): each.size for each in ours.files.values()} == dict(
+    assert {unquote(each.path): each.size for each in ours.files.values()} == dict(
         zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True)
     )
     for name in NAMES:

@@ -11,11 +11,12 @@ from pydantic import SecretStr
 
 from pullrisk.errors import LakeError, SettingsError
 from pullrisk.features.replay import Block
-from pullrisk.lake import S3, Change, Lake
+from pullrisk.lake import Change, Lake
 from pullrisk.lake.s3 import open_bucket
+from pullrisk.options import S3
 from pullrisk.preprocess import preprocess
 from pullrisk.pulls.sqlite import SqliteStore
-from support.preprocessing import Calling, made_pull, rows
+from support.preprocessing import Calling, all_at_once, made_pull, rows
 from support.seaweed import Seaweed, settings, without_conditional_put
 
 MakeBlock = Callable[..., Block]
@@ -86,21 +87,12 @@ def test_six_runs_at_once_over_different_repositories_all_land(
 ) -> None:
     with filled(tmp_path / "pulls.sqlite", 6, 30) as store:
         preprocess(store, expected := Lake(tmp_path / "lake"))
-    errors: list[BaseException] = []
 
     def run(name: str) -> None:
-        try:
-            with SqliteStore(tmp_path / "pulls.sqlite") as store:
-                preprocess(store, Lake(place, s3=seaweed.s3), repositories=[name])
-        except BaseException as error:
-            errors.append(error)
+        with SqliteStore(tmp_path / "pulls.sqlite") as store:
+            preprocess(store, Lake(place, s3=seaweed.s3), repositories=[name])
 
-    threads = [threading.Thread(target=run, args=(f"o/r{index}",)) for index in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    all_at_once(run, [f"o/r{index}" for index in range(6)])
     assert rows(lake).equals(rows(expected))
 
 
@@ -109,20 +101,7 @@ def test_six_commits_at_once_to_a_table_are_all_kept(
 ) -> None:
     lake.commit(make_change(make_block("o/base")))
     changes = [make_change(make_block(f"o/r{index}")) for index in range(6)]
-    errors: list[BaseException] = []
-
-    def commit(change: Change) -> None:
-        try:
-            Lake(place, s3=seaweed.s3).commit(change)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=commit, args=(change,)) for change in changes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    all_at_once(lambda change: Lake(place, s3=seaweed.s3).commit(change), changes)
     lake.refresh()
     assert lake.version == 6
     assert lake.table().num_rows == 5 * 7

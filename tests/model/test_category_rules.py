@@ -2,7 +2,7 @@ import pytest
 
 from pullrisk.features.pull_text import PullText
 from pullrisk.model.categories import CATEGORIES
-from pullrisk.model.category_rules import KEYWORDS, rule, said_rule
+from pullrisk.model.category_rules import KEYWORDS, category_by_rules, rule
 
 
 @pytest.mark.parametrize(
@@ -23,16 +23,16 @@ from pullrisk.model.category_rules import KEYWORDS, rule, said_rule
     ],
 )
 def test_files_and_words_decide(title: str, paths: tuple[str, ...], category: str) -> None:
-    assert said_rule(PullText(title, (), paths, False)) == category
+    assert category_by_rules(PullText(title, (), paths, False)) == category
 
 
 def test_a_body_that_names_what_it_reverts_decides_before_all_else() -> None:
-    assert said_rule(PullText("Add a call", (), ("docs/a.md",), True)) == "revert"
+    assert category_by_rules(PullText("Add a call", (), ("docs/a.md",), True)) == "revert"
 
 
 def test_the_rules_do_not_see_the_prefix() -> None:
     paths = ("src/a.py",)
-    assert said_rule(PullText("docs: Add a call", (), paths, False)) == "feature"
+    assert category_by_rules(PullText("docs: Add a call", (), paths, False)) == "feature"
 
 
 def test_every_rule_names_a_known_category() -> None:

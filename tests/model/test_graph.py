@@ -5,12 +5,12 @@ import onnx
 import pytest
 
 from pullrisk.model.bundle import Bundle
+from pullrisk.model.calibration import Calibration
 from pullrisk.model.graph import GraphInputs, to_onnx
-from pullrisk.model.metadata import Metadata
+from pullrisk.model.metadata import QUESTIONS, Metadata
 from pullrisk.model.network import FIXED, Shape, Weights, forward, initial_weights, predict
-from pullrisk.model.questions import QUESTIONS
+from pullrisk.model.novelty import NoveltyStatistics, novelty_error
 from pullrisk.model.scaling import Scaling
-from pullrisk.model.statistics import Calibration, NoveltyStatistics, novelty_error
 from support.tables import FEATURES, NAMES, SCHEMA
 from support.training import shared_training
 

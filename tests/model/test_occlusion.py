@@ -7,9 +7,9 @@ from pullrisk.features.schema import Feature
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.graph import GraphInputs, to_onnx
 from pullrisk.model.network import Shape, initial_weights
-from pullrisk.model.occlusion import Plan, occlude, occlusion_units, unusual, variants
+from pullrisk.model.novelty import NoveltyStatistics
+from pullrisk.model.occlusion import occlude, occlusion_units, unusual, variants
 from pullrisk.model.scaling import Scaling
-from pullrisk.model.statistics import NoveltyStatistics
 from support.tables import FEATURES, NAMES, SCHEMA
 from support.training import shared_training
 
@@ -54,18 +54,11 @@ def test_features_of_one_topic_are_made_usual_together() -> None:
     ]  # fmt: skip
 
 
-def test_only_units_with_an_unusual_column_are_changed() -> None:
-    plan = Plan.of(OF_TIME_AND_SIZE)
-    unusual = np.array([False, True, False, False, True])
-    assert plan.changing(unusual, families=False) == [0, 2]
-    assert plan.changing(unusual, families=True) == [0, 2, 3, 4]
-    assert plan.changing(np.zeros(5, np.bool_), families=True) == []
-
-
 def test_a_variant_is_the_pull_but_for_its_unit() -> None:
-    plan = Plan.of(OF_TIME_AND_SIZE)
+    mask = np.array([[1, 1, 1, 0, 0], [0, 0, 0, 1, 0], [0, 0, 0, 0, 1], [1, 1, 1, 0, 0],
+                     [0, 0, 0, 1, 1]], np.bool_)  # fmt: skip
     x = np.array([[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]], np.float32)
-    made = variants(x, np.zeros(5, np.float32), plan.mask, [[0, 2], [4]])
+    made = variants(x, np.zeros(5, np.float32), mask, [[0, 2], [4]])
     assert made.tolist() == [[0, 0, 0, 4, 5], [1, 2, 3, 4, 0], [6, 7, 8, 0, 0]]
 
 

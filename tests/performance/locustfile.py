@@ -8,6 +8,7 @@ Read from the environment, all of them with defaults:
     PULLRISK_TEST_KEY         the API key to send; where VAULT_ADDR is set, Vault's first one
     PULLRISK_TEST_P50_MS, PULLRISK_TEST_P95_MS, PULLRISK_TEST_P99_MS    most milliseconds
     PULLRISK_TEST_FAILURES    the largest share of failed requests (0)
+    PULLRISK_TEST_REQUESTS    end after so many requests, before the run time is over
     PULLRISK_TEST_JSON        where to write the figures
     PULLRISK_TEST_SOAK_PID    process whose workers' memory and file descriptors are watched
 
@@ -184,6 +185,19 @@ def reach(environment: Any, **given: object) -> None:
     """Begin when the service can be connected to."""
     if environment.host:
         _patiently(lambda: requests.get(f"{environment.host}/healthz", timeout=10))
+
+
+@events.test_start.add_listener  # type: ignore[untyped-decorator]
+def end_early(environment: Any, **given: object) -> None:
+    """End after the requests that were asked for, where a number is set."""
+    enough = int(os.environ.get("PULLRISK_TEST_REQUESTS", "0"))
+
+    def count(**request: object) -> None:
+        if environment.stats.total.num_requests == enough:
+            gevent.spawn(environment.runner.quit)  # it ends the user that calls this
+
+    if enough:
+        environment.events.request.add_listener(count)
 
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]

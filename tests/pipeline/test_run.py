@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from html.parser import HTMLParser
 from itertools import islice
 from pathlib import Path
@@ -14,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from pullrisk.pulls.as_rest import rest_object_of
-from pullrisk.pulls.feedback import Feedback, keep
+from pullrisk.pulls.feedback import Feedback, save_feedback
 from pullrisk.pulls.record_json import decode_line
+from pullrisk.pulls.rest import rest_object_of
 from pullrisk.pulls.sqlite import SqliteStore
-from support.processes import until
+from support.forked import TRAINING, run_forked
+from support.processes import PULLRISK, until
 from support.sample import KEDRO, latest_lines, sample_file, sample_lines
 
-RUN = "import sys; from pullrisk.cli import main; sys.exit(main())"
 UV = "astral-sh/uv"
 LATEST = 3_500
 """uv's latest pull requests: enough trouble for a risk, few enough for a test."""
@@ -43,14 +42,7 @@ class Home:
     def run(
         self, *arguments: str, code: int = 0, text: str | None = None
     ) -> "subprocess.CompletedProcess[str]":
-        ran = subprocess.run(
-            [sys.executable, "-c", RUN, *arguments],
-            env=self.environment(),
-            input=text,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        ran = run_forked(arguments, env=self.environment(), text=text, preload=TRAINING)
         assert ran.returncode == code, ran.stderr
         return ran
 
@@ -170,7 +162,7 @@ def again(result: Any, home: Home) -> Any:
             said = Feedback(
                 repository=name, number=pull.number, kind="missed", login="mara", at=pull.updated_at
             )
-            keep(store, "github.com", comment, said)
+            save_feedback(store, "github.com", comment, said)
     return home.json("evaluate")
 
 
@@ -241,7 +233,7 @@ def test_markup_in_a_title_stays_text_in_the_report(
 def test_a_run_that_was_killed_ends_as_if_it_had_not_been(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Nobody else reads what a killed process kept half of.
+    # Nobody else reads what a killed process kept half of: those are started, the rest forked.
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "compiled"))
     (tmp_path / "kedro.jsonl").write_bytes(b"".join(sample_lines(FEW)))
     arguments = ["run", "--quiet", "--file", str(tmp_path / "kedro.jsonl")]
@@ -249,7 +241,7 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(
     undisturbed.run(*arguments)
     for made in ("pulls.sqlite", "lake", "mlflow.db"):
         running = subprocess.Popen(
-            [sys.executable, "-c", RUN, *arguments],
+            [*PULLRISK, *arguments],
             env=killed.environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -96,7 +96,7 @@ def test_what_is_fetched_between_plan_and_replay_is_replayed_once(
         return planned
 
     with monkeypatch.context() as patched:
-        patched.setattr(run, "plan", plan_then_fetch)
+        patched.setattr("pullrisk.preprocess.local.plan", plan_then_fetch)
         assert preprocess(store, lake).pulls == 11
     assert preprocess(store, lake).run is None
     assert rows(lake).equals(undisturbed(store))
@@ -141,7 +141,7 @@ def test_a_pull_that_changes_between_plan_and_replay_is_replayed_again(
 
     store.upsert(map(made_pull, range(1, 10)))
     with monkeypatch.context() as patched:
-        patched.setattr(run, "plan", plan_then_fetch)
+        patched.setattr("pullrisk.preprocess.local.plan", plan_then_fetch)
         preprocess(store, lake)
     preprocess(store, lake)
     assert rows(lake).equals(undisturbed(store))

@@ -25,7 +25,7 @@ from pullrisk.pulls.sqlite import SqliteStore
 from support.preprocessing import Calling, left_files, made_pull, rows, statuses
 from support.processes import mortal, until
 from support.seaweed import Seaweed
-from support.spark import Cluster
+from support.spark import WORKERS, Cluster
 from support.stores import BrokenStore, FlakyStore, OtherStore, SlowStore
 
 REPOSITORIES = [f"o/r{index}" for index in range(9)]
@@ -221,6 +221,7 @@ def test_progress_counts_tasks_to_the_end(spark: SparkSession, path: Path, lake:
 def test_an_executor_killed_in_mid_run_changes_nothing(
     cluster: Cluster, spark: SparkSession, path: Path, lake: Lake
 ) -> None:
+    until(lambda: len(cluster.executors()) >= WORKERS)  # they start beside the session
     before = set(cluster.executors())
     with SlowStore(path) as store:
         preprocess_spark(store, lake, spark=spark, progress=Calling(cluster.kill_an_executor))

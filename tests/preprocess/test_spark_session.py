@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from pullrisk.errors import MissingExtraError, PullriskError, SettingsError
-from pullrisk.lake import S3, Lake
-from pullrisk.options import SparkOptions
+from pullrisk.lake import Lake
+from pullrisk.options import S3, SparkOptions
 from pullrisk.preprocess.spark import preprocess_spark
 from pullrisk.preprocess.spark_session import check_java, check_master, properties
 from pullrisk.pulls.sqlite import SqliteStore

@@ -50,8 +50,9 @@ def own(store: PullStore) -> dict[str, dict[str, object]]:
     return {k: v for k, v in store.checkpoints().items() if not k.startswith("copy:")}
 
 
-def fill(store: PullStore) -> None:
-    store.upsert(pull(n) for n in range(1, 1_400))
+def fill(store: PullStore, count: int) -> None:
+    """So many pulls of two repositories, and two checkpoints."""
+    store.upsert(pull(n) for n in range(1, count - 8))
     store.upsert([still_open(3_000)], checkpoint=("fetch:o/r", {"cursor": "x"}))
     store.upsert([pull(n, "a/b") for n in range(1, 9)], checkpoint=("fetch:a/b", {"page": [1, 2]}))
 
@@ -87,12 +88,24 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, str],
 
 
 @pytest.fixture(params=product(KINDS, KINDS), ids="-to-".join)
-def stores(
+def empty(
     request: pytest.FixtureRequest, make: Callable[[str, str], PullStore]
 ) -> Iterator[Stores]:
     with make(request.param[0], "source") as source, make(request.param[1], "target") as target:
-        fill(source)
         yield source, target
+
+
+@pytest.fixture
+def stores(empty: Stores) -> Stores:
+    """Of more pulls than are read or written at a time."""
+    fill(empty[0], 1_408)
+    return empty
+
+
+@pytest.fixture
+def small_stores(empty: Stores) -> Stores:
+    fill(empty[0], 48)
+    return empty
 
 
 def test_every_pull_and_checkpoint_arrives(stores: Stores) -> None:
@@ -105,19 +118,19 @@ def test_every_pull_and_checkpoint_arrives(stores: Stores) -> None:
     assert target.repositories() == source.repositories()
 
 
-def test_copying_again_writes_only_what_changed(stores: Stores) -> None:
-    source, target = stores
+def test_copying_again_writes_only_what_changed(small_stores: Stores) -> None:
+    source, target = small_stores
     copy_store(source, target, name="s")
     # The second kind of change leaves the time of the last update alone.
     source.upsert([pull(3_000, updated_at=DAY + timedelta(days=900)), pull(7, labels=("bug",))])
     report = copy_store(source, target, name="s")
-    assert report.written == Written(updated=2, unchanged=1_406)
+    assert report.written == Written(updated=2, unchanged=46)
     assert report.whole == 0
     assert content(target) == content(source)
 
 
-def test_a_newer_pull_of_the_target_and_its_other_repositories_stay(stores: Stores) -> None:
-    source, target = stores
+def test_a_newer_pull_of_the_target_and_its_other_repositories_stay(small_stores: Stores) -> None:
+    source, target = small_stores
     newer = pull(3, updated_at=DAY + timedelta(days=900), title="Newer")
     target.upsert([newer, pull(1, "z/z")], checkpoint=("theirs", {"a": 1}))
     copy_store(source, target, name="s")

@@ -90,7 +90,7 @@ def test_a_bad_line_is_told_and_what_stands_before_it_is_kept(
             fetch_files([path], other, progress=Silent())
         assert "later version" in str(raised.value.hint)
         assert [one.number for one in other.pulls("o/r")] == [1, 2]
-        fetched = fetch_files([path], other, progress=Silent(), on_error="skip")
+        fetched = fetch_files([path], other, progress=Silent(), skip=True)
         assert [(bad.line, fetched.read) for bad in fetched.bad_lines] == [(3, 1)]
         assert [one.number for one in other.pulls("o/r")] == [1, 2, 9]
 

@@ -16,13 +16,14 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 
 from pullrisk.errors import SettingsError, StoreError
-from pullrisk.pulls.mongo import RETRY_SECONDS, MongoStore
-from pullrisk.pulls.mongo_database import Database, replace
+from pullrisk.pulls.mongo import MongoStore
+from pullrisk.pulls.mongo_database import RETRY_SECONDS, Database, replace
 from pullrisk.pulls.mongo_documents import SCHEMA, to_document
 from pullrisk.pulls.record import ChangedFile, Pull
 from pullrisk.pulls.store import Written
+from support.certificates import make_certificates
 from support.mongo import MongoStandIn
-from support.mongo_gate import gate, self_signed
+from support.mongo_gate import gate
 from support.ports import free_port
 from support.processes import until
 
@@ -297,10 +298,10 @@ def test_a_missing_password_is_told_as_a_missing_right(mongo_stand_in: MongoStan
 def test_tls_is_asked_for_in_the_uri_and_an_unknown_authority_is_refused(
     mongo_stand_in: MongoStandIn, tmp_path: Path
 ) -> None:
-    certificate = self_signed(tmp_path)
-    with gate(mongo_stand_in.port, user="ann", password=PASSWORD, certificate=certificate) as port:
+    made = make_certificates(tmp_path)
+    with gate(mongo_stand_in.port, user="ann", password=PASSWORD, certificates=made) as port:
         uri = f"mongodb://ann:{QUOTED}@127.0.0.1:{port}/db?authMechanism=SCRAM-SHA-256&tls=true"
-        with MongoStore(f"{uri}&tlsCAFile={certificate}") as store:
+        with MongoStore(f"{uri}&tlsCAFile={made.authority}") as store:
             assert store.upsert([pull(1)]) == Written(inserted=1)
         short = f"{uri}&serverSelectionTimeoutMS=500"
         with MongoStore(short) as store, pytest.raises(StoreError) as caught:

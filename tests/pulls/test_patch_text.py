@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from pullrisk.pulls.record import Pull, parse_rest
+from pullrisk.pulls.record import Pull
+from pullrisk.pulls.rest import parse_rest
 
 PATCH = (
     "@@ -1,6 +1,6 @@ def f():\n import os\n-x = 1\n+x = 2\n+# why\n y\n z\n-\n--- a/x\n"

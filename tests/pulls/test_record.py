@@ -18,9 +18,9 @@ from pullrisk.pulls.record import (
     decode,
     encode,
     fingerprint,
-    parse_rest,
     utc,
 )
+from pullrisk.pulls.rest import parse_rest
 
 REST: dict[str, Any] = {
     "number": 7,

@@ -8,19 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from pullrisk.pulls.forms import parse_pull, rest_object
+from pullrisk.pulls.formats import parse_pull, rest_object
 from pullrisk.pulls.lines import ChangedLines, Origin
 from pullrisk.pulls.people import BotNames
-from pullrisk.pulls.record import (
-    MAX_FILES,
-    MAX_TITLE,
-    ChangedFile,
-    Pull,
-    Review,
-    parse_rest,
-    push_number,
-)
+from pullrisk.pulls.record import MAX_FILES, MAX_TITLE, ChangedFile, Pull, Review, push_number
 from pullrisk.pulls.record_json import VERSION, decode_line, encode_line, is_record
+from pullrisk.pulls.rest import parse_rest
 from support.sample import sample_pulls
 
 AT = datetime(2024, 5, 6, 7, 8, 9, 1_000, UTC)

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from pullrisk.pulls.record import Pull
-from pullrisk.pulls.versions import joined
+from pullrisk.pulls.versions import join_versions
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 HASH, OTHER = "0123456789ab", "ba9876543210"
@@ -16,13 +16,13 @@ GITHUB = replace(CLONE, author="mara", updated_at=NOON + timedelta(hours=1))
 
 def test_the_newer_version_stays_and_gains_the_names_of_the_other() -> None:
     expected = replace(GITHUB, author_names=(f"email:{HASH}",))
-    assert joined(CLONE, GITHUB) == joined(GITHUB, CLONE) == expected
-    assert joined(expected, GITHUB) == joined(expected, CLONE) == expected
+    assert join_versions(CLONE, GITHUB) == join_versions(GITHUB, CLONE) == expected
+    assert join_versions(expected, GITHUB) == join_versions(expected, CLONE) == expected
 
 
 def test_a_deleted_account_keeps_the_address() -> None:
     ghost = replace(GITHUB, author=None)
-    assert joined(CLONE, ghost).author_names == (f"email:{HASH}",)
+    assert join_versions(CLONE, ghost).author_names == (f"email:{HASH}",)
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,12 @@ def test_a_deleted_account_keeps_the_address() -> None:
     ],
 )
 def test_work_of_another_ties_nothing(clone: Pull, github: Pull) -> None:
-    assert joined(clone, github) == github
+    assert join_versions(clone, github) == github
 
 
 def test_a_noreply_address_of_the_same_login_ties_its_other_addresses() -> None:
     clone = replace(CLONE, author_names=("login:mara", f"email:{OTHER}"))
-    assert joined(clone, GITHUB).author_names == (f"email:{OTHER}", f"email:{HASH}")
+    assert join_versions(clone, GITHUB).author_names == (f"email:{OTHER}", f"email:{HASH}")
 
 
 @pytest.mark.parametrize("known", [(), ("o/r#3",)])
@@ -51,13 +51,13 @@ def test_a_version_that_knows_no_issues_keeps_those_that_the_other_knows(
 ) -> None:
     github = replace(GITHUB, merge_sha="1" * 40, closes=("o/r#3", "o/r#4"), closed_bugs=known)
     other = replace(github, closes=(), closed_bugs=None, updated_at=github.updated_at + later)
-    for version in (joined(github, other), joined(other, github)):
+    for version in (join_versions(github, other), join_versions(other, github)):
         assert (version.closes, version.closed_bugs) == (github.closes, known)
     another = replace(other, merge_sha="2" * 40)
-    assert joined(github, another).closed_bugs is None
+    assert join_versions(github, another).closed_bugs is None
 
 
 def test_newer_labels_of_issues_stay_as_they_are() -> None:
     old = replace(GITHUB, merge_sha="1" * 40, closes=("o/r#3",), closed_bugs=("o/r#3",))
     new = replace(old, closed_bugs=(), updated_at=old.updated_at + timedelta(hours=1))
-    assert joined(old, new) == new
+    assert join_versions(old, new) == new

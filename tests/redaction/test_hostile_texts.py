@@ -15,12 +15,27 @@ from pullrisk.redaction import MASK, Redactor
 PIECES = [
     "password", "token", "secret", "pass.", "a-", "=", ":", '"', "'", "\\", '\\"', "://", "@", "?",
     "&", ";", "eyJ", "eyJaaaaaaaaa.", "-----BEGIN ", "PRIVATE KEY-----", "-----END ", "KEY", "ghp_",
-    "s.", "bearer ", "basic", " ", "\n", "x", "0", "/", ".", "-", "_", "authorization: ", "cookie",
+    "s.", "--", "%22", "%3A", "%25", "%", "&code=",
+    "bearer ", "basic", " ", "\n", "x", "0", "/", ".", "-", "_", "authorization: ", "cookie",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "piece", [*PIECES, "?token", 'password="', "://a", "x=", "token: ", "eyJ-"]
+    "piece",
+    [
+        *PIECES,
+        "?token",
+        "--password ",
+        "--token', ",
+        "password%3A%22",
+        "password%3D",
+        "%2525",
+        'password="',
+        "://a",
+        "x=",
+        "token: ",
+        "eyJ-",
+    ],
 )
 def test_no_repeated_piece_takes_long(piece: str) -> None:
     """In seconds of the processor; what was in proportion to a power took 11 s."""
@@ -42,7 +57,25 @@ def test_masking_again_changes_nothing_and_no_text_breaks_it(text: str) -> None:
         ('{"password": "a b\\"c", "x": 1}', '{"password": "***", "x": 1}'),
         ('{"user": "u", "pwd": "a"}', '{"user": "u", "pwd": "***"}'),
         ("PWD=/home/somebody", "PWD=/home/somebody"),
-        ("code_verifier=abc&code=d", "code_verifier=***&code=d"),
+        ("code_verifier=abc&code=d", "code_verifier=***&code=***"),
+        ("GET /sign-in/callback?code=hush&state=x HTTP/1.1",
+         "GET /sign-in/callback?code=***&state=x HTTP/1.1"),
+        ("https://b.example/o?X-Amz-Date=1&X-Amz-Signature=hush",
+         "https://b.example/o?X-Amz-Date=1&X-Amz-Signature=***"),
+        ("GET /a?postcode=1234&encoding=x", "GET /a?postcode=1234&encoding=x"),
+        ("mysql --user a --password hush db", "mysql --user a --password *** db"),
+        ("mysql --db-password 'hush hush' db", "mysql --db-password '***' db"),
+        ("Command '['git', '--token', 'hush', 'x']' failed",
+         "Command '['git', '--token', '***', 'x']' failed"),
+        ("vault -token hush", "vault -token ***"),
+        ("docker login --password-stdin --user a", "docker login --password-stdin --user a"),
+        ("--password is needed, or --token", "--password is needed, or --token"),
+        ("/q?body=%7B%22password%22%3A%22hush%22%2C%22x%22%3A1%7D",
+         "/q?body=%7B%22password%22%3A%22***%22%2C%22x%22%3A1%7D"),
+        ("%7b%22api_key%22%3a+%22hu%5c%22sh%22%7d", "%7b%22api_key%22%3a+%22***%22%7d"),
+        ("%257B%2522token%2522%253A%2522hush%2522%257D",
+         "%257B%2522token%2522%253A%2522***%2522%257D"),
+        ("/r?next=%2Fa%3Fpassword%3Dhush%26x%3D1", "/r?next=%2Fa%3Fpassword%3D***%26x%3D1"),
         ('{"password":"hush"}', '{"password":"***"}'),
         ("{'db_password': 'hush'}", "{'db_password': '***'}"),
         ('"{\\"a_secret\\": \\"hush\\", \\"x\\": 1}"', '"{\\"a_secret\\": \\"***\\", \\"x\\": 1}"'),

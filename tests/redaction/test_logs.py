@@ -10,22 +10,21 @@ from io import StringIO
 
 import pytest
 
-from pullrisk.redaction import Redactor, protect, redacted_traceback
+from pullrisk.redaction import REDACTOR, protect, redacted_traceback
 
 SECRET = "learned-0f1e2d3c"
 
 
 @pytest.fixture
-def redactor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Redactor]:
-    """A redactor that knows SECRET and protects this process for the test's time."""
+def protected(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """SECRET is learned, and this process protected for the test's time."""
     factory = logging.getLogRecordFactory()
     monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
     monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
     logging.setLogRecordFactory(logging.LogRecord)
-    found = Redactor()
-    found.learn(SECRET)
-    protect(found)
-    yield found
+    REDACTOR.learn(SECRET)
+    protect()
+    yield
     logging.setLogRecordFactory(factory)
 
 
@@ -42,7 +41,7 @@ def written() -> Iterator[StringIO]:
 
 
 def test_a_librarys_record_is_masked_in_message_and_arguments(
-    redactor: Redactor, written: StringIO
+    protected: None, written: StringIO
 ) -> None:
     log = logging.getLogger("of.a.library")
     log.warning("connecting with %s", SECRET)
@@ -50,9 +49,7 @@ def test_a_librarys_record_is_masked_in_message_and_arguments(
     assert written.getvalue() == "WARNING connecting with ***\nERROR refused ***\n"
 
 
-def test_a_records_traceback_is_masked_with_its_causes(
-    redactor: Redactor, written: StringIO
-) -> None:
+def test_a_records_traceback_is_masked_with_its_causes(protected: None, written: StringIO) -> None:
     log = logging.getLogger("of.a.library")
     try:
         try:
@@ -68,23 +65,23 @@ def test_a_records_traceback_is_masked_with_its_causes(
 
 
 def test_a_hook_of_somebody_else_is_left_alone(
-    redactor: Redactor, monkeypatch: pytest.MonkeyPatch
+    protected: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def theirs(arguments: object) -> None: ...
 
     monkeypatch.setattr(threading, "excepthook", theirs)
-    protect(redactor)
+    protect()
     assert threading.excepthook is theirs
 
 
-def test_protecting_twice_masks_once(redactor: Redactor) -> None:
+def test_protecting_twice_masks_once(protected: None) -> None:
     factory = logging.getLogRecordFactory()
-    protect(redactor)
+    protect()
     assert logging.getLogRecordFactory() is factory
 
 
 def test_an_error_in_a_thread_is_printed_masked(
-    redactor: Redactor, capsys: pytest.CaptureFixture[str]
+    protected: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     try:
         raise RuntimeError(f"in a thread {SECRET}")
@@ -94,11 +91,11 @@ def test_an_error_in_a_thread_is_printed_masked(
     assert "RuntimeError: in a thread ***" in capsys.readouterr().err
 
 
-def test_a_traceback_is_whole_but_for_the_secret(redactor: Redactor) -> None:
+def test_a_traceback_is_whole_but_for_the_secret(protected: None) -> None:
     try:
         raise RuntimeError(f"bad {SECRET}")
     except RuntimeError as error:
-        shown = redacted_traceback(error, redactor)
+        shown = redacted_traceback(error)
     assert shown.startswith("Traceback (most recent call last):")
     assert shown.endswith("RuntimeError: bad ***")
 

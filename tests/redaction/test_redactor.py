@@ -118,23 +118,6 @@ def test_fields_are_masked_by_name_and_by_value() -> None:
     }
 
 
-def test_it_is_a_processor_of_structlog() -> None:
-    structlog = pytest.importorskip("structlog", reason="structlog is not installed")
-    redactor = hidden("learned-value")
-    lines: list[str] = []
-
-    class Sink:
-        def msg(self, message: str) -> None:
-            lines.append(message)
-
-        info = msg
-
-    processors = [redactor, structlog.processors.JSONRenderer()]
-    log = structlog.wrap_logger(Sink(), processors=processors)
-    log.info("read learned-value", api_key="k", rows=3)
-    assert json.loads(lines[0]) == {"event": "read ***", "api_key": MASK, "rows": 3}
-
-
 def test_too_short_a_value_is_not_masked_and_the_oldest_are_forgotten() -> None:
     redactor = hidden("abc")
     assert redactor.text("abc") == "abc"

@@ -19,6 +19,7 @@ from pullrisk.train.dataset import Dataset
 from pullrisk.train.fit import FitSettings
 from pullrisk.train.training import TrainSettings, train
 from support.sample import sample_pulls
+from support.serving import make_home
 
 STORED = 400
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,14 +32,9 @@ def pulls() -> list[Pull]:
 
 
 @pytest.fixture(scope="module")
-def lake(pulls: Sequence[Pull], tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake that knows all but the last ten."""
-    home = tmp_path_factory.mktemp("home")
-    lake = Lake(home / "lake")
-    with SqliteStore(home / "pulls.sqlite") as store:
-        store.upsert(pulls[:STORED])
-        preprocess(store, lake)
-    return lake
+    return Lake(make_home(tmp_path_factory.mktemp("home"), pulls=STORED) / "lake")
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +55,9 @@ def test_a_stored_merged_pull_is_scored_by_its_row(
     assert (found.basis, found.as_of) == ("row", pulls[100].merged_at)
     row = lake.table(["number", *NAMES]).to_pylist()[100]
     assert row["number"] == found.number
-    judged = Scorer(bundle, lake).judge(pulls[100:101], now=NOW)[0]
-    assert judged.score == found
-    assert judged.row.tolist() == pytest.approx(list(row.values())[1:], nan_ok=True)
+    scored = Scorer(bundle, lake).score_rows(pulls[100:101], now=NOW)[0]
+    assert scored.score == found
+    assert scored.row.tolist() == pytest.approx(list(row.values())[1:], nan_ok=True)
 
 
 def test_a_pull_merged_after_the_history_is_folded_live(

@@ -1,25 +1,23 @@
 """The other ways to log in: GitHub's OIDC, and a namespace of Vault."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from pullrisk.errors import SecretsError, SettingsError
+from pullrisk.secrets.client import DeniedError
 from pullrisk.secrets.config import vault_config
 from pullrisk.secrets.names import STAGES
 from pullrisk.secrets.session import VaultSession
 from pullrisk.secrets.vault import VaultSecrets
-from pullrisk.secrets.vault_errors import DeniedError
 from support.bao import Bao
 from support.kubernetes_api import ServiceAccounts
-from support.loopback import Loopback
+from support.loopback import Handler, Loopback
 from support.vault import JOB, JOBS, VAULT, install, marked
 
 Opened = Callable[..., VaultSecrets]
@@ -116,20 +114,15 @@ def actions(github: ServiceAccounts) -> Iterator[tuple[str, list[str]]]:
     """GitHub Actions' endpoint for OIDC tokens, and the audiences it was asked for."""
     asked: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Endpoint(Handler):
         def do_GET(self) -> None:
             if self.headers.get("Authorization") != "Bearer of-the-job":
                 self.send_error(401)
                 return
             asked.append(parse_qs(urlsplit(self.path).query)["audience"][0])
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(json.dumps({"value": job_token(github, aud=asked[-1])}).encode())
+            self.answer(200, {"value": job_token(github, aud=asked[-1])})
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-    with Loopback(Handler) as server:
+    with Loopback(Endpoint) as server:
         yield f"{server.url}/token?api-version=2.0", asked
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +12,10 @@ from pullrisk.secrets.check import check
 from pullrisk.secrets.names import STAGES
 from support.bao import Bao
 from support.ports import free_port
+from support.processes import PULLRISK
 from support.vault import MARK, put, role
 
 STAGES_IN_KUBERNETES = [stage for stage in STAGES if not stage.startswith("ci-")]
-PULLRISK = [sys.executable, "-c", "import sys; from pullrisk.cli import main; sys.exit(main())"]
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -1,15 +1,12 @@
 """`pullrisk fetch` with secrets from Vault, which are rotated while it runs."""
 
 import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 pytest.importorskip("nx_27017", reason="nx-27017 is not installed")
 
@@ -20,16 +17,16 @@ from fake_github.schema import NotInstalledError, github_schema
 from fake_github.world import FakeRepository, World, load_sample
 from pullrisk.pulls.mongo import MongoStore
 from support.bao import Bao
+from support.loopback import listening
 from support.mongo import MongoStandIn
 from support.mongo_gate import gate
-from support.processes import until
+from support.processes import PULLRISK, until
 from support.vault import MARK, put, write_all
 
 KEDRO = "kedro-org/kedro"
 STAGE = "data-fetch"
 PULLS_A_REQUEST = 100
 """GitHub's largest page: a repository that grows so fast is never read to its end."""
-CLI = [sys.executable, "-c", "import sys; from pullrisk.cli import main; sys.exit(main())"]
 Environment = Callable[..., dict[str, str]]
 
 
@@ -65,7 +62,7 @@ class Services:
 
     def tell(self, generation: int) -> None:
         """Put them into Vault."""
-        place = f"127.0.0.1:{self.gate}/pulls?authMechanism=SCRAM-SHA-256&connectTimeoutMS=500"
+        place = f"127.0.0.1:{self.gate}/pulls?authMechanism=SCRAM-SHA-256"
         uri = f"mongodb://fetcher:{password(generation)}@{place}"
         put(self.bao, f"mlops/{STAGE}", {"mongo_uri": uri, "github_token": token(generation)})
 
@@ -90,21 +87,6 @@ def password(generation: int) -> str:
     return f"password-{generation}-{MARK}"
 
 
-@contextmanager
-def serving(app: FakeGitHub) -> Iterator[str]:
-    """The fake GitHub on a socket, in this process: its accounts can be changed meanwhile."""
-    config = uvicorn.Config(app, port=0, log_level="error", lifespan="off")
-    server, socket = uvicorn.Server(config), config.bind_socket()
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        socket.close()
-
-
 @pytest.fixture
 def services(bao: Bao, tmp_path: Path) -> Iterator[Services]:
     try:
@@ -115,7 +97,7 @@ def services(bao: Bao, tmp_path: Path) -> Iterator[Services]:
     repository = load_sample(world, KEDRO, first=30)
     app, mongo = FakeGitHub(world, faults=Faults(delay=0.2)), MongoStandIn(tmp_path)
     mongo.start()
-    with serving(app) as url, gate(mongo.port, user="fetcher", password=passwords) as port:
+    with listening(app) as url, gate(mongo.port, user="fetcher", password=passwords) as port:
         found = Services(bao, app, url, repository, mongo, port, passwords)
         found.give(0)
         found.tell(0)
@@ -134,7 +116,7 @@ def fetching(services: Services, variables: dict[str, str], log: Path) -> Iterat
     with (
         log.open("wb") as output,
         subprocess.Popen(
-            [*CLI, "fetch", KEDRO],
+            [*PULLRISK, "fetch", KEDRO],
             env={"PATH": "/usr/bin:/bin", "PULLRISK_LOG_FORMAT": "json", **variables, **own},
             stdout=output,
             stderr=output,
@@ -159,13 +141,13 @@ def test_rotated_secrets_are_used_before_the_old_ones_end(
 ) -> None:
     variables = environment(STAGE, VAULT_REREAD_SECONDS="0.2")
     with fetching(services, variables, tmp_path / "log"):
-        until(lambda: services.stored() > 0, seconds=60)
+        until(lambda: services.stored() > 0)
         services.give(1)
         services.tell(1)
-        until(lambda: services.used(1), seconds=60)
+        until(lambda: services.used(1))
         services.take(0)
         before = services.stored()
-        until(lambda: services.stored() > before, seconds=60)
+        until(lambda: services.stored() > before)
 
 
 def test_refused_secrets_are_read_anew_at_once(
@@ -173,11 +155,11 @@ def test_refused_secrets_are_read_anew_at_once(
 ) -> None:
     variables = environment(STAGE, VAULT_REREAD_SECONDS="3600")
     with fetching(services, variables, tmp_path / "log"):
-        until(lambda: services.stored() > 0, seconds=60)
+        until(lambda: services.stored() > 0)
         services.give(1)
         services.tell(1)
         before = services.points(0)
-        until(lambda: services.points(0) > before + 5, seconds=60)
+        until(lambda: services.points(0) > before + 5)
         assert not services.used(1), "nobody told it"
         services.take(0)
-        until(lambda: services.used(1), seconds=60)
+        until(lambda: services.used(1))

@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from pullrisk.errors import SettingsError
-from pullrisk.redaction import Redactor
+from pullrisk.redaction import REDACTOR
 from pullrisk.secrets.check import check
 from pullrisk.secrets.names import SECRETS, STAGES, mask_credentials
 from pullrisk.settings import Settings
@@ -49,10 +49,9 @@ def test_credentials_in_the_settings_beside_vault_are_refused_by_name() -> None:
 
 
 def test_what_was_read_is_masked_from_then_on_but_addresses_are_not() -> None:
-    redactor = Redactor()
     keys, address = SecretStr("key-of-alice, key-of-bob"), SecretStr("http://mlflow.example")
-    mask_credentials({"api_keys": keys, "mlflow_uri": address}, redactor)
-    shown = redactor.text("key-of-bob asked http://mlflow.example")
+    mask_credentials({"api_keys": keys, "mlflow_uri": address})
+    shown = REDACTOR.text("key-of-bob asked http://mlflow.example")
     assert shown == "*** asked http://mlflow.example"
 
 

@@ -3,7 +3,7 @@
 import gzip
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from pullrisk.pulls.mongo import MongoStore
 from support.bao import Bao
 from support.mongo import MongoStandIn
 from support.mongo_gate import gate
+from support.processes import PULLRISK
 from support.sample import latest_lines
 from support.seaweed import BUCKET, Seaweed
 from support.vault import MARK, marked, put, write_all
@@ -22,8 +23,7 @@ from support.watch import Watched, files_holding, run_watched
 pytest.importorskip("nx_27017", reason="nx-27017 is not installed")
 pytest.importorskip("jax", reason="the extra train is not installed")
 
-PULLRISK = [sys.executable, "-c", "import sys; from pullrisk.cli import main; sys.exit(main())"]
-LATEST = 3_500
+LATEST = 1_500
 """Pull requests: enough trouble to train on."""
 CROSSED = 12
 """Exit code of a monitoring that finds a model to be stale: the sample's pulls are years old."""
@@ -171,6 +171,11 @@ def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "fine.json").write_text(json.dumps({"mark": "none"}))
     holding = ["one.history", "page.html", "rows.parquet", "zipped.gz"]
     assert files_holding(tmp_path, MARK) == holding
-    program = f"import subprocess; subprocess.run(['sleep', '0.3'], env={{'X': '{MARK}'}})"
-    ran = run_watched([sys.executable, "-c", program], {"PATH": "/usr/bin:/bin"})
-    assert len([pid for pid, shown in ran.processes.items() if MARK in shown]) == 2
+    program = f"import subprocess; subprocess.run(['cat'], env={{'X': '{MARK}'}})"
+
+    def both_show_it(processes: Mapping[int, str]) -> bool:
+        return sum(MARK in shown for shown in processes.values()) == 2
+
+    path = {"PATH": "/usr/bin:/bin"}
+    ran = run_watched([sys.executable, "-c", program], path, seen_enough=both_show_it)
+    assert both_show_it(ran.processes)

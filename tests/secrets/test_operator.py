@@ -9,9 +9,9 @@ import pytest
 
 from pullrisk.errors import SecretsError
 from pullrisk.secrets.config import vault_config
-from pullrisk.secrets.operator import OperatorVault
+from pullrisk.secrets.kv import OperatorVault
 from pullrisk.serve.sign_in.app_manifest import MadeApp
-from pullrisk.wiring.setup import FileKeeper, VaultKeeper
+from pullrisk.wiring.sign_in import FileKeeper, VaultKeeper
 from support.bao import Bao
 from support.vault import put
 

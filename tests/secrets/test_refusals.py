@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -13,8 +12,9 @@ from pullrisk.secrets.config import vault_config
 from pullrisk.secrets.vault import VaultSecrets
 from support.bao import Bao
 from support.kubernetes_api import API_SERVER, ServiceAccounts
-from support.loopback import Loopback
+from support.loopback import Handler, Loopback
 from support.ports import free_port
+from support.processes import until
 
 Environment = Callable[..., dict[str, str]]
 STAGE = "data-fetch"
@@ -73,7 +73,11 @@ def test_a_vault_that_comes_up_within_the_patience_is_used(
     assert config is not None
     secrets = VaultSecrets(config, STAGE)
 
+    def waits() -> list[str]:
+        return [text for text in caplog.messages if "waiting for it, at most 120 s" in text]
+
     def come_up() -> None:
+        until(waits)
         sealable.start()
         sealable.unseal()
 
@@ -85,8 +89,7 @@ def test_a_vault_that_comes_up_within_the_patience_is_used(
             secrets.snapshot().values["mongo_uri"].get_secret_value()
             == "mongo_uri-of-data-fetch-0f1e2d3c"
         )
-        # one line at once, and not one for each try
-        (line,) = [text for text in caplog.messages if "waiting for it, at most 120 s" in text]
+        (line,) = waits()  # one line at once, and not one for each try
         assert "cannot be reached" in line
     finally:
         up.join()
@@ -191,14 +194,9 @@ def test_kv_version_1_is_told_apart(environment: Environment, bao: Bao) -> None:
 
 
 def test_an_address_that_is_not_vault_is_refused(environment: Environment) -> None:
-    class Page(BaseHTTPRequestHandler):
+    class Page(Handler):
         def do_POST(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"<html>hello</html>")
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
+            self.answer(200, b"<html>hello</html>")
 
     with Loopback(Page) as server:
         assert "is not Vault" in refused(environment(STAGE) | {"VAULT_ADDR": server.url})

@@ -1,6 +1,7 @@
 """Tokens end, values rotate, Vault goes away and comes back: a stage keeps its secrets."""
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from support.vault import install, marked, put, role
 Opened = Callable[..., VaultSecrets]
 STAGE = "data-fetch"
 OFTEN = {"VAULT_REREAD_SECONDS": "0.1"}
+ROTATIONS = int(os.environ.get("PULLRISK_TEST_ROTATIONS", "12"))
+"""How often values and token change under readers; `make drill-secrets` does it 50 times."""
 
 
 def of_own(bao: Bao, name: str, **terms: str) -> dict[str, str]:
@@ -176,13 +179,17 @@ def brief(server: Bao) -> dict[str, str]:
 
 
 def outlasts(
-    secrets: VaultSecrets, caplog: pytest.LogCaptureFixture, begin: Callable[[], None]
+    secrets: VaultSecrets,
+    caplog: pytest.LogCaptureFixture,
+    begin: Callable[[], None],
+    fault: str = "",
 ) -> None:
     """Vault is away for longer than a token's life: values serve, their age is told."""
     caplog.set_level(logging.INFO)
     begin()
     until(lambda: secrets.health().token_left == 0 and secrets.health().age > 1.5)
     until(lambda: secrets.health().failures >= 2)  # the second try waits, longer by chance
+    until(lambda: fault in str(secrets.health().fault))  # another one while it goes down
     health = secrets.health()
     assert shown(secrets) == marked(STAGE, "mongo_uri")
     assert health.fault is not None
@@ -207,8 +214,7 @@ def test_a_stopped_vault_is_outlasted_and_taken_up_again(
     opened: Opened, sealable: Bao, caplog: pytest.LogCaptureFixture
 ) -> None:
     secrets = opened(STAGE, server=sealable, **brief(sealable))
-    outlasts(secrets, caplog, sealable.stop)
-    assert "cannot be reached" in str(secrets.health().fault)
+    outlasts(secrets, caplog, sealable.stop, "cannot be reached")
     sealable.start()
     sealable.unseal()
     recovers(secrets, caplog, sealable)
@@ -218,8 +224,7 @@ def test_a_sealed_vault_is_outlasted_and_taken_up_again(
     opened: Opened, sealable: Bao, caplog: pytest.LogCaptureFixture
 ) -> None:
     secrets = opened(STAGE, server=sealable, **brief(sealable))
-    outlasts(secrets, caplog, sealable.seal)
-    assert "is sealed" in str(secrets.health().fault)
+    outlasts(secrets, caplog, sealable.seal, "is sealed")
     sealable.unseal()
     recovers(secrets, caplog, sealable)
 
@@ -240,12 +245,10 @@ def test_a_vault_set_up_anew_with_another_root_is_outlasted_and_taken_up(
     recovers(secrets, caplog, sealable)
 
 
-def test_fifty_rotations_of_values_and_token_under_readers_fail_no_read(
-    opened: Opened, bao: Bao
-) -> None:
-    stage, rotations = "model-serving", 50
-    path = "tests/fifty"
-    role(bao, "fifty", account=stage, path=f"secret/data/{path}")
+def test_rotations_of_values_and_token_under_readers_fail_no_read(opened: Opened, bao: Bao) -> None:
+    stage = "model-serving"
+    path = "tests/many"
+    role(bao, "many", account=stage, path=f"secret/data/{path}")
     base = dict.fromkeys(("do_spaces_endpoint", "do_spaces_bucket", "do_spaces_key"), "x") | {
         "do_spaces_secret": "x",
         "mlflow_uri": "x",
@@ -256,7 +259,7 @@ def test_fifty_rotations_of_values_and_token_under_readers_fail_no_read(
         put(bao, path, base | {"api_keys": keys, "mongo_uri": f"mongodb://u:{generation}@h/"})
 
     rotate(0)
-    secrets = opened(stage, **OFTEN, VAULT_ROLE="fifty", VAULT_SECRET_PATH=path)
+    secrets = opened(stage, **OFTEN, VAULT_ROLE="many", VAULT_SECRET_PATH=path)
     stop, failures, reads = threading.Event(), list[BaseException](), [0, 0, 0]
 
     def read(reader: int) -> None:
@@ -273,12 +276,12 @@ def test_fifty_rotations_of_values_and_token_under_readers_fail_no_read(
             except BaseException as error:
                 failures.append(error)
                 raise
-            time.sleep(0.0005)
+            time.sleep(0.002)
 
     readers = [threading.Thread(target=read, args=(n,)) for n in range(len(reads))]
     for reader in readers:
         reader.start()
-    for generation in range(1, rotations + 1):
+    for generation in range(1, ROTATIONS + 1):
         revoke_tokens(bao)  # first, so that each new value needs a login of its own
         rotate(generation)
         until(lambda now=generation: f"u:{now}@" in shown(secrets))  # type: ignore[misc]
@@ -286,7 +289,8 @@ def test_fifty_rotations_of_values_and_token_under_readers_fail_no_read(
     for reader in readers:
         reader.join()
     assert failures == []
-    assert min(reads) > rotations
-    assert secrets.health().changes == rotations
-    assert secrets.health().logins == rotations + 1
+    assert min(reads) > ROTATIONS
+    until(lambda: secrets.health().logins > ROTATIONS)  # counted after the value is shown
+    assert secrets.health().changes == ROTATIONS
+    assert secrets.health().logins == ROTATIONS + 1
     assert secrets.health().failures == 0

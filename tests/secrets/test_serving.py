@@ -16,7 +16,7 @@ pytest.importorskip("mlflow", reason="the extra train is not installed")
 from support.bao import Bao
 from support.processes import PATIENCE, until
 from support.production import Production, production, register
-from support.serving import Served, opened, served, wait_for
+from support.serving import Served, opened, served
 from support.vault import MARK, write_all
 
 ROTATIONS = int(os.environ.get("PULLRISK_TEST_ROTATIONS", "3"))
@@ -46,9 +46,8 @@ def vault(bao: Bao, servers: Production) -> Iterator[Bao]:
 def service(vault: Bao, environment: Environment, tmp_path: Path) -> Iterator[Served]:
     """`pullrisk serve` as in a cluster: all it knows comes from Vault."""
     own = environment(STAGE, VAULT_REREAD_SECONDS="0.2")
-    with served(
-        tmp_path / "home", "--model", "@champion", environment=own, refresh=0.3, reach=3
-    ) as one:
+    settings = {"refresh": 0.3, "reach": 3, "workers": 1}
+    with served(tmp_path / "home", "--model", "@champion", environment=own, **settings) as one:
         yield one
 
 
@@ -209,7 +208,7 @@ def test_without_vault_the_last_good_secrets_serve(
         sealable.start()
         sealable.unseal()
         servers.store_in(sealable, keys=["another"], password=PASSWORD)
-        wait_for(lambda: status(one, "another") == 200)
+        until(lambda: status(one, "another") == 200)
         assert asking.get("/v1/model").status_code == 401
         assert "pullrisk_secrets_healthy 1.0" in asking.get("/metrics").text
 
@@ -232,7 +231,7 @@ def test_rotations_under_load_fail_no_request(
             service.until("secrets rotated", 2 * turn + 2)
             assert status(service, old_key) == 401
             vault.client.sys.revoke_prefix("auth/kubernetes/login")
-        wait_for(lambda: logins(service) > ROTATIONS)
+        until(lambda: logins(service) > ROTATIONS)
         load.settle()
     assert load.failures == []
 

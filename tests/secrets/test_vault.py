@@ -5,11 +5,11 @@ from contextlib import closing
 
 import pytest
 
+from pullrisk.secrets.client import DeniedError
 from pullrisk.secrets.config import vault_config
 from pullrisk.secrets.names import STAGES
 from pullrisk.secrets.session import VaultSession
 from pullrisk.secrets.vault import VaultSecrets
-from pullrisk.secrets.vault_errors import DeniedError
 
 Opened = Callable[..., VaultSecrets]
 STAGES_IN_KUBERNETES = [stage for stage in STAGES if not stage.startswith("ci-")]

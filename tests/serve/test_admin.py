@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.serving import GENERAL, Served, served, wait_for
+from support.processes import until
+from support.serving import GENERAL, Served, served
 
 ADMIN = {"authorization": "Bearer for-administration"}
 
@@ -76,8 +77,8 @@ def test_a_key_for_scores_may_not_and_the_admin_s_may_not_score(service: Served)
 def test_the_admin_s_keys_rotate_without_a_restart(service: Served, tmp_path: Path) -> None:
     (tmp_path / "admins").write_text("the-next\n")
     following = {"authorization": "Bearer the-next"}
-    wait_for(lambda: reload(service, ADMIN).status_code == 401)
-    wait_for(lambda: reload(service, following).status_code == 200)
+    until(lambda: reload(service, ADMIN).status_code == 401)
+    until(lambda: reload(service, following).status_code == 200)
 
 
 def test_without_admin_keys_there_is_no_such_route(home: Path) -> None:

@@ -10,7 +10,8 @@ import httpx
 import psutil
 import pytest
 
-from support.serving import Served, score, served, wait_for
+from support.processes import until
+from support.serving import Served, score, served
 
 HEAD = b"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 MB = 1_000_000
@@ -116,7 +117,7 @@ def test_beyond_the_requests_in_flight_others_are_put_off_and_probes_are_not(
             assert (answered.status_code, answered.headers["retry-after"]) == (503, "1")
             assert answered.json()["detail"] == "too many requests are under way"
             assert httpx.get(f"{one.url}/readyz").status_code == 200
-        wait_for(lambda: score(one.url).status_code == 200)
+        until(lambda: score(one.url).status_code == 200)
 
 
 def test_beyond_the_bytes_in_flight_large_bodies_are_put_off(service: Served) -> None:
@@ -125,4 +126,4 @@ def test_beyond_the_bytes_in_flight_large_bodies_are_put_off(service: Served) ->
         with reading(one, 2 * MB):
             answered = score(one.url)
             assert (answered.status_code, answered.headers["retry-after"]) == (503, "1")
-        wait_for(lambda: score(one.url).status_code == 200)
+        until(lambda: score(one.url).status_code == 200)

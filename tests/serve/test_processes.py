@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from pullrisk.features import SCHEMA_HASH
-from support.serving import GENERAL, Served, opened, score, served, wait_for
+from support.processes import until
+from support.serving import GENERAL, Served, opened, score, served
 
 
 def another_model(path: Path) -> Path:
@@ -44,7 +45,7 @@ def test_sigterm_fails_readiness_first_and_finishes_what_is_under_way(home: Path
         assert httpx.get(f"{one.url}/readyz").status_code == 503
         assert score(one.url).status_code == 200
         one.process.send_signal(signal.SIGTERM)  # the second one does not wait for the drain
-        wait_for(lambda: is_closed(one))
+        until(lambda: is_closed(one))
         under_way.sendall(body)
         assert b" 200 " in under_way.recv(100)
         assert one.process.wait(timeout=60) == 0
@@ -61,7 +62,7 @@ def is_closed(one: Served) -> bool:
 
 def test_workers_end_when_their_parent_is_killed_and_the_next_service_starts(home: Path) -> None:
     with served(home, workers=2) as one:
-        wait_for(lambda: len(workers_of(one)) == 2)
+        until(lambda: len(workers_of(one)) == 2)
         workers = [psutil.Process(pid) for pid in workers_of(one)]
         with socket.create_connection(("127.0.0.1", one.port), timeout=60) as under_way:
             under_way.sendall(b"POST /v1/score HTTP/1.1\r\nHost: localhost\r\n")
@@ -75,7 +76,7 @@ def test_workers_end_when_their_parent_is_killed_and_the_next_service_starts(hom
 def test_a_worker_that_has_not_started_yet_ends_with_its_parent_too(home: Path) -> None:
     with Served(home, workers=2) as one:
         parent = psutil.Process(one.process.pid)
-        wait_for(lambda: len(parent.children()) == 2)
+        until(lambda: len(parent.children()) == 2)
         workers = parent.children()
         one.process.kill()
         _, alive = psutil.wait_procs(workers, timeout=60)
@@ -102,7 +103,7 @@ def test_a_new_model_takes_over_without_a_failed_request(home: Path, tmp_path: P
         threads = [threading.Thread(target=ask, daemon=True) for _ in range(3)]
         for thread in threads:
             thread.start()
-        wait_for(lambda: seen)
+        until(lambda: seen)
         another_model(model)
         one.process.send_signal(signal.SIGHUP)
         one.until("model loaded", 2)
@@ -110,7 +111,7 @@ def test_a_new_model_takes_over_without_a_failed_request(home: Path, tmp_path: P
         model.write_bytes(b"broken")
         one.process.send_signal(signal.SIGHUP)
         one.until("model refused")
-        wait_for(lambda: after in seen)
+        until(lambda: after in seen)
         stop.set()
         for thread in threads:
             thread.join()
@@ -142,15 +143,15 @@ def kill_one(one: Served) -> None:
     """Kill a worker, until another is there in its place."""
     before = workers_of(one)
     os.kill(before[0], signal.SIGKILL)
-    wait_for(lambda: len(set(workers_of(one)) - {before[0]}) == len(before))
+    until(lambda: len(set(workers_of(one)) - {before[0]}) == len(before))
 
 
 def test_a_killed_worker_is_replaced(home: Path) -> None:
     with served(home, workers=2) as one:
-        wait_for(lambda: len(workers_of(one)) == 2)
+        until(lambda: len(workers_of(one)) == 2)
         kill_one(one)
-        wait_for(lambda: httpx.get(f"{one.url}/readyz").status_code == 200)
-        wait_for(lambda: "pullrisk_requests_total{" in metrics(one))
+        until(lambda: httpx.get(f"{one.url}/readyz").status_code == 200)
+        until(lambda: "pullrisk_requests_total{" in metrics(one))
 
 
 def test_a_killed_worker_whose_model_has_gone_bad_is_replaced_with_the_last_good_one(
@@ -162,7 +163,7 @@ def test_a_killed_worker_whose_model_has_gone_bad_is_replaced_with_the_last_good
         before = score(one.url).json()
         model.write_bytes(b"broken")
         kill_one(one)
-        wait_for(lambda: httpx.get(f"{one.url}/readyz").status_code == 200)
+        until(lambda: httpx.get(f"{one.url}/readyz").status_code == 200)
         after = score(one.url).json()
         assert after["model"] == before["model"]
         assert after["scores"][0]["risk"] == pytest.approx(before["scores"][0]["risk"], rel=1e-3)
@@ -171,7 +172,7 @@ def test_a_killed_worker_whose_model_has_gone_bad_is_replaced_with_the_last_good
         assert 'pullrisk_stale{part="model"} 1.0' in httpx.get(f"{one.url}/metrics").text
         shutil.copy(GENERAL, model)
         one.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: 'pullrisk_stale{part="model"} 0.0' in metrics(one))
+        until(lambda: 'pullrisk_stale{part="model"} 0.0' in metrics(one))
 
 
 def metrics(one: Served) -> str:
@@ -184,12 +185,12 @@ def test_a_worker_that_cannot_be_replaced_leaves_the_others_serving(
     own = shutil.copytree(home, tmp_path / "home")
     with served(own, workers=2) as one:
         seen: set[str] = set()
-        wait_for(lambda: len(answering(one, seen)) == 2)
+        until(lambda: len(answering(one, seen)) == 2)
         for log in (own / "lake" / "features" / "_delta_log").glob("*.json"):
             log.write_text(log.read_text().replace(SCHEMA_HASH, "feedface" * 2))
         os.kill(workers_of(one)[0], signal.SIGKILL)
         one.until("not started", 2)
-        wait_for(lambda: score(one.url).status_code == 200)
+        until(lambda: score(one.url).status_code == 200)
         for _ in range(20):
             assert score(one.url).status_code == 200
         assert one.process.poll() is None

@@ -10,10 +10,10 @@ import pytest
 from pydantic import SecretStr
 
 from pullrisk.errors import ModelError
-from pullrisk.lake import S3
 from pullrisk.lake.s3 import open_bucket
+from pullrisk.options import S3
 from pullrisk.serve.registry import NAME, Registry
-from support.app import listening
+from support.loopback import listening
 from support.mlflow_server import MlflowServer
 from support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed
 from support.serving import GENERAL, score, served
@@ -91,7 +91,7 @@ def test_what_mlflow_would_not_answer_is_told(answer: bytes) -> None:
         with pytest.raises(ModelError, match=r"does not answer as|no JSON|cannot reach"):
             Registry(url).fetch("@champion")
         with pytest.raises(ModelError, match=r"does not answer as|no JSON"):
-            Registry(url).listed()
+            Registry(url).contents()
 
 
 def test_a_missing_file_is_told_with_its_place(server: MlflowServer, seaweed: Seaweed) -> None:

@@ -8,7 +8,7 @@ import pytest
 from pullrisk.features import NAMES
 from pullrisk.pulls.record import Pull
 from pullrisk.serve.problems import ProblemError
-from pullrisk.serve.request_body import parse, parse_rows
+from pullrisk.serve.request_body import parse_pulls, parse_rows
 
 MOST = 1_000
 HEAD = b'{"number":1,"created_at":"2024-01-01T00:00:00Z","updated_at":"2024-01-01T00:00:00Z",'
@@ -66,7 +66,7 @@ HOSTILE = {
 def test_too_much_of_anything_is_refused(what: str, listed: bool) -> None:
     body = b"[%s]" % HOSTILE[what] if listed else HOSTILE[what]
     with pytest.raises(ProblemError) as refused:
-        parse(body, most=MOST)
+        parse_pulls(body, most=MOST)
     assert refused.value.status in (400, 422)
     assert len(refused.value.detail) < 1_000
 
@@ -104,14 +104,14 @@ def test_as_many_rows_as_allowed_are_read(space: bytes, count: int) -> None:
 @pytest.mark.parametrize("count", [1, 300])
 def test_half_a_character_is_no_reason_to_refuse_a_list(count: int) -> None:
     pull = OBJECT % (b'"title":"\\ud83d cut","patch":"%s"' % (b"x" * 1_000))
-    pulls = parse(b"[%s]" % b",".join([pull] * count), most=MOST)
+    pulls = parse_pulls(b"[%s]" % b",".join([pull] * count), most=MOST)
     assert [pull.title for pull in pulls if isinstance(pull, Pull)] == ["\ufffd cut"] * count
 
 
 @pytest.mark.parametrize("other", [-3.05e242, 1e19, 2.0**63, 0.5, [1e300]])
 def test_a_fraction_that_is_whole_is_a_count_whatever_stands_beside_it(other: object) -> None:
     body = one_with("x", other)[:-1] + b',"deletions":3.0}'
-    (pull,) = parse(body, most=MOST)
+    (pull,) = parse_pulls(body, most=MOST)
     assert isinstance(pull, Pull)
     assert pull.deletions == 3
 
@@ -119,7 +119,7 @@ def test_a_fraction_that_is_whole_is_a_count_whatever_stands_beside_it(other: ob
 def test_a_large_body_of_usual_pulls_is_read() -> None:
     pull = one_with("files", [{"filename": f"src/module_{place}.py"} for place in range(40)])
     padded = pull[:-1] + b',"patch":"%s"}' % (b"x, " * 500)
-    pulls = parse(b" [%s]" % b",".join([padded] * 250), most=MOST)
+    pulls = parse_pulls(b" [%s]" % b",".join([padded] * 250), most=MOST)
     assert len(pulls) == 250
     with pytest.raises(ProblemError, match=r"pull request 250"):
-        parse(b"[%s]" % b",".join([padded] * 250 + [b'{"number": 0}']), most=MOST)
+        parse_pulls(b"[%s]" % b",".join([padded] * 250 + [b'{"number": 0}']), most=MOST)

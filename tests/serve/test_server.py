@@ -13,8 +13,9 @@ from pullrisk.lake import Lake
 from pullrisk.preprocess import preprocess
 from pullrisk.pulls.sqlite import SqliteStore
 from pullrisk.serve.keys import WrongKeys
+from support.processes import until
 from support.sample import sample_pulls
-from support.serving import GENERAL, STORED, Served, opened, score, served, wait_for
+from support.serving import GENERAL, STORED, Served, opened, score, served
 
 # --- start -------------------------------------------------------------------------------------
 
@@ -77,13 +78,13 @@ def test_keys_are_asked_for_and_rotate_without_a_restart(home: Path, tmp_path: P
         assert score(one.url, **{"x-api-key": "second"}).status_code == 200
         assert httpx.get(f"{one.url}/healthz").status_code == 200
         keys.write_text("second\nthird\n")
-        wait_for(lambda: score(one.url, authorization="Bearer third").status_code == 200)
+        until(lambda: score(one.url, authorization="Bearer third").status_code == 200)
         assert score(one.url, authorization="Bearer first").status_code == 401
         keys.unlink()  # what is valid stays when the file goes
         one.until("keys unreadable, the earlier ones hold")
         assert score(one.url, authorization="Bearer third").status_code == 200
         keys.write_text("")  # without any key, nobody comes in
-        wait_for(lambda: score(one.url, authorization="Bearer third").status_code == 401)
+        until(lambda: score(one.url, authorization="Bearer third").status_code == 401)
         assert "first" not in one.log.read_text()
 
 
@@ -136,7 +137,7 @@ def test_a_new_run_is_seen_without_a_restart(home: Path, tmp_path: Path) -> None
         with SqliteStore(own / "pulls.sqlite") as store:
             store.upsert(sample_pulls(STORED + 40))
             preprocess(store, Lake(own / "lake"))
-        wait_for(lambda: score(one.url).json()["scores"][0]["history"]["pulls"] == STORED + 40)
+        until(lambda: score(one.url).json()["scores"][0]["history"]["pulls"] == STORED + 40)
 
 
 def test_without_the_lake_it_keeps_scoring_and_says_what_is_stale(
@@ -148,19 +149,20 @@ def test_without_the_lake_it_keeps_scoring_and_says_what_is_stale(
         table = own / "lake" / "features" / "_delta_log" / f"{0:020}.json"
         content = table.read_bytes()
         table.write_text("damaged")
-        wait_for(lambda: score(one.url).json()["scores"][0]["history"]["stale"])
+        until(lambda: score(one.url).json()["scores"][0]["history"]["stale"])
         during = score(one.url).json()["scores"][0]
         assert during["risk"] == pytest.approx(before["risk"], rel=0.01)
         health = httpx.get(f"{one.url}/readyz").json()
         assert health["ready"] is True
         (histories,) = [check for check in health["checks"] if check["what"] == "histories"]
         assert "lake" in histories["found"]
-        unknown = opened()
-        unknown["base"]["repo"]["full_name"] = "some/where"
-        answered = httpx.post(f"{one.url}/v1/score", json=unknown).json()["scores"][0]
-        assert answered["basis"] == "history unreachable"
+        for number in range(100):  # longer than the lake is left alone after it failed
+            unknown = opened()
+            unknown["base"]["repo"]["full_name"] = f"some/where{number}"
+            answered = httpx.post(f"{one.url}/v1/score", json=unknown).json()["scores"][0]
+            assert answered["basis"] == "history unreachable"
         table.write_bytes(content)
-        wait_for(lambda: not score(one.url).json()["scores"][0]["history"]["stale"])
+        until(lambda: not score(one.url).json()["scores"][0]["history"]["stale"])
 
 
 def test_without_the_store_only_stored_pulls_are_missing(tmp_path: Path, home: Path) -> None:

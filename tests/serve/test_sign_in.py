@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,13 +16,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from fake_github.app import FakeGitHub
+from fake_github.schema import github_schema
 from fake_github.world import World
 from pullrisk.options import SignInOptions
 from pullrisk.serve.sign_in.oidc import OpenIdProvider
-from pullrisk.serve.sign_in.provider import SignInError
+from pullrisk.serve.sign_in.provider import SignInError, ask, open_http
 from pullrisk.serve.sign_in.routes import safe_path
 from pullrisk.serve.sign_in.session import Flow
-from support.app import listening
+from support.loopback import Loopback, listening
 from support.ports import free_port
 from support.processes import until
 from support.serving import Served, make_home, served
@@ -55,6 +57,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     home, port = make_home(folder / "home", pulls=20), free_port()
     url = f"http://127.0.0.1:{port}"
     (folder / "operators").write_text(OPERATOR)
+    github_schema()  # reading it takes a part of the ten seconds that the service waits for GitHub
     world = World()
     world.add(NAME).private_to = frozenset()
     github = GitHubSignIn(FakeGitHub(world), {f"{url}/sign-in/github/callback"})
@@ -573,3 +576,26 @@ def test_on_loopback_without_keys_nobody_signs_in(tmp_path: Path) -> None:
         assert httpx.get(f"{service.url}/sign-in").headers["location"] == "/"
         other = httpx.get(f"{service.url}/account", headers=HTML | {"host": "example.org"})
         assert other.status_code == 421
+
+
+class _Once(BaseHTTPRequestHandler):
+    """Answers one request on each connection, and ends it when the next one comes."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.close_connection = vars(self).setdefault("answered", False)
+        if not self.close_connection:
+            vars(self)["answered"] = True
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+
+def test_a_provider_may_end_idle_connections_without_a_word() -> None:
+    async def calls(url: str) -> list[int]:
+        async with open_http() as http:
+            return [(await ask(http, "POST", url)).status_code for _ in range(2)]
+
+    with Loopback(_Once) as provider:
+        assert asyncio.run(calls(provider.url)) == [200, 200]

@@ -12,7 +12,7 @@ import pytest
 
 from fake_github.app import FakeGitHub
 from fake_github.world import World
-from support.app import listening
+from support.loopback import listening
 from support.serving import Served, make_home, served
 from support.sign_in import MADE, GitHubSignIn
 

@@ -10,7 +10,8 @@ pytest.importorskip("opentelemetry.exporter.otlp", reason="the extra otel is not
 
 from pullrisk.serve.tracing import tracing
 from support.otlp import collector
-from support.serving import STORED, opened, served, wait_for
+from support.processes import until
+from support.serving import STORED, opened, served
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER = "b7ad6b7169203331"
@@ -34,8 +35,8 @@ def test_requests_and_their_parts_are_traced_below_the_caller(home: Path) -> Non
             assert httpx.get(f"{one.url}/nothing/secret").status_code == 404
             number = opened(place=100)["number"]
             httpx.get(f"{one.url}/v1/pulls/kedro-org/kedro/{number}").raise_for_status()
-            wait_for(lambda: kept.named("GET /v1/pulls/{owner}/{name}/{number}"))
-            wait_for(lambda: [e for e in one.events("request") if e["id"] == "mine-7"])
+            until(lambda: kept.named("GET /v1/pulls/{owner}/{name}/{number}"))
+            until(lambda: [e for e in one.events("request") if e["id"] == "mine-7"])
             (line,) = [e for e in one.events("request") if e["id"] == "mine-7"]
         (span,) = kept.named("POST /v1/score")
         assert (span.trace_id.hex(), span.parent_span_id.hex()) == (TRACE, CALLER)

@@ -3,9 +3,7 @@
 import asyncio
 import hmac
 import json
-import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -13,7 +11,6 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-import uvicorn
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -22,12 +19,12 @@ from fake_github.inside import URL, Inside
 from fake_github.world import FakeRepository, World
 from pullrisk.app.github import AppGitHub
 from pullrisk.app.handling import Handler
-from pullrisk.brief.diffs import KnownHunks
+from pullrisk.brief.make import KnownHunks
 from pullrisk.brief.result import Brief
 from pullrisk.fetch.github.endpoint import endpoint
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.pulls.deliveries import Delivery
-from pullrisk.pulls.hunks import ChangedHunk
+from pullrisk.pulls.lines import ChangedHunk
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore
 from pullrisk.serve.webhook_events import decode, subject_of
@@ -180,20 +177,6 @@ class AppRig:
     def checks(self) -> list[dict[str, Any]]:
         """The check runs that were published."""
         return self.published.checks
-
-
-@contextmanager
-def listening(application: Any) -> Iterator[str]:
-    """The address at which a thread serves it."""
-    config = uvicorn.Config(application, port=0, log_level="critical", lifespan="off")
-    server = uvicorn.Server(config)
-    with config.bind_socket() as socket:
-        socket.listen(1_024)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
 
 
 def app_environment(url: str, key: tuple[str, bytes]) -> dict[str, str]:

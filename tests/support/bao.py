@@ -88,7 +88,7 @@ class Bao(Server):
             }
         else:
             listener["tls_disable"] = True
-        found = {
+        configuration = {
             # OpenBao 2.7 has no plain "file" storage any more; raft keeps its files here.
             "storage": {"raft": {"path": str(data), "node_id": "one", "performance_multiplier": 1}},
             "cluster_addr": f"http://127.0.0.1:{self._cluster_port}",
@@ -97,7 +97,7 @@ class Bao(Server):
         }
         data.mkdir(exist_ok=True)
         path = self.folder / "bao.json"
-        path.write_text(json.dumps(found))
+        path.write_text(json.dumps(configuration))
         return path
 
     def _answers(self, good: set[int]) -> bool:

@@ -1,11 +1,10 @@
 """A git repository made of pull requests: one squash commit each, as GitHub writes them."""
 
-import os
-import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pullrisk.pulls.record import ChangedFile, Pull
+from support.repositories import git
 
 LINES = 40
 """Most lines of a file that a commit adds: enough to tell sizes apart, quick to write."""
@@ -13,16 +12,11 @@ LINES = 40
 
 def make_clone(path: Path, pulls: Iterable[Pull], *, origin: str = "") -> Path:
     """A repository in `path` whose branch main holds the merged `pulls` in their order."""
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
     path.mkdir(parents=True)
-    for command in (
-        ["git", "init", "-q", "-b", "main"],
-        *([["git", "config", "remote.origin.url", origin]] if origin else []),
-    ):
-        subprocess.run(command, cwd=path, env=environment, check=True)
-    text = b"".join(piece.encode() for piece in _commits(pulls))
-    command = ["git", "fast-import", "--quiet"]
-    subprocess.run(command, cwd=path, env=environment, input=text, check=True)
+    git(path, "init", "-q", "-b", "main")
+    if origin:
+        git(path, "config", "remote.origin.url", origin)
+    git(path, "fast-import", "--quiet", stdin="".join(_commits(pulls)).encode())
     return path
 
 

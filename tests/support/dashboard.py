@@ -49,4 +49,4 @@ def wait_until_published(service: Served) -> None:
     def listed() -> str:
         return httpx.get(f"{service.url}/live/pulls?shown=all", timeout=30).text
 
-    until(lambda: f"{PUBLISHED} pulls" in listed(), seconds=120, told=listed)
+    until(lambda: f"{PUBLISHED} pulls" in listed(), seconds=120, explain=listed)

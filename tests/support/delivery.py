@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from delivery.registry import MANIFEST, Manifest, Registry, sha256
 from delivery.signatures import BUNDLE, sign, trust
 from delivery.stages import KUSTOMIZATION, repository
 from support.project import project
+from support.repositories import git, git_bytes
 from support.sigstore import Sigstore
 from support.sigstore_parts import claims, claims_on_main
 
@@ -76,9 +76,9 @@ class World:
         git(self.clone, "fetch", "-q", "origin")
         known = git(self.clone, "branch", "-r", "--list", f"origin/{branch}")
         git(self.clone, "checkout", "-q", "--detach", known or "origin/staging")
-        found = self.commit(files, subject)
+        commit = self.commit(files, subject)
         git(self.clone, "push", "-q", "origin", f"HEAD:refs/heads/{branch}")
-        return found
+        return commit
 
     def force(self, commit: str, branch: str = "staging") -> None:
         """Somebody rewrites the branch."""
@@ -92,7 +92,7 @@ class World:
         return git(self.origin, "rev-parse", f"refs/heads/{name}")
 
     def shown(self, branch: str, path: str = KUSTOMIZATION) -> str:
-        return git(self.origin, "show", f"refs/heads/{branch}:{path}", strip=False)
+        return git_bytes(self.origin, "show", f"refs/heads/{branch}:{path}").decode()
 
     def image(self, stage: str, *, tag: str) -> str:
         """Build and push an image that no other is equal to; its digest."""
@@ -200,13 +200,3 @@ def good(stage: str, source: str) -> dict[str, Any]:
             "failedTests": [],
         },
     }
-
-
-def git(folder: Path, *arguments: str, strip: bool = True) -> str:
-    """Git's output, with a developer's name."""
-    who = ("-c", "user.name=dev", "-c", "user.email=dev@example.com", "-c", "gc.auto=0")
-    done = subprocess.run(
-        ["git", "-C", str(folder), *who, *arguments], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip() if strip else done.stdout

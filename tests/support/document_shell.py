@@ -37,7 +37,8 @@ def run(line: str) -> bool:
     return subprocess.run(bash, check=False, stderr=subprocess.STDOUT).returncode == 0
 
 
-if __name__ == "__main__":
+def run_lines() -> int:
+    """Exit code 1 if one of the lines fails; those behind it are not run."""
     lines = json.load(sys.stdin)
     sys.stdin = Path(os.devnull).open()  # noqa: SIM115  (until the end)
-    sys.exit(not all(run(line) for line in lines))
+    return int(not all(run(line) for line in lines))

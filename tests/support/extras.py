@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -21,14 +22,14 @@ def required(extra: str) -> set[str]:
 
     Skips the test where one is not installed.
     """
-    found: set[tuple[str, str]] = set()
+    packages: set[tuple[str, str]] = set()
     options = PROJECT["optional-dependencies"]
     waiting = [("pullrisk", extra)]
     while waiting:
         name, option = waiting.pop()
-        if (name, option) in found:
+        if (name, option) in packages:
             continue
-        found.add((name, option))
+        packages.add((name, option))
         if name == "pullrisk":
             lines = [*PROJECT["dependencies"], *(options[option] if option else ())]
         else:
@@ -37,7 +38,7 @@ def required(extra: str) -> set[str]:
             except PackageNotFoundError:
                 pytest.skip(f"{name} of the extra {extra} is not installed")
         waiting += _named(lines, option)
-    return {name for name, _ in found} - {"pullrisk"}
+    return {name for name, _ in packages} - {"pullrisk"}
 
 
 def _named(lines: Iterable[str], option: str) -> list[tuple[str, str]]:
@@ -53,13 +54,21 @@ def install(extra: str, folder: Path) -> None:
     """Links in the folder to the packages that the extra brings, and to pullrisk's source."""
     folder.mkdir()
     for name in required(extra):
-        for path in distribution(name).files or ():
-            _link(Path(str(distribution(name).locate_file(""))), path.parts, folder)
+        site, files = _installed(name)
+        for parts in files:
+            _link(site, parts, folder)
     (folder / "pullrisk").symlink_to(ROOT / "src" / "pullrisk")
     for metadata in Path(str(distribution("pullrisk").locate_file(""))).glob(
         "pullrisk-*.dist-info"
     ):
         (folder / metadata.name).symlink_to(metadata)
+
+
+@cache
+def _installed(name: str) -> tuple[Path, list[tuple[str, ...]]]:
+    """Where the package is, and the parts of each of its paths."""
+    one = distribution(name)
+    return Path(str(one.locate_file(""))), [path.parts for path in one.files or ()]
 
 
 def _link(site: Path, parts: tuple[str, ...], folder: Path) -> None:

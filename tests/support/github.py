@@ -14,7 +14,8 @@ from fake_github.world import FakeRepository, Rest, World
 from pullrisk.fetch.github.access import Access
 from pullrisk.fetch.github.fetch import GitHubReport, Request, fetch_github
 from pullrisk.progress import Progress, Silent
-from pullrisk.pulls.record import ChangedFile, Pull, Review, parse_rest, utc
+from pullrisk.pulls.record import ChangedFile, Pull, Review, utc
+from pullrisk.pulls.rest import parse_rest
 from pullrisk.pulls.store import PullStore
 
 PACE = 0.001

@@ -1,7 +1,6 @@
 """A repository on a fake GitHub of this process, with its clone; a test changes both."""
 
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,10 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
 from fake_github.app import FakeGitHub, Receive, Scope, Send
 from fake_github.world import FakeRepository, World, pull_like
+from support.loopback import listening
 from support.repositories import Repository
 
 TEXT = b"".join(b"line_%d = 1\n" % number for number in range(10))
@@ -20,19 +18,12 @@ TEXT = b"".join(b"line_%d = 1\n" % number for number in range(10))
 
 
 class Server:
-    """The fake GitHub on a socket; `commands` are the processes seen while git asked it."""
+    """The fake GitHub; `commands` are the processes seen while git asked it."""
 
     def __init__(self, app: FakeGitHub) -> None:
-        self._app, self.commands = app, set[bytes]()
-        config = uvicorn.Config(
-            self._serve, port=0, interface="asgi3", log_level="error", lifespan="off"
-        )
-        self._server, socket = uvicorn.Server(config), config.bind_socket()
-        self.url = f"http://127.0.0.1:{socket.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [socket]})
-        self._thread.start()
+        self._app, self.commands, self.url = app, set[bytes](), ""
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if ".git/" in scope["path"]:
             for path in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
@@ -40,10 +31,6 @@ class Server:
                 except OSError:  # it has ended
                     continue
         await self._app(scope, receive, send)
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self._thread.join()
 
 
 @dataclass
@@ -91,7 +78,7 @@ def github_project(folder: Path) -> Iterator[GitHubProject]:
     subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(bare)], check=True)
     world = World()
     server = Server(FakeGitHub(world, clones=folder / "clones"))
-    try:
+    with listening(server) as server.url:
         work = Repository(folder / "work")
         made = GitHubProject(folder, server, world.add("o/r"), work, world)
         made.commit(1, TEXT)
@@ -103,5 +90,3 @@ def github_project(folder: Path) -> Iterator[GitHubProject]:
         made.know(3, head={"ref": "topic", "sha": head})
         made.push("main", "topic:refs/pull/3/head")
         yield made
-    finally:
-        server.stop()

@@ -1,9 +1,11 @@
 """Made-up histories of one repository: a strategy for Hypothesis and a fixed one by hand."""
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from hypothesis import strategies as st
 
+from pullrisk.features import NAMES, RepositoryHistory
 from pullrisk.pulls.lines import TOKENS, ChangedLines, Origin
 from pullrisk.pulls.record import ChangedFile, Pull
 
@@ -18,53 +20,64 @@ TITLES = (
 )  # fmt: skip
 
 
+# Strategies are made once: making one takes as long as drawing from it.
+_CHOSEN_PATHS = st.lists(st.sampled_from(PATHS), unique=True, max_size=5)
+_STATUS = st.sampled_from(("added", "modified", "removed", "renamed", "strange"))
+_BOOLEANS = st.booleans()
+_TO_3, _TO_4, _TO_9, _TO_30, _TO_300 = (st.integers(0, most) for most in (3, 4, 9, 30, 300))
+_HOURS = st.integers(0, 24 * 200)
+_TITLE = st.sampled_from(TITLES)
+_AUTHOR = st.sampled_from(("ada", "bob", "eve", None))
+_LINES, _CODE, _COMMITS, _SIZE, _FILES = (
+    st.none() | st.integers(0, most) for most in (400, 300, 9, 10_000, 50)
+)
+_COUNTS = st.tuples(*[_TO_30] * len(TOKENS))
+
+
+@cache
+def _origins(earlier: int) -> st.SearchStrategy[tuple[Origin, ...]]:
+    one = st.builds(Origin, st.integers(-1, earlier), st.integers(1, 50), st.integers(-1, 6))
+    return st.lists(one, max_size=4).map(tuple)
+
+
 @st.composite
 def changed_files(draw: st.DrawFn) -> tuple[ChangedFile, ...] | None:
-    if draw(st.integers(0, 9)) == 0:
+    if draw(_TO_9) == 0:
         return None
-    paths = draw(st.lists(st.sampled_from(PATHS), unique=True, max_size=5))
-    lines = st.none() | st.integers(0, 400)
-    code = st.none() | st.integers(0, 300)
-    status = st.sampled_from(("added", "modified", "removed", "renamed", "strange"))
     return tuple(
-        ChangedFile(path, draw(status), draw(lines), draw(lines), None, draw(code), draw(code))
-        for path in paths
+        ChangedFile(path, draw(_STATUS), draw(_LINES), draw(_LINES), None, draw(_CODE), draw(_CODE))
+        for path in draw(_CHOSEN_PATHS)
     )
 
 
 @st.composite
 def changed_lines(draw: st.DrawFn, *, earlier: int) -> ChangedLines | None:
     """Lines of code, with or without origins: earlier pulls, pushes, and those nobody knows."""
-    if draw(st.integers(0, 3)) == 0:
+    if draw(_TO_3) == 0:
         return None
-    origins = st.lists(
-        st.builds(Origin, st.integers(-1, earlier), st.integers(1, 50), st.integers(-1, 6)),
-        max_size=4,
-    ).map(tuple)
-    counts = st.lists(st.integers(0, 30), min_size=len(TOKENS), max_size=len(TOKENS)).map(tuple)
-    known = draw(st.booleans())
+    origins = _origins(earlier)
+    known = draw(_BOOLEANS)
     return ChangedLines(
         rewrites=draw(origins) if known else None,
         neighbours=draw(origins) if known else None,
-        code_added=draw(st.integers(0, 300)),
-        code_removed=draw(st.integers(0, 300)),
-        comments_added=draw(st.integers(0, 30)),
-        hunks_added=draw(st.integers(0, 9)),
-        hunks_changed=draw(st.integers(0, 9)),
-        tokens_added=draw(counts),
-        tokens_removed=draw(counts),
+        code_added=draw(_TO_300),
+        code_removed=draw(_TO_300),
+        comments_added=draw(_TO_30),
+        hunks_added=draw(_TO_9),
+        hunks_changed=draw(_TO_9),
+        tokens_added=draw(_COUNTS),
+        tokens_removed=draw(_COUNTS),
     )
 
 
 @st.composite
 def pulls(draw: st.DrawFn, *, number: int, earlier: int) -> Pull:
     """A merged or closed pull; some say that they revert one of the `earlier` ones."""
-    hours = st.integers(0, 24 * 200)
-    opened = START + timedelta(hours=draw(hours))
-    ended = START + timedelta(hours=draw(hours))  # may lie before `opened`: clocks are skewed
-    merged = draw(st.integers(0, 4)) > 0
-    title, body = draw(st.sampled_from(TITLES)), ""
-    if earlier and draw(st.integers(0, 3)) == 0:
+    opened = START + timedelta(hours=draw(_HOURS))
+    ended = START + timedelta(hours=draw(_HOURS))  # may lie before `opened`: clocks are skewed
+    merged = draw(_TO_4) > 0
+    title, body = draw(_TITLE), ""
+    if earlier and draw(_TO_3) == 0:
         title = f'Revert "{title}"'
         body = f"Reverts owner/name#{draw(st.integers(1, earlier))}"
     return Pull(
@@ -76,13 +89,13 @@ def pulls(draw: st.DrawFn, *, number: int, earlier: int) -> Pull:
         closed_at=ended,
         title=title,
         body=body,
-        author=draw(st.sampled_from(("ada", "bob", "eve", None))),
-        bot=draw(st.booleans()),
+        author=draw(_AUTHOR),
+        bot=draw(_BOOLEANS),
         merge_sha=f"{number:040x}",
-        commits=draw(st.none() | st.integers(0, 9)),
-        additions=draw(st.none() | st.integers(0, 10_000)),
-        deletions=draw(st.none() | st.integers(0, 10_000)),
-        changed_files=draw(st.none() | st.integers(0, 50)),
+        commits=draw(_COMMITS),
+        additions=draw(_SIZE),
+        deletions=draw(_SIZE),
+        changed_files=draw(_FILES),
         files=draw(changed_files()),
         lines=draw(changed_lines(earlier=earlier)),
     )
@@ -92,8 +105,8 @@ def pulls(draw: st.DrawFn, *, number: int, earlier: int) -> Pull:
 def histories(draw: st.DrawFn, *, most: int = 10) -> list[Pull]:
     """Events of one repository in event order."""
     count = draw(st.integers(2, most))
-    found = [draw(pulls(number=number, earlier=number - 1)) for number in range(1, count + 1)]
-    return sorted(found, key=lambda pull: (pull.event_at or START, pull.number))
+    events = [draw(pulls(number=number, earlier=number - 1)) for number in range(1, count + 1)]
+    return sorted(events, key=lambda pull: (pull.event_at or START, pull.number))
 
 
 def pull(number: int, *, day: float = 1, **changes: object) -> Pull:
@@ -138,7 +151,7 @@ def golden_lines(number: int) -> ChangedLines | None:
 def golden_history() -> list[Pull]:
     """Twelve merges, one of them closed unmerged, one reverting another."""
     people = ("ada", "bob", "ada", None, "eve", "robot")
-    found = []
+    merges = []
     for number in range(1, 13):
         chosen = [PATHS[(number * step) % len(PATHS)] for step in (1, 2, 5)][: 1 + number % 3]
         lines = [(7 * number * (i + 1)) % 90 for i in range(len(chosen))]
@@ -148,7 +161,7 @@ def golden_history() -> list[Pull]:
             )
             for i, path in enumerate(dict.fromkeys(chosen))
         )
-        found.append(
+        merges.append(
             pull(
                 number,
                 day=number * 1.7,
@@ -165,4 +178,18 @@ def golden_history() -> list[Pull]:
             )
         )
     revert = pull(13, day=23, title='Revert "Refactor app"', body="Reverts owner/name#4")
-    return [*found, revert, pull(14, day=25, title="Fix crash in the engine", author="bob")]
+    return [*merges, revert, pull(14, day=25, title="Fix crash in the engine", author="bob")]
+
+
+def after(*events: Pull) -> RepositoryHistory:
+    """The history of `owner/name` that has seen these."""
+    history = RepositoryHistory("owner/name")
+    for event in events:
+        history.observe(event)
+    return history
+
+
+def row(history: RepositoryHistory, asked: Pull) -> dict[str, float]:
+    """The features of a pull as of its merge, by name."""
+    assert asked.event_at is not None
+    return dict(zip(NAMES, history.features(asked, as_of=asked.event_at), strict=True))

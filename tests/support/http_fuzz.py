@@ -78,7 +78,7 @@ _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 def valid() -> list[bytes]:
     """A request for every route, with bodies of known and unknown length."""
     head = "HTTP/1.1\r\nHost: localhost\r\n"
-    found = [f"GET {path} {head}\r\n".encode() for path in PATHS]
+    requests = [f"GET {path} {head}\r\n".encode() for path in PATHS]
     row = json.dumps([0.5] * len(NAMES)).encode()
     pull = json.dumps(opened()).encode()
     for path, body in (
@@ -89,9 +89,9 @@ def valid() -> list[bytes]:
         ("/v1/admin/reload", b""),
     ):
         start = f"POST {path} {head}Content-Type: application/json\r\n".encode()
-        found.append(start + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
-        found.append(start + b"Transfer-Encoding: chunked\r\n\r\n%s0\r\n\r\n" % chunked(body))
-    return found
+        requests.append(start + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        requests.append(start + b"Transfer-Encoding: chunked\r\n\r\n%s0\r\n\r\n" % chunked(body))
+    return requests
 
 
 def chunked(body: bytes, size: int = 700) -> bytes:
@@ -134,15 +134,15 @@ def send(port: int, request: bytes, *, patience: float = 60) -> list[int]:
     the client's end, and so gives up what it still waits for.
     """
     answer = bytearray()
-    with socket.create_connection(("127.0.0.1", port), timeout=patience) as one:
+    with socket.create_connection(("127.0.0.1", port), timeout=patience) as connection:
         with suppress(OSError):  # it may have answered and closed before it has read all
-            one.sendall(request)
+            connection.sendall(request)
         with suppress(TimeoutError, ConnectionError):
-            answer += one.recv(1 << 16)
-        one.settimeout(60)
+            answer += connection.recv(1 << 16)
+        connection.settimeout(60)
         with suppress(OSError):
-            one.shutdown(socket.SHUT_WR)
-            while part := one.recv(1 << 16):
+            connection.shutdown(socket.SHUT_WR)
+            while part := connection.recv(1 << 16):
                 answer += part
     return [int(status) for status in _STATUS.findall(bytes(answer))]
 

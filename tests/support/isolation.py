@@ -121,9 +121,13 @@ def _alive(pid: int) -> Iterator[psutil.Process]:
 
 
 def _children() -> set[int]:
-    """Process ids of the children of every thread, zombies included."""
+    """Process ids of the children of every thread, and of the servers that fork for tests."""
     try:
-        lists = [path.read_text() for path in Path("/proc/self/task").glob("*/children")]
+        lists = [
+            path.read_text()
+            for parent in ("self", *scope.forking)
+            for path in Path(f"/proc/{parent}/task").glob("*/children")
+        ]
     except FileNotFoundError:  # a thread has just ended
         return _children()
     if not lists:  # no Linux

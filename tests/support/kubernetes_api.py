@@ -10,7 +10,6 @@ import json
 import ssl
 import time
 from collections.abc import Mapping, Sequence
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import jwt
@@ -18,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from support.certificates import Certificates
-from support.loopback import Loopback
+from support.loopback import Handler, Loopback
 
 API_SERVER = "https://kubernetes.default.svc"
 PATH = "/apis/authentication.k8s.io/v1/tokenreviews"
@@ -73,7 +72,7 @@ class ServiceAccounts:
 
     def verified(self, token: str, audiences: Sequence[str]) -> dict[str, Any]:
         """The claims. Raises jwt.InvalidTokenError with the reason."""
-        found: dict[str, Any] = jwt.decode(
+        claims: dict[str, Any] = jwt.decode(
             token,
             self.public_pem,
             algorithms=["RS256"],
@@ -81,7 +80,7 @@ class ServiceAccounts:
             issuer=self.issuer,
             options={"require": ["exp", "iat", "aud", "sub"]},
         )
-        return found
+        return claims
 
 
 class TokenReviews(Loopback):
@@ -136,32 +135,21 @@ class TokenReviews(Loopback):
             return 401
         return 200 if claims["sub"] == REVIEWER else 403
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
+    def _handler(self) -> type[Handler]:
         reviews = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Reviewer(Handler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.body()
                 if self.path != PATH:
-                    return self._answer(404, {"kind": "Status", "status": "Failure"})
+                    return self.answer(404, {"kind": "Status", "status": "Failure"})
                 allowed = reviews.may_review(self.headers.get("Authorization", ""))
                 if allowed != 200:
-                    return self._answer(allowed, {"kind": "Status", "status": "Failure"})
+                    return self.answer(allowed, {"kind": "Status", "status": "Failure"})
                 asked = json.loads(body)
                 asked["status"] = reviews.review(asked["spec"])
-                return self._answer(201, asked)
+                return self.answer(201, asked)
 
-            def _answer(self, status: int, body: Mapping[str, Any]) -> None:
-                data = json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                pass
-
-        return Handler
+        return Reviewer

@@ -1,10 +1,14 @@
 """A server of our own on a free port of this machine, while a test runs."""
 
+import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
+
+import uvicorn
 
 _OF_ONE_HOP: Final = ("transfer-encoding", "connection")
 
@@ -34,7 +38,47 @@ class Loopback:
         self._thread.join()
 
 
-class Forwarding(BaseHTTPRequestHandler):
+@contextmanager
+def listening(application: Any) -> Iterator[str]:
+    """The address at which a thread serves an ASGI application."""
+    config = uvicorn.Config(application, port=0, log_level="critical", lifespan="off")
+    server = uvicorn.Server(config)
+    with config.bind_socket() as socket:
+        socket.listen(1_024)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Reads a request's body, answers, and logs nothing."""
+
+    def body(self) -> bytes:
+        """What came with the request."""
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def answer(
+        self, status: int, content: object = b"", headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Answer bytes as they are, anything else as JSON."""
+        kind = {} if isinstance(content, bytes) else {"Content-Type": "application/json"}
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(status)
+        for name, value in {**kind, "Content-Length": str(len(data)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Be quiet."""
+
+
+class Forwarding(Handler):
     """A proxy before the HTTP server at `target` (host and port); `forward` answers a request."""
 
     target: ClassVar[str]
@@ -45,10 +89,9 @@ class Forwarding(BaseHTTPRequestHandler):
 
     def ask(self, *, without: Iterable[str] = ()) -> tuple[HTTPResponse, bytes]:
         """The server's answer to the request, without headers of these names, and its body."""
-        length = int(self.headers.get("Content-Length") or 0)
-        kept = {name: text for name, text in self.headers.items() if name.lower() not in without}
+        headers = {name: text for name, text in self.headers.items() if name.lower() not in without}
         connection = HTTPConnection(self.target)
-        connection.request(self.command, self.path, self.rfile.read(length), kept)
+        connection.request(self.command, self.path, self.body(), headers)
         answer = connection.getresponse()
         content = answer.read()
         connection.close()
@@ -64,7 +107,4 @@ class Forwarding(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.forward()
 
-    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Be quiet."""
+    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET

@@ -9,6 +9,7 @@ from typing import Final
 from support.ports import free_port
 from support.processes import Server
 from support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed
+from support.tracking import empty_database
 
 ADMIN, PASSWORD = "admin", "of-mlflow-admin-0f1e"
 _S3: Final = {
@@ -30,6 +31,7 @@ class MlflowServer(Server):
         super().__init__(folder)
         self._seaweed, self._logins = seaweed, logins
         self.port = free_port()
+        (folder / "server.db").write_bytes(empty_database())
 
     @property
     def uri(self) -> str:
@@ -53,20 +55,23 @@ class MlflowServer(Server):
         return str(self.folder / "artifacts") if self._seaweed is None else f"s3://{BUCKET}/mlflow"
 
     def environment(self) -> dict[str, str]:
-        kept = {
+        variables = {
             name: text
             for name, text in os.environ.items()
             if not name.startswith(("MLFLOW_", "PULLRISK_", "AWS_"))
         }
-        kept |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        variables |= {
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        }
         if self._seaweed is not None:
-            kept |= _S3 | {"MLFLOW_S3_ENDPOINT_URL": self._seaweed.endpoint}
+            variables |= _S3 | {"MLFLOW_S3_ENDPOINT_URL": self._seaweed.endpoint}
         if self._logins:
-            kept |= {
+            variables |= {
                 "MLFLOW_FLASK_SERVER_SECRET_KEY": "of-the-tests",
                 "MLFLOW_AUTH_CONFIG_PATH": str(self._auth_file()),
             }
-        return kept
+        return variables
 
     def _auth_file(self) -> Path:
         path = self.folder / "auth.ini"

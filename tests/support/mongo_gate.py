@@ -12,18 +12,14 @@ import struct
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from hashlib import pbkdf2_hmac, sha256
-from ipaddress import ip_address
-from pathlib import Path
 from socket import create_connection, socket
 from threading import Thread
 from typing import Any
 
 import bson
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+
+from support.certificates import Certificates
 
 OP_MSG = 2013
 ROUNDS = 4_096
@@ -37,16 +33,16 @@ def gate(
     *,
     user: str,
     password: str | Sequence[str],
-    certificate: Path | None = None,
+    certificates: Certificates | None = None,
 ) -> Iterator[int]:
-    """The port of a gate before the server at port `upstream`; with TLS given a certificate.
+    """The port of a gate before the server at port `upstream`; with TLS given certificates.
 
     Of several passwords each will do, and a list may be changed while the gate is open.
     """
     context = None
-    if certificate is not None:
+    if certificates is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
+        context.load_cert_chain(certificates.certificate, certificates.key)
 
     class Connection(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -143,30 +139,3 @@ def payload(text: str, *, done: bool) -> dict[str, Any]:
 
 def digest(key: bytes, text: bytes) -> bytes:
     return hmac.new(key, text, "sha256").digest()
-
-
-def self_signed(folder: Path) -> Path:
-    """A certificate for 127.0.0.1 that only those trust who name it; its key is in the file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "server.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    return path

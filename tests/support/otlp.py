@@ -1,8 +1,8 @@
 """A collector of traces: OTLP over HTTP, as OpenTelemetry's own speaks it."""
 
+import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from support.loopback import Loopback
+from support.loopback import Handler, Loopback
 
 
 class Collector:
@@ -23,8 +23,8 @@ class Collector:
 
     def take(self, body: bytes) -> None:
         for group in ExportTraceServiceRequest.FromString(body).resource_spans:
-            found = {each.key: each.value.string_value for each in group.resource.attributes}
-            self.services.add(found["service.name"])
+            attributes = {each.key: each.value.string_value for each in group.resource.attributes}
+            self.services.add(attributes["service.name"])
             for scope in group.scope_spans:
                 self.spans += scope.spans
 
@@ -35,28 +35,20 @@ class Collector:
 @contextmanager
 def collector() -> Iterator[Collector]:
     """A running one, at /v1/traces of its port."""
-    kept = Collector()
+    received = Collector()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Receiver(Handler):
         def do_POST(self) -> None:
-            import gzip
-
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.body()
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
             known = self.path == "/v1/traces"
             if known:
-                kept.take(body)
+                received.take(body)
             answer = ExportTraceServiceResponse().SerializeToString()
-            self.send_response(200 if known else 404)
-            self.send_header("Content-Type", "application/x-protobuf")
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+            kind = {"Content-Type": "application/x-protobuf"}
+            self.answer(200 if known else 404, answer, kind)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Be quiet."""
-
-    with Loopback(Handler) as server:
-        kept.port = server.port
-        yield kept
+    with Loopback(Receiver) as server:
+        received.port = server.port
+        yield received

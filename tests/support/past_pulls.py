@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from pullrisk.brief.case import Case
-from pullrisk.brief.index import PullInIndex
 from pullrisk.brief.past import Past
 from pullrisk.features import NAMES, RepositoryHistory
 from pullrisk.pulls.lines import ChangedLines, Origin
@@ -70,10 +69,9 @@ def case_of(
     moment = asked.merged_at or NOW
     values = dict(zip(NAMES, seen.features(asked, as_of=moment), strict=True))
     return Case(
-        asked,
         {**values, **row},
         {**dict.fromkeys(NAMES, 0.0), **(usual or {})},
-        Past(PullInIndex(seen, asked, moment)),
+        Past(seen, asked, moment),
     )
 
 

@@ -1,8 +1,14 @@
 """Ports for the servers of the tests."""
 
+import os
 import random
 import socket
-from contextlib import suppress
+from collections import deque
+from typing import Final
+
+_MOST: Final = 64
+_HELD: Final[deque[int]] = deque()
+"""Sockets of UDP at the last ports that were given away: no other process of tests gets those."""
 
 
 def free_port() -> int:
@@ -13,8 +19,17 @@ def free_port() -> int:
     chance = random.SystemRandom()
     while True:
         port = chance.randrange(20_000, 32_000)
-        with socket.socket() as trial, suppress(OSError):
-            trial.bind(("127.0.0.1", port))
+        held = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            held.bind(("127.0.0.1", port))
+            with socket.socket() as trial:
+                trial.bind(("127.0.0.1", port))
+        except OSError:
+            held.close()
+        else:
+            if len(_HELD) == _MOST:
+                os.close(_HELD.popleft())
+            _HELD.append(held.detach())
             return port
 
 

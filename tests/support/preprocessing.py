@@ -1,10 +1,12 @@
 """Made-up repositories to preprocess, and what the tests of the lake and its runs ask of them."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +17,7 @@ from pullrisk.pulls.record import ChangedFile, Pull
 from pullrisk.pulls.store import PullStore
 
 START = datetime(2024, 2, 29, 12, tzinfo=UTC)
+Item = TypeVar("Item")
 Undisturbed = Callable[[PullStore], pa.Table]
 """Gives the rows of one full run over the store, into a fresh lake."""
 
@@ -72,6 +75,12 @@ def left_files(lake: Lake) -> set[str]:
         for pattern in ("features/*.parquet", "histories/*/*")
         for path in root.glob(pattern)
     }
+
+
+def all_at_once(work: Callable[[Item], object], items: Sequence[Item]) -> None:
+    """Do the work for every item, each in a thread of its own; raises the first error."""
+    with ThreadPoolExecutor(len(items)) as threads:
+        list(threads.map(work, items))
 
 
 class Calling:

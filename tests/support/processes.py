@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,29 +12,36 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
-PATIENCE: Final = 120.0
+from httpx import TransportError
+
+PATIENCE: Final = 180.0
 """Seconds until a test gives up waiting: far more than is needed while other programs keep every
-core busy, for a wait ends as soon as its condition holds."""
+core busy, for a wait ends as soon as its condition holds. MLflow's server takes longest until it
+listens: 9 s of a core, more than two minutes of one of two cores with a load of 30."""
+PULLRISK: Final = (sys.executable, "-m", "pullrisk")
+"""The program of this environment, as a process of its own."""
 _SETPRIV: Final = shutil.which("setpriv")
 
 
 def until(
-    holds: Callable[[], object], *, seconds: float = PATIENCE, told: Callable[[], object] = str
+    holds: Callable[[], object], *, seconds: float = PATIENCE, explain: Callable[[], object] = str
 ) -> None:
-    """Wait for what another thread or process brings about; an `OSError` means not yet.
+    """Wait for what another thread or process brings about.
 
-    Raises AssertionError after `seconds`, with what `told` returns.
+    An `OSError` or a `TransportError` of httpx means not yet. Raises AssertionError after
+    `seconds`, with what `explain` returns.
     """
-    end = time.monotonic() + seconds
+    begun = time.monotonic()
     while not _holds(holds):
-        assert time.monotonic() < end, f"did not come about within {seconds} s: {told()}"
-        time.sleep(0.02)
+        waited = time.monotonic() - begun
+        assert waited < seconds, f"did not come about within {seconds} s: {explain()}"
+        time.sleep(min(0.2, 0.02 + waited / 25))  # who waits long looks less often
 
 
 def _holds(condition: Callable[[], object]) -> bool:
     try:
         return bool(condition())
-    except OSError:
+    except (OSError, TransportError):
         return False
 
 
@@ -101,7 +109,7 @@ class Server:
             return self.is_ready()
 
         try:
-            until(ready, told=lambda: "not ready")
+            until(ready, explain=lambda: "not ready")
         except BaseException as error:
             self.kill()
             error.add_note(f"{type(self).__name__}:\n{self.log[-3000:]}")
@@ -132,6 +140,8 @@ class _Scope:
     def __init__(self) -> None:
         self.wide = False
         self.outliving: set[int] = set()
+        self.forking: set[int] = set()
+        """Servers whose children count as those of this process."""
 
 
 scope: Final = _Scope()

@@ -16,10 +16,9 @@ from support.mongo import MongoStandIn
 from support.mongo_gate import gate
 from support.sample import sample_pulls
 from support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed
-from support.serving import ROOT
+from support.serving import GENERAL
 from support.vault import put
 
-GENERAL = ROOT / "src" / "pullrisk" / "model" / "general.onnx"
 USER = "service"
 
 

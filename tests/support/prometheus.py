@@ -45,5 +45,5 @@ class Prometheus(Server):
         """The values of an instant vector."""
         url = f"http://127.0.0.1:{self._port}/api/v1/query?{urlencode({'query': query})}"
         with urlopen(url, timeout=10) as answer:
-            found = json.load(answer)
-        return [float(one["value"][1]) for one in found["data"]["result"]]
+            body = json.load(answer)
+        return [float(one["value"][1]) for one in body["data"]["result"]]

@@ -1,7 +1,32 @@
-"""A git repository that a test fills with contents, commit by commit."""
+"""Git as tests run it, and a repository that a test fills with contents, commit by commit."""
 
+import os
 import subprocess
 from pathlib import Path
+from typing import Final
+
+_PERSON: Final = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "Ann"), ("EMAIL", "ann@x.org"))
+}
+
+
+def git_bytes(
+    folder: Path, *arguments: str | Path, stdin: bytes = b"", **environment: str
+) -> bytes:
+    """What git prints in a folder, run as Ann, without the settings of this machine's user."""
+    own = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, **_PERSON, **environment}
+    command = ["git", "-C", folder, *arguments]
+    done = subprocess.run(command, input=stdin, capture_output=True, env=own)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def git(folder: Path, *arguments: str | Path, stdin: bytes = b"", **environment: str) -> str:
+    """The same as text, without the white space around it."""
+    output = git_bytes(folder, *arguments, stdin=stdin, **environment)
+    return output.decode(errors="replace").strip()
 
 
 class Repository:
@@ -11,14 +36,9 @@ class Repository:
         self.path = path
         path.mkdir()
         self.git("init", "-q", "-b", "main")
-        for key, value in (("name", "Ann"), ("email", "ann@x.org")):
-            self.git("config", f"user.{key}", value)
 
     def git(self, *arguments: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(self.path), *arguments], capture_output=True, check=True
-        )
-        return done.stdout.decode().strip()
+        return git(self.path, *arguments)
 
     def commit(self, files: dict[str | bytes, bytes | None]) -> str:
         """Commit contents by path (None removes a file): returns the sha."""

@@ -7,9 +7,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pullrisk.pulls.as_rest import rest_object_of
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.record_json import decode_line
+from pullrisk.pulls.rest import rest_object_of
 
 FOLDER = Path(__file__).parents[2] / "sample"
 KEDRO = "kedro-org/kedro"

@@ -8,8 +8,8 @@ from sysconfig import get_path
 
 from pydantic import SecretStr
 
-from pullrisk.lake import S3
 from pullrisk.lake.s3 import open_bucket
+from pullrisk.options import S3
 from support.loopback import Forwarding, Loopback
 from support.ports import answers, free_port
 from support.processes import Server

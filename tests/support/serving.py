@@ -4,26 +4,25 @@ import json
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, ClassVar
 
 import httpx
 
 from pullrisk.lake import Lake
 from pullrisk.preprocess import preprocess
-from pullrisk.pulls.as_rest import rest_object_of
+from pullrisk.pulls.rest import rest_object_of
 from pullrisk.pulls.sqlite import SqliteStore
+from support.forked import SERVING, ForkedProcess, fork_server
 from support.ports import free_port
-from support.processes import PATIENCE, mortal, until
+from support.processes import PATIENCE, PULLRISK, mortal, until
 from support.sample import sample_pulls
 
 ROOT = Path(__file__).parents[2]
 GENERAL = ROOT / "src" / "pullrisk" / "model" / "general.onnx"
-STORED = 300
-RUN = "import sys; from pullrisk.cli import main; sys.exit(main())"
+STORED = 120
 
 
 def make_home(home: Path, *, pulls: int = STORED) -> Path:
@@ -36,8 +35,8 @@ def make_home(home: Path, *, pulls: int = STORED) -> Path:
 
 def opened(place: int = STORED + 1, **changes: object) -> dict[str, Any]:
     """A real pull request as GitHub would describe it while it is open."""
-    found = rest_object_of(sample_pulls(place + 1)[place])
-    return found | {"merged_at": None, "closed_at": None, "state": "open"} | changes
+    pull = rest_object_of(sample_pulls(place + 1)[place])
+    return pull | {"merged_at": None, "closed_at": None, "state": "open"} | changes
 
 
 def score(url: str, **headers: str) -> httpx.Response:
@@ -46,7 +45,13 @@ def score(url: str, **headers: str) -> httpx.Response:
 
 
 class Served:
-    """One `pullrisk serve` and its address."""
+    """One `pullrisk serve` and its address.
+
+    Where `forks` is set, as tests do, it is forked; not with `workers` among the settings, which
+    are read when libraries are imported.
+    """
+
+    forks: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -59,16 +64,32 @@ class Served:
         self.port, self.home, self.settings = port or free_port(), home, settings
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = home.parent / f"serve-{self.port}.log"
-        kept = {name: text for name, text in os.environ.items() if not name.startswith("PULLRISK_")}
+        inherited = {
+            name: text for name, text in os.environ.items() if not name.startswith("PULLRISK_")
+        }
         own = {f"PULLRISK_SERVE__{name.upper()}": str(value) for name, value in settings.items()}
-        arguments = [sys.executable, "-c", RUN, "serve", "--port", str(self.port), *options]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                mortal(arguments),
-                env=kept | {"PULLRISK_HOME": str(home)} | own | dict(environment or {}),
-                stdout=log,
-                stderr=subprocess.PIPE,
-            )
+        variables = inherited | {"PULLRISK_HOME": str(home)} | own | dict(environment or {})
+        read, write = os.pipe()
+        self._stderr = os.fdopen(read, "rb")
+        start = self._fork if self.forks and "workers" not in settings else self._start
+        with self.log.open("wb") as log, os.fdopen(write, "wb") as stderr:
+            arguments = ["serve", "--port", str(self.port), *options]
+            self.process = start(arguments, variables, log, stderr)
+
+    @staticmethod
+    def _fork(
+        arguments: list[str], variables: dict[str, str], log: IO[bytes], stderr: IO[bytes]
+    ) -> "ForkedProcess | subprocess.Popen[bytes]":
+        with Path(os.devnull).open() as nothing:
+            streams = [each.fileno() for each in (nothing, log, stderr)]
+            return fork_server().start(arguments, env=variables, streams=streams, preload=SERVING)
+
+    @staticmethod
+    def _start(
+        arguments: list[str], variables: dict[str, str], log: IO[bytes], stderr: IO[bytes]
+    ) -> "ForkedProcess | subprocess.Popen[bytes]":
+        command = mortal([*PULLRISK, *arguments])
+        return subprocess.Popen(command, env=variables, stdout=log, stderr=stderr)
 
     def __enter__(self) -> "Served":
         return self
@@ -78,7 +99,7 @@ class Served:
 
     def wait(self, seconds: float = PATIENCE) -> "Served":
         """Until it is ready."""
-        wait_for(self._is_ready, seconds)
+        until(self._is_ready, seconds=seconds)
         return self
 
     def _is_ready(self) -> bool:
@@ -87,8 +108,7 @@ class Served:
 
     def errors(self) -> str:
         """What it wrote to standard error, once it has ended."""
-        assert self.process.stderr is not None
-        return self.process.stderr.read().decode()
+        return self._stderr.read().decode()
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The lines of its log with this event."""
@@ -101,7 +121,7 @@ class Served:
         until(
             lambda: len(self.events(name)) >= count,
             seconds=seconds,
-            told=lambda: f"{count} lines of {name!r} in {self.log.read_text()}",
+            explain=lambda: f"{count} lines of {name!r} in {self.log.read_text()}",
         )
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -116,8 +136,7 @@ class Served:
             if self.process.poll() is None:
                 self.process.kill()
                 self.process.wait()
-            if self.process.stderr is not None:
-                self.process.stderr.close()
+            self._stderr.close()
 
 
 @contextmanager
@@ -128,17 +147,5 @@ def served(
     **settings: Any,
 ) -> Iterator[Served]:
     """A ready service, stopped at the end."""
-    with Served(home, *options, environment=environment, **{"drain": 0, **settings}) as one:
-        yield one.wait()
-
-
-def wait_for(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Until the condition holds; a service that does not answer does not hold it."""
-
-    def holds() -> bool:
-        try:
-            return bool(condition())
-        except httpx.TransportError:
-            return False
-
-    until(holds, seconds=seconds)
+    with Served(home, *options, environment=environment, **{"drain": 0, **settings}) as service:
+        yield service.wait()

@@ -195,8 +195,8 @@ class OpenId:
         elif path == "/.well-known/openid-configuration":
             names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
             places = ("authorize", "token", "keys")
-            found = {n: f"{self.issuer}/{p}" for n, p in zip(names, places, strict=True)}
-            await _send(send, (200, {"issuer": self.issuer, **found}, {}))
+            endpoints = {n: f"{self.issuer}/{p}" for n, p in zip(names, places, strict=True)}
+            await _send(send, (200, {"issuer": self.issuer, **endpoints}, {}))
         elif path == "/authorize":
             await _send(send, self.codes.authorize(_pairs(scope["query_string"])))
         elif path == "/token":
@@ -220,8 +220,10 @@ class OpenId:
             "nonce": asked["nonce"],
             **self.claims,
         }
-        kept = {name: value for name, value in claims.items() if value is not None}
-        token = jwt.encode(kept, self.signed_with, self.algorithm, headers={"kid": self.key_name})
+        payload = {name: value for name, value in claims.items() if value is not None}
+        token = jwt.encode(
+            payload, self.signed_with, self.algorithm, headers={"kid": self.key_name}
+        )
         return 200, {"id_token": token, "access_token": "x", "token_type": "Bearer"}, {}
 
 

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,16 +22,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from support.loopback import Loopback
+from support.certificates import key_usage, root_certificate
+from support.loopback import Handler, Loopback
 from support.sigstore_parts import (
     EXTENSIONS,
     audit_path,
     hashed,
     key_id,
-    key_usage,
     pem,
     public_bytes,
-    root_certificate,
     signed,
     tree_root,
 )
@@ -48,17 +46,17 @@ class Sigstore(Loopback):
 
     def __init__(self, folder: Path) -> None:
         self._ca, self._ct, self._log = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
-        self._root = root_certificate(self._ca)
+        self._root = root_certificate(self._ca, "a Fulcio of tests")
         self._leaves: list[bytes] = []
         self._lock = threading.Lock()
         self.job: Mapping[str, str] = {}
         """Claims of the job that asks for a token now."""
         sigstore = self
 
-        class Handler(_Handler):
+        class SigstoreHandler(_Handler):
             state = sigstore
 
-        super().__init__(Handler)
+        super().__init__(SigstoreHandler)
         self.trust_config = folder / "trust.json"
         self.trust_config.write_text(json.dumps(self._trust()))
 
@@ -212,28 +210,17 @@ class Sigstore(Loopback):
         }
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     state: Sigstore
 
-    def log_message(self, *_: object) -> None:
-        """Silence."""
-
     def do_GET(self) -> None:
-        self._answer(200, {"value": self.state.token()})
+        self.answer(200, {"value": self.state.token()})
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.loads(self.body())
         if self.path.endswith("/signingCert"):
             request = base64.b64decode(body["certificateSigningRequest"])
             token = self.headers["Authorization"].removeprefix("Bearer ")
             chain = {"certificates": self.state.certificate(request, token)}
-            return self._answer(200, {"signedCertificateEmbeddedSct": {"chain": chain}})
-        return self._answer(201, self.state.entry(body))
-
-    def _answer(self, status: int, found: object) -> None:
-        data = json.dumps(found).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+            return self.answer(200, {"signedCertificateEmbeddedSct": {"chain": chain}})
+        return self.answer(201, self.state.entry(body))

@@ -1,13 +1,11 @@
-"""Claims, keys, certificates and the Merkle tree of the Sigstore of tests."""
+"""Claims, keys and the Merkle tree of the Sigstore of tests."""
 
 import hashlib
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 ISSUER: Final = "https://token.actions.githubusercontent.com"
 EXTENSIONS: Final = {
@@ -26,7 +24,7 @@ EXTENSIONS: Final = {
 
 def claims(repository: str, stage: str, sha: str, **changed: str) -> dict[str, str]:
     """What GitHub says of a job of stage.yml that the stage's workflow called on staging."""
-    found = {
+    usual = {
         "iss": ISSUER,
         "sub": f"repo:{repository}:environment:staging",
         "aud": "sigstore",
@@ -39,7 +37,7 @@ def claims(repository: str, stage: str, sha: str, **changed: str) -> dict[str, s
         "job_workflow_sha": sha,
         "workflow_ref": f"{repository}/.github/workflows/{stage}.yml@refs/heads/staging",
     }
-    return found | changed
+    return usual | changed
 
 
 def claims_on_main(repository: str, workflow: str, sha: str, **changed: str) -> dict[str, str]:
@@ -53,38 +51,6 @@ def claims_on_main(repository: str, workflow: str, sha: str, **changed: str) -> 
         "workflow_ref": ref,
     }
     return claims(repository, "", sha, **own) | changed
-
-
-def root_certificate(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a Fulcio of tests")])
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(key_usage(signs_certificates=True), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-
-
-def key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        encipher_only=False,
-        decipher_only=False,
-    )
 
 
 def tree_root(leaves: list[bytes]) -> bytes:

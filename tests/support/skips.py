@@ -64,6 +64,6 @@ def _fail_in_ci(report: "pytest.TestReport | pytest.CollectReport") -> None:
 
 def _reason(report: "pytest.TestReport | pytest.CollectReport") -> str:
     """With what to do about it; `make setup` where the reason names nothing else."""
-    told = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-    reason = told.removeprefix("Skipped: ")
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    reason = text.removeprefix("Skipped: ")
     return reason if ":" in reason else f"{reason}: make setup"

@@ -96,7 +96,7 @@ class Cluster:
 
     def executors(self) -> list[int]:
         """Process ids of the executors that run on this cluster."""
-        found = []
+        pids = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 command = (process / "cmdline").read_bytes()
@@ -104,8 +104,8 @@ class Cluster:
             except OSError:
                 continue
             if b"CoarseGrainedExecutorBackend" in command and folder.is_relative_to(self._folder):
-                found.append(int(process.name))
-        return found
+                pids.append(int(process.name))
+        return pids
 
     def kill_an_executor(self) -> None:
         """SIGKILL, as the kernel does where memory is short."""

@@ -58,7 +58,7 @@ class SlowStore(_Kept):
 
     def events(self, repository: str, *, numbers: Iterable[int] | None = None) -> Iterator[Pull]:
         for pull in super().events(repository, numbers=numbers):
-            time.sleep(0.02)
+            time.sleep(0.01)
             yield pull
 
 

@@ -19,6 +19,13 @@ FEATURES = (
 NAMES = tuple(feature.name for feature in FEATURES)
 SCHEMA = "0123456789abcdef"
 START = 1_600_000_000_000_000
+TITLES = {
+    "fix": ("fix: ", "crash when the list is empty", "src/list.py"),
+    "documentation": ("docs: ", "explain the options", "docs/options.md"),
+    "feature": ("feat(api): ", "allow several lists", "src/api.py"),
+    "dependency update": ("chore(deps): ", "bump left-pad from 1.0 to 2.0", "package.json"),
+}
+"""Category → a prefix that says so, a title and a path whose words speak of it."""
 Row = tuple[float, int, bool, list[dict[str, object]], np.ndarray]
 """Days since the start, number, example, links, x."""
 LINK = pa.struct(
@@ -117,3 +124,23 @@ def with_repairs(table: pa.Table, *, share: float = 0.6) -> pa.Table:
     column = table.column_names.index("links")
     table = table.set_column(column, "links", pa.array(links, pa.list_(LINK)))
     return table.append_column("rewritten_origins", pa.array(np.zeros(table.num_rows, np.float32)))
+
+
+def with_titles(table: pa.Table, *, seed: int = 0) -> tuple[pa.Table, list[str]]:
+    """The table with what each pull says of itself, half with a prefix; and the true categories."""
+    random = np.random.default_rng(seed)
+    names = random.choice(list(TITLES), table.num_rows).tolist()
+    prefixed = random.random(table.num_rows) < 0.5
+    titles = [
+        TITLES[name][0] * bool(shown) + f"{TITLES[name][1]} {random.integers(100)}"
+        for name, shown in zip(names, prefixed, strict=True)
+    ]
+    columns = {
+        "title": pa.array(titles, pa.string()),
+        "labels": pa.array([[]] * table.num_rows, pa.list_(pa.string())),
+        "paths": pa.array([[TITLES[name][2]] for name in names], pa.list_(pa.string())),
+        "says_reverts": pa.array([False] * table.num_rows),
+    }
+    for name, column in columns.items():
+        table = table.append_column(name, column)
+    return table, names

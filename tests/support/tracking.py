@@ -17,12 +17,12 @@ KEPT: Final = Path(__file__).parents[2] / ".pytest_cache"
 def fresh_tracking(home: Path) -> Tracking:
     """An empty registry in a home folder."""
     home.mkdir(parents=True, exist_ok=True)
-    (home / "mlflow.db").write_bytes(_empty())
+    (home / "mlflow.db").write_bytes(empty_database())
     return Tracking.local(home)
 
 
 @cache
-def _empty() -> bytes:
+def empty_database() -> bytes:
     """Made once for all processes and runs, until MLflow or the code that makes it changes."""
     code = Path(mlflow_client.__file__).read_bytes()
     name = sha256(version("mlflow-skinny").encode() + code).hexdigest()[:16]

@@ -5,9 +5,13 @@ import subprocess
 import threading
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
+
+from support.processes import until
 
 PROC = Path("/proc")
 
@@ -22,16 +26,33 @@ class Watched:
     """Process id → command line and environment, as /proc shows them."""
 
 
-def run_watched(command: Sequence[str], environment: Mapping[str, str]) -> Watched:
-    """Run a program and note command line and environment of it and all its children."""
+def run_watched(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    seen_enough: Callable[[Mapping[int, str]], bool] = lambda seen: True,
+) -> Watched:
+    """Run a program and note command line and environment of it and all its children.
+
+    Its input ends once enough was seen of its processes.
+    """
     seen: dict[int, str] = {}
     with subprocess.Popen(
-        command, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        env=dict(environment),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     ) as process:
         stop = threading.Event()
         watcher = threading.Thread(target=_watch, args=(process.pid, seen, stop))
         watcher.start()
+        assert process.stdin is not None
         assert process.stdout is not None
+        try:
+            until(lambda: seen_enough(dict(seen)))
+        finally:
+            process.stdin.close()
         output = process.stdout.read().decode(errors="replace")
         process.wait()
         stop.set()
@@ -75,7 +96,7 @@ def _read(path: Path) -> Iterator[bytes]:
 
 def _watch(root: int, seen: dict[int, str], stop: threading.Event) -> None:
     while not stop.is_set():
-        for pid in _family(root):
+        for pid in family(root):
             try:
                 shown = b"".join(
                     (PROC / str(pid) / name).read_bytes() for name in ("cmdline", "environ")
@@ -86,23 +107,10 @@ def _watch(root: int, seen: dict[int, str], stop: threading.Event) -> None:
         time.sleep(0.02)
 
 
-def _family(root: int) -> list[int]:
-    """The process and all that descend from it, threads' children included."""
-    family, fresh = [root], [root]
-    while fresh:
-        parent = fresh.pop()
-        for task in _listed(PROC / str(parent) / "task"):
-            try:
-                children = (PROC / str(parent) / "task" / task / "children").read_text().split()
-            except OSError:
-                continue
-            fresh += map(int, children)
-            family += map(int, children)
-    return family
-
-
-def _listed(folder: Path) -> list[str]:
+def family(root: int) -> list[int]:
+    """The process and all that descend from it."""
     try:
-        return [path.name for path in folder.iterdir()]
-    except OSError:
+        children = psutil.Process(root).children(recursive=True)
+    except psutil.NoSuchProcess:
         return []
+    return [root, *(child.pid for child in children)]

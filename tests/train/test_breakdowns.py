@@ -7,9 +7,11 @@ import pyarrow as pa
 import pytest
 
 from pullrisk.progress import Silent
-from pullrisk.train.breakdowns import Judged, costs, segments
+from pullrisk.train.breakdowns import costs, segments
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.evaluate import Options, evaluate
+from pullrisk.train.evaluation import OURS, Segment
+from pullrisk.train.judged import Judged
 from support.tables import feature_table
 from support.training import quick_dataset, shared_training
 
@@ -23,7 +25,7 @@ def judged(
     agent: list[float] | None = None,
     labels: list[int],
     size: int,
-) -> Judged:
+) -> tuple[Dataset, Judged]:
     """Pulls of one repository of `size` pulls, risk falling from the first to the last."""
     n = len(labels)
     columns = {"author_bot": bot, "author_merged": merged, "author_agent": agent}
@@ -32,13 +34,18 @@ def judged(
     x = np.array(list(known.values()), np.float32).T if known else np.empty((n, 0), np.float32)
     risk = np.linspace(0.9, 0.1, n)
     pulls = replace(data, names=tuple(known), x=x)
-    return Judged(pulls, np.array(labels, np.int8), risk, np.array([size]))
+    dataset = pulls.take(np.arange(size) % n)
+    rows, groups = np.arange(size) < n, pulls.repository
+    return dataset, Judged(rows, np.array(labels, np.int8), groups, None, None, {OURS: risk})
+
+
+def segments_of(window: tuple[Dataset, Judged]) -> list[Segment]:
+    return segments(*window, resamples=20, seed=3)
 
 
 def test_each_author_falls_into_one_segment_and_bots_into_none_of_newness() -> None:
-    found = segments(
-        judged(bot=[0, 0, 0, 0, 1], merged=[0, 1, 99, 100, 0], labels=[1, 0, 1, 0, 0], size=50),
-        **DRAWN,
+    found = segments_of(
+        judged(bot=[0, 0, 0, 0, 1], merged=[0, 1, 99, 100, 0], labels=[1, 0, 1, 0, 0], size=50)
     )
     counts = {(one.kind, one.name): (one.pulls, one.positives) for one in found}
     assert counts == {
@@ -54,23 +61,23 @@ def test_each_author_falls_into_one_segment_and_bots_into_none_of_newness() -> N
 
 def test_coding_agents_are_told_apart_where_it_is_known() -> None:
     agent = [1.0, 0.0, 0.0, float("nan")]
-    found = segments(judged(agent=agent, labels=[1, 0, 1, 0], size=4), **DRAWN)
+    found = segments_of(judged(agent=agent, labels=[1, 0, 1, 0], size=4))
     counts = {one.name: (one.pulls, one.positives) for one in found if one.kind == "coding agent"}
     assert counts == {"named": (1, 1), "not named": (2, 1)}
 
 
 def test_a_pull_is_of_the_language_that_most_of_its_source_files_have() -> None:
     paths = [["a.py", "b.py", "c.go"], ["d.go", "README.md"], ["README.md"], []]
-    one = judged(labels=[1, 0, 1, 0], size=4)
-    said = pa.table({"paths": pa.array(paths, pa.list_(pa.string()))})
-    found = segments(replace(one, pulls=replace(one.pulls, said=said)), **DRAWN)
+    dataset, one = judged(labels=[1, 0, 1, 0], size=4)
+    texts = pa.table({"paths": pa.array(paths, pa.list_(pa.string()))})
+    found = segments_of((replace(dataset, texts=texts), one))
     counts = {one.name: (one.pulls, one.positives) for one in found if one.kind == "language"}
     assert counts == {".py": (1, 1), ".go": (1, 0)}
 
 
 def test_the_precision_of_a_segment_is_that_of_its_flagged_pulls() -> None:
     labels = [1, 0] + [0] * 18
-    found = segments(judged(bot=[1, 1] + [0] * 18, labels=labels, size=20), **DRAWN)
+    found = segments_of(judged(bot=[1, 1] + [0] * 18, labels=labels, size=20))
     assert {one.name: one.precision.value for one in found if one.kind == "account"} == {
         "bot": 0.5,
         "person": None,
@@ -83,13 +90,13 @@ def test_the_precision_of_a_segment_is_that_of_its_flagged_pulls() -> None:
      (10_001, "over 10,000")],
 )  # fmt: skip
 def test_a_repository_s_size_is_all_it_ever_merged(size: int, name: str) -> None:
-    (found,) = segments(judged(labels=[1, 0, 0], size=size), **DRAWN)
+    (found,) = segments_of(judged(labels=[1, 0, 0], size=size))
     assert (found.kind, found.name) == ("repository", name)
 
 
 def test_flagged_counts_the_riskiest_tenth_of_the_repository_not_of_the_segment() -> None:
     labels = [1] + [0] * 19
-    found = segments(judged(bot=[1, 1] + [0] * 18, labels=labels, size=20), **DRAWN)
+    found = segments_of(judged(bot=[1, 1] + [0] * 18, labels=labels, size=20))
     bots = next(one for one in found if one.name == "bot")
     people = next(one for one in found if one.name == "person")
     assert (bots.flagged, bots.caught.value) == (1.0, 1.0)
@@ -99,7 +106,7 @@ def test_flagged_counts_the_riskiest_tenth_of_the_repository_not_of_the_segment(
 
 def test_costs_count_the_reviews_for_each_revert_caught() -> None:
     labels = [0, 1, 0, 0, 0, 0] + [0] * 13 + [1]
-    at = {round(100 * one.share): one for one in costs(judged(labels=labels, size=20), **DRAWN)}
+    at = {round(100 * one.share): one for one in costs(judged(labels=labels, size=20)[1], **DRAWN)}
     assert (at[5].reviews, at[5].caught, at[5].reviews_per_catch.value) == (1, 0, None)
     assert (at[10].reviews, at[10].caught, at[10].reviews_per_catch.value) == (2, 1, 2.0)
     assert (at[30].reviews, at[30].caught, at[30].reviews_per_catch.value) == (6, 1, 6.0)

@@ -7,9 +7,8 @@ from pullrisk.model.categories import CATEGORIES
 from pullrisk.model.category_head import CategoryHead, token_rows, visible
 from pullrisk.train.categories import LEAST_STATED, UNSTATED, fit_category_head, stated_categories
 from pullrisk.train.dataset import Dataset
-from pullrisk.train.table_columns import each_said
-from support.said import with_said
-from support.tables import FEATURES, NAMES, feature_table
+from pullrisk.train.table_columns import pull_texts
+from support.tables import FEATURES, NAMES, feature_table, with_titles
 
 
 def fitted(table: pa.Table) -> tuple[CategoryHead | None, Dataset]:
@@ -21,19 +20,19 @@ def fitted(table: pa.Table) -> tuple[CategoryHead | None, Dataset]:
 
 def told(head: CategoryHead, dataset: Dataset, rows: np.ndarray) -> list[str]:
     """The head's answers by its definition, in numpy."""
-    assert dataset.said is not None
-    tokens = token_rows(each_said(dataset.said.take(rows)))
+    assert dataset.texts is not None
+    tokens = token_rows(pull_texts(dataset.texts.take(rows)))
     z = np.clip(dataset.x[rows] / 100, -5, 5).astype(np.float32)
     logits = head.words.astype(np.float32)[tokens].sum(1) + z @ head.wide + head.bias
     return [CATEGORIES[place] for place in logits.argmax(1)]
 
 
 def test_a_head_tells_the_category_of_later_pulls_from_their_words_and_paths() -> None:
-    head, dataset = fitted(with_said(feature_table(600))[0])
+    head, dataset = fitted(with_titles(feature_table(600))[0])
     assert head is not None
-    assert dataset.said is not None
+    assert dataset.texts is not None
     later = np.arange(len(dataset) // 2, len(dataset))
-    titles = dataset.said["title"].take(later).to_pylist()
+    titles = dataset.texts["title"].take(later).to_pylist()
     silent = [place for place, title in enumerate(titles) if ":" not in title]
     answers = told(head, dataset, later)
     words = {"crash": "fix", "explain": "documentation", "allow": "feature"}
@@ -42,7 +41,7 @@ def test_a_head_tells_the_category_of_later_pulls_from_their_words_and_paths() -
 
 
 def test_the_same_pulls_give_the_same_weights() -> None:
-    table, _ = with_said(feature_table(600))
+    table, _ = with_titles(feature_table(600))
     (first, _), (second, _) = fitted(table), fitted(table)
     assert first is not None
     assert second is not None
@@ -51,7 +50,7 @@ def test_the_same_pulls_give_the_same_weights() -> None:
 
 
 def test_labels_teach_where_titles_state_nothing() -> None:
-    table, names = with_said(feature_table(600))
+    table, names = with_titles(feature_table(600))
     titles = [title.partition(": ")[2] or title for title in table["title"].to_pylist()]
     label = {"fix": "bug", "documentation": "docs", "feature": "enhancement"}
     labels = [[label.get(name, "dependencies")] for name in names]
@@ -64,13 +63,13 @@ def test_labels_teach_where_titles_state_nothing() -> None:
 
 @pytest.mark.parametrize("missing", ["title", "paths"])
 def test_a_table_without_titles_or_paths_teaches_no_head(missing: str) -> None:
-    head, dataset = fitted(with_said(feature_table(300))[0].drop_columns([missing]))
-    assert dataset.said is None
+    head, dataset = fitted(with_titles(feature_table(300))[0].drop_columns([missing]))
+    assert dataset.texts is None
     assert head is None
 
 
 def test_too_few_prefixes_teach_no_head() -> None:
-    table, _ = with_said(feature_table(300))
+    table, _ = with_titles(feature_table(300))
     titles = ["plain words"] * table.num_rows
     titles[: LEAST_STATED // 2] = ["fix: words"] * (LEAST_STATED // 2)
     place = table.column_names.index("title")
@@ -80,7 +79,7 @@ def test_too_few_prefixes_teach_no_head() -> None:
 
 
 def test_a_category_without_examples_is_never_the_answer() -> None:
-    head, dataset = fitted(with_said(feature_table(600))[0])
+    head, dataset = fitted(with_titles(feature_table(600))[0])
     assert head is not None
     assert "release" not in told(head, dataset, np.arange(len(dataset)))
     unseen = CATEGORIES.index("release")
@@ -88,5 +87,5 @@ def test_a_category_without_examples_is_never_the_answer() -> None:
 
 
 def test_features_of_the_raw_title_are_hidden_from_the_head() -> None:
-    said = Feature("title_says_fix", "title", "flag", "the title speaks of a fix", "flag")
-    assert visible([*FEATURES, said]).tolist() == [True] * len(FEATURES) + [False]
+    texts = Feature("title_says_fix", "title", "flag", "the title speaks of a fix", "flag")
+    assert visible([*FEATURES, texts]).tolist() == [True] * len(FEATURES) + [False]

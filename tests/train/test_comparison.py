@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pullrisk.train.comparison import by_bundle, by_record, compare, record_predictions, unseen
+from pullrisk.train.comparison import by_bundle, by_record, compare, record_predictions
 from pullrisk.train.dataset import Dataset, Target
 from support.training import quick_train, shared_training
 
@@ -19,8 +19,11 @@ def test_only_matured_pulls_that_neither_model_saw_count() -> None:
     older = quick_train(half)
     ours, theirs = by_bundle(trained.bundle), by_bundle(older.bundle)
     found = compare(ours, theirs, data, target="reverted", resamples=5)
-    rows = unseen(trained.bundle, data) & (data.labels() >= 0)
-    assert rows.sum() < (unseen(older.bundle, data) & (data.labels() >= 0)).sum()
+    rows = data.since(trained.bundle.metadata.facts.trained_until) & (data.labels() >= 0)
+    assert (
+        rows.sum()
+        < (data.since(older.bundle.metadata.facts.trained_until) & (data.labels() >= 0)).sum()
+    )
     assert found.pulls == rows.sum()
     assert found.positives == (data.labels()[rows] == 1).sum()
     assert found.repositories == 2

@@ -14,7 +14,7 @@ from pullrisk.train.dataset import UNKNOWN, Dataset
 from pullrisk.train.evaluate import Options, evaluate
 from pullrisk.train.evaluation import OURS, Evaluation
 from pullrisk.train.novelty import ALL_KINDS, Injected
-from pullrisk.train.sizes import code_pulls
+from pullrisk.train.ranking import code_pulls
 from support.tables import NAMES, feature_table
 from support.training import quick_dataset, quick_train, shared_training, training_with_code
 

@@ -92,7 +92,7 @@ def drawn() -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray]:
     random = np.random.default_rng(5)
     groups, labels = random.integers(0, 4, 600), (random.random(600) < 0.1).astype(np.int8)
     scores = np.round(random.normal(size=600) + labels, 1)
-    weights = np.vstack([np.ones(600), metrics.poisson_weights(600, resamples=60, seed=9)])
+    weights = metrics.bootstrap_weights(600, resamples=60, seed=9)
     flags = metrics.top_share(scores, groups, 0.10)
     return ranking_figures(scores, labels, groups, weights), labels, flags, weights
 

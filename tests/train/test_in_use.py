@@ -2,7 +2,9 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -12,7 +14,9 @@ from pullrisk.model.bundle import Bundle
 from pullrisk.model.general import general_bundle, is_general
 from pullrisk.options import GateOptions
 from pullrisk.progress import Silent
+from pullrisk.train.baselines import learners
 from pullrisk.train.dataset import Dataset
+from pullrisk.train.evaluate import Peers
 from pullrisk.train.in_use import best_before, measured_general, with_windows
 from pullrisk.train.mlflow_client import Tracking
 from pullrisk.train.pipeline import MODEL_FILE, TrainResult, judge_on, train_model, use_untrained
@@ -136,3 +140,24 @@ def _own() -> Bundle:
     from pullrisk.train.training import train
 
     return train(data(), FEATURES, SETTINGS, schema_hash=SCHEMA_HASH, progress=Silent()).bundle
+
+
+def test_models_judged_on_the_same_windows_meet_the_same_peers_made_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[object] = []
+
+    def learning(*past: Any, **options: Any) -> Any:
+        made.append(past)
+        return learners(*past, **options)
+
+    monkeypatch.setattr("pullrisk.train.evaluate.learners", learning)
+    peers = Peers()
+    judge_on(data(), measured(), peers=peers, progress=Silent())
+    once = len(made)
+    assert once > 0
+    found = judge_on(data(), _own(), peers=peers, progress=Silent())
+    assert len(made) == once
+    alone = judge_on(data(), _own(), progress=Silent())
+    assert len(made) > once
+    assert msgspec.json.encode(found) == msgspec.json.encode(alone)

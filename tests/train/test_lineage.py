@@ -1,6 +1,5 @@
 """Tags that say what a model came from."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import pullrisk.train.lineage as module
 from pullrisk.features import SCHEMA_HASH
 from pullrisk.pulls.outcomes import LABEL_DEFINITION
 from pullrisk.train.lineage import lineage
+from support.repositories import git
 from support.training import quick_dataset
 
 
@@ -34,11 +34,10 @@ def test_the_commit_of_a_checkout_is_told_and_whether_the_code_was_changed_since
     code.parent.mkdir(parents=True)
     code.write_text("one")
     monkeypatch.setattr(module, "__file__", str(code))
-    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x"]):
-        identity = ["-c", "user.name=x", "-c", "user.email=x@localhost"]
-        subprocess.run(["git", "-C", str(tmp_path), *identity, *command], check=True)
-    ask = ["git", "-C", str(tmp_path), "rev-parse", "HEAD"]
-    head = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "x")
+    head = git(tmp_path, "rev-parse", "HEAD")
     assert lineage(quick_dataset(), {})["git_commit"] == head
     code.write_text("two")
     assert lineage(quick_dataset(), {})["git_commit"] == f"{head}-dirty"
@@ -48,7 +47,7 @@ def test_an_installation_inside_another_project_s_checkout_takes_no_commit_from_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GIT_COMMIT", raising=False)
-    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    git(tmp_path, "init", "-q")
     code = tmp_path / ".venv" / "pullrisk" / "train" / "lineage.py"
     code.parent.mkdir(parents=True)
     code.write_text("installed")

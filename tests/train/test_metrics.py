@@ -111,7 +111,8 @@ def test_calibration_error_is_zero_for_honest_probabilities_and_the_gap_for_othe
 
 
 def test_bootstrap_weights_are_resamples_in_the_mean_and_repeat_with_the_seed() -> None:
-    weights = metrics.poisson_weights(1000, resamples=50, seed=3)
+    weights = metrics.bootstrap_weights(1000, resamples=50, seed=3)
+    assert (weights[0] == 1).all()
     assert weights.mean() == pytest.approx(1, abs=0.02)
     assert weights.var() == pytest.approx(1, abs=0.05)
-    assert (weights == metrics.poisson_weights(1000, resamples=50, seed=3)).all()
+    assert (weights == metrics.bootstrap_weights(1000, resamples=50, seed=3)).all()

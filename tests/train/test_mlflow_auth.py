@@ -1,11 +1,8 @@
 """What an MLflow server is sent, and what the environment holds meanwhile."""
 
 import base64
-import json
 import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from pydantic import SecretStr
@@ -13,6 +10,7 @@ from pydantic import SecretStr
 pytest.importorskip("mlflow", reason="the extra train is not installed")
 
 from pullrisk.train.mlflow_client import MlflowLogin, authenticate, import_mlflow
+from support.loopback import Handler, Loopback
 
 PASSWORD = "of-mlflow-0f1e2d3c"
 
@@ -22,27 +20,14 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[str]]]:
     """A server that answers for one experiment, and the Authorization headers it was sent."""
     sent: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Registry(Handler):
         def do_GET(self) -> None:
             sent.append(self.headers.get("Authorization", ""))
-            body = json.dumps({"experiment": {"experiment_id": "7", "name": "pullrisk"}}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(200, {"experiment": {"experiment_id": "7", "name": "pullrisk"}})
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-    running = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=running.serve_forever)
-    thread.start()
     monkeypatch.setenv("MLFLOW_TRACKING_AUTH", "")
-    yield f"http://127.0.0.1:{running.server_address[1]}", sent
-    running.shutdown()
-    running.server_close()
-    thread.join()
+    with Loopback(Registry) as running:
+        yield running.url, sent
 
 
 def ask(uri: str) -> str:

@@ -9,12 +9,10 @@ from sysconfig import get_path
 from typing import Any
 
 import httpx
-import msgspec
 import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from pullrisk.dashboard.registry import Registered
 from pullrisk.errors import ModelError
 from pullrisk.features import NAMES
 from pullrisk.model.bundle import Bundle
@@ -139,7 +137,7 @@ def test_the_dashboard_reads_versions_and_changes_of_champion_from_the_server(
 ) -> None:
     first = find(tracking, result.tracked.version)
     set_champion(tracking, first, by="eve", reason="forced: shown")
-    listed = msgspec.convert(Registry(server.uri).listed(), Registered)
+    listed = Registry(server.uri).contents()
     assert [each.version for each in listed.versions] == sorted(
         (each.version for each in versions(tracking)), key=int, reverse=True
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pullrisk.model.statistics import Distribution
+from pullrisk.model.distribution import Distribution
 from pullrisk.train.novelty import (
     ALL_KINDS,
     NORMAL,

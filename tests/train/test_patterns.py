@@ -8,20 +8,19 @@ from pullrisk.model.metadata import Pattern, Patterns
 from pullrisk.progress import Silent
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.figures import f1, judge_categories
-from pullrisk.train.metrics import poisson_weights
+from pullrisk.train.metrics import bootstrap_weights
 from pullrisk.train.patterns import find_patterns, name_all
-from pullrisk.train.table_columns import each_said
+from pullrisk.train.table_columns import pull_texts
 from pullrisk.train.training import Trained, TrainSettings, train
 from pullrisk.train.warm_start import WarmStart
-from support.said import TITLES, with_said
-from support.tables import FEATURES, SCHEMA, feature_table
+from support.tables import FEATURES, SCHEMA, TITLES, feature_table, with_titles
 from support.training import QUICK, quick_dataset, quick_train, shared_training
 
 
 @pytest.fixture(scope="module")
 def told() -> tuple[Dataset, Trained]:
     """A model that tells categories, and its data."""
-    dataset = quick_dataset(with_said(feature_table(900))[0])
+    dataset = quick_dataset(with_titles(feature_table(900))[0])
     return dataset, quick_train(dataset)
 
 
@@ -29,13 +28,13 @@ def test_the_graph_answers_with_probabilities_of_every_category(
     told: tuple[Dataset, Trained],
 ) -> None:
     dataset, trained = told
-    assert dataset.said is not None
-    said = each_said(dataset.said)
-    found = trained.bundle.score(dataset.x, said=said).category
+    assert dataset.texts is not None
+    texts = pull_texts(dataset.texts)
+    found = trained.bundle.score(dataset.x, texts=texts).category
     assert found is not None
     assert found.shape == (len(dataset), len(CATEGORIES))
     assert found.sum(axis=1) == pytest.approx(1, abs=1e-4)
-    alone = trained.bundle.categories(dataset.x[5:6], said[5:6])
+    alone = trained.bundle.categories(dataset.x[5:6], texts[5:6])
     assert alone == pytest.approx(found[5:6], abs=1e-5)
 
 
@@ -43,19 +42,19 @@ def test_without_words_the_graph_answers_from_the_features_alone(
     told: tuple[Dataset, Trained],
 ) -> None:
     dataset, trained = told
-    said = [PullText("", (), (), False)] * 3
+    texts = [PullText("", (), (), False)] * 3
     assert trained.bundle.score(dataset.x[:3]).category is None
-    assert trained.bundle.categories(dataset.x[:3], said) is not None
+    assert trained.bundle.categories(dataset.x[:3], texts) is not None
 
 
 def test_a_prefix_does_not_move_the_networks_answer(told: tuple[Dataset, Trained]) -> None:
     dataset, trained = told
     x = dataset.x[:1].repeat(2, axis=0)
     words = "crash when the list is empty"
-    said = [
+    texts = [
         PullText(prefix + words, (), ("src/list.py",), False) for prefix in ("docs: ", "feat: ")
     ]
-    found = trained.bundle.categories(x, said)
+    found = trained.bundle.categories(x, texts)
     assert found is not None
     assert np.array_equal(found[0], found[1])
     assert CATEGORIES[int(found[0].argmax())] == "fix"
@@ -64,9 +63,9 @@ def test_a_prefix_does_not_move_the_networks_answer(told: tuple[Dataset, Trained
 def test_a_model_of_pulls_without_titles_tells_no_category() -> None:
     data, trained = shared_training()
     assert trained.bundle.metadata.categories == ()
-    said = [PullText("fix: it", (), (), False)]
-    assert trained.bundle.categories(data.x[:1], said) is None
-    assert trained.bundle.score(data.x[:1], said=said).category is None
+    texts = [PullText("fix: it", (), (), False)]
+    assert trained.bundle.categories(data.x[:1], texts) is None
+    assert trained.bundle.score(data.x[:1], texts=texts).category is None
     rows = np.ones(len(data), bool)
     assert judge_categories(trained.bundle, data, rows, resamples=3, seed=0) is None
 
@@ -81,9 +80,9 @@ def test_fine_tuning_on_pulls_that_state_nothing_keeps_the_head(
     tuned = train(
         silent, FEATURES, settings, schema_hash=SCHEMA, start=start, progress=Silent()
     ).bundle
-    said = [PullText("explain the options", (), ("docs/options.md",), False)]
+    texts = [PullText("explain the options", (), ("docs/options.md",), False)]
     assert tuned.metadata.categories == CATEGORIES
-    found, before = (model.categories(silent.x[:1], said) for model in (tuned, bundle))
+    found, before = (model.categories(silent.x[:1], texts) for model in (tuned, bundle))
     # What is unknown is read as the network's own default, which tuning moves a little.
     assert np.allclose(np.asarray(found), np.asarray(before), rtol=1e-3)
 
@@ -103,7 +102,7 @@ def test_f1_is_that_of_scikit_learn() -> None:
 
     random = np.random.default_rng(0)
     truth, answers = random.integers(0, 4, 200).astype(np.int8), random.integers(0, 5, 200)
-    weights = np.vstack([np.ones(200), poisson_weights(200, resamples=1, seed=0)])
+    weights = bootstrap_weights(200, resamples=1, seed=0)
     found = f1(answers, truth, weights, np.unique(truth))
     for row, weight in enumerate(weights):
         expected = f1_score(truth, answers, labels=range(4), average=None, sample_weight=weight)

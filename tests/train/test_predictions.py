@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pullrisk.train.comparison import record_predictions, recorded_answer, unseen
+from pullrisk.train.comparison import record_predictions, recorded_answer
 from support.training import shared_training
 
 
@@ -12,7 +12,7 @@ def test_answers_for_unseen_pulls_come_back_whatever_the_rows_order() -> None:
     assert saved is not None
     shuffled = data.take(np.random.default_rng(0).permutation(len(data)))
     found = recorded_answer(saved, shuffled, "risk")
-    rows = unseen(trained.bundle, shuffled)
+    rows = shuffled.since(trained.bundle.metadata.facts.trained_until)
     assert np.isnan(found[~rows]).all()
     risk = trained.bundle.raw(shuffled.x[rows])[0]
     np.testing.assert_allclose(found[rows], risk, rtol=1e-6)
@@ -40,4 +40,4 @@ def test_of_a_repository_that_the_model_never_learnt_from_all_pulls_are_unseen()
     renamed = type(data)(
         **{name: getattr(data, name) for name in data.__slots__} | {"repositories": ("o/a", "o/b")}
     )
-    assert unseen(trained.bundle, renamed).all()
+    assert renamed.since(trained.bundle.metadata.facts.trained_until).all()

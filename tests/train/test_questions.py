@@ -5,7 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from pullrisk.model.questions import QUESTIONS, Answer, Question
+from pullrisk.model.metadata import QUESTIONS, Answer, Question
 from pullrisk.progress import Silent
 from pullrisk.train.baselines import BOOSTING, CODE_LINES_ADDED, LINES_ADDED, LOGISTIC
 from pullrisk.train.dataset import ANSWER_OF, TARGET_OF, UNKNOWN, Dataset
@@ -13,7 +13,7 @@ from pullrisk.train.evaluate import Options, evaluate
 from pullrisk.train.evaluation import OURS
 from pullrisk.train.fit import fine_tuning
 from pullrisk.train.metrics import pooled_auc
-from pullrisk.train.sizes import code_pulls
+from pullrisk.train.ranking import code_pulls
 from pullrisk.train.training import Trained, TrainSettings, train
 from pullrisk.train.warm_start import WarmStart
 from support.tables import FEATURES, SCHEMA, feature_table

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from pullrisk.errors import SettingsError
 from pullrisk.model.scaling import Scaling
 from pullrisk.train.dataset import UNKNOWN, Dataset
-from pullrisk.train.split import temporal_split
-from pullrisk.train.training import label_windows
+from pullrisk.train.split import label_windows, temporal_split
 from support.tables import FEATURES, NAMES, Row, make_table
 from support.training import quick_dataset
 

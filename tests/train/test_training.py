@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from pullrisk.errors import NotEnoughDataError, SettingsError
+from pullrisk.model.calibration import Calibration
 from pullrisk.model.metadata import OperatingPoints
-from pullrisk.model.statistics import Calibration
 from pullrisk.progress import Silent
 from pullrisk.train.dataset import UNKNOWN, Dataset
 from pullrisk.train.metrics import pooled_auc

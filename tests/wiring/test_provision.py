@@ -4,8 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from pullrisk.errors import SettingsError
-from pullrisk.secrets.health import Health
-from pullrisk.secrets.source import Listener, Snapshot
+from pullrisk.secrets.source import Health, Listener, Snapshot
 from pullrisk.settings import Settings
 from pullrisk.wiring.provision import RotatingValue, provide, secrets_in, with_secrets
 

@@ -41,15 +41,15 @@ def complete(git: Git, event: Event, remote: Remote) -> Branches:
 
     Raises UnscorableError if it cannot be made complete.
     """
-    wanted = _missing(git, event)
-    if wanted or git.is_shallow():
-        refs = [*_branch_refs(event), *_pull_refs(event), *wanted]
+    missing = _missing(git, event)
+    if missing or git.is_shallow():
+        refs = [*_branch_refs(event), *_pull_refs(event), *missing]
         try:
             deepen(git, list(dict.fromkeys(refs)), server=remote.server, token=remote.token)
         except InputError as error:
             _deepen_less(git, event, remote, error)
     head = event.pull.head_sha if event.pull else None
-    if head and commit_of(git, head) is None:
+    if head and git.commit(head) is None:
         raise UnscorableError(
             f"the commit {head[:7]} is not there any more: the branch was pushed again meanwhile"
         )
@@ -71,12 +71,12 @@ def _deepen_less(git: Git, event: Event, remote: Remote, error: InputError) -> N
 
 def _branches(git: Git, event: Event) -> Branches:
     base_ref = event.pull.base_ref if event.pull else event.pushed
-    base = commit_of(git, f"{_REMOTE}{base_ref}") if base_ref else None
-    base = base or (commit_of(git, event.base_sha) if event.base_sha else None)
+    base = git.commit(f"{_REMOTE}{base_ref}") if base_ref else None
+    base = base or (git.commit(event.base_sha) if event.base_sha else None)
     if base is None:
         raise UnscorableError(f"the branch {base_ref} that it goes into is not there any more")
     for name in filter(None, (event.default_branch, base_ref)):
-        commit = commit_of(git, f"{_REMOTE}{name}")
+        commit = git.commit(f"{_REMOTE}{name}")
         if commit is not None:
             return Branches(base, f"{_REMOTE}{name}", commit)
     return Branches(base, base, base)
@@ -87,10 +87,10 @@ def _missing(git: Git, event: Event) -> list[str]:
     lacking = [
         ref
         for ref in _branch_refs(event)
-        if commit_of(git, ref.replace("refs/heads/", _REMOTE, 1)) is None
+        if git.commit(ref.replace("refs/heads/", _REMOTE, 1)) is None
     ]
     head = event.pull.head_sha if event.pull else None
-    if head and commit_of(git, head) is None:
+    if head and git.commit(head) is None:
         lacking.append(head)
     return lacking
 
@@ -102,11 +102,6 @@ def _branch_refs(event: Event) -> list[str]:
 
 def _pull_refs(event: Event) -> list[str]:
     return [f"refs/pull/{event.pull.number}/head"] if event.pull else []
-
-
-def commit_of(git: Git, name: str) -> str | None:
-    """The commit that a ref or sha names; None if the clone lacks it."""
-    return git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
 
 
 def read_config(git: Git, commit: str) -> RepositoryConfig:

@@ -5,8 +5,8 @@ from typing import Any, Final
 import msgspec
 
 from pullrisk.errors import InputError
-from pullrisk.pulls import half_surrogates
-from pullrisk.pulls.forms import parse_pull
+from pullrisk.pulls import lone_surrogates
+from pullrisk.pulls.formats import parse_pull
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import Pull, repository_name
 from pullrisk.pulls.rest_shapes import RestRepository
@@ -69,7 +69,7 @@ class FinishedRun(msgspec.Struct, frozen=True, kw_only=True):
 def parse_event(name: str, data: bytes, *, names: BotNames = NO_NAMES) -> Event:
     """The event in a payload. Raises InputError, which says what is wrong with it."""
     try:
-        payload = half_surrogates.decode(_decoder, data)
+        payload = lone_surrogates.decode(_decoder, data)
         repository = payload.repository
         common: dict[str, Any] = {
             "name": name,
@@ -93,7 +93,7 @@ def parse_event(name: str, data: bytes, *, names: BotNames = NO_NAMES) -> Event:
 def parse_run(data: bytes) -> FinishedRun:
     """The run in the payload of a `workflow_run` event. Raises InputError."""
     try:
-        payload = half_surrogates.decode(_relay_decoder, data)
+        payload = lone_surrogates.decode(_relay_decoder, data)
         run = payload.workflow_run
         head = repository_name(run.head_repository.full_name if run.head_repository else None)
         return FinishedRun(

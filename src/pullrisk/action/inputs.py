@@ -33,9 +33,9 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
 
     def over(self, config: RepositoryConfig) -> RepositoryConfig:
         """The configuration with what the workflow set in its place."""
-        given = {"check_run": self.check_run, "comment": self.comment, "fail_on": self.fail_on}
+        overrides = {"check_run": self.check_run, "comment": self.comment, "fail_on": self.fail_on}
         changes: dict[str, Any] = {
-            name: value for name, value in given.items() if value is not None
+            name: value for name, value in overrides.items() if value is not None
         }
         if self.labels == NO_LABELS:
             changes["labels"] = None

@@ -40,14 +40,14 @@ def read_artifact(folder: Path, run: FinishedRun, *, server: str) -> Result:
     path = folder / result.FILE
     if path.is_symlink():
         raise InputError(f"{path} is a link")
-    found = result.decode(read_bounded(path, result.MOST_BYTES))
-    if found.repository != run.repository or found.head_sha != run.head_sha:
+    received = result.decode(read_bounded(path, result.MOST_BYTES))
+    if received.repository != run.repository or received.head_sha != run.head_sha:
         raise InputError("the result is not that of the run: another repository or commit")
-    if found.brief is not None:
+    if received.brief is not None:
         own = f"{server.rstrip('/')}/{run.repository}/"
-        brief = readdressed(found.brief, lambda url: url if url.startswith(own) else None)
-        found = replace(found, brief=brief)
-    return found
+        brief = readdressed(received.brief, lambda url: url if url.startswith(own) else None)
+        received = replace(received, brief=brief)
+    return received
 
 
 async def find_pull(api: Api, run: FinishedRun) -> OpenPull | None:
@@ -63,7 +63,7 @@ async def find_pull(api: Api, run: FinishedRun) -> OpenPull | None:
     return next((pull for pull in pulls if pull.head.sha == run.head_sha), None)
 
 
-def for_pull(found: Result, pull: OpenPull) -> Result:
+def for_pull(received: Result, pull: OpenPull) -> Result:
     """The result with the number that GitHub says, whatever it says itself."""
-    brief = None if found.brief is None else replace(found.brief, number=pull.number)
-    return replace(found, number=pull.number, brief=brief)
+    brief = None if received.brief is None else replace(received.brief, number=pull.number)
+    return replace(received, number=pull.number, brief=brief)

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -24,12 +23,9 @@ class Runner:
     is written to the log is one line with its specials escaped.
     """
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
-        self._environment = os.environ if environment is None else environment
-
     def variable(self, name: str, default: str | None = None) -> str:
         """A variable of the runner. Raises SettingsError if it is missing and has no default."""
-        value = self._environment.get(name) or default
+        value = os.environ.get(name) or default
         if value is None:
             raise SettingsError(
                 f"{name} is not set",
@@ -73,11 +69,11 @@ class Runner:
         from pullrisk.repository_config.options import PATH
 
         where = "" if line is None else f" file={PATH},line={line},title=pullrisk"
-        told = _one_line(REDACTOR.text(text)).replace("%", "%25")
-        print(f"::{level}{where or ' title=pullrisk'}::{told}", flush=True)
+        message = _one_line(REDACTOR.text(text)).replace("%", "%25")
+        print(f"::{level}{where or ' title=pullrisk'}::{message}", flush=True)
 
     def _append(self, variable: str, text: str) -> None:
-        path = self._environment.get(variable)
+        path = os.environ.get(variable)
         if path:
             with Path(path).open("a", encoding="utf-8", errors="replace") as file:
                 file.write(text)

@@ -13,20 +13,20 @@ import msgspec
 
 from pullrisk.app.github import AppGitHub
 from pullrisk.app.pulls import StoredNames, read_origins, read_pull, stored_as
-from pullrisk.brief.diffs import KnownHunks
+from pullrisk.brief.make import KnownHunks
 from pullrisk.brief.result import Brief
 from pullrisk.errors import InputError
 from pullrisk.fetch.github.failures import Forbidden, NotFound, Unauthorized
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.publish import render
 from pullrisk.publish.api import Api, repository_path
-from pullrisk.publish.checks import Verdict, put_check
+from pullrisk.publish.checks import CheckOutput, put_check
 from pullrisk.publish.publisher import Publisher
 from pullrisk.publish.result import Result, bounded
 from pullrisk.pulls import feedback
+from pullrisk.pulls.app_installations import AppInstallations
 from pullrisk.pulls.deliveries import Delivery
 from pullrisk.pulls.feedback import Feedback, Kind
-from pullrisk.pulls.installed import Installed
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.store import PullStore
@@ -48,7 +48,7 @@ KeepBrief = Callable[[Pull, Brief], Awaitable[None]]
 """Keeps what was published of a pull, for lists and pages."""
 
 _HIDDEN: Final = (Forbidden, NotFound, Unauthorized)
-_MERGE_GROUP: Final = Verdict(
+_MERGE_GROUP: Final = CheckOutput(
     title="Scored before it was queued",
     summary="Each pull request is scored while it is open; the merge queue waits for nothing.",
 )
@@ -107,7 +107,7 @@ class Handler:
                 repository.full_name,
                 payload.merge_group.head_sha,
                 subject=delivery.subject,
-                verdict=_MERGE_GROUP,
+                output=_MERGE_GROUP,
             )
         elif payload.comment is not None and payload.issue is not None:
             await self._answer(api, repository, payload.issue.number, payload.comment)
@@ -134,11 +134,11 @@ class Handler:
         if pull.state != "open" or pull.lines is None or _key(pull) in self._touched:
             return pull
         numbers = await self._from_store(lambda store: store.merges(pull.repository))
-        told = await read_origins(api, repository.full_name, described, pull, numbers)
-        if told.pull is pull:
+        touched = await read_origins(api, repository.full_name, described, pull, numbers)
+        if touched.pull is pull:
             return pull
-        self._remember(pull, KnownHunks(told.hunks))
-        return await self._from_store(lambda store: _kept(store, told.pull))
+        self._remember(pull, KnownHunks(touched.hunks))
+        return await self._from_store(lambda store: _kept(store, touched.pull))
 
     def _remember(self, pull: Pull, hunks: KnownHunks) -> None:
         """Keep the hunks of a head, so that GitHub is not asked again while it stands."""
@@ -201,8 +201,10 @@ class Handler:
                 publisher = self._publisher(api, repository)
                 config, notices = await publisher.read_config(pull.base_ref)
                 result = await self._result(pull, config, notices)
-            said = _feedback(result, kind, comment, comment.user.login)
-            await self._from_store(lambda store: feedback.keep(store, self._host, comment.id, said))
+            answer = _feedback(result, kind, comment, comment.user.login)
+            await self._from_store(
+                lambda store: feedback.save_feedback(store, self._host, comment.id, answer)
+            )
         await api.send(
             "POST",
             repository_path(repository.full_name, "issues", "comments", comment.id, "reactions"),
@@ -225,7 +227,7 @@ class Handler:
             for repository in current:
                 self._stored_name(store, repository)
             names = {repository.id: repository.full_name for repository in current}
-            Installed(store, self._host).replace(number, names)
+            AppInstallations(store, self._host).replace(number, names)
 
         await self._from_store(note)
 

@@ -7,11 +7,12 @@ import msgspec
 
 from pullrisk.errors import StoreError
 from pullrisk.fetch.github.failures import Failure
-from pullrisk.fetch.github.sync import State, States
+from pullrisk.fetch.github.sync import RepositoryState, RepositoryStates
 from pullrisk.fetch.github.touched_lines import TouchedLines, with_origins
 from pullrisk.publish.api import Api, repository_path
 from pullrisk.pulls.people import NO_NAMES, BotNames
-from pullrisk.pulls.record import MAX_FILES, Pull, parse_rest
+from pullrisk.pulls.record import MAX_FILES, Pull
+from pullrisk.pulls.rest import parse_rest
 from pullrisk.pulls.rest_shapes import RestFile
 from pullrisk.pulls.store import PullStore
 from pullrisk.serve.webhook_events import Repository
@@ -94,7 +95,7 @@ class StoredNames:
     """
 
     def __init__(self, store: PullStore, host: str) -> None:
-        self._store, self._states = store, States(store, host)
+        self._store, self._states = store, RepositoryStates(store, host)
 
     def of(self, repository: Repository) -> str:
         """The name; registers a repository that is new, or has a new name. Raises StoreError."""
@@ -104,7 +105,9 @@ class StoredNames:
             name = repository.full_name
             if holder is not None:  # of one that was renamed: theirs must not mix
                 name = f"{name}-{repository.id}"
-            state = State(repository_id=repository.id, node_id=repository.node_id, name=name)
+            state = RepositoryState(
+                repository_id=repository.id, node_id=repository.node_id, name=name
+            )
             self._store.upsert([], checkpoint=self._states.value(state))
             self._states.register(state)
         if holder is None:

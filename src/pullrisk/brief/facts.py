@@ -81,8 +81,8 @@ KINDS: Final = (*FACTS, OTHER)
 @lru_cache(maxsize=2)
 def masks(names: tuple[str, ...]) -> NDArray[np.bool_]:
     """Which columns of a row with the features `names` [d] are each fact's, [KINDS, d]."""
-    told = {name: place for place, kind in enumerate(FACTS) for name in FACTS[kind]}
-    made = np.zeros((len(KINDS), len(names)), np.bool_)
+    places = {name: place for place, kind in enumerate(FACTS) for name in FACTS[kind]}
+    columns = np.zeros((len(KINDS), len(names)), np.bool_)
     for column, name in enumerate(names):
-        made[told.get(name, len(FACTS)), column] = True
-    return made
+        columns[places.get(name, len(FACTS)), column] = True
+    return columns

@@ -9,21 +9,21 @@ what became of these told no more, nor did boosted trees over all of them (`make
 judges on the last quarters).
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp, log1p
 from typing import Final
 
-from pullrisk.brief.index import PullInIndex
 from pullrisk.brief.links import changed_file_url
 from pullrisk.brief.past import FORGOTTEN_DAYS, Past
 from pullrisk.brief.ranges import line_ranges
-from pullrisk.brief.result import LineRange, Place
-from pullrisk.brief.wording import age, counted
+from pullrisk.brief.result import Place
+from pullrisk.brief.wording import age, counted, removing_verb
 from pullrisk.features.decay import faded
 from pullrisk.features.schema import DAY
 from pullrisk.pulls.file_kinds import SOURCE, path_facts
-from pullrisk.pulls.hunks import ChangedHunk
+from pullrisk.pulls.lines import ChangedHunk
 from pullrisk.pulls.record import ChangedFile
 
 _ADDED, _REPAIRS, _YOUNG = 0.80, 0.19, 0.11
@@ -31,6 +31,8 @@ _ADDED, _REPAIRS, _YOUNG = 0.80, 0.19, 0.11
 _NO_CODE, _REMOVED, _DECLARES = -6.5, -1.8, -0.85
 """Weights of a file whose code nobody counted, of a removed one, of one that only declares."""
 _DECLARATIONS: Final = (".h", ".hh", ".hpp", ".pyi", ".d.ts")
+_BUNDLE: Final = re.compile(r"(^|/)dist/.*\.[cm]?js$|\.(min|bundle)\.[cm]?js$")
+"""What Actions and libraries in JavaScript commit beside the sources that it is made of."""
 _HALF_LIFE: Final = 180 * DAY
 """Seconds after which a repair counts half."""
 _YOUNG_DAYS: Final = 90
@@ -55,36 +57,32 @@ class Heat:
 
 
 def places(
-    known: PullInIndex, hunks: Callable[[str], Sequence[ChangedHunk]] | None = None
+    past: Past, hunks: Callable[[str], Sequence[ChangedHunk]] | None = None
 ) -> tuple[Place, ...]:
     """Up to three files to look at first; none if no file stands out.
 
     `hunks` tells those of a file, so that lines of it can be named; without them, or if nothing is
     to be said of its lines, an only file needs no telling.
     """
-    ranked = heats(known)
+    ranked = heats(past)
     if not ranked or ranked[0].share < _SURE or (len(ranked) == 1 and hunks is None):
         return ()
-    chosen = [each for each in ranked[:_SHOWN] if each.share >= _LEAST]
-    told = tuple(_told(known, each, _ranges(known, each, hunks)) for each in chosen)
-    return told if len(ranked) > 1 or told[0].ranges else ()
+    shown = [_place(past, heat, hunks) for heat in ranked[:_SHOWN] if heat.share >= _LEAST]
+    shown = [place for place in shown if place.text or place.ranges]
+    return tuple(shown) if len(ranked) > 1 or any(place.ranges for place in shown) else ()
 
 
-def _ranges(
-    known: PullInIndex, each: Heat, hunks: Callable[[str], Sequence[ChangedHunk]] | None
-) -> tuple[LineRange, ...]:
-    if hunks is None:
-        return ()
-    path = (known.pull.files or ())[each.place].path
-    return line_ranges(known.pull, path, hunks(path), Past(known))
+def is_read(path: str) -> bool:
+    """Whether it is a source file that people review: no bundle that a build has left."""
+    return path_facts(path).kind == SOURCE and not _BUNDLE.search(path)
 
 
-def heats(known: PullInIndex) -> list[Heat]:
+def heats(past: Past) -> list[Heat]:
     """The source files of a pull, those with the largest share of its risk first."""
-    files = known.pull.files or ()
-    chosen = [place for place, file in enumerate(files) if path_facts(file.path).kind == SOURCE]
-    young = _young_lines(known)
-    facts = [(place, *_repairs(known, place)) for place in chosen]
+    files = past.pull.files or ()
+    chosen = [place for place, file in enumerate(files) if is_read(file.path)]
+    young = _young_lines(past)
+    facts = [(place, *_repairs(past, place)) for place in chosen]
     weights = [
         exp(_score(files[place], faded_repairs, young[place]))
         for place, _, _, faded_repairs in facts
@@ -111,44 +109,51 @@ def _code(file: ChangedFile) -> int:
     return (file.additions or 0) if file.code_added is None else file.code_added
 
 
-def _repairs(known: PullInIndex, place: int) -> tuple[int, float, float]:
+def _repairs(past: Past, place: int) -> tuple[int, float, float]:
     """Pulls that needed a fix in the file, when the last fix was, and the same number faded."""
     latest: dict[int, float] = {}
-    if known.files[place] >= 0:
-        for failure in known.repairs_of(known.files[place]):
+    if past.files[place] >= 0:
+        for failure in past.repairs_of(past.files[place]):
             latest[failure.row] = max(failure.at, latest.get(failure.row, failure.at))
-    fading = sum(faded(1.0, known.now - at, _HALF_LIFE) for at in latest.values())
+    fading = sum(faded(1.0, past.now - at, _HALF_LIFE) for at in latest.values())
     return len(latest), max(latest.values(), default=0.0), fading
 
 
-def _young_lines(known: PullInIndex) -> list[int]:
+def _young_lines(past: Past) -> list[int]:
     """Code lines of the last 90 days that the pull rewrites, by place of the file."""
-    lines = known.pull.lines
-    young = [0] * len(known.files)
+    lines = past.pull.lines
+    young = [0] * len(past.files)
     for origin in (lines and lines.rewrites) or ():
-        writer = known.writer(origin.number)
+        writer = past.written_in(origin.number)
         if writer is None or not 0 <= origin.file < len(young):
             continue
-        if known.now - writer[0].merged_at[writer[1]] < _YOUNG_DAYS * DAY:
+        if past.now - writer[0].merged_at[writer[1]] < _YOUNG_DAYS * DAY:
             young[origin.file] += origin.lines
     return young
 
 
-def _told(known: PullInIndex, each: Heat, ranges: tuple[LineRange, ...]) -> Place:
-    pull = known.pull
-    path = (pull.files or ())[each.place].path
+def _place(past: Past, heat: Heat, hunks: Callable[[str], Sequence[ChangedHunk]] | None) -> Place:
+    pull = past.pull
+    file = (pull.files or ())[heat.place]
+    path = file.path
     facts = []
-    if each.young:
-        facts.append(f"rewrites {counted(each.young, 'line')} of the last {_YOUNG_DAYS} days")
-    if each.repairs and known.now - each.last_repair < FORGOTTEN_DAYS * DAY:
-        last = age(max(0.0, (known.now - each.last_repair) / DAY))
-        facts.append(f"{counted(each.repairs, 'earlier pull')} needed a fix here, last {last}")
-    if each.code or not facts:
-        facts.append(f"adds {counted(each.code, 'line')} of code")
+    if heat.young:
+        verb = removing_verb(heat.code)
+        facts.append(f"{verb} {counted(heat.young, 'line')} of the last {_YOUNG_DAYS} days")
+    if heat.repairs and past.now - heat.last_repair < FORGOTTEN_DAYS * DAY:
+        last = age(max(0.0, (past.now - heat.last_repair) / DAY))
+        which = ", last" if heat.repairs > 1 else ""
+        facts.append(f"{counted(heat.repairs, 'earlier pull')} needed a fix here{which} {last}")
+    if heat.code:
+        facts.append(f"adds {counted(heat.code, 'line')} of code")
+    elif file.status == "removed":
+        facts.append("removed")
+    elif file.code_removed:
+        facts.append(f"removes {counted(file.code_removed, 'line')} of code")
     return Place(
         path=path,
-        share=each.share,
+        share=heat.share,
         text="; ".join(facts),
-        ranges=ranges,
+        ranges=line_ranges(past, path, hunks(path)) if hunks is not None else (),
         url=changed_file_url(pull.repository, pull.number, path),
     )

@@ -1,24 +1,16 @@
 """An index of a repository's history by file: which pulls changed it, and what went wrong in it.
 
 It is made once for a loaded history, when first asked for, and kept with it; where the history
-has grown since, the index takes in what is new. Everything is asked as of a moment, which may lie
-before the history's last event: a merged pull is told what was known when it was merged.
+has grown since, the index takes in what is new. `brief.past` asks it as of a moment.
 """
 
 from array import array
-from bisect import bisect_left
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from threading import Lock
 from typing import Final
 
-from pullrisk.features.failures import REPAIR, WHOLE, push_row
+from pullrisk.features.failures import REPAIR, WHOLE
 from pullrisk.features.history import RepositoryHistory
-from pullrisk.features.identity import names_of
 from pullrisk.features.paths import PathRecord
-from pullrisk.features.pulllog import PullLog
-from pullrisk.pulls.record import Pull
 
 _LOCK: Final = Lock()
 _NO_ROWS: Final = array("I")
@@ -117,78 +109,3 @@ def index_of(history: RepositoryHistory) -> HistoryIndex:
             index = history.derived = HistoryIndex(history)
         index.catch_up()
         return index
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The pull of a row was repaired (in a file) or reverted or hot-fixed by another, at `at`.
-
-    `by` is the other's number, below 0 for a direct push; `file` is WHOLE if nobody knows it.
-    """
-
-    row: int
-    kind: int
-    by: int
-    at: float
-    file: int
-
-
-class PullInIndex:
-    """A pull beside the index of its repository, as of a moment.
-
-    `files[i]` is the number of the pull's i-th file, -1 if no earlier change touched it, under its
-    previous path neither; `author` the author's number, -1 if unknown; `rows` of the log and
-    `push_rows` of the pushes were merged before.
-    """
-
-    def __init__(self, history: RepositoryHistory, pull: Pull, moment: datetime) -> None:
-        self.index = index_of(history)
-        self.history, self.pull, self.now = history, pull, moment.timestamp()
-        self.log: PullLog = history.log
-        self.rows = bisect_left(self.log.merged_at, self.now)
-        self.push_rows = bisect_left(history.pushes.merged_at, self.now)
-        self.author = history.authors.id(names_of(pull))
-        records = history.touched.files
-        found = records.find([file.path for file in pull.files or ()])
-        self.files: list[int] = []
-        for file, record in zip(pull.files or (), found, strict=True):
-            if record is None and file.previous_path:
-                (record,) = records.find([file.previous_path])
-            self.files.append(-1 if record is None else record.id)
-
-    def rows_of(self, file: int, *, most: int) -> "array[int]":
-        """Rows of the last pulls, at most so many, that changed a file before the moment."""
-        rows = self.index.rows_of(file)
-        stop = bisect_left(rows, self.rows)
-        return rows[max(0, stop - most) : stop]
-
-    def failures_of(self, row: int) -> Iterator[Failure]:
-        """What is known by now to have befallen the pull of a row."""
-        return self._known(self.index.failures_of(row))
-
-    def repairs_of(self, file: int, *, since: int | None = None) -> Iterator[Failure]:
-        """The repairs in a file that are known by now, in order; of pulls from row `since` on."""
-        events = self.index.repairs_of(file)
-        if since is not None:
-            rows = self.history.failures.rows
-            events = [event for event in events if rows[event] >= since]
-        return self._known(events)
-
-    def _known(self, events: list[int]) -> Iterator[Failure]:
-        failures = self.history.failures
-        for event in events:
-            by = failures.by[event]
-            log, row, rows = self.log, by, self.rows
-            if by < 0:
-                log, row, rows = self.history.pushes, push_row(by), self.push_rows
-            if row < rows:
-                yield Failure(
-                    failures.rows[event], failures.kinds[event], log.numbers[row],
-                    log.merged_at[row], failures.files[event],
-                )  # fmt: skip
-
-    def writer(self, number: int) -> tuple[PullLog, int] | None:
-        """The log and row of the pull or push that wrote lines; None if unknown or later."""
-        log, rows = (self.log, self.rows) if number > 0 else (self.history.pushes, self.push_rows)
-        row = log.row(number) if number else None
-        return None if row is None or row >= rows else (log, row)

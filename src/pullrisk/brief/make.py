@@ -1,16 +1,14 @@
 """Makes the brief of a pull from its score, its features and its repository's history."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from pullrisk.brief.case import Case
-from pullrisk.brief.diffs import Diffs
 from pullrisk.brief.hotspots import places
-from pullrisk.brief.index import PullInIndex
 from pullrisk.brief.links import at_site, pull_url
 from pullrisk.brief.missing import missing
 from pullrisk.brief.past import Past
@@ -21,15 +19,44 @@ from pullrisk.brief.result import Brief, Reason, Relief, ScoredPull
 from pullrisk.brief.reviewers import reviewers
 from pullrisk.brief.under_way import under_way
 from pullrisk.brief.verdict import known, verdict
-from pullrisk.pulls.hunks import ChangedHunk, UnmergedWork
+from pullrisk.features import RepositoryHistory
+from pullrisk.pulls.lines import ChangedHunk, UnmergedWork
 from pullrisk.pulls.record import Pull
 from pullrisk.score.result import UNKNOWN_AUTHOR, WARNINGS, Score
-from pullrisk.score.scorer import Judged, Scorer
+from pullrisk.score.scorer import ScoredRow, Scorer
 
 _NO_FILES: Final = "its files are not known: nothing is told of them"
+_CHANGES_NOTHING: Final = "it changes no file"
 _NO_LINES: Final = (
-    "whose lines it rewrites is not known: only a clone that has its commits tells that"
+    "whose lines it rewrites is not known: only a whole clone that has its commits tells that"
 )
+
+
+class Diffs(Protocol):
+    """Reads pulls' own changes line by line, and those of branches."""
+
+    def hunks(self, pull: Pull, path: str) -> Sequence[ChangedHunk]:
+        """The hunks of one file of the pull, in order; empty if the clone does not tell."""
+        ...
+
+    def unmerged(self, pull: Pull, moment: datetime) -> Sequence[UnmergedWork]:
+        """The branches that were not merged at the moment and change files of the pull."""
+        ...
+
+
+class KnownHunks:
+    """The hunks of one pull by path, where somebody told them who knows of no branches."""
+
+    def __init__(self, hunks: Mapping[str, Sequence[ChangedHunk]]) -> None:
+        self._hunks = hunks
+
+    def hunks(self, pull: Pull, path: str) -> Sequence[ChangedHunk]:
+        """The hunks of one file of the pull, in order."""
+        return self._hunks.get(path, ())
+
+    def unmerged(self, pull: Pull, moment: datetime) -> Sequence[UnmergedWork]:
+        """None."""
+        return ()
 
 
 class BriefMaker:
@@ -62,10 +89,10 @@ class BriefMaker:
         works: Sequence[UnmergedWork] = (),
     ) -> list[Brief]:
         """The briefs of pulls in the order given. Raises LakeError."""
-        judged = self._scorer.judge(pulls, now=now)
+        scored = self._scorer.score_rows(pulls, now=now)
         return [
             self.brief_of(pull, each, now=now, works=works)
-            for pull, each in zip(pulls, judged, strict=True)
+            for pull, each in zip(pulls, scored, strict=True)
         ]
 
     def scored(
@@ -75,33 +102,30 @@ class BriefMaker:
 
         Raises LakeError.
         """
-        judged = self._scorer.judge(pulls, now=now)
+        scored = self._scorer.score_rows(pulls, now=now)
         return [
             ScoredPull(
                 **msgspec.structs.asdict(each.score),
                 brief=self.brief_of(pull, each, now=now) if briefed else None,
             )
-            for pull, each in zip(pulls, judged, strict=True)
+            for pull, each in zip(pulls, scored, strict=True)
         ]
 
-    def reasons(self, pull: Pull, judged: Judged) -> tuple[Reason, ...]:
+    def reasons(self, pull: Pull, scored: ScoredRow) -> tuple[Reason, ...]:
         """The reasons alone; empty if the risk is unknown."""
-        occlusion = self._occlusion(pull)
-        case = _case(pull, judged, occlusion, self._seen(pull, judged))
-        if not known(judged.score, case.past.merged):
+        past = self._past(pull, scored.score)
+        if not known(scored.score, past.rows):
             return ()
         site = self._scorer.site
-        return tuple(at_site(each, site) for each in reasons(occlusion, judged.row, case))
+        return tuple(at_site(each, site) for each in self._reasons(scored, past))
 
     def brief_of(
-        self, pull: Pull, judged: Judged, *, now: datetime, works: Sequence[UnmergedWork] = ()
+        self, pull: Pull, scored: ScoredRow, *, now: datetime, works: Sequence[UnmergedWork] = ()
     ) -> Brief:
-        """The brief of a pull that was judged by the same scorer."""
-        score, occlusion = judged.score, self._occlusion(pull)
-        seen = self._seen(pull, judged)
-        case = _case(pull, judged, occlusion, seen)
+        """The brief of a pull that the same scorer has scored."""
+        score, past = scored.score, self._past(pull, scored.score)
         usual = self._usual_risk(pull.repository)
-        told = known(score, case.past.merged)
+        is_known = known(score, past.rows)
         brief = Brief(
             repository=pull.repository,
             number=pull.number,
@@ -109,39 +133,38 @@ class BriefMaker:
             author=pull.author,
             state=score.state,
             url=pull_url(pull.repository, pull.number),
-            verdict=verdict(score, usual, case.past.merged),
-            risk=score.risk if told else None,
-            repair=score.repair if told else None,
-            revert=score.revert if told else None,
-            percentile=score.percentile if told else None,
-            usual=usual if told else None,
-            band=score.band if told else None,
-            novelty=score.novelty if told else None,
+            verdict=verdict(score, usual, past.rows),
+            risk=score.risk if is_known else None,
+            repair=score.repair if is_known else None,
+            revert=score.revert if is_known else None,
+            percentile=score.percentile if is_known else None,
+            usual=usual if is_known else None,
+            band=score.band if is_known else None,
+            novelty=score.novelty if is_known else None,
             category=score.category,
             basis=score.basis,
-            reasons=reasons(occlusion, judged.row, case) if told else (),
-            places=() if seen is None else places(seen, self._hunks(pull)),
-            missing=() if seen is None else missing(seen),
-            reviewers=() if seen is None else reviewers(seen),
-            precedents=() if seen is None else precedents(seen),
-            under_way=under_way(
-                None if seen is None else seen.history,
-                pull,
-                [*works, *self._branches(pull, score.as_of)],
-                score.as_of,
-            ),
-            relief=self._relief(pull, score, case.past, now) if told else None,
+            reasons=self._reasons(scored, past) if is_known else (),
+            places=places(past, self._hunks(pull)) if self._history(pull) else (),
+            missing=missing(past),
+            reviewers=reviewers(past),
+            precedents=precedents(past),
+            under_way=under_way(past, [*works, *self._branches(pull, score.as_of)]),
+            relief=self._relief(past, score, now) if is_known else None,
             notes=_notes(pull, score),
         )
         return at_site(brief, self._scorer.site)
 
-    def _occlusion(self, pull: Pull) -> Occlusion:
-        return Occlusion(self._scorer.bundle, pull.repository)
+    def _history(self, pull: Pull) -> RepositoryHistory | None:
+        return self._scorer.histories.get(pull.repository).history
 
-    def _seen(self, pull: Pull, judged: Judged) -> PullInIndex | None:
-        """The pull beside its repository's history; None if there is none."""
-        history = self._scorer.histories.get(pull.repository).history
-        return None if history is None else PullInIndex(history, pull, judged.score.as_of)
+    def _past(self, pull: Pull, score: Score) -> Past:
+        """The pull's past; an empty one if its repository has no history."""
+        return Past(self._history(pull) or RepositoryHistory(pull.repository), pull, score.as_of)
+
+    def _reasons(self, scored: ScoredRow, past: Past) -> tuple[Reason, ...]:
+        occlusion = Occlusion(self._scorer.bundle, past.pull.repository)
+        row = dict(zip(occlusion.names, scored.row.tolist(), strict=True))
+        return reasons(occlusion, scored.row, Case(row, occlusion.usual_by_name, past))
 
     def _hunks(self, pull: Pull) -> Callable[[str], Sequence[ChangedHunk]] | None:
         return None if self._diffs is None else partial(self._diffs.hunks, pull)
@@ -149,24 +172,19 @@ class BriefMaker:
     def _branches(self, pull: Pull, moment: datetime) -> Sequence[UnmergedWork]:
         return () if self._diffs is None else self._diffs.unmerged(pull, moment)
 
-    def _relief(self, pull: Pull, score: Score, past: Past, now: datetime) -> Relief | None:
+    def _relief(self, past: Past, score: Score, now: datetime) -> Relief | None:
         if score.risk is None or score.band == "low":
             return None
 
         def changed(other: Pull) -> float | None:
             return self._scorer.score([other], now=now, rows={})[0].risk
 
-        return relief(pull, score.risk, past, score=changed)
+        return relief(past, score.risk, score=changed)
 
     def _usual_risk(self, repository: str) -> float | None:
         """The median risk of the repository's pulls."""
         metadata = self._scorer.bundle.metadata
         return metadata.risk.threshold(0.5, repository) if metadata.risk_available else None
-
-
-def _case(pull: Pull, judged: Judged, occlusion: Occlusion, seen: PullInIndex | None) -> Case:
-    row = dict(zip(occlusion.names, judged.row.tolist(), strict=True))
-    return Case(pull, row, occlusion.usual_by_name, Past(seen))
 
 
 def _notes(pull: Pull, score: Score) -> tuple[str, ...]:
@@ -176,6 +194,8 @@ def _notes(pull: Pull, score: Score) -> tuple[str, ...]:
         notes.append(UNKNOWN_AUTHOR)
     if pull.files is None:
         notes.append(_NO_FILES)
+    elif not pull.files:
+        notes.append(_CHANGES_NOTHING)
     if pull.lines is None or pull.lines.rewrites is None:
         notes.append(_NO_LINES)
     return tuple(notes)

@@ -51,8 +51,8 @@ def escaped(text: str) -> str:
     text = _UNSHOWN.sub(" ", text)
     text = _cut(" ".join(text.split()))
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    marked = _MENTION.sub(lambda found: f"{found[0]}\x00", text)
-    marked = _COMMIT.sub(lambda found: "\x00".join(re.findall(".{1,6}", found[0])), marked)
+    marked = _MENTION.sub(lambda match: f"{match[0]}\x00", text)
+    marked = _COMMIT.sub(lambda match: "\x00".join(re.findall(".{1,6}", match[0])), marked)
     marked = _MARKS.sub(r"\\\g<0>", marked)
     return _OPENING.sub(r"\1\\\2", marked).replace("\x00", _GAP)
 
@@ -117,11 +117,11 @@ def _address(url: str) -> str:
 
 def _bounded(written: list[str]) -> str:
     """The parts, as many as fit: none is cut in its middle."""
-    kept, size = [], 0
+    fitting, size = [], 0
     for part in written:
         size += len(part) + 2
         if size > MOST:
-            kept.append("_The rest is too long for this place._")
+            fitting.append("_The rest is too long for this place._")
             break
-        kept.append(part)
-    return "\n\n".join(kept) + "\n"
+        fitting.append(part)
+    return "\n\n".join(fitting) + "\n"

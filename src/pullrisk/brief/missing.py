@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from pullrisk.brief.index import PullInIndex
 from pullrisk.brief.links import file_url
+from pullrisk.brief.past import Past
 from pullrisk.brief.result import MissingFile
 from pullrisk.brief.wording import counted
 from pullrisk.pulls.file_kinds import SOURCE, TEST, path_facts
@@ -48,38 +48,38 @@ class _Association:
         return self.together / self.changes
 
 
-def missing(known: PullInIndex) -> tuple[MissingFile, ...]:
+def missing(past: Past) -> tuple[MissingFile, ...]:
     """Up to three files that usually change with the pull's, tests first, and do not here."""
-    files = known.pull.files or ()
+    files = past.pull.files or ()
     if not 0 < len(files) <= _MOST_FILES:
         return ()
     best: dict[str, _Association] = {}
-    for place, file in enumerate(known.files):
+    for place, file in enumerate(past.files):
         if file >= 0 and files[place].status != "removed":
-            for each in _associated(known, file):
+            for each in _associated(past, file):
                 before = best.get(each.path)
                 if before is None or each.confidence > before.confidence:
                     best[each.path] = each
     ranked = sorted(best.values(), key=lambda each: (not each.is_test, -each.confidence, each.path))
-    return tuple(_told(known, each) for each in ranked[:_SHOWN])
+    return tuple(_missing_file(past, each) for each in ranked[:_SHOWN])
 
 
-def _associated(known: PullInIndex, file: int) -> list[_Association]:
+def _associated(past: Past, file: int) -> list[_Association]:
     """The files that are not in the pull and nearly always changed with this one."""
-    ends = known.log.file_ends
+    ends = past.log.file_ends
     rows = [
         row
-        for row in known.rows_of(file, most=_WINDOW)
+        for row in past.rows_of(file, most=_WINDOW)
         if ends[row] - (ends[row - 1] if row else 0) <= _SWEEP
     ]
     if len(rows) < _TOGETHER:
         return []
-    names = known.history.touched.files.paths
-    present = set(known.files)
+    names = past.history.touched.files.paths
+    present = set(past.files)
     return [
         _Association(names[partner], file, len(rows), together, _is_test(names[partner]))
-        for partner, together in _habits(rows, known.log.files_of)
-        if partner not in present and not known.index.record(partner).gone
+        for partner, together in _habits(rows, past.log.files_of)
+        if partner not in present and not past.index.record(partner).gone
     ]
 
 
@@ -101,8 +101,8 @@ def _is_test(path: str) -> bool:
     return path_facts(path).kind == TEST
 
 
-def _told(known: PullInIndex, each: _Association) -> MissingFile:
-    of = known.history.touched.files.paths[each.of]
+def _missing_file(past: Past, each: _Association) -> MissingFile:
+    of = past.history.touched.files.paths[each.of]
     changes = "all" if each.together == each.changes else f"{each.together:,}"
     of_those = f"{changes} of the last {counted(each.changes, 'change')} of {of}"
     if each.is_test and path_facts(of).kind == SOURCE:
@@ -115,5 +115,5 @@ def _told(known: PullInIndex, each: _Association) -> MissingFile:
         support=each.changes,
         confidence=each.confidence,
         text=text,
-        url=file_url(known.pull.repository, each.path),
+        url=file_url(past.pull.repository, each.path),
     )

@@ -14,8 +14,8 @@ from pullrisk.brief.line_sentences import YOUNG_DAYS, befell
 from pullrisk.brief.links import changed_file_url
 from pullrisk.brief.past import Past, Writer
 from pullrisk.brief.result import LineRange
-from pullrisk.brief.wording import age, counted
-from pullrisk.pulls.hunks import ChangedHunk
+from pullrisk.brief.wording import age, counted, removing_verb
+from pullrisk.pulls.lines import ChangedHunk
 from pullrisk.pulls.record import Pull
 
 MOST_RANGES: Final = 3
@@ -55,8 +55,8 @@ class _Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What is told of a stretch: `lines` that it rewrites of `writer`, 0 if it inserts beside some.
+class _Finding:
+    """What is to be said of a stretch: it rewrites `lines` of `writer`, or inserts beside some (0).
 
     What has the higher `rank` is read first.
     """
@@ -67,24 +67,22 @@ class _Told:
     writer: Writer | None = None
 
 
-def line_ranges(
-    pull: Pull, path: str, hunks: Sequence[ChangedHunk], past: Past
-) -> tuple[LineRange, ...]:
-    """Up to three ranges of the file `path`, most worth reading first."""
+def line_ranges(past: Past, path: str, hunks: Sequence[ChangedHunk]) -> tuple[LineRange, ...]:
+    """Up to three ranges of the pull's file `path`, most worth reading first."""
     stretches = _joined(hunks)
-    told = [each for stretch in stretches if (each := _of_writers(stretch, past))]
-    if not told and len(stretches) > 1:
+    findings = [finding for each in stretches if (finding := _of_writers(each, path, past))]
+    if not findings and len(stretches) > 1:
         total = sum(stretch.added for stretch in stretches)
         largest = max(stretches, key=lambda stretch: stretch.added)
         if largest.added >= max(_FEW_LINES, _MOST_OF_IT * total):
-            told = [_Told(largest, (0, 0))]
-    told.sort(key=lambda each: each.rank, reverse=True)
+            findings = [_Finding(largest, (0, 0))]
+    findings.sort(key=lambda finding: finding.rank, reverse=True)
     named: set[int] = set()
     ranges = []
-    for each in told[:MOST_RANGES]:
-        ranges.append(_range(pull, path, each, _text(each, named)))
-        if each.writer is not None:
-            named.add(each.writer.number)
+    for finding in findings[:MOST_RANGES]:
+        ranges.append(_range(past.pull, path, finding, _text(finding, named)))
+        if finding.writer is not None:
+            named.add(finding.writer.number)
     return tuple(ranges)
 
 
@@ -98,24 +96,24 @@ def _joined(hunks: Sequence[ChangedHunk]) -> list[_Stretch]:
     return [_Stretch(tuple(each)) for each in stretches]
 
 
-def _of_writers(stretch: _Stretch, past: Past) -> _Told | None:
+def _of_writers(stretch: _Stretch, path: str, past: Past) -> _Finding | None:
     """What is told of those whose lines it rewrites, else of those whose it inserts beside."""
-    rewritten = _writers(stretch.rewrites, past)
+    rewritten = _writers(stretch.rewrites, path, past)
     young = _young(rewritten)
     troubled = [each for each in rewritten if _is_troubled(each[0], past)]
     for rank, chosen in ((3, young), (2, troubled)):
         if chosen:
             writer, lines = max(chosen, key=lambda each: (each[1], each[0].number))
-            return _Told(stretch, (rank, sum(count for _, count in chosen)), lines, writer)
-    beside = _young(_writers(stretch.neighbours, past))
+            return _Finding(stretch, (rank, sum(count for _, count in chosen)), lines, writer)
+    beside = _young(_writers(stretch.neighbours, path, past))
     if not beside or stretch.added < _FEW_LINES:
         return None
     writer, _ = max(beside, key=lambda each: (each[1], each[0].number))
-    return _Told(stretch, (1, stretch.added), 0, writer)
+    return _Finding(stretch, (1, stretch.added), 0, writer)
 
 
-def _writers(lines: Counter[int], past: Past) -> list[tuple[Writer, int]]:
-    known = ((past.writer(number), count) for number, count in lines.items())
+def _writers(lines: Counter[int], path: str, past: Past) -> list[tuple[Writer, int]]:
+    known = ((past.writer(number, path=path), count) for number, count in lines.items())
     return [(writer, count) for writer, count in known if writer is not None]
 
 
@@ -127,13 +125,16 @@ def _is_troubled(writer: Writer, past: Past) -> bool:
     return writer.pull is not None and past.remembers(writer.trouble)
 
 
-def _text(told: _Told, before: set[int]) -> str:
+def _text(finding: _Finding, before: set[int]) -> str:
     """The sentence; what became of a pull is said once, where it is first named."""
-    writer, added = told.writer, counted(told.stretch.added, "line")
+    writer, added = finding.writer, counted(finding.stretch.added, "line")
     if writer is None:
         return f"most of what it adds to the file ({added})"
+    verb = removing_verb(finding.stretch.added)
     what = (
-        f"rewrites {counted(told.lines, 'line')}" if told.lines else f"inserts {added} beside lines"
+        f"{verb} {counted(finding.lines, 'line')}"
+        if finding.lines
+        else f"inserts {added} beside lines"
     )
     if writer.number in before:
         return f"{what} of {writer.name} too"
@@ -141,9 +142,9 @@ def _text(told: _Told, before: set[int]) -> str:
     return f"{what} that {writer.name} wrote {age(writer.days)}{fate}"
 
 
-def _range(pull: Pull, path: str, told: _Told, text: str) -> LineRange:
-    first, last = told.stretch.hunks[0].first, told.stretch.hunks[-1].last
-    writer = told.writer
+def _range(pull: Pull, path: str, finding: _Finding, text: str) -> LineRange:
+    first, last = finding.stretch.hunks[0].first, finding.stretch.hunks[-1].last
+    writer = finding.writer
     return LineRange(
         first=first,
         last=last,

@@ -2,19 +2,19 @@
 
 A fact's features are all replaced by the repository's usual values, and the pull is scored again
 (occlusion; Zeiler and Fergus 2014). The difference is the fact's effect, and nothing else is shown.
-A sentence is told only if it goes the way of its effect: that a change is large never explains a
-low risk. What no sentence tells is summed up as one reason, occluded together as well.
+A sentence is told only if it goes in the direction of its effect: that a change is large never
+explains a low risk. What no sentence tells is summed up as one reason, occluded together as well.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import log
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.brief.case import DOWN, EITHER, UP, Case, Said
+from pullrisk.brief.case import DOWN, EITHER, UP, Case, Sentence
 from pullrisk.brief.facts import KINDS, OTHER, SIZE, masks
 from pullrisk.brief.line_sentences import YOUNG_LINES
 from pullrisk.brief.links import changed_file_url, file_url, pull_url
@@ -65,96 +65,102 @@ class Occlusion:
     def features(self, places: Sequence[int]) -> tuple[str, ...]:
         """Names of the features of facts."""
         together = np.logical_or.reduce(self._masks[list(places)])
-        return tuple(name for name, own in zip(self.names, together, strict=True) if own)
+        return tuple(self.names[column] for column in np.flatnonzero(together).tolist())
 
 
 def reasons(occlusion: Occlusion, row: NDArray[np.float32], case: Case) -> tuple[Reason, ...]:
     """What raises the risk, what lowers it, and the rest, if it matters; what has a name leads."""
-    asked = _Asked(occlusion, row, case, *occlusion.without(row))
-    said = asked.sentences()
-    told: list[Reason] = []
+    effects = _Effects(occlusion, row, case)
+    named: list[Reason] = []
     shown: set[int] = set()
-    for way, most in ((UP, MOST_RAISING), (DOWN, MOST_LOWERING)):
-        groups = joined([place for place in said if way * asked.effect(place) > 0], said)
-        made = [(group, asked.told(group, said)) for group in groups]
-        made.sort(key=lambda each: -_weight(each[1]))
-        told += [reason for _, reason in made[:most]]
-        shown.update(place for group, _ in made[:most] for place in group)
-    return (*told, *asked.rest(shown))
+    for direction, most in ((UP, MOST_RAISING), (DOWN, MOST_LOWERING)):
+        for group, reason in effects.named(direction)[:most]:
+            named.append(reason)
+            shown.update(group)
+    return (*named, *effects.rest(shown))
 
 
-class _Asked(NamedTuple):
-    """A pull's `risk`, and what it is `without` each fact, by its place in KINDS."""
+class _Effects:
+    """How far each fact of a pull moves its risk; a fact is known by its place in KINDS."""
 
-    occlusion: Occlusion
-    row: NDArray[np.float32]
-    case: Case
-    risk: float
-    without: dict[int, float]
+    def __init__(self, occlusion: Occlusion, row: NDArray[np.float32], case: Case) -> None:
+        self._occlusion, self._row, self._pull = occlusion, row, case.pull
+        self._risk, self._without = occlusion.without(row)
+        self._sentences = dict(self._find_sentences(case))
 
-    def effect(self, place: int) -> float:
-        """How far a fact raises the risk; below 0 if it lowers it."""
-        return self.risk - self.without[place]
+    def _find_sentences(self, case: Case) -> Iterator[tuple[int, Sentence]]:
+        """The sentences of the facts that matter, if they go in the direction of the effect."""
+        for place, without in self._without.items():
+            tell = SENTENCES.get(KINDS[place]) if _matters(self._risk, without) else None
+            sentence = tell(case) if tell else None
+            if sentence is not None and sentence.direction * (self._risk - without) >= 0:
+                yield place, sentence
 
-    def sentences(self) -> dict[int, Said]:
-        """The sentences of the facts that matter, if they go the way of the effect."""
-        said: dict[int, Said] = {}
-        for place, without in self.without.items():
-            tell = SENTENCES.get(KINDS[place]) if _matters(self.risk, without) else None
-            sentence = tell(self.case) if tell else None
-            if sentence is not None and sentence.way * self.effect(place) >= 0:
-                said[place] = sentence
-        return said
+    def named(self, direction: int) -> list[tuple[list[int], Reason]]:
+        """The reasons that move the risk in this direction, strongest first, with their facts."""
+        places = [
+            place
+            for place in self._sentences
+            if direction * (self._risk - self._without[place]) > 0
+        ]
+        groups = joined(places, self._sentences)
+        pairs = [(group, self._reason_of(group)) for group in groups]
+        return sorted(pairs, key=lambda pair: -_weight(pair[1]))
 
-    def told(self, places: list[int], said: dict[int, Said]) -> Reason:
-        """The reason of what is said of places together."""
+    def _reason_of(self, places: list[int]) -> Reason:
+        """The reason of facts that are told in one sentence."""
         first, *others = places
-        text = "; ".join((said[first].text, *(str(said[each].more) for each in others)))
-        left = self.occlusion.without_all(self.row, places) if others else self.without[first]
-        return self._reason(KINDS[first], places, replace(said[first], text=text), left)
+        sentence = self._sentences[first]
+        text = "; ".join((sentence.text, *(str(self._sentences[each].more) for each in others)))
+        without = self._without[first]
+        if others:
+            without = self._occlusion.without_all(self._row, places)
+        return self._reason(KINDS[first], places, replace(sentence, text=text), without)
 
     def rest(self, shown: set[int]) -> tuple[Reason, ...]:
         """All that was not shown as one reason; none if it does not matter."""
-        places = [place for place in self.without if place not in shown]
-        left = self.occlusion.without_all(self.row, places) if places else self.risk
-        if not _matters(self.risk, left):
+        places = [place for place in self._without if place not in shown]
+        if not places:
             return ()
-        return (self._reason(OTHER, places, Said(_REST, EITHER), left),)
+        without = self._occlusion.without_all(self._row, places)
+        if not _matters(self._risk, without):
+            return ()
+        return (self._reason(OTHER, places, Sentence(_REST, EITHER), without),)
 
-    def _reason(self, kind: str, places: list[int], said: Said, without: float) -> Reason:
+    def _reason(self, kind: str, places: list[int], sentence: Sentence, without: float) -> Reason:
         return Reason(
             kind=kind,
-            text=said.text,
-            effect=self.risk - without,
+            text=sentence.text,
+            effect=self._risk - without,
             without=without,
-            features=self.occlusion.features(places),
-            path=said.path,
-            number=said.number,
-            lines=said.lines,
-            url=_url(self.case.pull, said),
+            features=self._occlusion.features(places),
+            path=sentence.path,
+            number=sentence.number,
+            lines=sentence.lines,
+            url=_url(self._pull, sentence),
         )
 
 
-def _url(pull: Pull, said: Said) -> str | None:
-    if said.number is not None:
-        return pull_url(pull.repository, said.number)
-    if said.path is None:
+def _url(pull: Pull, sentence: Sentence) -> str | None:
+    if sentence.number is not None:
+        return pull_url(pull.repository, sentence.number)
+    if sentence.path is None:
         return None
-    if said.path.endswith("/"):
-        return file_url(pull.repository, said.path)
-    return changed_file_url(pull.repository, pull.number, said.path)
+    if sentence.path.endswith("/"):
+        return file_url(pull.repository, sentence.path)
+    return changed_file_url(pull.repository, pull.number, sentence.path)
 
 
-def joined(places: Sequence[int], said: dict[int, Said]) -> list[list[int]]:
+def joined(places: Sequence[int], sentences: dict[int, Sentence]) -> list[list[int]]:
     """The places, together where one only adds to what another says of the lines of a pull."""
     groups: list[list[int]] = []
-    for place in sorted(places, key=lambda each: said[each].more is not None):
-        number, more = said[place].number, said[place].more
+    for place in sorted(places, key=lambda each: sentences[each].more is not None):
+        number, more = sentences[place].number, sentences[place].more
         about = (
             group
             for group in groups
-            if more and number is not None and number == said[group[0]].number
-            if said[group[0]].more or KINDS[group[0]] == YOUNG_LINES
+            if more and number is not None and number == sentences[group[0]].number
+            if sentences[group[0]].more or KINDS[group[0]] == YOUNG_LINES
         )
         group = next(about, None)
         if group is None:

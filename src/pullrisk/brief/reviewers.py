@@ -15,10 +15,10 @@ from functools import cached_property
 from math import log1p
 from typing import Final
 
-from pullrisk.brief.index import PullInIndex
 from pullrisk.brief.links import person_url
+from pullrisk.brief.past import Past
 from pullrisk.brief.result import Reviewer
-from pullrisk.brief.wording import age, counted
+from pullrisk.brief.wording import age, counted, removing_verb
 from pullrisk.features.decay import faded
 from pullrisk.features.identity import BOT, names_of
 from pullrisk.features.reviewers import NAMED
@@ -70,39 +70,39 @@ _Person = int | str
 """An author of the history by number, or a reviewer who is none by name."""
 
 
-def reviewers(known: PullInIndex) -> tuple[Reviewer, ...]:
+def reviewers(past: Past) -> tuple[Reviewer, ...]:
     """Up to three people who know the pull's code, most likely first; never its author or a bot."""
-    search = _Search(known)
+    search = _Search(past)
     named = search.names()
     chosen = sorted(
         (person for person in search.candidates if person in named),
         key=lambda person: (-search.candidates[person].weight, named[person]),
     )
-    return tuple(_told(search, person, named[person]) for person in chosen[:_SHOWN])
+    return tuple(_reviewer(search, person, named[person]) for person in chosen[:_SHOWN])
 
 
 class _Search:
     """Collects the candidates of one pull."""
 
-    def __init__(self, known: PullInIndex) -> None:
-        self.known = known
+    def __init__(self, past: Past) -> None:
+        self.past = past
         self.candidates: dict[_Person, _Candidate] = {}
         self._people: dict[int, _Person] = {}
         self._own_pulls = self._rewritten = 0
-        since = bisect_left(known.log.merged_at, known.now - _ACTIVE)
-        self._recent = Counter(self._readers(since, known.rows))
+        since = bisect_left(past.log.merged_at, past.now - _ACTIVE)
+        self._recent = Counter(self._readers(since, past.rows))
         self._active = self._writers_since(since) | set(self._recent)
         self._add_files()
         self._add_lines()
         self._add_author()
         for person, count in self._recent.items():
             if person in self.candidates:
-                shared = 1.0 + log1p(len(known.files))
+                shared = 1.0 + log1p(len(past.files))
                 self.candidates[person].weight += _READ_ANY * count / shared
 
     def names(self) -> dict[_Person, str]:
         """Those who can be named, are active, persons, and surely not the author."""
-        own = {*names_of(self.known.pull)}
+        own = {*names_of(self.past.pull)}
         by_name = any(isinstance(each, str) and each.startswith(NAMED) for each in self._recent)
         numbers = {each for each in self.candidates if isinstance(each, int)} & self._active
         logins = {} if by_name else self._logins(numbers)
@@ -115,38 +115,38 @@ class _Search:
                 named[person] = name
         return named
 
-    def _knows(self, each: _Candidate) -> bool:
+    def _knows(self, candidate: _Candidate) -> bool:
         """Whether enough of the code is known, and lately: one change long ago is forgotten."""
-        since = self.known.now - each.last
-        if each.lines > _MANY_LINES * self._rewritten:
+        since = self.past.now - candidate.last
+        if candidate.lines > _MANY_LINES * self._rewritten:
             return True
-        often = each.wrote + each.read + each.read_author > 1 or each.lines > 0
+        often = candidate.wrote + candidate.read + candidate.read_author > 1 or candidate.lines > 0
         return since <= (_LATELY if often else _ONCE)
 
     def _may_be_author(self, person: _Person, name: str) -> bool:
         """Whether nothing rules out that somebody known by display name is the pull's author."""
         if not name.startswith(NAMED):
             return False
-        if self.known.author >= 0 and self._own_pulls >= _FAMILIAR:
+        if self.past.author >= 0 and self._own_pulls >= _FAMILIAR:
             return self.candidates[person].read_author <= _SLIPS * self._own_pulls
-        return resembles(self.known.pull.author or "", name.removeprefix(NAMED))
+        return resembles(self.past.pull.author or "", name.removeprefix(NAMED))
 
     def _logins(self, numbers: set[int]) -> dict[_Person, str]:
-        authors = self.known.history.authors
+        authors = self.past.history.authors
         logins: dict[_Person, str] = {}
         for name, number in authors.identities.numbers.items():
             if number in numbers and number not in logins and name.startswith(_LOGIN):
                 record = authors.by_id[number]
                 bot = record.kinds & BOT or record.robot
-                if number != self.known.author and not bot and not _is_bot(name):
+                if number != self.past.author and not bot and not _is_bot(name):
                     logins[number] = name
         return logins
 
     def _add_files(self) -> None:
         """Who wrote and who read the last changes of the files."""
-        known, log = self.known, self.known.log
+        past, log = self.past, self.past.log
         for row, weight in self._rows().items():
-            weight = faded(weight, known.now - log.merged_at[row], _HALF_LIFE)
+            weight = faded(weight, past.now - log.merged_at[row], _HALF_LIFE)
             if log.authors[row] >= 0:
                 self._add(log.authors[row], row, _WROTE * weight).wrote += 1
             for person in self._readers(row, row + 1):
@@ -167,24 +167,24 @@ class _Search:
 
         Who changes lock files knows little of the rest.
         """
-        known = [file for file in self.known.files if file >= 0]
-        kinds = {file: self.known.index.record(file).facts.kind for file in known}
-        own = [file for file in known if kinds[file] not in (DEPENDENCY, VENDORED)]
-        files = (own or known)[:_MOST_FILES]
+        touched = [file for file in self.past.files if file >= 0]
+        kinds = {file: self.past.index.record(file).facts.kind for file in touched}
+        own = [file for file in touched if kinds[file] not in (DEPENDENCY, VENDORED)]
+        files = (own or touched)[:_MOST_FILES]
         most = min(_WINDOW, _MOST_ROWS // max(1, len(files)))
-        return [self.known.rows_of(file, most=most) for file in files]
+        return [self.past.rows_of(file, most=most) for file in files]
 
     def files_of(self, person: _Person) -> int:
         """How many of the files the person changed, in their last changes."""
-        authors = self.known.log.authors
+        authors = self.past.log.authors
         return sum(any(authors[row] == person for row in own) for own in self._rows_of_files)
 
     def _add_lines(self) -> None:
-        lines = self.known.pull.lines
+        lines = self.past.pull.lines
         origins = (lines and lines.rewrites) or ()
         total = self._rewritten = sum(origin.lines for origin in origins)
         for origin in origins:
-            writer = self.known.writer(origin.number)
+            writer = self.past.written_in(origin.number)
             if writer is not None and (author := writer[0].authors[writer[1]]) >= 0:
                 candidate = self.candidates.setdefault(author, _Candidate())
                 candidate.lines += origin.lines
@@ -193,41 +193,41 @@ class _Search:
 
     def _add_author(self) -> None:
         """Who read the author's own pulls."""
-        known, log = self.known, self.known.log
-        if known.author < 0:
+        past, log = self.past, self.past.log
+        if past.author < 0:
             return
-        start = max(0, known.rows - _AUTHORS_PULLS)
-        for row, author in enumerate(log.authors[start : known.rows], start):
-            if author == known.author:
+        start = max(0, past.rows - _AUTHORS_PULLS)
+        for row, author in enumerate(log.authors[start : past.rows], start):
+            if author == past.author:
                 self._own_pulls += 1
-                weight = faded(_READ_AUTHOR, known.now - log.merged_at[row], _HALF_LIFE)
+                weight = faded(_READ_AUTHOR, past.now - log.merged_at[row], _HALF_LIFE)
                 for person in self._readers(row, row + 1):
                     self._add(person, row, weight).read_author += 1
 
     def _add(self, person: _Person, row: int, weight: float) -> _Candidate:
         candidate = self.candidates.setdefault(person, _Candidate())
         candidate.weight += weight
-        candidate.last = max(candidate.last, self.known.log.merged_at[row])
+        candidate.last = max(candidate.last, self.past.log.merged_at[row])
         return candidate
 
     def _readers(self, start: int, stop: int) -> Iterator[_Person]:
         """Who reviewed the pulls of these rows of the log."""
-        reviews = self.known.history.reviewers
+        reviews = self.past.history.reviewers
         first, last = (bisect_left(reviews.rows, row) for row in (start, stop))
         for place in range(first, last):
             yield self._person(reviews.people[place])
 
     def _person(self, number: int) -> _Person:
         if number not in self._people:
-            name = self.known.history.reviewers.names[number]
-            authors = self.known.history.authors.identities.known([name])
+            name = self.past.history.reviewers.names[number]
+            authors = self.past.history.authors.identities.known([name])
             self._people[number] = authors[0] if authors else name
         return self._people[number]
 
     def _writers_since(self, since: int) -> set[_Person]:
-        known, pushes = self.known, self.known.history.pushes
-        pushed = bisect_left(pushes.merged_at, known.now - _ACTIVE)
-        return {*known.log.authors[since : known.rows], *pushes.authors[pushed : known.push_rows]}
+        past, pushes = self.past, self.past.history.pushes
+        pushed = bisect_left(pushes.merged_at, past.now - _ACTIVE)
+        return {*past.log.authors[since : past.rows], *pushes.authors[pushed : past.push_rows]}
 
 
 def resembles(login: str, name: str) -> bool:
@@ -241,27 +241,28 @@ def _is_bot(name: str) -> bool:
     return is_bot(Account(login=name.removeprefix(_LOGIN)))
 
 
-def _told(search: _Search, person: _Person, name: str) -> Reviewer:
-    known, is_login, each = search.known, name.startswith(_LOGIN), search.candidates[person]
+def _reviewer(search: _Search, person: _Person, name: str) -> Reviewer:
+    past, is_login, candidate = search.past, name.startswith(_LOGIN), search.candidates[person]
     shown = name.removeprefix(_LOGIN).removeprefix(NAMED)
     files = search.files_of(person)
-    days = max(0.0, (known.now - each.last) / DAY)
+    days = max(0.0, (past.now - candidate.last) / DAY)
     facts = []
-    if each.lines:
-        facts.append(f"wrote {counted(each.lines, 'line')} that it rewrites")
-    if each.wrote:
+    if candidate.lines:
+        verb = removing_verb(past.pull.lines.code_added if past.pull.lines else 1)
+        facts.append(f"wrote {counted(candidate.lines, 'line')} that it {verb}")
+    if candidate.wrote:
         facts.append(f"changed {counted(files, 'file')} of it before")
-    if each.read:
-        facts.append(f"reviewed {counted(each.read, 'change')} of its files")
-    elif each.read_author:
-        facts.append(f"reviewed {counted(each.read_author, 'pull')} of this author")
+    if candidate.read:
+        facts.append(f"reviewed {counted(candidate.read, 'change')} of its files")
+    elif candidate.read_author:
+        facts.append(f"reviewed {counted(candidate.read_author, 'pull')} of this author")
     return Reviewer(
         name=shown,
         text=f"{shown} {' and '.join(facts)}, last {age(days)}",
         is_login=is_login,
-        lines=each.lines,
+        lines=candidate.lines,
         files=files,
-        changes=each.wrote + each.read,
+        changes=candidate.wrote + candidate.read,
         days=days,
-        url=person_url(known.pull.repository, shown) if is_login else None,
+        url=person_url(past.pull.repository, shown) if is_login else None,
     )

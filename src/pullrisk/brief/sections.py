@@ -70,7 +70,7 @@ def answers(brief: Brief) -> str:
     if brief.repair is not None and brief.revert is not None:
         parts += [f"fix {share(brief.repair)}", f"revert {share(brief.revert)}"]
     if brief.novelty is not None:
-        parts.append(f"more unusual than {brief.novelty:.0f} % of the pulls here")
+        parts.append(f"more unusual than {min(99, int(brief.novelty))} % of the pulls here")
     if brief.category is not None:
         parts.append(brief.category.name)
     return " · ".join(parts)

@@ -8,12 +8,12 @@ wrote the change, is ever said.
 from collections.abc import Callable
 from typing import Final
 
-from pullrisk.brief.case import DOWN, EITHER, UP, Case, Said, shortest_folder
+from pullrisk.brief.case import DOWN, EITHER, UP, Case, Sentence, shortest_folder
 from pullrisk.brief.facts import SIZE
-from pullrisk.brief.index import Failure
 from pullrisk.brief.line_sentences import LINE_SENTENCES
+from pullrisk.brief.past import Failure
 from pullrisk.brief.size_sentence import size
-from pullrisk.brief.wording import age, counted, listed, of_ten, share
+from pullrisk.brief.wording import age, counted, listed, share
 from pullrisk.features.schema import NEVER
 from pullrisk.pulls.file_kinds import KINDS, path_facts
 
@@ -26,11 +26,11 @@ _MOST_FILES: Final = 50
 """Files of a pull, those most changed, whose record is looked at."""
 
 
-def _token(name: str, noun: str, plural: str) -> Callable[[Case], Said | None]:
-    def sentence(case: Case) -> Said | None:
+def _token(name: str, noun: str, plural: str) -> Callable[[Case], Sentence | None]:
+    def sentence(case: Case) -> Sentence | None:
         if not case.known(name) or case.row[name] <= case.usual[name]:
             return None
-        return Said(f"adds {counted(case.row[name], noun, plural)}{case.usually(name)}", UP)
+        return Sentence(f"adds {counted(case.row[name], noun, plural)}{case.usually(name)}", UP)
 
     return sentence
 
@@ -44,7 +44,7 @@ _KINDS_TOLD: Final = (
 )
 
 
-def _kinds_of_files(case: Case) -> Said | None:
+def _kinds_of_files(case: Case) -> Sentence | None:
     parts: list[str] = []
     paths: list[str] = []
     for name, kind, noun in _KINDS_TOLD:
@@ -55,113 +55,113 @@ def _kinds_of_files(case: Case) -> Said | None:
         return None
     if len(paths) == 1:
         noun = parts[0].removeprefix("1 ")
-        return Said(f"changes the {noun} {paths[0]}", EITHER, path=paths[0])
-    return Said(f"changes {listed(parts)}", EITHER)
+        return Sentence(f"changes the {noun} {paths[0]}", EITHER, path=paths[0])
+    return Sentence(f"changes {listed(parts)}", EITHER)
 
 
-def _moved_files(case: Case) -> Said | None:
+def _moved_files(case: Case) -> Sentence | None:
     if not case.known("files_removed", "files_renamed"):
         return None
     parts = []
     for verb, name in (("removes", "files_removed"), ("moves", "files_renamed")):
         if case.row[name] > case.usual[name]:
             parts.append(f"{verb} {counted(case.row[name], 'file')}")
-    return Said(" and ".join(parts), EITHER) if parts else None
+    return Sentence(" and ".join(parts), EITHER) if parts else None
 
 
-def _new_files(case: Case) -> Said | None:
+def _new_files(case: Case) -> Sentence | None:
     if not case.known("files_added") or case.row["files_added"] <= case.usual["files_added"]:
         return None
     paths = [file.path for file in case.files() if file.status == "added"]
     if len(paths) == 1:
-        return Said(f"adds the file {paths[0]}", EITHER, path=paths[0])
-    return Said(f"adds {counted(case.row['files_added'], 'new file')}", EITHER)
+        return Sentence(f"adds the file {paths[0]}", EITHER, path=paths[0])
+    return Sentence(f"adds {counted(case.row['files_added'], 'new file')}", EITHER)
 
 
-def _tests(case: Case) -> Said | None:
+def _tests(case: Case) -> Sentence | None:
     if not case.known("test_files", "source_without_tests"):
         return None
     tests = round(case.row["test_files"])
     if tests:
-        usual = case.usual["test_files"]
-        return Said(f"changes {counted(tests, 'test file')} too (usually {round(usual)})", DOWN)
+        text = f"changes {counted(tests, 'test file')}{case.usually('test_files')}"
+        return Sentence(text, DOWN)
     if not case.row["source_without_tests"]:
         return None
     path = case.files("source")[0].path
     tested, pulls, folder = case.past.pulls_with_tests(path)
     if pulls < _FEW_PULLS or tested * 2 < pulls:
-        return Said("changes no test file", UP)
-    where = f" in {folder}" if folder else ""
-    text = f"no test changes with {path}, where {of_ten(tested / pulls)} earlier pulls changed one"
-    return Said(f"{text}{where}", UP, path=path)
+        return Sentence("changes no test file", UP)
+    where = f", mostly in {folder}" if folder else ""
+    text = f"no test changes with {path}: {tested} of its last {pulls} changes had one{where}"
+    return Sentence(text, UP, path=path)
 
 
-def _commits(case: Case) -> Said | None:
+def _commits(case: Case) -> Sentence | None:
     if not case.known("commits") or case.row["commits"] <= case.usual["commits"]:
         return None
-    return Said(f"has {counted(case.row['commits'], 'commit')}{case.usually('commits')}", UP)
+    return Sentence(f"has {counted(case.row['commits'], 'commit')}{case.usually('commits')}", UP)
 
 
-def _repaired_files(case: Case) -> Said | None:
+def _repaired_files(case: Case) -> Sentence | None:
     name = "days_since_file_repair"
     if not case.known("file_repair_rate_max", name):
         return None
-    past = [case.past.file(file.path) for file in case.files()[:_MOST_FILES]]
-    repaired = [one for one in past if one and one.last_repair]
+    pasts = [case.past.file(file.path) for file in case.files()[:_MOST_FILES]]
+    repaired = [each for each in pasts if each and each.last_repair]
     if not repaired:
         never = case.row[name] >= NEVER > case.usual[name]
-        return Said("no code in its files has needed a fix yet", DOWN) if never else None
-    worst = max(repaired, key=lambda one: one.repaired / (one.changes + 3))
+        return Sentence("no code in its files has needed a fix yet", DOWN) if never else None
+    worst = max(repaired, key=lambda each: each.repaired / (each.changes + 3))
     of = f"{worst.repaired} of the last {worst.changes} changes of {worst.path}"
     if worst.changes == 1:
         of = f"the last change of {worst.path}"
     return _said_of(case, f"{of} needed a fix", worst.path, worst.last_repair)
 
 
-def _said_of(case: Case, text: str, path: str, last: Failure | None) -> Said:
+def _said_of(case: Case, text: str, path: str, last: Failure | None) -> Sentence:
     """A sentence about what befell earlier changes of a file, with the last who told it."""
     if last is None:
-        return Said(text, UP, path=path)
+        return Sentence(text, UP, path=path)
     by = f"#{last.by}, " if last.by > 0 else ""
     number = last.by if last.by > 0 else None
-    return Said(f"{text} (last: {by}{age(case.past.days_since(last))})", UP, path, number)
+    return Sentence(f"{text} (last: {by}{age(case.past.days_since(last))})", UP, path, number)
 
 
-def _repaired_directories(case: Case) -> Said | None:
+def _repaired_directories(case: Case) -> Sentence | None:
     name = "directory_repair_rate_max"
     if not case.known(name):
         return None
     folders = {path_facts(file.path).directory for file in case.files("source")}
-    past = {folder: case.past.directory(folder) for folder in sorted(folders)}
+    records = {folder: case.past.directory(folder) for folder in sorted(folders)}
     rates = {
-        folder: min(1.0, one.repaired / one.written)
-        for folder, one in past.items()
-        if one and one.written >= _FEW_PULLS
+        folder: min(1.0, record.repaired / record.written)
+        for folder, record in records.items()
+        if record and record.written >= _FEW_PULLS
     }
     if not rates:
         return None
     worst, usual = max(rates, key=rates.__getitem__), case.usual[name]
     rate, folder = rates[worst], shortest_folder(worst)
     text = f"{share(rate)} of the changes in {folder} needed a fix (usually {share(usual)})"
-    return Said(text, UP if rate > usual else DOWN, path=folder if worst else None)
+    return Sentence(text, UP if rate > usual else DOWN, path=folder if worst else None)
 
 
-def _reverted_files(case: Case) -> Said | None:
-    past = [case.past.file(file.path) for file in case.files()[:_MOST_FILES]]
+def _reverted_files(case: Case) -> Sentence | None:
+    pasts = [case.past.file(file.path) for file in case.files()[:_MOST_FILES]]
     usual = case.usual["repository_failure_rate"]
-    reverted = [one for one in past if one and one.reverted > 2 * usual * one.changes]
+    reverted = [each for each in pasts if each and each.reverted > 2 * usual * each.changes]
     if reverted:
-        worst = max(reverted, key=lambda one: one.reverted / (one.changes + 10))
+        worst = max(reverted, key=lambda each: each.reverted / (each.changes + 10))
         of = f"{worst.reverted} of the last {worst.changes} changes of {worst.path}"
         were = "was" if worst.reverted == 1 else "were"
         return _said_of(case, f"{of} {were} reverted or hot-fixed", worst.path, worst.last_revert)
     name = "days_since_directory_failure"
     if case.known(name) and case.row[name] < min(_FORGOTTEN, case.usual[name]):
-        return Said(f"a pull in these directories was reverted {age(case.row[name])}", UP)
+        return Sentence(f"a pull in these directories was reverted {age(case.row[name])}", UP)
     return None
 
 
-def _busy_files(case: Case) -> Said | None:
+def _busy_files(case: Case) -> Sentence | None:
     if not case.known("file_heat_max", "file_idle_min"):
         return None
     changes = {
@@ -171,13 +171,13 @@ def _busy_files(case: Case) -> Said | None:
     usual = round(case.usual["file_heat_max"])
     if _is_code(path) and changes[path] > max(1, usual):
         times = counted(changes[path], "time")
-        return Said(f"{path} changed {times} in the last six weeks (usually {usual})", UP, path)
-    if case.row["file_idle_min"] > max(60.0, case.usual["file_idle_min"]):
-        return Said(f"its files last changed {age(case.row['file_idle_min'])}", DOWN)
+        return Sentence(f"{path} changed {times} in the last six weeks (usually {usual})", UP, path)
+    if max(60.0, case.usual["file_idle_min"]) < case.row["file_idle_min"] < NEVER:
+        return Sentence(f"its files last changed {age(case.row['file_idle_min'])}", DOWN)
     return None
 
 
-def _shared_files(case: Case) -> Said | None:
+def _shared_files(case: Case) -> Sentence | None:
     touches, authors = "file_touches_max", "file_authors_max"
     if not case.known(touches, authors):
         return None
@@ -191,9 +191,9 @@ def _shared_files(case: Case) -> Said | None:
             f"{counted(value[authors], 'person', 'people')} "
             f"(usually {round(usual[touches]):,} of {round(usual[authors]):,})"
         )
-        return Said(text, UP, path=path)
+        return Sentence(text, UP, path=path)
     if value[touches] < usual[touches] and value[authors] < usual[authors]:
-        return Said("its files were changed by few pulls before", DOWN)
+        return Sentence("its files were changed by few pulls before", DOWN)
     return None
 
 
@@ -202,21 +202,21 @@ def _is_code(path: str) -> bool:
     return KINDS[path_facts(path).kind] in ("source", "test", "config", "ci")
 
 
-def _new_to_files(case: Case) -> Said | None:
+def _new_to_files(case: Case) -> Sentence | None:
     folders_known, files_known = "author_known_directories", "author_known_files"
     if not case.known(folders_known, files_known) or not case.pull.files:
         return None
     folders = _new_folders(case)
     if folders:
         where = listed([shortest_folder(each) for each in folders])
-        return Said(f"the first time this author works in {where}", UP, path=f"{folders[0]}/")
+        return Sentence(f"the first time this author works in {where}", UP, path=f"{folders[0]}/")
     others, files = round(case.row["files_new_to_author"]), len(case.pull.files)
     if others > case.usual["files_new_to_author"]:
-        text = f"{others:,} of its {counted(files, 'file')} are new to the author"
-        one = "its file is new to the author" if files == 1 else None
-        return Said(one or text, UP)
+        which = f"all of its {files:,}" if others == files else f"{others:,} of its {files:,}"
+        text = f"{which} files are new to the author"
+        return Sentence("its file is new to the author" if files == 1 else text, UP)
     if not others and case.row[files_known] >= max(0.5, case.usual[files_known]):
-        return Said("the author has worked on these files before", DOWN)
+        return Sentence("the author has worked on these files before", DOWN)
     return None
 
 
@@ -228,33 +228,35 @@ def _new_folders(case: Case) -> list[str]:
     return [folder for folder in folders if folder and not case.past.author_works_in(folder)]
 
 
-def _new_author(case: Case) -> Said | None:
+def _new_author(case: Case) -> Sentence | None:
     if not case.known("author_merged", "author_new"):
         return None
     merged = round(case.row["author_merged"])
     if case.row["author_new"]:
-        return Said("the author's first pull here", UP)
+        return Sentence("the author's first pull here", UP)
     if merged <= _FEW_MERGED and merged < case.usual["author_merged"]:
-        return Said("one of the author's first pulls here", UP)
+        return Sentence("one of the author's first pulls here", UP)
     if merged > case.usual["author_merged"]:
-        return Said(f"the author knows this repository ({counted(merged, 'pull')} merged)", DOWN)
+        return Sentence(
+            f"the author knows this repository ({counted(merged, 'pull')} merged)", DOWN
+        )
     return None
 
 
-def _flag(name: str, text: str) -> Callable[[Case], Said | None]:
-    def sentence(case: Case) -> Said | None:
-        return Said(text, EITHER) if case.row[name] >= 0.5 else None
+def _flag(name: str, text: str) -> Callable[[Case], Sentence | None]:
+    def sentence(case: Case) -> Sentence | None:
+        return Sentence(text, EITHER) if case.row[name] >= 0.5 else None
 
     return sentence
 
 
-def _version(case: Case) -> Said | None:
+def _version(case: Case) -> Sentence | None:
     if case.row["title_bump_major"] >= 0.5:
-        return Said("changes a major version", EITHER)
-    return Said("changes a version", EITHER) if case.row["title_bump"] >= 0.5 else None
+        return Sentence("changes a major version", EITHER)
+    return Sentence("changes a version", EITHER) if case.row["title_bump"] >= 0.5 else None
 
 
-SENTENCES: Final[dict[str, Callable[[Case], Said | None]]] = {
+SENTENCES: Final[dict[str, Callable[[Case], Sentence | None]]] = {
     SIZE: size,
     "error handling": _token("error_added", "error handler", "error handlers"),
     "concurrency": _token(
@@ -273,7 +275,7 @@ SENTENCES: Final[dict[str, Callable[[Case], Said | None]]] = {
     "shared files": _shared_files,
     "new to the files": _new_to_files,
     "new author": _new_author,
-    "agent": _flag("author_agent", "an AI agent wrote it, alone or with its author"),
+    "agent": _flag("author_agent", "an AI agent wrote some or all of it"),
     "robot": _flag("author_bot", "a bot wrote it"),
     "fork": _flag("from_fork", "comes from a fork"),
     "version": _version,

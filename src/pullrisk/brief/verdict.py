@@ -10,6 +10,8 @@ ENOUGH_PULLS: Final = 20
 UNREACHABLE: Final = "Unknown: the history of this repository cannot be read now."
 _LIKELY: Final = 0.25
 _AS_MOST: Final = 40.0
+_ABOVE_MOST: Final = 65.0
+"""Ranks between which a risk is about that of most pulls; the band begins to be elevated at 80."""
 
 
 def verdict(score: Score, usual: float | None, merged: int) -> str:
@@ -41,6 +43,8 @@ def _lead(score: Score) -> str:
         return "Much more likely to need a fix than most"
     if score.band == "elevated":
         return "More likely to need a fix than most"
+    if (score.percentile or 0.0) >= _ABOVE_MOST:
+        return "Somewhat more likely to need a fix than most"
     if (score.percentile or 0.0) >= _AS_MOST:
         return "About as likely to need a fix as most"
     return "Less likely to need a fix than most"
@@ -48,5 +52,6 @@ def _lead(score: Score) -> str:
 
 def _rank(score: Score, usual: float | None) -> str:
     percent = min(99, int(score.percentile or 0.0))  # nothing is riskier than all, itself included
-    rank = f"riskier than {percent} % of this repository's pulls"
+    rank = f"riskier than {percent} %" if percent >= 1 else "among the least risky 1 %"
+    rank = f"{rank} of this repository's pulls"
     return rank if usual is None else f"{rank} (usually {share(usual)})"

@@ -51,24 +51,22 @@ COMPLETE: Final = "_PULLRISK_COMPLETE"
 _CONTEXT: Final = {"help_option_names": ["-h", "--help"]}
 
 
-class PlainCommand(TyperCommand):
-    """A command whose help is coloured only as `display.console` decides."""
+class PlainHelp:
+    """Help that is coloured only as `display.console` decides."""
 
     def format_help(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Print the help."""
         colour_typer("stdout")
         with named("stdout"):
-            super().format_help(ctx, formatter)
+            super().format_help(ctx, formatter)  # type: ignore[misc]  # of typer
 
 
-class PlainGroup(TyperGroup):
-    """A group of commands whose help is coloured only as `display.console` decides."""
+class PlainCommand(PlainHelp, TyperCommand):
+    """A command with plain help."""
 
-    def format_help(self, ctx: "Context", formatter: "HelpFormatter") -> None:
-        """Print the help."""
-        colour_typer("stdout")
-        with named("stdout"):
-            super().format_help(ctx, formatter)
+
+class PlainGroup(PlainHelp, TyperGroup):
+    """A group of commands with plain help."""
 
 
 class LazyGroup(PlainGroup):
@@ -115,8 +113,8 @@ def load(name: str) -> "Command":
         application.command(own, cls=PlainCommand, context_settings=_CONTEXT)(function)
     command = typer.main.get_command(application)
     command.name = name
-    for one in (command, *getattr(command, "commands", {}).values()):
-        one.help = _flowing(one.help or "")
+    for each in (command, *getattr(command, "commands", {}).values()):
+        each.help = _flowing(each.help or "")
     return command
 
 
@@ -146,8 +144,8 @@ def group() -> TyperGroup:
     return typer.main.get_group(application)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(asked: bool) -> None:
+    if asked:
         from importlib.metadata import version
 
         print(f"pullrisk {version('pullrisk')}")
@@ -187,6 +185,6 @@ def _top(
 ) -> None:
     """Tell which pull requests deserve a second look before they merge.
 
-    Start with [bold]pullrisk run --file pulls.jsonl.gz[/bold], then
-    [bold]pullrisk score --recent 10[/bold]. Everything stays in one folder, .pullrisk.
+    In a clone, start with [bold]pullrisk top --git .[/bold] (the latest merges) and
+    [bold]pullrisk check[/bold] (your branch). Everything stays in one folder, .pullrisk.
     """

@@ -37,6 +37,15 @@ Git: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+Ref: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REF",
+        help="Of a clone, the branch or commit that was merged into. "
+        "[dim](the remote's default branch)[/dim]",
+        show_default=False,
+    ),
+]
 Branches: TypeAlias = Annotated[
     bool,
     typer.Option(

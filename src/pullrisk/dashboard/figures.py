@@ -48,7 +48,7 @@ class Quarter(msgspec.Struct, frozen=True):
     reverted: Interval | None
 
 
-class Judged(msgspec.Struct, frozen=True, kw_only=True):
+class Performance(msgspec.Struct, frozen=True, kw_only=True):
     """How the answers fared on the pulls of `window`.
 
     `caught` is the share of those that went wrong in the riskiest tenth, `precision` the share of
@@ -67,7 +67,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """All figures of one repository; `judged` is None if too few pulls can judge the model."""
 
     quarters: list[Quarter]
-    judged: Judged | None
+    judged: Performance | None
     findings: Findings
 
 
@@ -87,11 +87,11 @@ class FiguresCache:
         table = await service.from_lake(
             lambda: lake.table([*_COLUMNS, *NAMES], repository=repository)
         )
-        made = await asyncio.to_thread(figures_of, table, model.bundle)
-        self._kept[key] = made
+        figures = await asyncio.to_thread(figures_of, table, model.bundle)
+        self._kept[key] = figures
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
-        return made
+        return figures
 
 
 def figures_of(table: "pa.Table", bundle: Bundle) -> Figures | None:
@@ -115,24 +115,24 @@ def figures_of(table: "pa.Table", bundle: Bundle) -> Figures | None:
     )
 
 
-def _judged(bundle: Bundle, pulls: Pulls) -> Judged | None:
+def _judged(bundle: Bundle, pulls: Pulls) -> Performance | None:
     """On the pulls later than the training; if they are too few, on the latest quarter of all."""
     until = bundle.metadata.facts.trained_until.get(pulls.repositories[0], _NEVER)
-    known = np.flatnonzero(pulls.labels != UNKNOWN)
-    rows = known[pulls.merged_at[known] >= until]
+    matured = np.flatnonzero(pulls.labels != UNKNOWN)
+    rows = matured[pulls.merged_at[matured] >= until]
     seen = len(rows) < LEAST_PULLS
     if seen:
-        rows = known[len(known) - len(known) // 4 :]
+        rows = matured[len(matured) - len(matured) // 4 :]
     if len(rows) < LEAST_PULLS or not bundle.metadata.answers(pulls.answer):
         return None
     risk, labels = bundle.probability(pulls.answer, pulls.x[rows]), pulls.labels[rows]
     first = max(1, round(RISKIEST * len(rows)))
-    found = int(labels[np.argsort(-risk, kind="stable")[:first]].sum())
-    return Judged(
+    hits = int(labels[np.argsort(-risk, kind="stable")[:first]].sum())
+    return Performance(
         window=judge(Matured(risk, labels, pulls.codes[rows], pulls.merged_at[rows])),
         riskiest=first,
-        caught=interval(found, int(labels.sum())),
-        precision=Interval(found / first, *wilson(found / first, first)),
+        caught=interval(hits, int(labels.sum())),
+        precision=Interval(hits / first, *wilson(hits / first, first)),
         seen=seen,
     )
 
@@ -157,10 +157,10 @@ def _quarters(data: Dataset) -> list[Quarter]:
 
 
 def _quarter(data: Dataset, quarter: int, rows: NDArray[np.bool_]) -> Quarter:
-    told = rows & data.written
+    written = rows & data.written
     return Quarter(
         f"{1970 + quarter // 4} Q{1 + quarter % 4}",
         int(rows.sum()),
-        interval(int(data.repaired[told].sum()), int(told.sum())),
+        interval(int(data.repaired[written].sum()), int(written.sum())),
         interval(int(data.reverted[rows].sum()), int(rows.sum())),
     )

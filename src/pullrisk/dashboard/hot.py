@@ -79,11 +79,11 @@ def present(history: RepositoryHistory, files: Sequence[HotFile]) -> list[HotFil
 
 def by_directory(files: Iterable[HotFile]) -> list[HotDirectory]:
     """The files by directory, the busiest first."""
-    own: defaultdict[str, list[HotFile]] = defaultdict(list)
+    files_of: defaultdict[str, list[HotFile]] = defaultdict(list)
     for file in files:
-        own[file.group].append(file)
-    made = [HotDirectory(path, *_sums(inside), inside) for path, inside in own.items()]
-    return sorted(made, key=lambda directory: (-directory.changes, directory.path))
+        files_of[file.group].append(file)
+    directories = [HotDirectory(path, *_sums(inside), inside) for path, inside in files_of.items()]
+    return sorted(directories, key=lambda directory: (-directory.changes, directory.path))
 
 
 def _sums(files: Sequence[HotFile]) -> tuple[int, float]:

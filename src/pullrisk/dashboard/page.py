@@ -31,7 +31,7 @@ _THOUSAND: Final = 1_000
 def render(template: str, *, status: int = 200, **values: Any) -> Response[bytes]:  # noqa: ANN401
     """The page, or the part of one, that a template makes of these values.
 
-    The service adds the headers that every page has (serve.page_headers).
+    The service adds the headers that every page has (serve.lifecycle).
     """
     text = _environment().get_template(template).render(now=datetime.now(UTC), **values)
     return Response(text.encode(), status_code=status, media_type="text/html; charset=utf-8")
@@ -83,7 +83,7 @@ def reason_of(error: PullriskError) -> str:
 
 @lru_cache
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader("pullrisk.dashboard"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -91,7 +91,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_finalized,
     )
-    made.filters |= {
+    environment.filters |= {
         "share": _share,
         "ago": _ago,
         "count": lambda value: "unknown" if value is None else f"{value:,}",
@@ -102,10 +102,10 @@ def _environment() -> Environment:
         "minute": lambda moment: f"{moment:%Y-%m-%d %H:%M} UTC",
         "day": lambda moment: f"{moment:%Y-%m-%d}",
     }
-    made.globals |= {
+    environment.globals |= {
         "static": static_url, "pull_path": pull_path, "repository_path": repository_path,
     }  # fmt: skip
-    return made
+    return environment
 
 
 def _finalized(value: object) -> object:

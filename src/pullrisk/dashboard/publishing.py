@@ -59,24 +59,24 @@ class Publisher:
         still_open = await self._reader.store(lambda store: store.recent(state="open", limit=limit))
         latest = await self._reader.store(lambda store: store.recent(limit=limit))
         pulls = _distinct([*still_open, *latest])
-        known = await self._reader.scores(lambda table: table.versions([*pulls]))
+        published = await self._reader.scores(lambda table: table.versions([*pulls]))
         version = self._service.loaded.version
         return [
             pull
             for key, pull in pulls.items()
-            if known.get(key) != (pull.updated_at, version)
+            if published.get(key) != (pull.updated_at, version)
             or (pull.repository in moved and pull.state == "open")
         ]
 
     async def _keep(self, pulls: list[Pull]) -> None:
         model, now = self._service.loaded.version, datetime.now(UTC)
-        scores = await score(self._service, pulls, wanted="briefs", counted=False)
-        made = [
+        scores = await score(self._service, pulls, detail="briefs", counted=False)
+        published = [
             published_score(pull, each.brief, model=model, now=now)
             for pull, each in zip(pulls, scores, strict=True)
             if each.brief is not None and each.basis != "history unreachable"
         ]
-        await asyncio.to_thread(self._tables.scores.put, made)
+        await asyncio.to_thread(self._tables.scores.put, published)
 
 
 def _distinct(pulls: Iterable[Pull]) -> dict[tuple[str, int], Pull]:

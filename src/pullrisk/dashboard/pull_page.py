@@ -17,7 +17,7 @@ from pullrisk.dashboard.trend import steps_plot
 from pullrisk.pulls.file_kinds import KINDS, path_facts
 from pullrisk.pulls.record import ChangedFile, Pull
 from pullrisk.pulls.scores import Key
-from pullrisk.serve.scoring import Examined, examine
+from pullrisk.serve.scoring import BriefAndRow, examine
 from pullrisk.serve.sign_in.viewer import Viewer
 
 MOST_FILES: Final = 300
@@ -38,10 +38,10 @@ async def pull_page(reader: Reader, viewer: Viewer, key: Key) -> Response[bytes]
     pull = await reader.store(lambda store: store.get(repository, number))
     if pull is None or pull.is_push:
         raise NotFoundException
-    kept = await reader.scores(lambda table: table.get(repository, number))
+    published = await reader.scores(lambda table: table.get(repository, number))
     examined = await examine(reader.service, pull, now=datetime.now(UTC))
     brief = examined.brief
-    shown = sections(brief)
+    brief_sections = sections(brief)
     return render(
         "pull.html.j2",
         place="pulls",
@@ -49,17 +49,19 @@ async def pull_page(reader: Reader, viewer: Viewer, key: Key) -> Response[bytes]
         pull=pull,
         brief=brief,
         answers=answers(brief),
-        leading=[each for each in shown if not each.folded],
-        following=[each for each in shown if each.folded],
+        leading=[each for each in brief_sections if not each.folded],
+        following=[each for each in brief_sections if each.folded],
         strips=_strips(reader, examined),
         files=list(_files(pull, brief)),
         most_files=MOST_FILES,
-        kept=kept,
-        steps=None if kept is None or len(kept.steps) < 2 else steps_plot(kept.steps),
+        kept=published,
+        steps=None
+        if published is None or len(published.steps) < 2
+        else steps_plot(published.steps),
     )
 
 
-def _strips(reader: Reader, examined: Examined) -> list[Strip]:
+def _strips(reader: Reader, examined: BriefAndRow) -> list[Strip]:
     metadata, brief = reader.service.loaded.bundle.metadata, examined.brief
     return strips(metadata, brief.repository, [*brief.raising, *brief.lowering], examined.row)
 

@@ -78,9 +78,9 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def listing_of(query: bytes) -> Listing:
     """What an address asks for; a value that cannot be is left out, as is an unknown parameter."""
-    given = dict(parse_qsl(query.decode("latin-1")))
-    named = {name: text.strip() for name, text in given.items() if name in _FIELDS}
-    return _built({name: text for name, text in named.items() if _is_valid(name, text)})
+    parameters = dict(parse_qsl(query.decode("latin-1")))
+    known_parameters = {name: text.strip() for name, text in parameters.items() if name in _FIELDS}
+    return _built({name: text for name, text in known_parameters.items() if _is_valid(name, text)})
 
 
 def _is_valid(name: str, text: str) -> bool:
@@ -122,16 +122,18 @@ async def pulls_page(reader: Reader, viewer: Viewer, query: bytes) -> Response[b
     listing = listing_of(query)
     counts = await reader.scores(lambda table: table.counts())
     visible = {name: bands for name, bands in counts.items() if viewer.may_read(name)}
-    shown = await _read(reader, viewer, listing)
-    return render("pulls.html.j2", list=shown, repositories=visible, place="pulls", viewer=viewer)
+    pull_list = await _read(reader, viewer, listing)
+    return render(
+        "pulls.html.j2", list=pull_list, repositories=visible, place="pulls", viewer=viewer
+    )
 
 
 async def pulls_part(reader: Reader, viewer: Viewer, query: bytes) -> Response[bytes]:
     """The list alone, for a page that is open already; 204 if it shows what there is."""
-    shown = await _read(reader, viewer, listing_of(query))
-    if f"seen={shown.digest}".encode() in query.split(b"&"):
+    pull_list = await _read(reader, viewer, listing_of(query))
+    if f"seen={pull_list.digest}".encode() in query.split(b"&"):
         return Response(b"", status_code=204)
-    return render("pulls_list.html.j2", list=shown)
+    return render("pulls_list.html.j2", list=pull_list)
 
 
 def shorter(query: bytes) -> Redirect | None:

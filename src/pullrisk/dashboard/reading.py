@@ -1,18 +1,49 @@
-"""What pages are made from: the service, and the tables of its store, read in its thread."""
+"""What pages are made from: the service, the tables of its store, the registry of models."""
 
+import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from time import monotonic
+from typing import Final, TypeVar
 
 import msgspec
 
 from pullrisk.dashboard.figures import FiguresCache
-from pullrisk.dashboard.registry import RegistryReader
 from pullrisk.pulls.deliveries import DeliveryQueue
 from pullrisk.pulls.scores import ScoreTable
 from pullrisk.pulls.store import PullStore
+from pullrisk.serve.registry import RegistryContents
 from pullrisk.serve.service import Service
 
 T = TypeVar("T")
+_FRESH_SECONDS: Final = 120.0
+"""Seconds after which the registry is asked again."""
+_PATIENCE: Final = 1.0
+"""Seconds that a page waits for its answer."""
+
+
+class RegistryReader:
+    """Asks the registry with `read`, which may take seconds, outside of the event loop."""
+
+    def __init__(self, read: Callable[[], RegistryContents]) -> None:
+        self._read = read
+        self._reading: asyncio.Task[RegistryContents] | None = None
+        self._contents: RegistryContents | None = None
+        self._due = 0.0
+
+    async def get(self) -> RegistryContents | None:
+        """What the registry says, or said minutes ago; None if it has not answered yet.
+
+        Raises ModelError if it cannot be read.
+        """
+        if self._reading is None and monotonic() > self._due:
+            self._reading = asyncio.create_task(asyncio.to_thread(self._read))
+        if self._reading is not None:
+            await asyncio.wait({self._reading}, timeout=_PATIENCE)
+            if self._reading.done():
+                finished, self._reading = self._reading, None
+                self._due = monotonic() + _FRESH_SECONDS
+                self._contents = finished.result()
+        return self._contents
 
 
 class Tables(msgspec.Struct, frozen=True):

@@ -47,9 +47,13 @@ async def repositories_page(reader: Reader, viewer: Viewer) -> Response[bytes]:
     """All repositories that the viewer may read, with how many open pulls are in each band."""
     summaries = await reader.store(lambda store: store.repositories())
     counts = await reader.scores(lambda table: table.counts())
-    shown = [each for each in summaries if viewer.may_read(each.repository)]
+    readable = [each for each in summaries if viewer.may_read(each.repository)]
     return render(
-        "repositories.html.j2", place="repositories", viewer=viewer, summaries=shown, counts=counts
+        "repositories.html.j2",
+        place="repositories",
+        viewer=viewer,
+        summaries=readable,
+        counts=counts,
     )
 
 

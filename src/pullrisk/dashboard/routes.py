@@ -13,64 +13,62 @@ from pullrisk.dashboard.pull_page import pull_page
 from pullrisk.dashboard.pulls_page import pulls_page, pulls_part, shorter
 from pullrisk.dashboard.reading import Reader, Tables
 from pullrisk.dashboard.repository_page import repositories_page, repository_page
-from pullrisk.serve.endpoints import PullNumber, RepositoryPart, context_of
+from pullrisk.serve.endpoints import PullNumber, RepositoryPart
+from pullrisk.serve.inflight import active_request, service_of
 from pullrisk.serve.problems import TITLES, problem_of
 from pullrisk.serve.sign_in.viewer import Viewer, viewer_of
 
-_Asked = Request[Any, Any, Any]
-_KEPT: Final = "public, max-age=31536000, immutable"
+AnyRequest = Request[Any, Any, Any]
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
 def make_pages(tables: Tables) -> list[Router]:
     """The routers of all pages, and of the files that they load."""
 
-    @get("/")
-    async def pulls(request: _Asked, viewer: Viewer) -> Response[Any]:
-        query = request.scope["query_string"]
-        return shorter(query) or await pulls_page(_reader(request, tables), viewer, query)
-
-    @get("/live/pulls")
-    async def pulls_live(request: _Asked, viewer: Viewer) -> Response[bytes]:
-        return await pulls_part(_reader(request, tables), viewer, request.scope["query_string"])
-
-    @get("/pulls/{owner:str}/{name:str}/{number:int}")
-    async def pull(
-        request: _Asked,
-        viewer: Viewer,
-        owner: RepositoryPart,
-        name: RepositoryPart,
-        number: PullNumber,
-    ) -> Response[bytes]:
-        repository = _readable(f"{owner}/{name}", viewer)
-        return await pull_page(_reader(request, tables), viewer, (repository, number))
-
-    @get("/repositories")
-    async def repositories(request: _Asked, viewer: Viewer) -> Response[bytes]:
-        return await repositories_page(_reader(request, tables), viewer)
-
-    @get("/repositories/{owner:str}/{name:str}")
-    async def repository(
-        request: _Asked, viewer: Viewer, owner: RepositoryPart, name: RepositoryPart
-    ) -> Response[bytes]:
-        known = _readable(f"{owner}/{name}", viewer)
-        return await repository_page(_reader(request, tables), viewer, known)
-
-    @get("/models")
-    async def models(request: _Asked, viewer: Viewer) -> Response[bytes]:
-        return await models_page(_reader(request, tables), viewer)
-
-    @get("/operations")
-    async def operations(request: _Asked, viewer: Viewer) -> Response[bytes]:
-        return await operations_page(_reader(request, tables), viewer)
+    async def reader_of(request: AnyRequest) -> Reader:
+        return Reader(service_of(request), tables)
 
     pages = Router(
         "/",
-        route_handlers=[pulls, pulls_live, pull, repositories, repository, models, operations],
-        dependencies={"viewer": Provide(viewer_of)},
+        route_handlers=[
+            get("/")(pulls),
+            get("/live/pulls")(live_pulls),
+            get("/pulls/{owner:str}/{name:str}/{number:int}")(pull),
+            get("/repositories")(repositories_page),
+            get("/repositories/{owner:str}/{name:str}")(repository),
+            get("/models")(models_page),
+            get("/operations")(operations_page),
+        ],
+        dependencies={"viewer": Provide(viewer_of), "reader": Provide(reader_of)},
         exception_handlers={Exception: refuse},
         include_in_schema=False,
     )
     return [pages, Router("/", route_handlers=[static], include_in_schema=False)]
+
+
+async def pulls(request: AnyRequest, reader: Reader, viewer: Viewer) -> Response[Any]:
+    """The list of pulls, or a shorter address of it."""
+    query = request.scope["query_string"]
+    return shorter(query) or await pulls_page(reader, viewer, query)
+
+
+async def live_pulls(request: AnyRequest, reader: Reader, viewer: Viewer) -> Response[bytes]:
+    """The list alone."""
+    return await pulls_part(reader, viewer, request.scope["query_string"])
+
+
+async def pull(
+    reader: Reader, viewer: Viewer, owner: RepositoryPart, name: RepositoryPart, number: PullNumber
+) -> Response[bytes]:
+    """One pull."""
+    return await pull_page(reader, viewer, (_readable(f"{owner}/{name}", viewer), number))
+
+
+async def repository(
+    reader: Reader, viewer: Viewer, owner: RepositoryPart, name: RepositoryPart
+) -> Response[bytes]:
+    """One repository."""
+    return await repository_page(reader, viewer, _readable(f"{owner}/{name}", viewer))
 
 
 @get("/static/{name:str}")
@@ -78,15 +76,14 @@ async def static(name: str) -> Response[bytes]:
     """A file that pages load; its address changes with its content."""
     if name not in STATIC:
         raise NotFoundException
-    headers = {"cache-control": _KEPT}
+    headers = {"cache-control": _FOR_EVER}
     return Response(static_file(name), media_type=STATIC[name], headers=headers)
 
 
-def refuse(request: _Asked, error: Exception) -> Response[bytes]:
+def refuse(request: AnyRequest, error: Exception) -> Response[bytes]:
     """The page that says why there is no other."""
-    active = request.scope["state"]["active"]
-    log = context_of(request).service.log
-    problem = problem_of(error, path=active.path, request_id=active.id, log=log)
+    active = active_request(request)
+    problem = problem_of(error, active, service_of(request).log)
     page = render(
         "problem.html.j2",
         status=problem.status,
@@ -99,10 +96,6 @@ def refuse(request: _Asked, error: Exception) -> Response[bytes]:
     )
     page.headers.update(problem.headers)
     return page
-
-
-def _reader(request: _Asked, tables: Tables) -> Reader:
-    return Reader(context_of(request).service, tables)
 
 
 def _readable(repository: str, viewer: Viewer) -> str:

@@ -47,16 +47,18 @@ def strips(
     usual = {
         place: quantiles(metadata.reference.bins[place], expected[place])
         for reason in reasons
-        for place in _known(reason, places, row)
+        for place in _places_of(reason, places, row)
     }
-    made = []
+    result = []
     for reason in reasons:
-        told = [place for place in _known(reason, places, row) if usual[place] is not None]
-        unusual = [place for place in told if not _within(float(row[place]), usual[place])]
-        for place in (*unusual, *told)[:1]:
+        known_places = [
+            place for place in _places_of(reason, places, row) if usual[place] is not None
+        ]
+        unusual = [place for place in known_places if not _within(float(row[place]), usual[place])]
+        for place in (*unusual, *known_places)[:1]:
             range_here = usual[place] or []
-            made.append(_strip(reason, metadata.features[place], float(row[place]), range_here))
-    return made
+            result.append(_strip(reason, metadata.features[place], float(row[place]), range_here))
+    return result
 
 
 def _within(value: float, usual: list[float] | None) -> bool:
@@ -75,16 +77,16 @@ def quantiles(edges: NDArray[np.float32], counts: NDArray[np.float64]) -> list[f
     reached = np.cumsum(counts) / total
     ends = np.append(edges, edges[-1])
     starts = np.concatenate([edges[:1], edges])
-    found = []
+    values = []
     for level in _USUAL:
         place = int(np.searchsorted(reached, level))
         before = reached[place - 1] if place else 0.0
         part = (level - before) / max(reached[place] - before, 1e-9)
-        found.append(float(starts[place] + part * (ends[place] - starts[place])))
-    return found
+        values.append(float(starts[place] + part * (ends[place] - starts[place])))
+    return values
 
 
-def _known(reason: Reason, places: dict[str, int], row: NDArray[np.float32]) -> list[int]:
+def _places_of(reason: Reason, places: dict[str, int], row: NDArray[np.float32]) -> list[int]:
     """The places of the reason's features whose values are known, the leading one first."""
     facts = sorted(FACTS.get(reason.kind, ()), key=lambda name: _CLEAREST.get(name, len(_CLEAREST)))
     names = [name for name in facts if name in reason.features]
@@ -96,8 +98,10 @@ def _strip(reason: Reason, feature: Feature, value: float, usual: list[float]) -
     words = between(low, high, feature.unit)
     if feature.scale == "flag":
         words = "yes" if middle >= 0.5 else "no"
-    told = amount(value, feature.unit) if feature.scale != "flag" else ("yes" if value else "no")
-    return Strip(reason, feature.sentence, told, words, _picture(feature, value, usual))
+    shown_value = (
+        amount(value, feature.unit) if feature.scale != "flag" else ("yes" if value else "no")
+    )
+    return Strip(reason, feature.sentence, shown_value, words, _picture(feature, value, usual))
 
 
 def amount(value: float, unit: str) -> str:
@@ -105,7 +109,7 @@ def amount(value: float, unit: str) -> str:
     if unit == "share":
         return share(max(value, 0.0))
     if unit == "days":
-        return duration(value) if value >= 1 else "less than a day"
+        return duration(value)
     if not unit or unit in {"yes/no", "flag"}:
         return f"{value:,.3g}"
     if value != round(value) and value < 10:

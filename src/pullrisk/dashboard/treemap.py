@@ -51,8 +51,8 @@ def treemap(directories: Sequence[HotDirectory], *, name: str) -> Markup | None:
             parts.append(
                 _label(directory.path or "/", inside, "folder-name", _HEAD - 6, letter=7.4)
             )
-        for file, own in squarified(directory.files, inside.inner(1, head), _changes):
-            parts.append(_file(file, own.inner(0.75), _level(file.share, low, high)))
+        for file, file_box in squarified(directory.files, inside.inner(1, head), _changes):
+            parts.append(_file(file, file_box.inner(0.75), _level(file.share, low, high)))
     words = (
         f"Treemap of the busiest files of {name}: larger is changed more often, "
         "darker needed a fix more often. The table below has the same."
@@ -90,10 +90,10 @@ def squarified(items: Sequence[T], box: Box, weight: Callable[[T], float]) -> li
 def _worst(row: Sequence[T], scale: float, side: float, weight: Callable[[T], float]) -> float:
     """The largest ratio of sides in a row along a side."""
     areas = [weight(item) * scale for item in row]
-    whole = sum(areas)
-    if not side or not whole:
+    total = sum(areas)
+    if not side or not total:
         return float("inf")
-    return max(max(side**2 * area / whole**2, whole**2 / (side**2 * area)) for area in areas)
+    return max(max(side**2 * area / total**2, total**2 / (side**2 * area)) for area in areas)
 
 
 def _row(
@@ -151,5 +151,5 @@ def _label(words: str, box: Box, css: str, down: float, *, letter: float = _LETT
     if most < _FEWEST:
         return ""
     cut = f"…{words[1 - most :]}" if css == "folder-name" else f"{words[: most - 1]}…"
-    shown = words if len(words) <= most else cut
-    return f'<text class="{css}" x="{box.x + 4:.1f}" y="{box.y + down:.1f}">{escape(shown)}</text>'
+    label = words if len(words) <= most else cut
+    return f'<text class="{css}" x="{box.x + 4:.1f}" y="{box.y + down:.1f}">{escape(label)}</text>'

@@ -11,10 +11,10 @@ from pullrisk.svg import Axis, Plot, round_marks
 
 def steps_plot(steps: Sequence[Step]) -> Markup | None:
     """The risk at each push, the earliest first; None if fewer than two are known."""
-    known = [step for step in steps if step.risk is not None]
-    if len(known) < 2:
+    scored = [step for step in steps if step.risk is not None]
+    if len(scored) < 2:
         return None
-    points = [(float(place), step.risk or 0.0) for place, step in enumerate(known, 1)]
+    points = [(float(place), step.risk or 0.0) for place, step in enumerate(scored, 1)]
     marks = round_marks(max(risk for _, risk in points), count=4)
     plot = Plot(
         "How the risk moved",
@@ -26,7 +26,7 @@ def steps_plot(steps: Sequence[Step]) -> Markup | None:
         height=220,
     )
     plot.line(points, "ours")
-    for (place, risk), step in zip(points, known, strict=True):
+    for (place, risk), step in zip(points, scored, strict=True):
         plot.dot((place, risk), "ours", tip=f"{100 * risk:.1f} % on {step.at:%Y-%m-%d %H:%M}")
     return Markup(plot.svg())  # noqa: S704  (Plot escapes all words)
 
@@ -54,9 +54,9 @@ def quarters_plot(quarters: Sequence[Quarter]) -> Markup | None:
     )  # fmt: skip
     words = {"ours": "needed a fix", "reverted": "were reverted"}
     for css, points in series.items():
-        told = [(place, share) for place, share in points if share is not None]
-        plot.line([(place, share.value) for place, share in told], css)
-        for place, share in told:
+        known_points = [(place, share) for place, share in points if share is not None]
+        plot.line([(place, share.value) for place, share in known_points], css)
+        for place, share in known_points:
             tip = (
                 f"{quarters[place].name}: {100 * share.value:.1f} % {words[css]} "
                 f"[{100 * share.low:.1f}, {100 * share.high:.1f}]"

@@ -114,11 +114,11 @@ def distinct(values: list[T]) -> list[T]:
     """The values without those that came before, in order."""
     if len(values) > _FEW:
         return [*dict.fromkeys(values)]
-    found: list[T] = []
+    seen: list[T] = []
     for value in values:  # a look through a few costs less than a table of them
-        if value not in found:
-            found.append(value)
-    return found
+        if value not in seen:
+            seen.append(value)
+    return seen
 
 
 def _number(count: int | None) -> float:

@@ -62,7 +62,7 @@ def _decoded(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
 def _gunzip(chunk: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Decompress one gzip member after another, in bounded pieces; trailing zeros are padding."""
     member = zlib.decompressobj(_GZIP_OR_ZLIB)
-    taken, given = len(chunk), 0
+    compressed, decompressed = len(chunk), 0
     while chunk or (chunk := next(chunks, b"")):
         if member.eof:
             chunk = chunk.lstrip(b"\x00")
@@ -73,8 +73,8 @@ def _gunzip(chunk: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
             data = member.decompress(chunk, _CHUNK)
         except zlib.error as error:
             raise BrokenError(f"the gzip is damaged ({error})") from error
-        given += len(data)
-        if given > _FREE and given > MOST_EXPANSION * taken:
+        decompressed += len(data)
+        if decompressed > _FREE and decompressed > MOST_EXPANSION * compressed:
             raise BrokenError(
                 f"the gzip holds more than {MOST_EXPANSION} times its own size",
                 "no list of pull requests does; if this one is right, unpack it first",
@@ -84,7 +84,7 @@ def _gunzip(chunk: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
         chunk = member.unconsumed_tail or member.unused_data
         if not chunk:
             chunk = next(chunks, b"")
-            taken += len(chunk)
+            compressed += len(chunk)
     while not member.eof and (data := member.decompress(b"", _CHUNK)):
         yield data
     if not member.eof:

@@ -11,22 +11,20 @@ from contextlib import contextmanager
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO, Final, Literal
+from typing import BinaryIO, Final
 
 import msgspec
 
 from pullrisk.errors import InputError
-from pullrisk.fetch.names import checked_name
 from pullrisk.fetch.objects import JsonObject, read_objects
 from pullrisk.fetch.report import BadLine, FetchReport
 from pullrisk.progress import Progress, Task
-from pullrisk.pulls.forms import GH_FIELDS, parse_pull
+from pullrisk.pulls.formats import GH_FIELDS, parse_pull
 from pullrisk.pulls.people import NO_NAMES, BotNames
-from pullrisk.pulls.record import Pull
+from pullrisk.pulls.record import Pull, checked_name
 from pullrisk.pulls.record_json import is_record
 from pullrisk.pulls.store import PullStore
 
-OnError = Literal["stop", "skip"]
 STDIN: Final = "-"
 BATCH_PULLS: Final = 2_000
 BATCH_BYTES: Final = 16 * 2**20
@@ -48,7 +46,7 @@ def fetch_files(
     store: PullStore,
     *,
     progress: Progress,
-    on_error: OnError = "stop",
+    skip: bool = False,
     repository: str | None = None,
     names: BotNames = NO_NAMES,
 ) -> FetchReport:
@@ -56,15 +54,15 @@ def fetch_files(
 
     After a run that was killed or stopped, the next one continues behind the last object written
     (regular files only). `repository` is for objects that do not name their own, `names` are
-    accounts that the settings call bots or persons. A malformed object is skipped and listed if
-    `on_error` is "skip"; else it raises InputError with file, line and field, when all before it
+    accounts that the settings call bots or persons. With `skip` a malformed object is skipped
+    and listed; else it raises InputError with file, line and field, when all before it
     are written. Raises StoreError.
     """
     if repository is not None:
         checked_name(repository)
     sizes = [_size(path) for path in paths]
     total = None if None in sizes else sum(size or 0 for size in sizes)
-    report, skip = FetchReport(), on_error == "skip"
+    report = FetchReport()
     parse = partial(parse_pull, repository=repository, names=names)
     with progress.task("reading", total=total, unit="bytes") as task:
         for path in paths:
@@ -135,8 +133,8 @@ class _Reading:
         """Read to the end. After an InputError, what was read before it is written first."""
         self._task.describe(self._source.name)
         try:
-            found = read_objects(self._source.file, self._source.name)
-            for number, (line, data) in enumerate(found, 1):
+            objects = read_objects(self._source.file, self._source.name)
+            for number, (line, data) in enumerate(objects, 1):
                 if number > self._resumed:
                     self._read(number, line, data)
         except InputError:

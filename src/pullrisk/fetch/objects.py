@@ -173,7 +173,7 @@ class _Scanner:
     def _match(self, pattern: re.Pattern[bytes], position: int) -> int:
         """Behind the pattern, which matches anything; the content may go on there."""
         while True:
-            found = pattern.match(self._data, position)
-            position = found.end() if found else position
+            match = pattern.match(self._data, position)
+            position = match.end() if match else position
             if position < len(self._data) or not self._has(position):
                 return position

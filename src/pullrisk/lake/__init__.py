@@ -22,10 +22,8 @@ from pullrisk.lake.delta import Change
 from pullrisk.lake.objects import DamagedObjectError
 from pullrisk.lake.table import Lake
 from pullrisk.lake.writer import AddedFile, FeatureWriter
-from pullrisk.options import S3
 
 __all__ = [
-    "S3",
     "AddedFile",
     "Change",
     "DamagedObjectError",

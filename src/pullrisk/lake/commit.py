@@ -69,18 +69,18 @@ def _write(files: Files, table: FeatureTable | None, change: Change) -> None:
         return
     stored = table.parquet_files()
     leaving = _leaving(files, stored, change)
-    kept = _rewrite(files, leaving, run=change.run, without=change.replaced | change.gone)
+    rewritten = _rewrite(files, leaving, run=change.run, without=change.replaced | change.gone)
     now = int(time.time() * 1000)
     removals = [RemoveAction(file.path, True, now, file.size, {}) for file in leaving]
     try:
         table.delta.create_write_transaction(
-            [*removals, *map(_add, [*change.files, *kept])],
+            [*removals, *map(_add, [*change.files, *rewritten])],
             mode="append",
             schema=table.delta.schema(),
             commit_properties=change.properties,
         )
     except DeltaError:
-        delete_added(files, kept)
+        delete_added(files, rewritten)
         raise
 
 

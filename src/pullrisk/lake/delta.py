@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 import msgspec
 
@@ -13,8 +14,11 @@ from pullrisk.lake.schema import TABLE, Identity
 from pullrisk.lake.writer import AddedFile
 
 if TYPE_CHECKING:
-    from deltalake import DeltaTable
+    from deltalake import CommitProperties, DeltaTable
 
+HISTORY_NUMBERS: Final = 2**20
+"""A run may save histories under its own number and this many that follow: one for each attempt
+at a task, so that no attempt overwrites another's. Runs are numbered by nanoseconds."""
 _NO_RUN: Final = 0
 
 
@@ -89,17 +93,9 @@ class _Statistics(msgspec.Struct, rename="camel"):
 
 
 def _table_file(added: log.Added) -> TableFile:
-    found = msgspec.json.decode(added.stats or "{}", type=_Statistics)
-    first, last = found.min_values.repository, found.max_values.repository
-    return TableFile(log.path_of(added), added.size, found.num_records, first, last)
-
-
-if TYPE_CHECKING:
-    from deltalake import CommitProperties
-
-HISTORY_NUMBERS: Final = 2**20
-"""A run may save histories under its own number and this many that follow: one for each attempt
-at a task, so that no attempt overwrites another's. Runs are numbered by nanoseconds."""
+    statistics = msgspec.json.decode(added.stats or "{}", type=_Statistics)
+    first, last = statistics.min_values.repository, statistics.max_values.repository
+    return TableFile(unquote(added.path), added.size, statistics.num_records, first, last)
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,8 +34,8 @@ class Files:
 
     def __init__(self, root: str, s3: S3 | None = None) -> None:
         self.root, self.s3 = root, s3
-        whole = LocalFileSystem() if s3 is None else open_bucket(s3)
-        self.filesystem: FileSystem = SubTreeFileSystem(root.removeprefix(SCHEME), whole)
+        filesystem = LocalFileSystem() if s3 is None else open_bucket(s3)
+        self.filesystem: FileSystem = SubTreeFileSystem(root.removeprefix(SCHEME), filesystem)
 
     def __reduce__(self) -> tuple[type["Files"], tuple[str, S3 | None]]:
         return Files, (self.root, self.s3)
@@ -86,21 +86,21 @@ class Files:
 
     def discard(self, path: str) -> None:
         """Delete what a failed write left, at one try: what stays is left to vacuum."""
-        whole = LocalFileSystem() if self.s3 is None else open_bucket(self.s3, attempts=1)
+        filesystem = LocalFileSystem() if self.s3 is None else open_bucket(self.s3, attempts=1)
         with suppress(OSError, ArrowException):
-            SubTreeFileSystem(self.root.removeprefix(SCHEME), whole).delete_file(path)
+            SubTreeFileSystem(self.root.removeprefix(SCHEME), filesystem).delete_file(path)
 
     def list(self, folder: str) -> list[StoredFile]:
         """Every file below a folder, with the folders below it; empty if there is none."""
         selector = FileSelector(folder, recursive=True, allow_not_found=True)
         with translate_errors(self.root):
             try:
-                found = self.filesystem.get_file_info(selector)
+                entries = self.filesystem.get_file_info(selector)
             except FileNotFoundError:  # the folder was made between Arrow's two looks at it
-                found = self.filesystem.get_file_info(selector)
+                entries = self.filesystem.get_file_info(selector)
             return [
                 StoredFile(info.path, info.size, info.mtime.astimezone(UTC))
-                for info in found
+                for info in entries
                 if info.type == FileType.File
             ]
 

@@ -8,7 +8,6 @@ reader version 1, with checkpoints of one file or of several.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import unquote
 
 import msgspec
 import pyarrow.parquet as pq
@@ -108,23 +107,18 @@ def read(files: Files, folder: str, *, version: int | None = None) -> Snapshot |
     return snapshot
 
 
-def path_of(added: Added) -> str:
-    """The file's path as it is; the log writes it as a URL does."""
-    return unquote(added.path)
-
-
 def _listed(files: Files, folder: str) -> tuple[dict[int, str], dict[int, list[str]]]:
     """Commits and whole checkpoints by their version."""
     commits: dict[int, str] = {}
     parts: dict[tuple[int, int], list[str]] = {}
     for file in files.list(folder):
         name = file.path.rpartition("/")[2]
-        if found := _COMMIT.fullmatch(name):
-            commits[int(found[1])] = file.path
-        elif found := _CHECKPOINT.fullmatch(name):
-            parts.setdefault((int(found[1]), int(found[3] or 1)), []).append(file.path)
-    whole = {number: paths for (number, count), paths in parts.items() if len(paths) == count}
-    return commits, whole
+        if match := _COMMIT.fullmatch(name):
+            commits[int(match[1])] = file.path
+        elif match := _CHECKPOINT.fullmatch(name):
+            parts.setdefault((int(match[1]), int(match[3] or 1)), []).append(file.path)
+    complete = {number: paths for (number, count), paths in parts.items() if len(paths) == count}
+    return commits, complete
 
 
 def _commit(files: Files, path: str) -> list[_Action]:
@@ -156,8 +150,8 @@ def _checkpoint(files: Files, path: str) -> Iterator[_Action]:
 
 
 def _action(row: Mapping[str, Any]) -> _Action:
-    kept = {name: value for name, value in row.items() if value is not None}
-    return msgspec.convert(kept, _Action)
+    fields = {name: value for name, value in row.items() if value is not None}
+    return msgspec.convert(fields, _Action)
 
 
 def _damaged(files: Files, why: str) -> LakeError:

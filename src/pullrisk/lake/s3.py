@@ -15,12 +15,30 @@ from pydantic import SecretStr
 from pullrisk.errors import LakeError, SettingsError, needs_extra
 from pullrisk.options import S3
 
+if TYPE_CHECKING:
+    from obstore.store import S3Store
+
 SCHEME: Final = "s3://"
 _CONNECT_SECONDS: Final = 3
 _ATTEMPTS: Final = 11
 """The waits double from 25 ms: together 51 s, in which a server that was stopped may return."""
-
+_RETRIES: Final = 3
 _ENDPOINT: Final = pattern(r"https?://[^/?#@]+/?")
+_REFUSED: Final = (
+    "ACCESS_DENIED",
+    "SIGNATURE_DOES_NOT_MATCH",
+    "INVALID_ACCESS_KEY_ID",
+    "403 Forbidden",
+    "lacked the necessary privileges",
+    "lacked valid authentication",
+)
+_UNREACHABLE: Final = (
+    "NETWORK_CONNECTION",
+    "error sending request",
+    "error trying to connect",
+    "Connection refused",
+    "HTTP error",
+)
 
 
 def open_bucket(s3: S3, *, attempts: int = _ATTEMPTS) -> S3FileSystem:
@@ -49,7 +67,7 @@ def open_bucket(s3: S3, *, attempts: int = _ATTEMPTS) -> S3FileSystem:
 
 def storage_options(s3: S3) -> dict[str, str]:
     """For delta-rs, which keeps the log."""
-    known = {
+    options = {
         "AWS_REGION": s3.region,
         "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": str(not s3.path_style).lower(),
         "AWS_ENDPOINT_URL": s3.endpoint,
@@ -59,7 +77,7 @@ def storage_options(s3: S3) -> dict[str, str]:
         "aws_conditional_put": "etag" if s3.conditional_put else None,
         "AWS_S3_ALLOW_UNSAFE_RENAME": None if s3.conditional_put else "true",
     }
-    return {name: value for name, value in known.items() if value is not None}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def check_bucket(s3: S3, root: str) -> None:
@@ -67,10 +85,10 @@ def check_bucket(s3: S3, root: str) -> None:
     bucket = bucket_of(root)
     try:
         once: FileSystem = open_bucket(s3, attempts=1)
-        found = once.get_file_info(bucket)
+        info = once.get_file_info(bucket)
     except OSError as error:
         raise s3_error(root, str(error)) or LakeError(f"lake {root}: {error}") from error
-    if found.type == FileType.NotFound:
+    if info.type == FileType.NotFound:
         raise LakeError(
             f"lake {root}: there is no bucket {bucket}",
             hint="create it, or correct PULLRISK_LAKE (s3://BUCKET/PREFIX)",
@@ -112,31 +130,8 @@ def s3_error(root: str, text: str) -> LakeError | None:
     return None
 
 
-_REFUSED: Final = (
-    "ACCESS_DENIED",
-    "SIGNATURE_DOES_NOT_MATCH",
-    "INVALID_ACCESS_KEY_ID",
-    "403 Forbidden",
-    "lacked the necessary privileges",
-    "lacked valid authentication",
-)
-_UNREACHABLE: Final = (
-    "NETWORK_CONNECTION",
-    "error sending request",
-    "error trying to connect",
-    "Connection refused",
-    "HTTP error",
-)
-
-
 def _revealed(key: SecretStr | None) -> str | None:
     return None if key is None else key.get_secret_value()
-
-
-if TYPE_CHECKING:
-    from obstore.store import S3Store
-
-_RETRIES: Final = 3
 
 
 def check_conditional_put(s3: S3, root: str) -> None:

@@ -98,8 +98,8 @@ class Lake:
 
     def repositories(self) -> list[str]:
         """Every repository that has a history, by name."""
-        known = {repository_of(file.path) for file in self.objects.stored() if run_of(file.path)}
-        return sorted(name for name in known if self.current_run(name))
+        names = {repository_of(file.path) for file in self.objects.stored() if run_of(file.path)}
+        return sorted(name for name in names if self.current_run(name))
 
     def table(
         self,
@@ -114,7 +114,7 @@ class Lake:
         Refuses a table of another layout or feature schema.
         """
         table = self._readable()
-        wanted = SCHEMA.names if columns is None else list(columns)
+        selected = SCHEMA.names if columns is None else list(columns)
         files = [
             f"{TABLE}/{file.path}"
             for file in table.parquet_files()
@@ -122,11 +122,11 @@ class Lake:
         ]
         with translate_errors(self.uri):
             rows = ds.dataset(files, SCHEMA, "parquet", filesystem=self.files.filesystem).to_table(
-                list(dict.fromkeys([*wanted, *_ORDER])),
+                list(dict.fromkeys([*selected, *_ORDER])),
                 filter=_filter(repository, numbers),
             )
         order = [(name, "ascending") for name in _ORDER]
-        return rows.take(pc.sort_indices(rows, order)).select(wanted)
+        return rows.take(pc.sort_indices(rows, order)).select(selected)
 
     def rows(
         self, repository: str, numbers: Collection[int] | None = None
@@ -137,10 +137,10 @@ class Lake:
         """
         table = self.table(["number", *NAMES], repository=repository, numbers=numbers)
         rows = np.stack([table[name].to_numpy() for name in NAMES], axis=1, dtype=np.float32)
-        found = table["number"].to_pylist()
+        row_numbers = table["number"].to_pylist()
         del table
         pa.default_memory_pool().release_unused()  # a whole repository was read for a few rows
-        return found, rows
+        return row_numbers, rows
 
     def history(self, repository: str) -> bytes | None:
         """The repository's saved history, None if it has none; refuses another schema's.
@@ -256,5 +256,7 @@ class Lake:
 def _filter(repository: str | None, numbers: Collection[int] | None) -> pc.Expression | None:
     if repository is None:
         return None
-    found = pc.field("repository") == repository
-    return found if numbers is None else found & pc.field("number").isin(list(numbers))
+    of_repository = pc.field("repository") == repository
+    return (
+        of_repository if numbers is None else of_repository & pc.field("number").isin(list(numbers))
+    )

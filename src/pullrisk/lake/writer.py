@@ -1,7 +1,6 @@
 """Streams blocks of rows into Parquet files, with the statistics that let readers skip them."""
 
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 from uuid import uuid4
@@ -142,7 +141,8 @@ class _OpenFile:
 
     def abandon(self) -> None:
         for close in (self._parquet.close, self._stream.close):
-            _quietly(close)
+            with suppress(LakeError, OSError, pa.ArrowException):
+                close()
         self._files.discard(self._path)
 
     def _write_group(self) -> None:
@@ -161,9 +161,9 @@ class _Statistics:
 
     def see(self, rows: pa.RecordBatch) -> None:
         for name in _STATISTICS:
-            found = pc.min_max(rows.column(name)).as_py()
-            self._least[name] = min(self._least.get(name, found["min"]), found["min"])
-            self._greatest[name] = max(self._greatest.get(name, found["max"]), found["max"])
+            bounds = pc.min_max(rows.column(name)).as_py()
+            self._least[name] = min(self._least.get(name, bounds["min"]), bounds["min"])
+            self._greatest[name] = max(self._greatest.get(name, bounds["max"]), bounds["max"])
 
     def encode(self, rows: int) -> str:
         return msgspec.json.encode(
@@ -174,8 +174,3 @@ class _Statistics:
                 "nullCount": dict.fromkeys(_STATISTICS, 0),
             }
         ).decode()
-
-
-def _quietly(action: Callable[[], object]) -> None:
-    with suppress(LakeError, OSError, pa.ArrowException):
-        action()

@@ -10,12 +10,20 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pullrisk.arrays import Float32, Float64
 from pullrisk.errors import InputError, ModelError
+from pullrisk.features import SCHEMA_HASH
 from pullrisk.features.knowledge import needing
 from pullrisk.features.pull_text import PullText
 from pullrisk.model.category_head import token_rows
-from pullrisk.model.metadata import FORMAT, METADATA_KEY, Metadata, OperatingPoints
-from pullrisk.model.questions import QUESTIONS, Answer
+from pullrisk.model.metadata import (
+    FORMAT,
+    METADATA_KEY,
+    QUESTIONS,
+    Answer,
+    Metadata,
+    OperatingPoints,
+)
 
 Band = Literal["low", "elevated", "high"]
 
@@ -34,10 +42,10 @@ class Answers:
     `risk` is the probability of a fix or a revert, `repair` and `revert` those of each.
     """
 
-    risk: NDArray[np.float64] | None
-    repair: NDArray[np.float64] | None
-    revert: NDArray[np.float64] | None
-    novelty_error: NDArray[np.float64]
+    risk: Float32 | None
+    repair: Float32 | None
+    revert: Float32 | None
+    novelty_error: Float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +56,17 @@ class Scores:
     reverted, each None if the model has none; the risk is that of either.
     `novelty` is the percentile, 0..100, of the error among the repository's pulls; `bands` are
     those of the operating points, empty if there is no risk. All [n]; `code` is [n, k].
-    `category` is [n, categories], probabilities; None where the model tells none.
+    `category` is [n, categories], probabilities; None if the model tells none.
     """
 
-    risk: NDArray[np.float64] | None
-    novelty_error: NDArray[np.float64]
-    novelty: NDArray[np.float64]
+    risk: Float64 | None
+    novelty_error: Float64
+    novelty: Float64
     bands: tuple[Band, ...]
-    code: NDArray[np.float32]
-    category: NDArray[np.float32] | None = None
-    repair: NDArray[np.float64] | None = None
-    revert: NDArray[np.float64] | None = None
+    code: Float32
+    category: Float32 | None = None
+    repair: Float64 | None = None
+    revert: Float64 | None = None
 
 
 # How protobuf writes the key "location" of a tensor's external data, in any of its lengths. With
@@ -101,7 +109,7 @@ class Bundle:
         """Like `load`, from the file's bytes; `source` names them in errors."""
         session = _open(data, source)
         metadata = _metadata(session, source)
-        expected = _installed_schema() if schema_hash is None else schema_hash
+        expected = SCHEMA_HASH if schema_hash is None else schema_hash
         if metadata.schema_hash != expected:
             raise ModelError(
                 f"model {source} was trained on feature schema {metadata.schema_hash}, "
@@ -115,7 +123,7 @@ class Bundle:
         """The same graph beside other metadata."""
         return Bundle(self._session, metadata, self.data)
 
-    def recalibrated_for(self, repository: str, x: NDArray[np.float32]) -> "Bundle":
+    def recalibrated_for(self, repository: str, x: Float32) -> "Bundle":
         """The same network, with what is usual in `repository` measured on its own rows [n, d].
 
         Bands, novelty percentiles and reasons are relative to a repository's own pulls. Those of
@@ -144,7 +152,7 @@ class Bundle:
         )
         return self.with_metadata(metadata)
 
-    def comparable(self, x: NDArray[np.float32], repository: str | None) -> NDArray[np.float32]:
+    def comparable(self, x: Float32, repository: str | None) -> Float32:
         """Rows [n, d] without what is unknown of the repository's own pulls.
 
         Bands and percentiles rank a pull among them. Where they come from a clone, which does not
@@ -154,9 +162,7 @@ class Bundle:
         unknown = np.isnan(self.metadata.typical.row(repository))
         return np.where(unknown, np.float32(np.nan), x) if unknown.any() else x
 
-    def raw(
-        self, x: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
+    def raw(self, x: Float32) -> tuple[Float64, Float64, Float32]:
         """The graph's own outputs for raw rows [n, d]: risk [n], novelty error [n], code [n, k].
 
         NaN is an unknown value. Raises InputError for another number of features, or infinity.
@@ -164,10 +170,12 @@ class Bundle:
         risk, error, code = self._run(_RAW, x)
         return risk.astype(np.float64), error.astype(np.float64), code
 
-    def answers(self, x: NDArray[np.float32]) -> Answers:
-        """The answers for raw rows [n, d], of any repositories; raises InputError as `raw` does."""
-        found = self._run(_ANSWERED, x)
-        risk, error, repair, revert = (each.astype(np.float64) for each in found)
+    def answers(self, x: Float32) -> Answers:
+        """The answers for raw rows [n, d], of any repositories, that hold no infinite number.
+
+        Nothing else is done, so that one row costs what the graph costs.
+        """
+        risk, error, repair, revert = self._session.run(_ANSWERED, {"x": x})
         known = self.metadata
         return Answers(
             risk=risk if known.risk_available else None,
@@ -176,7 +184,7 @@ class Bundle:
             novelty_error=error,
         )
 
-    def probability(self, answer: Answer, x: NDArray[np.float32]) -> NDArray[np.float64]:
+    def probability(self, answer: Answer, x: Float32) -> Float64:
         """One of the answers for raw rows [n, d], [n]; raises InputError as `raw` does.
 
         It means nothing where the model has no such answer (`Metadata.answers`).
@@ -185,21 +193,21 @@ class Bundle:
 
     def score(
         self,
-        x: NDArray[np.float32],
+        x: Float32,
         repository: str | None = None,
         *,
         points: OperatingPoints | None = None,
-        said: Sequence[PullText] | None = None,
+        texts: Sequence[PullText] | None = None,
     ) -> Scores:
         """Score raw rows [n, d] of one repository; `points` replaces the trained ones.
 
         `said` [n] is what the pulls say of themselves, without which no category is told. What no
         pull of the repository knew counts as unknown (`comparable`).
         """
-        told = said is not None and self.metadata.categories
+        with_category = texts is not None and self.metadata.categories
         x = self.comparable(x, repository)
-        found = self._run(_ALL if told else _SCORED, x, said if told else None)
-        risk, error, repair, revert = (found[at].astype(np.float64) for at in (0, 1, 3, 4))
+        outputs = self._run(_ALL if with_category else _SCORED, x, texts if with_category else None)
+        risk, error, repair, revert = (outputs[at].astype(np.float64) for at in (0, 1, 3, 4))
         known = self.metadata
         return Scores(
             risk=risk if known.risk_available else None,
@@ -208,13 +216,11 @@ class Bundle:
             novelty_error=error,
             novelty=self._novelty(error, x, repository),
             bands=self.bands(risk, repository, points=points),
-            code=found[2],
-            category=found[-1] if told else None,
+            code=outputs[2],
+            category=outputs[-1] if with_category else None,
         )
 
-    def _novelty(
-        self, error: NDArray[np.float64], x: NDArray[np.float32], repository: str | None
-    ) -> NDArray[np.float64]:
+    def _novelty(self, error: Float64, x: Float32, repository: str | None) -> Float64:
         """Percentiles of errors [n] of rows [n, d]; an unknown author's among unknown authors'."""
         novelty = self.metadata.novelty.percentile(error, repository)
         anonymous = self.metadata.anonymous
@@ -224,42 +230,36 @@ class Bundle:
                 novelty[unknown] = anonymous.percentile(error[unknown], repository)
         return novelty
 
-    def _anonymous(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _anonymous(self, x: Float32) -> Float32:
         """The rows [n, d] as if nothing tied their authors to the history."""
         x = x.copy()
         x[:, self._of_author] = np.nan
         return x
 
-    def categories(
-        self, x: NDArray[np.float32], said: Sequence[PullText]
-    ) -> NDArray[np.float32] | None:
+    def categories(self, x: Float32, texts: Sequence[PullText]) -> Float32 | None:
         """The probability of each of `metadata.categories` for raw rows [n, d], [n, categories].
 
-        None where the model tells none. Raises InputError as `raw` does.
+        None if the model tells none. Raises InputError as `raw` does.
         """
-        return self._run(_CATEGORY, x, said)[0] if self.metadata.categories else None
+        return self._run(_CATEGORY, x, texts)[0] if self.metadata.categories else None
 
     def _run(
-        self, outputs: list[str], x: NDArray[np.float32], said: Sequence[PullText] | None = None
-    ) -> list[NDArray[np.float32]]:
+        self, outputs: list[str], x: Float32, texts: Sequence[PullText] | None = None
+    ) -> list[Float32]:
         """Outputs of the graph for raw rows [n, d], a chunk at a time."""
         self._check(x)
         parts = []
         for start in range(0, max(1, len(x)), _CHUNK):
             feed: dict[str, NDArray[Any]] = {"x": np.ascontiguousarray(x[start : start + _CHUNK])}
-            if said is not None:
-                feed["words"] = token_rows(said[start : start + _CHUNK])
+            if texts is not None:
+                feed["words"] = token_rows(texts[start : start + _CHUNK])
             parts.append(self._session.run(outputs, feed))
         return parts[0] if len(parts) == 1 else [*map(np.concatenate, zip(*parts, strict=True))]
 
     def bands(
-        self,
-        risk: NDArray[np.float64],
-        repository: str | None = None,
-        *,
-        points: OperatingPoints | None = None,
+        self, risk: Float64, repository: str | None = None, *, points: OperatingPoints | None = None
     ) -> tuple[Band, ...]:
-        """The band of each risk [n]; empty where the model has no risk."""
+        """The band of each risk [n]; empty if the model has no risk."""
         if not self.metadata.risk_available:
             return ()
         high, elevated = self.thresholds(repository, points=points)
@@ -275,14 +275,14 @@ class Bundle:
         points = points or self.metadata.operating_points
         risk = self.metadata.risk
         known = repository if repository in risk.by_repository else None
-        found = self._thresholds.get((known, points))
-        if found is None:
+        least = self._thresholds.get((known, points))
+        if least is None:
             high = risk.threshold(points.high, known)
-            found = high, risk.threshold(points.high + points.elevated, known)
-            self._thresholds[known, points] = found
-        return found
+            least = high, risk.threshold(points.high + points.elevated, known)
+            self._thresholds[known, points] = least
+        return least
 
-    def _check(self, x: NDArray[np.float32]) -> None:
+    def _check(self, x: Float32) -> None:
         features = self.metadata.features
         if x.ndim != 2 or x.shape[1] != len(features):
             raise InputError(
@@ -336,9 +336,3 @@ def _metadata(session: Any, source: str) -> Metadata:  # noqa: ANN401  (onnxrunt
 
 class _Version(msgspec.Struct):
     format: int = 0
-
-
-def _installed_schema() -> str:
-    from pullrisk.features import SCHEMA_HASH
-
-    return SCHEMA_HASH

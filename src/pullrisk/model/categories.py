@@ -11,9 +11,8 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Float32
 from pullrisk.features.pull_text import PullText
 
 CATEGORIES: Final = (
@@ -113,27 +112,27 @@ def stated(title: str) -> Stated:
                 return Stated(name, title[match.end() :].strip("\"'“”` "))
     if title.isascii() and _MARKS.isdisjoint(title):
         return Stated(None, title)
-    kept, rest = "", title
+    before, rest = "", title
     for _ in range(_MOST_TAGS):
-        found = _prefix(rest)
-        if found is None:
+        prefix = _prefix(rest)
+        if prefix is None:
             break
-        category, end = found
+        category, end = prefix
         if category:
-            return _unless_open(category, title, f"{kept}{rest[end:]}")
-        kept, rest = kept + rest[:end], rest[end:]
+            return _unless_open(category, title, f"{before}{rest[end:]}")
+        before, rest = before + rest[:end], rest[end:]
     return Stated(None, title)
 
 
 def labelled(labels: Iterable[str]) -> str | None:
-    """The category that the labels name (`bug`, `type: docs`), None where none or several do."""
-    found = {_OF_LABEL.get(_label_word(label)) for label in labels} - {None}
-    return found.pop() if len(found) == 1 else None
+    """The category that the labels name (`bug`, `type: docs`), None if none or several do."""
+    categories = {_OF_LABEL.get(_label_word(label)) for label in labels} - {None}
+    return categories.pop() if len(categories) == 1 else None
 
 
 def _prefix(text: str) -> tuple[str | None, int] | None:
     """The category of the first tag, type or sign of a title (None for a tag of another sort)
-    and where it ends; None where the title begins with words."""
+    and where it ends; None if the title begins with words."""
     if match := _TAG.match(text):
         return _OF_WORD.get(_word(match[1])), match.end()
     if match := _SIGN.match(text):
@@ -188,17 +187,18 @@ class Category(msgspec.Struct, frozen=True):
 
 
 def answers(
-    names: Sequence[str], probabilities: NDArray[np.float32], said: Sequence[PullText]
+    names: Sequence[str], probabilities: Float32, texts: Sequence[PullText]
 ) -> list[Category]:
     """Every pull's category, from probabilities [n, k] of the categories `names` [k]."""
-    return [_answer(names, row, one) for row, one in zip(probabilities.tolist(), said, strict=True)]
+    rows = zip(probabilities.tolist(), texts, strict=True)
+    return [_answer(names, row, text) for row, text in rows]
 
 
-def _answer(names: Sequence[str], row: list[float], said: PullText) -> Category:
+def _answer(names: Sequence[str], row: list[float], text: PullText) -> Category:
     source: Source = "title"
-    name = stated(said.title).category
+    name = stated(text.title).category
     if name is None:
-        source, name = "labels", labelled(said.labels) if said.labels else None
+        source, name = "labels", labelled(text.labels) if text.labels else None
     if name is None or name not in names:
         highest = max(row)
         return Category(names[row.index(highest)], highest, "network")

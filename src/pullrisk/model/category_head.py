@@ -20,11 +20,12 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from pullrisk.arrays import Bools, Float32, Int32
 from pullrisk.features.pull_text import PullText
 from pullrisk.features.schema import Feature
 from pullrisk.model.categories import stated
 from pullrisk.model.category_rules import kinds_of, rule, says_anything, spoken_of, title_words
-from pullrisk.pulls.remembering import remember
+from pullrisk.pulls.text_cache import cache_texts
 
 HIDDEN_FAMILY: Final = "title"
 """Features of this family are computed from the raw title and body."""
@@ -35,11 +36,11 @@ class CategoryHead:
     """Weights of the k categories: of tokens [BUCKETS, k], of inputs [d, k], and k biases."""
 
     words: NDArray[np.float16]
-    wide: NDArray[np.float32]
-    bias: NDArray[np.float32]
+    wide: Float32
+    bias: Float32
 
 
-def visible(features: Sequence[Feature]) -> NDArray[np.bool_]:
+def visible(features: Sequence[Feature]) -> Bools:
     """Which features the head may read, [d]."""
     return np.array([feature.family != HIDDEN_FAMILY for feature in features], bool)
 
@@ -52,30 +53,30 @@ WIDTH: Final = 72
 _VERSION: Final = re.compile(r"\d\.\d")
 
 
-def token_rows(said: Iterable[PullText]) -> NDArray[np.int32]:
+def token_rows(texts: Iterable[PullText]) -> Int32:
     """The tokens of every pull, [n, WIDTH], each 0 to BUCKETS - 1; 0 where there is none."""
-    rows = [tokens(one) for one in said]
-    found = np.zeros((len(rows), WIDTH), np.int32)
+    rows = [tokens(text) for text in texts]
+    padded = np.zeros((len(rows), WIDTH), np.int32)
     for place, row in enumerate(rows):
-        found[place, : len(row)] = row
-    return found
+        padded[place, : len(row)] = row
+    return padded
 
 
-def tokens(said: PullText) -> list[int]:
+def tokens(text: PullText) -> list[int]:
     """The tokens of one pull, without repetition: its facts, its words, its paths."""
-    title = stated(said.title).title
+    title = stated(text.title).title
     words = title_words(title)
-    kinds = dict.fromkeys(kinds_of(said.paths))
-    facts = [_bucket(f"rule: {rule(words, kinds.keys(), reverts=said.says_reverts)}")]
-    facts += map(_bucket, _flags(title, words, said))
+    kinds = dict.fromkeys(kinds_of(text.paths))
+    facts = [_bucket(f"rule: {rule(words, kinds.keys(), reverts=text.says_reverts)}")]
+    facts += map(_bucket, _flags(title, words, text))
     facts += _of_kinds(tuple(kinds))
-    parts = chain(map(_of_word, words), map(_of_first, words[:1]), map(_of_path, said.paths))
+    parts = chain(map(_of_word, words), map(_of_first, words[:1]), map(_of_path, text.paths))
     return [*dict.fromkeys(chain(facts, *parts))][:WIDTH]
 
 
-def _flags(title: str, words: Sequence[str], said: PullText) -> list[str]:
+def _flags(title: str, words: Sequence[str], text: PullText) -> list[str]:
     flags = []
-    if said.says_reverts:
+    if text.says_reverts:
         flags.append("names what it reverts")
     if "`" in title:
         flags.append("names code")
@@ -86,7 +87,7 @@ def _flags(title: str, words: Sequence[str], said: PullText) -> list[str]:
     return flags
 
 
-@remember(1 << 15)
+@cache_texts(1 << 15)
 def _bucket(token: str) -> int:
     return 1 + crc32(token.encode()) % (BUCKETS - 1)
 
@@ -101,20 +102,20 @@ def _of_kinds(kinds: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(map(_bucket, (*(f"{kind} files" for kind in kinds), *only)))
 
 
-@remember(1 << 15)
+@cache_texts(1 << 15)
 def _of_word(word: str) -> tuple[int, ...]:
     """The categories that a word speaks of, and the word."""
     return tuple(map(_bucket, (*(f"says {name}" for name in spoken_of(word)), word)))
 
 
-@remember(1 << 13)
+@cache_texts(1 << 13)
 def _of_first(word: str) -> tuple[int, ...]:
     """The same for the first word of a title."""
     spoken = (f"begins by saying {name}" for name in spoken_of(word))
     return tuple(map(_bucket, (*spoken, f"begins with {word}")))
 
 
-@remember(1 << 15)
+@cache_texts(1 << 15)
 def _of_path(path: str) -> tuple[int, ...]:
     """The folders above a file, its extension and its name."""
     directory, _, name = path.lower().rpartition("/")

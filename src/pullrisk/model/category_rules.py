@@ -11,7 +11,7 @@ from typing import Final
 from pullrisk.features.pull_text import PullText
 from pullrisk.model.categories import stated
 from pullrisk.pulls.file_kinds import KINDS, path_facts
-from pullrisk.pulls.remembering import remember
+from pullrisk.pulls.text_cache import cache_texts
 
 KEYWORDS: Final = {
     "release": frozenset("release releases".split()),
@@ -83,15 +83,15 @@ def kinds_of(paths: Sequence[str]) -> list[str]:
     return [*map(_kind_of, paths)]
 
 
-@remember(1 << 17)
+@cache_texts(1 << 17)
 def _kind_of(path: str) -> str:
     return KINDS[path_facts(path).kind]  # remembered: pulls keep coming back to the same files
 
 
-def said_rule(said: PullText) -> str:
+def category_by_rules(text: PullText) -> str:
     """The rules' category of a pull, its title without the prefix."""
-    words, kinds = title_words(stated(said.title).title), set(kinds_of(said.paths))
-    return rule(words, kinds, reverts=said.says_reverts)
+    words, kinds = title_words(stated(text.title).title), set(kinds_of(text.paths))
+    return rule(words, kinds, reverts=text.says_reverts)
 
 
 def rule(words: Sequence[str], kinds: Set[str], *, reverts: bool) -> str:

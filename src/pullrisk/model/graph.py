@@ -17,13 +17,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pullrisk.arrays import Float32, Int64
 from pullrisk.errors import needs_extra
 from pullrisk.model.category_head import WIDTH, CategoryHead
 from pullrisk.model.graph_builder import Builder
-from pullrisk.model.metadata import METADATA_KEY, Metadata
-from pullrisk.model.questions import QUESTIONS
+from pullrisk.model.metadata import METADATA_KEY, QUESTIONS, Metadata
+from pullrisk.model.novelty import ERROR_CAP, LEAST_SHARE, NoveltyStatistics
 from pullrisk.model.scaling import CLIP, Scaling
-from pullrisk.model.statistics import ERROR_CAP, LEAST_SHARE, NoveltyStatistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class GraphInputs:
     """
 
     scaling: Scaling
-    weights: dict[str, NDArray[np.float32]]
+    weights: dict[str, Float32]
     ordinary: NoveltyStatistics
     category: CategoryHead | None = None
 
@@ -75,7 +75,7 @@ def _scale(b: Builder, scaling: Scaling) -> None:
     b.op("Where", "missing", "unknown", "clipped", to="z")
 
 
-def _pieces(b: Builder, embedding: NDArray[np.float32]) -> None:
+def _pieces(b: Builder, embedding: Float32) -> None:
     """Each input cut into its intervals, embedded, and put beside z for the encoder."""
     inputs, _, width = embedding.shape
     b.constant("nothing", np.array(0.0, np.float32))
@@ -133,7 +133,7 @@ def _novelty(b: Builder) -> None:
     """
     b.op("Reshape", "decoder2", "inputs_last", to="decoder2_rows")
     b.op("Mul", "decoder2_rows", "each", to="decoder2_matrix")
-    b.mean_of_members("decoder2_bias", to="rebuilt_bias")
+    b.op("ReduceMean", "decoder2_bias", to="rebuilt_bias", axes=[0], keepdims=0)
     # (z - rebuilt) @ whitening, with decoder and whitening as one matrix; its sign is squared away.
     b.op("MatMul", "decoder2_matrix", "whitening", to="rebuilt_matrix")
     b.op("MatMul", "rebuilt_bias", "whitening", to="whitened_bias")
@@ -218,7 +218,7 @@ def _constants(parts: GraphInputs, metadata: Metadata) -> dict[str, NDArray[Any]
     }
 
 
-def _blocks(weights: NDArray[np.float32]) -> NDArray[np.int64]:
+def _blocks(weights: Float32) -> Int64:
     members, rows, columns = weights.shape
     return np.array([members * rows, members * columns], np.int64)
 

@@ -2,10 +2,10 @@
 
 from typing import Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.model.questions import QUESTIONS
+from pullrisk.arrays import Int32
+from pullrisk.model.metadata import QUESTIONS
 
 OPSET: Final = 17
 IR_VERSION: Final = 8
@@ -38,10 +38,6 @@ class Builder:
         self.op("Mul", f"{weights}_wide", "own", to=f"{weights}_blocks")
         self.op("Reshape", f"{weights}_blocks", f"{weights}_shape", to=to)
 
-    def mean_of_members(self, weights: str, *, to: str) -> None:
-        """The mean over the first axis of `weights`."""
-        self.op("ReduceMean", weights, to=to, axes=[0], keepdims=0)
-
     def sum_of_members(self, weights: str, *, to: str) -> None:
         """The sum over the first axis of `weights`."""
         self.op("ReduceSum", weights, "axis0", to=to, keepdims=0)
@@ -61,7 +57,7 @@ class Builder:
         node = self._onnx.helper.make_node("Cast", [values], [to], name=to, to=kind)
         self._nodes.append(node)
 
-    def input(self, name: str, default: NDArray[np.int32], *, rows: str) -> None:
+    def input(self, name: str, default: Int32, *, rows: str) -> None:
         """An input that may be left out: then it is `default`, of the same width."""
         kind = self._onnx.TensorProto.INT32
         shape = [rows, default.shape[1]]

@@ -1,16 +1,21 @@
 """What a bundle carries beside its graph: facts, medians, distributions of scores, patterns."""
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Bools, Float32, Indices
 from pullrisk.features.schema import Feature
-from pullrisk.model.questions import QUESTIONS, Answer, Question
+from pullrisk.model.calibration import Calibration
+from pullrisk.model.distribution import Distribution, RepositoryMedians
 from pullrisk.model.reference import Reference
-from pullrisk.model.statistics import Calibration, Distribution, RepositoryMedians
 
+Question = Literal["repair", "revert"]
+Answer = Literal["risk", "repair", "revert"]
+"""An output of the graph: `risk` is the probability of either."""
+QUESTIONS: Final[tuple[Question, ...]] = ("repair", "revert")
+"""`repair`: a fix rewrites code lines of it soon; `revert`: it is reverted as a whole soon."""
 FORMAT: Final = 2
 """Version of this metadata; a reader refuses any other."""
 METADATA_KEY: Final = "pullrisk"
@@ -68,24 +73,24 @@ class Patterns(msgspec.Struct, frozen=True, dict=True):
     each: tuple[Pattern, ...]
     axes: list[list[float]]
 
-    def of(self, code: NDArray[np.float32]) -> NDArray[np.intp]:
+    def of(self, code: Float32) -> Indices:
         """The nearest pattern of every code [n, k], as its place in `each`, [n]."""
         centres, half = self._centres()
         # The code's own length is the same for every pattern.
         return np.asarray((code @ centres.T - half).argmax(axis=1))
 
-    def on_map(self, code: NDArray[np.float32]) -> NDArray[np.float32]:
+    def on_map(self, code: Float32) -> Float32:
         """Where the map shows codes [n, k]: x and y, [n, 2]."""
         return np.asarray(code @ np.array(self.axes, np.float32).T)
 
-    def _centres(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _centres(self) -> tuple[Float32, Float32]:
         """The centres [patterns, k] and half their squared lengths, made once."""
-        made = self.__dict__
-        if "centres" not in made:
-            centres = np.array([one.centre for one in self.each], np.float32)
-            made["centres"] = centres, np.square(centres).sum(axis=1) / 2
-        found: tuple[NDArray[np.float32], NDArray[np.float32]] = made["centres"]
-        return found
+        cache = self.__dict__
+        if "centres" not in cache:
+            centres = np.array([pattern.centre for pattern in self.each], np.float32)
+            cache["centres"] = centres, np.square(centres).sum(axis=1) / 2
+        pair: tuple[Float32, Float32] = cache["centres"]
+        return pair
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,9 +100,9 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     schema_hash: str
     features: tuple[Feature, ...]
     repair_available: bool
-    """False where too few pulls were known to be repaired: then it has no such answer."""
+    """False if too few pulls were known to be repaired: then it has no such answer."""
     revert_available: bool
-    """False where too few were known to be reverted."""
+    """False if too few were known to be reverted."""
     calibration: dict[Question, Calibration]
     """By question; of one without an answer it means nothing."""
     operating_points: OperatingPoints
@@ -111,7 +116,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     reference: Reference | None = None
     """What drift is measured by; models of earlier versions have none."""
     categories: tuple[str, ...] = ()
-    """Names of the graph's `category` output, in its order; empty where it has none."""
+    """Names of the graph's `category` output, in its order; empty if it has none."""
     patterns: Patterns | None = None
     """Clusters of the code, named; models of earlier versions have none."""
 
@@ -125,7 +130,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
         return bool(getattr(self, f"{answer}_available"))
 
     @property
-    def answered(self) -> NDArray[np.bool_]:
+    def answered(self) -> Bools:
         """Which answers the risk is made of, [questions]: those that the model has, or all where it
         has none and no risk means anything.
         """

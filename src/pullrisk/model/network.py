@@ -32,8 +32,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Bools, Float32
 from pullrisk.model.scaling import piecewise_linear
 
 HEADS: Final = ("head", "wide")
@@ -49,7 +49,7 @@ _ROWS: Final = 4_096
 Array = Any
 """An array of numpy or of JAX."""
 Arrays = dict[str, Array]
-Weights = dict[str, NDArray[np.float32]]
+Weights = dict[str, Float32]
 """The network's arrays by name."""
 
 
@@ -92,7 +92,7 @@ class Corruption(NamedTuple):
     kept: Array = None
 
 
-def initial_weights(z: NDArray[np.float32], shape: Shape, *, questions: int, seed: int) -> Weights:
+def initial_weights(z: Float32, shape: Shape, *, questions: int, seed: int) -> Weights:
     """Random weights for scaled rows [n, d], at whose quantiles the pieces are cut."""
     random, inputs = np.random.default_rng(seed), z.shape[1]
     members = shape.members * questions
@@ -121,18 +121,14 @@ def initial_weights(z: NDArray[np.float32], shape: Shape, *, questions: int, see
     return weights
 
 
-def seen_inputs(weights: Weights) -> NDArray[np.bool_]:
+def seen_inputs(weights: Weights) -> Bools:
     """Which inputs each member reads, [members, 1, d]: those with a weight that is not zero."""
     read = weights["encoder1"][:, : weights["wide"].shape[1]] != 0
     return np.asarray(read.any(axis=2)[:, None, :])
 
 
 def forward(
-    weights: Arrays,
-    z: Array,
-    corruption: Corruption | None = None,
-    *,
-    xp: ModuleType = np,
+    weights: Arrays, z: Array, corruption: Corruption | None = None, *, xp: ModuleType = np
 ) -> tuple[Array, Array, Array]:
     """Logits [members, n], reconstructions [members, n, d] and codes of scaled rows [n, d].
 
@@ -160,9 +156,7 @@ def filled(weights: Arrays, z: Array, *, xp: ModuleType = np) -> Array:
     return xp.where(xp.isnan(z), weights["unknown"], z)
 
 
-def predict(
-    weights: Weights, z: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def predict(weights: Weights, z: Float32) -> tuple[Float32, Float32]:
     """Logit of each question [questions, n], the mean of its members', and the mean
     reconstruction [n, d] of all of them, of scaled rows [n, d].
     """

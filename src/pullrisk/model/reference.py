@@ -10,11 +10,10 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-RISK: Final = "risk"
-NOVELTY: Final = "novelty error"
-SCORES: Final = (RISK, NOVELTY)
+from pullrisk.arrays import Float32, Float64, Floats, Ints
+
+SCORES: Final = ("risk", "novelty error")
 """The model's own answers, which are watched like features; they stand last."""
 LATEST: Final = 2_000
 """How many of a repository's latest training pulls are its reference."""
@@ -25,7 +24,7 @@ LEVELS: Final = np.linspace(0.0, 0.9, 10)
 _USUAL: Final = 0.9
 _ABSENT: Final = 0.5
 
-Counts = NDArray[np.float64]
+Counts = Float64
 """How many pulls fell into each bin of each column, [columns, bins]."""
 
 
@@ -41,12 +40,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(
-        cls,
-        values: NDArray[np.floating],
-        codes: NDArray[np.integer],
-        repositories: Sequence[str],
-        *,
-        columns: Sequence[str],
+        cls, values: Floats, codes: Ints, repositories: Sequence[str], *, columns: Sequence[str]
     ) -> "Reference":
         """Measure values [n, columns] of pulls in event order within their repository."""
         latest = {
@@ -65,7 +59,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
-    def bins(self) -> NDArray[np.float32]:
+    def bins(self) -> Float32:
         """Where bins end, [columns, bins - 1]."""
         return np.frombuffer(self.edges, np.float32).reshape(len(self.columns), -1)
 
@@ -77,7 +71,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         parts = [np.frombuffer(part, np.uint16).reshape(shape) for part in chosen]
         return np.asarray(np.sum(parts, axis=0), np.float64)
 
-    def usual_of(self, repository: str) -> NDArray[np.float64]:
+    def usual_of(self, repository: str) -> Float64:
         """The index that the repository's own windows reach, else the median of all, [columns]."""
         own = self.usual.get(repository)
         chosen = list(self.usual.values()) if own is None else [own]
@@ -85,46 +79,46 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         return np.asarray(np.median(parts, axis=0), np.float64)
 
 
-def binned(values: NDArray[np.floating], edges: NDArray[np.float32]) -> Counts:
+def binned(values: Floats, edges: Float32) -> Counts:
     """How many of the values [n, columns] fall into each bin; a bin holds its upper edge.
 
     A value that is unknown (NaN) falls into none.
     """
     bins = edges.shape[1] + 1
-    found = np.empty((len(edges), bins))
+    counts = np.empty((len(edges), bins))
     for column, own in enumerate(edges):
         known = values[~np.isnan(values[:, column]), column].astype(np.float32)
         places = np.searchsorted(own, known, side="left")
-        found[column] = np.bincount(places, minlength=bins)
-    return found
+        counts[column] = np.bincount(places, minlength=bins)
+    return counts
 
 
-def _edges(values: NDArray[np.floating]) -> NDArray[np.float32]:
+def _edges(values: Floats) -> Float32:
     """Where bins end, from the known values of each column; zeros where there is none."""
     unknown = np.isnan(values).all(axis=0)
     edges = np.nanquantile(np.where(unknown, 0.0, values), LEVELS, axis=0).T
     return np.asarray(edges, np.float32)
 
 
-def stability_index(expected: Counts, found: Counts) -> NDArray[np.float64]:
+def stability_index(expected: Counts, observed: Counts) -> Float64:
     """Population stability index of each column less what chance alone adds to it, [columns].
 
     Sum of (p - q) ln(p / q) over the bins, with half a pull added to each bin that either side
     uses; 0 where either has no known value. Of samples of n and m from one distribution it is on
     average (bins - 1) (1/n + 1/m) (Yurdakul 2018), which is taken off; never below 0.
     """
-    used = (expected + found) > 0
-    p, q = (np.where(used, counts + _ABSENT, 0.0) for counts in (expected, found))
+    used = (expected + observed) > 0
+    p, q = (np.where(used, counts + _ABSENT, 0.0) for counts in (expected, observed))
     n, m = (np.maximum(1, part.sum(axis=1, keepdims=True)) for part in (p, q))
     p, q = p / n, q / m
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(used, (p - q) * np.log(p / q), 0.0)
     chance = (used.sum(axis=1) - 1) * (1 / n + 1 / m)[:, 0]
-    compared = (expected.sum(axis=1) > 0) & (found.sum(axis=1) > 0)
+    compared = (expected.sum(axis=1) > 0) & (observed.sum(axis=1) > 0)
     return np.asarray(np.where(compared, np.maximum(terms.sum(axis=1) - chance, 0.0), 0.0))
 
 
-def usual_index(values: NDArray[np.floating], edges: NDArray[np.float32]) -> NDArray[np.float64]:
+def usual_index(values: Floats, edges: Float32) -> Float64:
     """How far one window of the reference strays from the others, nine times of ten, [columns].
 
     Zero where there are not two windows to compare.
@@ -134,5 +128,5 @@ def usual_index(values: NDArray[np.floating], edges: NDArray[np.float32]) -> NDA
     if len(counted) < 2:
         return np.zeros(len(edges))
     whole = np.sum(counted, axis=0)
-    indexes = [stability_index(whole - one, one) for one in counted]
+    indexes = [stability_index(whole - window, window) for window in counted]
     return np.asarray(np.quantile(indexes, _USUAL, axis=0))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Bools, Float32, Float64
 from pullrisk.features.schema import Feature
 
 CLIP: Final = 5.0
@@ -25,12 +25,12 @@ class Scaling:
     has learnt nothing. Counted as novel, the first agent's pull would be the oddest of all.
     """
 
-    logarithmic: NDArray[np.bool_]
-    mean: NDArray[np.float32]
-    spread: NDArray[np.float32]
+    logarithmic: Bools
+    mean: Float32
+    spread: Float32
 
     @classmethod
-    def fit(cls, x: NDArray[np.float32], features: Sequence[Feature]) -> "Scaling":
+    def fit(cls, x: Float32, features: Sequence[Feature]) -> "Scaling":
         """Measure mean and spread on raw rows [n, d]."""
         logarithmic = np.array([feature.scale == "log" for feature in features], bool)
         values = _compress(x, logarithmic)
@@ -41,7 +41,7 @@ class Scaling:
         spread[known.mean(axis=0) < _LEAST_KNOWN] = np.nan
         return cls(logarithmic, mean.astype(np.float32), spread.astype(np.float32))
 
-    def apply(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def apply(self, x: Float32) -> Float32:
         """Raw rows [n, d] as network inputs [n, d]."""
         z = _compress(x, self.logarithmic)
         z -= self.mean
@@ -49,9 +49,7 @@ class Scaling:
         return np.clip(z, -CLIP, CLIP, out=z)
 
 
-def known_moments(
-    values: NDArray[np.float32],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def known_moments(values: Float32) -> tuple[Float64, Float64]:
     """Mean and variance of the known values of each column [n, d]; 0 where there is none, [d]."""
     known = ~np.isnan(values)
     count = np.maximum(1, known.sum(axis=0))
@@ -60,7 +58,7 @@ def known_moments(
     return mean, np.sum(squares, axis=0, where=known) / count
 
 
-def _compress(x: NDArray[np.float32], logarithmic: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _compress(x: Float32, logarithmic: Bools) -> Float32:
     values = np.array(x, np.float32)
     part = values[:, logarithmic]
     values[:, logarithmic] = np.sign(part) * np.log1p(np.abs(part))
@@ -71,9 +69,7 @@ _QUANTILE_ROWS: Final = 50_000
 """Rows that quantiles are measured on, evenly taken of more."""
 
 
-def piecewise_linear(
-    z: NDArray[np.float32], pieces: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def piecewise_linear(z: Float32, pieces: int) -> tuple[Float32, Float32]:
     """Start and 1 ÷ width of the intervals of each input, [d, pieces], from scaled rows [n, d].
 
     A network that reads a value alone bends slowly where a tree cuts at once; cut at the quantiles
@@ -96,7 +92,7 @@ def piecewise_linear(
     return start, steepness
 
 
-def _edges(values: NDArray[np.float32], pieces: int) -> NDArray[np.float32]:
+def _edges(values: Float32, pieces: int) -> Float32:
     distinct = np.unique(values[~np.isnan(values)])
     if len(distinct) <= pieces:
         return distinct

@@ -8,13 +8,12 @@ little: without the second part, a fifth of the columns of a healthy repository 
 Values that a pull's source does not know are left out on both sides.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Float64, Floats
 from pullrisk.model.reference import Counts, Reference, binned, stability_index
 from pullrisk.options import MonitorOptions
 
@@ -59,7 +58,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 def compare(
     reference: Reference,
     repository: str,
-    values: NDArray[np.floating],
+    values: Floats,
     *,
     period: tuple[str, str],
     options: MonitorOptions,
@@ -97,7 +96,7 @@ def compare(
     )
 
 
-def kolmogorov_smirnov(expected: Counts, found: Counts) -> NDArray[np.float64]:
+def kolmogorov_smirnov(expected: Counts, found: Counts) -> Float64:
     """Asymptotic two-sample p-values from binned counts, [columns]; binning makes them larger."""
     n, m = (np.maximum(1, counts.sum(axis=1)) for counts in (expected, found))
     gap = np.cumsum(expected, axis=1) / n[:, None] - np.cumsum(found, axis=1) / m[:, None]
@@ -110,15 +109,10 @@ def kolmogorov_smirnov(expected: Counts, found: Counts) -> NDArray[np.float64]:
     return np.where(compared, np.clip(tail, 0.0, 1.0), 1.0)
 
 
-def benjamini_hochberg(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+def benjamini_hochberg(p_values: Float64) -> Float64:
     """p-values corrected for their number (Benjamini and Hochberg 1995), [columns]."""
     order = np.argsort(p_values)
     scaled = p_values[order] * len(p_values) / np.arange(1, len(p_values) + 1)
     corrected = np.empty_like(p_values)
     corrected[order] = np.minimum.accumulate(scaled[::-1])[::-1]
     return corrected
-
-
-def values_of(x: NDArray[np.float32], scores: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Features [n, d] and the scores [n] of each pull side by side, in the reference's order."""
-    return np.column_stack([x, *scores])

@@ -79,11 +79,11 @@ def _gauges(findings: Findings) -> Iterator[tuple[str, str, list[Sample]]]:
 def _drift(findings: Findings) -> Iterator[tuple[str, str, list[Sample]]]:
     indexes: list[Sample] = []
     drifted: list[Sample] = []
-    for one in findings.drift:
-        drifted.append(({"repository": one.repository}, float(len(one.drifted))))
+    for drift in findings.drift:
+        drifted.append(({"repository": drift.repository}, float(len(drift.drifted))))
         indexes += [
-            ({"repository": one.repository, "column": column.name}, column.index / column.limit)
-            for column in one.columns
+            ({"repository": drift.repository, "column": column.name}, column.index / column.limit)
+            for column in drift.columns
         ]
     sentence = "Population stability index over the limit it is held to; 1 is the limit"
     yield "pullrisk_monitor_drift_ratio", sentence, indexes

@@ -6,7 +6,9 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
+
+from pullrisk.arrays import Float64, Int8, Int32, Int64
+from pullrisk.pulls.store import day_of
 
 _Z95: Final = 1.959964
 _WINDOW_DAYS: Final = 90
@@ -42,10 +44,10 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 class Matured:
     """n pulls with a known outcome: risk, label (0 or 1), repository's code, merge in µs; [n]."""
 
-    risk: NDArray[np.float64]
-    labels: NDArray[np.int8]
-    groups: NDArray[np.int32]
-    merged_at: NDArray[np.int64]
+    risk: Float64
+    labels: Int8
+    groups: Int32
+    merged_at: Int64
 
     def between(self, start: int, end: int) -> "Matured":
         """Those merged in [start, end)."""
@@ -83,11 +85,9 @@ def judge(matured: Matured) -> Window:
     positives, expected = int(matured.labels.sum()), float(matured.risk.sum())
     low, high = poisson_interval(positives)
     scale = max(expected, 1e-9)
-    day = np.array([matured.merged_at.min(), matured.merged_at.max()], "datetime64[us]")
-    since, until = np.datetime_as_string(day, unit="D").tolist()
     return Window(
-        since=since,
-        until=until,
+        since=day_of(matured.merged_at.min().item()),
+        until=day_of(matured.merged_at.max().item()),
         pulls=len(matured.risk),
         positives=positives,
         expected=expected,
@@ -117,12 +117,12 @@ def within_auc(matured: Matured) -> Interval | None:
     """AUC within repositories, weighted by positives, with DeLong's interval (1988)."""
     areas, variances, weights = [], [], []
     for code in np.unique(matured.groups).tolist():
-        own = matured.groups == code
-        found = delong(matured.risk[own], matured.labels[own])
-        if found is not None:
-            areas.append(found[0])
-            variances.append(found[1])
-            weights.append(float(matured.labels[own].sum()))
+        rows = matured.groups == code
+        area_and_variance = delong(matured.risk[rows], matured.labels[rows])
+        if area_and_variance is not None:
+            areas.append(area_and_variance[0])
+            variances.append(area_and_variance[1])
+            weights.append(float(matured.labels[rows].sum()))
     if not areas:
         return None
     weight = np.array(weights) / np.sum(weights)
@@ -131,7 +131,7 @@ def within_auc(matured: Matured) -> Interval | None:
     return Interval(value, max(value - half, 0.0), min(value + half, 1.0))
 
 
-def delong(scores: NDArray[np.float64], labels: NDArray[np.int8]) -> tuple[float, float] | None:
+def delong(scores: Float64, labels: Int8) -> tuple[float, float] | None:
     """AUC and its variance (DeLong et al. 1988); None without both classes.
 
     With a single positive its own variance cannot be told and counts as that of a uniform rank.
@@ -148,7 +148,7 @@ def delong(scores: NDArray[np.float64], labels: NDArray[np.int8]) -> tuple[float
     return float(first.mean()), spread / n + other / m
 
 
-def _midranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _midranks(values: Float64) -> Float64:
     """Ranks from 1; ties share the mean of theirs."""
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)

@@ -2,22 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Bools, Float32, Float64, Int8, Int32, Int64
 from pullrisk.errors import NotEnoughDataError
 from pullrisk.model.bundle import Bundle
-from pullrisk.model.questions import Answer
+from pullrisk.model.metadata import Answer
 from pullrisk.model.reference import SCORES
 from pullrisk.monitor import outcomes
-from pullrisk.monitor.drift import Drift, compare, values_of
+from pullrisk.monitor.drift import Drift, compare
 from pullrisk.monitor.findings import Alarm, Findings, Freshness
 from pullrisk.monitor.outcomes import Matured, Window
 from pullrisk.options import MonitorOptions
 from pullrisk.progress import Progress
+from pullrisk.pulls.store import day_of
 
 _DAY: Final = 86_400_000_000
 _NEVER: Final = np.iinfo(np.int64).min
@@ -34,10 +35,10 @@ class Pulls:
     """
 
     repositories: tuple[str, ...]
-    x: NDArray[np.float32]
-    codes: NDArray[np.int32]
-    merged_at: NDArray[np.int64]
-    labels: NDArray[np.int8]
+    x: Float32
+    codes: Int32
+    merged_at: Int64
+    labels: Int8
     outcome: str = "repaired or reverted"
     answer: Answer = "risk"
 
@@ -64,14 +65,14 @@ def monitor(
         task.advance()
         drift, notes = _drift(bundle, pulls, later, (risk, error), options)
         task.advance()
-        matured = later & (pulls.labels >= 0) & bundle.metadata.answers(pulls.answer)
-        known = Matured(
-            bundle.probability(pulls.answer, pulls.x[matured]),
-            pulls.labels[matured],
-            pulls.codes[matured],
-            pulls.merged_at[matured],
+        is_matured = later & (pulls.labels >= 0) & bundle.metadata.answers(pulls.answer)
+        matured = Matured(
+            bundle.probability(pulls.answer, pulls.x[is_matured]),
+            pulls.labels[is_matured],
+            pulls.codes[is_matured],
+            pulls.merged_at[is_matured],
         )
-        recent = outcomes.latest(known, days=options.outcome_days)
+        recent = outcomes.latest(matured, days=options.outcome_days)
         task.advance()
     freshness = _freshness(pulls, until, now)
     if recent is None:
@@ -83,7 +84,7 @@ def monitor(
         freshness=freshness,
         drift=drift,
         recent_outcomes=recent,
-        outcomes=outcomes.rolling(known),
+        outcomes=outcomes.rolling(matured),
         alarms=[
             *_drift_alarms(drift, options),
             *_outcome_alarms(recent, pulls.outcome, options),
@@ -96,49 +97,54 @@ def monitor(
 def _drift(
     bundle: Bundle,
     pulls: Pulls,
-    later: NDArray[np.bool_],
-    scores: tuple[NDArray[np.float64], NDArray[np.float64]],
+    later: Bools,
+    scores: tuple[Float64, Float64],
     options: MonitorOptions,
 ) -> tuple[list[Drift], list[str]]:
     reference = bundle.metadata.reference
     if reference is None:
         return [], ["the model carries no reference for drift: train it again"]
-    found, few = [], []
+    drifts, too_few = [], []
     for code, name in enumerate(pulls.repositories):
-        own = np.flatnonzero((pulls.codes == code) & later)
-        if len(own):
-            own = own[pulls.merged_at[own] > pulls.merged_at[own].max() - options.days * _DAY]
-        if len(own) < options.least_pulls:
-            few.append(name)
+        rows = np.flatnonzero((pulls.codes == code) & later)
+        if len(rows):
+            rows = rows[pulls.merged_at[rows] > pulls.merged_at[rows].max() - options.days * _DAY]
+        if len(rows) < options.least_pulls:
+            too_few.append(name)
             continue
-        values = values_of(pulls.x[own], [score[own] for score in scores])
-        period = _day(pulls.merged_at[own].min()), _day(pulls.merged_at[own].max())
-        found.append(compare(reference, name, values, period=period, options=options))
+        values = np.column_stack([pulls.x[rows], *(score[rows] for score in scores)])
+        merged_at = pulls.merged_at[rows]
+        period = day_of(merged_at.min().item()), day_of(merged_at.max().item())
+        drifts.append(compare(reference, name, values, period=period, options=options))
     notes = []
-    if few:
-        shown = ", ".join(few[:_NAMED]) + (f" and {len(few) - _NAMED} more" * (len(few) > _NAMED))
+    if too_few:
+        listed = ", ".join(too_few[:_NAMED]) + (
+            f" and {len(too_few) - _NAMED} more" * (len(too_few) > _NAMED)
+        )
         notes.append(
             f"fewer than {options.least_pulls} pulls of the last {options.days} days are later "
-            f"than the training, so drift is not judged: {shown}"
+            f"than the training, so drift is not judged: {listed}"
         )
-    return found, notes
+    return drifts, notes
 
 
-def _drift_alarms(drift: list[Drift], options: MonitorOptions) -> Iterator[Alarm]:
-    for one in drift:
-        features = [column for column in one.columns if column.name not in SCORES]
+def _drift_alarms(drifts: list[Drift], options: MonitorOptions) -> Iterator[Alarm]:
+    for drift in drifts:
+        features = [column for column in drift.columns if column.name not in SCORES]
         names = [column.name for column in features if column.drifted]
         share = len(names) / max(len(features), 1)
         if share > options.drifted_share:
             text = (
-                f"{len(names)} of {len(features)} features of {one.repository} have drifted: "
+                f"{len(names)} of {len(features)} features of {drift.repository} have drifted: "
                 f"{', '.join(names[:_NAMED])}{'…' if len(names) > _NAMED else ''}"
             )
-            yield Alarm("features", one.repository, share, options.drifted_share, text)
-        for column in one.columns:
+            yield Alarm("features", drift.repository, share, options.drifted_share, text)
+        for column in drift.columns:
             if column.name in SCORES and column.drifted:
-                text = f"the {column.name} of {one.repository} is distributed otherwise than before"
-                yield Alarm("scores", one.repository, column.index, column.limit, text)
+                text = (
+                    f"the {column.name} of {drift.repository} is distributed otherwise than before"
+                )
+                yield Alarm("scores", drift.repository, column.index, column.limit, text)
 
 
 def _outcome_alarms(recent: Window | None, target: str, options: MonitorOptions) -> Iterator[Alarm]:
@@ -186,10 +192,6 @@ def _freshness(pulls: Pulls, until: dict[str, int], now: datetime) -> Freshness:
     )
 
 
-def _moments(pulls: Pulls, until: dict[str, int]) -> NDArray[np.int64]:
+def _moments(pulls: Pulls, until: dict[str, int]) -> Int64:
     """The end of the training for each repository; one that is not known has none."""
     return np.array([until.get(name, _NEVER) for name in pulls.repositories], np.int64)
-
-
-def _day(moment: np.int64) -> str:
-    return datetime.fromtimestamp(int(moment) / 1e6, UTC).date().isoformat()

@@ -4,7 +4,7 @@ plan.py            what is new, what has to be rebuilt, what is left alone
 run.py             one run, whatever engine replays: plan, replay, one commit
 replay.py          one repository's replay, the same for every engine
 local.py           `preprocess`: this machine, in one process or several
-spark.py           `preprocess_spark`: a cluster; spark_task.py is what runs there
+spark.py           `preprocess_spark`: a cluster, and what one task does there
 spark_session.py   Spark's settings, and the Java it needs
 """
 

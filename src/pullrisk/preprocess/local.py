@@ -8,6 +8,7 @@ Workers are spawned, not forked: delta-rs and Arrow run threads, which do not su
 import signal
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Final
@@ -16,12 +17,16 @@ from pullrisk.errors import PullriskError
 from pullrisk.lake import AddedFile, Lake
 from pullrisk.lake.files import Files
 from pullrisk.parent import end_with_parent
-from pullrisk.preprocess.plan import Plan, Work
-from pullrisk.preprocess.replay import Notify, Replayed, replay_all
+from pullrisk.preprocess.plan import Plan, Work, plan
+from pullrisk.preprocess.replay import Notify, ReplayedRepository, Replayer
 from pullrisk.preprocess.run import PreprocessReport, run_once
 from pullrisk.progress import Progress, Silent
 from pullrisk.pulls.store import PullStore
 
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+_EXIT_SECONDS: Final = 5.0
 PULLS_PER_WORKER: Final = 5_000
 """A worker process takes half a second to start: fewer pulls than this are not worth one."""
 
@@ -41,53 +46,50 @@ def preprocess(
     pickled copy of the store. `repositories` limits the run to those named, `full` rebuilds
     them. Raises LakeError, StoreError and InputError; then the lake is as it was.
     """
-    engine = _LocalEngine(store, lake.files, workers or 1, progress or Silent())
-    return run_once(store, lake, replay=engine.replay, repositories=repositories, full=full)
+    replay = partial(
+        _replay,
+        store=store,
+        files=lake.files,
+        workers=workers or 1,
+        progress=progress or Silent(),
+    )
+    return run_once(
+        store, lake, make_plan=plan, replay=replay, repositories=repositories, full=full
+    )
 
 
-class _LocalEngine:
-    def __init__(self, store: PullStore, files: Files, workers: int, progress: Progress) -> None:
-        self._store, self._files = store, files
-        self._workers, self._progress = workers, progress
+def _replay(
+    todo: Plan, run: int, *, store: PullStore, files: Files, workers: int, progress: Progress
+) -> tuple[list[AddedFile], list[ReplayedRepository]]:
+    """Every work of the plan, the largest first."""
+    works = sorted(todo.works, key=lambda work: len(work.pulls), reverse=True)
+    total = sum(len(work.pulls) for work in works)
+    workers = min(workers, len(works), 1 + total // PULLS_PER_WORKER)
+    replayed: list[ReplayedRepository] = []
+    with progress.task("Replaying history", total=total, unit="events") as task:
 
-    def replay(self, todo: Plan, run: int) -> tuple[list[AddedFile], list[Replayed]]:
-        """Every work of the plan, the largest first."""
-        works = sorted(todo.works, key=lambda work: len(work.pulls), reverse=True)
-        total = sum(len(work.pulls) for work in works)
-        workers = min(self._workers, len(works), 1 + total // PULLS_PER_WORKER)
-        store, files = self._store, self._files
-        replayed: list[Replayed] = []
-        with self._progress.task("Replaying history", total=total, unit="events") as task:
-
-            def notify(news: int | Replayed) -> None:
-                if isinstance(news, Replayed):
-                    replayed.append(news)
-                else:
-                    task.advance(news)
-
-            if workers > 1:
-                added = replay_in_processes(
-                    works, store=store, files=files, run=run, workers=workers, notify=notify
-                )
+        def notify(news: int | ReplayedRepository) -> None:
+            if isinstance(news, ReplayedRepository):
+                replayed.append(news)
             else:
-                added = replay_all(works, store=store, files=files, run=run, notify=notify)
-        return added, replayed
+                task.advance(news)
 
-
-if TYPE_CHECKING:
-    from multiprocessing.process import BaseProcess
-
-_EXIT_SECONDS: Final = 5.0
+        replayer = Replayer(store, files, run)
+        if workers > 1:
+            added = replay_in_processes(works, replayer, workers=workers, notify=notify)
+        else:
+            added = replayer.replay(works, notify)
+    return added, replayed
 
 
 def replay_in_processes(
-    works: Iterable[Work], *, store: PullStore, files: Files, run: int, workers: int, notify: Notify
+    works: Iterable[Work], replayer: Replayer, *, workers: int, notify: Notify
 ) -> list[AddedFile]:
-    """Like `replay_all`, in `workers` processes; ends them all where one fails or dies."""
+    """Replay in `workers` processes; ends them all if one fails or dies."""
     pool = _Pool(works)
     try:
         for _ in range(workers):
-            pool.start(store, files, run)
+            pool.start(replayer)
         return pool.join(notify)
     finally:
         pool.stop()
@@ -99,10 +101,10 @@ class _Pool:
         self._processes: dict[Connection, BaseProcess] = {}
         self._current: dict[Connection, Work | None] = {}
 
-    def start(self, store: PullStore, files: Files, run: int) -> None:
+    def start(self, replayer: Replayer) -> None:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, store, files, run), daemon=True)
+        process = context.Process(target=_work, args=(theirs, replayer), daemon=True)
         process.start()
         theirs.close()
         self._processes[ours] = process
@@ -116,14 +118,14 @@ class _Pool:
             self._hand_out(connection)
         while talking:
             ready = wait(talking)
-            for connection in [one for one in talking if one in ready]:
+            for connection in [each for each in talking if each in ready]:
                 news = self._hear(connection)
                 if isinstance(news, list):
                     files += news
                     talking.remove(connection)
                     continue
                 notify(news)
-                if isinstance(news, Replayed):
+                if isinstance(news, ReplayedRepository):
                     self._hand_out(connection)
         return files
 
@@ -143,9 +145,9 @@ class _Pool:
         except ConnectionError:
             raise self._death(connection) from None
 
-    def _hear(self, connection: Connection) -> int | Replayed | list[AddedFile]:
+    def _hear(self, connection: Connection) -> int | ReplayedRepository | list[AddedFile]:
         try:
-            news: int | Replayed | list[AddedFile] | PullriskError = connection.recv()
+            news: int | ReplayedRepository | list[AddedFile] | PullriskError = connection.recv()
         except (EOFError, ConnectionError):
             raise self._death(connection) from None
         if isinstance(news, PullriskError):
@@ -169,21 +171,13 @@ class _Pool:
         )
 
 
-def _work(connection: Connection, store: PullStore, files: Files, run: int) -> None:
+def _work(connection: Connection, replayer: Replayer) -> None:
     """A worker's life: replay what the parent hands out until it hands out None."""
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
     try:
-        with store:
-            connection.send(
-                replay_all(
-                    _handed_out(connection),
-                    store=store,
-                    files=files,
-                    run=run,
-                    notify=connection.send,
-                )
-            )
+        with replayer.store:
+            connection.send(replayer.replay(_handed_out(connection), connection.send))
     except (EOFError, ConnectionError):
         return  # the parent is gone, and with it the run
     except PullriskError as error:

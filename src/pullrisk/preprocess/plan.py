@@ -89,7 +89,7 @@ def sketch(
             f"lake {lake.uri} was made with {misfit}: all its repositories have to be rebuilt",
             hint="run again without naming repositories",
         )
-    closed = {one.repository: one.events for one in store.repositories()}
+    closed = {summary.repository: summary.events for summary in store.repositories()}
     if not closed and lake.repositories():
         raise InputError(
             f"the pull store is empty, and lake {lake.uri} is not: nothing was changed",
@@ -126,38 +126,38 @@ def compared(store: PullStore, objects: Objects, sketched: Work) -> Work | None:
             hint="every worker has to reach the store that the run was planned on: use mongodb://, "
             "or an SQLite file on a path that all share; or run again",
         )
-    whole = Work(repository=sketched.repository, pulls=pulls, base=sketched.base)
-    if whole.base is None:
-        return whole
+    work = Work(repository=sketched.repository, pulls=pulls, base=sketched.base)
+    if work.base is None:
+        return work
     if sketched.full:
-        return msgspec.structs.replace(whole, note="rebuilt in full")
-    return _difference(store, objects, whole, whole.base)
+        return msgspec.structs.replace(work, note="rebuilt in full")
+    return _difference(store, objects, work, work.base)
 
 
-def _names(stored: Iterable[str], lake: Lake, named: Sequence[str] | None) -> list[str]:
+def _names(stored: Iterable[str], lake: Lake, requested: Sequence[str] | None) -> list[str]:
     known = set(stored) | set(lake.repositories())
-    for name in named or ():
+    for name in requested or ():
         if name not in known:
             raise InputError(
                 f"repository {name} is not in the pull store",
                 hint="run `pullrisk fetch` first, or correct the name",
             )
-    return sorted(known if named is None else known.intersection(named))
+    return sorted(known if requested is None else known.intersection(requested))
 
 
-def _difference(store: PullStore, objects: Objects, whole: Work, base: int) -> Work | None:
-    """What is new since the history: None, an append, or `whole` with the reason for it."""
+def _difference(store: PullStore, objects: Objects, work: Work, base: int) -> Work | None:
+    """What is new since the history: None, an append, or `work` with the reason for it."""
     try:
-        consumed = objects.consumed(whole.repository, base)
-        if consumed.pulls == whole.pulls:
-            objects.history(whole.repository, base)  # read to see that it is whole
+        consumed = objects.consumed(work.repository, base)
+        if consumed.pulls == work.pulls:
+            objects.history(work.repository, base)  # read to see that it is whole
             return None
     except DamagedObjectError as error:
-        return msgspec.structs.replace(whole, note=str(error.args[0]))
-    rest = consumed.rest(store, whole.repository, whole.pulls)
+        return msgspec.structs.replace(work, note=str(error.args[0]))
+    rest = consumed.rest(store, work.repository, work.pulls)
     if isinstance(rest, str):
-        return msgspec.structs.replace(whole, note=rest)
-    return msgspec.structs.replace(whole, pulls=rest, append=True)
+        return msgspec.structs.replace(work, note=rest)
+    return msgspec.structs.replace(work, pulls=rest, append=True)
 
 
 TASKS_PER_SLOT: Final = 4

@@ -35,7 +35,7 @@ class RepositoryReport(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
 
 
-class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+class ReplayedRepository(msgspec.Struct, frozen=True, kw_only=True):
     """A repository whose rows are written and whose history waits for the commit.
 
     `saved_as` is the number under which its history was saved.
@@ -60,40 +60,44 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-Notify = Callable[[int | Replayed], None]
+Notify = Callable[[int | ReplayedRepository], None]
 """Told the number of pulls just replayed, and each repository that is complete."""
 
 
-def replay_all(
-    works: Iterable[Work],
-    *,
-    store: PullStore,
-    files: Files,
-    run: int,
-    notify: Notify,
-    saved_as: int | None = None,
-) -> list[AddedFile]:
-    """Replay one repository after the other into Parquet files that wait for the commit.
+class Replayer(msgspec.Struct, frozen=True):
+    """Replays repositories of a store into a lake's files, under a run's number; picklable."""
 
-    `saved_as` is the histories' number where it is not the run's own. Deletes its files where
-    it fails.
-    """
-    writer = FeatureWriter(files, run=run)
-    try:
-        with _collector_off():
-            for work in works:
-                writer.start_repository()
-                one = RepositoryReplay(work, store=store, objects=Objects(files), run=run)
-                for rows in one.batches():
-                    writer.write(rows)
-                    notify(one.progressed())
-                replayed = one.save(saved_as or run)
-                notify(one.progressed())
-                notify(replayed)
-        return writer.finish()
-    except BaseException:
-        writer.abort()
-        raise
+    store: PullStore
+    files: Files
+    run: int
+
+    def replay(
+        self, works: Iterable[Work], notify: Notify, *, saved_as: int | None = None
+    ) -> list[AddedFile]:
+        """Replay one repository after the other into Parquet files that wait for the commit.
+
+        `saved_as` is the histories' number if it is not the run's own. Deletes its files if it
+        fails.
+        """
+        writer = FeatureWriter(self.files, run=self.run)
+        objects = Objects(self.files)
+        try:
+            with _collector_off():
+                for work in works:
+                    writer.start_repository()
+                    repository_replay = RepositoryReplay(
+                        work, store=self.store, objects=objects, run=self.run
+                    )
+                    for rows in repository_replay.batches():
+                        writer.write(rows)
+                        notify(repository_replay.progressed())
+                    replayed = repository_replay.save(saved_as or self.run)
+                    notify(repository_replay.progressed())
+                    notify(replayed)
+            return writer.finish()
+        except BaseException:
+            writer.abort()
+            raise
 
 
 @contextmanager
@@ -134,7 +138,7 @@ class RepositoryReplay:
         before, self._notified = self._notified, len(self._replayed)
         return self._notified - before
 
-    def save(self, number: int) -> Replayed:
+    def save(self, number: int) -> ReplayedRepository:
         """Write the history, and what it has consumed, as objects of this number."""
         # Where a pull changed since the plan was made, its planned fingerprint is no longer the
         # store's, so that the next run replays it.
@@ -144,7 +148,7 @@ class RepositoryReplay:
         self._objects.write(
             self._work.repository, run=number, history=self._history.save(), consumed=self._consumed
         )
-        return Replayed(
+        return ReplayedRepository(
             work=self._work,
             saved_as=number,
             pulls=len(self._replayed) - self._pushes,

@@ -11,8 +11,8 @@ import msgspec
 from pullrisk.errors import LakeError
 from pullrisk.features import SCHEMA_HASH
 from pullrisk.lake import AddedFile, Change, Lake
-from pullrisk.preprocess.plan import Plan, plan
-from pullrisk.preprocess.replay import Replayed, RepositoryReport
+from pullrisk.preprocess.plan import Plan
+from pullrisk.preprocess.replay import ReplayedRepository, RepositoryReport
 from pullrisk.pulls.store import PullStore
 
 _READERS_GRACE: Final = timedelta(hours=1)
@@ -20,7 +20,7 @@ _READERS_GRACE: Final = timedelta(hours=1)
 
 MakePlan = Callable[..., Plan]
 """`plan`, or `sketch` where the tasks compare their repositories themselves."""
-Replay = Callable[[Plan, int], tuple[list[AddedFile], list[Replayed]]]
+Replay = Callable[[Plan, int], tuple[list[AddedFile], list[ReplayedRepository]]]
 """Replays the works of a plan under a run's number: the files that wait for the commit."""
 
 
@@ -50,8 +50,8 @@ def run_once(
     store: PullStore,
     lake: Lake,
     *,
+    make_plan: MakePlan,
     replay: Replay,
-    make_plan: MakePlan | None = None,
     repositories: Sequence[str] | None = None,
     full: bool = False,
 ) -> PreprocessReport:
@@ -61,8 +61,8 @@ def run_once(
     """
     started = time.perf_counter()
     lake.check()
-    todo = (make_plan or plan)(store, lake, repositories=repositories, full=full)
-    run, replayed = None, list[Replayed]()
+    todo = make_plan(store, lake, repositories=repositories, full=full)
+    run, replayed = None, list[ReplayedRepository]()
     if todo.works or todo.gone:
         number = _new_run(todo)
         try:
@@ -75,8 +75,8 @@ def run_once(
                 lake.discard(number, _touched(todo))
             raise
         if run is not None:
-            done = [one.work.repository for one in replayed]
-            lake.vacuum_objects([*done, *todo.gone], older_than=_READERS_GRACE)
+            committed = [each.work.repository for each in replayed]
+            lake.vacuum_objects([*committed, *todo.gone], older_than=_READERS_GRACE)
     return PreprocessReport(
         run=run,
         version=lake.version,
@@ -85,21 +85,23 @@ def run_once(
     )
 
 
-def _change(todo: Plan, files: list[AddedFile], replayed: list[Replayed], *, run: int) -> Change:
-    works = [one.work for one in replayed]
+def _change(
+    todo: Plan, files: list[AddedFile], replayed: list[ReplayedRepository], *, run: int
+) -> Change:
+    works = [each.work for each in replayed]
     return Change(
         run=run,
         base={work.repository: work.base for work in works} | todo.gone,
         base_version=todo.base_version,
         files=files,
-        histories={one.work.repository: one.saved_as for one in replayed},
+        histories={each.work.repository: each.saved_as for each in replayed},
         replaced=frozenset(w.repository for w in works if w.base is not None and not w.append),
         gone=frozenset(todo.gone),
         facts={
             "schema_hash": SCHEMA_HASH,
-            "pulls": sum(one.pulls for one in replayed),
-            "rows": sum(one.rows for one in replayed),
-            "repositories": {one.work.repository: one.work.status for one in replayed},
+            "pulls": sum(each.pulls for each in replayed),
+            "rows": sum(each.rows for each in replayed),
+            "repositories": {each.work.repository: each.work.status for each in replayed},
         },
     )
 
@@ -114,8 +116,8 @@ def _touched(todo: Plan) -> list[str]:
     return [*(work.repository for work in todo.works), *todo.gone]
 
 
-def _lines(todo: Plan, replayed: list[Replayed]) -> list[RepositoryReport]:
-    lines = [one.report for one in replayed]
+def _lines(todo: Plan, replayed: list[ReplayedRepository]) -> list[RepositoryReport]:
+    lines = [each.report for each in replayed]
     same = {work.repository for work in todo.works} - {line.repository for line in lines}
     lines += [RepositoryReport(repository=n, status="unchanged") for n in same | {*todo.unchanged}]
     lines += [RepositoryReport(repository=name, status="removed") for name in todo.gone]

@@ -8,19 +8,23 @@ that the driver holds no more than a line for each repository. The driver makes 
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from pullrisk import errors
 from pullrisk.errors import LakeError, MissingExtraError, PullriskError, SettingsError
 from pullrisk.lake import AddedFile, Lake
+from pullrisk.lake.delta import HISTORY_NUMBERS
+from pullrisk.lake.objects import Objects
 from pullrisk.lake.schema import TABLE
 from pullrisk.lake.writer import run_files
 from pullrisk.options import SparkOptions
-from pullrisk.preprocess.plan import Plan, compared, pack, sketch
-from pullrisk.preprocess.replay import Replayed
+from pullrisk.preprocess.plan import Plan, Work, compared, pack, sketch
+from pullrisk.preprocess.replay import ReplayedRepository, Replayer
 from pullrisk.preprocess.run import PreprocessReport, run_once
 from pullrisk.preprocess.spark_session import check_java, check_master, spark_session
 from pullrisk.progress import Progress, Silent, Task
@@ -99,7 +103,7 @@ class _SparkEngine:
         self._store, self._lake, self._start = store, lake, start
         self._spark, self._progress = spark, progress
 
-    def replay(self, todo: Plan, run: int) -> tuple[list[AddedFile], list[Replayed]]:
+    def replay(self, todo: Plan, run: int) -> tuple[list[AddedFile], list[ReplayedRepository]]:
         """Every work of the plan, as the tasks of one Spark job."""
         if not todo.works:
             return [], []
@@ -119,11 +123,9 @@ class _SparkEngine:
 
     def _replay(
         self, context: "SparkContext", todo: Plan, run: int
-    ) -> tuple[list[AddedFile], list[Replayed]]:
-        from pullrisk.preprocess.spark_task import Share, replay_share
-
+    ) -> tuple[list[AddedFile], list[ReplayedRepository]]:
         shares = [
-            Share(works=works, store=self._store, files=self._lake.files, run=run)
+            Share(works, Replayer(self._store, self._lake.files, run))
             for works in pack(todo.works, slots=context.defaultParallelism)
         ]
         group = f"pullrisk-{run}"
@@ -131,7 +133,7 @@ class _SparkEngine:
         with self._progress.task("Replaying on Spark", total=len(shares), unit="tasks") as task:
             watch = _Watch(context, group, task)
             try:
-                done = context.parallelize(shares, len(shares)).map(replay_share).collect()
+                results = context.parallelize(shares, len(shares)).map(replay_share).collect()
             except Exception as error:
                 raise _translate_errors(error) from error
             except BaseException:
@@ -140,22 +142,67 @@ class _SparkEngine:
             finally:
                 watch.stop()
             watch.advance_to(len(shares))
-        added = [file for files, _ in done for file in files]
+        added = [file for files, _ in results for file in files]
         self._settle(added, run)
-        return added, [one for _, replayed in done for one in replayed]
+        return added, [each for _, replayed in results for each in replayed]
 
     def _settle(self, added: list[AddedFile], run: int) -> None:
         """Delete what lost attempts left; refuse where this process cannot see the tasks' files."""
-        found = {file.path: file.size for file in run_files(self._lake.files, run)}
-        wanted = {f"{TABLE}/{file.path}": file.size for file in added}
-        if wanted.items() - found.items():
+        on_lake = {file.path: file.size for file in run_files(self._lake.files, run)}
+        expected = {f"{TABLE}/{file.path}": file.size for file in added}
+        if expected.items() - on_lake.items():
             raise LakeError(
                 f"lake {self._lake.uri}: files that Spark's workers wrote are not there",
                 hint="every worker has to write to the driver's lake: use s3://BUCKET/PREFIX, or "
                 "a folder that all of them share",
             )
-        for path in found.keys() - wanted.keys():
+        for path in on_lake.keys() - expected.keys():
             self._lake.files.delete(path)
+
+
+class Share(msgspec.Struct, frozen=True):
+    """The sketched repositories of one task, and what replays them."""
+
+    works: list[Work]
+    replayer: Replayer
+
+
+def replay_share(share: Share) -> tuple[list[AddedFile], list[ReplayedRepository]]:
+    """Replay the share in this task; what it wrote is seen only if the driver commits it.
+
+    A failed attempt deletes its files; one that is killed leaves orphans. Attempts at the same
+    task share no file: rows are in uuid-named ones, histories carry the attempt's number.
+    """
+    replayed: list[ReplayedRepository] = []
+
+    def notify(news: int | ReplayedRepository) -> None:
+        if isinstance(news, ReplayedRepository):
+            # The driver has no use for the fingerprints of millions of pulls.
+            work = msgspec.structs.replace(news.work, pulls={})
+            replayed.append(msgspec.structs.replace(news, work=work))
+
+    replayer = share.replayer
+    with replayer.store:
+        number = replayer.run + 1 + _attempt() % (HISTORY_NUMBERS - 1)
+        added = replayer.replay(_compared(share), notify, saved_as=number)
+    return added, replayed
+
+
+def _compared(share: Share) -> Iterator[Work]:
+    """Each repository's work when its turn comes; those without are passed over."""
+    store, objects = share.replayer.store, Objects(share.replayer.files)
+    for sketched in share.works:
+        work = compared(store, objects, sketched)
+        if work is not None:
+            yield work
+
+
+def _attempt() -> int:
+    """The attempt's number, unique in the application."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    return 0 if context is None else context.taskAttemptId()
 
 
 class _Watch:
@@ -195,11 +242,11 @@ class _Watch:
 
 def _translate_errors(error: Exception) -> PullriskError:
     """The error that a task raised, out of the traceback that Spark wraps it in."""
-    found = _RAISED.findall(str(error))
-    if not found:
+    raised = _RAISED.findall(str(error))
+    if not raised:
         first = str(error).strip().partition("\n")[0]
         return PullriskError(f"Spark failed: {first}", hint="the lake is as it was; run again")
-    name, message, hint = found[-1]
+    name, message, hint = raised[-1]
     kind = getattr(errors, name, PullriskError)
     return (
         kind(message, hint=hint or None)

@@ -38,7 +38,7 @@ def command(environment: Mapping[str, str]) -> list[str]:
             hint="Spark itself starts executors; run `pullrisk preprocess --engine spark`",
         )
     memory = environment["SPARK_EXECUTOR_MEMORY"]
-    given = ((option, environment[name]) for option, name in _ARGUMENTS.items())
+    arguments = ((option, environment[name]) for option, name in _ARGUMENTS.items())
     return [
         str(Path(environment["JAVA_HOME"], "bin", "java")),
         *_options(environment),
@@ -47,7 +47,7 @@ def command(environment: Mapping[str, str]) -> list[str]:
         "-cp",
         _class_path(environment),
         _MAIN,
-        *(word for pair in given for word in pair),
+        *(word for pair in arguments for word in pair),
     ]
 
 
@@ -61,6 +61,6 @@ def _options(environment: Mapping[str, str]) -> list[str]:
 
 
 def _class_path(environment: Mapping[str, str]) -> str:
-    own = str(Path(environment["SPARK_HOME"], "jars", "*"))
-    more = (environment.get(name) for name in ("SPARK_CONF_DIR", "SPARK_CLASSPATH"))
-    return ":".join([*(path for path in more if path), own])
+    spark_jars = str(Path(environment["SPARK_HOME"], "jars", "*"))
+    folders = (environment.get(name) for name in ("SPARK_CONF_DIR", "SPARK_CLASSPATH"))
+    return ":".join([*(path for path in folders if path), spark_jars])

@@ -36,7 +36,7 @@ _LOGGING: Final = Path(__file__).with_name("log4j2.properties")
 
 def properties(options: SparkOptions, *, json_logs: bool = False) -> dict[str, str]:
     """Spark's own names and values; `json_logs` makes each line of its log a JSON object."""
-    known: dict[str, object] = {
+    values: dict[str, object] = {
         "spark.master": _master(options),
         "spark.app.name": "pullrisk preprocess",
         "spark.ui.enabled": "false",
@@ -59,8 +59,8 @@ def properties(options: SparkOptions, *, json_logs: bool = False) -> dict[str, s
         "spark.kubernetes.authenticate.driver.serviceAccountName": options.service_account,
         **(_on_kubernetes() if options.kubernetes else {}),
     }
-    given = {name: str(value) for name, value in known.items() if value is not None}
-    return {**SPARK_REDACTION, **given, **options.conf}
+    texts = {name: str(value) for name, value in values.items() if value is not None}
+    return {**SPARK_REDACTION, **texts, **options.conf}
 
 
 def _on_kubernetes() -> dict[str, object]:
@@ -79,8 +79,8 @@ def _on_kubernetes() -> dict[str, object]:
 
 def _master(options: SparkOptions) -> str:
     # Spark tries a task once on a local master unless the master says otherwise.
-    found = re.fullmatch(r"local\[(\w+|\*)\]", options.master)
-    return f"local[{found[1]},{options.task_attempts}]" if found else options.master
+    match = re.fullmatch(r"local\[(\w+|\*)\]", options.master)
+    return f"local[{match[1]},{options.task_attempts}]" if match else options.master
 
 
 def _own_pod() -> str | None:
@@ -116,10 +116,10 @@ def spark_session(options: SparkOptions, *, json_logs: bool = False) -> Iterator
 
 def _logging_to(log: Path, options: SparkOptions, *, json_logs: bool) -> dict[str, str]:
     """The session's properties; on Kubernetes, what its API answers is written to `log`."""
-    found = properties(options, json_logs=json_logs)
+    settings = properties(options, json_logs=json_logs)
     if options.kubernetes:
-        found[_JAVA_OPTIONS] += f" -Dpullrisk.kubernetes.log={log}"
-    return found
+        settings[_JAVA_OPTIONS] += f" -Dpullrisk.kubernetes.log={log}"
+    return settings
 
 
 def _not_started(options: SparkOptions, error: Exception, log: Path) -> PullriskError:
@@ -148,18 +148,18 @@ def check_java() -> int:
             "Spark needs Java, and there is none on this machine", hint=_INSTALL
         )
     try:
-        ran = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
+        process = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
     except OSError as error:
         raise MissingExtraError(
             f"Spark needs Java, and {java} cannot be run: {error.strerror}", hint=_INSTALL
         ) from error
-    found = re.search(r'version "(?:1\.)?(\d+)', ran.stderr + ran.stdout)
-    if found is None or int(found[1]) < OLDEST_JAVA:
-        version = f"Java {found[1]}" if found else "of an unknown version"
+    match = re.search(r'version "(?:1\.)?(\d+)', process.stderr + process.stdout)
+    if match is None or int(match[1]) < OLDEST_JAVA:
+        version = f"Java {match[1]}" if match else "of an unknown version"
         raise MissingExtraError(
             f"Spark needs Java {OLDEST_JAVA} or later, and {java} is {version}", hint=_INSTALL
         )
-    return int(found[1])
+    return int(match[1])
 
 
 def check_master(options: SparkOptions) -> None:

@@ -73,8 +73,8 @@ class Api:
         """The items of all pages, up to `most`; `part` names the list in each. Raises a Failure."""
         items: list[T] = []
         for page in range(1, -(-most // PAGE) + 1):
-            asked = {**parameters, "per_page": PAGE, "page": page}
-            own = _listed(await self._call("GET", path, parameters=asked), part, kind)
+            query = {**parameters, "per_page": PAGE, "page": page}
+            own = _listed(await self._call("GET", path, parameters=query), part, kind)
             items += own
             if len(own) < PAGE:
                 break

@@ -19,7 +19,7 @@ _SMALLEST: Final = 0.005
 _Text = Annotated[str, Meta(max_length=_MOST_TEXT)]
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What was told of a pull before: enough to say what is different now.
 
     `reasons` is the effect on the risk by the reason's kind and path, with its sentence.
@@ -31,34 +31,34 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     reasons: Annotated[dict[_Text, tuple[float, _Text]], Meta(max_length=MOST_REASONS)] = {}
 
 
-def told(result: Result) -> Told:
-    """What a result tells."""
+def snapshot_of(result: Result) -> Snapshot:
+    """What is kept of a result, to compare the next one with."""
     brief = result.brief
     if brief is None:
-        return Told(head_sha=result.head_sha)
+        return Snapshot(head_sha=result.head_sha)
     reasons = {
         f"{each.kind} {each.path or ''}".strip()[:_MOST_TEXT]: (each.effect, each.text[:_MOST_TEXT])
         for each in brief.reasons[:MOST_REASONS]
     }
-    return Told(head_sha=result.head_sha, risk=brief.risk, band=brief.band, reasons=reasons)
+    return Snapshot(head_sha=result.head_sha, risk=brief.risk, band=brief.band, reasons=reasons)
 
 
-def hide(what: Told) -> str:
+def encode(snapshot: Snapshot) -> str:
     """As text that may stand in a comment of HTML: no character ends it."""
-    return urlsafe_b64encode(msgspec.json.encode(what)).decode()
+    return urlsafe_b64encode(msgspec.json.encode(snapshot)).decode()
 
 
-def reveal(text: str) -> Told | None:
-    """What `hide` made text of; None if it is something else."""
+def decode(text: str) -> Snapshot | None:
+    """What `encode` made text of; None if it is something else."""
     if len(text) > MOST_BYTES:
         return None
     try:
-        return msgspec.json.decode(urlsafe_b64decode(text.encode()), type=Told)
+        return msgspec.json.decode(urlsafe_b64decode(text.encode()), type=Snapshot)
     except (ValueError, RecursionError):
         return None
 
 
-def sentences(before: Told, now: Told) -> list[str]:
+def sentences(before: Snapshot, now: Snapshot) -> list[str]:
     """What changed, as plain sentences without a full stop; empty if nothing did."""
     if before.risk is None or now.risk is None:
         return _first_score(before, now)
@@ -76,14 +76,15 @@ def sentences(before: Told, now: Told) -> list[str]:
     ]
 
 
-def _first_score(before: Told, now: Told) -> list[str]:
+def _first_score(before: Snapshot, now: Snapshot) -> list[str]:
     if now.risk is not None:
         return [f"Not scored at `{before.head_sha[:7]}`; now {_level(now)}"]
     return [f"Scored at `{before.head_sha[:7]}` ({_level(before)}); now not"] if before.risk else []
 
 
-def _level(what: Told) -> str:
-    return f"{what.risk or 0:.0%} ({what.band})" if what.band else f"{what.risk or 0:.0%}"
+def _level(snapshot: Snapshot) -> str:
+    risk = f"{snapshot.risk or 0:.0%}"
+    return f"{risk} ({snapshot.band})" if snapshot.band else risk
 
 
 def _strongest(reasons: list[tuple[float, str]]) -> list[tuple[float, str]]:

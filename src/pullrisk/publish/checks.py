@@ -31,7 +31,7 @@ class Annotation(msgspec.Struct, frozen=True, kw_only=True):
     annotation_level: str = "notice"
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class CheckOutput(msgspec.Struct, frozen=True, kw_only=True):
     """What a check run shows: one line, a text in Markdown, notes at lines."""
 
     title: str
@@ -50,18 +50,20 @@ class _CheckRun(msgspec.Struct):
     output: _Output = msgspec.field(default_factory=_Output)
 
 
-async def put_check(api: Api, repository: str, sha: str, *, subject: str, verdict: Verdict) -> None:
-    """Have the commit show this verdict on the subject, always `neutral`. Raises a Failure."""
+async def put_check(
+    api: Api, repository: str, sha: str, *, subject: str, output: CheckOutput
+) -> None:
+    """Have the commit show this output on the subject, always `neutral`. Raises a Failure."""
     known = await _known(api, repository, sha, subject)
-    output = _output(verdict, annotated=known is None)
-    if known is not None and _shows(known, output):
+    sent = _to_send(output, annotated=known is None)
+    if known is not None and _shows(known, sent):
         return
     body = {
         "name": NAME,
         "external_id": subject,
         "status": "completed",
         "conclusion": "neutral",
-        "output": output,
+        "output": sent,
     }
     path = repository_path(repository, "check-runs")
     if known is None:
@@ -83,16 +85,16 @@ async def _known(api: Api, repository: str, sha: str, subject: str) -> _CheckRun
     return next((run for run in runs if run.external_id == subject), None)
 
 
-def _shows(run: _CheckRun, output: dict[str, object]) -> bool:
-    return (run.output.title, run.output.summary) == (output["title"], output["summary"])
+def _shows(run: _CheckRun, sent: dict[str, object]) -> bool:
+    return (run.output.title, run.output.summary) == (sent["title"], sent["summary"])
 
 
-def _output(verdict: Verdict, *, annotated: bool) -> dict[str, object]:
+def _to_send(output: CheckOutput, *, annotated: bool) -> dict[str, object]:
     """What GitHub is sent; an update leaves the annotations out, since it would add them again."""
-    output: dict[str, object] = {
-        "title": verdict.title[:MOST_TITLE],
-        "summary": verdict.summary[:MOST_TEXT],
+    sent: dict[str, object] = {
+        "title": output.title[:MOST_TITLE],
+        "summary": output.summary[:MOST_TEXT],
     }
-    if annotated and verdict.annotations:
-        output["annotations"] = msgspec.to_builtins(verdict.annotations[:MOST_ANNOTATIONS])
-    return output
+    if annotated and output.annotations:
+        sent["annotations"] = msgspec.to_builtins(output.annotations[:MOST_ANNOTATIONS])
+    return sent

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from pullrisk.publish.api import Api, repository_path
-from pullrisk.publish.change import MOST_BYTES, Told, hide, reveal
+from pullrisk.publish.change import MOST_BYTES, Snapshot, decode, encode
 
 MARKER: Final = "<!-- pullrisk: brief -->"
 MOST_COMMENT: Final = 60_000
@@ -41,19 +41,25 @@ async def own_comment(api: Api, repository: str, number: int, *, author: str) ->
     return None
 
 
-def told_in(comment: Comment | None) -> Told | None:
+def snapshot_in(comment: Comment | None) -> Snapshot | None:
     """What the comment told, from the data hidden in it."""
     if comment is None:
         return None
     match = _DATA.search((comment.body or "")[: MOST_BYTES + len(MARKER) + 100])
-    return reveal(match[1]) if match else None
+    return decode(match[1]) if match else None
 
 
 async def put_comment(
-    api: Api, repository: str, number: int, existing: Comment | None, *, text: str, told: Told
+    api: Api,
+    repository: str,
+    number: int,
+    existing: Comment | None,
+    *,
+    text: str,
+    snapshot: Snapshot,
 ) -> None:
     """Write the comment, or bring the existing one up to date. Raises a Failure."""
-    head = f"{MARKER}\n<!-- pullrisk: told {hide(told)} -->\n"
+    head = f"{MARKER}\n<!-- pullrisk: told {encode(snapshot)} -->\n"
     body = {"body": head + text[: MOST_COMMENT - len(head)]}
     if existing is None:
         await api.send("POST", repository_path(repository, "issues", number, "comments"), body)

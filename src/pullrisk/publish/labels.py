@@ -25,17 +25,17 @@ async def put_labels(
 ) -> None:
     """Give the pull the label of its band and take its other ones away. Raises a Failure."""
     path = repository_path(repository, "issues", number, "labels")
-    own = [f"{labels.prefix}{each}" for each in BANDS]
-    wanted = f"{labels.prefix}{band}" if band in labels.bands else None
-    held = [each.name for each in await api.pages(path, _Label, most=_MOST_LABELS)]
-    for name in _stale(own, wanted, held):
+    ours = [f"{labels.prefix}{each}" for each in BANDS]
+    label = f"{labels.prefix}{band}" if band in labels.bands else None
+    present = [each.name for each in await api.pages(path, _Label, most=_MOST_LABELS)]
+    for name in _stale(ours, label, present):
         with suppress(NotFound):  # somebody took it away meanwhile
             await api.send("DELETE", repository_path(repository, "issues", number, "labels", name))
-    if wanted and wanted.lower() not in [name.lower() for name in held]:
-        await api.send("POST", path, {"labels": [wanted]})
+    if label and label.lower() not in [name.lower() for name in present]:
+        await api.send("POST", path, {"labels": [label]})
 
 
-def _stale(own: Sequence[str], wanted: str | None, held: Sequence[str]) -> list[str]:
+def _stale(ours: Sequence[str], label: str | None, present: Sequence[str]) -> list[str]:
     """The own labels that the pull has and shall not have; case does not tell labels apart."""
-    stale = {name.lower() for name in own} - {(wanted or "").lower()}
-    return [name for name in held if name.lower() in stale]
+    stale = {name.lower() for name in ours} - {(label or "").lower()}
+    return [name for name in present if name.lower() in stale]

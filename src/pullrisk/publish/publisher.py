@@ -9,8 +9,8 @@ import msgspec
 from pullrisk.fetch.github.failures import Forbidden, NotFound
 from pullrisk.publish import change, comments, render
 from pullrisk.publish.api import Api, repository_path
-from pullrisk.publish.change import Told
-from pullrisk.publish.checks import Annotation, Verdict, put_check
+from pullrisk.publish.change import Snapshot
+from pullrisk.publish.checks import Annotation, CheckOutput, put_check
 from pullrisk.publish.labels import put_labels
 from pullrisk.publish.result import Result
 from pullrisk.repository_config.options import DEFAULTS, PATH, RepositoryConfig
@@ -51,7 +51,7 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
         config: RepositoryConfig,
         *,
         subject: str,
-        before: Told | None = None,
+        before: Snapshot | None = None,
         relayed: bool = False,
     ) -> None:
         """Check run, comment and label as the configuration asks. May be repeated.
@@ -60,9 +60,9 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
         comment. Raises a Failure.
         """
         if self.writes_check(config):
-            verdict = verdict_of(result, self.foot, annotated=config.annotations)
+            output = check_output(result, self.foot, annotated=config.annotations)
             await put_check(
-                self.api, self.repository, result.head_sha, subject=subject, verdict=verdict
+                self.api, self.repository, result.head_sha, subject=subject, output=output
             )
         if config.comment != "off":
             await self._comment(result, config, before, relayed=relayed)
@@ -74,7 +74,7 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
         return self.checks_by_default if config.check_run is None else config.check_run
 
     async def _comment(
-        self, result: Result, config: RepositoryConfig, before: Told | None, *, relayed: bool
+        self, result: Result, config: RepositoryConfig, before: Snapshot | None, *, relayed: bool
     ) -> None:
         """Bring the comment up to date, or write one if the band asks for it."""
         existing = await comments.own_comment(
@@ -82,22 +82,22 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
         )
         if existing is None and not reaches(result.band, config.comment):
             return
-        earlier, told = comments.told_in(existing), change.told(result)
-        if earlier == told:  # what it says of the last push stays
+        earlier, now = comments.snapshot_in(existing), change.snapshot_of(result)
+        if earlier == now:  # what it says of the last push stays
             return
         earlier = earlier or before
-        changes = [] if earlier is None else change.sentences(earlier, told)
+        changes = [] if earlier is None else change.sentences(earlier, now)
         text = render.comment(result, changes, foot=self.foot, relayed=relayed)
         await comments.put_comment(
-            self.api, self.repository, result.number, existing, text=text, told=told
+            self.api, self.repository, result.number, existing, text=text, snapshot=now
         )
 
 
-def verdict_of(result: Result, foot: str, *, annotated: bool) -> Verdict:
+def check_output(result: Result, foot: str, *, annotated: bool) -> CheckOutput:
     """The verdict as the title, the whole brief below, a note at each range of lines to look at."""
     brief = result.brief
     title = f"Not scored: {result.reason}" if brief is None else brief.verdict
-    return Verdict(
+    return CheckOutput(
         title=title,
         summary=render.comment(result, foot=foot),
         annotations=tuple(_annotations(result)) if annotated else (),

@@ -43,13 +43,13 @@ def copy_store(
     key = OWN + redacted(name)
     whole = _whole(summaries, target) if target.checkpoint(key) else set()
     target.upsert([], checkpoint=(key, {"unfinished": True}))
-    written, total = Written(), sum(one.pulls for one in summaries)
+    written, total = Written(), sum(summary.pulls for summary in summaries)
     with (progress or Silent()).task("Copying pull requests", total=total, unit="pulls") as task:
-        for one in summaries:
-            if one.repository in whole:
-                task.advance(one.pulls)
+        for summary in summaries:
+            if summary.repository in whole:
+                task.advance(summary.pulls)
             else:
-                written += _copy_repository(one.repository, source, target, task)
+                written += _copy_repository(summary.repository, source, target, task)
     checkpoints = _copy_checkpoints(source, target)
     _verify(summaries, target)
     target.upsert([], checkpoint=(key, {}))
@@ -64,8 +64,10 @@ def copy_store(
 
 def _whole(summaries: Iterable[RepositorySummary], target: PullStore) -> set[str]:
     """The repositories with the same counts and times in both stores."""
-    there = {one.repository: one for one in target.repositories()}
-    return {one.repository for one in summaries if there.get(one.repository) == one}
+    copied = {summary.repository: summary for summary in target.repositories()}
+    return {
+        summary.repository for summary in summaries if copied.get(summary.repository) == summary
+    }
 
 
 def _copy_repository(name: str, source: PullStore, target: PullStore, task: Task) -> Written:
@@ -87,14 +89,15 @@ def _copy_checkpoints(source: PullStore, target: PullStore) -> int:
 
 
 def _verify(summaries: Iterable[RepositorySummary], target: PullStore) -> None:
-    there = {one.repository: one for one in target.repositories()}
-    for one in summaries:
-        copied = there.get(one.repository)
-        found = copied.pulls + copied.pushes if copied else 0
-        if found < one.pulls + one.pushes:
+    copied = {summary.repository: summary for summary in target.repositories()}
+    for summary in summaries:
+        copy = copied.get(summary.repository)
+        expected = summary.pulls + summary.pushes
+        actual = copy.pulls + copy.pushes if copy else 0
+        if actual < expected:
             raise StoreError(
-                f"{one.repository} has {one.pulls + one.pushes:,} pull requests and pushes "
-                f"in the source and {found:,} in the target",
+                f"{summary.repository} has {expected:,} pull requests and pushes "
+                f"in the source and {actual:,} in the target",
                 hint="run the same copy again; if that does not help, something deletes there",
             )
 

@@ -5,7 +5,7 @@ tests/app/test_deliveries.py.
 
     waiting   to be handled from `due_at` on, by whoever leases it first
     done      handled; its body is gone, and its id is kept so that a repetition is recognised
-    dead      given up; it stays, with its body, until somebody repeats it or `KEPT` is over
+    dead      given up; it stays, with its body, until somebody repeats it or `RETENTION` is over
 """
 
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ State: TypeAlias = Literal["waiting", "done", "dead"]
 Added: TypeAlias = Literal["queued", "repeated", "known"]
 """What became of a delivery: it is new; it was dead and waits again; it is there already."""
 
-KEPT: Final = timedelta(days=30)
+RETENTION: Final = timedelta(days=30)
 """How long what is done or dead is kept; GitHub repeats a delivery for three days at most."""
 
 
@@ -100,7 +100,7 @@ class DeliveryQueue(Protocol):
         """When the oldest of those that wait was received, None if none waits."""
 
     def prune(self, now: datetime) -> int:
-        """Delete what has been done or dead for longer than `KEPT`; returns how many."""
+        """Delete what has been done or dead for longer than `RETENTION`; returns how many."""
 
     def close(self) -> None:
         """Close files and connections. Safe to call twice."""

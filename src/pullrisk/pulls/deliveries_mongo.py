@@ -15,8 +15,8 @@ from pymongo import DESCENDING, IndexModel
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from pullrisk.pulls.deliveries import KEPT, Added, Delivery, DeliveryState, Lease, State
-from pullrisk.pulls.mongo_database import Database, RotatingUri
+from pullrisk.pulls.deliveries import RETENTION, Added, Delivery, DeliveryState, Lease, State
+from pullrisk.pulls.mongo_database import MongoTable
 from pullrisk.pulls.mongo_documents import Document
 from pullrisk.pulls.store import microseconds, moment
 
@@ -33,28 +33,16 @@ _INDEXES: Final = [
 _TURN: Final = [("urgent", DESCENDING), ("due_us", 1), ("received_us", 1)]
 
 
-class MongoDeliveries:
-    """A `DeliveryQueue` in the database of the URI, for several threads and processes.
+class MongoDeliveries(MongoTable):
+    """A `DeliveryQueue` in the database of the URI, for several threads and processes."""
 
-    Raises SettingsError for a URI that cannot be read, StoreError in the methods.
-    """
-
-    def __init__(
-        self, uri: str, *, retry_seconds: float = 60.0, rotating: RotatingUri | None = None
-    ) -> None:
-        self._database = Database(uri, retry_seconds=retry_seconds, rotating=rotating)
-        self._prepared = False
+    NAME, INDEXES = "deliveries", _INDEXES
 
     def add(self, delivery: Delivery) -> Added:
         """Keep it; see `DeliveryQueue.add`."""
         self._prepare()
         digest, received = delivery.digest.hex(), microseconds(delivery.received_at)
-        known = self._database.do(
-            lambda: (
-                self._deliveries.find_one({"_id": delivery.id})
-                or self._deliveries.find_one({"digest": digest})
-            )
-        )
+        known = self._find_one({"_id": delivery.id}) or self._find_one({"digest": digest})
         if known is not None:
             again = known["state"] == "dead" and self.repeat(
                 [known["_id"]], now=delivery.received_at
@@ -80,7 +68,8 @@ class MongoDeliveries:
         self._prepare()
         until, token = now + timedelta(seconds=seconds), uuid4().hex
         tried: set[str] = set()
-        for candidate in self._due(now):
+        candidates = self._find(_due(now), {"subject": True}, sort=_TURN, limit=CANDIDATES)
+        for candidate in candidates:
             subject = candidate["subject"]
             if subject in tried:
                 continue
@@ -90,11 +79,7 @@ class MongoDeliveries:
             ):
                 continue
             # its holder may have finished it between the list and the lock
-            row = self._database.do(
-                lambda name=candidate["_id"]: self._deliveries.find_one(  # type: ignore[misc]
-                    {"_id": name, "state": "waiting", "due_us": {"$lte": microseconds(now)}}
-                )
-            )
+            row = self._find_one({"_id": candidate["_id"], **_due(now)})
             if row is not None:
                 return self._taken(row, token)
             self._unlock(subject, token)
@@ -119,20 +104,18 @@ class MongoDeliveries:
     def repeat(self, ids: list[str] | None, *, now: datetime) -> int:
         """Have the dead wait again."""
         self._prepare()
-        wanted: Document = {"state": "dead"} | ({} if ids is None else {"_id": {"$in": ids}})
+        criteria: Document = {"state": "dead"} | ({} if ids is None else {"_id": {"$in": ids}})
         change = {"state": "waiting", "attempts": 0, "due_us": microseconds(now), "error": None}
         return self._database.do(
-            lambda: self._deliveries.update_many(wanted, {"$set": change}).modified_count
+            lambda: self._rows.update_many(criteria, {"$set": change}).modified_count
         )
 
     def states(self, state: State | None = None, *, limit: int = 100) -> list[DeliveryState]:
         """The deliveries in this state, or in any, the latest first."""
         self._prepare()
-        wanted: Document = {} if state is None else {"state": state}
+        criteria: Document = {} if state is None else {"state": state}
         order = [("received_us", DESCENDING), ("_id", 1)]
-        rows = self._database.do(
-            lambda: list(self._deliveries.find(wanted, {"body": False}, sort=order, limit=limit))
-        )
+        rows = self._find(criteria, {"body": False}, sort=order, limit=limit)
         return [
             DeliveryState(
                 id=row["_id"],
@@ -150,62 +133,41 @@ class MongoDeliveries:
     def counts(self) -> dict[State, int]:
         """How many there are in each state."""
         self._prepare()
-        group: list[Document] = [{"$group": {"_id": "$state", "count": {"$sum": 1}}}]
-        rows = self._database.do(lambda: list(self._deliveries.aggregate(group)))
-        found = {row["_id"]: row["count"] for row in rows}
+        rows = self._aggregate({"$group": {"_id": "$state", "count": {"$sum": 1}}})
+        counts = {row["_id"]: row["count"] for row in rows}
         return {
-            "waiting": found.get("waiting", 0),
-            "done": found.get("done", 0),
-            "dead": found.get("dead", 0),
+            "waiting": counts.get("waiting", 0),
+            "done": counts.get("done", 0),
+            "dead": counts.get("dead", 0),
         }
 
     def oldest(self) -> datetime | None:
         """When the oldest of those that wait was received, None if none waits."""
         self._prepare()
-        wanted, order = {"state": "waiting"}, [("received_us", 1)]
-        row = self._database.do(
-            lambda: self._deliveries.find_one(wanted, {"received_us": True}, sort=order)
-        )
+        order = [("received_us", 1)]
+        row = self._find_one({"state": "waiting"}, {"received_us": True}, sort=order)
         return None if row is None else moment(row["received_us"])
 
     def prune(self, now: datetime) -> int:
         """Delete what has been done or dead for long."""
         self._prepare()
-        old = {"received_us": {"$lt": microseconds(now - KEPT)}, "state": {"$in": ["done", "dead"]}}
-        return self._database.do(lambda: self._deliveries.delete_many(old).deleted_count)
-
-    def close(self) -> None:
-        """Close the connections. Safe to call twice."""
-        self._database.close()
-
-    @property
-    def _deliveries(self) -> Collection[Document]:
-        return self._database.pulls.database["deliveries"]
+        old = {
+            "received_us": {"$lt": microseconds(now - RETENTION)},
+            "state": {"$in": ["done", "dead"]},
+        }
+        return self._database.do(lambda: self._rows.delete_many(old).deleted_count)
 
     @property
     def _locks(self) -> Collection[Document]:
         return self._database.pulls.database["delivery_locks"]
 
-    def _prepare(self) -> None:
-        if not self._prepared:
-            self._database.prepare()
-            self._database.do(lambda: self._deliveries.create_indexes(_INDEXES))
-            self._prepared = True
-
     def _insert(self, document: Document) -> bool:
         """Insert it; False if another process did so this moment."""
         try:
-            self._deliveries.insert_one(document)
+            self._rows.insert_one(document)
         except DuplicateKeyError:
             return False
         return True
-
-    def _due(self, now: datetime) -> list[Document]:
-        wanted = {"state": "waiting", "due_us": {"$lte": microseconds(now)}}
-        fields = {"subject": True}
-        return self._database.do(
-            lambda: list(self._deliveries.find(wanted, fields, sort=_TURN, limit=CANDIDATES))
-        )
 
     def _lock(self, subject: str, token: str, now: datetime, until: datetime) -> bool:
         """Take the lock, or have taken it before a fail-over; False if another holds it."""
@@ -224,15 +186,13 @@ class MongoDeliveries:
         self._database.do(lambda: self._locks.delete_one({"_id": subject, "token": token}))
 
     def _holds(self, lease: Lease) -> bool:
-        wanted = {"_id": lease.delivery.subject, "token": lease.token}
-        return self._database.do(lambda: self._locks.find_one(wanted)) is not None
+        criteria = {"_id": lease.delivery.subject, "token": lease.token}
+        return self._database.do(lambda: self._locks.find_one(criteria)) is not None
 
     def _taken(self, row: dict[str, Any], token: str) -> Lease:
         attempts = row["attempts"] + 1
         self._database.do(
-            lambda: self._deliveries.update_one(
-                {"_id": row["_id"]}, {"$set": {"attempts": attempts}}
-            )
+            lambda: self._rows.update_one({"_id": row["_id"]}, {"$set": {"attempts": attempts}})
         )
         delivery = Delivery(
             id=row["_id"],
@@ -246,5 +206,10 @@ class MongoDeliveries:
 
     def _change(self, lease: Lease, values: Document) -> None:
         name = lease.delivery.id
-        self._database.do(lambda: self._deliveries.update_one({"_id": name}, {"$set": values}))
+        self._database.do(lambda: self._rows.update_one({"_id": name}, {"$set": values}))
         self._unlock(lease.delivery.subject, lease.token)
+
+
+def _due(now: datetime) -> Document:
+    """Which deliveries may be leased."""
+    return {"state": "waiting", "due_us": {"$lte": microseconds(now)}}

@@ -1,20 +1,17 @@
 """The queue of deliveries in the SQLite file of the pull store."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
-from threading import RLock
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
-from pullrisk.pulls.deliveries import KEPT, Added, Delivery, DeliveryState, Lease, State
-from pullrisk.pulls.sqlite_file import open_writer, transaction, translate_errors
+from pullrisk.pulls.deliveries import RETENTION, Added, Delivery, DeliveryState, Lease, State
+from pullrisk.pulls.sqlite_file import SqliteTable
 from pullrisk.pulls.store import microseconds, moment
 
 # A delivery is leased while `leased_until` lies ahead; a holder that was killed leaves it so.
+# GitHub does not send again what was acknowledged: it has to survive a power cut.
 _SCHEMA: Final = """
+PRAGMA synchronous = FULL;
 CREATE TABLE IF NOT EXISTS deliveries (
     id TEXT PRIMARY KEY,
     digest BLOB NOT NULL,
@@ -61,22 +58,15 @@ WHERE ?1 IS NULL OR state = ?1 ORDER BY received_at DESC, id LIMIT ?2
 """
 
 
-class SqliteDeliveries:
-    """A `DeliveryQueue` in one SQLite file; threads may share it, each process opens its own.
+class SqliteDeliveries(SqliteTable):
+    """A `DeliveryQueue` in one SQLite file; threads may share it, each process opens its own."""
 
-    `timeout` is how many seconds to wait for another writer. All methods raise StoreError.
-    """
-
-    def __init__(self, path: Path, *, timeout: float = 30.0) -> None:
-        self.path = path
-        self._timeout = timeout
-        self._lock = RLock()
-        self._connection: sqlite3.Connection | None = None
+    SCHEMA = _SCHEMA
 
     def add(self, delivery: Delivery) -> Added:
         """Keep it; see `DeliveryQueue.add`."""
         received = microseconds(delivery.received_at)
-        with self._writing() as connection:
+        with self._transaction() as connection:
             known = connection.execute(
                 "SELECT id, state FROM deliveries WHERE id = ? OR digest = ?",
                 (delivery.id, delivery.digest),
@@ -100,7 +90,7 @@ class SqliteDeliveries:
             "until": microseconds(now + timedelta(seconds=seconds)),
             "token": uuid4().hex,
         }
-        with self._writing() as connection:
+        with self._transaction() as connection:
             row = connection.execute(_LEASE, values).fetchone()
         if row is None:
             return None
@@ -117,7 +107,7 @@ class SqliteDeliveries:
 
     def finish(self, lease: Lease) -> None:
         """It is done, even if the lease has ended meanwhile."""
-        with self._writing() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 "UPDATE deliveries SET state = 'done', body = NULL, error = NULL, "
                 "leased_until = iif(token = ?, 0, leased_until) WHERE id = ?",
@@ -140,12 +130,12 @@ class SqliteDeliveries:
 
     def repeat(self, ids: list[str] | None, *, now: datetime) -> int:
         """Have the dead wait again."""
-        with self._writing() as connection:
+        with self._transaction() as connection:
             if ids is None:
                 return connection.execute(_REPEAT, (microseconds(now),)).rowcount
             return sum(
-                connection.execute(f"{_REPEAT} AND id = ?", (microseconds(now), each)).rowcount
-                for each in ids
+                connection.execute(f"{_REPEAT} AND id = ?", (microseconds(now), name)).rowcount
+                for name in ids
             )
 
     def states(self, state: State | None = None, *, limit: int = 100) -> list[DeliveryState]:
@@ -185,48 +175,16 @@ class SqliteDeliveries:
 
     def prune(self, now: datetime) -> int:
         """Delete what has been done or dead for long."""
-        with self._writing() as connection:
+        with self._transaction() as connection:
             return connection.execute(
                 "DELETE FROM deliveries WHERE received_at < ? AND state <> 'waiting'",
-                (microseconds(now - KEPT),),
+                (microseconds(now - RETENTION),),
             ).rowcount
-
-    def close(self) -> None:
-        """Close the file. Safe to call twice."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
 
     def _end(self, lease: Lease, change: str, *values: object) -> None:
         """Change the delivery unless it is another's by now."""
-        with self._writing() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 f"UPDATE deliveries SET {change}, leased_until = 0 WHERE id = ? AND token = ?",  # noqa: S608 (ours)
                 (*values, lease.delivery.id, lease.token),
             )
-
-    def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        if not self.path.exists():  # nothing is created before the first delivery
-            return []
-        with self._lock, translate_errors(self.path):
-            return self._opened().execute(query, values).fetchall()
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """The connection, in a transaction that is rolled back after an error."""
-        with (
-            self._lock,
-            translate_errors(self.path),
-            transaction(self._opened()) as connection,
-        ):
-            yield connection
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            connection = open_writer(self.path, self._timeout)
-            # GitHub does not send again what was acknowledged: it has to survive a power cut.
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.executescript(_SCHEMA)
-            self._connection = connection
-        return self._connection

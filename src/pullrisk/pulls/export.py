@@ -42,13 +42,16 @@ def export_store(
     if the store has no repository of that name, or the file cannot be written.
     """
     chosen = _chosen(source.repositories(), repositories)
-    pulls, pushes = sum(one.pulls for one in chosen), sum(one.pushes for one in chosen)
+    pulls, pushes = (
+        sum(summary.pulls for summary in chosen),
+        sum(summary.pushes for summary in chosen),
+    )
     with (progress or Silent()).task("Writing", total=pulls + pushes, unit="pulls") as task:
 
         def records() -> Iterator[Pull]:
-            for one in chosen:
-                task.describe(f"Writing {one.repository}")
-                for pull in records_of(source, one.repository):
+            for summary in chosen:
+                task.describe(f"Writing {summary.repository}")
+                for pull in records_of(source, summary.repository):
                     yield pull
                     task.advance()
 
@@ -91,7 +94,7 @@ def _opened(target: Path | str) -> Iterator[BinaryIO]:
 def _chosen(stored: Sequence[RepositorySummary], names: Sequence[str]) -> list[RepositorySummary]:
     if not stored:
         raise InputError("the pull store holds no pull requests", hint="fetch some first")
-    known = {one.repository: one for one in stored}
+    known = {summary.repository: summary for summary in stored}
     for name in names:
         if name not in known:
             raise InputError(

@@ -46,26 +46,26 @@ def note_of(text: str) -> str:
     return words[2].strip()[:MOST_NOTE] if len(words) > 2 else ""
 
 
-def keep(store: PullStore, host: str, comment: int, feedback: Feedback) -> None:
+def save_feedback(store: PullStore, host: str, comment: int, feedback: Feedback) -> None:
     """Keep it, once for each comment. Raises StoreError."""
     key = f"{_KEY}{host}:{comment}"
     if store.checkpoint(key) is None:
         store.upsert([], checkpoint=(key, msgspec.to_builtins(feedback)))
 
 
-def kept(store: PullStore, *, repository: str | None = None) -> list[Feedback]:
+def load_feedback(store: PullStore, *, repository: str | None = None) -> list[Feedback]:
     """All feedback, the latest first, or that of one repository. Raises StoreError."""
-    found = [
+    feedback = [
         msgspec.convert(value, Feedback)
         for key, value in store.checkpoints().items()
         if key.startswith(_KEY)
     ]
-    own = [each for each in found if repository is None or each.repository == repository]
+    own = [each for each in feedback if repository is None or each.repository == repository]
     return sorted(own, key=lambda each: each.at, reverse=True)
 
 
 def outcome_notes(
-    said: Collection[Feedback], outcomes: Mapping[tuple[str, int], bool]
+    feedback: Collection[Feedback], outcomes: Mapping[tuple[str, int], bool]
 ) -> Iterator[str]:
     """What people said of pulls beside what became of them, a sentence for each kind.
 
@@ -73,7 +73,7 @@ def outcome_notes(
     that it lacks are too young, or were not merged.
     """
     for kind in KINDS[1:]:
-        pulls = {(each.repository, each.number) for each in said if each.kind == kind}
+        pulls = {(each.repository, each.number) for each in feedback if each.kind == kind}
         known = [outcomes[pull] for pull in pulls if pull in outcomes]
         if pulls:
             yield (

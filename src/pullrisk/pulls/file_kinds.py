@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sys import intern
 from typing import Final
 
-from pullrisk.pulls.remembering import remember
+from pullrisk.pulls.text_cache import cache_texts
 
 KINDS: Final = ("vendored", "dependency", "ci", "test", "docs", "config", "source", "other")
 """Kinds of files; the first whose rule matches a path wins."""
@@ -72,7 +72,7 @@ def path_facts(path: str) -> PathFacts:
     return PathFacts(_kind(kind, name, extension), intern(directory), top, intern(extension))
 
 
-@remember(1 << 15)
+@cache_texts(1 << 15)
 def _directory(directory: str) -> tuple[str, int]:
     """Its first component, and the first kind that its components alone decide (or OTHER)."""
     parts = directory.lower().split("/")

@@ -24,22 +24,20 @@ with needs_extra("mongo"):
 from pullrisk.pulls.mongo_database import (
     BY_EVENT,
     HAPPENED,
+    RETRY_SECONDS,
     Database,
-    RotatingUri,
     batches,
     write,
 )
 from pullrisk.pulls.mongo_documents import Document, key, to_pull
 from pullrisk.pulls.record import Pull
-from pullrisk.pulls.store import RepositorySummary, Written, microseconds, moment
-from pullrisk.pulls.versions import joined
+from pullrisk.pulls.store import RepositorySummary, Rotating, Written, microseconds, moment
+from pullrisk.pulls.versions import join_versions
 
 BATCH: Final = 1_000
 """Pulls that are read at once."""
 MANY: Final = 10_000
 """Numbers in one query."""
-RETRY_SECONDS: Final = 60.0
-"""How long work that a fail-over interrupted is repeated."""
 _NEVER: Final = 1 << 62
 """The event of an open pull, to `$min`: not every engine passes over a null."""
 _PULL: Final[Document] = {"number": {"$gt": 0}}
@@ -68,7 +66,11 @@ class MongoStore:
     """
 
     def __init__(
-        self, uri: str, *, retry_seconds: float = RETRY_SECONDS, rotating: RotatingUri | None = None
+        self,
+        uri: str,
+        *,
+        retry_seconds: float = RETRY_SECONDS,
+        rotating: Rotating[str] | None = None,
     ) -> None:
         self._database = Database(uri, retry_seconds=retry_seconds, rotating=rotating)
 
@@ -92,7 +94,7 @@ class MongoStore:
         self._database.prepare()
         written = Written()
         for batch in batches(pulls):
-            written += write(self._database, self._joined(batch))
+            written += write(self._database, self._join_stored(batch))
         if checkpoint is not None:
             name, value = checkpoint
             document = {"_id": name, "value": msgspec.json.encode(value).decode()}
@@ -131,8 +133,8 @@ class MongoStore:
     def fingerprints(self, repository: str) -> dict[int, int]:
         """Number → fingerprint of every event; reads one index, no document."""
         self._database.check()
-        wanted = {"repository": repository, "event_us": HAPPENED}
-        rows = self._keys(wanted, "number", "fingerprint")
+        criteria = {"repository": repository, "event_us": HAPPENED}
+        rows = self._keys(criteria, "number", "fingerprint")
         return {row["number"]: row["fingerprint"] for row in rows}
 
     def events(self, repository: str, *, numbers: Iterable[int] | None = None) -> Iterator[Pull]:
@@ -173,8 +175,8 @@ class MongoStore:
     def merges(self, repository: str) -> dict[str, int]:
         """Number by the commit that merged it; reads these two fields alone."""
         self._database.check()
-        wanted = {"repository": repository, "event_us": HAPPENED}
-        rows = self._keys(wanted, "merge_sha", "number")
+        criteria = {"repository": repository, "event_us": HAPPENED}
+        rows = self._keys(criteria, "merge_sha", "number")
         return {row["merge_sha"]: row["number"] for row in rows if row.get("merge_sha")}
 
     def pushes(self, repository: str) -> Iterator[Pull]:
@@ -189,9 +191,9 @@ class MongoStore:
         if limit <= 0:
             return []
         named = {"repository": repository, "state": state}
-        wanted = {name: value for name, value in named.items() if value is not None} | _PULL
+        criteria = {name: value for name, value in named.items() if value is not None} | _PULL
         order = [("updated_us", DESCENDING), ("repository", 1), ("number", 1)]
-        rows = self._database.do(lambda: list(self._pulls.find(wanted, sort=order, limit=limit)))
+        rows = self._database.do(lambda: list(self._pulls.find(criteria, sort=order, limit=limit)))
         return [self._pull(row) for row in rows]
 
     def checkpoint(self, key: str) -> dict[str, object] | None:
@@ -211,7 +213,7 @@ class MongoStore:
         """Close the connections. Safe to call twice."""
         self._database.close()
 
-    def _joined(self, batch: dict[str, Pull]) -> dict[str, Pull]:
+    def _join_stored(self, batch: dict[str, Pull]) -> dict[str, Pull]:
         """The pulls with what only their stored versions know."""
         fields = dict.fromkeys(("author", "author_names", "lines", "closed_bugs"), True)
         rows = self._find({"_id": {"$in": list(batch)}}, fields)
@@ -227,33 +229,33 @@ class MongoStore:
     def _checkpoints(self) -> Collection[Document]:
         return self._database.checkpoints
 
-    def _grouped(self, wanted: Document, group: Document) -> list[Document]:
-        """The groups of the documents wanted, by name; reads the index only."""
-        stages: list[Document] = [{"$match": wanted}, {"$group": group}, {"$sort": {"_id": 1}}]
+    def _grouped(self, criteria: Document, group: Document) -> list[Document]:
+        """The groups of the matching documents, by name; reads the index only."""
+        stages: list[Document] = [{"$match": criteria}, {"$group": group}, {"$sort": {"_id": 1}}]
         return self._database.do(lambda: list(self._pulls.aggregate(stages, hint=BY_EVENT)))
 
-    def _by_number(self, wanted: Document) -> Iterator[Pull]:
+    def _by_number(self, criteria: Document) -> Iterator[Pull]:
         self._database.check()
-        keys = sorted((0, row["number"]) for row in self._keys(wanted, "number"))
-        for _, row in self._rows(wanted["repository"], keys):
+        keys = sorted((0, row["number"]) for row in self._keys(criteria, "number"))
+        for _, row in self._rows(criteria["repository"], keys):
             yield self._pull(row)
 
     def _event_keys(self, repository: str, numbers: Iterable[int] | None) -> list[_Key]:
         """(event, number) of the repository's events in order; reads the index only."""
-        wanted: Document = {"repository": repository, "event_us": HAPPENED}
+        criteria: Document = {"repository": repository, "event_us": HAPPENED}
         filters = (
-            [wanted]
+            [criteria]
             if numbers is None
-            else [wanted | {"number": {"$in": part}} for part in _parts(numbers, MANY)]
+            else [criteria | {"number": {"$in": part}} for part in _parts(numbers, MANY)]
         )
-        rows = (row for one in filters for row in self._keys(one, "event_us", "number"))
+        rows = (row for part in filters for row in self._keys(part, "event_us", "number"))
         return sorted((row["event_us"], row["number"]) for row in rows)
 
-    def _keys(self, wanted: Document, *names: str) -> list[Document]:
-        return self._find(wanted, {"_id": False, **dict.fromkeys(names, True)})
+    def _keys(self, criteria: Document, *names: str) -> list[Document]:
+        return self._find(criteria, {"_id": False, **dict.fromkeys(names, True)})
 
-    def _find(self, wanted: Document, fields: Document | None = None) -> list[Document]:
-        return self._database.do(lambda: list(self._pulls.find(wanted, fields)))
+    def _find(self, criteria: Document, fields: Document | None = None) -> list[Document]:
+        return self._database.do(lambda: list(self._pulls.find(criteria, fields)))
 
     def _rows(self, repository: str, keys: Iterable[_Key]) -> Iterator[tuple[_Key, Document]]:
         """The documents with these keys (…, number), in the same order.
@@ -265,7 +267,9 @@ class MongoStore:
             names = [key(repository, number) for _, number in part]
             rows = {row["_id"]: row for row in self._find({"_id": {"$in": names}})}
             yield from (
-                (one, rows[name]) for one, name in zip(part, names, strict=True) if name in rows
+                (position, rows[name])
+                for position, name in zip(part, names, strict=True)
+                if name in rows
             )
 
     def _pull(self, document: Document) -> Pull:
@@ -293,9 +297,9 @@ def _knows_other(row: Document, pull: Pull) -> bool:
 
 
 def _join(row: Document, pull: Pull) -> Pull:
-    """`joined` with the stored version, if that can be read."""
+    """`join_versions` with the stored version, if that can be read."""
     try:
-        return joined(to_pull(row), pull)
+        return join_versions(to_pull(row), pull)
     except (ValueError, TypeError, AttributeError):
         return pull
 

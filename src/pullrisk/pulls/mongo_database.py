@@ -1,8 +1,8 @@
 """The database under the MongoDB pull store: collections, indexes, schema version, writes."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import Final, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import ClassVar, Final, TypeVar
 
 from bson import Int64
 from pymongo import DESCENDING, IndexModel, ReplaceOne, WriteConcern
@@ -13,8 +13,10 @@ from pullrisk.errors import StoreError
 from pullrisk.pulls.mongo_documents import CODEC, SCHEMA, Document, key, to_document
 from pullrisk.pulls.mongo_server import DEFAULTS, Address, Retries, duplicates, translate_errors
 from pullrisk.pulls.record import Pull
-from pullrisk.pulls.store import Written
+from pullrisk.pulls.store import Rotating, Written
 
+RETRY_SECONDS: Final = 60.0
+"""How long work that a fail-over interrupted is repeated."""
 BATCH: Final = 1_000
 """Pulls in one write."""
 BY_EVENT: Final = "pulls_by_event"
@@ -35,17 +37,6 @@ _INDEXES: Final = [
 ]
 _MARK: Final = "pulls"
 _T = TypeVar("_T")
-
-
-class RotatingUri(Protocol):
-    """The URI of the store, whose user and password may be rotated while the store is open."""
-
-    @property
-    def now(self) -> str:
-        """The current URI. Returns at once."""
-
-    def refresh(self) -> bool:
-        """Read it again, because the server refused it. Returns whether it changed."""
 
 
 class _Connection:
@@ -73,7 +64,7 @@ class Database:
     """
 
     def __init__(
-        self, uri: str, *, retry_seconds: float, rotating: RotatingUri | None = None
+        self, uri: str, *, retry_seconds: float, rotating: Rotating[str] | None = None
     ) -> None:
         self._retries, self._rotating = Retries(retry_seconds), rotating
         self._connection = _Connection(uri)
@@ -139,9 +130,9 @@ class Database:
 
     def close(self) -> None:
         """Close the connections; safe to call twice."""
-        for each in (self._retired, self._connection):
-            if each is not None:
-                each.client.close()
+        for connection in (self._retired, self._connection):
+            if connection is not None:
+                connection.client.close()
 
     def _apply_rotation(self) -> None:
         """Connect with the current URI if it has changed."""
@@ -173,6 +164,65 @@ class Database:
             )
 
 
+class MongoTable:
+    """A collection beside the pulls, for several threads and processes; its indexes are made first.
+
+    Raises SettingsError for a URI that cannot be read, StoreError in the methods.
+    """
+
+    NAME: ClassVar[str]
+    INDEXES: ClassVar[list[IndexModel]]
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        retry_seconds: float = RETRY_SECONDS,
+        rotating: Rotating[str] | None = None,
+    ) -> None:
+        self._database = Database(uri, retry_seconds=retry_seconds, rotating=rotating)
+        self._prepared = False
+
+    def close(self) -> None:
+        """Close the connections. Safe to call twice."""
+        self._database.close()
+
+    @property
+    def _rows(self) -> Collection[Document]:
+        return self._database.pulls.database[self.NAME]
+
+    def _find(
+        self,
+        criteria: Document,
+        fields: Document | None = None,
+        *,
+        sort: Sequence[tuple[str, int]] | None = None,
+        skip: int = 0,
+        limit: int = 0,
+    ) -> list[Document]:
+        return self._database.do(
+            lambda: list(self._rows.find(criteria, fields, sort=sort, skip=skip, limit=limit))
+        )
+
+    def _find_one(
+        self,
+        criteria: Document,
+        fields: Document | None = None,
+        *,
+        sort: Sequence[tuple[str, int]] | None = None,
+    ) -> Document | None:
+        return next(iter(self._find(criteria, fields, sort=sort, limit=1)), None)
+
+    def _aggregate(self, *stages: Document) -> list[Document]:
+        return self._database.do(lambda: list(self._rows.aggregate(list(stages))))
+
+    def _prepare(self) -> None:
+        if not self._prepared:
+            self._database.prepare()
+            self._database.do(lambda: self._rows.create_indexes(self.INDEXES))
+            self._prepared = True
+
+
 def batches(pulls: Iterable[Pull]) -> Iterator[dict[str, Pull]]:
     """Batches of pulls by `_id`; a repeated pull begins a new batch, which keeps their order."""
     batch: dict[str, Pull] = {}
@@ -194,28 +244,31 @@ def write(database: Database, batch: dict[str, Pull]) -> Written:
     """
     documents = {name: to_document(pull) for name, pull in batch.items()}
     known = database.do(lambda: _known(database, list(documents)))
-    newer = [one for name, one in documents.items() if _supersedes(one, known.get(name))]
+    newer = [
+        document for name, document in documents.items() if _supersedes(document, known.get(name))
+    ]
     if newer:
         database.do(lambda: replace(database, newer))
-    updated = sum(one["_id"] in known for one in newer)
+    updated = sum(document["_id"] in known for document in newer)
     return Written(len(newer) - updated, updated, len(batch) - len(newer))
 
 
 def _known(database: Database, names: list[str]) -> dict[str, tuple[int, int]]:
     """The stored pulls: `_id` → (`updated_us`, `digest`)."""
-    found = database.pulls.find({"_id": {"$in": names}}, {"updated_us": True, "digest": True})
-    return {row["_id"]: (row["updated_us"], row["digest"]) for row in found}
+    rows = database.pulls.find({"_id": {"$in": names}}, {"updated_us": True, "digest": True})
+    return {row["_id"]: (row["updated_us"], row["digest"]) for row in rows}
 
 
 def replace(database: Database, documents: list[Document]) -> None:
     """Replace or insert each, unless the store has a later version. May be repeated."""
     try:
-        database.pulls.bulk_write([_guarded(one, upsert=True) for one in documents], ordered=False)
+        writes = [_guarded(document, upsert=True) for document in documents]
+        database.pulls.bulk_write(writes, ordered=False)
     except BulkWriteError as error:
         # A duplicate is a later version, or one inserted by another writer this moment, which
         # may be an earlier one: the guard alone decides, now that a document is there.
-        rest = [documents[index] for index in duplicates(error)]
-        database.pulls.bulk_write([_guarded(one, upsert=False) for one in rest], ordered=False)
+        writes = [_guarded(documents[index], upsert=False) for index in duplicates(error)]
+        database.pulls.bulk_write(writes, ordered=False)
 
 
 def _supersedes(document: Document, known: tuple[int, int] | None) -> bool:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final
+from typing import Final, TypedDict
 
 import msgspec
 
@@ -53,8 +53,8 @@ class BotNames(msgspec.Struct, frozen=True):
 
     def fingerprint(self) -> str:
         """What tells these names from others, for a checkpoint."""
-        told = repr((sorted(self.bots), sorted(self.people)))
-        return sha256(told.encode()).hexdigest()[:16]
+        names = repr((sorted(self.bots), sorted(self.people)))
+        return sha256(names.encode()).hexdigest()[:16]
 
 
 NO_NAMES: Final = BotNames()
@@ -207,6 +207,26 @@ def agent_of(
     if own or bot:
         return own
     return _agent_in(text.lower()) or _agent_of_branch(head_ref or "", account)
+
+
+class AuthorFacts(TypedDict):
+    """What a record says of its author, by the names of its fields."""
+
+    author_names: tuple[str, ...]
+    bot: bool
+    agent: str | None
+
+
+def author_facts(
+    account: Account, names: BotNames, *, head_ref: str | None, text: str
+) -> AuthorFacts:
+    """The facts of a pull that GitHub describes, whose author is known by an account alone."""
+    bot = is_bot(account, names)
+    return {
+        "author_names": (ROBOTIC,) if is_robotic(account, names) else (),
+        "bot": bot,
+        "agent": agent_of(account, bot=bot, head_ref=head_ref, text=text),
+    }
 
 
 def _agent_in(text: str) -> str | None:

@@ -1,27 +1,23 @@
-"""The record of a pull request, and the parser of GitHub's REST object.
+"""The record of a pull request.
 
 `Pull` is the only form of a pull request in pullrisk: all sources parse into it, all stores keep
-it, all features read it. The parser accepts what GitHub really sends (null author = a deleted
-account, unknown enum values, missing counts) and requires what nothing works without:
-repository, number, created_at, updated_at.
+it, all features read it.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from re import ASCII
 from re import compile as pattern
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
-from pullrisk.pulls import half_surrogates
+from pullrisk.errors import InputError
 from pullrisk.pulls.bug_labels import labelled_as_bug
 from pullrisk.pulls.lines import ChangedLines, Count
-from pullrisk.pulls.patch_text import CodeLines, count_patches
-from pullrisk.pulls.people import NO_NAMES, ROBOTIC, Account, BotNames, agent_of, is_bot, is_robotic
-from pullrisk.pulls.rest_shapes import RestBranch, RestFile, RestPull, RestUser
 
+Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its zone, in what sources send; see `utc`."""
 MAX_FILES: Final = 3_000
 """Files of a pull request that are kept; GitHub lists no more."""
 MAX_BODY: Final = 65_536
@@ -33,7 +29,7 @@ MAX_TITLE: Final = 1_024
 class ChangedFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One file of a pull request. Line counts are None if the source does not know them.
 
-    `code_added` and `code_removed` are the lines that are neither blank nor comment, None where
+    `code_added` and `code_removed` are the lines that are neither blank nor comment, None if
     nobody looked or the language is not known.
     """
 
@@ -195,85 +191,6 @@ def fingerprint(pull: Pull) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
-# --- GitHub's REST object ---------------------------------------------------------------------
-
-
-_rest_decoder: Final = msgspec.json.Decoder(RestPull)
-_rest_list_decoder: Final = msgspec.json.Decoder(list[RestPull])
-_NO_USER: Final = RestUser()
-_UNDESCRIBED: Final = ("description",)
-_NO_BRANCH: Final = RestBranch()
-
-
-def parse_rest(
-    data: bytes | str, *, repository: str | None = None, names: BotNames = NO_NAMES
-) -> Pull:
-    """Parse one REST pull-request object from JSON.
-
-    `repository` is used if the object does not name its own (`base.repo.full_name`), `names` are
-    the accounts that the settings call bots or persons. Raises ValueError (msgspec's errors are
-    ValueErrors), which names the field that is wrong.
-    """
-    try:
-        return from_rest(half_surrogates.decode(_rest_decoder, data), repository, names)
-    except RecursionError:
-        raise ValueError("JSON is nested too deeply") from None
-
-
-def parse_rest_list(data: bytes, *, most: int, names: BotNames = NO_NAMES) -> list[Pull] | None:
-    """Parse a JSON list of REST pull-request objects, in a third less time than one by one.
-
-    Returns None if there are more than `most`. Raises ValueError, which does not say which one
-    is wrong.
-    """
-    objects = half_surrogates.decode(_rest_list_decoder, data)
-    return None if len(objects) > most else [from_rest(rest, None, names) for rest in objects]
-
-
-def from_rest(rest: RestPull, repository: str | None, names: BotNames = NO_NAMES) -> Pull:
-    """The record of a REST object, of `repository` if it names none. Raises ValueError."""
-    base, head, user = rest.base or _NO_BRANCH, rest.head or _NO_BRANCH, rest.user or _NO_USER
-    account = Account(login=user.login or "", type=user.type)
-    bot = is_bot(account, names)
-    name = (base.repo.full_name if base.repo else None) or repository
-    files, lines = _files(rest)
-    return Pull(
-        repository=repository_name(name),
-        repository_id=base.repo.id if base.repo else None,
-        number=rest.number,
-        created_at=utc(rest.created_at),
-        updated_at=utc(rest.updated_at),
-        merged_at=utc(rest.merged_at) if rest.merged_at else None,
-        closed_at=utc(rest.closed_at) if rest.closed_at else None,
-        title=(rest.title or "")[:MAX_TITLE],
-        body=(rest.body or "")[:MAX_BODY],
-        author=user.login or None,
-        author_association=rest.author_association,
-        author_names=(ROBOTIC,) if is_robotic(account, names) else (),
-        bot=bot,
-        agent=agent_of(account, bot=bot, head_ref=head.ref, text=rest.body or ""),
-        draft=bool(rest.draft),
-        head_ref=head.ref,
-        head_sha=head.sha,
-        head_repository=_head_repository(head, base),
-        base_ref=base.ref,
-        merge_sha=rest.merge_commit_sha if rest.merged_at else None,
-        labels=tuple(label.name for label in rest.labels or () if label and label.name),
-        assignees=_logins(rest.assignees),
-        reviewers=_logins(rest.requested_reviewers),
-        commits=rest.commits,
-        additions=rest.additions,
-        deletions=rest.deletions,
-        # A list cut below would otherwise lose how many there were.
-        changed_files=len(rest.files)
-        if rest.changed_files is None and rest.files
-        else rest.changed_files,
-        files=files,
-        lines=lines,
-        unknown=_UNDESCRIBED if rest.body is None else (),
-    )
-
-
 def utc(moment: datetime) -> datetime:
     """The same moment in UTC. Raises ValueError for a time without a zone."""
     if moment.tzinfo is UTC:
@@ -293,34 +210,11 @@ def repository_name(name: str | None) -> str:
     return name
 
 
-def _head_repository(head: RestBranch, base: RestBranch) -> str | None:
-    """The repository of the branch; its own under one name, since a rename keeps the id."""
-    if head.repo is None:
-        return None
-    same = base.repo is not None and head.repo.id is not None and head.repo.id == base.repo.id
-    return base.repo.full_name if base.repo and same else head.repo.full_name
-
-
-def _logins(users: Sequence[RestUser | None] | None) -> tuple[str, ...]:
-    return tuple(user.login for user in users or () if user and user.login)
-
-
-def _files(rest: RestPull) -> tuple[tuple[ChangedFile, ...] | None, ChangedLines | None]:
-    """The files and what their patches say, both None if there is no list."""
-    if rest.files is None:
-        return None, None
-    complete = rest.changed_files in (None, len(rest.files)) and len(rest.files) <= MAX_FILES
-    files = rest.files[:MAX_FILES]
-    code_lines, counts = count_patches(files, complete=complete)
-    return tuple(map(_file, files, code_lines)), counts
-
-
-def _file(file: RestFile, code_lines: CodeLines) -> ChangedFile:
-    return ChangedFile(
-        file.filename,
-        file.status or "modified",
-        file.additions,
-        file.deletions,
-        file.previous_filename,
-        *code_lines,
-    )
+def checked_name(name: str) -> str:
+    """The name, if it has the form `owner/name`. Raises InputError."""
+    try:
+        return repository_name(name)
+    except ValueError as error:
+        raise InputError(
+            f"{name!r} is no repository name", hint="expected owner/name, as on GitHub"
+        ) from error

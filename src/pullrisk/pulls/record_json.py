@@ -9,12 +9,12 @@ Nothing is lost on the way: a field that this version does not know is an error.
 
 from datetime import datetime
 from re import compile as pattern
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec.structs import FieldInfo, fields, replace
 
-from pullrisk.pulls import half_surrogates
+from pullrisk.pulls import lone_surrogates
 from pullrisk.pulls.lines import Count
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import (
@@ -22,6 +22,7 @@ from pullrisk.pulls.record import (
     MAX_FILES,
     MAX_TITLE,
     ChangedFile,
+    Moment,
     Pull,
     Review,
     repository_name,
@@ -33,13 +34,12 @@ VERSION: Final = 1
 
 _MARK: Final = b'"pullrisk_record"'
 _BEGINS: Final = pattern(rb'\s*\{\s*"pullrisk_record"\s*:')
-_Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 _TYPES: Final[dict[str, Any]] = {
     "number": Annotated[int, msgspec.Meta(gt=-(2**53), lt=2**53)],
-    "created_at": _Moment,
-    "updated_at": _Moment,
-    "merged_at": _Moment | None,
-    "closed_at": _Moment | None,
+    "created_at": Moment,
+    "updated_at": Moment,
+    "merged_at": Moment | None,
+    "closed_at": Moment | None,
     "title": Annotated[str, msgspec.Meta(max_length=MAX_TITLE)],
     "body": Annotated[str, msgspec.Meta(max_length=MAX_BODY)],
     "commits": Count | None,
@@ -89,7 +89,7 @@ def is_record(data: bytes | str) -> bool:
     if _MARK not in data:
         return False  # true of everything that GitHub sends, and cheap
     try:
-        return half_surrogates.decode(_version, data).pullrisk_record is not msgspec.UNSET
+        return lone_surrogates.decode(_version, data).pullrisk_record is not msgspec.UNSET
     except (ValueError, RecursionError):
         return _BEGINS.match(data) is not None  # cut short, or its version is no number
 
@@ -100,11 +100,11 @@ def decode_line(data: bytes | str, names: BotNames = NO_NAMES) -> Pull:
     `names` are the accounts that the settings call bots or persons. Raises ValueError, which names
     the field that is wrong.
     """
-    version = half_surrogates.decode(_version, data).pullrisk_record
+    version = lone_surrogates.decode(_version, data).pullrisk_record
     if version != VERSION:
         raise ValueError(f"it is a record of version {version}, this pullrisk knows {VERSION}")
-    found = half_surrogates.decode(_decoder, data)
-    values: dict[str, Any] = {name: _in_utc(getattr(found, name)) for name in _FIELDS}
+    line = lone_surrogates.decode(_decoder, data)
+    values: dict[str, Any] = {name: _in_utc(getattr(line, name)) for name in _FIELDS}
     pull = Pull(**values)
     if pull.number == 0 or (pull.is_push and pull.merged_at is None):
         raise ValueError(f"{pull.number} is no number of a pull request or of a merged push")

@@ -1,14 +1,15 @@
-"""The types of GitHub's REST API that `record.parse_rest` decodes."""
+"""The types of GitHub's REST API that `rest.parse_rest` decodes."""
 
-from datetime import datetime
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
+from pullrisk.pulls.lines import Count
+from pullrisk.pulls.record import Moment
+
 # Checked by the decoder itself, whose error names the field: "… - at `$.files[3].additions`".
-_Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
-_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
-_Number: TypeAlias = Annotated[int, msgspec.Meta(gt=0, lt=2**53)]
+PullNumber: TypeAlias = Annotated[int, msgspec.Meta(gt=0, lt=2**53)]
+"""The number of a pull request."""
 # Wider than GitHub's own limits, and narrow enough that no field can fill the memory.
 _Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]
 _Ref: TypeAlias = Annotated[str, msgspec.Meta(max_length=1_024)]
@@ -37,7 +38,7 @@ class RestRepository(msgspec.Struct, gc=False):
     """A repository; null as a head if the fork was deleted."""
 
     full_name: _Name | None = None
-    id: _Count | None = None
+    id: Count | None = None
 
 
 class RestBranch(msgspec.Struct, gc=False):
@@ -53,8 +54,8 @@ class RestFile(msgspec.Struct, gc=False):
 
     filename: _Path
     status: _Name | None = None
-    additions: _Count | None = None
-    deletions: _Count | None = None
+    additions: Count | None = None
+    deletions: Count | None = None
     previous_filename: _Path | None = None
     patch: _Patch | None = None
 
@@ -62,11 +63,11 @@ class RestFile(msgspec.Struct, gc=False):
 class RestPull(msgspec.Struct, gc=False):
     """What pullrisk reads of a pull-request object; every other field is ignored."""
 
-    number: _Number
-    created_at: _Moment
-    updated_at: _Moment
-    merged_at: _Moment | None = None
-    closed_at: _Moment | None = None
+    number: PullNumber
+    created_at: Moment
+    updated_at: Moment
+    merged_at: Moment | None = None
+    closed_at: Moment | None = None
     title: _Text | None = None
     body: _Text | None = None
     user: RestUser | None = None
@@ -78,8 +79,14 @@ class RestPull(msgspec.Struct, gc=False):
     labels: Annotated[list[RestNamed | None], _SEVERAL] | None = None
     assignees: Annotated[list[RestUser | None], _SEVERAL] | None = None
     requested_reviewers: Annotated[list[RestUser | None], _SEVERAL] | None = None
-    commits: _Count | None = None
-    additions: _Count | None = None
-    deletions: _Count | None = None
-    changed_files: _Count | None = None
+    commits: Count | None = None
+    additions: Count | None = None
+    deletions: Count | None = None
+    changed_files: Count | None = None
     files: Annotated[list[RestFile], _MANY] | None = None
+
+
+def rest_status(change_type: str | None) -> str:
+    """What the REST API calls the kind of change to a file that GraphQL names."""
+    status = (change_type or "modified").lower()
+    return "removed" if status == "deleted" else status

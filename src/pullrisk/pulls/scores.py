@@ -139,21 +139,13 @@ class ScoreTable(Protocol):
         """Close files and connections. Safe to call twice."""
 
 
-_encoder: Final = msgspec.msgpack.Encoder()
-_decoder: Final = msgspec.msgpack.Decoder(PublishedScore)
+encode: Final = msgspec.msgpack.Encoder().encode
+"""A score as MessagePack."""
+decode: Final = msgspec.msgpack.Decoder(PublishedScore).decode
+"""The score that `encode` wrote. Raises msgspec.MsgspecError."""
 
 
-def encode(score: PublishedScore) -> bytes:
-    """The score as MessagePack."""
-    return _encoder.encode(score)
-
-
-def decode(payload: bytes) -> PublishedScore:
-    """The score that `encode` wrote. Raises msgspec.MsgspecError."""
-    return _decoder.decode(payload)
-
-
-def following(stored: PublishedScore | None, score: PublishedScore) -> PublishedScore | None:
+def next_score(stored: PublishedScore | None, score: PublishedScore) -> PublishedScore | None:
     """What to keep in place of `stored`; None if that is later.
 
     Of scores at the same push by the same model only the last is a step.

@@ -10,9 +10,8 @@ from typing import Final
 
 import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
-from pymongo.collection import Collection
 
-from pullrisk.pulls.mongo_database import Database, RotatingUri
+from pullrisk.pulls.mongo_database import MongoTable
 from pullrisk.pulls.mongo_documents import Document, key
 from pullrisk.pulls.scores import (
     MOST_PATHS,
@@ -21,7 +20,7 @@ from pullrisk.pulls.scores import (
     ScorePage,
     ScoreQuery,
     Sort,
-    following,
+    next_score,
 )
 from pullrisk.pulls.store import microseconds, moment
 
@@ -48,52 +47,38 @@ _AT_ONCE: Final = 1_000
 """Scores in one read or write."""
 
 
-class MongoScores:
-    """A `ScoreTable` in the database of the URI, for several threads and processes.
+class MongoScores(MongoTable):
+    """A `ScoreTable` in the database of the URI, for several threads and processes."""
 
-    Raises SettingsError for a URI that cannot be read, StoreError in the methods.
-    """
-
-    def __init__(
-        self, uri: str, *, retry_seconds: float = 60.0, rotating: RotatingUri | None = None
-    ) -> None:
-        self._database = Database(uri, retry_seconds=retry_seconds, rotating=rotating)
-        self._prepared = False
+    NAME, INDEXES = "scores", _INDEXES
 
     def put(self, scores: Iterable[PublishedScore]) -> None:
         """Keep them, batch by batch; see `ScoreTable.put`."""
-        if not self._prepared:
-            self._database.prepare()
-            self._database.do(lambda: self._scores.create_indexes(_INDEXES))
-            self._prepared = True
+        self._prepare()
         every = list(scores)
         for start in range(0, len(every), _AT_ONCE):
             self._put(every[start : start + _AT_ONCE])
 
     def get(self, repository: str, number: int) -> PublishedScore | None:
         """What was last said of one pull, or None."""
-        row = self._database.do(lambda: self._scores.find_one({"_id": key(repository, number)}))
+        row = self._find_one({"_id": key(repository, number)})
         return None if row is None else _decode(row["payload"])
 
     def page(self, query: ScoreQuery) -> ScorePage:
         """One page of a list."""
-        wanted = _wanted(query)
+        criteria = _criteria(query)
         order = [(_ORDER[query.sort], DESCENDING), ("repository", 1), ("number", 1)]
-        rows = self._database.do(
-            lambda: list(
-                self._scores.find(
-                    wanted, {"payload": True}, sort=order, skip=query.offset, limit=query.limit
-                )
-            )
+        rows = self._find(
+            criteria, {"payload": True}, sort=order, skip=query.offset, limit=query.limit
         )
-        total = self._database.do(lambda: self._scores.count_documents(wanted))
+        total = self._database.do(lambda: self._rows.count_documents(criteria))
         return ScorePage([_decode(row["payload"]) for row in rows], total)
 
     def versions(self, keys: Sequence[Key]) -> dict[Key, tuple[datetime, str]]:
         """When the pulls were last updated, and the models that scored them."""
-        names = [key(*each) for each in keys]
+        names = [key(repository, number) for repository, number in keys]
         fields = {"repository": True, "number": True, "updated_us": True, "model": True}
-        rows = self._database.do(lambda: list(self._scores.find({"_id": {"$in": names}}, fields)))
+        rows = self._find({"_id": {"$in": names}}, fields)
         return {
             (row["repository"], row["number"]): (moment(row["updated_us"]), row["model"])
             for row in rows
@@ -101,8 +86,7 @@ class MongoScores:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """How many open pulls each repository has by band."""
-        stages: list[Document] = [{"$group": _COUNTS}, {"$sort": {"_id": 1}}]
-        rows = self._database.do(lambda: list(self._scores.aggregate(stages)))
+        rows = self._aggregate({"$group": _COUNTS}, {"$sort": {"_id": 1}})
         return {
             row["_id"]: {band: row[name] for band, name in _BANDS.items() if row[name]}
             for row in rows
@@ -111,38 +95,28 @@ class MongoScores:
     def newest(self) -> datetime | None:
         """The latest `at` of all."""
         fields, order = {"at_us": True}, [("at_us", DESCENDING)]
-        row = self._database.do(lambda: self._scores.find_one({}, fields, sort=order))
+        row = self._find_one({}, fields, sort=order)
         return None if row is None else moment(row["at_us"])
-
-    def close(self) -> None:
-        """Close the connections. Safe to call twice."""
-        self._database.close()
-
-    @property
-    def _scores(self) -> Collection[Document]:
-        return self._database.pulls.database["scores"]
 
     def _put(self, batch: list[PublishedScore]) -> None:
         names = [key(*score.key) for score in batch]
-        rows = self._database.do(
-            lambda: list(self._scores.find({"_id": {"$in": names}}, {"payload": True}))
-        )
-        kept = {row["_id"]: _decode(row["payload"]) for row in rows}
+        rows = self._find({"_id": {"$in": names}}, {"payload": True})
+        stored = {row["_id"]: _decode(row["payload"]) for row in rows}
         changed: dict[str, PublishedScore] = {}
         for name, score in zip(names, batch, strict=True):
-            next_one = following(kept.get(name), score)
-            if next_one is not None:
-                kept[name] = changed[name] = next_one
+            newer = next_score(stored.get(name), score)
+            if newer is not None:
+                stored[name] = changed[name] = newer
         writes = [
             ReplaceOne({"_id": name}, _document(name, score), upsert=True)
             for name, score in changed.items()
         ]
         if writes:
-            self._database.do(lambda: self._scores.bulk_write(writes, ordered=False))
+            self._database.do(lambda: self._rows.bulk_write(writes, ordered=False))
 
 
-def _wanted(query: ScoreQuery) -> Document:
-    asked: Document = {
+def _criteria(query: ScoreQuery) -> Document:
+    values: Document = {
         "repository": query.repository,
         "state": query.state,
         "band": query.band,
@@ -151,7 +125,7 @@ def _wanted(query: ScoreQuery) -> Document:
         "paths": query.path and {"$regex": re.escape(query.path.casefold())},
         "words": query.text and {"$regex": re.escape(query.text.casefold())},
     }
-    conditions: list[Document] = [{name: value} for name, value in asked.items() if value]
+    conditions: list[Document] = [{name: value} for name, value in values.items() if value]
     if query.repositories is not None:
         conditions.append({"repository": {"$in": sorted(query.repositories)}})
     if query.since is not None:

@@ -1,12 +1,8 @@
 """Published scores in the SQLite file of the pull store."""
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from pathlib import Path
-from threading import RLock
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -19,9 +15,9 @@ from pullrisk.pulls.scores import (
     Sort,
     decode,
     encode,
-    following,
+    next_score,
 )
-from pullrisk.pulls.sqlite_file import open_writer, transaction, translate_errors
+from pullrisk.pulls.sqlite_file import SqliteTable
 from pullrisk.pulls.store import microseconds, moment
 
 # `at` is PublishedScore.at; `words`, `labels` and `paths` are lines in lower case, searched by
@@ -93,25 +89,19 @@ _AT_ONCE: Final = 400
 """Keys in one query."""
 
 
-class SqliteScores:
-    """A `ScoreTable` in one SQLite file; threads may share it, each process opens its own.
+class SqliteScores(SqliteTable):
+    """A `ScoreTable` in one SQLite file; threads may share it, each process opens its own."""
 
-    Nothing is created before the first score.
-    """
-
-    def __init__(self, path: Path, *, timeout: float = 30.0) -> None:
-        self.path, self._timeout = path, timeout
-        self._reading, self._writing = RLock(), RLock()
-        self._connections: dict[str, sqlite3.Connection] = {}
+    SCHEMA = _SCHEMA
 
     def put(self, scores: Iterable[PublishedScore]) -> None:
         """Keep them, in one transaction; see `ScoreTable.put`."""
         with self._transaction() as connection:
             for score in scores:
                 row = connection.execute(_GET, score.key).fetchone()
-                kept = following(None if row is None else decode(row[0]), score)
-                if kept is not None:
-                    connection.execute(_PUT, _row(kept))
+                newer = next_score(None if row is None else decode(row[0]), score)
+                if newer is not None:
+                    connection.execute(_PUT, _row(newer))
 
     def get(self, repository: str, number: int) -> PublishedScore | None:
         """What was last said of one pull, or None."""
@@ -132,7 +122,7 @@ class SqliteScores:
 
     def versions(self, keys: Sequence[Key]) -> dict[Key, tuple[datetime, str]]:
         """When the pulls were last updated, and the models that scored them."""
-        found: dict[Key, tuple[datetime, str]] = {}
+        versions: dict[Key, tuple[datetime, str]] = {}
         for start in range(0, len(keys), _AT_ONCE):
             part = keys[start : start + _AT_ONCE]
             among = _AMONG.format(", ".join(["(?, ?)"] * len(part)))
@@ -140,58 +130,27 @@ class SqliteScores:
                 f"SELECT repository, number, updated_at, model FROM scores {among}",  # noqa: S608
                 [value for key in part for value in key],
             )
-            found |= {(name, number): (moment(at), model) for name, number, at, model in rows}
-        return found
+            versions |= {(name, number): (moment(at), model) for name, number, at, model in rows}
+        return versions
 
     def counts(self) -> dict[str, dict[str, int]]:
         """How many open pulls each repository has by band."""
-        found: dict[str, dict[str, int]] = {}
+        counts: dict[str, dict[str, int]] = {}
         for repository, band, count in self._rows(_COUNTS):
-            bands = found.setdefault(repository, {})
+            bands = counts.setdefault(repository, {})
             if band is not None:
                 bands[band] = count
-        return found
+        return counts
 
     def newest(self) -> datetime | None:
         """The latest `at` of all."""
         rows = self._rows("SELECT max(at) FROM scores")
         return moment(rows[0][0]) if rows and rows[0][0] is not None else None
 
-    def close(self) -> None:
-        """Close the file. Safe to call twice."""
-        with self._reading, self._writing:
-            for connection in self._connections.values():
-                connection.close()
-            self._connections.clear()
-
-    def _rows(self, query: str, values: Any = ()) -> list[tuple[Any, ...]]:  # noqa: ANN401
-        if not self.path.exists():  # nothing is created before the first score
-            return []
-        with self._reading, translate_errors(self.path):
-            return self._opened("reader").execute(query, values).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """The connection for writing, in a transaction that is rolled back after an error."""
-        with (
-            self._writing,
-            translate_errors(self.path),
-            transaction(self._opened("writer")) as connection,
-        ):
-            yield connection
-
-    def _opened(self, use: str) -> sqlite3.Connection:
-        """A connection of its own for each use: who reads does not wait for who writes."""
-        if use not in self._connections:
-            connection = open_writer(self.path, self._timeout)
-            connection.executescript(_SCHEMA)
-            self._connections[use] = connection
-        return self._connections[use]
-
 
 def _where(query: ScoreQuery) -> tuple[str, dict[str, object]]:
     names = query.repositories
-    asked: dict[str, object] = {
+    parameters: dict[str, object] = {
         "repository": query.repository,
         "state": query.state,
         "band": query.band,
@@ -202,7 +161,7 @@ def _where(query: ScoreQuery) -> tuple[str, dict[str, object]]:
         "path": query.path and query.path.casefold(),
         "text": query.text and query.text.casefold(),
     }
-    values = {name: value for name, value in asked.items() if value is not None}
+    values = {name: value for name, value in parameters.items() if value is not None}
     conditions = " AND ".join(_CONDITIONS[name] for name in values)
     return f"WHERE {conditions}" if conditions else "", values
 

@@ -14,9 +14,15 @@ import msgspec
 from pullrisk.errors import StoreError
 from pullrisk.pulls import record
 from pullrisk.pulls.record import Pull
-from pullrisk.pulls.sqlite_file import open_reader, open_writer, transaction, translate_errors
+from pullrisk.pulls.sqlite_file import (
+    TIMEOUT,
+    open_reader,
+    open_writer,
+    transaction,
+    translate_errors,
+)
 from pullrisk.pulls.store import RepositorySummary, Written, microseconds, moment
-from pullrisk.pulls.versions import joined
+from pullrisk.pulls.versions import join_versions
 
 _UPSERT: Final = """
 INSERT INTO pulls (repository, number, updated_at, event_at, state, files, fingerprint, payload)
@@ -80,7 +86,7 @@ class SqliteStore:
     many seconds to wait for another writer. All methods raise StoreError.
     """
 
-    def __init__(self, path: Path, *, timeout: float = 30.0) -> None:
+    def __init__(self, path: Path, *, timeout: float = TIMEOUT) -> None:
         self.path = path
         self._timeout = timeout
         self._lock = RLock()
@@ -107,7 +113,7 @@ class SqliteStore:
         def rows() -> Iterator[Row]:
             nonlocal seen
             for seen, pull in enumerate(pulls, 1):  # noqa: B007
-                yield _row(_joined(connection, pull))
+                yield _row(_join_stored(connection, pull))
 
         with self._writing() as connection:
             before = _last_id(connection)
@@ -253,13 +259,13 @@ class SqliteStore:
             raise StoreError(f"pull store {self.path} is closed")
 
 
-def _joined(connection: sqlite3.Connection, pull: Pull) -> Pull:
+def _join_stored(connection: sqlite3.Connection, pull: Pull) -> Pull:
     """The pull with the names that the stored version knows; the stored one if that is newer."""
     row = connection.execute(_STORED, (pull.repository, pull.number)).fetchone()
     if row is None:
         return pull
     try:
-        return joined(record.decode(row[0]), pull)
+        return join_versions(record.decode(row[0]), pull)
     except msgspec.MsgspecError:
         return pull
 

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, TypeVar
+from threading import RLock
+from typing import Any, ClassVar, Final, TypeVar
 
 from pullrisk.atomic import make_folder
 from pullrisk.errors import StoreError
@@ -15,6 +16,8 @@ T = TypeVar("T")
 
 APPLICATION_ID: Final = 0x70756C6C
 """`pull` in ASCII, in the header of every store; databases of other programs are refused."""
+TIMEOUT: Final = 30.0
+"""Seconds to wait for another writer."""
 VERSION: Final = 1
 """Version of the schema, kept in `PRAGMA user_version`."""
 
@@ -116,6 +119,50 @@ def open_reader(path: Path, timeout: float) -> sqlite3.Connection | None:
         raise
     connection.close()
     return None
+
+
+class SqliteTable:
+    """Tables of the SCHEMA beside the pulls, made at the first write; until then they are empty.
+
+    Threads may share it, and who reads waits for no writer; each process opens its own. All
+    methods raise StoreError.
+    """
+
+    SCHEMA: ClassVar[str]
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._reading, self._writing = RLock(), RLock()
+        self._connections: dict[str, sqlite3.Connection] = {}
+
+    def close(self) -> None:
+        """Close the file. Safe to call twice."""
+        with self._reading, self._writing:
+            while self._connections:
+                self._connections.popitem()[1].close()
+
+    def _rows(self, query: str, values: Any = ()) -> list[tuple[Any, ...]]:  # noqa: ANN401
+        if not self.path.exists():
+            return []
+        with self._reading, translate_errors(self.path):
+            return self._opened("reader").execute(query, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """The connection for writing, in a transaction that is rolled back after an error."""
+        with (
+            self._writing,
+            translate_errors(self.path),
+            transaction(self._opened("writer")) as connection,
+        ):
+            yield connection
+
+    def _opened(self, use: str) -> sqlite3.Connection:
+        if use not in self._connections:
+            connection = open_writer(self.path, TIMEOUT)
+            connection.executescript(self.SCHEMA)
+            self._connections[use] = connection
+        return self._connections[use]
 
 
 @contextmanager

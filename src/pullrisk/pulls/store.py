@@ -6,12 +6,13 @@ passes tests/contract/test_pull_store.py.
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol, Self
+from typing import Final, Protocol, Self, TypeVar
 
 import msgspec
 
 from pullrisk.pulls.record import Pull
 
+T_co = TypeVar("T_co", covariant=True)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -25,6 +26,11 @@ class Written(msgspec.Struct, frozen=True):
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many pulls were given to it."""
+        return self.inserted + self.updated + self.unchanged
 
     def __add__(self, other: "Written") -> "Written":
         return Written(
@@ -54,6 +60,17 @@ class RepositorySummary(msgspec.Struct, frozen=True):
     def events(self) -> int:
         """Pulls and pushes that a history is made of."""
         return self.pulls - self.open + self.pushes
+
+
+class Rotating(Protocol[T_co]):
+    """A value that may be rotated while it is used: a URI with a password, credentials."""
+
+    @property
+    def now(self) -> T_co:
+        """The current value: the same object until it changes. Returns at once."""
+
+    def refresh(self) -> bool:
+        """Read it again, because a server refused it; may wait. Returns whether it changed."""
 
 
 class PullStore(Protocol):
@@ -135,3 +152,8 @@ def microseconds(moment: datetime) -> int:
 def moment(microseconds: int) -> datetime:
     """The moment this many microseconds after 1970, in UTC; the inverse of `microseconds`."""
     return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def day_of(microseconds: int) -> str:
+    """The day of that moment, in UTC, as in `2026-01-31`."""
+    return moment(microseconds).date().isoformat()

@@ -9,10 +9,10 @@ from pullrisk.pulls.people import ROBOTIC, name_of
 from pullrisk.pulls.record import Pull
 
 
-def joined(stored: Pull, new: Pull) -> Pull:
+def join_versions(stored: Pull, new: Pull) -> Pull:
     """The newer version (`new` if both are as old), with what only the other one knows.
 
-    That are names of its author, which issues it closes, and what the change did to lines of code.
+    These are names of its author, the issues it closes, and what the change did to lines of code.
 
     GitHub names the author by login, a clone by address: a pull that is known from both ties
     them. That the commits are another's work (a bot's pull of a person's commits, two logins)

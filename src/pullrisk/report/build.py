@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-import numpy as np
-
 from pullrisk.brief.make import BriefMaker
 from pullrisk.brief.result import ScoredPull
 from pullrisk.model.bundle import Bundle
@@ -60,7 +58,7 @@ def build(
         families=by_family,
         patterns=pattern_map(bundle, dataset),
         riskiest=[
-            Riskiest(one, outcomes.of(one)) for one in riskiest_recent(scorer, store, now=now)
+            Riskiest(score, outcomes.of(score)) for score in riskiest_recent(scorer, store, now=now)
         ],
     )
 
@@ -98,11 +96,9 @@ def _weight(scored: Score) -> float:
 
 
 def _distribution(bundle: Bundle, dataset: Dataset) -> str | None:
-    until = bundle.metadata.facts.trained_until
-    start = np.array([until.get(name, 0) for name in dataset.repositories], np.int64)
     target = main_target(bundle, dataset)
     labels = dataset.labels(target)
-    rows = (dataset.merged_at >= start[dataset.repository]) & (labels != UNKNOWN)
+    rows = dataset.since(bundle.metadata.facts.trained_until) & (labels != UNKNOWN)
     answer = ANSWER_OF[target]
     if not bundle.metadata.answers(answer) or not rows.any():
         return None

@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Float32, Float64, Int8, Int32
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.occlusion import Unit, occlude, occlusion_units
 from pullrisk.monitor.outcomes import wilson
@@ -89,7 +89,7 @@ def calibration(evaluation: Evaluation) -> str | None:
     return plot.svg()
 
 
-def distribution(risk: NDArray[np.float64], labels: NDArray[np.int8], outcome: str) -> str | None:
+def distribution(risk: Float64, labels: Int8, outcome: str) -> str | None:
     """Where the risks of positives and of all others lie; risk [n], labels [n] 0 or 1."""
     if not (labels == 1).any() or not (labels == 0).any():
         return None
@@ -115,12 +115,12 @@ def distribution(risk: NDArray[np.float64], labels: NDArray[np.int8], outcome: s
     return plot.svg()
 
 
-def _shares(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+def _shares(values: Float64, edges: Float64) -> Float64:
     counts = np.histogram(values, edges)[0]
     return np.asarray(counts / max(len(values), 1), np.float64)
 
 
-def _steps(edges: NDArray[np.float64], heights: NDArray[np.float64]) -> list[Point]:
+def _steps(edges: Float64, heights: Float64) -> list[Point]:
     """The outline of a histogram."""
     xs = np.repeat(edges, 2)
     ys = np.concatenate([[0.0], np.repeat(heights, 2), [0.0]])
@@ -152,10 +152,7 @@ class Driver(msgspec.Struct, frozen=True):
 
 
 def drivers(
-    bundle: Bundle,
-    x: NDArray[np.float32],
-    codes: NDArray[np.int32],
-    repositories: Sequence[str],
+    bundle: Bundle, x: Float32, codes: Int32, repositories: Sequence[str]
 ) -> tuple[list[Driver], list[Driver]]:
     """Features and families, strongest first, over each repository's latest rows.
 
@@ -173,17 +170,15 @@ def drivers(
     mean = np.abs(np.concatenate(effects)).mean(axis=0)
     if not mean.any():  # a single pull is its own median
         return [], []
-    found = [
+    pairs = [
         (unit.family is not None, _driver(bundle, unit, float(effect)))
         for unit, effect in zip(units, mean, strict=True)
     ]
-    found.sort(key=lambda pair: -pair[1].effect)
-    return [one for whole, one in found if not whole], [one for whole, one in found if whole]
+    pairs.sort(key=lambda pair: -pair[1].effect)
+    return [each for whole, each in pairs if not whole], [each for whole, each in pairs if whole]
 
 
-def _effects(
-    bundle: Bundle, x: NDArray[np.float32], repository: str, units: Sequence[Unit]
-) -> NDArray[np.float64]:
+def _effects(bundle: Bundle, x: Float32, repository: str, units: Sequence[Unit]) -> Float64:
     """Change of the log-odds for every row and unit, [n, units]."""
     risk, _ = occlude(bundle, x, usual=bundle.metadata.typical.row(repository), units=units)
     odds = np.log(np.clip(risk, 1e-9, 1 - 1e-7)) - np.log1p(-np.clip(risk, 1e-9, 1 - 1e-7))

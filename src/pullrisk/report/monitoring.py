@@ -3,7 +3,7 @@
 import math
 from typing import Final
 
-from pullrisk.monitor.drift import Column, Drift
+from pullrisk.monitor.drift import Column
 from pullrisk.monitor.findings import Findings
 from pullrisk.monitor.outcomes import Window
 from pullrisk.report.page import environment
@@ -14,21 +14,24 @@ DRAWN: Final = 6
 LISTED: Final = 15
 
 
-def render(found: Findings) -> str:
+def render(findings: Findings) -> str:
     """The page as text. Raises MissingExtraError without jinja2."""
-    made = environment()
-    made.filters |= {
+    templates = environment()
+    templates.filters |= {
         "day": lambda moment: moment.strftime("%Y-%m-%d %H:%M"),
         "figure": lambda value: f"{value:.3f}",
         "short": lambda value: f"{value:.2f}",
         "p": lambda value: "< 0.0001" if value < 1e-4 else f"{value:.4f}",
     }
-    return made.get_template("monitoring.html.j2").render(
-        found=found,
+    return templates.get_template("monitoring.html.j2").render(
+        findings=findings,
         listed=LISTED,
-        ratio=over_time(found.outcomes, "ratio"),
-        auc=over_time([one for one in found.outcomes if one.auc], "auc"),
-        histograms={one.repository: _histograms(one) for one in found.drift},
+        ratio=over_time(findings.outcomes, "ratio"),
+        auc=over_time([window for window in findings.outcomes if window.auc], "auc"),
+        histograms={
+            drift.repository: [(column, histogram(column)) for column in drift.drifted[:DRAWN]]
+            for drift in findings.drift
+        },
     )
 
 
@@ -37,11 +40,11 @@ def over_time(windows: list[Window], figure: str) -> str | None:
     if not windows:
         return None
     if figure == "ratio":
-        points = [(one, one.ratio) for one in windows]
+        points = [(window, window.ratio) for window in windows]
         label, line, top = "outcomes ÷ predicted", 1.0, max(min(i.high, 4.0) for _, i in points)
         low, marks = 0.0, round_marks(max(top, 1.5), count=4)
     else:
-        points = [(one, one.auc) for one in windows if one.auc]
+        points = [(window, window.auc) for window in windows if window.auc]
         label, line, low, marks = "AUC within repositories", 0.5, 0.0, [0.0, 0.25, 0.5, 0.75, 1.0]
     last = max(len(points) - 1, 1)
     shown = range(0, len(points), math.ceil(len(points) / 4))
@@ -52,15 +55,12 @@ def over_time(windows: list[Window], figure: str) -> str | None:
         Axis(low, marks[-1], marks, label, lambda value: f"{value:.3g}"),
     )
     plot.line([(-0.5, line), (last + 0.5, line)], "chance")
-    plot.line([(place, one.value) for place, (_, one) in enumerate(points)], "ours")
-    for place, (window, one) in enumerate(points):
-        tip = f"{window.since} to {window.until}: {one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"
-        plot.dot((place, one.value), "ours", tip=tip, interval=(one.low, one.high))
+    plot.line([(place, value.value) for place, (_, value) in enumerate(points)], "ours")
+    for place, (window, value) in enumerate(points):
+        interval = f"{value.value:.2f} [{value.low:.2f}, {value.high:.2f}]"
+        tip = f"{window.since} to {window.until}: {interval}"
+        plot.dot((place, value.value), "ours", tip=tip, interval=(value.low, value.high))
     return plot.svg()
-
-
-def _histograms(drift: Drift) -> list[tuple[Column, str]]:
-    return [(column, histogram(column)) for column in drift.drifted[:DRAWN]]
 
 
 def histogram(column: Column) -> str:

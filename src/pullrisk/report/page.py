@@ -68,15 +68,15 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
 
 def render(contents: Contents) -> str:
     """The page as text. Raises MissingExtraError without jinja2."""
-    made = environment()
-    made.filters |= {
+    templates = environment()
+    templates.filters |= {
         "risk": lambda value: f"{100 * value:.1f}{SPACE}%",
         "percent": lambda value: DASH if value is None else percent(value),
         "figure": lambda value: DASH if value is None else f"{value:.3f}",
         "day": lambda moment: moment.strftime("%Y-%m-%d"),
     }
     strongest = contents.drivers[0].effect if contents.drivers else 1.0
-    return made.get_template("page.html.j2").render(
+    return templates.get_template("page.html.j2").render(
         {name: getattr(contents, name) for name in contents.__struct_fields__},
         tables=list(_tables(contents.evaluation)),
         models=[name for name in (OURS, *BASELINES) if name in contents.evaluation.models],
@@ -148,9 +148,9 @@ def _cards(evaluation: Evaluation) -> Any:  # noqa: ANN401  # rows of text for t
         yield "novelty AUC on injected anomalies", _two(figure.value), _range(figure), beside
     if evaluation.probability is not None:
         probability = evaluation.probability
-        told, real = percent(probability.mean_predicted), percent(probability.base_rate)
+        predicted, happened = percent(probability.mean_predicted), percent(probability.base_rate)
         error = f"{100 * probability.expected_calibration_error:.2f} pp"
-        yield "expected calibration error", error, "", f"predicted {told}, happened {real}"
+        yield "expected calibration error", error, "", f"predicted {predicted}, happened {happened}"
 
 
 def _precision_card(riskiest: RiskiestShare, outcome: str) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Bools, Float32, Float64, Int8
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.metadata import Patterns
 from pullrisk.svg import percent
@@ -60,19 +60,15 @@ def pattern_map(bundle: Bundle, dataset: Dataset) -> PatternMap | None:
         for number, pattern in enumerate(patterns.each, 1)
     ]
     picture = _picture(patterns, each, patterns.on_map(code), labels)
-    return PatternMap(picture, sorted(each, key=lambda one: -_weight(one)))
+    return PatternMap(picture, sorted(each, key=lambda figures: -_weight(figures)))
 
 
-def _known(bundle: Bundle, risk: NDArray[np.float64]) -> NDArray[np.float64] | None:
+def _known(bundle: Bundle, risk: Float64) -> Float64 | None:
     return risk if bundle.metadata.risk_available else None
 
 
 def _figures(
-    number: int,
-    name: str,
-    rows: NDArray[np.bool_],
-    labels: NDArray[np.int8],
-    risk: NDArray[np.float64] | None,
+    number: int, name: str, rows: Bools, labels: Int8, risk: Float64 | None
 ) -> PatternFigures:
     known = rows & (labels != UNKNOWN)
     return PatternFigures(
@@ -85,34 +81,29 @@ def _figures(
     )
 
 
-def _weight(one: PatternFigures) -> float:
-    return one.risk if one.risk is not None else one.reverted or 0.0
+def _weight(pattern: PatternFigures) -> float:
+    return pattern.risk if pattern.risk is not None else pattern.reverted or 0.0
 
 
-def _picture(
-    patterns: Patterns,
-    each: list[PatternFigures],
-    places: NDArray[np.float32],
-    labels: NDArray[np.int8],
-) -> str:
-    centres = np.array([one.centre for one in patterns.each], np.float32)
+def _picture(patterns: Patterns, each: list[PatternFigures], places: Float32, labels: Int8) -> str:
+    centres = np.array([pattern.centre for pattern in patterns.each], np.float32)
     low, high = np.quantile(places, (0.005, 0.995), axis=0)
     scale = np.array([_WIDTH - 2 * _MARGIN, _HEIGHT - 2 * _MARGIN]) / np.maximum(high - low, 1e-9)
 
-    def drawn(points: NDArray[np.float32]) -> list[list[float]]:
+    def drawn(points: Float32) -> list[list[float]]:
         inside = np.clip(points, low, high)
-        found: list[list[float]] = (_MARGIN + (inside - low) * scale).tolist()
-        return found
+        scaled: list[list[float]] = (_MARGIN + (inside - low) * scale).tolist()
+        return scaled
 
     step = max(1, len(places) // _MOST_DOTS)
     dots = zip(drawn(places[::step]), labels[::step].tolist(), strict=True)
-    most = max((_weight(one) for one in each), default=0.0) or 1.0
+    most = max((_weight(pattern) for pattern in each), default=0.0) or 1.0
     middles = zip(drawn(patterns.on_map(centres)), each, strict=True)
     return (
         f'<svg class="plot map" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         'aria-label="Map of patterns. Each circle is a pattern; the table below gives the risk '
         f'of each.">{"".join(_dot(x, y, label) for (x, y), label in dots)}'
-        f"{''.join(_circle(x, y, one, most) for (x, y), one in middles)}</svg>"
+        f"{''.join(_circle(x, y, pattern, most) for (x, y), pattern in middles)}</svg>"
     )
 
 
@@ -122,16 +113,17 @@ def _dot(x: float, y: float, label: int) -> str:
     return f'<circle class="pull {kind}" cx="{x:.0f}" cy="{y:.0f}" r="{radius}"/>'
 
 
-def _circle(x: float, y: float, one: PatternFigures, most: float) -> str:
+def _circle(x: float, y: float, pattern: PatternFigures, most: float) -> str:
     """A pattern's circle: its area is the share of pulls, its colour the risk."""
-    radius = _LEAST_RADIUS + (_LARGEST_RADIUS - _LEAST_RADIUS) * min(3 * one.share, 1.0) ** 0.5
-    tip = f"{one.name}: {percent(one.share)} of the pull requests"
-    if one.risk is not None:
-        tip += f", risk {percent(one.risk)}"
-    if one.reverted is not None:
-        tip += f", happened {percent(one.reverted)}"
+    radius = _LEAST_RADIUS + (_LARGEST_RADIUS - _LEAST_RADIUS) * min(3 * pattern.share, 1.0) ** 0.5
+    tip = f"{pattern.name}: {percent(pattern.share)} of the pull requests"
+    if pattern.risk is not None:
+        tip += f", risk {percent(pattern.risk)}"
+    if pattern.reverted is not None:
+        tip += f", happened {percent(pattern.reverted)}"
     return (
         f'<g class="pattern"><circle cx="{x:.0f}" cy="{y:.0f}" r="{radius:.0f}" '
-        f'fill-opacity="{0.08 + 0.62 * _weight(one) / most:.2f}"><title>{escape(tip)}</title>'
-        f'</circle><text x="{x:.0f}" y="{y + 5:.0f}" text-anchor="middle">{one.number}</text></g>'
+        f'fill-opacity="{0.08 + 0.62 * _weight(pattern) / most:.2f}"><title>{escape(tip)}</title>'
+        f'</circle><text x="{x:.0f}" y="{y + 5:.0f}" text-anchor="middle">{pattern.number}</text>'
+        "</g>"
     )

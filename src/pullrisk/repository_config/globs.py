@@ -72,13 +72,13 @@ def _match(parts: Sequence[str], names: Sequence[str]) -> bool:
 
 def _behind_deep(parts: Sequence[str], places: set[int]) -> set[int]:
     """The places, and those that follow a `**` which stands for no folder; not at the end."""
-    found = set(places)
+    reached = set(places)
     for place in sorted(places):
         behind = place
         while behind < len(parts) - 1 and parts[behind] == _DEEP:
             behind += 1
-            found.add(behind)
-    return found
+            reached.add(behind)
+    return reached
 
 
 def matches(patterns: Iterable[str], text: str | None) -> bool:

@@ -80,8 +80,8 @@ class FoldedFolder:
         known = np.fromfile(self.folder / "numbers", np.int64)
         rows = np.fromfile(self.folder / "rows", np.float32).reshape(len(known), len(NAMES))
         if numbers is not None:
-            wanted = np.isin(known, list(numbers))
-            known, rows = known[wanted], rows[wanted]
+            chosen = np.isin(known, list(numbers))
+            known, rows = known[chosen], rows[chosen]
         return known.tolist(), rows
 
     def fold(self, store: PullStore, progress: Progress) -> None:

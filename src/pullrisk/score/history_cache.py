@@ -46,7 +46,7 @@ class CachedHistory(msgspec.Struct, frozen=True):
         return None if self.history is None else self.history.as_of
 
 
-class _Kept(msgspec.Struct, frozen=True):
+class _Entry(msgspec.Struct, frozen=True):
     """What is in memory of every repository in the cache, its history ready or not.
 
     `packed` is None without a history, and in a cache that compresses nothing; `size` is the
@@ -78,13 +78,13 @@ class HistoryCache:
     ) -> None:
         self._lake, self._limit, self._ready_bytes = lake, limit, ready_bytes
         self._later = later
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._ready: OrderedDict[str, CachedHistory] = OrderedDict()
         self._unknown: OrderedDict[str, CachedHistory] = OrderedDict()
         self._lock = Lock()
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._entries)
 
     @property
     def ready(self) -> int:
@@ -94,23 +94,23 @@ class HistoryCache:
     def peek(self, repository: str) -> CachedHistory | None:
         """The history if it is ready, else None; takes no time."""
         with self._lock:
-            held = self._ready.get(repository)
-            if held is not None:
+            cached = self._ready.get(repository)
+            if cached is not None:
                 self._ready.move_to_end(repository)
-                self._kept.move_to_end(repository)
+                self._entries.move_to_end(repository)
             else:
-                held = self._unknown.get(repository)
-        return held
+                cached = self._unknown.get(repository)
+        return cached
 
     def decompress(self, repository: str) -> CachedHistory | None:
         """The history if it is in the cache in either form, else None; takes milliseconds."""
-        held = self.peek(repository)
-        kept = self._kept.get(repository)
-        if held is not None or kept is None or kept.packed is None:
-            return held
-        held = CachedHistory(self._current_history(repository, _unpacked(kept)), kept.run)
-        self._keep(repository, kept, held)
-        return held
+        cached = self.peek(repository)
+        entry = self._entries.get(repository)
+        if cached is not None or entry is None or entry.packed is None:
+            return cached
+        cached = CachedHistory(self._current_history(repository, _unpacked(entry)), entry.run)
+        self._keep(repository, entry, cached)
+        return cached
 
     def get(self, repository: str) -> CachedHistory:
         """The history from the cache, else from the lake. Raises LakeError."""
@@ -119,8 +119,8 @@ class HistoryCache:
     def refresh(self) -> int:
         """Read anew what later runs wrote; returns how many. One that cannot be read stays."""
         changed = 0
-        runs = [(name, kept.run) for name, kept in self._kept.items()]
-        runs += [(name, held.run) for name, held in self._unknown.items()]
+        runs = [(name, entry.run) for name, entry in self._entries.items()]
+        runs += [(name, cached.run) for name, cached in self._unknown.items()]
         for repository, run in runs:
             if self._current(repository) != run:
                 self._read(repository)
@@ -134,7 +134,7 @@ class HistoryCache:
     def as_of(self) -> list[tuple[str, datetime | None]]:
         """The latest event known of each repository in memory, by name."""
         with self._lock:
-            return sorted((name, kept.as_of) for name, kept in self._kept.items())
+            return sorted((name, entry.as_of) for name, entry in self._entries.items())
 
     def _current(self, repository: str) -> int | None:
         return self._lake.current_run(repository) if self._lake.exists() else None
@@ -142,13 +142,13 @@ class HistoryCache:
     def _observe_later(self, repository: str) -> bool:
         """Make the history anew if it is ready and more has happened; the old one stays as it is,
         since somebody may be scoring by it."""
-        held, kept = self._ready.get(repository), self._kept.get(repository)
-        if held is None or held.as_of is None or kept is None or kept.packed is None:
+        cached, entry = self._ready.get(repository), self._entries.get(repository)
+        if cached is None or cached.as_of is None or entry is None or entry.packed is None:
             return False
-        if not self._later(repository, held.as_of):
+        if not self._later(repository, cached.as_of):
             return False
-        history = self._current_history(repository, _unpacked(kept))
-        self._keep(repository, kept, CachedHistory(history, kept.run))
+        history = self._current_history(repository, _unpacked(entry))
+        self._keep(repository, entry, CachedHistory(history, entry.run))
         return True
 
     def _current_history(self, repository: str, saved: bytes) -> RepositoryHistory:
@@ -163,31 +163,31 @@ class HistoryCache:
         run = self._current(repository)
         saved = None if run is None else self._lake.history(repository)
         if saved is None:
-            held = CachedHistory(None, run)
-            self._note_unknown(repository, held)
-            return held
-        held = CachedHistory(self._current_history(repository, saved), run)
+            cached = CachedHistory(None, run)
+            self._note_unknown(repository, cached)
+            return cached
+        cached = CachedHistory(self._current_history(repository, saved), run)
         packed = None if self._ready_bytes is None else _packed(saved)
-        self._keep(repository, _Kept(run, held.as_of, len(saved), packed), held)
-        return held
+        self._keep(repository, _Entry(run, cached.as_of, len(saved), packed), cached)
+        return cached
 
-    def _note_unknown(self, repository: str, held: CachedHistory) -> None:
+    def _note_unknown(self, repository: str, cached: CachedHistory) -> None:
         """Remember that there is none; however many are asked for, no history makes room."""
         with self._lock:
-            self._kept.pop(repository, None)
+            self._entries.pop(repository, None)
             self._ready.pop(repository, None)
-            self._unknown[repository] = held
+            self._unknown[repository] = cached
             while len(self._unknown) > _UNKNOWN:
                 self._unknown.popitem(last=False)
 
-    def _keep(self, repository: str, kept: _Kept, held: CachedHistory) -> None:
+    def _keep(self, repository: str, entry: _Entry, cached: CachedHistory) -> None:
         with self._lock:
             self._unknown.pop(repository, None)
-            self._kept[repository], self._ready[repository] = kept, held
-            self._kept.move_to_end(repository)
+            self._entries[repository], self._ready[repository] = entry, cached
+            self._entries.move_to_end(repository)
             self._ready.move_to_end(repository)
-            while self._limit is not None and len(self._kept) > self._limit:
-                name, _ = self._kept.popitem(last=False)
+            while self._limit is not None and len(self._entries) > self._limit:
+                name, _ = self._entries.popitem(last=False)
                 self._ready.pop(name, None)
             self._drop_ready()
 
@@ -195,12 +195,12 @@ class HistoryCache:
         """Keep only compressed what was used least recently, but never the last one asked for."""
         if self._ready_bytes is None:
             return
-        taken = sum(self._kept[name].size for name in self._ready) * _READY
+        taken = sum(self._entries[name].size for name in self._ready) * _READY
         if taken <= self._ready_bytes:
             return
         while taken > self._ready_bytes and len(self._ready) > 1:
             name, _ = self._ready.popitem(last=False)
-            taken -= self._kept[name].size * _READY
+            taken -= self._entries[name].size * _READY
         give_back_memory()
 
 
@@ -218,10 +218,10 @@ def _packed(saved: bytes) -> bytes:
     return packed
 
 
-def _unpacked(kept: _Kept) -> bytes:
+def _unpacked(entry: _Entry) -> bytes:
     import pyarrow as pa
 
-    saved: bytes = pa.decompress(kept.packed, kept.size, codec="zstd", asbytes=True)
+    saved: bytes = pa.decompress(entry.packed, entry.size, codec="zstd", asbytes=True)
     return saved
 
 

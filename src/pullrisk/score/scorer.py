@@ -6,16 +6,16 @@ just before its merge. Every other pull is folded live, by the very method that 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.features import NAMES, RepositoryHistory
 from pullrisk.features.history import ROW
-from pullrisk.features.pull_text import PullText, text_of
-from pullrisk.model.bundle import Band, Bundle, Scores
-from pullrisk.model.categories import Category, answers
+from pullrisk.features.pull_text import text_of
+from pullrisk.model.bundle import Bundle
+from pullrisk.model.categories import answers
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.pulls.record import Pull
 from pullrisk.score.folded import Folded
@@ -29,7 +29,7 @@ Rows = Mapping[tuple[str, int], NDArray[np.float32]]
 _AUTHOR_NEW: Final = NAMES.index("author_new")
 
 
-class Judged(NamedTuple):
+class ScoredRow(NamedTuple):
     """A score, and the row of features [d] that it is of."""
 
     score: Score
@@ -70,41 +70,41 @@ class Scorer:
 
         `rows` are what `rows_of` returned; they are read here unless given.
         """
-        return [each.score for each in self.judge(pulls, now=now, rows=rows)]
+        return [each.score for each in self.score_rows(pulls, now=now, rows=rows)]
 
-    def judge(
+    def score_rows(
         self, pulls: Sequence[Pull], *, now: datetime, rows: Rows | None = None
-    ) -> list[Judged]:
+    ) -> list[ScoredRow]:
         """As `score`, with the rows that the scores are of."""
         known = self.rows_of(pulls) if rows is None else rows
         if len(pulls) == 1:
-            return self._judge_one(pulls[0].repository, list(pulls), known, now)
-        by_place: dict[int, Judged] = {}
+            return self._score_repository(pulls[0].repository, list(pulls), known, now)
+        by_place: dict[int, ScoredRow] = {}
         places: dict[str, list[int]] = {}
         for place, pull in enumerate(pulls):
             places.setdefault(pull.repository, []).append(place)
         for repository, own in places.items():
-            judged = self._judge_one(repository, [pulls[place] for place in own], known, now)
-            by_place.update(zip(own, judged, strict=True))
+            scored = self._score_repository(repository, [pulls[place] for place in own], known, now)
+            by_place.update(zip(own, scored, strict=True))
         return [by_place[place] for place in range(len(pulls))]
 
     def rows_of(self, pulls: Iterable[Pull]) -> Rows:
         """The rows that are folded of the merged ones among them. Raises LakeError."""
-        wanted: dict[str, set[int]] = {}
+        merged: dict[str, set[int]] = {}
         for pull in pulls:
             if pull.merged_at:
-                wanted.setdefault(pull.repository, set()).add(pull.number)
-        if not wanted or not self._folded.exists():
+                merged.setdefault(pull.repository, set()).add(pull.number)
+        if not merged or not self._folded.exists():
             return {}
         return {
             (repository, number): row
-            for repository, numbers in wanted.items()
+            for repository, numbers in merged.items()
             for number, row in zip(*self._folded.rows(repository, numbers), strict=True)
         }
 
-    def _judge_one(
+    def _score_repository(
         self, repository: str, pulls: list[Pull], rows: Rows, now: datetime
-    ) -> list[Judged]:
+    ) -> list[ScoredRow]:
         values = bytearray()
         bases: list[Basis] = []
         for pull in pulls:
@@ -117,18 +117,59 @@ class Scorer:
                 basis = "row"
             bases.append(basis)
         matrix = np.frombuffer(values, np.float32).reshape(len(pulls), len(NAMES))
-        said = [*map(text_of, pulls)]
-        scores = self.bundle.score(matrix, repository, points=self.points, said=said)
-        numbers = _answers(self.bundle, scores, repository)
-        work = _work(self.bundle, scores, said)
-        authors = (~np.isnan(matrix[:, _AUTHOR_NEW])).tolist()
-        scored = [
-            _score_of(pull, answer, work=kind, known=known, now=now, site=self.site)
-            for pull, answer, kind, known in zip(
-                pulls, numbers, work, zip(bases, authors, strict=True), strict=True
+        authors_known = (~np.isnan(matrix[:, _AUTHOR_NEW])).tolist()
+        return [
+            ScoredRow(
+                Score(
+                    repository=pull.repository,
+                    number=pull.number,
+                    title=pull.title,
+                    author=pull.author,
+                    state=_state(pull),
+                    url=f"{self.site}/{pull.repository}/pull/{pull.number}",
+                    updated_at=pull.updated_at,
+                    as_of=_moment(pull, now),
+                    basis=basis,
+                    author_known=author_known,
+                    **answers,
+                ),
+                row,
             )
-        ]
-        return [*map(Judged, scored, matrix)]
+            for pull, basis, author_known, answers, row in zip(
+                pulls, bases, authors_known, self._answers(repository, pulls, matrix), matrix,
+                strict=True,
+            )
+        ]  # fmt: skip
+
+    def _answers(
+        self, repository: str, pulls: Sequence[Pull], matrix: NDArray[np.float32]
+    ) -> Iterator[dict[str, Any]]:
+        """What the model says of each pull and its row [d], as fields of its Score."""
+        metadata = self.bundle.metadata
+        texts = [*map(text_of, pulls)]
+        scores = self.bundle.score(matrix, repository, points=self.points, texts=texts)
+        columns: dict[str, Sequence[object] | None] = {
+            "risk": _listed(scores.risk),
+            "repair": _listed(scores.repair),
+            "revert": _listed(scores.revert),
+            "band": scores.bands or None,
+            "novelty": _listed(scores.novelty),
+            "novelty_error": _listed(scores.novelty_error),
+            "percentile": None,
+            "category": None,
+            "pattern": None,
+        }
+        if scores.risk is not None:
+            columns["percentile"] = _listed(metadata.risk.percentile(scores.risk, repository))
+        if scores.category is not None:
+            columns["category"] = answers(metadata.categories, scores.category, texts)
+        if metadata.patterns is not None:
+            patterns = metadata.patterns.each
+            nearest = metadata.patterns.of(scores.code).tolist()
+            columns["pattern"] = [patterns[place].name for place in nearest]
+        unknown = [None] * len(pulls)
+        rows = zip(*(column or unknown for column in columns.values()), strict=True)
+        return (dict(zip(columns, row, strict=True)) for row in rows)
 
     def _live(self, pull: Pull, now: datetime) -> tuple[list[float], Basis]:
         history = self.histories.get(pull.repository).history
@@ -139,75 +180,9 @@ class Scorer:
         return history.features(pull, as_of=moment), "later history" if late else "history"
 
 
-_Probability: TypeAlias = float | None
-_Answer: TypeAlias = tuple[
-    _Probability, _Probability, _Probability, Band | None, float | None, float, float
-]
-
-
-def _answers(bundle: Bundle, scores: Scores, repository: str) -> Iterator[_Answer]:
-    """Risk, repair, revert, band, percentile, novelty and its error of each pull, as Python's own
-    numbers.
-    """
-    count = len(scores.novelty)
-    unknown: Sequence[float | None] = [None] * count
-    chances = (scores.risk, scores.repair, scores.revert)
-    told = (unknown if chance is None else chance.tolist() for chance in chances)
-    percentile = unknown
-    if scores.risk is not None:
-        percentile = bundle.metadata.risk.percentile(scores.risk, repository).tolist()
-    bands = scores.bands or [None] * count
-    novelty = scores.novelty.tolist(), scores.novelty_error.tolist()
-    return zip(*told, bands, percentile, *novelty, strict=True)
-
-
-_Work: TypeAlias = tuple[Category | None, str | None]
-
-
-def _work(bundle: Bundle, scores: Scores, said: Sequence[PullText]) -> list[_Work]:
-    """Category and pattern of each pull."""
-    metadata = bundle.metadata
-    categories: Sequence[Category | None] = [None] * len(said)
-    patterns: Sequence[str | None] = [None] * len(said)
-    if scores.category is not None:
-        categories = answers(metadata.categories, scores.category, said)
-    if metadata.patterns is not None:
-        each = metadata.patterns.each
-        patterns = [each[place].name for place in metadata.patterns.of(scores.code).tolist()]
-    return list(zip(categories, patterns, strict=True))
-
-
-def _score_of(
-    pull: Pull,
-    answer: _Answer,
-    *,
-    work: _Work,
-    known: tuple[Basis, bool],
-    now: datetime,
-    site: str,
-) -> Score:
-    risk, repair, revert, band, percentile, novelty, error = answer
-    return Score(
-        repository=pull.repository,
-        number=pull.number,
-        title=pull.title,
-        author=pull.author,
-        state=_state(pull),
-        url=f"{site}/{pull.repository}/pull/{pull.number}",
-        updated_at=pull.updated_at,
-        as_of=_moment(pull, now),
-        basis=known[0],
-        author_known=known[1],
-        risk=risk,
-        repair=repair,
-        revert=revert,
-        band=band,
-        percentile=percentile,
-        novelty=novelty,
-        novelty_error=error,
-        category=work[0],
-        pattern=work[1],
-    )
+def _listed(values: NDArray[np.float64] | None) -> list[float] | None:
+    """As Python's own numbers."""
+    return None if values is None else values.tolist()
 
 
 def _state(pull: Pull) -> State:

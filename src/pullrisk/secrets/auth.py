@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from pullrisk.errors import SecretsError, SettingsError
 from pullrisk.redaction import REDACTOR
+from pullrisk.secrets.client import VaultAwayError
 from pullrisk.secrets.config import VaultConfig
-from pullrisk.secrets.vault_errors import VaultAwayError
 
 _REQUEST_URL: Final = "ACTIONS_ID_TOKEN_REQUEST_URL"
 _REQUEST_TOKEN: Final = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"  # noqa: S105  (a variable's name)

@@ -8,7 +8,6 @@ from typing import Literal
 from pydantic import SecretStr
 
 from pullrisk.errors import SettingsError
-from pullrisk.redaction import REDACTOR
 from pullrisk.secrets.config import PREFIX, VaultConfig, vault_config
 from pullrisk.secrets.names import SECRETS, STAGES, Needs, mask_credentials, needs_of
 from pullrisk.secrets.session import VaultSession
@@ -18,7 +17,7 @@ State = Literal["readable", "missing", "absent"]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SecretState:
     """One secret: readable, missing (the stage needs it) or absent (the stage can do without)."""
 
     name: str
@@ -27,7 +26,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class PathAccess:
     """A stage's path in Vault and whether this token may read it."""
 
     path: str
@@ -36,13 +35,13 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class SecretsCheck:
     """Result of `pullrisk secrets check` for one stage; holds no value."""
 
     stage: str
     source: str
-    readings: tuple[Reading, ...]
-    reach: tuple[Reach, ...] = ()
+    readings: tuple[SecretState, ...]
+    reach: tuple[PathAccess, ...] = ()
     token_seconds: float | None = None
 
     @property
@@ -58,15 +57,15 @@ class Checked:
 
 def check(
     stage: str,
-    given: Mapping[str, SecretStr] | None = None,
+    in_settings: Mapping[str, SecretStr] | None = None,
     *,
     allow_local: bool = False,
     environment: Mapping[str, str] | None = None,
-) -> Checked:
+) -> SecretsCheck:
     """Read a stage's secrets once, from its source. Raises SettingsError, SecretsError.
 
-    Without Vault they are in the settings, `given`, or in the usual variables; inside Kubernetes
-    only if `allow_local`.
+    Without Vault they are in the settings, `in_settings`, or in the usual variables; inside
+    Kubernetes only if `allow_local`.
     """
     needs = needs_of(stage)
     environment = os.environ if environment is None else environment
@@ -79,43 +78,47 @@ def check(
             hint="set VAULT_ADDR, or PULLRISK_ALLOW_LOCAL_SECRETS=true to take secrets from "
             "the settings and the environment",
         )
-    values = dict(_local_values(needs, given or {}, environment))
-    mask_credentials(values, REDACTOR)
-    return Checked(stage, "settings and environment", _readings(needs, values))
+    values = dict(_local_values(needs, in_settings or {}, environment))
+    mask_credentials(values)
+    return SecretsCheck(stage, "settings and environment", _readings(needs, values))
 
 
 def _local_values(
-    needs: Needs, given: Mapping[str, SecretStr], environment: Mapping[str, str]
+    needs: Needs, in_settings: Mapping[str, SecretStr], environment: Mapping[str, str]
 ) -> Iterator[tuple[str, SecretStr]]:
     """What the settings hold, and of the rest what stands in the usual variables."""
     for name in needs.names:
         variables = (environment.get(each) for each in SECRETS[name].variables)
-        if name in given:
-            yield name, given[name]
+        if name in in_settings:
+            yield name, in_settings[name]
         elif value := next((each for each in variables if each), None):
             yield name, SecretStr(value)
 
 
-def _check_vault(stage: str, config: VaultConfig) -> Checked:
+def _check_vault(stage: str, config: VaultConfig) -> SecretsCheck:
     session = VaultSession(config)
     try:
         session.login()
         values = session.read()
-        own = f"{config.mount}/data/{config.path}"
-        paths = dict.fromkeys((own, *(f"{config.mount}/data/{PREFIX}/{name}" for name in STAGES)))
+        own_path = f"{config.mount}/data/{config.path}"
+        paths = dict.fromkeys(
+            (own_path, *(f"{config.mount}/data/{PREFIX}/{name}" for name in STAGES))
+        )
         readable = session.readable(paths)
         token_seconds = session.token_left()
     finally:
         session.close()
-    reach = tuple(Reach(path, can, path == own) for path, can in readable.items())
+    reach = tuple(PathAccess(path, can, path == own_path) for path, can in readable.items())
     source = f"{config.address} {config.mount}/{config.path} as {config.role}"
     readings = _readings(needs_of(stage), values)
-    return Checked(stage, source, readings, reach, token_seconds=token_seconds)
+    return SecretsCheck(stage, source, readings, reach, token_seconds=token_seconds)
 
 
-def _readings(needs: Needs, values: Mapping[str, SecretStr]) -> tuple[Reading, ...]:
+def _readings(needs: Needs, values: Mapping[str, SecretStr]) -> tuple[SecretState, ...]:
     missing = needs.missing(values)
-    return tuple(Reading(n, _state(n, values, missing), SECRETS[n].sentence) for n in needs.names)
+    return tuple(
+        SecretState(n, _state(n, values, missing), SECRETS[n].sentence) for n in needs.names
+    )
 
 
 def _state(name: str, values: Iterable[str], missing: Iterable[str]) -> State:

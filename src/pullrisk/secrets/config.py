@@ -96,12 +96,12 @@ def auth_path(spelling: str) -> str:
 
 
 def _auth(environment: Mapping[str, str]) -> tuple[Method, str]:
-    named = environment.get("VAULT_AUTH_METHOD", "kubernetes").strip().lower()
-    if named not in _SPELLINGS:
+    method = environment.get("VAULT_AUTH_METHOD", "kubernetes").strip().lower()
+    if method not in _SPELLINGS:
         raise SettingsError(
-            f"VAULT_AUTH_METHOD is {named!r}", hint=f"it may be: {', '.join(_SPELLINGS)}"
+            f"VAULT_AUTH_METHOD is {method!r}", hint=f"it may be: {', '.join(_SPELLINGS)}"
         )
-    return _SPELLINGS[named], auth_path(environment.get("VAULT_PATH_AUTH") or _SPELLINGS[named])
+    return _SPELLINGS[method], auth_path(environment.get("VAULT_PATH_AUTH") or _SPELLINGS[method])
 
 
 def _address(address: str) -> str:
@@ -119,30 +119,30 @@ def _address(address: str) -> str:
 
 
 def _ca_file(environment: Mapping[str, str]) -> Path | None:
-    named = environment.get("VAULT_CACERT")
-    if not named:
+    path = environment.get("VAULT_CACERT")
+    if not path:
         return None
-    if not Path(named).is_file():
+    if not Path(path).is_file():
         raise SettingsError(
-            f"VAULT_CACERT names {named}, which is not a file",
+            f"VAULT_CACERT names {path}, which is not a file",
             hint="mount the certificate authority's PEM file there, or unset VAULT_CACERT",
         )
-    return Path(named)
+    return Path(path)
 
 
 def _jwt_file(environment: Mapping[str, str], method: Method) -> Path | None:
-    named = environment.get("VAULT_JWT_FILE")
-    if named:
-        return Path(named)
+    path = environment.get("VAULT_JWT_FILE")
+    if path:
+        return Path(path)
     return SERVICE_ACCOUNT_TOKEN if method == "kubernetes" else None
 
 
 def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:
-    given = environment.get(name, "")
+    text = environment.get(name, "")
     try:
-        seconds = float(given or default)
+        seconds = float(text or default)
     except ValueError:
         seconds = -1.0
     if not 0.05 <= seconds <= 86_400:
-        raise SettingsError(f"{name} is {given!r}", hint="it is a number of seconds, up to 86400")
+        raise SettingsError(f"{name} is {text!r}", hint="it is a number of seconds, up to 86400")
     return seconds

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import BaseModel, Field, SecretStr
 
 from pullrisk.errors import SettingsError
-from pullrisk.redaction import Redactor
+from pullrisk.redaction import REDACTOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +181,12 @@ def split_values(value: SecretStr) -> tuple[str, ...]:
     return tuple(value.get_secret_value().replace(",", " ").split())
 
 
-def mask_credentials(values: Mapping[str, SecretStr], redactor: Redactor) -> None:
-    """Have the redactor mask the credentials among these values from now on."""
+def mask_credentials(values: Mapping[str, SecretStr]) -> None:
+    """Mask the credentials among these values in all output from now on."""
     for name, value in values.items():
         if not is_credential(name, value):
             continue
-        redactor.learn(value.get_secret_value())
+        REDACTOR.learn(value.get_secret_value())
         if name in ("api_keys", "admin_keys", "github_token", "github_webhook_secret"):
             for part in split_values(value):
-                redactor.learn(part)
+                REDACTOR.learn(part)

@@ -11,9 +11,9 @@ from pydantic import SecretStr
 from pullrisk.errors import SecretsError
 from pullrisk.redaction import REDACTOR
 from pullrisk.secrets.auth import JwtAuth
+from pullrisk.secrets.client import DeniedError, open_client, translate_errors
 from pullrisk.secrets.config import VaultConfig
 from pullrisk.secrets.kv import read_secret
-from pullrisk.secrets.vault_errors import DeniedError, import_hvac, translate_errors
 
 RENEW_AT: Final = 2 / 3
 """Share of its life after which a token is renewed: the rest is for a Vault that is away."""
@@ -53,13 +53,7 @@ class VaultSession:
         self.logins = 0
         self.renewals = 0
         # An empty token: hvac would otherwise take VAULT_TOKEN or the one in the home folder.
-        self._client = import_hvac().Client(
-            url=config.address,
-            token="",
-            verify=str(config.ca_file) if config.ca_file else True,
-            timeout=config.timeout,
-            namespace=config.namespace,
-        )
+        self._client = open_client(config, "")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._config.address!r}, role={self._config.role!r})"
@@ -110,10 +104,10 @@ class VaultSession:
 
     def readable(self, paths: Iterable[str]) -> dict[str, bool]:
         """Whether the token's policies allow to read each of these paths."""
-        wanted = list(paths)
+        path_list = list(paths)
         with self._translate_errors("look up the token's capabilities"):
-            answer = self._client.sys.get_capabilities(wanted)["data"]
-        return {path: not {"read", "root"}.isdisjoint(answer[path]) for path in wanted}
+            answer = self._client.sys.get_capabilities(path_list)["data"]
+        return {path: not {"read", "root"}.isdisjoint(answer[path]) for path in path_list}
 
     def close(self) -> None:
         """Revoke the token and close the connection. Raises SecretsError if Vault is away."""

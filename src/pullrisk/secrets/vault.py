@@ -10,13 +10,11 @@ from typing import Final
 from pydantic import SecretStr
 
 from pullrisk.errors import PullriskError, SecretsError
-from pullrisk.redaction import REDACTOR
+from pullrisk.secrets.client import Backoff, VaultAwayError, retry_while_away
 from pullrisk.secrets.config import VaultConfig
-from pullrisk.secrets.health import Health, HealthCounters
 from pullrisk.secrets.names import mask_credentials, needs_of
 from pullrisk.secrets.session import VaultSession
-from pullrisk.secrets.source import Listener, Snapshot
-from pullrisk.secrets.vault_errors import Backoff, VaultAwayError, retry_while_away
+from pullrisk.secrets.source import Health, HealthCounters, Listener, Snapshot
 
 _LOG: Final = logging.getLogger(__name__)
 _SHORTEST_WAIT: Final = 0.02
@@ -143,7 +141,7 @@ class VaultSecrets:
 
     def _accept(self, values: Mapping[str, SecretStr]) -> None:
         if values != self._snapshot.values:
-            mask_credentials(values, REDACTOR)
+            mask_credentials(values)
             self._snapshot = Snapshot(values, self._snapshot.version + 1)
             # The first read is not a change.
             self._counters.set_counts(changes=self._snapshot.version - 1)

@@ -25,6 +25,7 @@ from time import monotonic
 from typing import Final, TypeAlias
 
 import msgspec
+from granian.http import HTTP1Settings
 
 from pullrisk.options import ServeOptions
 from pullrisk.serve.inflight import InFlight
@@ -36,7 +37,15 @@ _OTHER_FILES: Final = 512
 """File descriptors for all but connections: the lake, the store, libraries."""
 _LAST_RECEIVED: Final = struct.Struct("=52xI")
 """`tcpi_last_data_recv` of the kernel's `struct tcp_info`: milliseconds."""
+_HEAD_BYTES: Final = 65_536
 Client: TypeAlias = tuple[str, int]
+
+
+def http1_settings(options: ServeOptions) -> HTTP1Settings:
+    """How every port speaks: a head has to come whole in `body_timeout`, idle time included."""
+    return HTTP1Settings(
+        header_read_timeout=int(options.body_timeout * 1_000), max_buffer_size=_HEAD_BYTES
+    )
 
 
 class Connection(msgspec.Struct, frozen=True):
@@ -64,14 +73,14 @@ class ConnectionGuard:
         if not sys.platform.startswith("linux"):
             return
         raise_file_limit(2 * self._options.connections + _OTHER_FILES)
-        looked = 0.0
+        swept_at = 0.0
         while True:
             await asyncio.sleep(_EVERY)
             now = monotonic()
-            few = len(_file_numbers()) < self._options.address_connections
-            if few and now - looked < _LEISURELY:
+            is_quiet = len(_file_numbers()) < self._options.address_connections
+            if is_quiet and now - swept_at < _LEISURELY:
                 continue
-            looked = now
+            swept_at = now
             await asyncio.to_thread(self.sweep, now, self._in_flight.clients())
 
     def sweep(self, now: float, waiting: Set[Client]) -> None:
@@ -79,9 +88,9 @@ class ConnectionGuard:
 
         `waiting` are the clients whose requests are under way.
         """
-        found = [*connections(self._options.port)]
-        ended = self._too_slow(found, now) | too_many(
-            found,
+        open_connections = [*connections(self._options.port)]
+        ended = self._too_slow(open_connections, now) | too_many(
+            open_connections,
             waiting=waiting,
             most=self._options.connections,
             of_address=self._options.address_connections,
@@ -89,55 +98,57 @@ class ConnectionGuard:
         if ended:
             shut_down(self._options.port, ended)
 
-    def _too_slow(self, found: Iterable[Connection], now: float) -> set[int]:
+    def _too_slow(self, open_connections: Iterable[Connection], now: float) -> set[int]:
         """Those that have had something to take for `timeout` seconds without a pause."""
         before = self._unsent_since
         self._unsent_since = {
-            each.inode: before.get(each.inode, now) for each in found if each.unsent
+            each.inode: before.get(each.inode, now) for each in open_connections if each.unsent
         }
         since = self._unsent_since.items()
         return {inode for inode, began in since if now - began > self._options.timeout}
 
 
 def too_many(
-    found: Iterable[Connection], *, waiting: Set[Client], most: int, of_address: int
+    open_connections: Iterable[Connection], *, waiting: Set[Client], most: int, of_address: int
 ) -> set[int]:
     """The connections to give up: of each address and of all, those idle longest.
 
     Who waits for an answer goes last. Beyond `most`, whoever has the most connections loses first.
     """
 
-    def order(each: Connection) -> tuple[str, bool, int]:
-        return each.address, each.client not in waiting, each.idle
+    def order(connection: Connection) -> tuple[str, bool, int]:
+        return connection.address, connection.client not in waiting, connection.idle
 
-    kept: list[tuple[int, Connection]] = []
+    allowed: list[tuple[int, Connection]] = []
     ended: set[int] = set()
-    for _, own in groupby(sorted(found, key=order), lambda each: each.address):
-        for place, each in enumerate(own):
+    for _, of_one_address in groupby(
+        sorted(open_connections, key=order), lambda connection: connection.address
+    ):
+        for place, connection in enumerate(of_one_address):
             if place < of_address:
-                kept.append((place, each))
+                allowed.append((place, connection))
             else:
-                ended.add(each.inode)
-    kept.sort(key=lambda ranked: ranked[0])
-    return ended | {each.inode for _, each in kept[most:]}
+                ended.add(connection.inode)
+    allowed.sort(key=lambda ranked: ranked[0])
+    return ended | {connection.inode for _, connection in allowed[most:]}
 
 
 def connections(port: int) -> Iterator[Connection]:
     """The accepted connections of this process at a local port."""
-    for each in _sockets():
-        with closing(each), suppress(OSError, struct.error):
-            connection = _described(each, port)
+    for duplicate in _sockets():
+        with closing(duplicate), suppress(OSError, struct.error):
+            connection = _described(duplicate, port)
             if connection is not None:
                 yield connection
 
 
 def shut_down(port: int, inodes: Set[int]) -> None:
     """End these connections both ways."""
-    for each in _sockets():
-        with closing(each), suppress(OSError, struct.error):
-            found = _described(each, port)
-            if found is not None and found.inode in inodes:
-                each.shutdown(socket.SHUT_RDWR)
+    for duplicate in _sockets():
+        with closing(duplicate), suppress(OSError, struct.error):
+            connection = _described(duplicate, port)
+            if connection is not None and connection.inode in inodes:
+                duplicate.shutdown(socket.SHUT_RDWR)
 
 
 def raise_file_limit(least: int) -> None:
@@ -161,16 +172,16 @@ def _file_numbers() -> list[int]:
     return [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208  (many, and often)
 
 
-def _described(each: socket.socket, port: int) -> Connection | None:
+def _described(duplicate: socket.socket, port: int) -> Connection | None:
     """What the kernel knows of an accepted connection; None for any other socket."""
-    local = each.getsockname()
+    local = duplicate.getsockname()
     if not isinstance(local, tuple) or local[1] != port:  # a text is a Unix socket's
         return None
-    host, client_port = each.getpeername()[:2]  # OSError where it only listens
-    information = each.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_RECEIVED.size)
+    host, client_port = duplicate.getpeername()[:2]  # OSError where it only listens
+    information = duplicate.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_RECEIVED.size)
     (idle,) = _LAST_RECEIVED.unpack(information)
-    (unsent,) = struct.unpack("i", ioctl(each, TIOCOUTQ, b"\0" * 4))
-    inode = os.fstat(each.fileno()).st_ino
+    (unsent,) = struct.unpack("i", ioctl(duplicate, TIOCOUTQ, b"\0" * 4))
+    inode = os.fstat(duplicate.fileno()).st_ino
     return Connection(inode, (host, client_port), network(host), idle, unsent)
 
 

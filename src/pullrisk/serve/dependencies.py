@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pullrisk.model.metadata import OperatingPoints
-from pullrisk.pulls.people import NO_NAMES, BotNames
-from pullrisk.score.result import GITHUB
+from pullrisk.pulls.people import BotNames
 from pullrisk.serve.keys import Keys
-from pullrisk.serve.loaded_model import LastGood, LoadedModel
+from pullrisk.serve.models import LastGood, LoadedModel
 from pullrisk.serve.tracing import Tracing
 from pullrisk.serve.webhooks import Webhooks
 
@@ -21,32 +20,27 @@ if TYPE_CHECKING:
     from pullrisk.serve.sign_in.setup import Setup
 
 
-def _always() -> bool:
-    return True
-
-
-class Dependencies(msgspec.Struct, frozen=True):
+class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     """What a service is made of; `load_model` may take seconds and is called in a thread.
 
     `has_store` tells whether a pull store is configured. `secrets` are read anew if the store
     or the lake refuses the known ones, `bot_names` are the accounts that the settings call bots or
     persons. Without `admin` keys the service has no routes for administration, without `webhooks`
-    none for GitHub, without `sign_in` nobody signs in, and without `setup` no App is made.
-    Repositories lie below the address `site`.
+    none for GitHub. Repositories lie below the address `site`.
     """
 
     lake: "Lake"
     store: "PullStore"
+    has_store: Callable[[], bool]
     load_model: Callable[[], LoadedModel]
+    last_good: LastGood
+    points: OperatingPoints
     keys: Keys
-    points: OperatingPoints | None = None
-    secrets: "Secrets | None" = None
-    last_good: LastGood | None = None
-    tracing: Tracing | None = None
-    admin: Keys | None = None
-    has_store: Callable[[], bool] = _always
-    bot_names: BotNames = NO_NAMES
-    webhooks: Webhooks | None = None
-    sign_in: "SignIn | None" = None
-    site: str = GITHUB
-    setup: "Setup | None" = None
+    admin: Keys | None
+    sign_in: "SignIn"
+    setup: "Setup"
+    webhooks: Webhooks | None
+    bot_names: BotNames
+    site: str
+    secrets: "Secrets | None"
+    tracing: Tracing | None

@@ -9,18 +9,17 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Response
 from litestar.params import Parameter
+from msgspec.structs import astuple
 
-from pullrisk.errors import InputError
 from pullrisk.features import NAMES, SCHEMA_HASH
 from pullrisk.pulls.record import Pull
 from pullrisk.serve import shapes
-from pullrisk.serve.inflight import InFlight
-from pullrisk.serve.keys import WrongKeys
+from pullrisk.serve.inflight import AsgiRequest, service_of
 from pullrisk.serve.metrics import CONTENT_TYPE
 from pullrisk.serve.problems import ProblemError
-from pullrisk.serve.pull_list import ListQuery, PullListCache, page
-from pullrisk.serve.request_body import Asked, read, read_pulls, read_rows
-from pullrisk.serve.scoring import Wanted, score
+from pullrisk.serve.pull_list import ListQuery, page
+from pullrisk.serve.request_body import read, read_pulls, read_rows
+from pullrisk.serve.scoring import Detail, score
 from pullrisk.serve.service import Service
 
 T = TypeVar("T")
@@ -38,8 +37,8 @@ class Explain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     brief: bool = False
 
     @property
-    def wanted(self) -> Wanted:
-        """What to tell beside the scores."""
+    def detail(self) -> Detail:
+        """What to tell of each pull."""
         return "briefs" if self.brief else "reasons" if self.explain else "scores"
 
 
@@ -47,83 +46,64 @@ class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """No query parameter at all."""
 
 
-class Context(msgspec.Struct, frozen=True):
-    """What the handlers of one process share; the framework's state of each request names it."""
-
-    service: Service
-    in_flight: InFlight
-    pull_list: PullListCache
-    wrong_keys: WrongKeys
-
-
-async def score_pulls(request: Asked) -> shapes.Scores:
+async def score_pulls(request: AsgiRequest) -> shapes.Scores:
     """Score one pull request or a list: as GitHub's REST API describes them, or stored."""
-    wanted = query_of(request, Explain).wanted
-    context = context_of(request)
-    options, names = context.service.options, context.service.dependencies.bot_names
-    items = await read_pulls(request, context.in_flight, most=options.batch, names=names)
-    return await _scores(context.service, items, wanted=wanted)
+    detail = query_of(request, Explain).detail
+    service = service_of(request)
+    most, names = service.options.batch, service.dependencies.bot_names
+    items = await read_pulls(request, service.in_flight, most=most, names=names)
+    return await _scores(service, items, detail=detail)
 
 
-async def score_rows(request: Asked) -> shapes.RawScores:
+async def score_rows(request: AsgiRequest) -> shapes.RawScores:
     """Score rows of features, in the order that /v1/model names."""
     query_of(request, NoQuery)
-    context = context_of(request)
-    most = context.service.options.batch
-    rows = await read_rows(request, context.in_flight, most=most, width=len(NAMES))
-    model = context.service.loaded
-    try:
-        answers = model.bundle.answers(rows)
-    except InputError as wrong:
-        raise ProblemError(422, str(wrong.args[0])) from None
-    columns = (
-        [None] * len(rows) if answer is None else answer.tolist()
-        for answer in (answers.risk, answers.repair, answers.revert, answers.novelty_error)
-    )
-    scores = [shapes.RawScore(*row) for row in zip(*columns, strict=True)]
-    return shapes.RawScores(model.name, scores)
+    service = service_of(request)
+    most = service.options.batch
+    rows = await read_rows(request, service.in_flight, most=most, width=len(NAMES))
+    model, scores = await service.row_scorer.score(rows)
+    return shapes.RawScores(model, scores)
 
 
-async def list_pulls(request: Asked) -> shapes.PullPage:
+async def list_pulls(request: AsgiRequest) -> shapes.PullPage:
     """The latest stored pull requests, scored."""
     query = query_of(request, ListQuery)
-    context = context_of(request)
-    listed = await context.pull_list.current()
+    service = service_of(request)
+    listed = await service.pull_list.current()
     pulls, total, following = page(listed.pulls, query)
-    stale = context.service.store_fault is not None
+    stale = service.store_fault is not None
     return shapes.PullPage(pulls, total, following, listed.as_of, stale)
 
 
 async def score_stored(
-    request: Asked, owner: RepositoryPart, name: RepositoryPart, number: PullNumber
+    request: AsgiRequest, owner: RepositoryPart, name: RepositoryPart, number: PullNumber
 ) -> shapes.Scores:
     """One stored pull request, scored, with reasons."""
-    wanted = query_of(request, Explain).wanted
+    detail = query_of(request, Explain).detail
     reference = shapes.Reference(f"{owner}/{name}", number)
-    return await _scores(context_of(request).service, [reference], wanted=wanted)
+    return await _scores(service_of(request), [reference], detail=detail)
 
 
-async def list_repositories(request: Asked) -> shapes.Repositories:
+async def list_repositories(request: AsgiRequest) -> shapes.Repositories:
     """The stored repositories, and how fresh their histories are."""
     query_of(request, NoQuery)
-    context = context_of(request)
-    listed = await context.pull_list.current()
-    stale = context.service.store_fault is not None
+    service = service_of(request)
+    listed = await service.pull_list.current()
+    stale = service.store_fault is not None
     return shapes.Repositories(listed.repositories, listed.as_of, stale)
 
 
-async def describe_model(request: Asked) -> shapes.Model:
+async def describe_model(request: AsgiRequest) -> shapes.Model:
     """The model that answers."""
     query_of(request, NoQuery)
-    return model_of(context_of(request).service)
+    return model_of(service_of(request))
 
 
-async def reload_model(request: Asked) -> shapes.Reloaded:
+async def reload_model(request: AsgiRequest) -> shapes.Reloaded:
     """Load the model anew beside the present one, which stays if that is refused."""
     query_of(request, NoQuery)
-    context = context_of(request)
-    service = context.service
-    await read(request, context.in_flight, most=IGNORED_BODY)
+    service = service_of(request)
+    await read(request, service.in_flight, most=IGNORED_BODY)
     before = service.loaded.version
     refused = await service.models.swap()
     if refused is not None:
@@ -138,31 +118,25 @@ async def alive() -> shapes.Alive:
     return shapes.Alive()
 
 
-async def ready(request: Asked) -> Response[shapes.Health]:
+async def ready(request: AsgiRequest) -> Response[shapes.Health]:
     """Whether traffic should come, and what is missing."""
-    health = health_of(context_of(request).service)
+    health = health_of(service_of(request))
     return Response(health, status_code=200 if health.ready else 503)
 
 
-async def metrics(request: Asked) -> Response[str]:
+async def metrics(request: AsgiRequest) -> Response[str]:
     """Figures for Prometheus."""
-    service = context_of(request).service
+    service = service_of(request)
     service.measure()
     return Response(service.metrics.page().decode(), headers={"content-type": CONTENT_TYPE})
 
 
-def context_of(request: Asked) -> Context:
-    """What this process answers with."""
-    context: Context = request.scope["state"]["context"]
-    return context
-
-
 async def _scores(
-    service: Service, items: list[Pull | shapes.Reference], *, wanted: Wanted
+    service: Service, items: list[Pull | shapes.Reference], *, detail: Detail
 ) -> shapes.Scores:
     pulls = await _pulls(service, items)
     model = service.loaded.name
-    return shapes.Scores(model, await score(service, pulls, wanted=wanted))
+    return shapes.Scores(model, await score(service, pulls, detail=detail))
 
 
 async def _pulls(service: Service, items: list[Pull | shapes.Reference]) -> list[Pull]:
@@ -170,7 +144,9 @@ async def _pulls(service: Service, items: list[Pull | shapes.Reference]) -> list
     references = [item for item in items if isinstance(item, shapes.Reference)]
     if not references:
         return [item for item in items if isinstance(item, Pull)]
-    stored = iter(await service.stored(references))
+    stored = iter(
+        await service.from_store(lambda store: [store.get(*astuple(item)) for item in references])
+    )
     pulls = []
     for item in items:
         pull = next(stored) if isinstance(item, shapes.Reference) else item
@@ -184,7 +160,7 @@ def model_of(service: Service) -> shapes.Model:
     """The model that answers, described."""
     model = service.loaded
     metadata = model.bundle.metadata
-    points = service.dependencies.points or metadata.operating_points
+    points = service.dependencies.points
     return shapes.Model(
         version=model.version,
         registered=model.registered,
@@ -230,7 +206,7 @@ def health_of(service: Service) -> shapes.Health:
     return shapes.Health(all(check.ok for check in needed), needed + reported)
 
 
-def query_of(request: Asked, shape: type[T]) -> T:
+def query_of(request: AsgiRequest, shape: type[T]) -> T:
     """The query as `shape`. ProblemError 422 for an unknown parameter, a bad value, or one that
     is given twice, all of which the framework would let pass."""
     text: bytes = request.scope["query_string"]

@@ -15,9 +15,12 @@ from msgspec.structs import astuple
 
 from pullrisk.errors import InputError
 from pullrisk.features import RepositoryHistory
-from pullrisk.pulls.forms import rest_object
-from pullrisk.pulls.record import Pull, parse_rest
-from pullrisk.serve.loaded_model import LoadedModel
+from pullrisk.pulls.formats import rest_object
+from pullrisk.pulls.record import Pull
+from pullrisk.pulls.rest import parse_rest
+from pullrisk.serve.models import LoadedModel
+from pullrisk.serve.row_scorer import raw_scores
+from pullrisk.serve.shapes import RawScore
 
 REPOSITORY: Final = "golden/predictions"
 """The repository that the pull requests are said to be of."""
@@ -25,15 +28,6 @@ TOLERANCE: Final = 1e-4
 """Largest relative difference of two answers: other processors round otherwise."""
 _LONGEST: Final = 16_000
 """Bytes of a pull request that is taken; what is written stands in Git."""
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What a model says of one pull request; None where it has no such answer."""
-
-    risk: float | None
-    repair: float | None
-    revert: float | None
-    novelty_error: float
 
 
 class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,7 +39,7 @@ class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: str
     schema_hash: str
     pulls: list[dict[str, Any]]
-    answers: list[Answer]
+    answers: list[RawScore]
 
 
 def record(model: LoadedModel, *, pinned: str, lines: Iterable[bytes], count: int) -> Golden:
@@ -63,31 +57,26 @@ def record(model: LoadedModel, *, pinned: str, lines: Iterable[bytes], count: in
     return Golden(pinned, model.version, model.bundle.metadata.schema_hash, pulls, answers)
 
 
-def predictions(model: LoadedModel, pulls: Sequence[Pull]) -> list[Answer]:
+def predictions(model: LoadedModel, pulls: Sequence[Pull]) -> list[RawScore]:
     """The model's answers to merged pulls of a repository without a history."""
     rows = [
         RepositoryHistory(pull.repository).features(pull, as_of=pull.event_at)
         for pull in pulls
         if pull.event_at is not None
     ]
-    scores = model.bundle.score(np.array(rows, np.float32), REPOSITORY)
-    columns = (
-        [None] * len(rows) if answer is None else answer.tolist()
-        for answer in (scores.risk, scores.repair, scores.revert, scores.novelty_error)
-    )
-    return [Answer(*row) for row in zip(*columns, strict=True)]
+    return raw_scores(model.bundle.score(np.array(rows, np.float32), REPOSITORY))
 
 
-def differs(wanted: Answer, found: Answer) -> bool:
+def differs(expected: RawScore, actual: RawScore) -> bool:
     """Whether two answers are not the same, rounding apart."""
-    pairs = zip(astuple(wanted), astuple(found), strict=True)
-    return not all(_is_same(*pair) for pair in pairs)
+    pairs = zip(astuple(expected), astuple(actual), strict=True)
+    return not all(_is_close(*pair) for pair in pairs)
 
 
-def _is_same(one: float | None, other: float | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=1e-9)
+def _is_close(expected: float | None, actual: float | None) -> bool:
+    if expected is None or actual is None:
+        return expected is actual
+    return math.isclose(expected, actual, rel_tol=TOLERANCE, abs_tol=1e-9)
 
 
 def _renamed(lines: Iterable[bytes]) -> Iterable[dict[str, Any]]:

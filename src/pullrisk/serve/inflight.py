@@ -7,11 +7,14 @@ by a look at all of them, a few times a second.
 import asyncio
 import re
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pullrisk.options import ServeOptions
 from pullrisk.score.history_cache import give_back_memory
 from pullrisk.serve.problems import ProblemError
+
+if TYPE_CHECKING:
+    from pullrisk.serve.service import Service
 
 _EVERY: Final = 0.1
 _LATER: Final = {"retry-after": "1"}
@@ -31,8 +34,8 @@ class ActiveRequest:
     """One request under way; it has to be answered until `expires` (monotonic seconds)."""
 
     __slots__ = (
-        "arrived", "client", "expires", "headers", "held", "id", "key", "method", "overdue",
-        "path", "sent", "span", "started", "status", "task",
+        "arrived", "client", "expires", "headers", "id", "key", "method", "overdue", "path",
+        "reserved", "sent", "span", "started", "status", "task",
     )  # fmt: skip
 
     def __init__(self, scope: dict[str, Any]) -> None:
@@ -44,7 +47,7 @@ class ActiveRequest:
         self.task: asyncio.Task[Any] | None = asyncio.current_task()
         self.id = self.key = ""
         self.arrived = self.overdue = False
-        self.held = self.status = self.sent = 0
+        self.reserved = self.status = self.sent = 0
         self.span: Any = None
 
     @property
@@ -59,8 +62,27 @@ class ActiveRequest:
 
     def given_id(self) -> str | None:
         """The id that the client gave it, where that may stand in a log."""
-        given = self.header(b"x-request-id")
-        return given if given is not None and _REQUEST_ID.fullmatch(given) else None
+        shown_id = self.header(b"x-request-id")
+        return shown_id if shown_id is not None and _REQUEST_ID.fullmatch(shown_id) else None
+
+
+class AsgiRequest(Protocol):
+    """What endpoints read of a request: ASGI's own, which the framework's requests have too."""
+
+    scope: Any
+    receive: Any
+
+
+def active_request(request: AsgiRequest) -> ActiveRequest:
+    """The request as this service follows it."""
+    active: ActiveRequest = request.scope["state"]["active"]
+    return active
+
+
+def service_of(request: AsgiRequest) -> "Service":
+    """The service that answers the request."""
+    service: Service = request.scope["state"]["service"]
+    return service
 
 
 class InFlight:
@@ -88,11 +110,11 @@ class InFlight:
         """The addresses and ports of those who wait for an answer."""
         return {request.client for request in self._running}
 
-    def hold(self, request: ActiveRequest, size: int) -> None:
+    def reserve(self, request: ActiveRequest, size: int) -> None:
         """Reserve memory for a body; ProblemError 503 where the others leave too little."""
         if self._bytes + size > self._most_bytes:
             raise ProblemError(503, "too many large bodies are under way", headers=_LATER)
-        request.held = size
+        request.reserved = size
         self._bytes += size
 
     def arrived(self, request: ActiveRequest) -> None:
@@ -102,9 +124,9 @@ class InFlight:
 
     def leave(self, request: ActiveRequest) -> None:
         """End."""
-        self._bytes -= request.held
-        self._had_large = self._had_large or request.held >= _LARGE
-        request.held = 0
+        self._bytes -= request.reserved
+        self._had_large = self._had_large or request.reserved >= _LARGE
+        request.reserved = 0
         self._running.discard(request)
 
     def give_up(self, request: ActiveRequest) -> ProblemError:

@@ -7,17 +7,18 @@ from hashlib import sha256
 from hmac import compare_digest
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from litestar import Request
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from pullrisk.errors import SettingsError
 from pullrisk.serve.connections import network
-from pullrisk.serve.inflight import ActiveRequest
+from pullrisk.serve.inflight import ActiveRequest, AsgiRequest, active_request, service_of
 from pullrisk.serve.problems import ProblemError
 
 if TYPE_CHECKING:
-    from pullrisk.serve.endpoints import Context
+    from pullrisk.serve.service import Service
 
 _FREE: Final = 10
 """Wrong keys of an address that are answered at once; each one more waits `_WAIT` longer."""
@@ -51,8 +52,8 @@ class Keys:
         """The name of a valid key; None for any other text."""
         digest = sha256(presented.encode()).digest()
         valid = False
-        for known in self._digests:  # all of them: the time must not tell which
-            valid |= compare_digest(digest, known)
+        for valid_digest in self._digests:  # all of them: the time must not tell which
+            valid |= compare_digest(digest, valid_digest)
         return digest.hex()[:_NAME] if valid else None
 
     def holds(self, name: str) -> bool:
@@ -84,36 +85,34 @@ class KeyGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises ProblemError 401 without a valid key."""
-        await check_key(scope, admin=self._admin)
+        await check_key(Request(scope), admin=self._admin)
         await self._app(scope, receive, send)
 
 
-async def check_key(scope: Any, *, admin: bool = False) -> None:  # noqa: ANN401  (ASGI's)
+async def check_key(request: AsgiRequest, *, admin: bool = False) -> None:
     """Note whose key the request shows. Raises ProblemError 401 without a valid one.
 
     An address that has shown many wrong ones waits for that answer, and meanwhile counts as no
     request under way. Valid keys never wait: a proxy's address may be everybody's.
     """
-    context: Context = scope["state"]["context"]
-    service = context.service
-    own = service.dependencies.admin if admin else None
-    keys = own or service.dependencies.keys
-    if not own and service.is_open:
+    service, active = service_of(request), active_request(request)
+    admin_keys = service.dependencies.admin if admin else None
+    keys = admin_keys or service.dependencies.keys
+    if not admin_keys and service.is_open:
         return
-    request: ActiveRequest = scope["state"]["active"]
-    shown = shown_key(request)
-    name = keys.name_of(shown)
+    key = shown_key(active)
+    name = keys.name_of(key)
     if name is None:
-        if shown:
-            await slow_down(context, request)
+        if key:
+            await slow_down(service, active)
         raise ProblemError(401, "send a valid key", headers={"www-authenticate": "Bearer"})
-    request.key = name
+    active.key = name
 
 
-async def slow_down(context: "Context", request: ActiveRequest) -> None:
+async def slow_down(service: "Service", request: ActiveRequest) -> None:
     """A wrong key was shown: wait, the longer the more of them came from that address."""
-    context.in_flight.leave(request)
-    await asyncio.sleep(context.wrong_keys.note(network(request.client[0])))
+    service.in_flight.leave(request)
+    await asyncio.sleep(service.wrong_keys.note(network(request.client[0])))
 
 
 class WrongKeys:
@@ -138,9 +137,9 @@ class WrongKeys:
 
 def shown_key(request: ActiveRequest) -> str:
     """The key that a request shows: a bearer token, or X-API-Key; empty without."""
-    shown = request.header(b"authorization")
-    if shown is not None:
-        scheme, _, token = shown.partition(" ")
+    authorization = request.header(b"authorization")
+    if authorization is not None:
+        scheme, _, token = authorization.partition(" ")
         if scheme.lower() == "bearer" and token:
             return token.strip()
     return request.header(b"x-api-key") or ""

@@ -12,9 +12,7 @@ from time import monotonic
 from typing import Any, Final, TypeAlias
 
 from pullrisk.options import is_loopback
-from pullrisk.serve.endpoints import Context
 from pullrisk.serve.inflight import LONGEST_PATH, ActiveRequest
-from pullrisk.serve.page_headers import page_headers
 from pullrisk.serve.problems import PROBLEM, ProblemError, problem_of
 from pullrisk.serve.service import Service
 from pullrisk.serve.tracing import ids
@@ -25,6 +23,7 @@ Message: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Any]]
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
 Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 _UNKNOWN: Final = "unknown"
 _PARAMETER_TYPE: Final = re.compile(r":\w+\}")
@@ -33,6 +32,22 @@ _PORT: Final = re.compile(r":\d{1,5}$")
 _LONGEST_HOST: Final = 256
 _SILENT: Final = frozenset(("/healthz", "/readyz"))
 """Probes: where they succeed, nobody reads a line of each."""
+_PAGE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+"""No script or style that stands in a page itself, and nothing from elsewhere."""
+_KIND, _POLICY, _CACHE = b"content-type", b"content-security-policy", b"cache-control"
+_HTML: Final = b"text/html"
+_PAGE_HEADERS: Final = (
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+_OVER_HTTPS: Final = (b"strict-transport-security", b"max-age=31536000")
 
 
 def refuse_early(request: ActiveRequest, scope: Scope, service: Service) -> None:
@@ -63,9 +78,8 @@ def _is_here(host: bytes) -> bool:
 class Lifecycle:
     """An ASGI application around `api`."""
 
-    def __init__(self, api: Application, context: Context) -> None:
-        self._api, self._context = api, context
-        self._service, self._in_flight = context.service, context.in_flight
+    def __init__(self, api: Application, service: Service) -> None:
+        self._api, self._service, self._in_flight = api, service, service.in_flight
         self._ids = urandom(4).hex()
         self._count = 0
         self._counters: dict[tuple[str, int], Any] = {}
@@ -77,7 +91,7 @@ class Lifecycle:
             return
         request = ActiveRequest(scope)
         request.id = request.given_id() or self._next_id()
-        scope["state"].update(active=request, context=self._context)
+        scope["state"].update(active=request, service=self._service)
         if scope["method"] == "HEAD":  # granian leaves the body out
             scope["method"] = "GET"
         traces = self._service.dependencies.tracing
@@ -104,22 +118,21 @@ class Lifecycle:
                 raise
             await _send_problem(self._in_flight.give_up(request), request, send)
         except Exception as error:
-            log = self._service.log
-            problem = problem_of(error, path=request.path, request_id=request.id, log=log)
+            problem = problem_of(error, request, self._service.log)
             # its frames hold the body, and this one holds it: nothing of that would be freed soon
             await _send_problem(problem.with_traceback(None), request, send)
 
     def _noting(self, request: ActiveRequest, send: Send) -> Send:
         """`send`, with our headers; it notes the status and the bytes."""
-        sign_in = self._service.dependencies.sign_in
-        over_https = sign_in is not None and sign_in.sessions.secure
+        over_https = self._service.dependencies.sign_in.sessions.secure
 
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":
                 request.status = message["status"]
-                own = (b"x-request-id", request.id.encode()), _NO_SNIFFING
-                given = message["headers"]
-                message["headers"] = [*given, *own, *page_headers(given, over_https=over_https)]
+                headers = message["headers"]
+                added = (b"x-request-id", request.id.encode()), _NO_SNIFFING
+                of_page = page_headers(headers, over_https=over_https)
+                message["headers"] = [*headers, *added, *of_page]
             else:
                 request.sent += len(message.get("body", b""))
             await send(message)
@@ -146,21 +159,38 @@ class Lifecycle:
         )
 
     def _count_one(self, route: str, status: int, seconds: float, size: int) -> None:
-        own = self._counters.get((route, status))
-        if own is None:
+        counters = self._counters.get((route, status))
+        if counters is None:
             metrics = self._service.metrics
-            own = self._counters[route, status] = (
+            counters = self._counters[route, status] = (
                 metrics.requests.labels(route, str(status)),
                 metrics.seconds.labels(route),
                 metrics.bytes.labels(route),
             )
-        own[0].inc()
-        own[1].observe(seconds)
-        own[2].observe(size)
+        counters[0].inc()
+        counters[1].observe(seconds)
+        counters[2].observe(size)
 
     def _next_id(self) -> str:
         self._count += 1
         return f"{self._ids}-{self._count:x}"
+
+
+def page_headers(headers: Headers, *, over_https: bool) -> Headers:
+    """What a page tells the browser beside the headers of its answer: what it may load, who may
+    frame it, what it may pass on. Nothing for any other answer.
+    """
+    names = dict(headers)
+    if not names.get(_KIND, b"").startswith(_HTML):
+        return []
+    added = [*_PAGE_HEADERS]
+    if _POLICY not in names:
+        added.append((_POLICY, _PAGE_POLICY.encode()))
+    if _CACHE not in names:
+        added.append((_CACHE, b"private, no-cache"))
+    if over_https:
+        added.append(_OVER_HTTPS)
+    return added
 
 
 async def _send_problem(problem: ProblemError, request: ActiveRequest, send: Send) -> None:

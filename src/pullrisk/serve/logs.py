@@ -109,6 +109,6 @@ def forward(log: Any) -> None:  # noqa: ANN401
     logging.captureWarnings(True)
 
 
-def stdout_buffer() -> LineBuffer:
-    """Lines to standard output."""
-    return LineBuffer(sys.stdout.buffer)
+def stdout_logger() -> Any:  # noqa: ANN401
+    """The logger of a process of the service: it writes to standard output."""
+    return logger(LineBuffer(sys.stdout.buffer))

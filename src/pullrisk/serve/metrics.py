@@ -30,32 +30,32 @@ class Metrics:
     def __init__(self, *, together: bool = False) -> None:
         self.registry = CollectorRegistry()
         self._together = together
-        own, route = self.registry, ["route"]
+        registry, route = self.registry, ["route"]
         self.requests = Counter(
-            "pullrisk_requests", "Requests answered", ["route", "status"], registry=own
+            "pullrisk_requests", "Requests answered", ["route", "status"], registry=registry
         )
         self.seconds = Histogram(
-            "pullrisk_request_seconds", "Time to answer", route, buckets=_SECONDS, registry=own
+            "pullrisk_request_seconds", "Time to answer", route, buckets=_SECONDS, registry=registry
         )
         self.bytes = Histogram(
-            "pullrisk_response_bytes", "Bodies sent", route, buckets=_BYTES, registry=own
+            "pullrisk_response_bytes", "Bodies sent", route, buckets=_BYTES, registry=registry
         )
         self.risk = Histogram(
-            "pullrisk_risk", "Risk of scored pull requests", buckets=_SHARES, registry=own
+            "pullrisk_risk", "Risk of scored pull requests", buckets=_SHARES, registry=registry
         )
         self.novelty = Histogram(
-            "pullrisk_novelty_percent", "Novelty of the same", buckets=_PERCENT, registry=own
+            "pullrisk_novelty_percent", "Novelty of the same", buckets=_PERCENT, registry=registry
         )
         self.scored = Counter(
-            "pullrisk_scored", "Pull requests scored", ["band", "basis"], registry=own
+            "pullrisk_scored", "Pull requests scored", ["band", "basis"], registry=registry
         )
         self.cache = Counter(
-            "pullrisk_history_reads", "Histories asked for", ["found"], registry=own
+            "pullrisk_history_reads", "Histories asked for", ["found"], registry=registry
         )
         self.hit, self.miss = self.cache.labels("memory"), self.cache.labels("miss")
         self.compressed = self.cache.labels("compressed")
         self._by_answer: dict[tuple[str, str], Counter] = {}
-        self.swaps = Counter("pullrisk_model_swaps", "Models loaded", ["result"], registry=own)
+        self.swaps = Counter("pullrisk_model_swaps", "Models loaded", ["result"], registry=registry)
         self.histories = self._gauge("pullrisk_histories_cached", "Histories in memory")
         self.ready = self._gauge("pullrisk_histories_ready", "Of them, those not compressed")
         self.age = self._gauge(
@@ -66,7 +66,7 @@ class Metrics:
             "pullrisk_model_info", "The model", ["version", "schema_hash", "registered"]
         )
         self.deliveries = Counter(
-            "pullrisk_deliveries", "Deliveries of webhooks", ["result"], registry=own
+            "pullrisk_deliveries", "Deliveries of webhooks", ["result"], registry=registry
         )
         self.dead = self._gauge("pullrisk_deliveries_dead", "Deliveries that were given up")
         self.waiting = self._gauge(
@@ -81,10 +81,10 @@ class Metrics:
 
     def count_score(self, band: str, basis: str) -> None:
         """One more pull was scored."""
-        own = self._by_answer.get((band, basis))
-        if own is None:  # finding a label's counter takes longer than counting
-            own = self._by_answer[band, basis] = self.scored.labels(band, basis)
-        own.inc()
+        counter = self._by_answer.get((band, basis))
+        if counter is None:  # finding a label's counter takes longer than counting
+            counter = self._by_answer[band, basis] = self.scored.labels(band, basis)
+        counter.inc()
 
     def tell_secrets(self, figures: Mapping[str, float]) -> None:
         """How fresh the secrets are; of several workers, the worst, and sums of what is counted."""

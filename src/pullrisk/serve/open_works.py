@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pullrisk.brief.under_way import MOST_OPEN, open_works
 from pullrisk.errors import PullriskError
-from pullrisk.pulls.hunks import UnmergedWork
+from pullrisk.pulls.lines import UnmergedWork
 
 if TYPE_CHECKING:
     from pullrisk.serve.service import Service

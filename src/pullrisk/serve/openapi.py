@@ -78,8 +78,8 @@ def operation(
     @dataclass
     class Operation(OpenAPIOperation):
         def __post_init__(self) -> None:
-            own = [*parameters(query)]
-            self.parameters = [*(self.parameters or []), *own] or None
+            described = [*parameters(query)]
+            self.parameters = [*(self.parameters or []), *described] or None
             if body is not None:
                 self.request_body = RequestBody(
                     content=_content("application/json", body), required=True
@@ -125,11 +125,11 @@ def config() -> OpenAPIConfig:
 @cache
 def document(app: Litestar) -> dict[str, Any]:
     """The whole document of an application."""
-    whole = app.openapi_schema.to_schema()
+    described = app.openapi_schema.to_schema()
     _, schemas = msgspec.json.schema_components(_SHAPES, ref_template=_REF)
     _require_repository(schemas)
-    whole["components"]["schemas"] = schemas
-    return whole
+    described["components"]["schemas"] = schemas
+    return described
 
 
 class Document(JsonRenderPlugin):
@@ -148,37 +148,37 @@ class DocsPage(OpenAPIRenderPlugin):
         return page(document(request.app))
 
 
-def page(whole: dict[str, Any]) -> bytes:
+def page(openapi_document: dict[str, Any]) -> bytes:
     """The document for people."""
-    info = whole["info"]
+    info = openapi_document["info"]
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(info['title'])}</title>"
         f"<style>{_STYLE}</style><h1>pullrisk {escape(info['version'])}</h1>"
         f"<p>{escape(info['description'])} "
         "The same for programs: <a href=/openapi.json>openapi.json</a>."
     ]
-    for path, operations in whole["paths"].items():
-        for method, described in operations.items():
-            parts.append(_section(path, method, described))
+    for path, operations in openapi_document["paths"].items():
+        for method, spec in operations.items():
+            parts.append(_section(path, method, spec))
     parts.append("<h2>Shapes</h2>")
-    for name, schema in sorted(whole["components"]["schemas"].items()):
+    for name, schema in sorted(openapi_document["components"]["schemas"].items()):
         text = escape(msgspec.json.format(msgspec.json.encode(schema), indent=2).decode())
         parts.append(f"<details id={name}><summary>{name}</summary><pre>{text}</pre></details>")
     return "".join(parts).encode()
 
 
-def _section(path: str, method: str, described: dict[str, Any]) -> str:
+def _section(path: str, method: str, spec: dict[str, Any]) -> str:
     rows = "".join(
         f"<li><code>{escape(each['name'])}</code> in {each['in']}: "
         f"<code>{escape(msgspec.json.encode(each['schema']).decode())}</code>"
-        for each in described.get("parameters", [])
+        for each in spec.get("parameters", [])
     )
     answers = "".join(
         f"<li>{status}: {escape(answer['description'])}"
-        for status, answer in described["responses"].items()
+        for status, answer in spec["responses"].items()
     )
     return (
-        f"<h2>{method.upper()} <code>{escape(path)}</code></h2><p>{escape(described['summary'])}"
+        f"<h2>{method.upper()} <code>{escape(path)}</code></h2><p>{escape(spec['summary'])}"
         f"<ul>{rows}</ul><p>Answers<ul>{answers}</ul>"
     )
 

@@ -13,7 +13,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from pullrisk.options import ServeOptions
-from pullrisk.serve.http1 import http1_settings
+from pullrisk.serve.connections import http1_settings
 from pullrisk.serve.inflight import PROBES
 
 _NOWHERE: Final = "/-"

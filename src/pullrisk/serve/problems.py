@@ -1,11 +1,14 @@
 """Errors as RFC 9457 writes them: `application/problem+json` with the id that the log has."""
 
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 from litestar.exceptions import HTTPException, ValidationException
 
 from pullrisk.errors import PullriskError, StoreError
+
+if TYPE_CHECKING:
+    from pullrisk.serve.inflight import ActiveRequest
 
 Headers: TypeAlias = dict[str, str]
 
@@ -55,13 +58,7 @@ class ProblemError(Exception):
         return _encoder.encode(Problem(title, self.status, self.detail, request_id))
 
 
-def problem_of(
-    error: Exception,
-    *,
-    path: str,
-    request_id: str,
-    log: Any,  # noqa: ANN401  (structlog's)
-) -> ProblemError:
+def problem_of(error: Exception, request: "ActiveRequest", log: Any) -> ProblemError:  # noqa: ANN401
     """The problem that an exception of a handler, or of the framework, means.
 
     The log gets the traceback of a defect: what nobody meant to raise.
@@ -69,11 +66,13 @@ def problem_of(
     if isinstance(error, ProblemError):
         return error
     if not isinstance(error, HTTPException | PullriskError):
-        log.exception("defect", request_id=request_id)
+        log.exception("defect", request_id=request.id)
     if isinstance(error, StoreError):
         return ProblemError(503, f"the pull store cannot be read: {error.args[0]}")
     if isinstance(error, ValidationException) or getattr(error, "status_code", 0) == 404:
-        return ProblemError(404, f"there is no {path[:200]}")  # only paths are validated there
+        return ProblemError(
+            404, f"there is no {request.path[:200]}"
+        )  # only paths are validated there
     if isinstance(error, HTTPException) and error.status_code < 500:
         headers = dict(error.headers or {})
         detail = f"this path answers {headers['allow']}" if "allow" in headers else error.detail

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -16,7 +16,9 @@ from pullrisk.pulls.store import RepositorySummary
 from pullrisk.score.result import ScoreSummary
 from pullrisk.serve import shapes
 from pullrisk.serve.scoring import score
-from pullrisk.serve.service import Service
+
+if TYPE_CHECKING:
+    from pullrisk.serve.service import Service
 
 
 class PullList(msgspec.Struct, frozen=True):
@@ -31,7 +33,7 @@ class PullList(msgspec.Struct, frozen=True):
 class PullListCache:
     """Keeps the list for `refresh` seconds, and longer while the store is away."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: "Service") -> None:
         self._service = service
         self._listed: PullList | None = None
         self._due = 0.0
@@ -63,7 +65,7 @@ class PullListCache:
             if self._listed is None:
                 raise
         else:
-            scores = await score(service, pulls, wanted="scores", counted=False)
+            scores = await score(service, pulls, detail="scores", counted=False)
             moments = (pull.updated_at for pull in pulls)
             listed = [_listed(score, at) for score, at in zip(scores, moments, strict=True)]
             version = service.loaded.version

@@ -28,11 +28,38 @@ _AUDIT: Final = "audit."
 _SECONDS: Final = 30.0
 
 
-class Registered(msgspec.Struct, frozen=True):
+class RegisteredModel(msgspec.Struct, frozen=True):
     """A model's ONNX file and its exact version."""
 
     version: str
     data: bytes
+
+
+class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """One registered version; `tags` are its lineage and what the gate said."""
+
+    version: str
+    created_at: datetime
+    aliases: tuple[str, ...] = ()
+    tags: dict[str, str] = {}
+
+
+class ChampionChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of champion."""
+
+    at: datetime
+    action: str
+    version: str
+    by: str
+    replaced: str | None = None
+    reason: str = ""
+
+
+class RegistryContents(msgspec.Struct, frozen=True):
+    """All versions, the newest first, and all changes of champion, as `models list` has them."""
+
+    versions: list[ModelVersion]
+    changes: list[ChampionChange]
 
 
 class Registry:
@@ -53,37 +80,34 @@ class Registry:
         self._shown = redacted(uri.rstrip("/"))
         self._uri, self._login, self._token, self._s3 = uri.rstrip("/"), login, token, s3
 
-    def fetch(self, reference: str) -> Registered:
+    def fetch(self, reference: str) -> RegisteredModel:
         """The model of an alias (`@champion`) or a version (`3`)."""
         with self._asking() as client:
             version = self._version(client, reference)
             query = {"name": NAME, "version": version}
             place = self._get(client, f"{_API}/model-versions/get-download-uri", query)
-            return Registered(version, self._file(client, str(place["artifact_uri"])))
+            return RegisteredModel(version, self._file(client, str(place["artifact_uri"])))
 
-    def listed(self) -> dict[str, list[dict[str, Any]]]:
-        """Every version, the newest first, and every change of champion, as `models list` has them.
-
-        Empty lists if no model was ever registered.
-        """
+    def contents(self) -> RegistryContents:
+        """Every version and every change of champion; none if no model was ever registered."""
         query = {"filter": f"name='{NAME}'", "max_results": "200"}
         with self._asking() as client:
-            found = self._get(client, f"{_API}/model-versions/search", query)
-            if not found.get("model_versions"):
-                return {"versions": [], "changes": []}
-            model = self._get(client, f"{_API}/registered-models/get", {"name": NAME})
-            whole = model["registered_model"]
-            aliases = _by_version(whole.get("aliases", []))
-            versions = [_version_of(each, aliases) for each in found["model_versions"]]
+            answer = self._get(client, f"{_API}/model-versions/search", query)
+            if not answer.get("model_versions"):
+                return RegistryContents([], [])
+            registered = self._get(client, f"{_API}/registered-models/get", {"name": NAME})
+            model = registered["registered_model"]
+            aliases = _by_version(model.get("aliases", []))
+            versions = [_model_version(version, aliases) for version in answer["model_versions"]]
             changes = [
-                msgspec.json.decode(tag["value"])
-                for tag in whole.get("tags", [])
+                msgspec.json.decode(tag["value"], type=ChampionChange)
+                for tag in model.get("tags", [])
                 if tag["key"].startswith(_AUDIT)
             ]
-            return {
-                "versions": sorted(versions, key=lambda each: -int(each["version"])),
-                "changes": sorted(changes, key=lambda each: str(each["at"]), reverse=True),
-            }
+            return RegistryContents(
+                sorted(versions, key=lambda version: -int(version.version)),
+                sorted(changes, key=lambda change: change.at, reverse=True),
+            )
 
     def _version(self, client: "httpx.Client", reference: str) -> str:
         if reference.startswith("@"):
@@ -188,20 +212,20 @@ class Registry:
 
 def _by_version(aliases: list[dict[str, Any]]) -> dict[str, list[str]]:
     """The aliases of each version."""
-    named: dict[str, list[str]] = {}
-    for each in aliases:
-        named.setdefault(str(each["version"]), []).append(str(each["alias"]))
-    return named
+    by_version: dict[str, list[str]] = {}
+    for alias in aliases:
+        by_version.setdefault(str(alias["version"]), []).append(str(alias["alias"]))
+    return by_version
 
 
-def _version_of(found: dict[str, Any], aliases: dict[str, list[str]]) -> dict[str, Any]:
-    version = str(found["version"])
-    return {
-        "version": version,
-        "created_at": datetime.fromtimestamp(int(found["creation_timestamp"]) / 1000, UTC),
-        "aliases": sorted(aliases.get(version, [])),
-        "tags": {tag["key"]: tag["value"] for tag in found.get("tags", [])},
-    }
+def _model_version(described: dict[str, Any], aliases: dict[str, list[str]]) -> ModelVersion:
+    version = str(described["version"])
+    return ModelVersion(
+        version=version,
+        created_at=datetime.fromtimestamp(int(described["creation_timestamp"]) / 1000, UTC),
+        aliases=tuple(sorted(aliases.get(version, []))),
+        tags={tag["key"]: str(tag["value"]) for tag in described.get("tags", [])},
+    )
 
 
 def _message(response: "httpx.Response") -> str:

@@ -2,21 +2,23 @@
 
 import asyncio
 import re
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from struct import Struct
-from typing import Any, Final, Protocol, TypeVar
+from io import BytesIO
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from pullrisk.features.schema import UNKNOWN
-from pullrisk.pulls import half_surrogates
+from pullrisk.pulls import lone_surrogates
 from pullrisk.pulls.people import NO_NAMES, BotNames
-from pullrisk.pulls.record import Pull, parse_rest, parse_rest_list
-from pullrisk.serve.inflight import ActiveRequest, InFlight
+from pullrisk.pulls.record import Pull
+from pullrisk.pulls.rest import parse_rest, parse_rest_list
+from pullrisk.serve.inflight import AsgiRequest, InFlight, active_request
 from pullrisk.serve.problems import ProblemError
 from pullrisk.serve.shapes import Reference
 
@@ -24,8 +26,6 @@ T = TypeVar("T")
 
 _many: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _reference: Final = msgspec.json.Decoder(Reference)
-_rows: Final = msgspec.json.Decoder(list[list[float | None]])
-_row: Final = msgspec.json.Decoder(list[float | None])
 _JSON: Final = "application/json"
 _MOST_SPACES: Final = 1_000
 """Spaces before a body's first sign: while that is looked for, nobody else can work."""
@@ -46,56 +46,53 @@ _MOST_DIGITS: Final = 64
 
 LARGEST_NUMBER: Final = 3.4e38
 """What a row of features may hold, either way: models take single precision."""
+_Value = Annotated[float, msgspec.Meta(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)] | None
+_rows: Final = msgspec.json.Decoder(list[list[_Value]])
+_row: Final = msgspec.json.Decoder(list[_Value])
 _EXACT: Final = 2.0**53
 """From here on, a fraction is no exact number."""
 
 
-class Asked(Protocol):
-    """What endpoints read of a request: ASGI's own, which the framework's requests have too."""
-
-    scope: Any
-    receive: Any
-
-
-async def read_json(request: Asked, in_flight: InFlight) -> bytes:
+async def read_json(request: AsgiRequest, in_flight: InFlight) -> bytes:
     """The body of a request that has to be JSON.
 
     Raises ProblemError: 415 for another media type, 413 for a body beyond `body_mb`, 503 if
     those of others take the memory set for them, 400 if the client went away.
     """
-    active: ActiveRequest = request.scope["state"]["active"]
+    active = active_request(request)
     kind = active.header(b"content-type") or _JSON
     if kind != _JSON and kind.partition(";")[0].strip().lower() != _JSON:
         raise ProblemError(415, "the body has to be application/json")
     most, declared = in_flight.body_bytes, active.header(b"content-length") or ""
-    in_flight.hold(active, min(int(declared), most) if declared.isdecimal() else most)
+    in_flight.reserve(active, min(int(declared), most) if declared.isdecimal() else most)
     return await read(request, in_flight, most=most)
 
 
-async def read(request: Asked, in_flight: InFlight, *, most: int) -> bytes:
+async def read(request: AsgiRequest, in_flight: InFlight, *, most: int) -> bytes:
     """The body, of at most `most` bytes; it is never kept beyond that.
 
     The framework's own `request.body()` takes as long as decoding a row of features does.
     """
-    active: ActiveRequest = request.scope["state"]["active"]
+    active = active_request(request)
     declared = active.header(b"content-length")
     if declared is not None and not (declared.isdecimal() and int(declared) <= most):
         raise _too_large(most)
     message = await _receive(request)
-    whole: bytes = message["body"]
+    content: bytes = message["body"]
     if message["more_body"]:
-        body = bytearray(whole)  # no list: there may be a million parts of a byte each
-        while message["more_body"] and len(body) <= most:
+        body = BytesIO()  # no list: there may be a million parts of a byte each
+        body.write(content)
+        while message["more_body"] and body.tell() <= most:
             message = await _receive(request)
-            body += message["body"]
-        whole = bytes(body)
-    if len(whole) > most:
+            body.write(message["body"])
+        content = body.getvalue()  # the same bytes, no copy
+    if len(content) > most:
         raise _too_large(most)
     in_flight.arrived(active)
-    return whole
+    return content
 
 
-async def _receive(request: Asked) -> Any:  # noqa: ANN401  (ASGI's)
+async def _receive(request: AsgiRequest) -> Any:  # noqa: ANN401  (ASGI's)
     message: Any = await request.receive()
     if message["type"] != "http.request":
         raise ProblemError(400, "the client went away")
@@ -108,18 +105,18 @@ def _too_large(most: int) -> ProblemError:
 
 
 async def read_pulls(
-    request: Asked, in_flight: InFlight, *, most: int, names: BotNames = NO_NAMES
+    request: AsgiRequest, in_flight: InFlight, *, most: int, names: BotNames = NO_NAMES
 ) -> list[Pull | Reference]:
     """The pull requests of a body; a large one is parsed in a thread, one at a time.
 
-    Raises what `read_json` and `parse` raise.
+    Raises what `read_json` and `parse_pulls` raise.
     """
     body = await read_json(request, in_flight)
-    return await _parsed(body, in_flight, partial(parse, most=most, names=names))
+    return await _parsed(body, in_flight, partial(parse_pulls, most=most, names=names))
 
 
 async def read_rows(
-    request: Asked, in_flight: InFlight, *, most: int, width: int
+    request: AsgiRequest, in_flight: InFlight, *, most: int, width: int
 ) -> NDArray[np.float32]:
     """The rows of features of a body, likewise; raises what `parse_rows` raises."""
     body = await read_json(request, in_flight)
@@ -133,25 +130,26 @@ async def _parsed(body: bytes, in_flight: InFlight, parser: Callable[[bytes], T]
         return await asyncio.to_thread(parser, body)
 
 
-def parse(body: bytes, *, most: int, names: BotNames = NO_NAMES) -> list[Pull | Reference]:
+def parse_pulls(body: bytes, *, most: int, names: BotNames = NO_NAMES) -> list[Pull | Reference]:
     """The pull requests asked for, at most `most`; ProblemError 400 for what is no JSON, or 422."""
     _refuse_many(body, "", values=_MOST_VALUES)
     try:
-        if not _begins(body, b"["):
-            return [_one(body, "", names)]
+        if not _starts_with(body, b"["):
+            return [_parse_pull(body, "", names)]
         if len(body) < LARGE:
             with suppress(ValueError, RecursionError):  # one by one below, which tells the place
                 if pulls := parse_rest_list(body, most=most, names=names):
                     return [_refuse_long(pull, "") for pull in pulls]
-        items = half_surrogates.decode(_many, body)
+        items = lone_surrogates.decode(_many, body)
     except RecursionError:
         raise ProblemError(400, "JSON is nested too deeply") from None
     except msgspec.DecodeError as error:
-        raise _problem(error, "") from None
+        raise _to_problem(error, "") from None
     if not 1 <= len(items) <= most:
         raise ProblemError(422, f"{len(items):,} pull requests; a request may hold 1 to {most:,}")
     return [
-        _one(bytes(item), f" (pull request {place})", names) for place, item in enumerate(items)
+        _parse_pull(bytes(item), f" (pull request {place})", names)
+        for place, item in enumerate(items)
     ]
 
 
@@ -171,7 +169,7 @@ def _refuse_long(pull: Pull, where: str) -> Pull:
     return pull
 
 
-def _begins(body: bytes, sign: bytes) -> bool:
+def _starts_with(body: bytes, sign: bytes) -> bool:
     """Whether the first sign is this one. ProblemError 400 if it does not come for long."""
     first = _FIRST.match(body)
     if first is None and len(body) > _MOST_SPACES:
@@ -192,36 +190,39 @@ def parse_rows(body: bytes, *, most: int, width: int) -> NDArray[np.float32]:
     except RecursionError:
         raise ProblemError(400, "JSON is nested too deeply") from None
     except msgspec.DecodeError as error:
-        raise _problem(error, "") from None
+        raise _to_problem(error, "") from None
     if len(rows) > most:
         raise ProblemError(422, f"{len(rows):,} rows; a request may hold 1 to {most:,}")
     if not rows or any(len(row) != width for row in rows):
         raise ProblemError(422, f"each row has to have {width} numbers")
-    pack = Struct(f"{width}d").pack  # numpy takes twice as long over a list
-    numbers = np.frombuffer(bytearray().join([pack(*_told(row)) for row in rows]))
-    if (np.abs(numbers) > LARGEST_NUMBER).any():
-        raise ProblemError(422, f"a number is beyond {LARGEST_NUMBER:g}")
-    return numbers.astype(np.float32).reshape(len(rows), width)
+    numbers = b"".join([_packed(row) for row in rows])  # numpy takes thrice as long over a list
+    return np.frombuffer(numbers, np.float32).reshape(len(rows), width)
 
 
-def _told(row: list[float | None]) -> list[Any]:
-    return [UNKNOWN if value is None else value for value in row] if None in row else row
+def _packed(row: list[float | None]) -> bytes:
+    """The numbers in single precision, NaN for None."""
+    try:
+        return struct.pack(f"{len(row)}f", *row)
+    except struct.error:
+        return struct.pack(f"{len(row)}f", *(UNKNOWN if value is None else value for value in row))
 
 
-def _one(item: bytes, where: str, names: BotNames) -> Pull | Reference:
+def _parse_pull(item: bytes, where: str, names: BotNames) -> Pull | Reference:
     _refuse_many(item, where, values=_MOST_VALUES // 4)
     try:
-        return _strictly(item, names)
+        return _parse_strictly(item, names)
     except ValueError as error:
         if "got `float`" not in str(error) or len(item) >= LARGE:
-            raise _problem(error, where) from None
+            raise _to_problem(error, where) from None
         try:
-            return _strictly(msgspec.json.encode(_whole(msgspec.json.decode(item))), names)
+            return _parse_strictly(
+                msgspec.json.encode(_with_integers(msgspec.json.decode(item))), names
+            )
         except (ValueError, RecursionError):
-            raise _problem(error, where) from None
+            raise _to_problem(error, where) from None
 
 
-def _strictly(item: bytes, names: BotNames) -> Pull | Reference:
+def _parse_strictly(item: bytes, names: BotNames) -> Pull | Reference:
     try:
         return _refuse_long(parse_rest(item, names=names), "")
     except ValueError:
@@ -231,18 +232,18 @@ def _strictly(item: bytes, names: BotNames) -> Pull | Reference:
         raise  # the first error says more
 
 
-def _whole(value: Any) -> Any:  # noqa: ANN401  (any JSON)
+def _with_integers(value: Any) -> Any:  # noqa: ANN401  (any JSON)
     """The value with 1.0 as 1: to JSON Schema both are integers; larger ones stay as they are."""
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         return int(value)
     if isinstance(value, list):
-        return [_whole(item) for item in value]
+        return [_with_integers(item) for item in value]
     if isinstance(value, dict):
-        return {name: _whole(item) for name, item in value.items()}
+        return {name: _with_integers(item) for name, item in value.items()}
     return value
 
 
-def _problem(error: Exception, where: str) -> ProblemError:
+def _to_problem(error: Exception, where: str) -> ProblemError:
     broken = isinstance(error, msgspec.DecodeError | UnicodeDecodeError) and not isinstance(
         error, msgspec.ValidationError
     )

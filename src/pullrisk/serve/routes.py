@@ -11,10 +11,10 @@ from litestar.handlers import HTTPRouteHandler
 
 from pullrisk.options import ServeOptions
 from pullrisk.serve import endpoints, webhooks
+from pullrisk.serve.direct import JsonResponse
 from pullrisk.serve.keys import KeyGate
 from pullrisk.serve.openapi import PULL, ROW, Schema, document, one_or_many, operation
 from pullrisk.serve.pull_list import ListQuery
-from pullrisk.serve.responses import JsonResponse
 
 _KEYED: Final = (401, 503)
 _BODY: Final = (*_KEYED, 400, 408, 413, 415, 422)

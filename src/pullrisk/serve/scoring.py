@@ -1,32 +1,35 @@
 """Scores for the API: reads what is missing, then scores on the event loop, a slice at a time."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pullrisk.brief.diffs import Diffs
 from pullrisk.brief.index import index_of
-from pullrisk.brief.make import BriefMaker
+from pullrisk.brief.make import BriefMaker, Diffs
 from pullrisk.brief.result import Brief, Reason
 from pullrisk.brief.verdict import UNREACHABLE
 from pullrisk.errors import PullriskError
+from pullrisk.model.bundle import Bundle
 from pullrisk.model.metadata import OperatingPoints
-from pullrisk.pulls.hunks import UnmergedWork
+from pullrisk.pulls.lines import UnmergedWork
 from pullrisk.pulls.record import Pull
 from pullrisk.score.history_cache import CachedHistory, give_back_memory
 from pullrisk.score.result import Score
-from pullrisk.score.scorer import Judged, Rows, Scorer
+from pullrisk.score.scorer import Rows, ScoredRow, Scorer
 from pullrisk.serve import shapes
-from pullrisk.serve.service import Service
 
-Wanted: TypeAlias = Literal["scores", "reasons", "briefs"]
+if TYPE_CHECKING:
+    from pullrisk.serve.service import Service
 
-_SIZES: Final[dict[Wanted, int]] = {"scores": 32, "reasons": 8, "briefs": 2}
+Detail: TypeAlias = Literal["scores", "reasons", "briefs"]
+"""What is told of each pull: its score alone, its reasons too, or its whole brief."""
+
+_SIZES: Final[dict[Detail, int]] = {"scores": 32, "reasons": 8, "briefs": 2}
 """Pulls that are scored before others get their turn: some milliseconds."""
 _SLICE_FILES: Final = 1_000
 """Files after which a slice ends early; a pull is never divided."""
@@ -34,108 +37,84 @@ _DAY: Final = 86_400.0
 _ABSENT: Final = CachedHistory(None, None)
 
 
-class Fetched(msgspec.Struct, frozen=True):
+class ReadHistories(msgspec.Struct, frozen=True):
     """Histories read before scoring, so that scoring never waits; some could not be read."""
 
-    histories: dict[str, CachedHistory]
+    by_repository: dict[str, CachedHistory]
     unreachable: frozenset[str]
 
     def get(self, repository: str) -> CachedHistory:
         """As `HistoryCache.get`, from what was read."""
-        return self.histories[repository]
+        return self.by_repository[repository]
+
+
+class _Inputs(NamedTuple):
+    """What is read before pulls are scored; `works` are the open pulls beside them."""
+
+    histories: ReadHistories
+    rows: Rows
+    works: Mapping[str, Sequence[UnmergedWork]]
 
 
 async def score(
-    service: Service,
+    service: "Service",
     pulls: Sequence[Pull],
     *,
-    wanted: Wanted,
+    detail: Detail,
     counted: bool = True,
     points: OperatingPoints | None = None,
     diffs: Diffs | None = None,
 ) -> list[shapes.Score]:
     """Score pulls in the order given, all with the model that is loaded when this begins.
 
-    `wanted` is what to tell beside the scores, `points` replace the service's own,
-    `diffs` are those of the pulls where somebody knows their lines.
+    `points` replace the service's own, `diffs` are those of the pulls where somebody knows their
+    lines.
     """
-    points = points or service.dependencies.points
     bundle, now = service.loaded.bundle, datetime.now(UTC)
-    size = _SIZES[wanted]
     scores: list[shapes.Score] = []
-    for part in _slices(pulls, size):
+    for part in _slices(pulls, _SIZES[detail]):
         if scores:
             await asyncio.sleep(0)
-        fetched = await _fetch(service, {pull.repository for pull in part})
-        if wanted != "scores":
-            await _index(fetched)
-        rows = await _rows(service, part)
-        names = fetched.histories if wanted == "briefs" else ()
-        works = {name: await service.open_works.of(name) for name in names}
-        scorer = Scorer(
-            bundle,
-            service.dependencies.lake,
-            points=points,
-            histories=fetched,
-            site=service.dependencies.site,
-        )
+        inputs = await _read(service, part, detail)
+        scorer = _scorer(service, bundle, inputs.histories, points)
+        maker = BriefMaker(scorer, diffs)
         with service.part("score"):
-            told = _tell(
-                BriefMaker(scorer, diffs),
-                scorer.judge(part, now=now, rows=rows),
-                part,
-                wanted,
-                now=now,
-                works=works,
-            )
-        stale = service.lake_fault is not None
-        known = {
-            name: _history(cached, now, stale=stale) for name, cached in fetched.histories.items()
-        }
-        scores += [
-            _answer(
-                each,
-                known[each.score.repository],
-                unreachable=each.score.repository in fetched.unreachable,
-            )
-            for each in told
-        ]
+            answers = [
+                _answer(maker, pull, scored, inputs.works, detail, now)
+                for pull, scored in zip(
+                    part, scorer.score_rows(part, now=now, rows=inputs.rows), strict=True
+                )
+            ]
+        histories = _states(inputs.histories, now, stale=service.lake_fault is not None)
+        scores += [_to_shape(each, histories, inputs.histories.unreachable) for each in answers]
     if counted:
         _count(service, scores)
     return scores
 
 
-class Examined(NamedTuple):
+class BriefAndRow(NamedTuple):
     """The brief of one pull, and the row of features [d] that it is of."""
 
     brief: Brief
     row: NDArray[np.float32]
 
 
-async def examine(service: Service, pull: Pull, *, now: datetime) -> Examined:
+async def examine(service: "Service", pull: Pull, *, now: datetime) -> BriefAndRow:
     """The brief of a pull beside the open ones of its repository, with what it is made from."""
-    fetched = await _fetch(service, {pull.repository})
-    await _index(fetched)
-    rows = await _rows(service, [pull])
-    works = await service.open_works.of(pull.repository)
-    scorer = Scorer(
-        service.loaded.bundle,
-        service.dependencies.lake,
-        points=service.dependencies.points,
-        histories=fetched,
-        site=service.dependencies.site,
-    )
+    inputs = await _read(service, [pull], "briefs")
+    scorer = _scorer(service, service.loaded.bundle, inputs.histories)
     with service.part("score"):
-        (judged,) = scorer.judge([pull], now=now, rows=rows)
-        brief = BriefMaker(scorer).brief_of(pull, judged, now=now, works=works)
-    if pull.repository in fetched.unreachable and brief.basis == "no history":
+        (scored,) = scorer.score_rows([pull], now=now, rows=inputs.rows)
+        works = inputs.works[pull.repository]
+        brief = BriefMaker(scorer).brief_of(pull, scored, now=now, works=works)
+    if pull.repository in inputs.histories.unreachable and brief.basis == "no history":
         brief = _unreachable(brief)
-    return Examined(brief, judged.row)
+    return BriefAndRow(brief, scored.row)
 
 
-async def history_of(service: Service, repository: str) -> CachedHistory:
+async def history_of(service: "Service", repository: str) -> CachedHistory:
     """The history of a repository; one without any if it has none, or none can be read now."""
-    return (await _fetch(service, {repository})).histories[repository]
+    return (await _read_histories(service, {repository})).get(repository)
 
 
 def _unreachable(brief: Brief) -> Brief:
@@ -155,7 +134,34 @@ def _slices(pulls: Sequence[Pull], size: int) -> Iterator[list[Pull]]:
         yield part
 
 
-async def _fetch(service: Service, repositories: set[str]) -> Fetched:
+async def _read(service: "Service", pulls: Sequence[Pull], detail: Detail) -> _Inputs:
+    """What these pulls are scored from; what cannot be reached is not there."""
+    histories = await _read_histories(service, {pull.repository for pull in pulls})
+    if detail != "scores":
+        await _index(histories)
+    rows = await _rows(service, pulls)
+    names = histories.by_repository if detail == "briefs" else ()
+    works = {name: await service.open_works.of(name) for name in names}
+    return _Inputs(histories, rows, works)
+
+
+def _scorer(
+    service: "Service",
+    bundle: Bundle,
+    histories: ReadHistories,
+    points: OperatingPoints | None = None,
+) -> Scorer:
+    dependencies = service.dependencies
+    return Scorer(
+        bundle,
+        dependencies.lake,
+        points=points or dependencies.points,
+        histories=histories,
+        site=dependencies.site,
+    )
+
+
+async def _read_histories(service: "Service", repositories: set[str]) -> ReadHistories:
     histories: dict[str, CachedHistory] = {}
     unreachable: set[str] = set()
     for name in repositories:
@@ -164,13 +170,13 @@ async def _fetch(service: Service, repositories: set[str]) -> Fetched:
             service.metrics.hit.inc()
         else:
             history = await _read_history(service, name)
-        if history is None:
-            unreachable.add(name)
         histories[name] = history or _ABSENT
-    return Fetched(histories, frozenset(unreachable))
+        if history is None or (history.history is None and service.lake_fault is not None):
+            unreachable.add(name)  # what was last seen of a lake that fails may lack it
+    return ReadHistories(histories, frozenset(unreachable))
 
 
-async def _read_history(service: Service, repository: str) -> CachedHistory | None:
+async def _read_history(service: "Service", repository: str) -> CachedHistory | None:
     cached = await asyncio.to_thread(service.histories.decompress, repository)
     (service.metrics.miss if cached is None else service.metrics.compressed).inc()
     if cached is not None:
@@ -184,7 +190,7 @@ async def _read_history(service: Service, repository: str) -> CachedHistory | No
         return None
 
 
-async def _rows(service: Service, pulls: Sequence[Pull]) -> Rows:
+async def _rows(service: "Service", pulls: Sequence[Pull]) -> Rows:
     """The lake's rows of merged pulls; none if it cannot be reached."""
     merged = [pull for pull in pulls if pull.merged_at]
     if not merged or service.lake_resting or service.lake_fault is not None:
@@ -203,54 +209,59 @@ async def _rows(service: Service, pulls: Sequence[Pull]) -> Rows:
         return {}
 
 
-class _Told(NamedTuple):
-    """A score with what else was wanted."""
+class _Answer(NamedTuple):
+    """A score, with its reasons and its brief where they were asked for."""
 
     score: Score
     reasons: tuple[Reason, ...] | None = None
     brief: Brief | None = None
 
 
-def _tell(
+def _answer(
     maker: BriefMaker,
-    judged: Sequence[Judged],
-    pulls: Sequence[Pull],
-    wanted: Wanted,
-    *,
-    now: datetime,
+    pull: Pull,
+    scored: ScoredRow,
     works: Mapping[str, Sequence[UnmergedWork]],
-) -> list[_Told]:
-    if wanted == "scores":
-        return [_Told(each.score) for each in judged]
-    pairs = zip(pulls, judged, strict=True)
-    if wanted == "reasons":
-        return [_Told(each.score, maker.reasons(pull, each)) for pull, each in pairs]
-    briefs = [
-        (each.score, maker.brief_of(pull, each, now=now, works=works[pull.repository]))
-        for pull, each in pairs
-    ]
-    return [_Told(score, brief.reasons, brief) for score, brief in briefs]
+    detail: Detail,
+    now: datetime,
+) -> _Answer:
+    if detail == "scores":
+        return _Answer(scored.score)
+    if detail == "reasons":
+        return _Answer(scored.score, maker.reasons(pull, scored))
+    brief = maker.brief_of(pull, scored, now=now, works=works[pull.repository])
+    return _Answer(scored.score, brief.reasons, brief)
 
 
-async def _index(fetched: Fetched) -> None:
+async def _index(histories: ReadHistories) -> None:
     """Make the histories' indexes outside of the event loop, where that takes time."""
-    for cached in fetched.histories.values():
+    for cached in histories.by_repository.values():
         if cached.history is not None and cached.history.derived is None:
             await asyncio.to_thread(index_of, cached.history)
 
 
-def _answer(told: _Told, history: shapes.History, *, unreachable: bool) -> shapes.Score:
-    """The score as the API writes it: with its history's state, and what else was wanted."""
-    answers = msgspec.structs.asdict(told.score)
-    del answers["updated_at"]
-    brief = told.brief
-    if unreachable and told.score.basis == "no history":
-        answers["basis"] = "history unreachable"
+def _to_shape(
+    answer: _Answer, histories: Mapping[str, shapes.History], unreachable: Set[str]
+) -> shapes.Score:
+    """The score as the API writes it: with its history's state, and what else was asked for."""
+    score, reasons, brief = answer
+    fields = msgspec.structs.asdict(score)
+    del fields["updated_at"]
+    if score.repository in unreachable and score.basis == "no history":
+        fields["basis"] = "history unreachable"
         brief = brief and _unreachable(brief)
-    return shapes.Score(**answers, history=history, reasons=told.reasons, brief=brief)
+    history = histories[score.repository]
+    return shapes.Score(**fields, history=history, reasons=reasons, brief=brief)
 
 
-def _history(cached: CachedHistory, now: datetime, *, stale: bool) -> shapes.History:
+def _states(histories: ReadHistories, now: datetime, *, stale: bool) -> dict[str, shapes.History]:
+    """What is known of each repository."""
+    return {
+        name: _state(cached, now, stale=stale) for name, cached in histories.by_repository.items()
+    }
+
+
+def _state(cached: CachedHistory, now: datetime, *, stale: bool) -> shapes.History:
     history = cached.history
     if history is None or history.as_of is None:
         return shapes.History(False, None, None, 0, stale)
@@ -258,10 +269,10 @@ def _history(cached: CachedHistory, now: datetime, *, stale: bool) -> shapes.His
     return shapes.History(True, history.as_of, age, history.pulls, stale)
 
 
-def _count(service: Service, scores: Sequence[shapes.Score]) -> None:
+def _count(service: "Service", scores: Sequence[shapes.Score]) -> None:
     metrics = service.metrics
-    for each in scores:
-        metrics.novelty.observe(each.novelty)
-        if each.risk is not None:
-            metrics.risk.observe(each.risk)
-        metrics.count_score(each.band or "none", each.basis)
+    for score in scores:
+        metrics.novelty.observe(score.novelty)
+        if score.risk is not None:
+            metrics.risk.observe(score.risk)
+        metrics.count_score(score.band or "none", score.basis)

@@ -6,6 +6,7 @@ SIGHUP    every worker loads its model anew beside the present one.
 """
 
 import asyncio
+import ctypes
 import os
 import signal
 import socket
@@ -24,12 +25,9 @@ from granian.server.mp import MPServer
 from pullrisk.errors import PullriskError, SettingsError
 from pullrisk.options import ServeOptions
 from pullrisk.parent import end_with_parent
-from pullrisk.serve.connections import ConnectionGuard
-from pullrisk.serve.http1 import http1_settings
-from pullrisk.serve.inflight import InFlight
+from pullrisk.serve.connections import ConnectionGuard, http1_settings
 from pullrisk.serve.lifecycle import Lifecycle
-from pullrisk.serve.logs import forward, logger, stdout_buffer
-from pullrisk.serve.metrics import Metrics
+from pullrisk.serve.logs import forward, stdout_logger
 from pullrisk.serve.service import Service
 
 DRAIN: Final = signal.SIGUSR1
@@ -38,6 +36,10 @@ _LAST_WORDS: Final = 10
 """Exit codes up to this are errors.py's: the same would end the next worker too."""
 _LOOK: Final = 0.1
 """Seconds after which the main loop looks for a signal that did not wake it."""
+_M_MMAP_THRESHOLD: Final = -3
+"""A constant of glibc's malloc.h."""
+_LARGE: Final = 1_000_000
+"""Bytes from which on memory is mapped for itself."""
 _TRY_AGAIN: Final = 2.0
 """Seconds until a worker that could not replace another is tried again."""
 
@@ -70,7 +72,7 @@ class Server(MPServer):
         self.failed: int | None = None
         self.told_to_stop = False
         self._own_pid = os.getpid()
-        self._log = logger(stdout_buffer())
+        self._log = stdout_logger()
         forward(self._log)
         super().__init__(
             "pullrisk.serve",
@@ -101,7 +103,7 @@ class Server(MPServer):
             self._stop()
             return
         self._draining = True
-        self._tell(DRAIN)
+        self._signal_workers(DRAIN)
         later = Timer(self._drain, self._stop)
         later.daemon = True
         later.start()
@@ -109,9 +111,9 @@ class Server(MPServer):
     def signal_handler_reload(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         """Pass it on: the workers stay."""
         if os.getpid() == self._own_pid:
-            self._tell(signal.SIGHUP)
+            self._signal_workers(signal.SIGHUP)
 
-    def _tell(self, number: signal.Signals) -> None:
+    def _signal_workers(self, number: signal.Signals) -> None:
         for worker in self.wrks:
             pid = worker.inner.pid
             if pid is not None and worker.inner.exitcode is None:
@@ -141,9 +143,7 @@ class Server(MPServer):
 
 
 @asynccontextmanager
-async def running(
-    service: Service, in_flight: InFlight, *, for_people: bool = True
-) -> AsyncIterator[None]:
+async def lifespan(service: Service, *, for_people: bool) -> AsyncIterator[None]:
     """A worker's life: the service starts, follows signals and what changes, and is closed.
 
     A worker that cannot start ends its process with the error's exit code; `for_people` says the
@@ -157,9 +157,9 @@ async def running(
         if for_people:
             print(f"error: {error}", file=sys.stderr, flush=True)
         os._exit(error.exit_code)
-    guard = ConnectionGuard(service.options, in_flight)
-    endless = _look_again(service), in_flight.watch(), guard.watch()
-    tasks: set[asyncio.Task[Any]] = {asyncio.create_task(each) for each in endless}
+    guard = ConnectionGuard(service.options, service.in_flight)
+    endless = _look_again(service), service.in_flight.watch(), guard.watch()
+    tasks: set[asyncio.Task[Any]] = {asyncio.create_task(work) for work in endless}
     _listen(service, tasks)
     yield
     for task in tasks:
@@ -193,12 +193,24 @@ def run(
 def _begin(make_worker: Callable[[], Lifecycle]) -> Lifecycle:
     """The first that a worker does; what it cannot be made of ends it with the error's code."""
     end_with_parent()
+    return_large_memory()
     try:
         return make_worker()
     except PullriskError as error:
-        logger(stdout_buffer()).error("not started", error=str(error))
+        stdout_logger().error("not started", error=str(error))
         print(f"error: {error}", file=sys.stderr, flush=True)
         os._exit(error.exit_code)
+
+
+def return_large_memory() -> None:
+    """Have the C library (glibc) return the memory of a large body when that is freed.
+
+    It would raise its own bound to the largest body so far. Smaller ones then lie in the arenas of
+    threads, each of which keeps up to 64 MB that even `give_back_memory` does not return.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(_M_MMAP_THRESHOLD, _LARGE)
 
 
 def _listen(service: Service, tasks: set["asyncio.Task[Any]"]) -> None:
@@ -226,11 +238,6 @@ async def _look_again(service: Service) -> None:
             service.refresh_keys()
         except PullriskError as error:
             service.log.error("keys unreadable, the earlier ones hold", error=str(error))
-
-
-def metrics_of(options: ServeOptions) -> Metrics:
-    """The worker's metrics; several workers share theirs through files."""
-    return Metrics(together=options.workers > 1)
 
 
 def _refuse_taken(host: str, port: int) -> None:

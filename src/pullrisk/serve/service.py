@@ -17,12 +17,14 @@ from pullrisk.errors import LakeError, PullriskError, StoreError
 from pullrisk.options import ServeOptions
 from pullrisk.pulls.record import Pull
 from pullrisk.score.history_cache import HistoryCache
-from pullrisk.serve import shapes
 from pullrisk.serve.dependencies import Dependencies
-from pullrisk.serve.loaded_model import LoadedModel
+from pullrisk.serve.inflight import InFlight
+from pullrisk.serve.keys import WrongKeys
 from pullrisk.serve.metrics import Metrics
-from pullrisk.serve.models import Models
+from pullrisk.serve.models import LoadedModel, Models
 from pullrisk.serve.open_works import OpenWorks
+from pullrisk.serve.pull_list import PullListCache
+from pullrisk.serve.row_scorer import RowScorer
 
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
@@ -53,7 +55,13 @@ class Service:
             ready_bytes=int(options.histories_mb * _MB),
             later=self._later_events,
         )
-        self.models = Models(dependencies, metrics=metrics, log=log)
+        self.models = Models(
+            dependencies.load_model, dependencies.last_good, metrics=metrics, log=log
+        )
+        self.in_flight = InFlight(options)
+        self.row_scorer = RowScorer(lambda: self.loaded)
+        self.pull_list = PullListCache(self)
+        self.wrong_keys = WrongKeys()
         self.draining = False
         self._loopback = options.loopback
         self.lake_fault: str | None = "not looked at yet"
@@ -88,8 +96,8 @@ class Service:
         another way to sign in.
         """
         dependencies = self.dependencies
-        signs_in = dependencies.sign_in is not None and dependencies.sign_in.is_required
-        return self._loopback and not dependencies.keys.required and not signs_in
+        keyed = dependencies.keys.required or dependencies.sign_in.is_required
+        return self._loopback and not keyed
 
     @property
     def store_answer(self) -> str:
@@ -102,12 +110,6 @@ class Service:
     def loaded(self) -> LoadedModel:
         """The model that answers; there is one once the service has started."""
         return self.models.loaded
-
-    async def stored(self, references: Sequence[shapes.Reference]) -> list[Pull | None]:
-        """Pulls of the store. Raises StoreError."""
-        return await self.from_store(
-            lambda store: [store.get(each.repository, each.number) for each in references]
-        )
 
     async def from_store(self, read: "Callable[[PullStore], T]") -> T:
         """What `read` returns from the store, called in its thread; notes whether that works.
@@ -243,9 +245,9 @@ class Service:
         """Bring the figures about histories up to date."""
         if self.dependencies.secrets is not None:
             self.metrics.tell_secrets(self.dependencies.secrets.health().metrics())
-        known = self.histories.as_of()
-        self.metrics.histories.set(len(known))
+        histories = self.histories.as_of()
+        self.metrics.histories.set(len(histories))
         self.metrics.ready.set(self.histories.ready)
-        moments = [as_of for _, as_of in known if as_of is not None]
+        moments = [as_of for _, as_of in histories if as_of is not None]
         if moments:  # no name of a repository: the page needs no key
             self.metrics.age.set((datetime.now(UTC) - max(moments)).total_seconds())

@@ -89,7 +89,7 @@ def tracing(environment: Mapping[str, str]) -> Tracing | None:
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    named = environment.get("OTEL_SERVICE_NAME") or _SERVICE
-    provider = TracerProvider(resource=Resource.create({"service.name": named}))
+    name = environment.get("OTEL_SERVICE_NAME") or _SERVICE
+    provider = TracerProvider(resource=Resource.create({"service.name": name}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return Tracing(provider)

@@ -11,16 +11,16 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from hmac import compare_digest
 from hmac import digest as hmac_digest
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal
 
 import msgspec
 from litestar import Response
 
 from pullrisk.errors import StoreError
 from pullrisk.pulls.deliveries import Delivery, DeliveryQueue
-from pullrisk.serve.inflight import ActiveRequest, InFlight
+from pullrisk.serve.inflight import ActiveRequest, AsgiRequest, active_request, service_of
 from pullrisk.serve.problems import ProblemError
-from pullrisk.serve.request_body import Asked, read
+from pullrisk.serve.request_body import read
 from pullrisk.serve.webhook_events import decode, subject_of
 
 MOST_BYTES: Final = 8_000_000
@@ -54,32 +54,25 @@ class Webhooks(msgspec.Struct, frozen=True):
     wake: Callable[[], object]
 
 
-class WebhookContext(Protocol):
-    """What is needed of a process's context."""
-
-    in_flight: InFlight
-    service: Any
-
-
-async def receive(request: Asked) -> Response[Received]:
+async def receive(request: AsgiRequest) -> Response[Received]:
     """Keep a delivery of GitHub's webhooks, signed with the App's secret (X-Hub-Signature-256)."""
-    context: WebhookContext = request.scope["state"]["context"]
-    active: ActiveRequest = request.scope["state"]["active"]
-    service = context.service
-    webhooks: Webhooks = service.dependencies.webhooks
+    service, active = service_of(request), active_request(request)
+    webhooks = service.dependencies.webhooks
+    if webhooks is None:  # there is no such route then
+        raise RuntimeError("this service receives no webhooks")
     name, event, signature = _headers(active)
     declared = active.header(b"content-length") or ""
     size = int(declared) if declared.isdecimal() else MOST_BYTES
-    context.in_flight.hold(active, min(size, MOST_BYTES))
-    body = await read(request, context.in_flight, most=MOST_BYTES)
+    service.in_flight.reserve(active, min(size, MOST_BYTES))
+    body = await read(request, service.in_flight, most=MOST_BYTES)
     if not is_signed(body, signature, webhooks.secrets()):
         raise ProblemError(401, "the signature is not that of the webhook secret")
     delivery = _delivery(name, event, body)
     if delivery is None:
         return Response(Received("ignored"), status_code=200)
     try:
-        kept = asyncio.to_thread(webhooks.queue.add, delivery)
-        status = await asyncio.wait_for(kept, _WAITED)
+        adding = asyncio.to_thread(webhooks.queue.add, delivery)
+        status = await asyncio.wait_for(adding, _WAITED)
     except (StoreError, TimeoutError) as error:
         service.log.error("delivery not kept", id=name, error=str(error))
         raise ProblemError(503, "the delivery cannot be kept: deliver it again") from None

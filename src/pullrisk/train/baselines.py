@@ -11,14 +11,14 @@ from itertools import islice
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Bools, Float32, Float64, Int8
 from pullrisk.errors import needs_extra
 from pullrisk.features.schema import Feature
 from pullrisk.model.scaling import Scaling
 from pullrisk.train.dataset import UNKNOWN
 from pullrisk.train.metrics import pooled_auc
-from pullrisk.train.sizes import ADDITIONS, CODE_ADDED
+from pullrisk.train.ranking import ADDITIONS, CODE_ADDED
 
 LINES_ADDED: Final = "lines added"
 CODE_LINES_ADDED: Final = "code lines added"
@@ -33,7 +33,7 @@ MOST_NEGATIVES: Final = 30
 
 What more would tell was not measured."""
 
-Scorer = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+Scorer = Callable[[Float32], Float64]
 """Raw rows [n, d] to scores [n], higher for more risk (or more unusual)."""
 Fitted = Mapping[Any, Scorer]
 """What a learner's settings gave, by setting."""
@@ -43,11 +43,11 @@ Fitted = Mapping[Any, Scorer]
 class Past:
     """What baselines may learn from: raw rows [n, d], labels [n], which rows are validation."""
 
-    x: NDArray[np.float32]
-    labels: NDArray[np.int8]
-    validation: NDArray[np.bool_]
+    x: Float32
+    labels: Int8
+    validation: Bools
 
-    def labelled(self, rows: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    def labelled(self, rows: Bools) -> tuple[Float32, Int8]:
         """Rows and labels of the masked rows that have a label."""
         known = rows & (self.labels != UNKNOWN)
         return self.x[known], self.labels[known]
@@ -70,7 +70,7 @@ class Past:
 def learners(
     past: Past, features: Sequence[Feature], *, seed: int, threads: int
 ) -> dict[str, Scorer]:
-    """The baselines that learn from labels, by name; none where those are all of one class.
+    """The baselines that learn from labels, by name; none if those are all of one class.
 
     Where positives are rare, they learn from all of these and MOST_NEGATIVES for each.
     """
@@ -96,7 +96,7 @@ def line_counters(names: Sequence[str]) -> dict[str, Scorer]:
 def _counted(*columns: int) -> Scorer:
     """The count in the first of the columns that is known, 0 if none is."""
 
-    def count(x: NDArray[np.float32]) -> NDArray[np.float64]:
+    def count(x: Float32) -> Float64:
         counts = x[:, columns[-1]]
         for column in reversed(columns[:-1]):
             counts = np.where(np.isnan(x[:, column]), counts, x[:, column])
@@ -105,16 +105,16 @@ def _counted(*columns: int) -> Scorer:
     return count
 
 
-def isolation_forest(x: NDArray[np.float32], *, seed: int, threads: int) -> Scorer:
+def isolation_forest(x: Float32, *, seed: int, threads: int) -> Scorer:
     """How easily a row is isolated (Liu et al. 2008), trained on raw rows without labels."""
-    ensemble = _sklearn("ensemble")
-    generator = np.random.default_rng(seed)
-    rows = generator.permutation(len(x))[:_ISOLATION_ROWS]
-    forest = ensemble.IsolationForest(n_estimators=100, random_state=seed, n_jobs=threads)
+    with needs_extra("train", library="scikit-learn"):
+        from sklearn.ensemble import IsolationForest
+    rows = np.random.default_rng(seed).permutation(len(x))[:_ISOLATION_ROWS]
+    forest = IsolationForest(n_estimators=100, random_state=seed, n_jobs=threads)
     known = ~np.isnan(x)
     usual = np.nanmedian(np.where(known.any(axis=0), x, np.float32(0)), axis=0)
 
-    def inputs(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    def inputs(rows: Float32) -> Float32:
         return np.where(np.isnan(rows), usual, rows)
 
     forest.fit(inputs(x[rows]))
@@ -122,20 +122,20 @@ def isolation_forest(x: NDArray[np.float32], *, seed: int, threads: int) -> Scor
 
 
 def _logistic(past: Past, features: Sequence[Feature], *, threads: int) -> Scorer:
-    from threadpoolctl import threadpool_limits
+    with needs_extra("train", library="scikit-learn"):
+        from sklearn.linear_model import LogisticRegression
+        from threadpoolctl import threadpool_limits
 
-    linear = _sklearn("linear_model")
-
-    def fit(x: NDArray[np.float32], labels: NDArray[np.int8], penalties: Sequence[float]) -> Fitted:
+    def fit(x: Float32, labels: Int8, penalties: Sequence[float]) -> Fitted:
         scaling = Scaling.fit(x, features)
         # Many rows, few columns: Newton's steps need a tenth of the passes that L-BFGS needs, and
         # from the weights of the last penalty fewer still.
-        model = linear.LogisticRegression(solver="newton-cholesky", warm_start=True)
+        model = LogisticRegression(solver="newton-cholesky", warm_start=True)
 
-        def inputs(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        def inputs(rows: Float32) -> Float64:
             return np.nan_to_num(scaling.apply(rows)).astype(np.float64)  # the mean, where unknown
 
-        def scorer(weights: NDArray[np.float64], bias: float) -> Scorer:
+        def scorer(weights: Float64, bias: float) -> Scorer:
             return lambda rows: np.asarray(inputs(rows) @ weights + bias)
 
         scaled, scorers = inputs(x), {}
@@ -149,20 +149,18 @@ def _logistic(past: Past, features: Sequence[Feature], *, threads: int) -> Score
 
 
 def _boosting(past: Past, *, seed: int, threads: int) -> Scorer:
-    from threadpoolctl import threadpool_limits
+    with needs_extra("train", library="scikit-learn"):
+        from sklearn.ensemble import HistGradientBoostingClassifier
+        from threadpoolctl import threadpool_limits
 
-    ensemble = _sklearn("ensemble")
-
-    def fit(
-        x: NDArray[np.float32], labels: NDArray[np.int8], sizes: Sequence[tuple[int, int]]
-    ) -> Fitted:
+    def fit(x: Float32, labels: Int8, sizes: Sequence[tuple[int, int]]) -> Fitted:
         known = ~np.isnan(x).all(axis=0)  # it cannot bin a feature without any value
 
-        def inputs(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        def inputs(rows: Float32) -> Float32:
             return np.where(known, rows, np.float32(0))
 
         def scorer(model: Any, trees: int) -> Scorer:  # noqa: ANN401
-            def first(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+            def first(rows: Float32) -> Float64:
                 stages = model.staged_decision_function(inputs(rows))
                 return np.asarray(next(islice(stages, trees - 1, None)), np.float64).ravel()
 
@@ -171,7 +169,7 @@ def _boosting(past: Past, *, seed: int, threads: int) -> Scorer:
         # A fit of fewer trees is the beginning of one of more.
         most = {leaves: max(n for own, n in sizes if own == leaves) for leaves, _ in sizes}
         models = {
-            leaves: ensemble.HistGradientBoostingClassifier(
+            leaves: HistGradientBoostingClassifier(
                 max_leaf_nodes=leaves,
                 max_iter=trees,
                 learning_rate=0.05,
@@ -193,9 +191,7 @@ def _boosting(past: Past, *, seed: int, threads: int) -> Scorer:
 
 
 def _tuned(
-    past: Past,
-    fit: Callable[[NDArray[np.float32], NDArray[np.int8], Sequence[Any]], Fitted],
-    settings: Sequence[Any],
+    past: Past, fit: Callable[[Float32, Int8, Sequence[Any]], Fitted], settings: Sequence[Any]
 ) -> Scorer:
     """Fit the setting that does best on validation (the first, without positives there)."""
     x, labels = past.labelled(past.validation)
@@ -207,10 +203,3 @@ def _tuned(
             settings, key=lambda setting: float(pooled_auc(fitted[setting](x), labels, ones)[0])
         )
     return fit(*past.labelled(np.ones(len(past.x), bool)), [best])[best]
-
-
-def _sklearn(module: str) -> Any:  # noqa: ANN401  (scikit-learn has no types)
-    from importlib import import_module
-
-    with needs_extra("train", library="scikit-learn"):
-        return import_module(f"sklearn.{module}")

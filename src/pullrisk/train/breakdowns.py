@@ -1,22 +1,21 @@
-"""How a model does for kinds of pulls, and what its use costs: n labelled pulls and their risk."""
+"""How a model does for kinds of pulls, and what its use costs: on n later pulls with a risk."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Bools, Float64, Int8, Ints
 from pullrisk.pulls.code import language_of
 from pullrisk.pulls.file_kinds import path_facts
 from pullrisk.train import metrics
 from pullrisk.train.dataset import Dataset
-from pullrisk.train.evaluation import Cost, Interval, Segment
+from pullrisk.train.evaluation import OURS, Cost, Interval, Segment
 from pullrisk.train.figures import interval
-from pullrisk.train.metrics import Floats, Ranking, Reliability, poisson_weights
-from pullrisk.train.ranking import SHARES
-from pullrisk.train.sizes import column, like_size, sizes
+from pullrisk.train.judged import Judged
+from pullrisk.train.metrics import Ranking, Reliability, bootstrap_weights
+from pullrisk.train.ranking import SHARES, column
 
 FLAGGED: Final = 0.10
 """The share of each repository's pulls that counts as flagged within a segment."""
@@ -27,92 +26,65 @@ _SIZES: Final = ("under 2,000 pulls", "2,000 to 10,000", "over 10,000")
 _NEWNESS: Final = ("first pull", "1 to 9 pulls before", "10 to 99 before", "100 or more before")
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Labelled pulls [n] of one window with labels (0 or 1) and risk; `sizes` [repositories]
-    tells how many pulls each repository ever merged."""
-
-    pulls: Dataset
-    labels: NDArray[np.int8]
-    risk: NDArray[np.float64]
-    sizes: NDArray[np.int64]
-
-    @classmethod
-    def of(
-        cls,
-        dataset: Dataset,
-        rows: NDArray[np.bool_],
-        risk: NDArray[np.float64],
-        labels: NDArray[np.int8],
-    ) -> "Judged":
-        """The masked rows of a dataset, with their risk and labels."""
-        sizes = np.bincount(dataset.repository, minlength=len(dataset.repositories))
-        return cls(dataset.take(rows), labels, risk, sizes)
-
-    @property
-    def groups(self) -> NDArray[np.int32]:
-        """The repository's code of each pull, [n]."""
-        return self.pulls.repository
-
-
-def segments(judged: Judged, *, resamples: int, seed: int) -> list[Segment]:
+def segments(dataset: Dataset, judged: Judged, *, resamples: int, seed: int) -> list[Segment]:
     """Figures by size of the repository, by how new the author is, for bots and people, for pulls
     that a coding agent had a hand in, and by the commonest languages.
 
     Kinds whose feature the table lacks, and segments without pulls, are left out.
     """
-    flagged = metrics.top_share(judged.risk, judged.groups, FLAGGED)
-    return [
-        _segment(kind, name, judged, rows, flagged, _weights(int(rows.sum()), resamples, seed))
-        for kind, masks in _kinds(judged)
-        for name, rows in masks.items()
-        if rows.any()
-    ]
+    flagged = metrics.top_share(judged.scores[OURS], judged.groups, FLAGGED)
+    figures = []
+    for kind, masks in _kinds(dataset, judged):
+        for name, rows in masks.items():
+            if rows.any():
+                weights = bootstrap_weights(int(rows.sum()), resamples=resamples, seed=seed)
+                figures.append(_segment(kind, name, judged, rows, flagged, weights))
+    return figures
 
 
 def costs(judged: Judged, *, resamples: int, seed: int) -> list[Cost]:
     """Reviews asked for each positive caught, when every repository reviews its riskiest share."""
-    labels = judged.labels
-    weights = _weights(len(labels), resamples, seed)
-    found = []
+    labels, positives = judged.labels, int((judged.labels == 1).sum())
+    weights = bootstrap_weights(len(labels), resamples=resamples, seed=seed)
+    figures = []
     for share in SHARES:
-        flagged = metrics.top_share(judged.risk, judged.groups, share)
+        flagged = metrics.top_share(judged.scores[OURS], judged.groups, share)
         precision = metrics.precision(flagged, labels, weights)
         with np.errstate(divide="ignore"):
             reviews = np.where(precision > 0, 1 / precision, np.nan)
-        found.append(
+        figures.append(
             Cost(
                 share=share,
                 reviews=int(flagged.sum()),
                 caught=int((flagged & (labels == 1)).sum()),
                 caught_share=interval(metrics.recall(flagged, labels, weights)),
                 reviews_per_catch=interval(reviews),
-                reviews_per_catch_at_random=_ratio(len(labels), int((labels == 1).sum())),
+                reviews_per_catch_at_random=len(labels) / positives if positives else None,
             )
         )
-    return found
+    return figures
 
 
-def _kinds(judged: Judged) -> Iterator[tuple[str, Mapping[str, NDArray[np.bool_]]]]:
-    size = judged.sizes[judged.groups]
-    place = np.digitize(size, (_SMALL, _LARGE + 1))
+def _kinds(dataset: Dataset, judged: Judged) -> Iterator[tuple[str, Mapping[str, Bools]]]:
+    pulls, merged_ever = dataset.take(judged.rows), np.bincount(dataset.repository)
+    place = np.digitize(merged_ever[judged.groups], (_SMALL, _LARGE + 1))
     yield "repository", {name: place == at for at, name in enumerate(_SIZES)}
-    bot = column(judged.pulls, "author_bot")
+    bot = column(pulls, "author_bot")
     if bot is not None:
         yield "account", {"person": bot == 0, "bot": bot > 0}
-    agent = column(judged.pulls, "author_agent")
+    agent = column(pulls, "author_agent")
     if agent is not None:
         yield "coding agent", {"not named": agent == 0, "named": agent > 0}
-    merged = column(judged.pulls, "author_merged")
+    merged = column(pulls, "author_merged")
     if merged is not None:
         person = ~np.isnan(merged) if bot is None else (bot == 0) & ~np.isnan(merged)
         place = np.digitize(merged, (1, 10, 100))
         yield "author", {name: person & (place == at) for at, name in enumerate(_NEWNESS)}
-    if judged.pulls.said is not None:
-        yield "language", _languages(judged.pulls.said["paths"].to_pylist())
+    if pulls.texts is not None:
+        yield "language", _languages(pulls.texts["paths"].to_pylist())
 
 
-def _languages(pulls: Sequence[Sequence[str] | None]) -> dict[str, NDArray[np.bool_]]:
+def _languages(pulls: Sequence[Sequence[str] | None]) -> dict[str, Bools]:
     """Which pulls are mostly of a language, for the commonest, from the paths of each pull [n].
 
     A language is the ending of its source files; a pull is of the one that most of them have.
@@ -130,22 +102,16 @@ def _ending(path: str) -> str:
 
 
 def _segment(
-    kind: str,
-    name: str,
-    judged: Judged,
-    rows: NDArray[np.bool_],
-    flagged: NDArray[np.bool_],
-    weights: Floats,
+    kind: str, name: str, judged: Judged, rows: Bools, flagged: Bools, weights: Float64
 ) -> Segment:
-    labels, risk, flags = judged.labels[rows], judged.risk[rows], flagged[rows]
-    groups, size = judged.groups[rows], sizes(judged.pulls)
-    like = None if size is None else like_size(groups, size[rows])
+    labels, risk, flags = judged.labels[rows], judged.scores[OURS][rows], flagged[rows]
+    like = None if judged.like is None else judged.like[rows]
     return Segment(
         kind=kind,
         name=name,
         pulls=len(labels),
         positives=int((labels == 1).sum()),
-        auc=_auc(risk, labels, groups, weights),
+        auc=_auc(risk, labels, judged.groups[rows], weights),
         like_size_auc=Interval(None) if like is None else _auc(risk, labels, like, weights),
         flagged=float(flags.mean()),
         caught=interval(metrics.recall(flags, labels, weights)),
@@ -156,12 +122,7 @@ def _segment(
     )
 
 
-def _auc(
-    risk: NDArray[np.float64],
-    labels: NDArray[np.int8],
-    groups: NDArray[np.integer],
-    weights: Floats,
-) -> Interval:
+def _auc(risk: Float64, labels: Int8, groups: Ints, weights: Float64) -> Interval:
     """The AUC within groups, weighted by positives; rows of a group below 0 do not count."""
     known = np.flatnonzero(groups >= 0)
     if not len(known):
@@ -174,15 +135,6 @@ def _auc(
     return interval(np.concatenate(parts))
 
 
-def _share(labels: NDArray[np.int8], weights: Floats) -> Floats:
+def _share(labels: Int8, weights: Float64) -> Float64:
     everyone = weights.sum(axis=1)
     return np.asarray(weights @ (labels == 1) / np.where(everyone > 0, everyone, np.nan))
-
-
-def _weights(n: int, resamples: int, seed: int) -> Floats:
-    """All ones, for the plain figure, and then the resamples."""
-    return np.vstack([np.ones(n), poisson_weights(n, resamples=resamples, seed=seed)])
-
-
-def _ratio(whole: int, part: int) -> float | None:
-    return whole / part if part else None

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Float32, Float64, Indices, Int8, Int32
 from pullrisk.errors import needs_extra
 from pullrisk.features.schema import Feature
 from pullrisk.model.categories import CATEGORIES, labelled, stated
 from pullrisk.model.category_head import BUCKETS, CategoryHead, token_rows, visible
-from pullrisk.model.category_rules import said_rule
+from pullrisk.model.category_rules import category_by_rules
 from pullrisk.train.dataset import Dataset
-from pullrisk.train.table_columns import each_said, said_of_rows
+from pullrisk.train.table_columns import pull_texts, texts_of_rows
 from pullrisk.train.warm_start import WarmStart
 
 if TYPE_CHECKING:
@@ -41,28 +41,28 @@ _NEVER: Final = -30.0
 class Examples:
     """Pulls with a category [n] (index into CATEGORIES), their tokens, and how much each counts."""
 
-    rows: NDArray[np.intp]
-    tokens: NDArray[np.int32]
-    category: NDArray[np.int8]
-    weight: NDArray[np.float64]
+    rows: Indices
+    tokens: Int32
+    category: Int8
+    weight: Float64
 
 
-def stated_categories(said: "pa.Table") -> NDArray[np.int8]:
+def stated_categories(texts: "pa.Table") -> Int8:
     """What each pull's title, or else its labels, say; UNSTATED where neither does, [n]."""
     place = {name: index for index, name in enumerate(CATEGORIES)}
-    found = np.full(len(said), UNSTATED, np.int8)
-    labels = said["labels"].to_pylist()
-    for row, title in enumerate(said["title"].to_pylist()):
+    categories = np.full(len(texts), UNSTATED, np.int8)
+    labels = texts["labels"].to_pylist()
+    for row, title in enumerate(texts["title"].to_pylist()):
         category = stated(title or "").category or (labelled(labels[row]) if labels[row] else None)
         if category is not None:
-            found[row] = place[category]
-    return found
+            categories[row] = place[category]
+    return categories
 
 
 def learn(
     dataset: Dataset,
-    z: NDArray[np.float32],
-    rows: NDArray[np.intp],
+    z: Float32,
+    rows: Indices,
     features: Sequence[Feature],
     *,
     start: WarmStart | None,
@@ -73,65 +73,62 @@ def learn(
 
 
 def fit_category_head(
-    dataset: Dataset,
-    z: NDArray[np.float32],
-    rows: NDArray[np.intp],
-    features: Sequence[Feature],
+    dataset: Dataset, z: Float32, rows: Indices, features: Sequence[Feature]
 ) -> CategoryHead | None:
     """Learn from the pulls `rows` of the dataset, whose scaled inputs are `z` [len(rows), d].
 
-    None where too few of them state a category, or the table has no titles.
+    None if too few of them state a category, or the table has no titles.
     """
-    said = said_of_rows(dataset.said, rows)
-    if said is None:
+    texts = texts_of_rows(dataset.texts, rows)
+    if texts is None:
         return None
-    examples = _examples(said)
+    examples = _examples(texts)
     if examples is None:
         return None
     shown = visible(features)
     return _fitted(examples, z[examples.rows] * shown)
 
 
-def _examples(said: "pa.Table") -> Examples | None:
-    category = stated_categories(said)
+def _examples(texts: "pa.Table") -> Examples | None:
+    category = stated_categories(texts)
     rows = np.flatnonzero(category != UNSTATED)[-_MOST_ROWS:]
     if len(rows) < LEAST_STATED:
         return None
     counts = np.bincount(category[rows], minlength=len(CATEGORIES))
     taught, by_rule = _taught(
-        said, category, {CATEGORIES[k] for k in np.flatnonzero(counts < RARE)}
+        texts, category, {CATEGORIES[k] for k in np.flatnonzero(counts < RARE)}
     )
     every = np.concatenate([rows, taught])
     names = np.concatenate([category[rows], by_rule]).astype(np.int8)
     trust = np.repeat([1.0, _TAUGHT_WEIGHT], [len(rows), len(taught)])
     shares = np.bincount(names, trust, len(CATEGORIES))
     weight = trust / np.sqrt(shares[names])
-    tokens = token_rows(each_said(said_of_rows(said, every)))
+    tokens = token_rows(pull_texts(texts_of_rows(texts, every)))
     return Examples(every, tokens, names, weight / weight.mean())
 
 
-def _taught(
-    said: "pa.Table", category: NDArray[np.int8], rare: set[str]
-) -> tuple[NDArray[np.intp], NDArray[np.int8]]:
+def _taught(texts: "pa.Table", category: Int8, rare: set[str]) -> tuple[Indices, Int8]:
     """Pulls that state nothing but are of a rare category by the rules, and that category."""
     if not rare:
         return np.zeros(0, np.intp), np.zeros(0, np.int8)
     silent = np.flatnonzero(category == UNSTATED)[-_MOST_ROWS:]
     place = {name: index for index, name in enumerate(CATEGORIES) if name in rare}
-    ruled = [place.get(said_rule(one), UNSTATED) for one in each_said(said.take(silent))]
-    by_rule = np.array(ruled, np.int8)
-    found = by_rule != UNSTATED
-    return silent[found], by_rule[found]
+    of_silent = pull_texts(texts.take(silent))
+    by_rule = np.array([place.get(category_by_rules(t), UNSTATED) for t in of_silent], np.int8)
+    is_rare = by_rule != UNSTATED
+    return silent[is_rare], by_rule[is_rare]
 
 
-def _fitted(examples: Examples, z: NDArray[np.float32]) -> CategoryHead | None:
-    """The weights; None where all examples are of one category."""
+def _fitted(examples: Examples, z: Float32) -> CategoryHead | None:
+    """The weights; None if all examples are of one category."""
     seen = np.unique(examples.category)
     if len(seen) < 2:
         return None
-    linear, sparse = _import_learner()
-    inputs = sparse.hstack([_multi_hot(examples.tokens, sparse), sparse.csr_array(z)]).tocsr()
-    model = linear.LogisticRegression(C=_INVERSE_DECAY, max_iter=_ITERATIONS, tol=1e-3)
+    with needs_extra("train", library="scikit-learn"):
+        from scipy import sparse
+        from sklearn.linear_model import LogisticRegression
+    inputs = sparse.hstack([_multi_hot(examples.tokens), sparse.csr_array(z)]).tocsr()
+    model = LogisticRegression(C=_INVERSE_DECAY, max_iter=_ITERATIONS, tol=1e-3)
     model.fit(inputs, examples.category, sample_weight=examples.weight)
     weights, bias = _of_every_category(model.coef_, model.intercept_, seen)
     return CategoryHead(
@@ -141,9 +138,7 @@ def _fitted(examples: Examples, z: NDArray[np.float32]) -> CategoryHead | None:
     )
 
 
-def _of_every_category(
-    coefficients: NDArray[np.float64], bias: NDArray[np.float64], seen: NDArray[np.int8]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _of_every_category(coefficients: Float64, bias: Float64, seen: Int8) -> tuple[Float64, Float64]:
     """Weights [inputs, k] and biases [k]; a category without examples is never the answer."""
     if len(seen) == 2:  # then scikit-learn keeps the second one's alone
         coefficients = np.concatenate([np.zeros_like(coefficients), coefficients])
@@ -155,15 +150,10 @@ def _of_every_category(
     return weights, biases
 
 
-def _multi_hot(tokens: NDArray[np.int32], sparse: Any) -> Any:  # noqa: ANN401  (scipy has no types)
+def _multi_hot(tokens: Int32) -> Any:  # noqa: ANN401  (scipy has no types)
     """Rows of ones at the tokens of each pull, [n, BUCKETS]; no token is no one."""
+    from scipy import sparse
+
     row, column = np.nonzero(tokens)
     ones = np.ones(len(row), np.float32)
     return sparse.csr_array((ones, (row, tokens[row, column])), shape=(len(tokens), BUCKETS))
-
-
-def _import_learner() -> tuple[Any, Any]:
-    with needs_extra("train", library="scikit-learn"):
-        from scipy import sparse
-        from sklearn import linear_model
-    return linear_model, sparse

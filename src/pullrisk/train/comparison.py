@@ -5,27 +5,27 @@ features, which the old model cannot read, and can still compare what it said.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from io import BytesIO
 from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Float64, Int8, Int32, Int64
 from pullrisk.model.bundle import Bundle
-from pullrisk.model.questions import QUESTIONS, Answer
+from pullrisk.model.metadata import QUESTIONS, Answer
+from pullrisk.pulls.store import day_of
 from pullrisk.train import figures, metrics
 from pullrisk.train.dataset import ANSWER_OF, UNKNOWN, Dataset, Target
 from pullrisk.train.evaluate import RESAMPLES
 from pullrisk.train.evaluation import Interval
-from pullrisk.train.metrics import Floats, poisson_weights
-from pullrisk.train.ranking import ranking_figures
-from pullrisk.train.sizes import like_size, sizes
+from pullrisk.train.metrics import bootstrap_weights
+from pullrisk.train.ranking import like_size, ranking_figures, sizes
 
 BRIER: Final = "brier"
 _SEED: Final = 20_240_602
-Answers = Callable[[Dataset, Target], NDArray[np.float64]]
+Answers = Callable[[Dataset, Target], Float64]
 """The probability of the target for each pull of a dataset, [n]; NaN where the model gives none or
 saw the pull.
 """
@@ -34,7 +34,7 @@ saw the pull.
 class PairedComparison(msgspec.Struct, frozen=True, kw_only=True):
     """Two models on matured pulls that neither saw; `difference` is the first minus the second.
 
-    The figures are empty where the window holds pulls of one class only.
+    The figures are empty if the window holds pulls of one class only.
     """
 
     target: str
@@ -51,12 +51,12 @@ class PairedComparison(msgspec.Struct, frozen=True, kw_only=True):
 def by_bundle(bundle: Bundle) -> Answers:
     """Answers of a model that can be run."""
 
-    def answers(dataset: Dataset, target: Target) -> NDArray[np.float64]:
-        found = np.full(len(dataset), np.nan)
-        rows, answer = unseen(bundle, dataset), ANSWER_OF[target]
+    def answers(dataset: Dataset, target: Target) -> Float64:
+        known = np.full(len(dataset), np.nan)
+        rows, answer = dataset.since(bundle.metadata.facts.trained_until), ANSWER_OF[target]
         if bundle.metadata.answers(answer) and rows.any():
-            found[rows] = bundle.probability(answer, dataset.x[rows])
-        return found
+            known[rows] = bundle.probability(answer, dataset.x[rows])
+        return known
 
     return answers
 
@@ -84,18 +84,17 @@ def compare(
     labels, groups = labels[rows], dataset.repository[rows]
     merged, size = dataset.merged_at[rows], sizes(dataset)
     like = None if size is None else like_size(groups, size[rows])
-    drawn: tuple[dict[str, Floats], ...] = ({}, {})
+    drawn: tuple[dict[str, Float64], ...] = ({}, {})
     if (labels == 1).any() and (labels == 0).any():
-        weights = poisson_weights(len(labels), resamples=resamples, seed=_SEED)
-        weights = np.vstack([np.ones(len(labels)), weights])
+        weights = bootstrap_weights(len(labels), resamples=resamples, seed=_SEED)
         drawn = tuple(_draws(risk[rows], labels, groups, weights, like) for risk in answers)
     return PairedComparison(
         target=target,
         pulls=len(labels),
         positives=int((labels == 1).sum()),
         repositories=len(np.unique(groups)),
-        since=_day(merged.min()) if len(merged) else None,
-        until=_day(merged.max()) if len(merged) else None,
+        since=day_of(merged.min().item()) if len(merged) else None,
+        until=day_of(merged.max().item()) if len(merged) else None,
         first={name: figures.interval(values) for name, values in drawn[0].items()},
         second={name: figures.interval(values) for name, values in drawn[1].items()},
         difference={name: figures.interval(drawn[0][name] - drawn[1][name]) for name in drawn[0]},
@@ -103,18 +102,10 @@ def compare(
 
 
 def _draws(
-    risk: NDArray[np.float64],
-    labels: NDArray[np.int8],
-    groups: NDArray[np.int32],
-    weights: Floats,
-    like: NDArray[np.int64] | None,
-) -> dict[str, Floats]:
+    risk: Float64, labels: Int8, groups: Int32, weights: Float64, like: Int64 | None
+) -> dict[str, Float64]:
     ranking = ranking_figures(risk, labels, groups, weights, like)
     return {**ranking, BRIER: metrics.brier(risk, labels, weights)}
-
-
-def _day(moment: np.int64) -> str:
-    return datetime.fromtimestamp(int(moment) / 1e6, UTC).date().isoformat()
 
 
 _KEYS: Final = ("repository", "number")
@@ -129,7 +120,7 @@ def record_predictions(bundle: Bundle, dataset: Dataset) -> bytes | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = unseen(bundle, dataset)
+    rows = dataset.since(bundle.metadata.facts.trained_until)
     if not bundle.metadata.risk_available or not rows.any():
         return None
     names = pa.array(dataset.repositories, pa.string())
@@ -148,7 +139,7 @@ def record_predictions(bundle: Bundle, dataset: Dataset) -> bytes | None:
     return buffer.getvalue()
 
 
-def recorded_answer(data: bytes, dataset: Dataset, answer: Answer) -> NDArray[np.float64]:
+def recorded_answer(data: bytes, dataset: Dataset, answer: Answer) -> Float64:
     """The recorded answer for each pull of a dataset, [n]; NaN where none was recorded.
 
     Models of earlier versions answered for reverts alone, and recorded that as their risk.
@@ -161,18 +152,9 @@ def recorded_answer(data: bytes, dataset: Dataset, answer: Answer) -> NDArray[np
     if column not in table.column_names:
         return np.full(len(dataset), np.nan)
     columns = (table[name].to_pylist() for name in (*_KEYS, column))
-    said = {(name, number): value for name, number, value in zip(*columns, strict=True)}
+    recorded = {(name, number): value for name, number, value in zip(*columns, strict=True)}
     names = dataset.repositories
     pulls = zip(dataset.repository.tolist(), dataset.number.tolist(), strict=True)
-    return np.array([said.get((names[code], number), np.nan) for code, number in pulls], np.float64)
-
-
-def unseen(bundle: Bundle, dataset: Dataset) -> NDArray[np.bool_]:
-    """Which pulls were merged after everything that the bundle learnt from, [n].
-
-    Of a repository that it did not learn from, all are.
-    """
-    until = bundle.metadata.facts.trained_until
-    first = np.iinfo(np.int64).min
-    moments = np.array([until.get(name, first) for name in dataset.repositories], np.int64)
-    return np.asarray(dataset.merged_at >= moments[dataset.repository])
+    return np.array(
+        [recorded.get((names[code], number), np.nan) for code, number in pulls], np.float64
+    )

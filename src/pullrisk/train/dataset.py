@@ -1,20 +1,18 @@
 """The feature table as arrays, with outcomes joined back to the pulls they are about."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Bools, Float32, Indices, Int8, Int32, Int64
 from pullrisk.errors import LakeError, NotEnoughDataError, SettingsError, needs_extra
-from pullrisk.model.questions import Answer, Question
-from pullrisk.train.table_columns import NEVER, Keys, links_of, said_columns, said_of_rows
+from pullrisk.model.metadata import Answer, Question
+from pullrisk.train.table_columns import NEVER, Keys, links_of, text_columns, texts_of_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pyarrow as pa
 
 
@@ -28,6 +26,12 @@ ANSWER_OF: Final[dict[Target, Answer]] = {
 """The answer of a model that each outcome judges."""
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
 _ORIGINS: Final = "rewritten_origins"
+_FIRST: Final = np.iinfo(np.int64).min
+_OF_ROWS: Final = (
+    "x", "repository", "number", "merged_at", "example", "reverted_at", "repaired_at", "undone_at",
+    "written",
+)  # fmt: skip
+"""The arrays of a dataset that have an entry for each pull."""
 UNKNOWN: Final = -1
 """The label of a pull whose outcome cannot be known yet, or that is no example."""
 
@@ -37,30 +41,29 @@ class Dataset:
     """n merged pulls in event order within each repository; moments are µs since 1970, UTC.
 
     `x` is float32 [n, d], raw, NaN where unknown; `repository` int32 [n] indexes `repositories`;
-    `reverted_at`, `hotfixed_at` and `repaired_at` int64 [n] are NEVER where that did not happen
-    within `maturity` µs of the merge, `undone_at` where no revert followed at all;
+    `reverted_at` and `repaired_at` int64 [n] are NEVER where that did not happen within
+    `maturity` µs of the merge, `undone_at` where no revert followed at all;
     `written` bool [n] tells of which pulls it is known which lines they wrote, and which lines
     others removed until the window ended, so that a repair would have been seen (those that write
     no code count as known); `observed_until` int64
     [repositories] is how far each repository has been seen; `said` is what each pull says of
-    itself, [n] rows, None where the table lacks it.
+    itself, [n] rows, None if the table lacks it.
     """
 
     names: tuple[str, ...]
     repositories: tuple[str, ...]
-    x: NDArray[np.float32]
-    repository: NDArray[np.int32]
-    number: NDArray[np.int64]
-    merged_at: NDArray[np.int64]
-    example: NDArray[np.bool_]
-    reverted_at: NDArray[np.int64]
-    hotfixed_at: NDArray[np.int64]
-    repaired_at: NDArray[np.int64]
-    undone_at: NDArray[np.int64]
-    written: NDArray[np.bool_]
-    observed_until: NDArray[np.int64]
+    x: Float32
+    repository: Int32
+    number: Int64
+    merged_at: Int64
+    example: Bools
+    reverted_at: Int64
+    repaired_at: Int64
+    undone_at: Int64
+    written: Bools
+    observed_until: Int64
     maturity: int
-    said: "pa.Table | None" = None
+    texts: "pa.Table | None" = None
 
     def __len__(self) -> int:
         return len(self.number)
@@ -69,7 +72,7 @@ class Dataset:
     def from_table(
         cls,
         table: "pa.Table",
-        names: "Sequence[str]",
+        names: Sequence[str],
         *,
         maturity_days: float = 90,
         observed_until: datetime | None = None,
@@ -99,54 +102,33 @@ class Dataset:
             merged_at=merged_at,
             example=table["example"].to_numpy().astype(bool),
             reverted_at=keys.first(*links, kind="revert", within=maturity),
-            hotfixed_at=keys.first(*links, kind="hotfix", within=maturity),
             repaired_at=repaired_at,
             undone_at=keys.first(*links, kind="revert"),
             written=written
             & (_followed(written, repository, merged_at, maturity) | (repaired_at != NEVER)),
             observed_until=_observed(repository, merged_at, len(known), observed_until),
             maturity=maturity,
-            said=said_columns(table),
+            texts=text_columns(table),
         )
         return data.take(np.lexsort((number, merged_at, repository)))
 
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Dataset":
+    def take(self, rows: Indices | Bools) -> "Dataset":
         """The same dataset with only `rows` (indices or a mask); repositories keep their codes."""
-        return Dataset(
-            names=self.names,
-            repositories=self.repositories,
-            x=self.x[rows],
-            repository=self.repository[rows],
-            number=self.number[rows],
-            merged_at=self.merged_at[rows],
-            example=self.example[rows],
-            reverted_at=self.reverted_at[rows],
-            hotfixed_at=self.hotfixed_at[rows],
-            repaired_at=self.repaired_at[rows],
-            undone_at=self.undone_at[rows],
-            written=self.written[rows],
-            observed_until=self.observed_until,
-            maturity=self.maturity,
-            said=said_of_rows(self.said, rows),
-        )
+        own = {name: getattr(self, name)[rows] for name in _OF_ROWS}
+        return replace(self, **own, texts=texts_of_rows(self.texts, rows))
 
     @property
-    def reverted(self) -> NDArray[np.bool_]:
+    def reverted(self) -> Bools:
         """Whether each pull was reverted within the maturity window, [n]."""
         return np.asarray(self.reverted_at != NEVER)
 
     @property
-    def hotfixed(self) -> NDArray[np.bool_]:
-        """Whether each pull was hot-fixed within the maturity window, [n]."""
-        return np.asarray(self.hotfixed_at != NEVER)
-
-    @property
-    def repaired(self) -> NDArray[np.bool_]:
+    def repaired(self) -> Bools:
         """Whether a fix removed code lines of each pull within the maturity window, [n]."""
         return np.asarray(self.repaired_at != NEVER)
 
     @property
-    def mature(self) -> NDArray[np.bool_]:
+    def mature(self) -> Bools:
         """Whether each pull's maturity window lies wholly in what was observed, [n]."""
         return np.asarray(self.merged_at + self.maturity <= self.observed_until[self.repository])
 
@@ -155,10 +137,20 @@ class Dataset:
         """What a model is judged by: `reverted` where it is not known what was repaired."""
         return "risk" if self.written.any() else "reverted"
 
+    def moments(self, known: Mapping[str, int]) -> Int64:
+        """The `known` moment of each repository, by name; the first of all times without one."""
+        return np.array([known.get(name, _FIRST) for name in self.repositories], np.int64)
+
+    def since(self, known: Mapping[str, int]) -> Bools:
+        """Which pulls were merged at or after the `known` moment of their repository, [n]: where
+        there is none, all.
+        """
+        return np.asarray(self.merged_at >= self.moments(known)[self.repository])
+
     def labels(
-        self, target: Target = "reverted", *, known_at: NDArray[np.int64] | None = None,
-        learning: bool = False,
-    ) -> NDArray[np.int8]:  # fmt: skip
+        self, target: Target = "reverted", *, known_at: Int64 | None = None,
+        learning: bool = False
+    ) -> Int8:  # fmt: skip
         """1 for what `target` asks, 0 for none, UNKNOWN where not knowable or no example; int8 [n].
 
         Whether a pull was repaired is not knowable where it is not known which lines it wrote.
@@ -176,49 +168,44 @@ class Dataset:
         knowable = self.example if target == "reverted" else self.example & self.written
         return np.where(knowable, labels, UNKNOWN).astype(np.int8)
 
-    def _happened_at(self, target: Target, *, learning: bool) -> NDArray[np.int64]:
+    def _happened_at(self, target: Target, *, learning: bool) -> Int64:
         if target == "repaired":
             return self.repaired_at
         reverted_at = self.undone_at if learning else self.reverted_at
         return np.minimum(reverted_at, self.repaired_at) if target == "risk" else reverted_at
 
 
-def _coded(names: Any, arrow: Any) -> tuple[tuple[str, ...], NDArray[np.int32]]:  # noqa: ANN401
+def _coded(names: Any, arrow: Any) -> tuple[tuple[str, ...], Int32]:  # noqa: ANN401
     """Every repository by name, and each row's place among them, whatever the rows' order."""
     encoded = arrow.dictionary_encode(names.combine_chunks())
-    found = encoded.dictionary.to_pylist()
-    order = sorted(range(len(found)), key=found.__getitem__)
-    place = np.empty(len(found), np.int32)
-    place[order] = np.arange(len(found), dtype=np.int32)
-    return tuple(found[i] for i in order), place[encoded.indices.to_numpy()]
+    repositories = encoded.dictionary.to_pylist()
+    order = sorted(range(len(repositories)), key=repositories.__getitem__)
+    place = np.empty(len(repositories), np.int32)
+    place[order] = np.arange(len(repositories), dtype=np.int32)
+    return tuple(repositories[i] for i in order), place[encoded.indices.to_numpy()]
 
 
-def _matrix(table: "pa.Table", names: "Sequence[str]") -> NDArray[np.float32]:
+def _matrix(table: "pa.Table", names: Sequence[str]) -> Float32:
     matrix = np.empty((table.num_rows, len(names)), np.float32)
     for column, name in enumerate(names):
         matrix[:, column] = table[name].to_numpy()
     return matrix
 
 
-def _written(table: "pa.Table") -> NDArray[np.bool_]:
+def _written(table: "pa.Table") -> Bools:
     """Of which pulls the lines are known, [n]: who wrote those that they rewrite is known, too."""
     if _ORIGINS not in table.column_names:
         return np.zeros(table.num_rows, np.bool_)
     return np.asarray(~np.isnan(table[_ORIGINS].to_numpy()))
 
 
-def _followed(
-    written: NDArray[np.bool_],
-    repository: NDArray[np.int32],
-    merged_at: NDArray[np.int64],
-    maturity: int,
-) -> NDArray[np.bool_]:
+def _followed(written: Bools, repository: Int32, merged_at: Int64, maturity: int) -> Bools:
     """Of which pulls the window ended before the lines ceased to be known, [n].
 
     True of all where the last merge's are: a clone may be lost, or its disk full, and what is
     merged then removes lines unseen.
     """
-    last, known = (np.full(repository.max() + 1, np.iinfo(np.int64).min) for _ in range(2))
+    last, known = (np.full(repository.max() + 1, _FIRST) for _ in range(2))
     np.maximum.at(last, repository, merged_at)
     np.maximum.at(known, repository[written], merged_at[written])
     ended = merged_at + maturity <= known[repository]
@@ -226,19 +213,16 @@ def _followed(
 
 
 def _observed(
-    repository: NDArray[np.int32],
-    merged_at: NDArray[np.int64],
-    repositories: int,
-    until: datetime | None,
-) -> NDArray[np.int64]:
+    repository: Int32, merged_at: Int64, repositories: int, until: datetime | None
+) -> Int64:
     if until is not None:
         return np.full(repositories, int(until.timestamp() * 1_000_000), np.int64)
-    observed = np.full(repositories, np.iinfo(np.int64).min, np.int64)
+    observed = np.full(repositories, _FIRST, np.int64)
     np.maximum.at(observed, repository, merged_at)
     return observed
 
 
-def _check_columns(table: "pa.Table", names: "Sequence[str]") -> None:
+def _check_columns(table: "pa.Table", names: Sequence[str]) -> None:
     needed = ("repository", "number", "merged_at", "example", "links", *names)
     missing = [name for name in needed if name not in table.column_names]
     if missing:

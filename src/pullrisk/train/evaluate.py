@@ -1,14 +1,16 @@
 """Judging a bundle on pulls it has not seen, beside the baselines, with intervals."""
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
 from pullrisk.model.bundle import Bundle
 from pullrisk.progress import Progress
+from pullrisk.pulls.store import day_of
 from pullrisk.train import breakdowns, figures
 from pullrisk.train.baselines import (
     ISOLATION,
@@ -24,6 +26,7 @@ from pullrisk.train.figures import judge_categories
 from pullrisk.train.judged import Judged, Windows
 from pullrisk.train.novelty import Detector, Injected, judge_alarm, judge_novelty
 
+T = TypeVar("T")
 RESAMPLES: Final = 300
 _SEED: Final = 20_240_601
 
@@ -46,36 +49,63 @@ class Options:
     false_alarms: float = 0.02
 
 
+class Peers:
+    """What models are judged beside on one dataset: baselines and anomalies.
+
+    They follow from a model's windows, not from the model, so they are kept for the next one that
+    is judged on the same.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` returned when it was first called for this key."""
+        if key not in self._made:
+            self._made[key] = make()
+        made: T = self._made[key]
+        return made
+
+
 def evaluate(
     bundle: Bundle,
     dataset: Dataset,
     *,
     injected: Injected | None = None,
     options: Options | None = None,
+    peers: Peers | None = None,
     progress: Progress,
 ) -> Evaluation:
     """Judge a bundle on the pulls after its own training, of any repository.
 
     A repository that the model was not trained on is test data as a whole. Baselines are
-    trained on the rows that the bundle was trained and tuned on. Raises NotEnoughDataError
-    where no pull lies in the test window.
+    trained on the rows that the bundle was trained and tuned on; `peers` has those of models that
+    were judged before. Raises NotEnoughDataError where no pull lies in the test window.
     """
-    options = options or Options()
+    options, peers = options or Options(), peers or Peers()
     target = options.target or main_target(bundle, dataset)
     windows = Windows.of(bundle, dataset, options.since)
     others = [outcome for outcome in TARGET_OF.values() if outcome != target]
     drawn = {"resamples": options.resamples, "seed": options.seed}
+    seen = windows.key, options
+
+    def learnt(outcome: Target) -> dict[str, Scorer]:
+        return peers.once(
+            (outcome, *seen), lambda: _learners(bundle, dataset, windows, options, outcome)
+        )
+
     with progress.task("evaluate", total=4 + len(others), unit="steps") as task:
-        forest = _forest(dataset, windows, options)
+        forest = peers.once((ISOLATION, *seen), lambda: _forest(dataset, windows, options))
         task.advance()
-        judged = _judged(bundle, dataset, windows, options, target, forest)
+        isolation = {ISOLATION: forest} if forest else {}
+        judged = _judged(bundle, dataset, windows, target, isolation | learnt(target))
         task.advance()
         everything = judged.compared(**drawn)
         task.advance()
         questions: dict[str, Part] = {}
         for outcome in others:
             if _ours(bundle, outcome):
-                part = _judged(bundle, dataset, windows, options, outcome).compared(**drawn)
+                part = _judged(bundle, dataset, windows, outcome, learnt(outcome)).compared(**drawn)
                 questions |= {outcome: part} if part.models else {}
             task.advance()
         novelty = _novelty(bundle, injected, dataset, windows, forest, options)
@@ -83,14 +113,13 @@ def evaluate(
     later = dataset.take(windows.test)
     risk = judged.scores.get(OURS)
     ours = (risk, judged.labels) if risk is not None and judged.labels.any() else None
-    parts = breakdowns.Judged.of(dataset, judged.rows, *ours) if ours else None
     return Evaluation(
         target=target,
         pulls=len(judged.labels),
         positives=int((judged.labels == 1).sum()),
         immature=int((windows.test & dataset.example & ~dataset.mature).sum()),
-        since=_day(dataset.merged_at[windows.test].min()),
-        until=_day(dataset.merged_at[windows.test].max()),
+        since=day_of(later.merged_at.min().item()),
+        until=day_of(later.merged_at.max().item()),
         models=everything.models,
         differences=everything.differences,
         code_pulls=everything.code_pulls,
@@ -104,8 +133,8 @@ def evaluate(
         repositories=figures.by_repository(
             risk, judged.labels, judged.groups, dataset.repositories
         ),
-        segments=breakdowns.segments(parts, **drawn) if parts else [],
-        costs=breakdowns.costs(parts, **drawn) if parts else [],
+        segments=breakdowns.segments(dataset, judged, **drawn) if ours else [],
+        costs=breakdowns.costs(judged, **drawn) if ours else [],
         notes=_notes(bundle, judged),
         categories=judge_categories(bundle, dataset, windows.test, **drawn),
     )
@@ -115,22 +144,24 @@ def _judged(
     bundle: Bundle,
     dataset: Dataset,
     windows: Windows,
-    options: Options,
     target: Target,
-    forest: Scorer | None = None,
+    baselines: dict[str, Scorer],
 ) -> Judged:
-    """The later pulls whose outcome is known, scored by the model and by every baseline that can
-    be had; those that learn did so on what the bundle learnt from.
-    """
-    scorers = _ours(bundle, target) | line_counters(dataset.names)
-    scorers |= {ISOLATION: forest} if forest else {}
-    if options.baselines and windows.past.any():
-        rows = windows.past
-        labels = dataset.labels(target, known_at=windows.until, learning=True)
-        past = Past(dataset.x[rows], labels[rows], windows.validation[rows])
-        features = bundle.metadata.features
-        scorers |= learners(past, features, seed=options.seed, threads=options.threads)
+    """The later pulls whose outcome is known, scored by the model, counters and baselines."""
+    scorers = _ours(bundle, target) | line_counters(dataset.names) | baselines
     return Judged.of(dataset, windows.test, scorers, target)
+
+
+def _learners(
+    bundle: Bundle, dataset: Dataset, windows: Windows, options: Options, target: Target
+) -> dict[str, Scorer]:
+    """The baselines that learn from labels, on the rows that the bundle learnt from."""
+    rows = windows.past
+    if not options.baselines or not rows.any():
+        return {}
+    labels = dataset.labels(target, known_at=windows.until, learning=True)
+    past = Past(dataset.x[rows], labels[rows], windows.validation[rows])
+    return learners(past, bundle.metadata.features, seed=options.seed, threads=options.threads)
 
 
 def _forest(dataset: Dataset, windows: Windows, options: Options) -> Scorer | None:
@@ -155,11 +186,11 @@ def _ours(bundle: Bundle, target: Target) -> dict[str, Scorer]:
 def _bands(bundle: Bundle, dataset: Dataset, judged: Judged) -> dict[str, Operating]:
     """How the model's own bands do; those of a repository are its own shares."""
     risk = bundle.raw(dataset.x[judged.rows])[0]
-    found = np.full(len(risk), "low", dtype="<U8")
+    bands = np.full(len(risk), "low", dtype="<U8")
     for code in np.unique(judged.groups).tolist():
         own = judged.groups == code
-        found[own] = bundle.bands(risk[own], dataset.repositories[code])
-    return figures.bands(found, judged.labels)
+        bands[own] = bundle.bands(risk[own], dataset.repositories[code])
+    return figures.bands(bands, judged.labels)
 
 
 def _novelty(
@@ -190,7 +221,3 @@ def _notes(bundle: Bundle, judged: Judged) -> list[str]:
     if not judged.both_classes:
         notes.append("the test window has matured pulls of one class only: nothing to rank")
     return notes
-
-
-def _day(moment: np.int64) -> str:
-    return datetime.fromtimestamp(int(moment) / 1e6, UTC).date().isoformat()

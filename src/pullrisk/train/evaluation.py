@@ -1,12 +1,29 @@
-"""What an evaluation says, as plain structures that become JSON."""
+"""What a training and its evaluation say, as plain structures that become JSON."""
 
 from collections.abc import Mapping
 
 import msgspec
 
 
+class Epoch(msgspec.Struct, frozen=True):
+    """What one pass over the training rows came to; validation figures are None without one.
+
+    Those of the risk are means over the questions; `validation_risk_loss` counts each as a share
+    of what always saying its base rate would lose, or repairs would drown reverts.
+    """
+
+    epoch: int
+    training_loss: float
+    training_risk_loss: float
+    training_reconstruction_error: float
+    validation_risk_loss: float | None = None
+    validation_reconstruction_error: float | None = None
+    validation_auc: float | None = None
+    validation_within_auc: float | None = None
+
+
 class Interval(msgspec.Struct, frozen=True):
-    """A figure and its bootstrap 95 % interval; None where it cannot be told."""
+    """A figure and its bootstrap 95 % interval; None if it cannot be told."""
 
     value: float | None
     low: float | None = None
@@ -31,8 +48,8 @@ class Figures(msgspec.Struct, frozen=True):
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Every model's figures on some pulls; `differences` are ours minus the baseline's, on the
-    same resamples. Both are empty where the pulls are all of one class. `code_pulls` are the same
-    figures on those of the pulls that change code, None where that is unknown.
+    same resamples. Both are empty if the pulls are all of one class. `code_pulls` are the same
+    figures on those of the pulls that change code, None if that is unknown.
     """
 
     pulls: int
@@ -128,7 +145,7 @@ class Categories(msgspec.Struct, frozen=True):
 
 
 class RepositoryFigures(msgspec.Struct, frozen=True):
-    """One repository's test window; AUC is None where all its pulls are of one class."""
+    """One repository's test window; AUC is None if all its pulls are of one class."""
 
     repository: str
     pulls: int
@@ -176,7 +193,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
     `differences` are ours minus the baseline's, on the same resamples. Risk figures are
     missing where the model has no risk or the window has no positives; `notes` say so.
-    `code_pulls` are the same figures on the pulls that change code, None where that is unknown.
+    `code_pulls` are the same figures on the pulls that change code, None if that is unknown.
     `target` names the outcome that counts as positive; `questions` has, for each outcome that the
     model has an answer of its own for, the figures of that answer beside baselines of the same
     outcome.
@@ -230,31 +247,31 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     def flat(self) -> dict[str, float]:
         """Our own figures as `name → value`, for a tracking server."""
         ours = self.models.get(OURS)
-        found = _values(ours)
+        figures = _values(ours)
         parts = {"code_pulls": self.code_pulls, **self.questions}
         parts |= {f"{name}_code_pulls": part.code_pulls for name, part in self.questions.items()}
         for words, part in parts.items():
             own = _values(part.models.get(OURS)) if part else {}
-            found |= {f"{words}_{name}": value for name, value in own.items()}
+            figures |= {f"{words}_{name}": value for name, value in own.items()}
         if self.probability:
-            found["brier"] = self.probability.brier
-            found["expected_calibration_error"] = self.probability.expected_calibration_error
-        found |= {
+            figures["brier"] = self.probability.brier
+            figures["expected_calibration_error"] = self.probability.expected_calibration_error
+        figures |= {
             f"{band}_{name}": value
             for band, point in self.bands.items()
             for name, value in msgspec.structs.asdict(point).items()
         }
-        found |= {
+        figures |= {
             f"reconstruction_error_{name}": value
             for name, value in msgspec.structs.asdict(self.reconstruction).items()
         }
-        found |= _novelty_figures(self.novelty)
+        figures |= _novelty_figures(self.novelty)
         alarm = msgspec.structs.asdict(self.alarm) if self.alarm else {}
-        found |= {f"novelty_alarm_{name}": value for name, value in alarm.items()}
+        figures |= {f"novelty_alarm_{name}": value for name, value in alarm.items()}
         if self.categories:
-            found["category_macro_f1"] = self.categories.macro_f1.value
-            found["category_macro_f1_of_rules"] = self.categories.rules_macro_f1.value
-        return {name: value for name, value in found.items() if value is not None}
+            figures["category_macro_f1"] = self.categories.macro_f1.value
+            figures["category_macro_f1_of_rules"] = self.categories.rules_macro_f1.value
+        return {name: value for name, value in figures.items() if value is not None}
 
 
 OURS = "pullrisk"

@@ -6,9 +6,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pullrisk.arrays import Bools, Float32, Float64, Floats, Int8, Int64, Ints
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.categories import CATEGORIES
-from pullrisk.model.category_rules import said_rule
+from pullrisk.model.category_rules import category_by_rules
 from pullrisk.train import metrics
 from pullrisk.train.categories import UNSTATED, stated_categories
 from pullrisk.train.dataset import Dataset
@@ -21,15 +22,15 @@ from pullrisk.train.evaluation import (
     Probability,
     RepositoryFigures,
 )
-from pullrisk.train.metrics import Floats, Reliability, poisson_weights
-from pullrisk.train.table_columns import each_said, said_of_rows
+from pullrisk.train.metrics import Reliability, bootstrap_weights
+from pullrisk.train.table_columns import pull_texts, texts_of_rows
 
 OPERATING_SHARES: Final = {"top 5 %": 0.05, "top 20 %": 0.20}
 """Each repository's own riskiest shares at which every model's F1 is given."""
 _PERCENTILES: Final = (2.5, 97.5)
 
 
-def interval(draws: Floats) -> Interval:
+def interval(draws: Float64) -> Interval:
     """The plain figure, which is draw 0, and the 95 % interval of the other draws."""
     value, others = float(draws[0]), draws[1:][~np.isnan(draws[1:])]
     if np.isnan(value):
@@ -40,11 +41,11 @@ def interval(draws: Floats) -> Interval:
     return Interval(value, float(low), float(high))
 
 
-def operating(flagged: NDArray[np.bool_], labels: NDArray[np.integer]) -> Operating:
+def operating(flagged: Bools, labels: Ints) -> Operating:
     """Precision, recall and F1 of a flag."""
     ones = np.ones((1, len(labels)))
 
-    def one(figure: Callable[..., Floats]) -> float | None:
+    def one(figure: Callable[..., Float64]) -> float | None:
         value = float(figure(flagged, labels, ones)[0])
         return None if np.isnan(value) else value
 
@@ -52,9 +53,7 @@ def operating(flagged: NDArray[np.bool_], labels: NDArray[np.integer]) -> Operat
     return Operating(share, one(metrics.precision), one(metrics.recall), one(metrics.f1))
 
 
-def top_shares(
-    scores: NDArray[np.floating], labels: NDArray[np.integer], groups: NDArray[np.integer]
-) -> dict[str, Operating]:
+def top_shares(scores: Floats, labels: Ints, groups: Ints) -> dict[str, Operating]:
     """F1, precision and recall at each repository's own top shares."""
     return {
         name: operating(metrics.top_share(scores, groups, share), labels)
@@ -62,15 +61,15 @@ def top_shares(
     }
 
 
-def bands(found: NDArray[np.str_], labels: NDArray[np.integer]) -> dict[str, Operating]:
+def bands(named: NDArray[np.str_], labels: Ints) -> dict[str, Operating]:
     """How the model's own bands [n] do: `high`, and `elevated` together with it."""
     return {
-        "high": operating(found == "high", labels),
-        "elevated_or_high": operating(found != "low", labels),
+        "high": operating(named == "high", labels),
+        "elevated_or_high": operating(named != "low", labels),
     }
 
 
-def probability(risk: NDArray[np.floating], labels: NDArray[np.integer]) -> Probability:
+def probability(risk: Floats, labels: Ints) -> Probability:
     """Brier score, expected calibration error and calibration curve of probabilities [n]."""
     reliability = Reliability.of(risk, labels)
     ones = np.ones((1, len(labels)))
@@ -85,9 +84,7 @@ def probability(risk: NDArray[np.floating], labels: NDArray[np.integer]) -> Prob
     )
 
 
-def capture(
-    scores: NDArray[np.floating], labels: NDArray[np.integer], groups: NDArray[np.integer]
-) -> Curve:
+def capture(scores: Floats, labels: Ints, groups: Ints) -> Curve:
     """Share of the positives caught when each repository flags its own riskiest x."""
     shares = np.linspace(0, 1, 51)[1:]
     ones = np.ones((1, len(labels)))
@@ -99,10 +96,7 @@ def capture(
 
 
 def by_repository(
-    scores: NDArray[np.floating] | None,
-    labels: NDArray[np.integer],
-    groups: NDArray[np.integer],
-    names: Sequence[str],
+    scores: Floats | None, labels: Ints, groups: Ints, names: Sequence[str]
 ) -> list[RepositoryFigures]:
     """Every repository's own figures; repositories without test pulls are left out."""
     return [
@@ -112,10 +106,7 @@ def by_repository(
 
 
 def _one_repository(
-    name: str,
-    scores: NDArray[np.floating] | None,
-    labels: NDArray[np.integer],
-    rows: NDArray[np.bool_],
+    name: str, scores: Floats | None, labels: Ints, rows: Bools
 ) -> RepositoryFigures:
     own = labels[rows]
     pulls, positives = len(own), int((own == 1).sum())
@@ -128,39 +119,34 @@ def _one_repository(
 
 
 def judge_categories(
-    bundle: Bundle, dataset: Dataset, rows: NDArray[np.bool_], *, resamples: int, seed: int
+    bundle: Bundle, dataset: Dataset, rows: Bools, *, resamples: int, seed: int
 ) -> Categories | None:
     """Figures over those of the pulls `rows` [n] whose title or labels state a category.
 
-    Macro-F1 is the mean over the categories that are stated there at all. None where the model
+    Macro-F1 is the mean over the categories that are stated there at all. None if the model
     tells no category, or no pull states one.
     """
-    said = said_of_rows(dataset.said, np.flatnonzero(rows))
-    if said is None or not bundle.metadata.categories:
+    texts = texts_of_rows(dataset.texts, np.flatnonzero(rows))
+    if texts is None or not bundle.metadata.categories:
         return None
-    truth = stated_categories(said)
+    truth = stated_categories(texts)
     stated = np.flatnonzero(truth != UNSTATED)
     if not len(stated):
         return None
-    pulls = each_said(said.take(stated))
-    told = bundle.categories(dataset.x[rows][stated], pulls)
-    assert told is not None  # noqa: S101  (the model tells categories)
+    pulls = pull_texts(texts.take(stated))
+    probabilities = bundle.categories(dataset.x[rows][stated], pulls)
+    assert probabilities is not None  # noqa: S101  (the model tells categories)
     place = {name: index for index, name in enumerate(CATEGORIES)}
-    by_rule = np.array([place[said_rule(one)] for one in pulls], np.int64)
+    by_rule = np.array([place[category_by_rules(text)] for text in pulls], np.int64)
     names = np.array([place[name] for name in bundle.metadata.categories], np.int64)
-    return _compared(truth[stated], told, names[told.argmax(axis=1)], by_rule, resamples, seed)
+    ours = names[probabilities.argmax(axis=1)]
+    return _compared(truth[stated], probabilities, ours, by_rule, resamples, seed)
 
 
 def _compared(
-    truth: NDArray[np.int8],
-    told: NDArray[np.float32],
-    ours: NDArray[np.int64],
-    by_rule: NDArray[np.int64],
-    resamples: int,
-    seed: int,
+    truth: Int8, probabilities: Float32, ours: Int64, by_rule: Int64, resamples: int, seed: int
 ) -> Categories:
-    drawn = poisson_weights(len(truth), resamples=resamples, seed=seed)
-    weights = np.vstack([np.ones(len(truth)), drawn])
+    weights = bootstrap_weights(len(truth), resamples=resamples, seed=seed)
     seen = np.unique(truth)
     own, rules = f1(ours, truth, weights, seen), f1(by_rule, truth, weights, seen)
     right = (ours == truth).astype(np.int8)
@@ -171,7 +157,7 @@ def _compared(
         difference=interval(own.mean(axis=1) - rules.mean(axis=1)),
         accuracy=float(right.mean()),
         rules_accuracy=float((by_rule == truth).mean()),
-        expected_calibration_error=Reliability.of(told.max(axis=1), right).expected_error,
+        expected_calibration_error=Reliability.of(probabilities.max(axis=1), right).expected_error,
         each=[
             CategoryFigures(
                 category=CATEGORIES[category],
@@ -184,9 +170,7 @@ def _compared(
     )
 
 
-def f1(
-    answers: NDArray[np.int64], truth: NDArray[np.int8], weights: Floats, of: NDArray[np.int8]
-) -> Floats:
+def f1(answers: Int64, truth: Int8, weights: Float64, of: Int8) -> Float64:
     """F1 of each category of `of` [k] in each resample of `weights` [b, n], [b, k]."""
     answered, true = answers[:, None] == of, truth[:, None] == of
     both = weights @ (answered & true)

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Bools, Float32, Float64, Indices, Int8, Int32
 from pullrisk.model.network import (
     FIXED,
     HEADS,
@@ -26,6 +26,7 @@ from pullrisk.model.network import (
 )
 from pullrisk.progress import Progress
 from pullrisk.train.dataset import UNKNOWN
+from pullrisk.train.evaluation import Epoch
 from pullrisk.train.masks import NO_MASKS, Masking, Masks
 from pullrisk.train.metrics import pooled_auc, within_auc
 from pullrisk.train.optimiser import (
@@ -67,35 +68,18 @@ def fine_tuning(settings: FitSettings) -> FitSettings:
     return msgspec.structs.replace(settings, learning_rate=FINE_TUNING_RATE)
 
 
-class Epoch(msgspec.Struct, frozen=True):
-    """What one pass over the training rows came to; validation figures are None without one.
-
-    Those of the risk are means over the questions; `validation_risk_loss` counts each as a share
-    of what always saying its base rate would lose, or repairs would drown reverts.
-    """
-
-    epoch: int
-    training_loss: float
-    training_risk_loss: float
-    training_reconstruction_error: float
-    validation_risk_loss: float | None = None
-    validation_reconstruction_error: float | None = None
-    validation_auc: float | None = None
-    validation_within_auc: float | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Scaled rows z [n, d], NaN where unknown, labels [questions, n] (1, 0, UNKNOWN), repository
     codes [n].
     """
 
-    z: NDArray[np.float32]
-    labels: NDArray[np.int8]
-    repository: NDArray[np.int32]
+    z: Float32
+    labels: Int8
+    repository: Int32
 
     @property
-    def labelled(self) -> NDArray[np.bool_]:
+    def labelled(self) -> Bools:
         """Which rows have a label, [questions, n]."""
         return np.asarray(self.labels != UNKNOWN)
 
@@ -165,7 +149,7 @@ class _Trainer:
         seed: int,
         masks: Masks,
         *,
-        frozen: NDArray[np.bool_],
+        frozen: Bools,
     ) -> None:
         self._rows, self._settings, self._masks = rows, settings, masks
         self._fixed = {name: weights[name] for name in FIXED if name in weights}
@@ -194,7 +178,7 @@ class _Trainer:
         weights = split_weights(np.array(self._flat), self._shapes)
         return Epoch(number, *means.tolist()), weights | self._fixed
 
-    def _train(self, step: int, rows: NDArray[np.intp]) -> Array:
+    def _train(self, step: int, rows: Indices) -> Array:
         """One step on these rows; its losses [3] are not waited for."""
         settings, data = self._settings, self._rows
         filled = np.resize(rows, -(-len(rows) // _ROUND) * _ROUND)
@@ -211,7 +195,7 @@ class _Trainer:
         )
         return losses
 
-    def _masked(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _masked(self, z: Float32) -> Float32:
         """The rows [n, d] as sources that know less would tell them."""
         if not len(self._masks.rates):
             return z
@@ -232,7 +216,7 @@ def _decay(name: str, settings: FitSettings) -> np.float32:
     return np.float32(settings.head_decay if name in HEADS else settings.weight_decay)
 
 
-def _moves(name: str, weights: NDArray[np.float32], moving: NDArray[np.bool_]) -> Array:
+def _moves(name: str, weights: Float32, moving: Bools) -> Array:
     """Which of the weights are trained, flat: those of the members that are `moving` [members],
     and what members share if all of them are.
     """
@@ -240,7 +224,7 @@ def _moves(name: str, weights: NDArray[np.float32], moving: NDArray[np.bool_]) -
     return np.broadcast_to(own, weights.shape).ravel().astype(np.float32)
 
 
-def _base_rates(labels: NDArray[np.int8]) -> NDArray[np.float32]:
+def _base_rates(labels: Int8) -> Float32:
     """Log-odds of each question's share of positives, from labels [questions, n]: with 1 % of
     them, finding it would cost an epoch.
     """
@@ -270,9 +254,7 @@ def _judge(epoch: Epoch, weights: Weights, validation: Rows | None) -> Epoch:
     return msgspec.structs.replace(epoch, **figures)
 
 
-def _ranked(
-    logit: NDArray[np.float64], labels: NDArray[np.int8], repository: NDArray[np.int32]
-) -> tuple[float, float, float]:
+def _ranked(logit: Float64, labels: Int8, repository: Int32) -> tuple[float, float, float]:
     """A question's cross-entropy as a share of that of the base rate, and its AUC."""
     ones, base = np.ones((1, len(labels))), labels.mean()
     least = -(base * np.log(base) + (1 - base) * np.log(1 - base))

@@ -104,10 +104,7 @@ def decide(
 
 
 def _checks(
-    evaluation: Evaluation,
-    champion: Incumbent,
-    options: GateOptions,
-    rolled_back: str | None,
+    evaluation: Evaluation, champion: Incumbent, options: GateOptions, rolled_back: str | None
 ) -> Iterator[Check]:
     if rolled_back is not None:
         yield Check(
@@ -134,20 +131,20 @@ def _enough(positives: int, evaluation: Evaluation, options: GateOptions, window
 
 
 def _baseline(name: str, evaluation: Evaluation, options: GateOptions, *, first: bool) -> Check:
-    found = evaluation.differences.get(name, {}).get(FIGURE)
-    if found is None or found.low is None:
+    difference = evaluation.differences.get(name, {}).get(FIGURE)
+    if difference is None or difference.low is None:
         return Check(name=name, passed=False, reason=f"it could not be compared with {name}")
     ours, theirs = (evaluation.models[each].ranking[FIGURE].value for each in (OURS, name))
     lenient = first and name != LINES_ADDED
-    passed = not _behind(found) if lenient else _ahead(found, options.margin)
+    passed = not _behind(difference) if lenient else _ahead(difference, options.margin)
     return Check(
         name=name,
         passed=passed,
-        reason=_told(name, found, options.margin),
+        reason=_verdict(name, difference, options.margin),
         figure=FIGURE,
         challenger=ours,
         opponent=theirs,
-        difference=found,
+        difference=difference,
     )
 
 
@@ -182,15 +179,15 @@ def _unmet(comparison: PairedComparison, evaluation: Evaluation, name: str) -> C
 
 
 def _compared(comparison: PairedComparison, name: str, options: GateOptions) -> Check:
-    found = comparison.difference[FIGURE]
+    difference = comparison.difference[FIGURE]
     return Check(
         name=name,
-        passed=_ahead(found, options.margin),
-        reason=_told(f"the {name}", found, options.margin),
+        passed=_ahead(difference, options.margin),
+        reason=_verdict(f"the {name}", difference, options.margin),
         figure=FIGURE,
         challenger=comparison.first[FIGURE].value,
         opponent=comparison.second[FIGURE].value,
-        difference=found,
+        difference=difference,
     )
 
 
@@ -202,41 +199,41 @@ def _on_reverts(champion: Incumbent) -> Iterator[Check]:
 
 
 def _guard(comparison: PairedComparison, name: str, figure: str, *, of: str = "") -> Check:
-    found, sign = comparison.difference[figure], _GUARDS.get(figure, 1)
-    worse = _behind(found) if sign > 0 else _ahead(found, 0.0)
-    said = "worse than" if worse else "no worse than"
+    difference, sign = comparison.difference[figure], _GUARDS.get(figure, 1)
+    worse = _behind(difference) if sign > 0 else _ahead(difference, 0.0)
+    verdict = "worse than" if worse else "no worse than"
     return Check(
         name=f"{name}: {figure}{of}",
         passed=not worse,
-        reason=f"{figure}{of} is {said} that of the {name}: {_shown(found)}",
+        reason=f"{figure}{of} is {verdict} that of the {name}: {_shown(difference)}",
         figure=figure,
         challenger=comparison.first[figure].value,
         opponent=comparison.second[figure].value,
-        difference=found,
+        difference=difference,
     )
 
 
-def _ahead(found: Interval, margin: float) -> bool:
-    return found.low is not None and found.low > -margin
+def _ahead(difference: Interval, margin: float) -> bool:
+    return difference.low is not None and difference.low > -margin
 
 
-def _behind(found: Interval) -> bool:
-    return found.high is not None and found.high < 0
+def _behind(difference: Interval) -> bool:
+    return difference.high is not None and difference.high < 0
 
 
-def _told(name: str, found: Interval, margin: float) -> str:
-    if _ahead(found, 0.0):
-        said = f"it beats {name}"
-    elif _ahead(found, margin):
-        said = f"it is within {margin:g} of {name}"
-    elif _behind(found):
-        said = f"{name} beats it"
+def _verdict(name: str, difference: Interval, margin: float) -> str:
+    if _ahead(difference, 0.0):
+        verdict = f"it beats {name}"
+    elif _ahead(difference, margin):
+        verdict = f"it is within {margin:g} of {name}"
+    elif _behind(difference):
+        verdict = f"{name} beats it"
     else:
-        said = f"it cannot be told apart from {name}"
-    return f"{said}: {FIGURE} {_shown(found)}"
+        verdict = f"it cannot be told apart from {name}"
+    return f"{verdict}: {FIGURE} {_shown(difference)}"
 
 
-def _shown(found: Interval) -> str:
-    if found.value is None or found.low is None or found.high is None:
+def _shown(difference: Interval) -> str:
+    if difference.value is None or difference.low is None or difference.high is None:
         return "unknown"
-    return f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
+    return f"{difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"

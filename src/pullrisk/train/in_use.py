@@ -17,9 +17,9 @@ from pullrisk.model.bundle import Bundle
 from pullrisk.model.general import USUAL_PULLS, general_bundle
 from pullrisk.model.graph import import_onnx
 from pullrisk.model.metadata import METADATA_KEY
+from pullrisk.train.assemble import measure
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.mlflow_client import Tracking
-from pullrisk.train.reference import measure
 from pullrisk.train.registry import Version, champion, download
 from pullrisk.train.split import temporal_split
 from pullrisk.train.tracking import DIGEST, RISK, digest

@@ -12,13 +12,14 @@ as the pull it was made from, so nothing but the change tells them apart.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from heapq import nsmallest
 from itertools import cycle
 from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Float32
 from pullrisk.features import RepositoryHistory
 from pullrisk.progress import Progress
 from pullrisk.pulls.record import MAX_FILES, ChangedFile, Pull
@@ -47,7 +48,7 @@ def inject(
     """Make anomalies from the first pulls of each repository at or after `since` (µs).
 
     Takes up to `per_repository` merged pulls with files of each. Pulls of another repository
-    need a second one. None where no repository has such pulls.
+    need a second one. None if no repository has such pulls.
     """
     random = np.random.default_rng(seed)
     rows: dict[str, list[list[float]]] = defaultdict(list)
@@ -138,10 +139,12 @@ class _Maker:
     def _by_stranger(self, pull: Pull) -> Pull:
         files = pull.files or ()
         count = max(_CONTESTED, len(files))
-        contested = sorted(self._paths, key=lambda path: (-len(self._authors[path]), path))
+        contested = nsmallest(
+            count, self._paths, key=lambda path: (-len(self._authors[path]), path)
+        )
         touched = [
             msgspec.structs.replace(file, path=path, status="modified", previous_path=None)
-            for path, file in zip(contested[:count], cycle(files), strict=False)
+            for path, file in zip(contested, cycle(files), strict=False)
         ]
         return msgspec.structs.replace(
             pull,
@@ -189,5 +192,5 @@ def _usable(pull: Pull, since: int) -> bool:
     return merged is not None and bool(pull.files) and merged.timestamp() * 1e6 >= since
 
 
-def _matrix(rows: list[list[float]]) -> NDArray[np.float32]:
+def _matrix(rows: list[list[float]]) -> Float32:
     return np.array(rows, np.float32)

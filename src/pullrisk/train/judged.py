@@ -3,23 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from hashlib import sha256
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Bools, Float64, Int8, Int32, Int64
 from pullrisk.errors import NotEnoughDataError
 from pullrisk.model.bundle import Bundle
 from pullrisk.train import figures
 from pullrisk.train.baselines import Scorer
 from pullrisk.train.dataset import UNKNOWN, Dataset, Target
 from pullrisk.train.evaluation import OURS, Figures, Part
-from pullrisk.train.metrics import Floats, poisson_weights
-from pullrisk.train.ranking import ranking_figures
-from pullrisk.train.sizes import code_pulls, like_size, sizes
-
-_FIRST: Final = np.iinfo(np.int64).min
+from pullrisk.train.metrics import bootstrap_weights
+from pullrisk.train.ranking import code_pulls, like_size, ranking_figures, sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +26,10 @@ class Windows:
     which its past ends.
     """
 
-    past: NDArray[np.bool_]
-    validation: NDArray[np.bool_]
-    test: NDArray[np.bool_]
-    until: NDArray[np.int64]
+    past: Bools
+    validation: Bools
+    test: Bools
+    until: Int64
 
     @classmethod
     def of(cls, bundle: Bundle, dataset: Dataset, since: datetime | None = None) -> "Windows":
@@ -41,43 +38,43 @@ class Windows:
         Raises NotEnoughDataError where no pull lies in the test window.
         """
         facts = bundle.metadata.facts
-        until = _moments(dataset, facts.trained_until)
-        moment, code = dataset.merged_at, dataset.repository
-        past = moment < until[code]
-        test = ~past
+        test = dataset.since(facts.trained_until)
+        past = ~test
         if since is not None:
-            test &= moment >= int(since.timestamp() * 1_000_000)
+            test = test & (dataset.merged_at >= int(since.timestamp() * 1_000_000))
         if not test.any():
             raise NotEnoughDataError(
                 "no pull was merged after the model's training and the given date",
                 hint="fetch newer pulls, or give an earlier --since",
             )
-        later = moment >= _moments(dataset, facts.validation_from)[code]
-        return cls(past, past & later, test, until)
+        later = dataset.since(facts.validation_from)
+        return cls(past, past & later, test, dataset.moments(facts.trained_until))
+
+    @property
+    def key(self) -> bytes:
+        """Equal for equal windows of one dataset."""
+        each = (self.past, self.validation, self.test, self.until)
+        return sha256(b"".join(array.tobytes() for array in each)).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """Labelled test pulls, `rows` of n: labels and repositories [m], every model's scores [m].
 
-    `like` [m] is the same for pulls of like size, `code` [m] tells which change code; None where
+    `like` [m] is the same for pulls of like size, `code` [m] tells which change code; None if
     that is unknown.
     """
 
-    rows: NDArray[np.bool_]
-    labels: NDArray[np.int8]
-    groups: NDArray[np.int32]
-    like: NDArray[np.int64] | None
-    code: NDArray[np.bool_] | None
-    scores: Mapping[str, NDArray[np.float64]]
+    rows: Bools
+    labels: Int8
+    groups: Int32
+    like: Int64 | None
+    code: Bools | None
+    scores: Mapping[str, Float64]
 
     @classmethod
     def of(
-        cls,
-        dataset: Dataset,
-        test: NDArray[np.bool_],
-        scorers: Mapping[str, Scorer],
-        target: Target,
+        cls, dataset: Dataset, test: Bools, scorers: Mapping[str, Scorer], target: Target
     ) -> "Judged":
         """The pulls of the mask `test` [n] whose outcome is known, scored."""
         labels = dataset.labels(target)
@@ -100,12 +97,11 @@ class Judged:
         everything = np.ones(len(self.labels), bool)
         if not self.both_classes:
             return self._part(everything, np.empty((0, len(everything))))
-        drawn = poisson_weights(len(everything), resamples=resamples, seed=seed)
-        weights = np.vstack([np.ones(len(everything)), drawn])  # all ones: the plain figure
+        weights = bootstrap_weights(len(everything), resamples=resamples, seed=seed)
         code = None if self.code is None else self._part(self.code, weights)
         return msgspec.structs.replace(self._part(everything, weights), code_pulls=code)
 
-    def _part(self, rows: NDArray[np.bool_], weights: Floats) -> Part:
+    def _part(self, rows: Bools, weights: Float64) -> Part:
         """Every model's figures on some rows [m], and ours minus each baseline's on the same
         resamples: `weights` [b, m].
         """
@@ -132,8 +128,3 @@ class Judged:
             if OURS in draws and name != OURS
         }
         return Part(pulls=len(labels), positives=positives, models=models, differences=differences)
-
-
-def _moments(dataset: Dataset, known: Mapping[str, int]) -> NDArray[np.int64]:
-    """One moment for each repository; a repository that is not known has no past at all."""
-    return np.array([known.get(name, _FIRST) for name in dataset.repositories], np.int64)

@@ -11,24 +11,19 @@ from typing import Final
 
 from pullrisk.features import SCHEMA_HASH
 from pullrisk.pulls.outcomes import LABEL_DEFINITION
-from pullrisk.train.dataset import Dataset
+from pullrisk.train.dataset import MICROSECONDS_PER_DAY, Dataset
 
 COMMIT_VARIABLE: Final = "GIT_COMMIT"
 """Where an image names the commit that it was built from."""
 
 
-def lineage(
-    dataset: Dataset, source: Mapping[str, str], *, schema_hash: str = SCHEMA_HASH
-) -> dict[str, str]:
-    """What made a model, by tag: `source` (such as the lake and its Delta `version`) and the rest.
-
-    `label_definition` is as below.
-    """
-    days = dataset.maturity / 86_400_000_000
+def lineage(dataset: Dataset, source: Mapping[str, str]) -> dict[str, str]:
+    """What made a model, by tag: the `source` (a lake and its Delta `version`) and the rest."""
+    days = dataset.maturity / MICROSECONDS_PER_DAY
     return {
         **{f"dataset_{name}": value for name, value in source.items()},
         "dataset_rows": str(len(dataset)),
-        "schema_hash": schema_hash,
+        "schema_hash": SCHEMA_HASH,
         "label_definition": label_definition(days),
         **_code(),
     }
@@ -42,11 +37,11 @@ def label_definition(maturity_days: float) -> str:
 
 
 def _code() -> dict[str, str]:
-    found = {}
+    tags = {}
     with suppress(PackageNotFoundError):
-        found["pullrisk_version"] = version("pullrisk")
+        tags["pullrisk_version"] = version("pullrisk")
     commit = os.environ.get(COMMIT_VARIABLE, "").strip() or _checkout()
-    return found | ({"git_commit": commit} if commit else {})
+    return tags | ({"git_commit": commit} if commit else {})
 
 
 def _checkout() -> str | None:
@@ -60,8 +55,8 @@ def _checkout() -> str | None:
 
     def ask(*arguments: str) -> str | None:
         command = [git, "-C", str(file.parent), *arguments]
-        found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        return found.stdout.strip() if found.returncode == 0 else None
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        return done.stdout.strip() if done.returncode == 0 else None
 
     if ask("ls-files", "--error-unmatch", file.name) is None:
         return None

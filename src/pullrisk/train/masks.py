@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Bools, Float32, Float64
 from pullrisk.features.knowledge import FACTS, needing
 
 _SQUASHED: Final = ("opening", "description", "closed", "fork", "commits")
@@ -38,8 +38,8 @@ class Masking(msgspec.Struct, frozen=True):
 class Masks:
     """Patterns of what is hidden together [p, d], and the share of rows that each hides [p]."""
 
-    hidden: NDArray[np.float32]
-    rates: NDArray[np.float64]
+    hidden: Float32
+    rates: Float64
 
     @classmethod
     def of(cls, names: Sequence[str], masking: Masking) -> "Masks":
@@ -57,7 +57,7 @@ class Masks:
             np.array([rate for _, rate in chosen]),
         )
 
-    def draw(self, random: np.random.Generator, rows: int) -> NDArray[np.bool_]:
+    def draw(self, random: np.random.Generator, rows: int) -> Bools:
         """What to hide of so many rows, [rows, d]."""
         chosen = random.random((rows, len(self.rates))) < self.rates
         return np.asarray(chosen.astype(np.float32) @ self.hidden > 0)

@@ -6,18 +6,22 @@ two models judged with the same weights give a paired difference.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Places = NDArray[np.intp]
+from pullrisk.arrays import Bools, Float64, Floats, Indices, Int64, Ints
+
+_BINS: Final = 10
 
 
-def poisson_weights(n: int, *, resamples: int, seed: int) -> Floats:
-    """Bootstrap weights [resamples, n]; Poisson(1), as Chamandy et al. 2012 (Google) propose."""
-    generator = np.random.default_rng(seed)
-    return generator.poisson(1.0, size=(resamples, n)).astype(np.float64)
+def bootstrap_weights(n: int, *, resamples: int, seed: int) -> Float64:
+    """All ones, for the plain figure, then the weights of so many resamples: [1 + resamples, n].
+
+    They are Poisson(1), as Chamandy et al. 2012 (Google) propose.
+    """
+    drawn = np.random.default_rng(seed).poisson(1.0, size=(resamples, n))
+    return np.vstack([np.ones(n), drawn])
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +35,17 @@ class Ranking:
     `group_negatives` [groups + 1].
     """
 
-    positives: Places
-    negatives: Places
-    below: Places
-    upto: Places
-    caught: Places
-    group: Places
-    group_positives: Places
-    group_negatives: Places
+    positives: Indices
+    negatives: Indices
+    below: Indices
+    upto: Indices
+    caught: Indices
+    group: Indices
+    group_positives: Indices
+    group_negatives: Indices
 
     @classmethod
-    def of(
-        cls, scores: NDArray[np.floating], labels: NDArray[np.integer], groups: NDArray[np.integer]
-    ) -> "Ranking":
+    def of(cls, scores: Floats, labels: Ints, groups: Ints) -> "Ranking":
         """Sort `scores` [n] within `groups` [n]; `labels` [n] are 0 or 1."""
         order = np.lexsort((scores, groups))
         group, score, positive = groups[order], scores[order], labels[order] == 1
@@ -65,7 +67,7 @@ class Ranking:
             group_negatives=negatives_before[starts],
         )
 
-    def auc(self, weights: Floats) -> tuple[Floats, Floats]:
+    def auc(self, weights: Float64) -> tuple[Float64, Float64]:
         """Area under the ROC curve of each group and its weight of positives, [b, groups] each.
 
         NaN where a group has only one class. Ties count one half (Mann and Whitney 1947).
@@ -79,7 +81,7 @@ class Ranking:
         pairs = positives * np.diff(seen[:, self.group_negatives], axis=1)
         return np.where(pairs > 0, wins / np.maximum(pairs, 1e-300), np.nan), positives
 
-    def mean_auc(self, weights: Floats) -> tuple[Floats, Floats]:
+    def mean_auc(self, weights: Float64) -> tuple[Float64, Float64]:
         """Mean of the groups' AUCs, [b]: plain, and weighted by their positives.
 
         Groups whose pulls are all of one class have no AUC and are left out.
@@ -91,7 +93,7 @@ class Ranking:
         weight = np.where(known, positives, 0.0)
         return plain, ratio((area * weight).sum(axis=1), weight.sum(axis=1))
 
-    def precision(self, weights: Floats) -> Floats:
+    def precision(self, weights: Float64) -> Float64:
         """Mean over the positives of the precision from the first pull to each one's tie, [b].
 
         It is the average precision if the scores were sorted from high to low, in one group.
@@ -103,32 +105,27 @@ class Ranking:
         return ratio((precision * positive).sum(axis=1), positive.sum(axis=1))
 
 
-def _running(weights: Floats, rows: Places) -> Floats:
+def _running(weights: Float64, rows: Indices) -> Float64:
     """The weights of `rows` summed up from the first, with a 0 in front: [b, rows + 1]."""
     return _sums(np.take(weights, rows, axis=1))
 
 
-def _sums(values: Floats) -> Floats:
+def _sums(values: Float64) -> Float64:
     sums = np.zeros((len(values), values.shape[1] + 1))
     np.cumsum(values, axis=1, out=sums[:, 1:])
     return sums
 
 
-def pooled_auc(
-    scores: NDArray[np.floating], labels: NDArray[np.integer], weights: Floats
-) -> Floats:
+def pooled_auc(scores: Floats, labels: Ints, weights: Float64) -> Float64:
     """Area under the ROC curve over all pulls together, [b]."""
     everything = np.zeros(len(scores), np.int64)
-    auc: Floats = Ranking.of(scores, labels, everything).auc(weights)[0][:, 0]
+    auc: Float64 = Ranking.of(scores, labels, everything).auc(weights)[0][:, 0]
     return auc
 
 
 def within_auc(
-    scores: NDArray[np.floating],
-    labels: NDArray[np.integer],
-    groups: NDArray[np.integer],
-    weights: Floats,
-) -> tuple[Floats, Floats]:
+    scores: Floats, labels: Ints, groups: Ints, weights: Float64
+) -> tuple[Float64, Float64]:
     """Mean of each repository's own AUC, [b]: plain, and weighted by its positives.
 
     Repositories whose pulls are all of one class have no AUC and are left out.
@@ -136,17 +133,13 @@ def within_auc(
     return Ranking.of(scores, labels, groups).mean_auc(weights)
 
 
-def average_precision(
-    scores: NDArray[np.floating], labels: NDArray[np.integer], weights: Floats
-) -> Floats:
+def average_precision(scores: Floats, labels: Ints, weights: Float64) -> Float64:
     """Area under the precision-recall curve as the mean precision at each positive, [b]."""
     everything = np.zeros(len(scores), np.int64)
     return Ranking.of(-scores, labels, everything).precision(weights)
 
 
-def top_share(
-    scores: NDArray[np.floating], groups: NDArray[np.integer], share: float
-) -> NDArray[np.bool_]:
+def top_share(scores: Floats, groups: Ints, share: float) -> Bools:
     """Which pulls are among the `share` with the highest score of their own group, bool [n].
 
     Each group gives floor(share x its size + ½) pulls, at least one; ties go to the earlier row.
@@ -162,27 +155,25 @@ def top_share(
     return chosen
 
 
-def recall(flagged: NDArray[np.bool_], labels: NDArray[np.integer], weights: Floats) -> Floats:
+def recall(flagged: Bools, labels: Ints, weights: Float64) -> Float64:
     """Share of the positives that are flagged, [b]."""
     positive = weights * (labels == 1)
     return ratio(positive @ flagged.astype(np.float64), positive.sum(axis=1))
 
 
-def precision(flagged: NDArray[np.bool_], labels: NDArray[np.integer], weights: Floats) -> Floats:
+def precision(flagged: Bools, labels: Ints, weights: Float64) -> Float64:
     """Share of the flagged that are positive, [b]."""
     chosen = weights[:, flagged]
     return ratio((chosen * (labels[flagged] == 1)).sum(axis=1), chosen.sum(axis=1))
 
 
-def f1(flagged: NDArray[np.bool_], labels: NDArray[np.integer], weights: Floats) -> Floats:
+def f1(flagged: Bools, labels: Ints, weights: Float64) -> Float64:
     """Harmonic mean of precision and recall, [b]."""
     both = precision(flagged, labels, weights), recall(flagged, labels, weights)
     return ratio(2 * both[0] * both[1], both[0] + both[1])
 
 
-def brier(
-    probabilities: NDArray[np.floating], labels: NDArray[np.integer], weights: Floats
-) -> Floats:
+def brier(probabilities: Floats, labels: Ints, weights: Float64) -> Float64:
     """Mean squared difference between probability and outcome (Brier 1950), [b]."""
     return ratio(weights @ np.square(probabilities - labels), weights.sum(axis=1))
 
@@ -191,17 +182,15 @@ def brier(
 class Reliability:
     """A calibration curve: bins of equal size, mean prediction, share of positives, pulls."""
 
-    predicted: Floats
-    observed: Floats
-    pulls: NDArray[np.int64]
+    predicted: Float64
+    observed: Float64
+    pulls: Int64
 
     @classmethod
-    def of(
-        cls, probabilities: NDArray[np.floating], labels: NDArray[np.integer], *, bins: int = 10
-    ) -> "Reliability":
-        """Cut n pulls, sorted by probability, into `bins` of equal size."""
+    def of(cls, probabilities: Floats, labels: Ints) -> "Reliability":
+        """Cut n pulls, sorted by probability, into ten bins of equal size."""
         order = np.argsort(probabilities, kind="stable")
-        parts = [part for part in np.array_split(order, bins) if len(part)]
+        parts = [part for part in np.array_split(order, _BINS) if len(part)]
         return cls(
             np.array([probabilities[part].mean() for part in parts], np.float64),
             np.array([(labels[part] == 1).mean() for part in parts], np.float64),
@@ -215,7 +204,7 @@ class Reliability:
         return float(np.average(gap, weights=self.pulls))
 
 
-def ratio(numerator: Floats, denominator: Floats) -> Floats:
+def ratio(numerator: Float64, denominator: Float64) -> Float64:
     """Numerator over denominator, element by element; NaN where the denominator is 0 or NaN."""
     known = denominator > 0
     return np.where(known, numerator / np.where(known, denominator, 1.0), np.nan)

@@ -117,6 +117,10 @@ def import_mlflow() -> Any:  # noqa: ANN401  (mlflow has no types here)
         warnings.simplefilter("ignore")  # deprecations inside mlflow's own imports
         import mlflow
         import mlflow.onnx
+        from mlflow.utils import requirements_utils
+    # Whether a model's three requirements are installed is asked of a list of every file of every
+    # package, which takes 2 s to make; without it their own metadata tell.
+    requirements_utils._MODULES_TO_PACKAGES = {}
     return mlflow
 
 

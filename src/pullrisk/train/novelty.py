@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Float32, Float64
 from pullrisk.model.bundle import Bundle
-from pullrisk.model.statistics import Distribution
+from pullrisk.model.distribution import Distribution
 from pullrisk.train.baselines import Scorer
 from pullrisk.train.dataset import Dataset
 from pullrisk.train.evaluation import Alarm, Interval, Novelty
 from pullrisk.train.figures import interval
-from pullrisk.train.metrics import Floats, poisson_weights, pooled_auc
+from pullrisk.train.metrics import bootstrap_weights, pooled_auc
 
 ALL_KINDS = "mean of kinds"
 NORMAL = ""
@@ -32,8 +32,8 @@ class Injected:
     the pulls of all.
     """
 
-    normal: NDArray[np.float32]
-    anomalies: Mapping[str, NDArray[np.float32]]
+    normal: Float32
+    anomalies: Mapping[str, Float32]
     repositories: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
@@ -55,7 +55,7 @@ class Detector:
         """The bundle's own error and distribution."""
         return cls(lambda x: bundle.raw(x)[1], bundle.metadata.novelty)
 
-    def ranks(self, x: NDArray[np.float32], repositories: Sequence[str]) -> Floats:
+    def ranks(self, x: Float32, repositories: Sequence[str]) -> Float64:
         """The share of its repository's recent pulls that are less odd than a row, [n].
 
         Odder than all of them, it is one and by how much more than the oddest.
@@ -82,7 +82,7 @@ def judge_novelty(
     )
 
 
-def judge_alarm(bundle: Bundle, past: NDArray[np.float32], later: Dataset, *, rate: float) -> Alarm:
+def judge_alarm(bundle: Bundle, past: Float32, later: Dataset, *, rate: float) -> Alarm:
     """How often later pulls raise an alarm that a share `rate` of recent ones would raise.
 
     Beside it the threshold of the blueprint: the mean error in training and two deviations.
@@ -101,14 +101,13 @@ def judge_alarm(bundle: Bundle, past: NDArray[np.float32], later: Dataset, *, ra
     )
 
 
-def _draws(detector: Detector, injected: Injected, resamples: int, seed: int) -> dict[str, Floats]:
+def _draws(detector: Detector, injected: Injected, resamples: int, seed: int) -> dict[str, Float64]:
     normal = detector.ranks(injected.normal, _named(injected, NORMAL, len(injected.normal)))
-    drawn: dict[str, Floats] = {}
+    drawn: dict[str, Float64] = {}
     for kind, rows in injected.anomalies.items():
         scores = np.r_[normal, detector.ranks(rows, _named(injected, kind, len(rows)))]
         labels = np.r_[np.zeros(len(normal), np.int8), np.ones(len(rows), np.int8)]
-        weights = poisson_weights(len(labels), resamples=resamples, seed=seed)
-        weights = np.vstack([np.ones(len(labels)), weights])
+        weights = bootstrap_weights(len(labels), resamples=resamples, seed=seed)
         drawn[kind] = pooled_auc(scores, labels, weights)
     drawn[ALL_KINDS] = np.mean(list(drawn.values()), axis=0)
     return drawn
@@ -118,5 +117,5 @@ def _named(injected: Injected, kind: str, rows: int) -> Sequence[str]:
     return injected.repositories.get(kind) or [""] * rows
 
 
-def _intervals(drawn: Mapping[str, Floats]) -> dict[str, Interval]:
+def _intervals(drawn: Mapping[str, Float64]) -> dict[str, Interval]:
     return {kind: interval(draws) for kind, draws in drawn.items()}

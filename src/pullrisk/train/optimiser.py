@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Float64
 from pullrisk.errors import needs_extra
 from pullrisk.model.network import Array, Arrays, Corruption, forward
 from pullrisk.train.dataset import UNKNOWN
@@ -71,8 +71,8 @@ def losses(
     logit, rebuilt, _ = forward(weights, z, corruption, xp=numpy)
     real, asks = labels[0] > FILLER, weights["asks"]
     known = asks @ (labels >= 0)  # [members, n]
-    told = ~numpy.isnan(z)
-    squares = numpy.square((rebuilt - numpy.where(told, z, 0)) * told).mean(axis=(0, 2))
+    is_known = ~numpy.isnan(z)
+    squares = numpy.square((rebuilt - numpy.where(is_known, z, 0)) * is_known).mean(axis=(0, 2))
     error = (squares * real).sum() / real.sum()
     entropy = optax.sigmoid_binary_cross_entropy(logit, known * (asks @ labels)) * known
     risk = (entropy.sum(axis=1) / numpy.maximum(1, known.sum(axis=1))).mean()
@@ -96,7 +96,7 @@ def split_weights(flat: Array, shapes: Shapes) -> Arrays:
     }
 
 
-def one_cycle(steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def one_cycle(steps: int) -> tuple[Float64, Float64]:
     """The learning rate of each step as a share of the highest one, and Adam's momentum, [steps].
 
     Both move along half a cosine, up and down (Smith & Topin 2018, as PyTorch's OneCycleLR).

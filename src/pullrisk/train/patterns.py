@@ -2,18 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Bools, Float32, Indices
 from pullrisk.errors import needs_extra
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.metadata import Pattern, Patterns
 from pullrisk.model.scaling import Scaling
 from pullrisk.train.dataset import Dataset
-from pullrisk.train.table_columns import each_said, said_of_rows
+from pullrisk.train.table_columns import pull_texts, texts_of_rows
 
 CLUSTERS: Final = 12
 """Patterns of a model; fewer where there are few pulls."""
@@ -22,11 +22,11 @@ _MOST_ROWS: Final = 24_000
 
 
 def find_patterns(
-    bundle: Bundle, dataset: Dataset, past: NDArray[np.bool_], *, seed: int = 0
+    bundle: Bundle, dataset: Dataset, past: Bools, *, seed: int = 0
 ) -> Patterns | None:
     """Cluster the code of the pulls `past` [n] (some, evenly chosen, where there are many).
 
-    None where there are too few of them for two patterns.
+    None if there are too few of them for two patterns.
     """
     rows = np.flatnonzero(past)
     rows = rows[:: max(1, -(-len(rows) // _MOST_ROWS))]
@@ -44,19 +44,17 @@ def find_patterns(
     return Patterns(each, [_short(axis) for axis in _axes(code)])
 
 
-def _cluster(
-    code: NDArray[np.float32], clusters: int, seed: int
-) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+def _cluster(code: Float32, clusters: int, seed: int) -> tuple[Float32, Indices]:
     """Centres [clusters, k], the largest cluster first, and each row's cluster [n]."""
-    learner = _import_cluster().KMeans(clusters, n_init=2, random_state=seed)
+    with needs_extra("train", library="scikit-learn"):
+        from sklearn.cluster import KMeans
+    learner = KMeans(clusters, n_init=2, random_state=seed)
     label = learner.fit_predict(code)
     order = np.argsort(-np.bincount(label, minlength=clusters), kind="stable")
     return learner.cluster_centers_[order], np.argsort(order)[label]
 
 
-def _means(
-    bundle: Bundle, x: NDArray[np.float32], label: NDArray[np.intp], clusters: int
-) -> list[dict[str, float]]:
+def _means(bundle: Bundle, x: Float32, label: Indices, clusters: int) -> list[dict[str, float]]:
     """Each cluster's mean of each feature, in standard deviations from the mean of all rows.
 
     What is unknown of a pull counts as the mean.
@@ -67,47 +65,37 @@ def _means(
         dict(
             zip(
                 (feature.name for feature in features),
-                z[label == one].mean(0).tolist(),
+                z[label == cluster].mean(0).tolist(),
                 strict=True,
             )
         )
-        for one in range(clusters)
+        for cluster in range(clusters)
     ]
 
 
 def _work(
-    bundle: Bundle,
-    dataset: Dataset,
-    rows: NDArray[np.intp],
-    label: NDArray[np.intp],
-    clusters: int,
+    bundle: Bundle, dataset: Dataset, rows: Indices, label: Indices, clusters: int
 ) -> list[dict[str, float]]:
-    """The share of every category among each cluster's pulls; empty where none are told."""
-    said = said_of_rows(dataset.said, rows)
-    told = None if said is None else bundle.categories(dataset.x[rows], each_said(said))
-    if told is None:
+    """The share of every category among each cluster's pulls; empty if none are told."""
+    texts = texts_of_rows(dataset.texts, rows)
+    probabilities = None if texts is None else bundle.categories(dataset.x[rows], pull_texts(texts))
+    if probabilities is None:
         return [{} for _ in range(clusters)]
     return [
-        dict(zip(bundle.metadata.categories, told[label == one].mean(0).tolist(), strict=True))
-        for one in range(clusters)
+        dict(zip(bundle.metadata.categories, shares.tolist(), strict=True))
+        for shares in (probabilities[label == cluster].mean(0) for cluster in range(clusters))
     ]
 
 
-def _axes(code: NDArray[np.float32]) -> NDArray[np.float32]:
+def _axes(code: Float32) -> Float32:
     """The two principal directions of codes [n, k], [2, k], signs fixed."""
     _, directions = np.linalg.eigh(np.cov(code.T.astype(np.float64)))
     axes = directions[:, -1:-3:-1].T
     return np.asarray(axes * np.sign(axes.sum(axis=1, keepdims=True) + 1e-12), np.float32)
 
 
-def _short(values: NDArray[np.float32]) -> list[float]:
+def _short(values: Float32) -> list[float]:
     return [float(f"{value:.5g}") for value in values.tolist()]
-
-
-def _import_cluster() -> Any:  # noqa: ANN401  (scikit-learn has no types)
-    with needs_extra("train", library="scikit-learn"):
-        from sklearn import cluster
-    return cluster
 
 
 STANDS_OUT: Final = 0.6
@@ -179,16 +167,16 @@ def name_all(
     """A name of its own, and the traits strongest first, for each cluster.
 
     `means` are the mean of each feature in standard deviations from that of all pulls; `work`
-    the shares of each category among the cluster's pulls, empty where categories are not told.
+    the shares of each category among the cluster's pulls, empty if categories are not told.
     """
-    found = [_candidates(mean, shares) for mean, shares in zip(means, work, strict=True)]
     taken: Counter[str] = Counter()
     named = []
-    for candidates, traits in found:
-        name = next((one for one in candidates if not taken[one]), candidates[-1])
+    for mean, shares in zip(means, work, strict=True):
+        candidates, traits = _candidates(mean, shares)
+        name = next((each for each in candidates if not taken[each]), candidates[-1])
         taken[name] += 1
-        told = name if taken[name] == 1 else f"{name} ({taken[name]})"
-        named.append((told, tuple(trait.words for trait in traits)))
+        unique = name if taken[name] == 1 else f"{name} ({taken[name]})"
+        named.append((unique, tuple(trait.words for trait in traits)))
     return named
 
 
@@ -202,8 +190,8 @@ def _candidates(
     places = sorted((trait for trait in slots if trait), key=lambda trait: -trait.strength)
     plain = f"ordinary {noun}" if not places else noun
     start = f"{size.words} {noun}" if size else plain
-    told = [trait for slot in (SIZE, WHERE, WHO, WHEN) for trait in _standing_out(slot, mean)]
-    rest = sorted(told, key=lambda trait: -trait.strength)
+    traits = [trait for slot in (SIZE, WHERE, WHO, WHEN) for trait in _standing_out(slot, mean)]
+    rest = sorted(traits, key=lambda trait: -trait.strength)
     # In the order of speech: where, by whom, when.
     chosen = [[one for one in slots if one in places[:count]] for count in (2, 3)]
     names = [" ".join([start, *(trait.words for trait in some if trait)]) for some in chosen]
@@ -214,7 +202,7 @@ def _candidates(
 def _work_of(shares: Mapping[str, float]) -> str:
     if not shares:
         return _ANY_WORK
-    first, second = sorted(shares, key=lambda one: -shares[one])[:2]
+    first, second = sorted(shares, key=lambda category: -shares[category])[:2]
     if shares[first] >= _LEAST_SHARE:
         return _WORK.get(first, first)
     both = shares[first] + shares[second] >= _LEAST_SHARE_OF_TWO
@@ -225,19 +213,19 @@ def _telling(
     slot: Iterable[tuple[str, str, str | None]], mean: Mapping[str, float], noun: str
 ) -> list[Trait]:
     """What stands out and is not said by the noun."""
-    return [one for one in _standing_out(slot, mean) if _SAME.get(one.words, "?") not in noun]
+    return [trait for trait in _standing_out(slot, mean) if _SAME.get(trait.words, "?") not in noun]
 
 
 def _standing_out(
     slot: Iterable[tuple[str, str, str | None]], mean: Mapping[str, float]
 ) -> list[Trait]:
-    found = []
+    traits = []
     for feature, high, low in slot:
         value = mean.get(feature, 0.0)
         words = high if value >= 0 else low
         if words and abs(value) >= STANDS_OUT:
-            found.append(Trait(words, abs(value)))
-    return found
+            traits.append(Trait(words, abs(value)))
+    return traits
 
 
 def _strongest(traits: Sequence[Trait]) -> Trait | None:

@@ -13,7 +13,7 @@ from pullrisk.options import GateOptions
 from pullrisk.progress import Progress
 from pullrisk.train.comparison import record_predictions
 from pullrisk.train.dataset import Dataset, oddities, read_dataset
-from pullrisk.train.evaluate import Options, evaluate
+from pullrisk.train.evaluate import Options, Peers, evaluate
 from pullrisk.train.evaluation import Evaluation
 from pullrisk.train.gate import Decision
 from pullrisk.train.in_use import best_before, with_windows
@@ -39,8 +39,9 @@ BY: Final = "pullrisk train"
 class TrainResult:
     """A finished training: the trained model, how good it is, where it is registered.
 
-    `decision` is the gate's, None where it was not asked. `in_use` is what the home scores with
-    from now on, the file `model`: the trained one, unless the gate kept that out.
+    `decision` is the gate's, None if it was not asked. `in_use` is what the home scores with
+    from now on, the file `model`: the trained one, unless the gate kept that out. `peers` are
+    what the trained one was judged beside.
     """
 
     model: Path
@@ -49,6 +50,7 @@ class TrainResult:
     tracked: Tracked
     decision: Decision | None
     in_use: Bundle
+    peers: Peers
 
     @property
     def uses_trained(self) -> bool:
@@ -76,7 +78,7 @@ def train_model(  # noqa: PLR0913  (one keyword per collaborator)
     under `version`, and the run) is logged as it is; `start` is what to fine-tune. The new
     version is `challenger`; with `gate`, it becomes `champion` if it earned that. The model file
     is replaced at once, so a run that is killed leaves the earlier one. Raises
-    NotEnoughDataError for too little data, ModelError where the disk refuses or where MLflow
+    NotEnoughDataError for too little data, ModelError where the disk refuses or if MLflow
     does, which keeps the model for later.
     """
     settings, tracking = settings or TrainSettings(), tracking or Tracking.local(home)
@@ -92,7 +94,8 @@ def train_model(  # noqa: PLR0913  (one keyword per collaborator)
         progress=progress,
     )
     trained = replace(trained, notes=(*trained.notes, *oddities(dataset)))
-    evaluation = _evaluate(trained.bundle, dataset, read, Options(), progress=progress)
+    peers = Peers()
+    evaluation = _evaluate(trained.bundle, dataset, read, Options(), peers, progress=progress)
     record = RunRecord(
         settings=msgspec.to_builtins(settings),
         tags=lineage(dataset, source),
@@ -101,7 +104,9 @@ def train_model(  # noqa: PLR0913  (one keyword per collaborator)
         predictions=record_predictions(trained.bundle, dataset),
     )
     tracked = _track(tracking, trained.bundle, record, home)
-    result = TrainResult(home / MODEL_FILE, trained, evaluation, tracked, None, trained.bundle)
+    result = TrainResult(
+        home / MODEL_FILE, trained, evaluation, tracked, None, trained.bundle, peers
+    )
     if gate is not None:
         result = _gated(result, tracking, dataset, gate)
     write(result.model, result.in_use.data)
@@ -112,9 +117,9 @@ def _track(tracking: Tracking, bundle: Bundle, record: RunRecord, home: Path) ->
     try:
         return track(tracking, bundle, record)
     except RegistryError as error:
-        kept = save_pending(home, bundle, record, error)
+        pending = save_pending(home, bundle, record, error)
         write(home / MODEL_FILE, bundle.data)
-        raise kept from error
+        raise pending from error
 
 
 def _gated(
@@ -148,12 +153,13 @@ def evaluate_bundle(
     *,
     read: Read | None = None,
     options: Options | None = None,
+    peers: Peers | None = None,
     progress: Progress,
 ) -> Evaluation:
     """Judge a model on the pulls of the lake's table that are later than its training."""
     days = bundle.metadata.facts.maturity_days
     dataset = read_dataset(table, NAMES, maturity_days=days)
-    return judge_on(dataset, bundle, read=read, options=options, progress=progress)
+    return judge_on(dataset, bundle, read=read, options=options, peers=peers, progress=progress)
 
 
 def judge_on(
@@ -162,6 +168,7 @@ def judge_on(
     *,
     read: Read | None = None,
     options: Options | None = None,
+    peers: Peers | None = None,
     progress: Progress,
 ) -> Evaluation:
     """Judge a model on the pulls of a dataset that are later than its training.
@@ -172,11 +179,13 @@ def judge_on(
     seen: tuple[str, ...] = ()
     if bundle.metadata.facts.measured_on:
         bundle, seen = with_windows(bundle, dataset)
-    found = _evaluate(bundle, dataset, read, options or Options(), progress=progress)
+    evaluation = _evaluate(
+        bundle, dataset, read, options or Options(), peers or Peers(), progress=progress
+    )
     if not seen:
-        return found
+        return evaluation
     note = f"the general model learnt from {', '.join(seen)}: these figures flatter it"
-    return msgspec.structs.replace(found, notes=[*found.notes, note])
+    return msgspec.structs.replace(evaluation, notes=[*evaluation.notes, note])
 
 
 def _evaluate(
@@ -184,6 +193,7 @@ def _evaluate(
     dataset: Dataset,
     read: Read | None,
     options: Options,
+    peers: Peers,
     *,
     progress: Progress,
 ) -> Evaluation:
@@ -191,5 +201,10 @@ def _evaluate(
     if read is not None:
         until = bundle.metadata.facts.trained_until
         since = {name: until[name] for name in dataset.repositories if name in until}
-        injected = inject(read, since, seed=options.seed, progress=progress)
-    return evaluate(bundle, dataset, injected=injected, options=options, progress=progress)
+        injected = peers.once(
+            tuple(since.items()),
+            lambda: inject(read, since, seed=options.seed, progress=progress),
+        )
+    return evaluate(
+        bundle, dataset, injected=injected, options=options, peers=peers, progress=progress
+    )

@@ -56,23 +56,23 @@ def events(tracking: Tracking) -> list[Event]:
 
 def find(tracking: Tracking, reference: str) -> Version:
     """The version with an alias (`@champion`) or number (`3`). Raises RegistryError."""
-    found = _matching(versions(tracking), reference)
-    if found is None:
+    version = _matching(versions(tracking), reference)
+    if version is None:
         raise RegistryError(
             f"the registry at {tracking.shown} has no model {reference}",
             hint="`pullrisk models list` names what there is",
         )
-    return found
+    return version
 
 
 def champion(tracking: Tracking) -> Version | None:
-    """The present champion, None where there is none yet."""
+    """The present champion, None if there is none yet."""
     return _matching(versions(tracking), f"@{CHAMPION}")
 
 
 def with_digest(tracking: Tracking, digest: str) -> Version | None:
     """The newest version whose ONNX file has this SHA-256."""
-    return next((one for one in versions(tracking) if one.tags.get(DIGEST) == digest), None)
+    return next((each for each in versions(tracking) if each.tags.get(DIGEST) == digest), None)
 
 
 def set_champion(
@@ -126,85 +126,80 @@ def download(tracking: Tracking, reference: str, folder: Path) -> Path:
     separator = "" if reference.startswith("@") else "/"
     with connected(tracking) as (mlflow, _):
         uri = f"models:/{MODEL_NAME}{separator}{reference}"
-        found = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder))
-    return next(Path(found).rglob("*.onnx"))
+        downloaded = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder))
+    return next(Path(downloaded).rglob("*.onnx"))
 
 
 def artifact(tracking: Tracking, run_id: str, path: str, folder: Path) -> bytes | None:
-    """A file that a run logged, None where it logged no such file."""
+    """A file that a run logged, None if it logged no such file."""
     with connected(tracking) as (mlflow, client):
         parent = str(Path(path).parent)
         listed = client.list_artifacts(run_id, None if parent == "." else parent)
         if path not in {each.path for each in listed}:
             return None
-        found = mlflow.artifacts.download_artifacts(
+        downloaded = mlflow.artifacts.download_artifacts(
             run_id=run_id, artifact_path=path, dst_path=str(folder)
         )
-        return Path(found).read_bytes()
+        return Path(downloaded).read_bytes()
 
 
 def _versions(client: Any) -> list[Version]:  # noqa: ANN401
     model = known(client)
     if model is None:
         return []
-    named: dict[str, list[str]] = {}
+    aliases: dict[str, list[str]] = {}
     for alias, number in model.aliases.items():
-        named.setdefault(str(number), []).append(alias)
-    found = client.search_model_versions(f"name = '{MODEL_NAME}'", max_results=_LISTED)
+        aliases.setdefault(str(number), []).append(alias)
+    listed = client.search_model_versions(f"name = '{MODEL_NAME}'", max_results=_LISTED)
     return sorted(
-        (_version(each, named) for each in found),
+        (_version(each, aliases) for each in listed),
         key=lambda version: int(version.version),
         reverse=True,
     )
 
 
-def _version(found: Any, named: dict[str, list[str]]) -> Version:  # noqa: ANN401
+def _version(listed: Any, aliases: dict[str, list[str]]) -> Version:  # noqa: ANN401
     return Version(
-        version=str(found.version),
-        aliases=tuple(sorted(named.get(str(found.version), ()))),
-        created_at=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
-        run_id=str(found.run_id or ""),
-        tags=dict(found.tags),
+        version=str(listed.version),
+        aliases=tuple(sorted(aliases.get(str(listed.version), ()))),
+        created_at=datetime.fromtimestamp(listed.creation_timestamp / 1000, UTC),
+        run_id=str(listed.run_id or ""),
+        tags=dict(listed.tags),
     )
 
 
 def _events(client: Any) -> list[Event]:  # noqa: ANN401
     model = known(client)
     tags = {} if model is None else model.tags
-    found = (
+    events = (
         msgspec.json.decode(text, type=Event)
         for name, text in tags.items()
         if name.startswith(_AUDIT)
     )
-    return sorted(found, key=lambda event: event.at, reverse=True)
+    return sorted(events, key=lambda event: event.at, reverse=True)
 
 
-def _matching(found: list[Version], reference: str) -> Version | None:
+def _matching(versions: list[Version], reference: str) -> Version | None:
     alias = reference.removeprefix("@")
-    return next(
-        (
-            each
-            for each in found
-            if (alias in each.aliases if reference.startswith("@") else each.version == reference)
-        ),
-        None,
-    )
+    if alias != reference:
+        return next((each for each in versions if alias in each.aliases), None)
+    return next((each for each in versions if each.version == reference), None)
 
 
 def already_trained(
     tracking: Tracking, source: Mapping[str, str], *, maturity_days: float
 ) -> Version | None:
     """The newest version, if it was trained on this `source` (a lake and its version) with the
-    features and labels of today; None where training would see something new.
+    features and labels of today; None if training would see something new.
 
     Raises RegistryError.
     """
     newest = next(iter(versions(tracking)), None)
-    wanted = {
+    tags = {
         **{f"dataset_{name}": value for name, value in source.items()},
         "schema_hash": SCHEMA_HASH,
         "label_definition": label_definition(maturity_days),
     }
-    if newest is None or not REDACTOR.mapping(wanted).items() <= newest.tags.items():
+    if newest is None or not REDACTOR.mapping(tags).items() <= newest.tags.items():
         return None
     return newest

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pullrisk.arrays import Bools, Indices, Int32, Int64
 from pullrisk.features.pull_text import PullText
 from pullrisk.pulls.store import microseconds
 
@@ -19,33 +20,28 @@ NEVER: Final = np.iinfo(np.int64).max
 class Keys:
     """Finds the row of (repository, number) for many pairs at once."""
 
-    def __init__(
-        self,
-        repository: NDArray[np.int32],
-        number: NDArray[np.int64],
-        merged_at: NDArray[np.int64],
-    ) -> None:
+    def __init__(self, repository: Int32, number: Int64, merged_at: Int64) -> None:
         self._repository, self._merged_at = repository, merged_at
         self._numbers = np.unique(number)
         keys = self._key(repository, number)
         self._order = np.argsort(keys, kind="stable")
         self._sorted = keys[self._order]
 
-    def _key(self, repository: NDArray[np.int32], number: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _key(self, repository: Int32, number: Int64) -> Int64:
         # A number's rank, because numbers may be as large as 2**53 and would overflow.
         rank = np.searchsorted(self._numbers, number)
         return repository.astype(np.int64) * (len(self._numbers) + 1) + rank
 
     def first(
         self,
-        row: NDArray[np.int64],
-        named: NDArray[np.int64],
+        row: Int64,
+        named: Int64,
         kinds: NDArray[np.str_],
-        told_at: NDArray[np.int64],
+        told_at: Int64,
         *,
         kind: str,
         within: int = NEVER,
-    ) -> NDArray[np.int64]:
+    ) -> Int64:
         """When each pull was first named by a later link of `kind`, [n].
 
         NEVER where that was not within so many µs of its merge.
@@ -66,9 +62,7 @@ class Keys:
         return moments
 
 
-def links_of(
-    table: "pa.Table",
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.str_], NDArray[np.int64]]:
+def links_of(table: "pa.Table") -> tuple[Int64, Int64, NDArray[np.str_], Int64]:
     """Every link: the row that carries it, the pull number it names, its kind, its time.
 
     The time, in µs, is NEVER where it is the merge of the row: only direct pushes have their own.
@@ -82,25 +76,23 @@ def links_of(
     return row, named, kinds, np.array(moments, dtype=np.int64)
 
 
-def said_columns(table: "pa.Table") -> "pa.Table | None":
-    """The columns of a feature table that tell what each pull says; None where one is missing."""
+def text_columns(table: "pa.Table") -> "pa.Table | None":
+    """The columns of a feature table that tell what each pull says; None if one is missing."""
     if not set(PullText._fields) <= set(table.column_names):
         return None
     return table.select(PullText._fields)
 
 
-def said_of_rows(
-    said: "pa.Table | None", rows: NDArray[np.intp] | NDArray[np.bool_]
-) -> "pa.Table | None":
+def texts_of_rows(texts: "pa.Table | None", rows: Indices | Bools) -> "pa.Table | None":
     """Only `rows` (indices or a mask) of the columns."""
-    if said is None:
+    if texts is None:
         return None
-    return said.take(np.flatnonzero(rows) if rows.dtype == np.bool_ else rows)
+    return texts.take(np.flatnonzero(rows) if rows.dtype == np.bool_ else rows)
 
 
-def each_said(said: "pa.Table") -> list[PullText]:
+def pull_texts(texts: "pa.Table") -> list[PullText]:
     """The rows as objects, in their order."""
-    titles, labels, paths, reverts = (said[name].to_pylist() for name in PullText._fields)
+    titles, labels, paths, reverts = (texts[name].to_pylist() for name in PullText._fields)
     return [
         PullText(title or "", tuple(label or ()), tuple(path or ()), bool(names))
         for title, label, path, names in zip(titles, labels, paths, reverts, strict=True)

@@ -12,8 +12,7 @@ import msgspec
 
 from pullrisk.model.bundle import Bundle
 from pullrisk.redaction import REDACTOR
-from pullrisk.train.evaluation import Evaluation
-from pullrisk.train.fit import Epoch
+from pullrisk.train.evaluation import Epoch, Evaluation
 from pullrisk.train.mlflow_client import RegistryError, Tracking, connected
 
 MODEL_NAME: Final = "pullrisk"
@@ -28,7 +27,7 @@ _REQUIREMENTS: Final = ("numpy", "onnx", "onnxruntime")
 def publish(mlflow: Any, client: Any, bundle: Bundle, *, tags: Mapping[str, str]) -> str:  # noqa: ANN401  (mlflow has no types)
     """Log the model to the active run, register it as `challenger`, and tell its version.
 
-    Raises RegistryError where MLflow lost the signature (mlflow issue 25593).
+    Raises RegistryError if MLflow lost the signature (mlflow issue 25593).
     """
     import onnx
 
@@ -57,9 +56,9 @@ def digest(bundle: Bundle) -> str:
 
 
 def known(client: Any) -> Any:  # noqa: ANN401
-    """The registered model, None where nothing was ever registered."""
-    found = client.search_registered_models(filter_string=f"name = '{MODEL_NAME}'")
-    return client.get_registered_model(MODEL_NAME) if found else None
+    """The registered model, None if nothing was ever registered."""
+    matches = client.search_registered_models(filter_string=f"name = '{MODEL_NAME}'")
+    return client.get_registered_model(MODEL_NAME) if matches else None
 
 
 def _require_signature(mlflow: Any, signature: Any, info: Any) -> None:  # noqa: ANN401
@@ -96,10 +95,10 @@ def _signature(model: Any) -> Any:  # noqa: ANN401
     from mlflow.types import Schema
 
     defaults = {constant.name for constant in model.graph.initializer}
-    wanted = [one for one in model.graph.input if one.name not in defaults]
+    required = [value for value in model.graph.input if value.name not in defaults]
     return ModelSignature(
-        inputs=Schema([_spec(one) for one in wanted]),
-        outputs=Schema([_spec(one) for one in model.graph.output]),
+        inputs=Schema([_spec(value) for value in required]),
+        outputs=Schema([_spec(value) for value in model.graph.output]),
     )
 
 
@@ -162,18 +161,18 @@ def track(tracking: Tracking, bundle: Bundle, record: RunRecord) -> Tracked:
 
 def experiment(client: Any, tracking: Tracking) -> str:  # noqa: ANN401  (mlflow has no types)
     """The id of the experiment of all our runs, which is made at the first time."""
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found is not None:
-        return str(found.experiment_id)
+    existing = client.get_experiment_by_name(EXPERIMENT)
+    if existing is not None:
+        return str(existing.experiment_id)
     location = tracking.artifacts.absolute().as_uri() if tracking.is_file else None
     return str(client.create_experiment(EXPERIMENT, artifact_location=location))
 
 
 def _log_epochs(mlflow: Any, epochs: tuple[Epoch, ...]) -> None:  # noqa: ANN401
     for epoch in epochs:
-        found = msgspec.structs.asdict(epoch)
-        step = found.pop("epoch")
-        mlflow.log_metrics({k: v for k, v in found.items() if v is not None}, step=step)
+        figures = msgspec.structs.asdict(epoch)
+        step = figures.pop("epoch")
+        mlflow.log_metrics({k: v for k, v in figures.items() if v is not None}, step=step)
 
 
 def _log_evaluation(mlflow: Any, evaluation: Evaluation) -> None:  # noqa: ANN401

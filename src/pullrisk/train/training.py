@@ -1,4 +1,4 @@
-"""From a dataset to a bundle: split, fit, calibrate, measure the distributions, export.
+"""From a dataset to a bundle: split, fit, and have what came of it measured and exported.
 
 What is judged is what is shipped: the network is never fitted on the test window, neither
 before nor after it was judged, so `evaluate` stays honest for the very file that serves.
@@ -10,40 +10,27 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Bools
 from pullrisk.errors import NotEnoughDataError, SettingsError
-from pullrisk.features.knowledge import known_together, needing
 from pullrisk.features.schema import Feature
 from pullrisk.model.bundle import Bundle
 from pullrisk.model.categories import CATEGORIES
-from pullrisk.model.graph import GraphInputs
-from pullrisk.model.metadata import Facts, Metadata, OperatingPoints
-from pullrisk.model.network import Weights, filled, predict
-from pullrisk.model.questions import QUESTIONS, Question, either
+from pullrisk.model.metadata import QUESTIONS, OperatingPoints, Question
+from pullrisk.model.network import Weights, filled
 from pullrisk.model.scaling import Scaling
-from pullrisk.model.statistics import (
-    Calibration,
-    Distribution,
-    NoveltyStatistics,
-    RepositoryMedians,
-    fit_platt,
-    novelty_error,
-)
 from pullrisk.progress import Progress
+from pullrisk.train.assemble import Outcome, finish_bundle
 from pullrisk.train.categories import learn
-from pullrisk.train.dataset import TARGET_OF, UNKNOWN, Dataset
-from pullrisk.train.fit import Epoch, FitSettings, Fitted, Rows, fit
+from pullrisk.train.dataset import Dataset
+from pullrisk.train.evaluation import Epoch
+from pullrisk.train.fit import FitSettings, Fitted, fit
 from pullrisk.train.masks import Masks
-from pullrisk.train.reference import finish_bundle
-from pullrisk.train.split import Split, temporal_split
+from pullrisk.train.split import LEAST_POSITIVES, Split, Windows, label_windows, temporal_split
 from pullrisk.train.warm_start import WarmStart
 
 LEAST_PULLS: Final = 50
 """Fewer training rows than this cannot say what is usual."""
-LEAST_POSITIVES: Final = 20
-"""Fewer positives among the training labels than this give no risk worth showing."""
-_CALIBRATION_PRIOR: Final = 10.0
 
 
 class TrainSettings(msgspec.Struct, frozen=True):
@@ -76,35 +63,6 @@ class Trained:
     epochs: tuple[Epoch, ...]
     best_epoch: int
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """Scaled rows with the labels known when each window ended; `both` when validation did."""
-
-    training: Rows
-    validation: Rows
-    both: Rows
-
-    @property
-    def positives(self) -> NDArray[np.intp]:
-        """Positive labels among the training rows, [questions]."""
-        return np.asarray((self.training.labels == 1).sum(axis=1))
-
-    @property
-    def learnable(self) -> NDArray[np.bool_]:
-        """Whether the training labels suffice: enough positives, and negatives, [questions]."""
-        negatives = (self.training.labels == 0).any(axis=1)
-        return np.asarray((self.positives >= LEAST_POSITIVES) & negatives)
-
-    def of_learnable(self) -> "Windows":
-        """The same without the labels of questions for which they do not suffice."""
-        wanted = self.learnable[:, None]
-        parts = (
-            replace(rows, labels=np.where(wanted, rows.labels, np.int8(UNKNOWN)))
-            for rows in (self.training, self.validation, self.both)
-        )
-        return Windows(*parts)
 
 
 def train(  # noqa: PLR0913  (one keyword per fact)
@@ -141,7 +99,7 @@ def train(  # noqa: PLR0913  (one keyword per fact)
     weights = fitted.weights
     if len(windows.validation.z):
         weights = _refit(windows, fitted, settings, start=start, masks=masks, progress=progress)
-    outcome = _Outcome(dataset, split, labelled, windows, fitted, weights, start)
+    outcome = Outcome(dataset, split, labelled, windows, fitted, weights, start)
     parts, draft = outcome.assemble(scaling, settings)
     past = np.flatnonzero(~split.test)
     read = filled(weights, windows.both.z)
@@ -159,29 +117,6 @@ def train(  # noqa: PLR0913  (one keyword per fact)
     )
     bundle = finish_bundle(parts, metadata, dataset, ~split.test)
     return Trained(bundle, split, fitted.epochs, fitted.best_epoch, _notes(labelled, start))
-
-
-def label_windows(dataset: Dataset, split: Split, scaling: Scaling) -> Windows:
-    """Give each window the labels of QUESTIONS that were known when it ended: no look-ahead.
-
-    A training pull whose maturity window reaches past the start of validation is unlabelled
-    unless it was in trouble before; one reverted later than that counts as positive too. A
-    validation pull counts only when mature by the start of the test window, so that the share
-    of positives is the true one.
-    """
-
-    def rows(mask: NDArray[np.bool_], known_at: NDArray[np.int64], *, learning: bool) -> Rows:
-        labels = [
-            dataset.labels(TARGET_OF[question], known_at=known_at, learning=learning)[mask]
-            for question in QUESTIONS
-        ]
-        return Rows(scaling.apply(dataset.x[mask]), np.stack(labels), dataset.repository[mask])
-
-    return Windows(
-        rows(split.train, split.validation_from, learning=True),
-        rows(split.validation, split.test_from, learning=False),
-        rows(split.train | split.validation, split.test_from, learning=True),
-    )
 
 
 def _refit(
@@ -212,97 +147,6 @@ def _refit(
     return again.weights
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What training came to, to be measured and written down.
-
-    `labelled` has all labels, `windows` those that were learnt.
-    """
-
-    dataset: Dataset
-    split: Split
-    labelled: Windows
-    windows: Windows
-    fitted: Fitted
-    weights: Weights
-    start: WarmStart | None
-
-    def assemble(self, scaling: Scaling, settings: TrainSettings) -> tuple[GraphInputs, Metadata]:
-        """The parts of the graph, and metadata that still lacks its schema."""
-        windows, data = self.windows, self.dataset
-        recent = windows.validation if len(windows.validation.z) else windows.training
-        logits, rebuilt = predict(self.weights, recent.z)
-        residuals = recent.z - rebuilt
-        ordinary = NoveltyStatistics.of(recent.z, residuals, known_together(data.names))
-        calibration = self._calibrations(predict(self.fitted.weights, recent.z)[0], recent)
-        kept = self.start.calibration if self.start else {}
-        answered = [
-            learnt or question in kept
-            for question, learnt in zip(QUESTIONS, windows.learnable.tolist(), strict=True)
-        ]
-        chances = [
-            calibration[question].apply(own)
-            for question, own in zip(QUESTIONS, logits, strict=True)
-        ]
-        risk = either(np.stack(chances), np.array(answered))
-        error = novelty_error(recent.z, residuals, ordinary)
-        anonymous = np.where(needing(["author"], data.names), np.float32(np.nan), recent.z)
-        blind = anonymous - predict(self.weights, anonymous)[1]
-        names, codes, past = data.repositories, recent.repository, ~self.split.test
-        metadata = Metadata(
-            schema_hash="",
-            features=(),
-            repair_available=answered[0],
-            revert_available=answered[1],
-            calibration=calibration,
-            operating_points=settings.operating_points,
-            risk=Distribution.of(risk, codes, names),
-            novelty=Distribution.of(error, codes, names),
-            anonymous=Distribution.of(novelty_error(anonymous, blind, ordinary), codes, names),
-            typical=RepositoryMedians.of(data.x[past], data.repository[past], names),
-            facts=self._facts(settings),
-        )
-        return GraphInputs(scaling, self.weights, ordinary), metadata
-
-    def _calibrations(
-        self, logits: NDArray[np.float32], recent: Rows
-    ) -> dict[Question, Calibration]:
-        """Each question's own; of one that was not learnt, that of the model it starts from."""
-        kept = self.start.calibration if self.start else {}
-        parts = zip(QUESTIONS, logits, recent.labels, self.windows.learnable, strict=True)
-        return {
-            question: kept[question]
-            if question in kept and not learnt
-            else _calibrated(logit, labels)
-            for question, logit, labels, learnt in parts
-        }
-
-    def _facts(self, settings: TrainSettings) -> Facts:
-        training, known = self.labelled.training, self.labelled.training.labelled
-        repaired, reverted = self.labelled.positives.tolist()
-        names, split = self.dataset.repositories, self.split
-        return Facts(
-            maturity_days=settings.maturity_days,
-            pulls=len(training.z),
-            examples=int(known.any(axis=0).sum()),
-            repairs_known=int(known[0].sum()),
-            repaired=repaired,
-            reverted=reverted,
-            seed=settings.seed,
-            epochs=self.fitted.best_epoch,
-            fit=msgspec.to_builtins(settings.fit),
-            validation_from=dict(zip(names, split.validation_from.tolist(), strict=True)),
-            trained_until=dict(zip(names, split.test_from.tolist(), strict=True)),
-        )
-
-
-def _calibrated(logit: NDArray[np.float32], labels: NDArray[np.int8]) -> Calibration:
-    known = labels != UNKNOWN
-    if not known.any():
-        return Calibration()
-    return fit_platt(logit[known], labels[known], prior=_CALIBRATION_PRIOR)
-
-
 def _require_pulls(pulls: int) -> None:
     if pulls < LEAST_PULLS:
         raise NotEnoughDataError(
@@ -318,7 +162,7 @@ _NOT_LEARNT: Final[dict[Question, str]] = {
 }
 
 
-def _any(rows: NDArray[np.bool_]) -> list[bool]:
+def _any(rows: Bools) -> list[bool]:
     """Whether any of the rows [questions, n] is true, by question."""
     return [bool(each.any()) for each in rows]
 
@@ -332,7 +176,7 @@ def _notes(windows: Windows, start: WarmStart | None) -> tuple[str, ...]:
         _any(windows.validation.labels == 1),
         strict=True,
     )
-    kept = start.calibration.keys() if start else ()
+    inherited = start.calibration.keys() if start else ()
     notes = []
     for question, positives, learnt, known, positive in parts:
         if not learnt:
@@ -341,7 +185,7 @@ def _notes(windows: Windows, start: WarmStart | None) -> tuple[str, ...]:
                 few = "whose lines a change rewrites is not known, and so not what needed a fix"
             then = (
                 f"that answer is the one of {start.name}"
-                if start is not None and question in kept
+                if start is not None and question in inherited
                 else f"the model does not answer that (at least {LEAST_POSITIVES} are needed)"
             )
             notes.append(f"{few}: {then}")
@@ -350,7 +194,7 @@ def _notes(windows: Windows, start: WarmStart | None) -> tuple[str, ...]:
                 f"no {_NOT_LEARNT[question]} in the validation window: that answer is calibrated "
                 "to its base rate only"
             )
-    if not windows.learnable.any() and not kept:
+    if not windows.learnable.any() and not inherited:
         notes.append(
             "the model answers novelty only; `pullrisk train --from general` starts from a model "
             "that has a risk"

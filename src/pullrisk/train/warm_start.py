@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pullrisk.arrays import Bools, Float32
 from pullrisk.errors import ModelError
 from pullrisk.model.bundle import Bundle
+from pullrisk.model.calibration import Calibration
 from pullrisk.model.category_head import CategoryHead
 from pullrisk.model.graph import import_onnx
+from pullrisk.model.metadata import QUESTIONS, Question
 from pullrisk.model.network import Weights
-from pullrisk.model.questions import QUESTIONS, Question
 from pullrisk.model.scaling import Scaling
-from pullrisk.model.statistics import Calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,16 @@ class WarmStart:
     name: str
     calibration: dict[Question, Calibration]
     scaling: Scaling
-    weights: dict[str, NDArray[np.float32]]
+    weights: dict[str, Float32]
 
     @property
-    def answered(self) -> NDArray[np.bool_]:
+    def answered(self) -> Bools:
         """Which of QUESTIONS the model answers, [questions]."""
         return np.array([question in self.calibration for question in QUESTIONS])
 
     @property
     def category(self) -> CategoryHead | None:
-        """The model's category head, None where it has none."""
+        """The model's category head, None if it has none."""
         names = ("category_words", "category_wide", "category_bias")
         if not self.weights.keys() >= set(names):
             return None
@@ -56,19 +56,19 @@ class WarmStart:
         onnx = import_onnx()
         graph = onnx.load_from_string(bundle.data).graph
         called = f"{name} sha256:{sha256(bundle.data).hexdigest()[:16]}"
-        found = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
-        parts = [found.pop(part) for part in ("logarithmic", "mean", "spread")]
+        constants = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
+        parts = [constants.pop(part) for part in ("logarithmic", "mean", "spread")]
         metadata = bundle.metadata
         calibration = {
             question: each
             for question, each in metadata.calibration.items()
             if metadata.answers(question)
         }
-        return cls(called, calibration, Scaling(*parts), found)
+        return cls(called, calibration, Scaling(*parts), constants)
 
-    def matching(self, wanted: Weights) -> Weights:
+    def matching(self, weights: Weights) -> Weights:
         """The weights of a network of these shapes; ModelError where the model has others."""
-        for name, shape in ((name, array.shape) for name, array in wanted.items()):
+        for name, shape in ((name, array.shape) for name, array in weights.items()):
             own = self.weights[name].shape if name in self.weights else None
             if own != shape:
                 raise ModelError(
@@ -76,4 +76,4 @@ class WarmStart:
                     f"the network to train {shape}",
                     hint="train with the shape of that model, or without --from",
                 )
-        return {name: np.array(self.weights[name], np.float32) for name in wanted}
+        return {name: np.array(self.weights[name], np.float32) for name in weights}

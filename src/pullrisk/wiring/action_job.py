@@ -19,7 +19,7 @@ from pullrisk.publish import result
 from pullrisk.publish.result import Result
 from pullrisk.repository_config.options import DEFAULTS, RepositoryConfig
 from pullrisk.repository_config.reading import ConfigError
-from pullrisk.wiring.fetching import bot_names
+from pullrisk.wiring.adapters import bot_names
 from pullrisk.wiring.scoring import Clone
 from pullrisk.wiring.session import Session
 
@@ -128,13 +128,14 @@ class ActionJob:
             **fields,  # type: ignore[arg-type]  # brief or reason
         )
 
-    def store(self, found: Result) -> None:
+    def store(self, pull_result: Result) -> None:
         """Keep the result for the next step and for an artifact, and set the outputs."""
-        data = result.encode(found)
+        data = result.encode(pull_result)
         self.result_path.write_bytes(data)
-        brief, output = found.brief, self.runner.output
-        output("scored", found.scored)
-        output("reason", found.reason or (brief.verdict if brief and not found.scored else None))
+        brief, output = pull_result.brief, self.runner.output
+        output("scored", pull_result.scored)
+        verdict = brief.verdict if brief and not pull_result.scored else None
+        output("reason", pull_result.reason or verdict)
         for name in _ANSWERS:
             output(name, getattr(brief, name, None))
         output("category", brief.category.name if brief and brief.category else None)

@@ -105,7 +105,7 @@ def score(job: ActionJob) -> None:
 
 
 def _scored(job: ActionJob, pull: "Pull", clone: Clone) -> Result:
-    from pullrisk.wiring.briefing import brief_open_pull
+    from pullrisk.wiring.checking import brief_open_pull
 
     brief = brief_open_pull(
         job.session,

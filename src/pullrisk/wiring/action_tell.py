@@ -56,7 +56,7 @@ def tell(job: ActionJob) -> bool:
     _publish(job, found, config, before)
     job.runner.summary(render.summary(found, _changes(before, found)))
     job.told_folder.mkdir(parents=True, exist_ok=True)
-    (job.told_folder / "told.txt").write_text(change.hide(change.told(found)))
+    (job.told_folder / "told.txt").write_text(change.encode(change.snapshot_of(found)))
     if not reaches(found.band, config.fail_on):
         return False
     job.runner.annotate("error", f"the risk is {found.band}, and fail-on is {config.fail_on}")
@@ -70,21 +70,21 @@ def _config(job: ActionJob) -> RepositoryConfig:
         return job.inputs.over(DEFAULTS)
 
 
-def _told_before(job: ActionJob) -> change.Told | None:
+def _told_before(job: ActionJob) -> change.Snapshot | None:
     """What the run before told, from its cache."""
     try:
         data = read_bounded(job.told_folder / "told.txt", change.MOST_BYTES)
-        return change.reveal(data.decode())
+        return change.decode(data.decode())
     except (InputError, UnicodeDecodeError):
         return None
 
 
-def _changes(before: change.Told | None, found: Result) -> list[str]:
-    return [] if before is None else change.sentences(before, change.told(found))
+def _changes(before: change.Snapshot | None, found: Result) -> list[str]:
+    return [] if before is None else change.sentences(before, change.snapshot_of(found))
 
 
 def _publish(
-    job: ActionJob, found: Result, config: RepositoryConfig, before: change.Told | None
+    job: ActionJob, found: Result, config: RepositoryConfig, before: change.Snapshot | None
 ) -> None:
     """Publish as configured; what fails is told, and ends nothing."""
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from pullrisk.model.bundle import Bundle
     from pullrisk.model.metadata import OperatingPoints
     from pullrisk.pulls.deliveries import DeliveryQueue
-    from pullrisk.pulls.mongo_database import RotatingUri
+    from pullrisk.pulls.people import BotNames
     from pullrisk.pulls.scores import ScoreTable
-    from pullrisk.pulls.store import PullStore
+    from pullrisk.pulls.store import PullStore, Rotating
     from pullrisk.train.mlflow_client import Tracking
 
 MONGO: Final = ("mongodb://", "mongodb+srv://")
@@ -38,7 +38,7 @@ class Server(TypedDict, total=False):
     """
 
     retry_seconds: float
-    rotating: "RotatingUri | None"
+    rotating: "Rotating[str] | None"
 
 
 def open_store(settings: Settings, **server: Unpack[Server]) -> "PullStore":
@@ -103,6 +103,20 @@ def open_scores(settings: Settings, **server: Unpack[Server]) -> "ScoreTable":
     return SqliteScores(Path(settings.store_uri))
 
 
+def bot_names(settings: Settings) -> "BotNames":
+    """The accounts that the settings call bots or persons."""
+    from pullrisk.pulls.people import BotNames
+
+    return BotNames.of(settings.bots.add, settings.bots.remove)
+
+
+def home_salt(settings: Settings) -> bytes:
+    """The secret with which addresses are hashed; made if the home has none yet."""
+    from pullrisk.fetch.salt import read_salt
+
+    return read_salt(settings.home / "salt")
+
+
 def github_access(settings: Settings) -> "Access":
     """Where GitHub is and as whom to ask: the settings' tokens and App, else GITHUB_TOKEN or
     GH_TOKEN, else what `gh auth token` says.
@@ -152,11 +166,16 @@ def tracking(settings: Settings) -> "Tracking":
 
 def _refuse_foreign_login(uri: str) -> None:
     """MLflow sends the login in its own variables to any server: hold it to the one they name."""
-    own = os.environ.get("MLFLOW_TRACKING_URI", "")
-    held = [name for name in MLFLOW_LOGIN if os.environ.get(name)]
-    if own and held and uri.startswith("http") and urlsplit(own).hostname != urlsplit(uri).hostname:
+    login_uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    variables = [name for name in MLFLOW_LOGIN if os.environ.get(name)]
+    if (
+        login_uri
+        and variables
+        and uri.startswith("http")
+        and urlsplit(login_uri).hostname != urlsplit(uri).hostname
+    ):
         raise SettingsError(
-            f"{held[0]} is for {redacted(own)}, and is not sent to {redacted(uri)}",
+            f"{variables[0]} is for {redacted(login_uri)}, and is not sent to {redacted(uri)}",
             hint="unset it, or set PULLRISK_MLFLOW_TOKEN or PULLRISK_MLFLOW_PASSWORD",
         )
 
@@ -167,20 +186,28 @@ def load_model(settings: Settings, reference: str | None = None) -> "Bundle":
 
     Raises ModelError, and MissingExtraError if a registered one is asked for without mlflow.
     """
+    if reference is None or not is_registered(reference):
+        return unregistered_model(settings, reference)[0]
     from pullrisk.model.bundle import Bundle
-    from pullrisk.model.general import GENERAL, general_bundle
-
-    own = settings.home / MODEL_FILE
-    if reference == GENERAL or (reference is None and not own.exists()):
-        return general_bundle()
-    if reference is None:
-        return Bundle.load(own)
-    if not is_registered(reference):
-        return Bundle.load(Path(reference))
     from pullrisk.train.registry import download
 
     with TemporaryDirectory(prefix="pullrisk-") as folder:
         return Bundle.load(download(tracking(settings), reference, Path(folder)))
+
+
+def unregistered_model(settings: Settings, reference: str | None) -> "tuple[Bundle, str]":
+    """A model that no registry is asked for, and where it came from. Raises ModelError.
+
+    It is `general`, a file, or without a reference that of the home, as `load_model` says.
+    """
+    from pullrisk.model.bundle import Bundle
+    from pullrisk.model.general import GENERAL, general_bundle
+
+    home_model = settings.home / MODEL_FILE
+    if reference == GENERAL or (reference is None and not home_model.exists()):
+        return general_bundle(), "general model"
+    path = home_model if reference is None else Path(reference)
+    return Bundle.load(path), str(path)
 
 
 def is_registered(reference: str) -> bool:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from pullrisk.errors import LakeError, SettingsError, needs_extra
 from pullrisk.settings import Settings
-from pullrisk.wiring.adapters import open_deliveries, secret_text
-from pullrisk.wiring.fetching import bot_names
+from pullrisk.wiring.adapters import bot_names, open_deliveries, secret_text
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from pullrisk.app.worker import Worker
-    from pullrisk.brief.diffs import Diffs
+    from pullrisk.brief.make import Diffs
     from pullrisk.brief.result import Brief
     from pullrisk.model.metadata import OperatingPoints
     from pullrisk.pulls.record import Pull
@@ -85,9 +84,9 @@ class App:
                 pull: "Pull", points: "OperatingPoints | None", diffs: "Diffs"
             ) -> "Brief":
                 async with scoring:  # one at a time: between two, the service answers others
-                    made = await _briefed(service, pull, points, diffs)
+                    new_brief = await _briefed(service, pull, points, diffs)
                     await asyncio.sleep(0)
-                    return made
+                    return new_brief
 
             async def keep(pull: "Pull", brief: "Brief") -> None:
                 model, now = service.loaded.version, datetime.now(UTC)
@@ -139,7 +138,7 @@ async def _briefed(
     """The brief of the pull. Raises LakeError if the history cannot be read now."""
     from pullrisk.serve.scoring import score
 
-    (scored,) = await score(service, [pull], wanted="briefs", points=points, diffs=diffs)
+    (scored,) = await score(service, [pull], detail="briefs", points=points, diffs=diffs)
     if scored.brief is None or scored.basis == "history unreachable":
         raise LakeError(f"the history of {pull.repository} cannot be read")
     return scored.brief

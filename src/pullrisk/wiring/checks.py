@@ -22,6 +22,7 @@ from pullrisk import config_files
 from pullrisk.errors import MissingExtraError, NotEnoughDataError, PullriskError
 from pullrisk.redaction import redacted
 from pullrisk.settings import Settings
+from pullrisk.wiring.adapters import MODEL_FILE, load_model, open_lake, open_store
 
 State = Literal["ok", "absent", "stale", "broken"]
 
@@ -62,12 +63,12 @@ def environment_checks() -> Iterator[Check]:
 def _fold() -> Check:
     from pullrisk.features import COMPILED  # loads numpy
 
-    found = "compiled" if COMPILED else "Python (a third as fast as compiled, same rows)"
-    return Check("features", "ok", found)
+    text = "compiled" if COMPILED else "Python (a third as fast as compiled, same rows)"
+    return Check("features", "ok", text)
 
 
 def state_checks(settings: Settings) -> Iterator[Check]:
-    """Settings, disk, store, lake, model, registry and kept clones."""
+    """Settings, disk, store, lake, model, registry and cached clones."""
     yield _settings(settings)
     yield _home(settings)
     looks: dict[str, Callable[[Settings], Check]] = {
@@ -86,8 +87,8 @@ def state_checks(settings: Settings) -> Iterator[Check]:
         except PullriskError as error:
             yield broken(what, error)
         except Exception as error:  # the doctor's task is to answer, whatever it finds
-            found = f"unexpected {type(error).__name__}: {error}"
-            yield Check(what, "broken", found, "move it away and run its command again")
+            text = f"unexpected {type(error).__name__}: {error}"
+            yield Check(what, "broken", text, "move it away and run its command again")
 
 
 def broken(what: str, error: PullriskError) -> Check:
@@ -100,26 +101,26 @@ def _program(name: str, option: str, *, todo: str) -> Check:
     if path is None:
         return Check(name, "absent", "not installed", todo)
     try:
-        ran = subprocess.run(  # noqa: S603  # the program that the path names, no shell
+        process = subprocess.run(  # noqa: S603  # the program that the path names, no shell
             [path, option], capture_output=True, text=True, timeout=10, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return Check(name, "broken", f"{path} does not run: {error}", todo)
-    lines = (ran.stdout or ran.stderr).splitlines()
+    lines = (process.stdout or process.stderr).splitlines()
     return Check(name, "ok", lines[0] if lines else path)
 
 
 def _extra(name: str, libraries: tuple[str, ...]) -> Check:
-    found, missing = [], []
+    installed, missing = [], []
     for library in libraries:
         try:
-            found.append(f"{library} {version(library)}")
+            installed.append(f"{library} {version(library)}")
         except PackageNotFoundError:
             missing.append(library)
     if missing:
         todo = f"run: pip install 'pullrisk[{name}]'"
         return Check(f"extra {name}", "absent", f"without {', '.join(missing)}", todo)
-    return Check(f"extra {name}", "ok", ", ".join(found))
+    return Check(f"extra {name}", "ok", ", ".join(installed))
 
 
 def _settings(settings: Settings) -> Check:
@@ -135,14 +136,13 @@ def _home(settings: Settings) -> Check:
     if not there.is_dir() or not os.access(there, os.W_OK):
         return Check("home", "broken", f"{there} cannot be written", "name another with --home")
     free = shutil.disk_usage(there).free
-    found = f"{home}, {free / 1e9:,.1f} GB free"
+    text = f"{home}, {free / 1e9:,.1f} GB free"
     if free < LEAST_SPACE:
-        return Check("home", "broken", found, "free some disk space")
-    return Check("home", "ok" if there == home else "absent", found)
+        return Check("home", "broken", text, "free some disk space")
+    return Check("home", "ok" if there == home else "absent", text)
 
 
 def _store(settings: Settings) -> Check:
-    from pullrisk.wiring.adapters import open_store
 
     with open_store(settings) as store:
         summaries = store.repositories()
@@ -150,38 +150,36 @@ def _store(settings: Settings) -> Check:
         return Check("pull store", "absent", "empty", "run `pullrisk fetch`")
     pulls = sum(summary.pulls for summary in summaries)
     last = max(summary.last_updated_at for summary in summaries)
-    found = f"{pulls:,} pull requests of {len(summaries)} repositories, newest {last:%Y-%m-%d}"
-    return Check("pull store", "ok", found)
+    text = f"{pulls:,} pull requests of {len(summaries)} repositories, newest {last:%Y-%m-%d}"
+    return Check("pull store", "ok", text)
 
 
 def _clocks(settings: Settings) -> Check:
     """Pulls whose dates do not fit: moved when a clone was read, or ahead of this machine."""
-    from pullrisk.wiring.adapters import open_store
 
     with open_store(settings) as store:
         saved, summaries = store.checkpoints(), store.repositories()
-    found = []
+    problems = []
     for key, value in sorted(saved.items()):
-        held = value.get("held") if key.startswith("git:") else None
-        if isinstance(held, list) and held:
-            listed = ", ".join(f"#{number}" for number in held[:_LISTED])
-            more = ", …" if len(held) > _LISTED else ""
+        moved = value.get("held") if key.startswith("git:") else None
+        if isinstance(moved, list) and moved:
+            listed = ", ".join(f"#{number}" for number in moved[:_LISTED])
+            more = ", …" if len(moved) > _LISTED else ""
             repository, _, branch = key.removeprefix("git:").partition(":")
-            found.append(f"{repository} {listed}{more} on {branch} moved to their place")
+            problems.append(f"{repository} {listed}{more} on {branch} moved to their place")
     tomorrow = datetime.now(UTC) + timedelta(days=1)
-    found += [
+    problems += [
         f"{each.repository} has events up to {each.last_event_at:%Y-%m-%d}, ahead of this machine"
         for each in summaries
         if each.last_event_at is not None and each.last_event_at > tomorrow
     ]
-    if not found:
+    if not problems:
         return Check("clocks", "ok", "events are in order, none ahead of this machine")
-    return Check("clocks", "stale", "; ".join(found), "wrong clocks made these dates")
+    return Check("clocks", "stale", "; ".join(problems), "wrong clocks made these dates")
 
 
 def _lake(settings: Settings) -> Check:
     from pullrisk.preprocess.plan import plan
-    from pullrisk.wiring.adapters import open_lake, open_store
 
     lake = open_lake(settings)
     if not lake.exists():
@@ -190,15 +188,14 @@ def _lake(settings: Settings) -> Check:
         todo = plan(store, lake)
     last = next(iter(lake.runs(1)), None)
     when = f", committed {_ago(last.committed_at)}" if last else ""
-    found = f"version {lake.version}{when}, schema {lake.schema_hash}"
+    text = f"version {lake.version}{when}, schema {lake.schema_hash}"
     if todo.works or todo.gone:
         pulls = sum(len(work.pulls) for work in todo.works)
-        return Check("lake", "stale", f"{found}; {pulls:,} to replay", "run `pullrisk preprocess`")
-    return Check("lake", "ok", found)
+        return Check("lake", "stale", f"{text}; {pulls:,} to replay", "run `pullrisk preprocess`")
+    return Check("lake", "ok", text)
 
 
 def _model(settings: Settings) -> Check:
-    from pullrisk.wiring.adapters import MODEL_FILE, load_model, open_lake
 
     if not (settings.home / MODEL_FILE).exists():
         return Check("model", "absent", "none trained yet", "run `pullrisk train`")
@@ -210,16 +207,16 @@ def _model(settings: Settings) -> Check:
     what = (
         f"risk ({', '.join(answers)}) and novelty" if answers else "novelty only, too few outcomes"
     )
-    found = (
+    text = (
         f"{what}, schema {metadata.schema_hash}, {facts.examples:,} examples, "
         f"{facts.repaired:,} repaired, {facts.reverted:,} reverted"
     )
     lake = open_lake(settings)
     current = str(lake.version) if lake.exists() else None
     if facts.dataset_version is not None and facts.dataset_version != current:
-        behind = f"{found}; trained on lake version {facts.dataset_version}, now {current}"
+        behind = f"{text}; trained on lake version {facts.dataset_version}, now {current}"
         return Check("model", "stale", behind, "run `pullrisk train`")
-    return Check("model", "ok", found)
+    return Check("model", "ok", text)
 
 
 def _tracking(settings: Settings) -> Check:
@@ -233,17 +230,17 @@ def _tracking(settings: Settings) -> Check:
             return Check("tracking", "ok", f"{redacted(uri)} answers")
     except InvalidURL:
         # Its message quotes what it takes for the port, which may be a part of the password.
-        found = f"{redacted(uri)} is no address: percent-encode its user and password"
-        return Check("tracking", "broken", found, "check the setting mlflow_uri")
+        text = f"{redacted(uri)} is no address: percent-encode its user and password"
+        return Check("tracking", "broken", text, "check the setting mlflow_uri")
     except (URLError, OSError, ValueError) as error:
-        found = f"{redacted(uri)} does not answer: {error}"
-        return Check("tracking", "broken", found, "check the setting mlflow_uri")
+        text = f"{redacted(uri)} does not answer: {error}"
+        return Check("tracking", "broken", text, "check the setting mlflow_uri")
 
 
 def _clones(settings: Settings) -> Check:
-    from pullrisk.wiring.kept_clones import FOLDER, kept
+    from pullrisk.wiring.clone_cache import FOLDER, cached_clones
 
-    clones, what = kept(settings.home), "folded clones"
+    clones, what = cached_clones(settings.home), "folded clones"
     if not clones:
         return Check(what, "absent", "none kept: `pullrisk score --git` keeps what it has folded")
     size = sum(size for _, size in clones) / 1e6
@@ -271,8 +268,8 @@ def _tracking_file(path: Path) -> Check:
             count = connection.execute("SELECT count(*) FROM model_versions").fetchone()[0]
         connection.close()
     except sqlite3.Error as error:
-        found = f"{path} is no MLflow database: {error}"
-        return Check("tracking", "broken", found, "move it away and run `pullrisk train`")
+        text = f"{path} is no MLflow database: {error}"
+        return Check("tracking", "broken", text, "move it away and run `pullrisk train`")
     return Check("tracking", "ok", f"{path}, {count} registered versions")
 
 

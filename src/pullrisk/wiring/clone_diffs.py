@@ -12,9 +12,9 @@ from pullrisk.fetch.git.difference import (
     open_difference,
     shared_lines,
 )
-from pullrisk.fetch.git.hunks import hunks_of
+from pullrisk.fetch.git.open_lines import hunks_of
 from pullrisk.fetch.git.program import Git
-from pullrisk.pulls.hunks import ChangedHunk, UnmergedWork
+from pullrisk.pulls.lines import ChangedHunk, UnmergedWork
 from pullrisk.pulls.record import Pull
 
 _FRESH: Final = timedelta(days=90)
@@ -53,11 +53,13 @@ class CloneDiffs:
     def _beside(self, pull: Pull, moment: datetime) -> Iterator[tuple[Branch, frozenset[str]]]:
         """The branches with the paths of the pull that they change, the latest first."""
         ours = self._difference(pull)
-        own = frozenset(file.path for file in pull.files or ())
+        pull_paths = frozenset(file.path for file in pull.files or ())
         compared = 0
         for branch in self._unmerged.between(moment - _FRESH, moment):
-            paths = own & self._unmerged.paths(branch)
-            if not paths or has_landed(self._git, branch, self._base, paths):
+            paths = pull_paths & self._unmerged.paths(branch)
+            if not paths or self._unmerged.is_of_long_lived(branch):
+                continue
+            if has_landed(self._git, branch, self._base, paths):
                 continue
             if ours is None or not is_related(self._git, self._base, branch, ours.head):
                 yield branch, paths
@@ -68,6 +70,8 @@ class CloneDiffs:
     def _work(self, pull: Pull, branch: Branch, paths: frozenset[str]) -> UnmergedWork:
         ours, same = self._difference(pull), frozenset[str]()
         theirs = difference_of(self._git, branch.start, branch.head, sorted(paths))
+        if theirs is not None and any(file.path is None for file in theirs.patch.files):
+            theirs = difference_of(self._git, branch.start, branch.head)  # it may be renamed
         if ours is not None and theirs is not None:
             same = frozenset(
                 path for path in paths if shared_lines(self._git, ours, theirs, path)

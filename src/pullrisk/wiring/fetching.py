@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pullrisk.errors import InputError, StoreError, needs_extra
-from pullrisk.pulls.people import NO_NAMES, BotNames
+from pullrisk.pulls.people import NO_NAMES
 from pullrisk.settings import Settings
+from pullrisk.wiring.adapters import bot_names, github_access, home_salt, is_on_mongo
 from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ def fetch_github(
     kept, the lines that pulls change are read from them; what goes wrong there is a note. Raises
     MissingExtraError without the extra `github`, SettingsError without credentials.
     """
-    from pullrisk.wiring.adapters import github_access
 
     with needs_extra("github"):
         from pullrisk.fetch.github.clone import add_lines, without_lines
@@ -69,15 +69,14 @@ def _clone_options(session: Session, access: "Callable[[], Access]") -> "CloneOp
     """
     from pullrisk.fetch.github.clone import CloneOptions
     from pullrisk.fetch.salt import read_salt
-    from pullrisk.wiring.adapters import is_on_mongo
 
     settings = session.settings
-    named, salt = settings.fetch.clone, settings.home / "salt"
-    if named is None and (is_on_mongo(settings) or shutil.which("git") is None):
+    clone_setting, salt = settings.fetch.clone, settings.home / "salt"
+    if clone_setting is None and (is_on_mongo(settings) or shutil.which("git") is None):
         return None
-    if named == "off":
+    if clone_setting == "off":
         return None
-    folder = settings.home if named is None else Path(named).expanduser()
+    folder = settings.home if clone_setting is None else Path(clone_setting).expanduser()
     return CloneOptions(
         folder=folder,
         access=access,
@@ -91,11 +90,11 @@ def installed_names(session: Session) -> list[str]:
 
     Raises InputError if none is known, MissingExtraError without the extra `github`.
     """
-    from pullrisk.pulls.installed import Installed
+    from pullrisk.pulls.app_installations import AppInstallations
 
     with needs_extra("github"):
         from pullrisk.fetch.github.endpoint import endpoint
-    names = Installed(session.store, endpoint(session.settings.github_url).host).names()
+    names = AppInstallations(session.store, endpoint(session.settings.github_url).host).names()
     if not names:
         raise InputError(
             "no repository is known where the GitHub App is installed",
@@ -114,7 +113,7 @@ def fetch_files(
         files,
         session.store,
         progress=session.progress,
-        on_error="skip" if skip else "stop",
+        skip=skip,
         repository=repository,
         names=bot_names(session.settings),
     )
@@ -130,12 +129,11 @@ def fetch_git(
 ) -> "FetchReport":
     """Read the merges of a clone; e-mail addresses are hashed with the salt of the home folder."""
     from pullrisk.fetch.git.fetch import fetch_git as fetch
-    from pullrisk.fetch.salt import read_salt
 
     return fetch(
         path.expanduser(),
         session.store,
-        salt=read_salt(session.settings.home / "salt"),
+        salt=home_salt(session.settings),
         progress=session.progress,
         repository=repository,
         ref=ref,
@@ -162,8 +160,3 @@ def read_pulls(
 
     names = NO_NAMES if settings is None else bot_names(settings)
     return read(path, repository=repository, skipped=skipped, names=names)
-
-
-def bot_names(settings: Settings) -> BotNames:
-    """The accounts that the settings call bots or persons."""
-    return BotNames.of(settings.bots.add, settings.bots.remove)

@@ -12,7 +12,8 @@ import msgspec
 from msgspec.structs import asdict
 
 from pullrisk.errors import InputError, SettingsError
-from pullrisk.serve.golden import Answer, Golden, differs
+from pullrisk.serve.golden import Golden, differs
+from pullrisk.serve.shapes import RawScore
 from pullrisk.settings import Settings
 from pullrisk.wiring.checks import Check
 
@@ -51,7 +52,7 @@ class Service:
             )
         self._url, self._key = url.rstrip("/"), key
 
-    def checks(self, wanted: Golden) -> Iterator[Check]:
+    def checks(self, golden: Golden) -> Iterator[Check]:
         """Readiness, model and predictions; nothing more once one of them cannot be looked at."""
         looks: dict[str, Callable[[Golden], Check]] = {
             "readiness": self._ready,
@@ -60,7 +61,7 @@ class Service:
         }
         for what, look in looks.items():
             try:
-                yield look(wanted)
+                yield look(golden)
             except HTTPError as error:
                 yield Check(what, "broken", f"status {error.code}: {_detail(error)}")
                 return
@@ -68,32 +69,32 @@ class Service:
                 yield Check(what, "broken", f"{self._url} gives no answer: {error}")
                 return
 
-    def _ready(self, wanted: Golden) -> Check:
-        found = self._ask("/readyz")
-        missing = [one["what"] for one in found["checks"] if not one["ok"]]
-        if found["ready"] is not True:
+    def _ready(self, golden: Golden) -> Check:
+        health = self._ask("/readyz")
+        missing = [check["what"] for check in health["checks"] if not check["ok"]]
+        if health["ready"] is not True:
             return Check("readiness", "broken", f"lacks {', '.join(missing)}")
         return Check("readiness", "ok", f"ready{', without ' * bool(missing)}{', '.join(missing)}")
 
-    def _model(self, wanted: Golden) -> Check:
-        found = self._ask("/v1/model")
-        said = f"{found['version']}, schema {found['schema_hash']}"
-        if (found["version"], found["schema_hash"]) == (wanted.version, wanted.schema_hash):
-            return Check("model", "ok", f"{said}, pinned as {wanted.pinned}")
-        text = f"{said}; {wanted.pinned} is {wanted.version}, schema {wanted.schema_hash}"
+    def _model(self, golden: Golden) -> Check:
+        model = self._ask("/v1/model")
+        described = f"{model['version']}, schema {model['schema_hash']}"
+        if (model["version"], model["schema_hash"]) == (golden.version, golden.schema_hash):
+            return Check("model", "ok", f"{described}, pinned as {golden.pinned}")
+        text = f"{described}; {golden.pinned} is {golden.version}, schema {golden.schema_hash}"
         return Check("model", "broken", text, _UNLIKE)
 
-    def _predictions(self, wanted: Golden) -> Check:
+    def _predictions(self, golden: Golden) -> Check:
         """One request for each pull, so that every pod behind the address is likely asked."""
         wrong = []
-        for place, (pull, answer) in enumerate(zip(wanted.pulls, wanted.answers, strict=True)):
-            found = self._ask("/v1/score?explain=false", pull)
-            score, model = found["scores"][0], found["model"]
-            own = msgspec.convert(score, Answer)
-            if differs(answer, own) or model["version"] != wanted.version:
-                told = ", ".join(f"{name} {value}" for name, value in asdict(own).items())
-                wrong.append(f"{place}: {told} by {model['version']}")
-        what, count = "golden predictions", len(wanted.answers)
+        for place, (pull, expected) in enumerate(zip(golden.pulls, golden.answers, strict=True)):
+            response = self._ask("/v1/score?explain=false", pull)
+            score, model = response["scores"][0], response["model"]
+            actual = msgspec.convert(score, RawScore)
+            if differs(expected, actual) or model["version"] != golden.version:
+                text = ", ".join(f"{name} {value}" for name, value in asdict(actual).items())
+                wrong.append(f"{place}: {text} by {model['version']}")
+        what, count = "golden predictions", len(golden.answers)
         if wrong:
             text = f"{len(wrong)} of {count} differ, the first is {wrong[0]}"
             return Check(what, "broken", text, _UNLIKE)

@@ -22,7 +22,7 @@ def preprocess(
     `local` uses processes of this machine, `spark` the cluster of the settings, whose session it
     starts and stops.
     """
-    wanted = repositories or None
+    names = repositories or None
     if engine == "spark":
         from pullrisk.preprocess.spark import preprocess_spark
 
@@ -31,7 +31,7 @@ def preprocess(
             session.lake,
             options=session.settings.spark,
             json_logs=session.settings.log_format == "json",
-            repositories=wanted,
+            repositories=names,
             full=full,
             progress=session.progress,
         )
@@ -41,7 +41,7 @@ def preprocess(
         session.store,
         session.lake,
         workers=session.settings.worker_count,
-        repositories=wanted,
+        repositories=names,
         full=full,
         progress=session.progress,
     )

@@ -88,10 +88,10 @@ def answers(session: Session, reference: str) -> "Answers":
     if not is_registered(reference):
         return by_bundle(load_model(session.settings, reference))
     place = tracking(session.settings)
-    found, why = answers_of(place, find(place, reference))
-    if found is None:
-        raise ModelError(f"model {reference} cannot be compared: {why}")
-    return found
+    model_answers, reason = answers_of(place, find(place, reference))
+    if model_answers is None:
+        raise ModelError(f"model {reference} cannot be compared: {reason}")
+    return model_answers
 
 
 def whoami() -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 from pydantic import SecretStr
 
 from pullrisk.errors import PullriskError, SettingsError
-from pullrisk.redaction import REDACTOR, protect
+from pullrisk.redaction import protect
 from pullrisk.secrets.config import vault_config
 from pullrisk.secrets.names import (
     SECRETS,
@@ -28,7 +28,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 def secrets_in(settings: Settings) -> dict[str, SecretStr]:
     """The secrets that the settings hold, by the secrets' names."""
-    held: dict[str, SecretStr] = {}
+    secrets: dict[str, SecretStr] = {}
     for name, secret in SECRETS.items():
         value: Any = settings
         for part in secret.place:
@@ -36,8 +36,8 @@ def secrets_in(settings: Settings) -> dict[str, SecretStr]:
         if value is None or (name == "mongo_uri" and not str(value).startswith(MONGO)):
             continue
         if name != "do_spaces_bucket":  # a local lake's folder is not a bucket
-            held[name] = value if isinstance(value, SecretStr) else SecretStr(str(value))
-    return held
+            secrets[name] = value if isinstance(value, SecretStr) else SecretStr(str(value))
+    return secrets
 
 
 def provide(
@@ -51,13 +51,13 @@ def provide(
     """
     environment = os.environ if environment is None else environment
     protect()
-    held = secrets_in(settings)
-    mask_credentials(held, REDACTOR)
+    credentials = secrets_in(settings)
+    mask_credentials(credentials)
     config = vault_config(environment, stage)
     if config is None:
-        _refuse_inside_kubernetes(settings, stage, held, environment)
+        _refuse_inside_kubernetes(settings, stage, credentials, environment)
         return settings, None
-    _refuse_beside_vault(held)
+    _refuse_beside_vault(credentials)
     from pullrisk.secrets.vault import VaultSecrets
 
     secrets = VaultSecrets(config, stage).open()
@@ -99,12 +99,12 @@ class RotatingValue(Generic[T]):
     def _update(self) -> None:
         with self._lock:
             try:
-                made = self._make(with_secrets(self._bare, self._secrets.snapshot().values))
+                value = self._make(with_secrets(self._bare, self._secrets.snapshot().values))
             except PullriskError as error:
                 _LOG.warning("rotated secrets cannot be used, the last good stay: %s", error)
                 return
-            if made != self._now:
-                self._now = made
+            if value != self._now:
+                self._now = value
 
 
 class Current:
@@ -135,10 +135,10 @@ class Current:
 
     def _values(self, name: str) -> tuple[str, ...]:
         if self.secrets is None:
-            held = getattr(self.settings, name)
+            secret = getattr(self.settings, name)
         else:
-            held = self.secrets.snapshot().values.get(name)
-        return () if held is None else split_values(held)
+            secret = self.secrets.snapshot().values.get(name)
+        return () if secret is None else split_values(secret)
 
 
 def _with_value(settings: Any, place: tuple[str, ...], value: SecretStr) -> Any:  # noqa: ANN401
@@ -164,9 +164,9 @@ def _as_setting(name: str, value: SecretStr) -> SecretStr:
     return value
 
 
-def _refuse_beside_vault(held: Mapping[str, SecretStr]) -> None:
+def _refuse_beside_vault(credentials: Mapping[str, SecretStr]) -> None:
     """Raise SettingsError for a credential in the settings beside Vault: one copy too many."""
-    names = [name for name, value in held.items() if is_credential(name, value)]
+    names = [name for name, value in credentials.items() if is_credential(name, value)]
     if names:
         settings = ", ".join(SECRETS[name].variable for name in names)
         raise SettingsError(
@@ -178,13 +178,13 @@ def _refuse_beside_vault(held: Mapping[str, SecretStr]) -> None:
 def _refuse_inside_kubernetes(
     settings: Settings,
     stage: str,
-    held: Mapping[str, SecretStr],
+    credentials: Mapping[str, SecretStr],
     environment: Mapping[str, str],
 ) -> None:
     if settings.allow_local_secrets or not environment.get(IN_KUBERNETES):
         return
     variables = [
-        SECRETS[name].variable for name, value in held.items() if is_credential(name, value)
+        SECRETS[name].variable for name, value in credentials.items() if is_credential(name, value)
     ]
     usual = (each for name in needs_of(stage).names for each in SECRETS[name].variables)
     variables += [variable for variable in usual if environment.get(variable)]

@@ -13,7 +13,7 @@ import msgspec
 
 from pullrisk.errors import NotEnoughDataError, StoreError
 from pullrisk.repository_config.globs import NO_PATHS, PathGlobs
-from pullrisk.wiring.fetching import bot_names
+from pullrisk.wiring.adapters import bot_names, github_site, home_salt, load_model, operating_points
 from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pullrisk.pulls.sqlite import SqliteStore
     from pullrisk.score.folded import Folded, FoldedFolder
     from pullrisk.score.scorer import Scorer
+    from pullrisk.wiring.clone_cache import CachedClone
     from pullrisk.wiring.clone_diffs import CloneDiffs
-    from pullrisk.wiring.kept_clones import KeptClone
 
 OWN = "the home's own model"
 
@@ -58,7 +58,6 @@ def make_scorer(session: Session, model: "Bundle | str | None" = None) -> "Score
     from pullrisk.model.bundle import Bundle
     from pullrisk.model.general import is_general
     from pullrisk.score.scorer import Scorer
-    from pullrisk.wiring.adapters import github_site, load_model, operating_points
 
     bundle = model if isinstance(model, Bundle) else load_model(session.settings, model)
     if is_general(bundle) and session.lake.exists():
@@ -82,21 +81,22 @@ class FoldedClone:
     def __init__(self, session: Session, clone: Clone) -> None:
         self._session, self._clone, self._open = session, clone, ExitStack()
         try:
-            self.repository, kept = _kept(session, clone)
-            if kept is None:
+            self.repository, cached = _cached(session, clone)
+            self._is_cached = cached is not None
+            if cached is None:
                 folder = TemporaryDirectory(prefix="pullrisk-clone-")
                 path, self._salt = Path(self._open.enter_context(folder)), secrets.token_bytes(32)
             else:
-                path, self._salt = kept.path, salt_of(session)
-                self._open.callback(kept.close)
+                path, self._salt = cached.path, home_salt(session.settings)
+                self._open.callback(cached.close)
             self._lines = path / "lines"
-            self.store, self.history = _opened(path, self.repository)
-            if kept is None or not kept.complete:
-                self._fold()
+            self.store, self.history = _open_folder(path, self.repository)
+            if cached is None or not cached.complete:
+                self._fold(cached)
                 self.store.close()  # no log beside the file, but all in it
-                self.store, _ = _opened(path, self.repository)
-            if kept is not None and not kept.complete:
-                kept.seal()
+                self.store, _ = _open_folder(path, self.repository)
+            if cached is not None and not cached.complete:
+                cached.seal()
         except BaseException:
             self.close()
             raise
@@ -122,13 +122,27 @@ class FoldedClone:
         without `points` the bands are the settings'.
         """
         from pullrisk.score.scorer import Scorer
-        from pullrisk.wiring.adapters import github_site, operating_points
 
         settings = self._session.settings
         bundle, name = _model(self._session, model, self.repository)
         points = points or operating_points(settings)
         bundle = _recalibrated(bundle, self.history, self.repository)
         return Scorer(bundle, self.history, points=points, site=github_site(settings)), name
+
+    @property
+    def lack(self) -> str | None:
+        """What the clone lacks, so that less can be told; None if it is whole."""
+        from pullrisk.fetch.git.fetch import NO_CONTENTS
+
+        return NO_CONTENTS if self._clone.git().is_partial() else None
+
+    @property
+    def unkept(self) -> str | None:
+        """Why the next run will read the clone again; None if it need not."""
+        if self._is_cached:
+            return None
+        reason = f"{self._session.settings.home} cannot be written, or another process is using it"
+        return f"what was read of the clone is not kept: {reason}"
 
     def recent(self, limit: int) -> "list[Pull]":
         """The clone's latest merged pulls."""
@@ -168,21 +182,26 @@ class FoldedClone:
         """The pulls and pushes by the commit that merged each."""
         return self.store.merges(self.repository)
 
-    def _fold(self) -> None:
+    def _fold(self, cached: "CachedClone | None") -> None:
         """Fetch and fold what is new in the clone."""
         from pullrisk.fetch.git.fetch import fetch_git
 
         clone, progress = self._clone, self._session.progress
-        fetch_git(
-            clone.git(),
-            self.store,
-            salt=self._salt,
-            progress=progress,
-            repository=self.repository,
-            ref=clone.ref,
-            names=bot_names(self._session.settings),
-            lines=self._lines,
-        )
+        try:
+            fetch_git(
+                clone.git(),
+                self.store,
+                salt=self._salt,
+                progress=progress,
+                repository=self.repository,
+                ref=clone.ref,
+                names=bot_names(self._session.settings),
+                lines=self._lines,
+            )
+        except KeyboardInterrupt:
+            if cached is not None:
+                self._keep_part(cached)
+            raise
         if not self.recent(1):
             raise NotEnoughDataError(
                 f"no commit of {clone.path} names a pull request that it merged",
@@ -191,20 +210,24 @@ class FoldedClone:
             )
         self.history.fold(self.store, progress)
 
+    def _keep_part(self, cached: "CachedClone") -> None:
+        """Keep what was read up to the last checkpoint, from where the next run goes on."""
+        from pullrisk.fetch.git.fetch import checkpoint_key
 
-def _opened(path: Path, repository: str) -> "tuple[SqliteStore, FoldedFolder]":
+        branch = self._clone.ref or self._clone.git().default_branch()
+        saved = self.store.checkpoint(checkpoint_key(self.repository, branch)) or {}
+        commit = saved.get("commit")
+        if isinstance(commit, str):
+            self.store.close()
+            cached.seal(commit)
+
+
+def _open_folder(path: Path, repository: str) -> "tuple[SqliteStore, FoldedFolder]":
     from pullrisk.pulls.sqlite import SqliteStore
     from pullrisk.score.folded import FoldedFolder
 
     path = path.absolute()  # a notebook may change its folder
     return SqliteStore(path / "pulls.sqlite"), FoldedFolder(path / "history", repository)
-
-
-def salt_of(session: Session) -> bytes:
-    """The secret with which addresses are hashed; made if the home has none yet."""
-    from pullrisk.fetch.salt import read_salt
-
-    return read_salt(session.settings.home / "salt")
 
 
 def name_of(clone: Clone) -> str:
@@ -213,15 +236,14 @@ def name_of(clone: Clone) -> str:
     return clone.repository or clone.git().github_name() or f"local/{folder}"
 
 
-def _kept(session: Session, clone: Clone) -> "tuple[str, KeptClone | None]":
+def _cached(session: Session, clone: Clone) -> "tuple[str, CachedClone | None]":
     """The clone's name, and its folder in the home; None if it has none that can be used."""
     from pullrisk import __version__
     from pullrisk.features import SCHEMA_HASH
     from pullrisk.fetch.git.fetch import READER
     from pullrisk.score.folded import FORM
-    from pullrisk.wiring.kept_clones import Identity, KeptClone, make_home
+    from pullrisk.wiring.clone_cache import CachedClone, Identity, make_home
 
-    path = clone.path.expanduser()
     git = clone.git()
     name = name_of(clone)
     branch = clone.ref or git.default_branch()
@@ -235,16 +257,16 @@ def _kept(session: Session, clone: Clone) -> "tuple[str, KeptClone | None]":
         make_home(home)
         identity = Identity(
             repository=name,
-            path=_printable(str(path.resolve())),
+            path=_printable(str(git.shared)),
             ref=_printable(branch),
             version=__version__,
             schema=f"{SCHEMA_HASH} {FORM}",
             reader=" ".join(
                 (str(READER), bot_names(session.settings).fingerprint(), *clone.excluded.patterns)
             ),
-            salt=sha256(salt_of(session)).hexdigest()[:16],
+            salt=sha256(home_salt(session.settings)).hexdigest()[:16],
         )
-        return name, KeptClone.open(home, identity, head, descends=descends)
+        return name, CachedClone.open(home, identity, head, descends=descends)
     except (OSError, StoreError):
         return name, None
 
@@ -257,13 +279,12 @@ def _printable(text: str) -> str:
 def _model(session: Session, reference: str | None, repository: str) -> "tuple[Bundle, str]":
     """The named model, or the home's own where it learnt from this repository, or the general."""
     from pullrisk.model.general import GENERAL, general_bundle, is_general
-    from pullrisk.wiring.adapters import load_model
 
     if reference is not None:
         return load_model(session.settings, reference), f"model {reference}"
-    own = load_model(session.settings)
-    if not is_general(own) and repository in own.metadata.facts.trained_until:
-        return own, OWN
+    home_model = load_model(session.settings)
+    if not is_general(home_model) and repository in home_model.metadata.facts.trained_until:
+        return home_model, OWN
     return general_bundle(), f"the {GENERAL} model"
 
 

@@ -5,7 +5,7 @@ import sys
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from subprocess import run
+from subprocess import CompletedProcess, run
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
@@ -13,13 +13,12 @@ import msgspec
 
 from pullrisk.errors import ModelError
 from pullrisk.settings import Settings
-from pullrisk.wiring.adapters import MODEL_FILE, is_registered
+from pullrisk.wiring.adapters import MODEL_FILE, is_registered, tracking, unregistered_model
 
 if TYPE_CHECKING:
-    from pullrisk.dashboard.registry import Registered
     from pullrisk.model.bundle import Bundle
-    from pullrisk.serve.loaded_model import LoadedModel
-    from pullrisk.serve.registry import Registry
+    from pullrisk.serve.models import LoadedModel
+    from pullrisk.serve.registry import Registry, RegistryContents
 
 _DOWNLOAD: Final = (
     "import sys; from pullrisk.wiring.served_models import main; sys.exit(main(*sys.argv[1:]))"
@@ -30,19 +29,15 @@ _LIST: Final = (
 )
 
 
-def load_model(settings: Settings) -> "LoadedModel":
-    """The model that these settings name now. Raises ModelError."""
-    from pullrisk.model.bundle import Bundle
-    from pullrisk.model.general import GENERAL, general_bundle
+def load_served_model(settings: Settings) -> "LoadedModel":
+    """The model that `serve.model` names now; a registered one without mlflow. Raises ModelError.
 
-    name = settings.serve.model
-    if name is not None and is_registered(name):
-        return _registered(settings, name)
-    own = settings.home / MODEL_FILE
-    if name == GENERAL or (name is None and not own.exists()):
-        return _loaded(general_bundle(), "general model")
-    path = own if name is None else Path(name)
-    return _loaded(Bundle.load(path), str(path))
+    The rules are those of `adapters.load_model`.
+    """
+    reference = settings.serve.model
+    if reference is not None and is_registered(reference):
+        return _registered(settings, reference)
+    return _loaded(*unregistered_model(settings, reference))
 
 
 def main(reference: str, folder: str, home: str) -> int:
@@ -52,7 +47,6 @@ def main(reference: str, folder: str, home: str) -> int:
     from pullrisk.errors import PullriskError
     from pullrisk.settings import load
     from pullrisk.train.registry import download
-    from pullrisk.wiring.adapters import tracking
 
     try:
         path = download(tracking(load(home=home)), reference, Path(folder) / "download")
@@ -76,24 +70,20 @@ def registry(settings: Settings) -> "Registry":
     )
 
 
-def read_registry(settings: Settings) -> "Registered":
+def read_registry(settings: Settings) -> "RegistryContents":
     """The registered versions, and the changes of champion. Raises ModelError."""
-    from pullrisk.dashboard.registry import Registered
+    from pullrisk.serve.registry import RegistryContents
 
     if settings.tracking_uri.startswith(("http://", "https://")):
-        try:
-            return msgspec.convert(registry(settings).listed(), Registered)
-        except msgspec.ValidationError as error:
-            raise ModelError(f"{settings.tracking_uri} lists no models: {error}") from None
-    if not (settings.home / "mlflow.db").exists():
-        return Registered([], [])
-    own = os.environ | {"PULLRISK_HOME": str(settings.home)}
-    ran = run(  # noqa: S603  # our own
-        [sys.executable, "-c", _LIST], capture_output=True, text=True, check=False, env=own
+        return registry(settings).contents()
+    if settings.mlflow_uri is None and not (settings.home / "mlflow.db").exists():
+        return RegistryContents([], [])
+    process = _run_python(
+        _LIST, PULLRISK_HOME=str(settings.home), PULLRISK_MLFLOW_URI=settings.tracking_uri
     )
-    if ran.returncode:
-        raise ModelError(f"the registry cannot be read: {ran.stderr.strip() or 'no answer'}")
-    return msgspec.json.decode(ran.stdout, type=Registered)
+    if process.returncode:
+        raise ModelError(f"the registry cannot be read: {process.stderr.strip() or 'no answer'}")
+    return msgspec.json.decode(process.stdout, type=RegistryContents)
 
 
 def _registered(settings: Settings, reference: str) -> "LoadedModel":
@@ -104,28 +94,35 @@ def _registered(settings: Settings, reference: str) -> "LoadedModel":
         model = registry(settings).fetch(reference)
         return _loaded(Bundle.of(model.data, source=source), source, registered=model.version)
     data = _from_file(settings, reference)
-    known = None if reference.startswith("@") else reference
-    return _loaded(Bundle.of(data, source=source), source, registered=known)
+    version = None if reference.startswith("@") else reference
+    return _loaded(Bundle.of(data, source=source), source, registered=version)
 
 
 def _from_file(settings: Settings, reference: str) -> bytes:
     """The ONNX file of a model in MLflow's own database, which only mlflow can read."""
     with TemporaryDirectory(prefix="pullrisk-") as folder:
-        arguments = [sys.executable, "-c", _DOWNLOAD, reference, folder, str(settings.home)]
         # Where the registry is may have come from Vault, which the child does not ask again.
-        own = os.environ | {"PULLRISK_MLFLOW_URI": settings.tracking_uri}
-        ran = run(  # noqa: S603  # our own
-            arguments, capture_output=True, text=True, check=False, env=own
-        )
+        process = _run_python(
+            _DOWNLOAD, reference, folder, str(settings.home),
+            PULLRISK_MLFLOW_URI=settings.tracking_uri,
+        )  # fmt: skip
         path = Path(folder) / MODEL_FILE
-        if ran.returncode or not path.exists():
-            text = ran.stderr.strip() or f"the download ended with {ran.returncode}"
+        if process.returncode or not path.exists():
+            text = process.stderr.strip() or f"the download ended with {process.returncode}"
             raise ModelError(f"model {reference} cannot be had: {text}")
         return path.read_bytes()
 
 
+def _run_python(code: str, *arguments: str, **variables: str) -> "CompletedProcess[str]":
+    """Run code in a process of its own, with whose end the memory that mlflow takes is free."""
+    command, environment = [sys.executable, "-c", code, *arguments], os.environ | variables
+    return run(  # noqa: S603  # our own
+        command, capture_output=True, text=True, check=False, env=environment
+    )
+
+
 def _loaded(bundle: "Bundle", source: str, *, registered: str | None = None) -> "LoadedModel":
-    from pullrisk.serve.loaded_model import LoadedModel
+    from pullrisk.serve.models import LoadedModel
 
     version = f"sha256:{sha256(bundle.data).hexdigest()[:16]}"
     return LoadedModel(bundle, version, source, datetime.now(UTC), registered)

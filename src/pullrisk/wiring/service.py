@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pullrisk.errors import SettingsError
 from pullrisk.settings import Settings
 from pullrisk.wiring.adapters import (
+    bot_names,
     github_site,
     open_lake,
     open_scores,
@@ -17,17 +18,14 @@ from pullrisk.wiring.adapters import (
     operating_points,
 )
 from pullrisk.wiring.app import App, make_app
-from pullrisk.wiring.fetching import bot_names
 from pullrisk.wiring.provision import Current, provide, with_secrets
-from pullrisk.wiring.served_models import load_model, read_registry
-from pullrisk.wiring.setup import make_setup
-from pullrisk.wiring.sign_in import make_sign_in
+from pullrisk.wiring.served_models import load_served_model, read_registry
+from pullrisk.wiring.sign_in import make_setup, make_sign_in
 
 if TYPE_CHECKING:
     from pullrisk.dashboard.reading import Tables
     from pullrisk.pulls.store import PullStore
     from pullrisk.secrets.source import Snapshot
-    from pullrisk.serve.inflight import InFlight
     from pullrisk.serve.lifecycle import Lifecycle
     from pullrisk.serve.service import Service
 
@@ -44,15 +42,14 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
     `shared` is a folder of all workers.
     """
     from pullrisk.dashboard.figures import FiguresCache
-    from pullrisk.dashboard.reading import Tables
-    from pullrisk.dashboard.registry import RegistryReader
+    from pullrisk.dashboard.reading import RegistryReader, Tables
     from pullrisk.dashboard.routes import make_pages
     from pullrisk.serve.api import make_api
     from pullrisk.serve.dependencies import Dependencies
     from pullrisk.serve.keys import Keys
-    from pullrisk.serve.loaded_model import LastGood
-    from pullrisk.serve.logs import logger, stdout_buffer
-    from pullrisk.serve.server import metrics_of
+    from pullrisk.serve.logs import stdout_logger
+    from pullrisk.serve.metrics import Metrics
+    from pullrisk.serve.models import LastGood
     from pullrisk.serve.service import Service
     from pullrisk.serve.tracing import tracing
 
@@ -65,7 +62,7 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
     dependencies = Dependencies(
         lake=open_lake(settings),
         store=_store(settings),
-        load_model=lambda: load_model(current.settings),
+        load_model=lambda: load_served_model(current.settings),
         keys=Keys(file=options.keys_file, source=current.keys),
         points=operating_points(settings),
         site=github_site(settings),
@@ -80,19 +77,20 @@ def make_worker(settings: Settings, shared: Path) -> "Lifecycle":
         admin=Keys(file=options.admin_keys_file, source=current.admin_keys) if has_admin else None,
     )
     service = Service(
-        options, dependencies, metrics=metrics_of(options), log=logger(stdout_buffer())
+        options, dependencies, metrics=Metrics(together=options.workers > 1), log=stdout_logger()
     )
     _follow_rotations(current, service)
     registry = RegistryReader(lambda: read_registry(current.settings))
     tables = Tables(scores, FiguresCache(), registry, None if app is None else app.queue)
-    alive = partial(_alive, app=app, tables=tables, for_people=settings.log_format == "console")
-    return make_api(service, alive, make_pages(tables))
+    lifespan = partial(
+        _lifespan, app=app, tables=tables, for_people=settings.log_format == "console"
+    )
+    return make_api(service, lifespan, make_pages(tables))
 
 
 @asynccontextmanager
-async def _alive(
+async def _lifespan(
     service: "Service",
-    in_flight: "InFlight",
     *,
     app: App | None,
     tables: "Tables",
@@ -100,11 +98,11 @@ async def _alive(
 ) -> AsyncIterator[None]:
     """A worker's life: the service, and beside it the App and what publishes scores for pages."""
     from pullrisk.dashboard.publishing import publishing
-    from pullrisk.serve.server import running
+    from pullrisk.serve.server import lifespan
 
     with closing(tables.scores):
         async with (
-            running(service, in_flight, for_people=for_people),
+            lifespan(service, for_people=for_people),
             nullcontext() if app is None else app.running(service),
             publishing(service, tables),
         ):
@@ -130,7 +128,7 @@ def _follow_rotations(current: Current, service: "Service") -> None:
 
 def has_served(shared: Path) -> bool:
     """Whether a worker of this folder ever had a model to answer with."""
-    from pullrisk.serve.loaded_model import NAME
+    from pullrisk.serve.models import NAME
 
     return (shared / NAME).exists()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pullrisk.progress import Progress, Silent
 from pullrisk.settings import Settings, load
+from pullrisk.wiring.adapters import is_on_mongo, mongo_uri, open_lake, open_store
 
 if TYPE_CHECKING:
     from pullrisk.lake import Lake
@@ -78,7 +79,6 @@ class Session:
     @cached_property
     def store(self) -> "PullStore":
         """The pull store."""
-        from pullrisk.wiring.adapters import is_on_mongo, mongo_uri, open_store
 
         rotating = self.rotating(mongo_uri) if is_on_mongo(self.settings) else None
         return open_store(self.settings, rotating=rotating)
@@ -86,6 +86,5 @@ class Session:
     @cached_property
     def lake(self) -> "Lake":
         """The lake."""
-        from pullrisk.wiring.adapters import open_lake
 
         return open_lake(self.settings)

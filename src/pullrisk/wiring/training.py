@@ -5,49 +5,45 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pullrisk.errors import NotEnoughDataError
+from pullrisk.wiring.adapters import load_model, operating_points, tracking
 from pullrisk.wiring.session import Session
 
 if TYPE_CHECKING:
     from pullrisk.model.bundle import Bundle
     from pullrisk.train.dataset import Dataset
+    from pullrisk.train.evaluate import Peers
     from pullrisk.train.evaluation import Evaluation
     from pullrisk.train.pipeline import TrainResult
     from pullrisk.train.training import TrainSettings
     from pullrisk.train.warm_start import WarmStart
 
 
-def train(
-    session: Session,
-    *,
-    gated: bool = True,
-    start: str | None = None,
-) -> "TrainResult":
+def train(session: Session, *, gated: bool = True, start: str | None = None) -> "TrainResult":
     """Train on the session's lake, register the model, and let the gate decide if `gated`.
 
     `start` is the model to fine-tune.
     """
     from pullrisk.train.pipeline import train_model
-    from pullrisk.wiring.adapters import tracking
 
     settings, table = session.settings, session.lake.table()
-    wanted, begun = _wanted(session), None
+    train_settings, warm_start = _train_settings(session), None
     if start is not None:
-        wanted, begun = _fine_tuning(session, wanted, start)
+        train_settings, warm_start = _fine_tuning(session, train_settings, start)
     return train_model(
         table,
         home=settings.home,
-        settings=wanted,
+        settings=train_settings,
         tracking=tracking(settings),
         read=session.store.events,
         source=_source(session),
         gate=settings.gate if gated else None,
-        start=begun,
+        start=warm_start,
         progress=session.progress,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class InUse:
+class ModelInUse:
     """What a run scores with: the model, its name for people, its evaluation, and what happened.
 
     `untrained` says why no model was trained, `result` is the training's.
@@ -60,7 +56,7 @@ class InUse:
     untrained: str = ""
 
 
-def train_if_possible(session: Session) -> InUse:
+def train_if_possible(session: Session) -> ModelInUse:
     """Train on the session's lake, and tell what the home scores with from now on.
 
     With too few pulls nothing is trained, and the champion or the general model answers.
@@ -69,14 +65,16 @@ def train_if_possible(session: Session) -> InUse:
         result = train(session)
     except NotEnoughDataError as error:
         bundle = _untrained(session)
-        return InUse(
+        return ModelInUse(
             bundle, model_name(bundle), evaluate(session, bundle), untrained=str(error.args[0])
         )
     bundle = result.in_use
     if result.uses_trained:
         name = f"model version {result.tracked.version}"
-        return InUse(bundle, name, result.evaluation, result)
-    return InUse(bundle, model_name(bundle), evaluate(session, bundle), result)
+        return ModelInUse(bundle, name, result.evaluation, result)
+    same = bundle.metadata.facts.maturity_days == result.trained.bundle.metadata.facts.maturity_days
+    evaluation = evaluate(session, bundle, peers=result.peers if same else None)
+    return ModelInUse(bundle, model_name(bundle), evaluation, result)
 
 
 def model_name(bundle: "Bundle") -> str:
@@ -86,7 +84,6 @@ def model_name(bundle: "Bundle") -> str:
 
 def _untrained(session: Session) -> "Bundle":
     from pullrisk.train.pipeline import use_untrained
-    from pullrisk.wiring.adapters import tracking
 
     settings = session.settings
     return use_untrained(
@@ -97,9 +94,8 @@ def _untrained(session: Session) -> "Bundle":
     )
 
 
-def _wanted(session: Session) -> "TrainSettings":
+def _train_settings(session: Session) -> "TrainSettings":
     from pullrisk.train.training import TrainSettings
-    from pullrisk.wiring.adapters import operating_points
 
     settings = session.settings
     return TrainSettings(
@@ -117,7 +113,6 @@ def _fine_tuning(
 
     from pullrisk.train.fit import fine_tuning
     from pullrisk.train.warm_start import WarmStart
-    from pullrisk.wiring.adapters import load_model
 
     start = WarmStart.of(load_model(session.settings, reference), name=reference)
     return msgspec.structs.replace(settings, fit=fine_tuning(settings.fit)), start
@@ -126,21 +121,29 @@ def _fine_tuning(
 def trained_before(session: Session) -> str | None:
     """The version that was trained on the lake as it is now; None if there is none."""
     from pullrisk.train.registry import already_trained
-    from pullrisk.wiring.adapters import tracking
 
     if not session.lake.exists():
         return None
     place, days = tracking(session.settings), session.settings.maturity_days
-    found = already_trained(place, _source(session), maturity_days=days)
-    return None if found is None else found.version
+    version = already_trained(place, _source(session), maturity_days=days)
+    return None if version is None else version.version
 
 
 def _source(session: Session) -> dict[str, str]:
     return {"lake": session.lake.uri, "version": str(session.lake.version)}
 
 
-def evaluate(session: Session, bundle: "Bundle", *, since: datetime | None = None) -> "Evaluation":
-    """Judge a model on the session's lake; the notes also say what people said of scores."""
+def evaluate(
+    session: Session,
+    bundle: "Bundle",
+    *,
+    since: datetime | None = None,
+    peers: "Peers | None" = None,
+) -> "Evaluation":
+    """Judge a model on the session's lake; the notes also say what people said of scores.
+
+    `peers` are those of another model, of the same maturity, that was judged on it.
+    """
     from msgspec.structs import replace
 
     from pullrisk.train.evaluate import Options
@@ -151,6 +154,7 @@ def evaluate(session: Session, bundle: "Bundle", *, since: datetime | None = Non
         session.lake.table(),
         read=session.store.events,
         options=Options(since=since.replace(tzinfo=UTC) if since else None),
+        peers=peers,
         progress=session.progress,
     )
     return replace(evaluation, notes=[*evaluation.notes, *_feedback_notes(session, bundle)])
@@ -165,11 +169,11 @@ def dataset(session: Session, maturity_days: float) -> "Dataset":
 
 
 def _feedback_notes(session: Session, bundle: "Bundle") -> list[str]:
-    from pullrisk.pulls.feedback import kept, outcome_notes
+    from pullrisk.pulls.feedback import load_feedback, outcome_notes
     from pullrisk.train.dataset import UNKNOWN
 
-    said = kept(session.store)
-    if not said:
+    feedback = load_feedback(session.store)
+    if not feedback:
         return []
     data = dataset(session, bundle.metadata.facts.maturity_days)
     names = [data.repositories[code] for code in data.repository]
@@ -179,4 +183,4 @@ def _feedback_notes(session: Session, bundle: "Bundle") -> list[str]:
         for name, number, label in zip(names, data.number, labels, strict=True)
         if label != UNKNOWN
     }
-    return list(outcome_notes(said, outcomes))
+    return list(outcome_notes(feedback, outcomes))

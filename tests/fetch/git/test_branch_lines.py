@@ -1,7 +1,5 @@
 """The origins of lines in the records of a clone, and how they outlive a run."""
 
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from pullrisk.progress import Silent
 from pullrisk.pulls.lines import Origin
 from pullrisk.pulls.record import Pull, push_number
 from pullrisk.pulls.sqlite import SqliteStore
+from support.repositories import git
 from support.small_disk import run_on_small_disk
 
 TEXT = "".join(f"value_{number} = make()\n" for number in range(10))
@@ -27,12 +26,7 @@ class Clone:
         self.git("init", "-q", "--bare", "-b", "main")
 
     def git(self, *arguments: str, stdin: str = "") -> str:
-        environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
-        command = ["git", "-C", str(self.path), *arguments]
-        done = subprocess.run(
-            command, input=stdin.encode(), capture_output=True, env=environment, check=True
-        )
-        return done.stdout.decode().strip()
+        return git(self.path, *arguments, stdin=stdin.encode())
 
     def commit(self, subject: str, *parents: str, **files: str) -> str:
         """Commit to main, on these parents if they are given; the sha."""
@@ -300,18 +294,3 @@ def test_a_record_survives_the_store(clone: Clone, store: SqliteStore) -> None:
     fetch(store, clone)
     events: list[Pull] = list(store.events("o/r"))
     assert [event.lines is not None for event in events] == [True, True]
-
-
-def test_lines_that_were_not_wanted_are_read_when_they_are(
-    clone: Clone, store: SqliteStore
-) -> None:
-    def lines_of(*, wanted: bool) -> tuple[str | None, bool]:
-        report = fetch_git(
-            clone.path, store, salt=b"s", progress=Silent(), repository="o/r", read_lines=wanted
-        )
-        kept = store.get("o/r", 1)
-        assert kept is not None
-        return report.lines, kept.lines is not None
-
-    assert lines_of(wanted=False) == (None, False)
-    assert lines_of(wanted=True) == (None, True)

@@ -12,9 +12,9 @@ from pullrisk.fetch.git.difference import (
     open_difference,
     shared_lines,
 )
-from pullrisk.fetch.git.hunks import hunks_of
+from pullrisk.fetch.git.open_lines import hunks_of
 from pullrisk.fetch.git.program import Git
-from pullrisk.pulls.hunks import ChangedHunk
+from pullrisk.pulls.lines import ChangedHunk
 from pullrisk.pulls.record import ChangedFile, Pull
 from support.repositories import Repository
 
@@ -63,7 +63,7 @@ def clone(tmp_path: Path) -> Clone:
 def test_branches_that_are_not_merged_are_listed_but_none_that_is_kept(clone: Clone) -> None:
     clone.branch("fix", {"a.py": text(_3=b"x\n")})
     clone.branch("done", {"b.py": b"b = 2\n"})
-    for kept in ("release-1.2", "release/2.x", "v3", "2.0.x", "stable", "gh-pages"):
+    for kept in ("release-1.2", "release/2.x", "v3", "2.0.x", "42-x-y", "stable", "gh-pages"):
         clone.branch(kept, {f"{kept.replace('/', '-')}.md": b"x\n"})
     clone.git("merge", "-q", "--no-ff", "done")
     clone.git("update-ref", "refs/remotes/origin/fix", "fix")
@@ -71,6 +71,18 @@ def test_branches_that_are_not_merged_are_listed_but_none_that_is_kept(clone: Cl
     (found,) = clone.unmerged()
     assert (found.name, found.start) == ("fix", clone.base)
     assert UnmergedBranches(clone.reader, clone.base).paths(found) == {"a.py"}
+
+
+def test_what_began_from_a_branch_that_is_kept_goes_back_there(clone: Clone) -> None:
+    clone.branch("release/2.x", {"b.py": b"b = 2\n"})
+    clone.branch("older-fix", {"a.py": text(_3=b"x\n")}, start="release/2.x")
+    clone.branch("fix", {"a.py": text(_3=b"x\n")})
+    branches = UnmergedBranches(clone.reader, clone.base)
+    told = {
+        each.name: branches.is_of_long_lived(each)
+        for each in branches.between(MOMENT, datetime.now(UTC) + timedelta(days=1))
+    }
+    assert told == {"older-fix": True, "fix": False}
 
 
 def test_a_branch_counts_while_it_is_young_and_was_there_at_the_moment(clone: Clone) -> None:
@@ -98,6 +110,16 @@ def test_a_squashed_branch_has_landed(clone: Clone) -> None:
     clone.commit({"a.py": text(_3=b"x\n"), "b.py": b"b = 3\n"})
     head = clone.commit({"a.py": text(_3=b"x\n", _20=b"later\n")})
     assert has_landed(clone.reader, branch, head, paths)
+
+
+def test_who_removes_a_file_changes_all_of_its_lines(clone: Clone) -> None:
+    gone = clone.branch("gone", {"a.py": None})
+    other = clone.branch("other", {"a.py": text(_9=b"y\n")})
+    assert clone.overlap(gone, other)
+    assert clone.overlap(other, gone)
+    moved = clone.branch("moved", {"a.py": None, "c.py": text()})
+    assert not clone.overlap(moved, other), "git merges these two without a conflict"
+    assert not clone.overlap(gone, clone.branch("elsewhere", {"b.py": b"b = 2\n"}))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullrisk.fetch.git.clocks import monotone, settle
+from pullrisk.fetch.git.clocks import commit_times, monotone
 from pullrisk.fetch.git.graph import arrange_commits
 from pullrisk.fetch.git.log import Commit
 
@@ -63,7 +63,7 @@ def history(*commits: tuple[str, str, float]) -> dict[str, Commit]:
 
 def settled(commits: dict[str, Commit], head: str, **options: datetime) -> dict[str, datetime]:
     graph = arrange_commits({sha: each.parents for sha, each in commits.items()}, head)
-    return settle(commits, graph, floor=options.get("floor"), now=options.get("now", HIGH))
+    return commit_times(commits, graph, floor=options.get("floor"), now=options.get("now", HIGH))
 
 
 def test_a_line_that_was_merged_up_keeps_its_own_times() -> None:

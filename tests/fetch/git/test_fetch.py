@@ -3,7 +3,6 @@
 import os
 import random
 import shutil
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +20,7 @@ from pullrisk.pulls.outcomes import Link, Linker
 from pullrisk.pulls.record import ChangedFile, Pull
 from pullrisk.pulls.sqlite import SqliteStore
 from support.kills import run_killed
+from support.repositories import git
 
 SALT = b"s" * 32
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -52,16 +52,9 @@ class Repo:
         name, _, email = author.rstrip(">").partition(" <")
         date = f"{int((START + timedelta(hours=self.hours)).timestamp())} +0200"
         identity = {"NAME": name, "EMAIL": email, "DATE": date}
-        environment = {
-            **os.environ,
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            **{f"GIT_AUTHOR_{key}": value for key, value in identity.items()},
-            **{f"GIT_COMMITTER_{key}": value for key, value in identity.items()},
-        }
-        command = ["git", "-C", str(self.path), *arguments]
-        done = subprocess.run(command, input=stdin, capture_output=True, env=environment)
-        assert done.returncode == 0, done.stderr.decode()
-        return done.stdout.decode(errors="replace").strip()
+        people = ("AUTHOR", "COMMITTER")
+        named = {f"GIT_{who}_{key}": text for who in people for key, text in identity.items()}
+        return git(self.path, *arguments, stdin=stdin, **named)
 
     def commit(self, message: str, *, author: str = "Ann <ann@x.org>", **files: str) -> str:
         """Commit files (name=content; "__" is a dot) and return the sha."""
@@ -524,6 +517,16 @@ def test_a_partial_clone_gives_files_without_line_counts(
     assert pull(store, 1).lines is None
     assert report.lines is not None
     assert "partial clone" in report.lines
+
+
+def test_a_treeless_clone_is_refused(repo: Repo, store: SqliteStore, tmp_path: Path) -> None:
+    repo.commit("One (#1)", b__py="1\n")
+    repo.git("config", "uploadpack.allowFilter", "true")
+    treeless = tmp_path / "treeless"
+    repo.git("clone", "-q", "--bare", "--filter=tree:0", f"file://{repo.path}", str(treeless))
+    with pytest.raises(InputError, match="treeless") as caught:
+        fetch(store, treeless, repository="o/r")
+    assert "--refetch" in str(caught.value)
 
 
 def test_a_shallow_clone_is_refused(repo: Repo, store: SqliteStore, tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """Who wrote each line, against what `git blame --first-parent` says of repositories made here."""
 
-import os
-import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,16 +17,11 @@ from pullrisk.fetch.git.patches import FilePatch, Hunk, Patch, read_patches
 from pullrisk.fetch.git.program import Git
 from pullrisk.fetch.git.saved_lines import DamagedLinesError, SavedLines
 from pullrisk.pulls.lines import MAX_ORIGINS, ChangedLines, Origin
+from support.repositories import git, git_bytes
 
+LISTED = ("ls-tree", "-r", "-z", "--name-only", "main")
 Change = Mapping[str, "str | bytes | tuple[str, str | bytes] | None"]
 """What a commit does: path → contents, (mode, contents), or None for a file that it removes."""
-
-
-def git(path: Path, *arguments: str, stdin: bytes = b"") -> bytes:
-    command = ["git", "-C", str(path), *arguments]
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
-    done = subprocess.run(command, input=stdin, capture_output=True, env=environment, check=True)
-    return done.stdout
 
 
 def _command(path: str, change: Any) -> bytes:
@@ -61,7 +54,7 @@ def make(path: Path, commits: Sequence[Change], *, side: Mapping[int, Change] = 
 
 def line_of(path: Path) -> list[str]:
     """The branch's own commits, oldest first."""
-    return git(path, "rev-list", "--first-parent", "--reverse", "main").decode().split()
+    return git(path, "rev-list", "--first-parent", "--reverse", "main").split()
 
 
 def folded(path: Path) -> tuple[LineHistory, list[str]]:
@@ -83,8 +76,8 @@ def told(history: LineHistory) -> dict[str, list[int]]:
 def blamed(path: Path, shas: Sequence[str]) -> dict[str, list[int]]:
     """The same of every file with lines, as git blame has it."""
     files: dict[str, list[int]] = {}
-    for name in git(path, "ls-tree", "-r", "-z", "--name-only", "main").decode().split("\0")[:-1]:
-        blame = git(path, "blame", "--first-parent", "-l", "-s", "--root", "main", "--", name)
+    for name in git_bytes(path, *LISTED).decode().split("\0")[:-1]:
+        blame = git_bytes(path, "blame", "--first-parent", "-l", "-s", "--root", "main", "--", name)
         # a name that the file had before stands between the commit and the number of the line
         lines = [line.split()[0].decode() for line in blame.split(b"\n")[:-1]]
         if lines:

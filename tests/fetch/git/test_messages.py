@@ -11,7 +11,7 @@ NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
 
 def commit(message: str, *, parents: int = 1) -> Commit:
-    return Commit("c" * 40, ("p" * 40,) * parents, "Ann", "ann@x.org", NOON, NOON, message, ())
+    return Commit("c" * 40, ("p" * 40,) * parents, "Ann", "ann@x.org", NOON, NOON, message)
 
 
 def by_tool(number: int, title: str, body: str = "", *head: str | None) -> Merge:

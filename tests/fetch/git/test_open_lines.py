@@ -162,6 +162,31 @@ def test_origins_of_a_file_with_an_odd_name_are_known(topic: Topic, name: bytes)
     assert lines.rewrites == (Origin(4, 1, 0),)
 
 
+def test_a_partial_clone_tells_the_files_and_no_origins(topic: Topic) -> None:
+    topic.commit({"a.py": topic.text.replace(b"line_3 = 1\n", b"one = 1\n"), "b.py": b"x = 1\n"})
+    topic.git("config", "remote.origin.promisor", "true")
+
+    pull = topic.pull()
+    assert pull.files is not None
+    assert [(file.path, file.additions) for file in pull.files] == [("a.py", 1), ("b.py", 1)]
+    assert pull.lines is not None
+    assert (pull.lines.code_added, pull.lines.rewrites) == (2, None)
+
+    lost = topic.git("rev-parse", "topic:a.py")
+    (topic.path / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
+    topic.git("rm", "-q", "--cached", "a.py")
+    named = Pull(
+        repository="o/r", number=9, created_at=MOMENT, updated_at=MOMENT,
+        head_sha=topic.git("rev-parse", "topic"),
+    )  # fmt: skip
+    base = topic.git("rev-parse", "main")
+    pull = with_lines(Git(topic.path), named, base=base, numbers={})
+    assert [(file.path, file.status) for file in pull.files or ()] == [
+        ("a.py", "modified"), ("b.py", "added"),
+    ]  # fmt: skip
+    assert (pull.additions, pull.changed_files, pull.lines) == (None, 2, None)
+
+
 def test_contents_that_cannot_be_read_leave_the_lines_unknown(topic: Topic) -> None:
     topic.commit({"a.py": b"lost\n"})
     lost = topic.git("rev-parse", "HEAD:a.py")

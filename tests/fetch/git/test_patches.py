@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pullrisk.fetch.git.changes import read_changes
 from pullrisk.fetch.git.patches import FilePatch, Patch, read_patches
 from pullrisk.fetch.git.program import Git
+from pullrisk.pulls.record import ChangedFile
 from support.repositories import Repository
 
 
@@ -140,7 +140,7 @@ def test_a_submodule_has_one_line_and_a_commit_without_changes_no_files(repo: Re
     assert third.files == []
 
 
-def test_the_files_of_a_patch_are_those_that_are_read_without_lines(repo: Repo) -> None:
+def test_the_files_of_a_patch_have_their_line_counts_as_far_as_they_can_be_read(repo: Repo) -> None:
     body = b"".join(b"line_%d = 1\n" % number for number in range(20))
     two = b"x\ny\n"
     head = repo.commit({"a.py": body, "gone.md": two, "i.bin": b"\x00\x01", "l.py": two})
@@ -155,8 +155,24 @@ def test_the_files_of_a_patch_are_those_that_are_read_without_lines(repo: Repo) 
     (repo.path / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
 
     patches = repo.patches()
-    read = read_changes(Git(repo.path), [patch.sha for patch in patches], count_lines=True)
-    assert [patch.changes() for patch in patches] == list(read)
+    assert [patch.changes().files for patch in patches] == [
+        (
+            ChangedFile("a.py", "added", 20, 0),
+            ChangedFile("gone.md", "added", 2, 0),
+            ChangedFile("i.bin", "added"),
+            ChangedFile("l.py", "added", 2, 0),
+        ),
+        (
+            ChangedFile("d/b.py", "renamed", 1, 0, "a.py"),
+            ChangedFile("gone.md", "removed", 0, 2),
+            ChangedFile("i.bin", "modified"),
+            ChangedFile("l.py", "changed", 1, 2),
+        ),
+        (ChangedFile("latin\\xe4.py", "added", 1, 0), ChangedFile("d/b.py", "modified")),
+        (ChangedFile("e.py", "added", 20, 0), ChangedFile("d/b.py", "modified")),
+        (),
+    ]
+    assert [patch.changes().unreadable for patch in patches] == [0, 0, 1, 1, 0]
 
 
 def test_stand_ins_for_lost_contents_cost_only_their_own_file(repo: Repo) -> None:

@@ -1,7 +1,5 @@
 """Who wrote the pulls of a clone: .mailmap, noreply addresses, an open pull's own commits."""
 
-import os
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,13 +8,14 @@ import pytest
 
 from pullrisk.fetch.git.fetch import fetch_git
 from pullrisk.fetch.git.open_pulls import with_author
-from pullrisk.fetch.git.people import Source, Writers, authorship
+from pullrisk.fetch.git.people import Writers, authorship
 from pullrisk.fetch.git.program import Git
 from pullrisk.fetch.salt import pseudonym
 from pullrisk.progress import Silent
 from pullrisk.pulls.people import NO_NAMES, BotNames, name_of
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import SqliteStore
+from support.repositories import git
 
 SALT = b"s" * 32
 WORK, PRIVATE = "mara@acme.example", "77+mara@users.noreply.github.com"
@@ -32,15 +31,11 @@ class Clone:
         self.git("init", "-q", "-b", "main")
 
     def git(self, *arguments: str) -> str:
-        quiet = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
         moment = f"{self._seconds} +0000"
-        who = {"GIT_COMMITTER_NAME": "X", "GIT_COMMITTER_EMAIL": "x@acme.example"}
-        dates = {"GIT_AUTHOR_DATE": moment, "GIT_COMMITTER_DATE": moment}
-        command = ["git", "-C", str(self.path), *arguments]
-        ran = subprocess.run(
-            command, env={**os.environ, **quiet, **who, **dates}, check=True, capture_output=True
-        )
-        return ran.stdout.decode().strip()
+        return git(
+            self.path, *arguments, GIT_AUTHOR_DATE=moment, GIT_COMMITTER_DATE=moment,
+            GIT_COMMITTER_NAME="X", GIT_COMMITTER_EMAIL="x@acme.example",
+        )  # fmt: skip
 
     def commit(self, message: str, author: str, **files: str) -> str:
         self._seconds += 3600
@@ -97,8 +92,8 @@ def test_names_of_the_settings_count_in_a_clone() -> None:
     writers = Writers()
     writers.add("Release Team", "team@acme.example", "team@acme.example")
     names = BotNames(bots=frozenset(("release team",)))
-    assert authorship(writers, Source(), salt=SALT, names=names).bot
-    assert not authorship(writers, Source(), salt=SALT).bot
+    assert authorship(writers, salt=SALT, names=names)["bot"]
+    assert not authorship(writers, salt=SALT)["bot"]
 
 
 def test_the_fork_s_owner_tells_whether_a_bot_or_a_person_opened_the_pull() -> None:
@@ -106,10 +101,10 @@ def test_the_fork_s_owner_tells_whether_a_bot_or_a_person_opened_the_pull() -> N
     for name, email, commits in (("minikube-bot", "bot@acme.example", 3), ("Mara", WORK, 1)):
         for _ in range(commits):
             writers.add(name, email, email)
-    person = authorship(writers, Source(fork="mara"), salt=SALT)
-    assert (person.author, person.bot) == (pseudonym(WORK, SALT), False)
-    assert authorship(writers, Source(fork="minikube-bot"), salt=SALT).bot
-    assert authorship(writers, Source(), salt=SALT).bot
+    person = authorship(writers, fork="mara", salt=SALT)
+    assert (person["author"], person["bot"]) == (pseudonym(WORK, SALT), False)
+    assert authorship(writers, fork="minikube-bot", salt=SALT)["bot"]
+    assert authorship(writers, salt=SALT)["bot"]
 
 
 def test_agents_are_known_by_trailers_and_by_their_own_commits(

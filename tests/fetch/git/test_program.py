@@ -1,7 +1,6 @@
 """How the git program is asked."""
 
 import os
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,12 +8,13 @@ import pytest
 
 from pullrisk.errors import InputError
 from pullrisk.fetch.git import program
-from pullrisk.fetch.git.program import Git
+from pullrisk.fetch.git.program import Git, top_of
+from support.repositories import Repository, git
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    git(tmp_path, "init", "-q")
     return tmp_path
 
 
@@ -27,6 +27,8 @@ def path(tmp_path: Path) -> Path:
         ("https://user:token@github.com/owner/name.git", "owner/name"),
         ("git@github.com:owner/name.git", "owner/name"),
         ("org-1234@github.com:owner/name", "owner/name"),
+        ("git@github.com-work:owner/name.git", "owner/name"),
+        ("git@github.com.evil.org:owner/name", None),
         ("ssh://git@github.com/owner/name.git", "owner/name"),
         ("ssh://git@ssh.github.com:443/owner/name.git", "owner/name"),
         ("git://github.com/owner/name.git", "owner/name"),
@@ -39,12 +41,81 @@ def path(tmp_path: Path) -> Path:
     ],
 )
 def test_the_name_is_read_from_origins_address(path: Path, url: str, name: str | None) -> None:
-    subprocess.run(["git", "-C", str(path), "config", "remote.origin.url", url], check=True)
+    git(path, "config", "remote.origin.url", url)
     assert Git(path).github_name() == name
 
 
 def test_without_origin_there_is_no_name(path: Path) -> None:
     assert Git(path).github_name() is None
+
+
+def test_an_address_that_git_is_told_to_write_longer_has_a_name(path: Path) -> None:
+    git(path, "config", "url.https://github.com/.insteadOf", "gh:")
+    git(path, "config", "remote.origin.url", "gh:owner/name")
+    assert Git(path).github_name() == "owner/name"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    made = Repository(tmp_path / "r")
+    made.commit({"src/a.py": b"x = 1\n"})
+    return made
+
+
+def with_remotes(repository: Repository, *names: str) -> Git:
+    for name in names:
+        url = f"https://github.com/{name}/project.git"
+        repository.git("remote", "add", name, url)
+        repository.git("update-ref", f"refs/remotes/{name}/main", "HEAD")
+    return Git(repository.path)
+
+
+@pytest.mark.parametrize(
+    ("remotes", "branch", "name"),
+    [
+        (("origin",), "origin/main", "origin/project"),
+        (("origin", "upstream"), "upstream/main", "upstream/project"),
+        (("company",), "company/main", "company/project"),
+        (("mara", "origin"), "origin/main", "origin/project"),
+        ((), "main", None),
+    ],
+)
+def test_pulls_go_into_the_repository_that_a_fork_calls_upstream_else_origin_else_the_only_one(
+    repository: Repository, remotes: tuple[str, ...], branch: str, name: str | None
+) -> None:
+    git = with_remotes(repository, *remotes)
+    assert (git.default_branch(), git.github_name()) == (branch, name)
+
+
+def test_a_remote_that_was_never_fetched_has_no_branches(repository: Repository) -> None:
+    repository.git("remote", "add", "upstream", "https://github.com/up/stream")
+    assert with_remotes(repository, "origin").default_branch() == "origin/main"
+    repository.git("update-ref", "refs/remotes/upstream/somebodys-work", "HEAD")
+    assert Git(repository.path).default_branch() == "origin/main"
+    repository.git("remote", "remove", "origin")
+    assert Git(repository.path).github_name() == "up/stream"
+
+
+def test_without_a_remote_the_branch_in_hand_is_not_the_one_it_goes_into(
+    repository: Repository,
+) -> None:
+    repository.git("checkout", "-q", "-b", "feature")
+    assert Git(repository.path).default_branch() == "main"
+    repository.git("branch", "-q", "-m", "main", "own-name")
+    assert Git(repository.path).default_branch() == "feature"
+    repository.git("checkout", "-q", "--detach")
+    assert Git(repository.path).default_branch() == "HEAD"
+
+
+def test_a_folder_of_a_clone_leads_to_its_top(repository: Repository) -> None:
+    top = repository.path
+    for inside in (top, top / "src", top / ".git"):
+        assert top_of(inside) in (inside, top)
+    assert top_of(top / "src") == top
+    assert top_of(top / "nothing") == top / "nothing"
+    assert top_of(top.parent) == top.parent
+    repository.git("clone", "-q", "--bare", ".", "../bare.git")
+    assert top_of(top.parent / "bare.git") == top.parent / "bare.git"
 
 
 def test_variables_of_a_surrounding_git_do_not_lead_elsewhere(
@@ -74,15 +145,11 @@ def children(program: str) -> set[int]:
 
 
 def test_a_reading_given_up_leaves_no_process(path: Path) -> None:
-    subprocess.run(
-        ["git", "-C", str(path), "fast-import", "--quiet"],
-        input=b"".join(
-            b"commit refs/heads/main\ncommitter a <a@b> %d +0000\ndata 1000\n%s\n"
-            % (n, b"x" * 1000)
-            for n in range(2_000)
-        ),
-        check=True,
+    commits = (
+        b"commit refs/heads/main\ncommitter a <a@b> %d +0000\ndata 1000\n%s\n" % (n, b"x" * 1000)
+        for n in range(2_000)
     )
+    git(path, "fast-import", "--quiet", stdin=b"".join(commits))
     before = children("git")  # other tests' housekeeping by git may still run
     tokens = Git(path).log("--format=%B", "main", "--")
     assert next(tokens)

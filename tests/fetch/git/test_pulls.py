@@ -13,14 +13,19 @@ NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
 
 def commit(message: str, *, name: str = "Ann", email: str = "ann@x.org") -> Commit:
-    return Commit("c" * 40, ("p" * 40,), name, email, NOON, NOON, message, ())
+    return Commit("c" * 40, ("p" * 40,), name, email, NOON, NOON, message)
 
 
 def record(
-    made: Commit, *, title: str = "x", body: str = "", own: OwnCommits | None = None
+    made: Commit,
+    *,
+    title: str = "x",
+    body: str = "",
+    own: OwnCommits | None = None,
+    files: tuple[ChangedFile, ...] | None = (),
 ) -> Pull:
     merge = Merge(1, title, body)
-    return pull_of(merge, made, own, merged_at=NOON, repository="o/r", salt=b"s")
+    return pull_of(merge, made, own, files=files, merged_at=NOON, repository="o/r", salt=b"s")
 
 
 @pytest.mark.parametrize(
@@ -57,15 +62,14 @@ def test_no_address_is_kept() -> None:
 
 
 def test_unknown_line_counts_stay_unknown_and_no_files_are_no_lines() -> None:
-    unknown = Commit("c", (), "", "", NOON, NOON, "", (ChangedFile("a", "added"),))
-    made = record(unknown)
+    made = record(commit(""), files=(ChangedFile("a", "added"),))
     assert (made.additions, made.deletions, made.changed_files) == (None, None, 1)
     made = record(commit(""))
     assert (made.additions, made.deletions, made.changed_files) == (0, 0, 0)
 
 
 def test_files_that_cannot_be_read_are_unknown() -> None:
-    made = record(Commit("c", (), "", "", NOON, NOON, "", None))
+    made = record(commit(""), files=None)
     assert (made.files, made.additions, made.deletions, made.changed_files) == (None,) * 4
 
 

@@ -113,7 +113,7 @@ def test_labels_are_known_of_the_first_three_issues(
 def test_labels_of_issues_cost_no_further_request(github: GitHub) -> None:
     closing(github.world, "o/r#1", "o/r#2", pulls=30)
     github.fetch("o/r")
-    assert dict(github.app.requests) == {"Named": 1, "Pulls": 3}
+    assert dict(github.app.requests) == {"Repository": 1, "Pulls": 3}
 
 
 def test_a_pull_whose_issues_are_missing_knows_no_bugs(github: GitHub) -> None:

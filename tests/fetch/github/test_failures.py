@@ -125,7 +125,7 @@ def test_each_error_inside_an_answer_is_its_own_failure(
 
 def test_an_error_deep_inside_leaves_the_rest_to_use() -> None:
     data: dict[str, object] = {"node": {"pullRequests": {}}}
-    deep = Problem("no", "FORBIDDEN", ["node", "pullRequests", "edges", 0, "node", "files"])
+    deep = Problem("no", "FORBIDDEN", ["node", "pullRequests", "nodes", 0, "files"])
     assert check_errors(Envelope(data=data, errors=[deep]), {}) is data
 
 

@@ -8,6 +8,7 @@ import pytest
 from httpx import AsyncBaseTransport, Request, Response
 
 from fake_github.accounts import Account
+from fake_github.answers import TIMEOUT
 from fake_github.faults import KINDS
 from fake_github.world import World, load_sample
 from pullrisk.errors import InputError, SettingsError, StoreError
@@ -57,6 +58,14 @@ def test_a_pull_whose_files_never_come_is_stored_without_them(github: GitHub) ->
     github.fetch(KEDRO)
     # The page never has them, but asked for alone they come.
     assert stored(github.store, KEDRO) == expected(repository)
+
+
+def test_a_pull_that_never_comes_is_told_to_be_missing(github: GitHub) -> None:
+    load_sample(github.world, KEDRO, first=1)
+    github.misbehave(rates={"lost-pull": 1.0})
+    report = github.fetch(KEDRO).repositories[0]
+    assert report.read == 0
+    assert report.notes == (f"a pull is missing: {TIMEOUT}",)
 
 
 def test_a_field_that_the_token_may_not_read_is_left_out_and_told(github: GitHub) -> None:

@@ -36,7 +36,7 @@ def test_an_old_name_is_followed_on_the_first_fetch_too(github: GitHub) -> None:
     assert stored(github.store, "new/name") == expected(repository)
     github.app.requests.clear()
     github.fetch("OLD/name")
-    assert set(github.app.requests) <= {"Identified", "Named"}
+    assert set(github.app.requests) <= {"Repositories", "Repository"}
 
 
 def test_a_rename_in_the_middle_of_a_backfill_disturbs_nothing(github: GitHub) -> None:
@@ -119,7 +119,7 @@ def test_a_private_repository_is_read_by_the_token_that_sees_it(github: GitHub) 
     github.world.open_pull(github.world.repositories[1_000])
     github.app.requests.clear()
     assert github.fetch(*names, access=both).written.inserted == 1
-    assert github.app.requests["Named"] == 0
+    assert github.app.requests["Repository"] == 0
     assert [each.repository for each in github.fetch(*names).failed] == ["o/secret"]
 
 
@@ -156,7 +156,7 @@ def test_hundreds_of_quiet_repositories_cost_a_question_for_each_hundred(
     github.world.change(github.world.repositories[1_007], 2, title="new")
     github.app.requests.clear()
     assert github.fetch(*names).written.updated == 1
-    assert dict(github.app.requests) == {"Identified": 2, "Pulls": 1}
+    assert dict(github.app.requests) == {"Repositories": 2, "Pulls": 1}
 
 
 def test_two_servers_repositories_of_one_number_are_kept_apart(

@@ -5,7 +5,6 @@ import random
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +14,9 @@ import pytest
 from pullrisk.pulls.record import encode
 from pullrisk.pulls.sqlite import SqliteStore
 from support.github_server import GitHubServer
-from support.processes import until
+from support.processes import PULLRISK, until
 
 KEDRO = "kedro-org/kedro"
-CLI = "import sys; from pullrisk.cli import main; sys.exit(main())"
 PULLS = int(os.environ.get("PULLRISK_TEST_KILL_PULLS", "600"))
 KILLS = int(os.environ.get("PULLRISK_TEST_KILLS", "6"))
 SOURCE = "rust-lang/cargo" if PULLS > 2_000 else KEDRO
@@ -102,7 +100,7 @@ def command(server: GitHubServer, home: Path, *arguments: str) -> "Iterator[subp
         "PULLRISK_GITHUB_TOKEN": "fake-token",
     }
     process = subprocess.Popen(
-        [sys.executable, "-c", CLI, "fetch", *arguments],
+        [*PULLRISK, "fetch", *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,7 +1,6 @@
 """Whose lines an open pull touches, as GitHub tells it without a clone."""
 
 import random
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from pullrisk.fetch.git.patches import read_difference
 from pullrisk.fetch.git.program import Git
 from pullrisk.fetch.github.touched_lines import _patch_of
 from pullrisk.pulls.rest_shapes import RestFile
+from support.repositories import git, git_bytes
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -19,27 +19,16 @@ def test_the_hunks_of_a_rest_patch_are_those_of_git_without_context(
     chance = random.Random(seed)
     lines = [f"value_{number} = {chance.randrange(3)}  # x" for number in range(60)]
     commits = []
-    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    git(tmp_path, "init", "-q")
     for _ in range(2):
         (tmp_path / "a.py").write_text("\n".join(lines) + "\n" * chance.randrange(2))
-        for command in (["add", "a.py"], ["commit", "-qm", "x"]):
-            subprocess.run(
-                ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@x", *command],
-                check=True,
-            )
-        head = subprocess.run(
-            ["git", "-C", str(tmp_path), "rev-parse", "HEAD"], capture_output=True, check=True
-        )
-        commits.append(head.stdout.decode().strip())
+        git(tmp_path, "add", "a.py")
+        git(tmp_path, "commit", "-qm", "x")
+        commits.append(git(tmp_path, "rev-parse", "HEAD"))
         for _ in range(8):
             place = chance.randrange(len(lines))
             lines[place : place + chance.randrange(3)] = ["# new"] * chance.randrange(3)
-    shown = subprocess.run(
-        ["git", "-C", str(tmp_path), "diff", *commits, "--", "a.py"],
-        capture_output=True,
-        check=True,
-    )
-    patch = shown.stdout.decode().partition("@@")
+    patch = git_bytes(tmp_path, "diff", *commits, "--", "a.py").decode().partition("@@")
     read = _patch_of(RestFile("a.py", "modified", patch="@@" + patch[2].removesuffix("\n")))
     known = read_difference(Git(tmp_path), *commits)
     assert read is not None

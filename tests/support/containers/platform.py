@@ -89,10 +89,10 @@ def platform(folder: Path) -> Iterator[Platform]:
         bao = Bao(folder / "bao").start()
         stack.callback(bao.stop)
         install(bao, trusting(folder / "vault", reviews, certificates, accounts))
-        found = Platform(folder, bao, accounts, reviews, github, mongo, seaweed, mlflow)
+        made = Platform(folder, bao, accounts, reviews, github, mongo, seaweed, mlflow)
         for stage in (*MANIFESTS, "serving-analysis"):
-            found.store_secrets(stage)
-        yield found
+            made.store_secrets(stage)
+        yield made
 
 
 def nowhere() -> str:

@@ -3,8 +3,8 @@
 import json
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ import httpx
 import yaml
 
 from images.engine import Engine
+from support import processes
+from support.watch import family
 
 ROOT = Path(__file__).parents[3]
 BASE = ROOT / "argo-apps" / "base"
@@ -49,18 +51,18 @@ class Spec:
         spec = yaml.safe_load(text)["spec"]
         while "containers" not in spec:
             spec = spec.get("jobTemplate", spec).get("spec", spec)["template"]["spec"]
-        (found,) = spec["containers"]
+        (container,) = spec["containers"]
         return cls(
             stage=stage,
-            args=tuple(found["args"]),
+            args=tuple(container["args"]),
             # the platform's Vault has no TLS
             env={
                 each["name"]: each["value"]
-                for each in found["env"]
+                for each in container["env"]
                 if each["name"] != "VAULT_CACERT"
             },
-            mounts={each["name"]: each["mountPath"] for each in found["volumeMounts"]},
-            security=spec["securityContext"] | found["securityContext"],
+            mounts={each["name"]: each["mountPath"] for each in container["volumeMounts"]},
+            security=spec["securityContext"] | container["securityContext"],
         )
 
 
@@ -175,16 +177,13 @@ class Pod:
         return f"{self.log}\n{known}\n{self._processes()}"
 
     def _processes(self) -> str:
-        pids, found = [int(self.state["Pid"])], []
-        while pids:
-            folder = Path("/proc", str(pids.pop()))
-            try:
-                found += [(folder / name).read_bytes() for name in ("environ", "cmdline")]
-                for task in (folder / "task").iterdir():
-                    pids += map(int, (task / "children").read_text().split())
-            except OSError:
-                continue  # it has just ended
-        return b"\n".join(found).decode(errors="replace")
+        shown = []
+        for pid in family(int(self.state["Pid"])):
+            with suppress(OSError):  # it has just ended
+                shown += [
+                    Path(f"/proc/{pid}/{name}").read_bytes() for name in ("environ", "cmdline")
+                ]
+        return b"\n".join(shown).decode(errors="replace")
 
     def stop(self, *, seconds: int = 60) -> None:
         """SIGTERM, and wait."""
@@ -205,16 +204,15 @@ def as_a_volume(folder: Path, spec: Spec) -> Path:
 
 def until(holds: Callable[[], bool], pod: Pod, *, seconds: float = 120) -> None:
     """Wait until it holds; the pod's log is told otherwise."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert pod.state["Running"], f"it ended with {pod.code}\n{pod.log}"
-        assert time.monotonic() < end, f"did not come about within {seconds} s\n{pod.log}"
-        time.sleep(0.2)
+
+    def now() -> bool:
+        come = holds()
+        assert come or pod.state["Running"], f"it ended with {pod.code}\n{pod.log}"
+        return come
+
+    processes.until(now, seconds=seconds, explain=lambda: pod.log)
 
 
 def answers(path: str) -> bool:
     """Whether the service answers 200 there."""
-    try:
-        return httpx.get(f"{SERVED}{path}", timeout=5).status_code == 200
-    except httpx.TransportError:
-        return False
+    return httpx.get(f"{SERVED}{path}", timeout=5).status_code == 200

@@ -14,10 +14,10 @@ from support.deploy.references import MADE_ELSEWHERE
 
 def job_of(objects: Sequence[Object], template: str) -> Pod:
     """The pod of an analysis' job."""
-    found = [
+    templates = [
         one for one in of_kind(objects, "AnalysisTemplate") if one["metadata"]["name"] == template
     ]
-    return next(pods(found))
+    return next(pods(templates))
 
 
 def run_job(
@@ -59,7 +59,7 @@ def _mount(objects: Sequence[Object], pod: Pod, folder: Path) -> dict[str, Path]
     """The config maps of a pod as files; mount path → folder."""
     maps = {one["metadata"]["name"]: one for one in of_kind(objects, "ConfigMap")}
     places = {one["name"]: one["mountPath"] for one in pod.containers[0]["volumeMounts"]}
-    found = {}
+    mounted = {}
     for volume in pod.spec["volumes"]:
         if "configMap" not in volume or volume["configMap"]["name"] in MADE_ELSEWHERE:
             continue
@@ -70,5 +70,5 @@ def _mount(objects: Sequence[Object], pod: Pod, folder: Path) -> dict[str, Path]
             (there / name).write_text(text)
         for name, text in content.get("binaryData", {}).items():
             (there / name).write_bytes(base64.b64decode(text))
-        found[places[volume["name"]]] = there
-    return found
+        mounted[places[volume["name"]]] = there
+    return mounted

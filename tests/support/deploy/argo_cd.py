@@ -11,9 +11,9 @@ _HASH: Final = "/spec/selector/rollouts-pod-template-hash"
 
 def check(objects: Sequence[Object]) -> Iterator[Violation]:
     """Every Application."""
-    for one in of_kind(objects, "Application"):
-        for why in (*_source(one["spec"]["source"]), *_sync(one["spec"])):
-            yield Violation("argo_cd", name_of(one), why)
+    for application in of_kind(objects, "Application"):
+        for why in (*_source(application["spec"]["source"]), *_sync(application["spec"])):
+            yield Violation("argo_cd", name_of(application), why)
 
 
 def _source(source: dict[str, Any]) -> Iterator[str]:

@@ -21,9 +21,9 @@ def check(objects: Sequence[Object]) -> Iterator[Violation]:
                 mounted[pod.namespace, name].append(pod)
             if "fsGroup" not in pod.spec.get("securityContext", {}):
                 yield Violation(RULE, pod.where, f"cannot write to {name}: it has no fsGroup")
-    for key, one in made.items():
-        for why in (*_claim(one), *_mounts(one, mounted[key])):
-            yield Violation(RULE, name_of(one), why)
+    for key, claim in made.items():
+        for why in (*_claim(claim), *_mounts(claim, mounted[key])):
+            yield Violation(RULE, name_of(claim), why)
 
 
 def claimed(pod: Pod) -> list[str]:
@@ -31,24 +31,24 @@ def claimed(pod: Pod) -> list[str]:
     return [*values_at(pod.spec.get("volumes", []), "persistentVolumeClaim", "claimName")]
 
 
-def _key(one: Object) -> tuple[str, str]:
-    return str(one["metadata"].get("namespace")), one["metadata"]["name"]
+def _key(claim: Object) -> tuple[str, str]:
+    return str(claim["metadata"].get("namespace")), claim["metadata"]["name"]
 
 
-def _claim(one: Object) -> Iterator[str]:
+def _claim(claim: Object) -> Iterator[str]:
     """The API refuses a claim without size or access mode."""
-    if not one["spec"].get("resources", {}).get("requests", {}).get("storage"):
+    if not claim["spec"].get("resources", {}).get("requests", {}).get("storage"):
         yield "asks for no size"
-    if not one["spec"].get("accessModes"):
+    if not claim["spec"].get("accessModes"):
         yield "has no access mode"
-    options = one["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-options", "")
+    options = claim["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-options", "")
     if not set(options.split(",")) >= _SAFE:
         yield "may be deleted by a sync, with all that is in it"
 
 
-def _mounts(one: Object, found: list[Pod]) -> Iterator[str]:
-    if not found:
+def _mounts(claim: Object, mounting: list[Pod]) -> Iterator[str]:
+    if not mounting:
         yield "is mounted by nobody"
-    several = len(found) > 1 or any(pod.owner["kind"] != "CronJob" for pod in found)
-    if several and "ReadWriteMany" not in one["spec"].get("accessModes", []):
+    several = len(mounting) > 1 or any(pod.owner["kind"] != "CronJob" for pod in mounting)
+    if several and "ReadWriteMany" not in claim["spec"].get("accessModes", []):
         yield "is mounted by several pods, on one node at a time"

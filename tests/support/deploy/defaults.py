@@ -22,29 +22,29 @@ _WITHIN: Final = {
 
 def check(objects: Sequence[Object]) -> Iterator[Violation]:
     """Every object, and the ports of every pod, service and policy."""
-    for one in objects:
-        for why in sorted({*_ports(one), *_below(one)}):
-            yield Violation("defaults", name_of(one), why)
+    for manifest in objects:
+        for why in sorted({*_ports(manifest), *_below(manifest)}):
+            yield Violation("defaults", name_of(manifest), why)
 
 
-def _ports(one: Object) -> Iterator[str]:
-    lists = [values_at(list(pod.containers), "ports") for pod in pods([one])]
-    if one["kind"] == "Service":
-        lists.append(values_at(one, "spec", "ports"))
-    if one["kind"] == "NetworkPolicy":
-        lists += [values_at(one, "spec", way, "ports") for way in ("ingress", "egress")]
+def _ports(manifest: Object) -> Iterator[str]:
+    lists = [values_at(list(pod.containers), "ports") for pod in pods([manifest])]
+    if manifest["kind"] == "Service":
+        lists.append(values_at(manifest, "spec", "ports"))
+    if manifest["kind"] == "NetworkPolicy":
+        lists += [values_at(manifest, "spec", way, "ports") for way in ("ingress", "egress")]
     for port in (port for found in lists for port in found):
         if "protocol" not in port:
             yield f"port {port.get('port', port.get('containerPort'))} has no protocol"
 
 
-def _below(found: Any) -> Iterator[str]:
-    if isinstance(found, list):
-        for each in found:
+def _below(node: Any) -> Iterator[str]:
+    if isinstance(node, list):
+        for each in node:
             yield from _below(each)
-    if not isinstance(found, dict):
+    if not isinstance(node, dict):
         return
-    for key, value in found.items():
+    for key, value in node.items():
         for part in value if isinstance(value, list) else [value]:
             if isinstance(part, dict):
                 yield from (

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,14 +56,31 @@ class Pod(NamedTuple):
 
 def render(folder: Path) -> list[Object]:
     """The objects that a folder with a kustomization makes."""
-    kubectl = Path(sys.executable).with_name("kubectl")
-    done = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return [one for one in yaml.safe_load_all(done.stdout) if one]
+    ours = folder.is_relative_to(ROOT)  # which no test changes
+    return _objects(_built_once(folder) if ours else _built(folder))
 
 
 def render_with(*components: str) -> list[Object]:
     """An overlay like those of the clusters, with these components."""
+    return _objects(_overlay(components))
+
+
+def _objects(text: str) -> list[Object]:
+    return [one for one in yaml.load_all(text, Loader=yaml.CSafeLoader) if one]
+
+
+def _built(folder: Path) -> str:
+    kubectl = Path(sys.executable).with_name("kubectl")
+    done = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+_built_once = cache(_built)
+
+
+@cache
+def _overlay(components: tuple[str, ...]) -> str:
     with tempfile.TemporaryDirectory(prefix="pullrisk-render-") as folder:
         up = Path(os.path.relpath(APPS, Path(folder).resolve()))
         (Path(folder) / "kustomization.yaml").write_text(
@@ -73,12 +91,12 @@ def render_with(*components: str) -> list[Object]:
                 }
             )
         )
-        return render(Path(folder))
+        return _built(Path(folder))
 
 
-def name_of(found: Object) -> str:
+def name_of(manifest: Object) -> str:
     """Kind and name, as in `CronJob/data-fetch`."""
-    return f"{found['kind']}/{found['metadata']['name']}"
+    return f"{manifest['kind']}/{manifest['metadata']['name']}"
 
 
 def of_kind(objects: Sequence[Object], *kinds: str) -> list[Object]:
@@ -87,32 +105,32 @@ def of_kind(objects: Sequence[Object], *kinds: str) -> list[Object]:
 
 def pods(objects: Sequence[Object]) -> Iterator[Pod]:
     """Every pod template: of CronJobs, Jobs, Rollouts, and of the jobs of an analysis."""
-    for one in objects:
-        for template in _templates(one):
-            yield Pod(one, template.get("metadata", {}).get("labels", {}), template["spec"])
+    for manifest in objects:
+        for template in _templates(manifest):
+            yield Pod(manifest, template.get("metadata", {}).get("labels", {}), template["spec"])
 
 
-def _templates(one: Object) -> Iterator[Object]:
-    if one["kind"] == "CronJob":
-        yield one["spec"]["jobTemplate"]["spec"]["template"]
-    elif one["kind"] in ("Job", "Rollout", "Deployment", "StatefulSet", "DaemonSet"):
-        yield one["spec"]["template"]
-    elif one["kind"] == "AnalysisTemplate":
-        for metric in one["spec"]["metrics"]:
+def _templates(manifest: Object) -> Iterator[Object]:
+    if manifest["kind"] == "CronJob":
+        yield manifest["spec"]["jobTemplate"]["spec"]["template"]
+    elif manifest["kind"] in ("Job", "Rollout", "Deployment", "StatefulSet", "DaemonSet"):
+        yield manifest["spec"]["template"]
+    elif manifest["kind"] == "AnalysisTemplate":
+        for metric in manifest["spec"]["metrics"]:
             job = metric["provider"].get("job")
             if job:
                 yield job["spec"]["template"]
 
 
-def values_at(found: Any, *path: str) -> Iterator[Any]:
+def values_at(node: Any, *path: str) -> Iterator[Any]:
     """All values below a path of keys; lists are looked through."""
-    if isinstance(found, list):
-        for one in found:
-            yield from values_at(one, *path)
+    if isinstance(node, list):
+        for item in node:
+            yield from values_at(item, *path)
     elif not path:
-        yield found
-    elif isinstance(found, dict) and path[0] in found:
-        yield from values_at(found[path[0]], *path[1:])
+        yield node
+    elif isinstance(node, dict) and path[0] in node:
+        yield from values_at(node[path[0]], *path[1:])
 
 
 def selects(selector: dict[str, str] | None, labels: dict[str, str]) -> bool:

@@ -85,11 +85,11 @@ def check(objects: Sequence[Object]) -> Iterator[Violation]:
         if namespace not in denied:
             yield Violation("network", namespace, "nothing is denied by default")
     for pod in pods(objects):
-        wanted = _wanted(pod, objects)
+        needed = _wanted(pod, objects)
         for place in (*EVERYWHERE, *NEVER):
             may = reaches(policies, pod.namespace, pod.labels, place)
-            if may != (place in wanted):
-                said = "cannot reach" if place in wanted else "can reach, without need,"
+            if may != (place in needed):
+                said = "cannot reach" if place in needed else "can reach, without need,"
                 yield Violation("network", pod.where, f"{said} {place.what} :{place.port}")
     yield from _inwards(objects, policies)
     yield from _addresses(objects)
@@ -139,8 +139,8 @@ def _inwards(objects: Sequence[Object], policies: Sequence[Object]) -> Iterator[
 def _addresses(objects: Sequence[Object]) -> Iterator[Violation]:
     """The addresses that stand in manifests are those that the policies mean."""
     for pod in pods(objects):
-        for one in pod.containers:
-            for variable in one.get("env", []):
+        for container in pod.containers:
+            for variable in container.get("env", []):
                 if variable["name"] != "VAULT_ADDR":
                     continue
                 address = urlsplit(variable.get("value", ""))
@@ -189,21 +189,21 @@ def _rule(rule: dict[str, Any], namespace: str, way: str, peer: Place) -> bool:
     return peers is None or any(_peer(one, namespace, peer) for one in peers)
 
 
-def _peer(one: dict[str, Any], namespace: str, peer: Place) -> bool:
-    if "ipBlock" in one:
+def _peer(allowed: dict[str, Any], namespace: str, peer: Place) -> bool:
+    if "ipBlock" in allowed:
         if peer.address is None:
             return False
         address = ip_address(peer.address)
-        inside = address in ip_network(one["ipBlock"]["cidr"])
+        inside = address in ip_network(allowed["ipBlock"]["cidr"])
         return inside and not any(
-            address in ip_network(block) for block in one["ipBlock"].get("except", [])
+            address in ip_network(block) for block in allowed["ipBlock"].get("except", [])
         )
     if peer.namespace is None:
         return False
-    spaces = one.get("namespaceSelector")
+    spaces = allowed.get("namespaceSelector")
     own = _in(namespace) if spaces is None else spaces.get("matchLabels")
     return selects(own, peer.namespace) and selects(
-        one.get("podSelector", {}).get("matchLabels"), peer.labels or {}
+        allowed.get("podSelector", {}).get("matchLabels"), peer.labels or {}
     )
 
 

@@ -12,9 +12,7 @@ import os
 import re
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -25,7 +23,8 @@ import pyspark
 from support.deploy.manifests import Object, of_kind
 from support.deploy.references import MADE_ELSEWHERE
 from support.deploy.schema import OLDEST
-from support.loopback import Loopback
+from support.loopback import Handler, Loopback
+from support.processes import PULLRISK
 
 _PATH: Final = re.compile(
     r"/api/v1/namespaces/(?P<space>[a-z-]+)/(?P<kind>[a-z]+)(?:/(?P<name>.+))?"
@@ -154,8 +153,8 @@ class PodsApi(Loopback):
         metadata = {"name": self.driver, "namespace": namespace, "uid": "uid-of-the-driver"}
         status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
         spec: Object = {"containers": []}
-        found = {"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": spec}
-        return found | {"status": status}
+        pod = {"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": spec}
+        return pod | {"status": status}
 
     def _start(self, namespace: str, pod: Object) -> Object:
         name = pod["metadata"]["name"]
@@ -169,7 +168,7 @@ class PodsApi(Loopback):
         own = {"SPARK_HOME": str(spark), "PATH": os.environ["PATH"], "TMPDIR": str(self._folder)}
         with (self._folder / f"{name}.log").open("wb") as log:
             self._processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "pullrisk", *container["args"]],
+                [*PULLRISK, *container["args"]],
                 env={**own, **self._environment, **given},
                 stdout=log,
                 stderr=log,
@@ -197,10 +196,10 @@ class PodsApi(Loopback):
             if name in (None, each):
                 process.terminate()
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
+    def _handler(self) -> type[Handler]:
         api = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class ApiHandler(Handler):
             protocol_version = "HTTP/1.1"
 
             def handle_one_request(self) -> None:
@@ -213,29 +212,20 @@ class PodsApi(Loopback):
 
             def _answer(self) -> None:
                 api.tokens.add(self.headers.get("Authorization", ""))
-                data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                data = self.body()
                 request, space = read_request(self.command, self.path)
-                status, found = api.answer(request, space, json.loads(data) if data else {})
-                text = json.dumps(found).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
+                self.answer(*api.answer(request, space, json.loads(data) if data else {}))
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                pass
-
-        return Handler
+        return ApiHandler
 
 
 def read_request(method: str, target: str) -> tuple[Request, str]:
     """A request in the words of a Role, and its namespace."""
     parts = urlsplit(target)
-    found = _PATH.fullmatch(parts.path)
-    if found is None:
+    match = _PATH.fullmatch(parts.path)
+    if match is None:
         return Request(method.lower(), parts.path, None), ""
-    name = found["name"]
+    name = match["name"]
     if method == "GET":
         watches = parse_qs(parts.query).get("watch") == ["true"]
         verb = "watch" if watches else "get" if name else "list"
@@ -243,7 +233,7 @@ def read_request(method: str, target: str) -> tuple[Request, str]:
         verb = "delete" if name else "deletecollection"
     else:
         verb = _VERBS[method]
-    return Request(verb, found["kind"], name), found["space"]
+    return Request(verb, match["kind"], name), match["space"]
 
 
 def _allowed(objects: Sequence[Object], account: str) -> Iterator[tuple[str, str]]:

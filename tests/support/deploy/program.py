@@ -39,24 +39,26 @@ _PROBES: Final = ("startupProbe", "readinessProbe", "livenessProbe")
 def check(objects: Sequence[Object]) -> Iterator[Violation]:
     """Every container's arguments and variables, every pod's settings, every probe."""
     for pod in pods(objects):
-        for one in pod.containers:
+        for container in pod.containers:
             for rule, whys in (
-                ("arguments", _arguments(one)),
-                ("environment", _environment(one)),
-                ("settings", _settings(pod, one, objects)),
+                ("arguments", _arguments(container)),
+                ("environment", _environment(container)),
+                ("settings", _settings(pod, container, objects)),
             ):
                 yield from (Violation(rule, pod.where, why) for why in whys)
 
 
-def locust(one: Object) -> bool:
-    return "locust" in one["image"]
+def locust(container: Object) -> bool:
+    return "locust" in container["image"]
 
 
-def _arguments(one: Object) -> Iterator[str]:
-    if "command" in one:
+def _arguments(container: Object) -> Iterator[str]:
+    if "command" in container:
         yield "replaces the image's entry point"
-    arguments = tuple(text.replace("{{args.service}}", "http://a") for text in one.get("args", []))
-    why = _locust_refuses(arguments) if locust(one) else refusal(arguments)
+    arguments = tuple(
+        text.replace("{{args.service}}", "http://a") for text in container.get("args", [])
+    )
+    why = _locust_refuses(arguments) if locust(container) else refusal(arguments)
     if why:
         yield f"{' '.join(arguments)}: {why}"
 
@@ -100,23 +102,23 @@ class _Asked(dict[str, str]):
         return super().get(key, default)
 
 
-def _environment(one: Object) -> Iterator[str]:
-    given = variables(one)
+def _environment(container: Object) -> Iterator[str]:
+    given = variables(container)
     asked = _Asked(without_files(given))
     try:
         vault_config(asked, "nobody")
     except PullriskError as error:
         yield str(error)
     known = asked.names | set(SETTINGS)
-    if locust(one):
+    if locust(container):
         text = LOCUSTFILE.read_text()
         known = known | {name for name in given if f'"{name}"' in text}
     for name in given.keys() - known:
         yield f"nothing reads {name}"
 
 
-def _settings(pod: Pod, one: Object, objects: Sequence[Object]) -> Iterator[str]:
-    if locust(one):
+def _settings(pod: Pod, container: Object, objects: Sequence[Object]) -> Iterator[str]:
+    if locust(container):
         return
     try:
         settings = settings_of(pod, objects)
@@ -124,18 +126,18 @@ def _settings(pod: Pod, one: Object, objects: Sequence[Object]) -> Iterator[str]
         yield str(error)
         return
     listening = {"http": settings.serve.port, "probes": settings.serve.probe_port}
-    for port in one.get("ports", []):
+    for port in container.get("ports", []):
         if listening.get(port.get("name"), port["containerPort"]) != port["containerPort"]:
             at = listening[port["name"]]
             yield f"{port['name']} is {port['containerPort']}, the service listens at {at}"
-    for path, port in _probed(one):
+    for path, port in _probed(container):
         if port != (settings.serve.probe_port or settings.serve.port):
             yield f"{path} is asked at port {port}, where the service answers no probes"
         if path not in PROBES:
             yield f"{path} is no route that answers without a key"
     if (clone := settings.fetch.clone) not in (None, "off") and not kept(Path(clone), pod):
         yield f"keeps clones in {clone}, where no claim is mounted"
-    if settings.serve.loopback and list(_probed(one)):
+    if settings.serve.loopback and list(_probed(container)):
         yield "listens where no other pod can connect"
 
 
@@ -163,28 +165,30 @@ def settings_text(pod: Pod, objects: Sequence[Object]) -> str | None:
     """The pod's pullrisk.toml, None where it has none."""
     maps = {each["metadata"]["name"]: each for each in of_kind(objects, "ConfigMap")}
     for volume in pod.spec.get("volumes", []):
-        found = maps.get(volume.get("configMap", {}).get("name", ""), {}).get("data", {})
-        if "pullrisk.toml" in found:
-            return str(found["pullrisk.toml"])
+        data = maps.get(volume.get("configMap", {}).get("name", ""), {}).get("data", {})
+        if "pullrisk.toml" in data:
+            return str(data["pullrisk.toml"])
     return None
 
 
 @cache
 def read_settings(text: str, variables: tuple[tuple[str, str], ...] = ()) -> Settings:
     """The settings that a file and variables make. Raises SettingsError."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PULLRISK_")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("PULLRISK_")
+    }
     with tempfile.TemporaryDirectory(prefix="pullrisk-toml-") as folder:
         path = Path(folder) / "pullrisk.toml"
         path.write_text(text)
         with patch.dict(
-            os.environ, {**kept, **dict(variables), "PULLRISK_CONFIG": str(path)}, clear=True
+            os.environ, {**environment, **dict(variables), "PULLRISK_CONFIG": str(path)}, clear=True
         ):
             return load_settings()
 
 
-def _probed(one: Object) -> Iterator[tuple[str, int]]:
-    ports = {port.get("name"): port["containerPort"] for port in one.get("ports", [])}
+def _probed(container: Object) -> Iterator[tuple[str, int]]:
+    ports = {port.get("name"): port["containerPort"] for port in container.get("ports", [])}
     for name in _PROBES:
-        if name in one:
-            get = one[name]["httpGet"]
+        if name in container:
+            get = container[name]["httpGet"]
             yield get["path"], ports.get(get["port"], get["port"])

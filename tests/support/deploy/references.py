@@ -44,15 +44,15 @@ def check(objects: Sequence[Object]) -> Iterator[Violation]:
 def names(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
     """No object twice, all in the namespaces of this project."""
     seen = set()
-    for one in objects:
-        namespace = one["metadata"].get("namespace")
-        if (namespace, name_of(one)) in seen:
-            yield name_of(one), "is there twice"
-        seen.add((namespace, name_of(one)))
-        if one["kind"] in argo_cd.KINDS or one["kind"] in CLUSTER:
+    for manifest in objects:
+        namespace = manifest["metadata"].get("namespace")
+        if (namespace, name_of(manifest)) in seen:
+            yield name_of(manifest), "is there twice"
+        seen.add((namespace, name_of(manifest)))
+        if manifest["kind"] in argo_cd.KINDS or manifest["kind"] in CLUSTER:
             continue
         if namespace not in (NAMESPACE, SPARK_NAMESPACE):
-            yield name_of(one), f"is in namespace {namespace}"
+            yield name_of(manifest), f"is in namespace {namespace}"
 
 
 def images(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
@@ -68,13 +68,15 @@ def images(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
 def services(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
     """A service selects pods of one stage, and leads to a port that they have."""
     for service in of_kind(objects, "Service"):
-        found = [pod for pod in pods(objects) if selects(service["spec"]["selector"], pod.labels)]
-        if len(found) != 1:
-            yield name_of(service), f"selects {len(found)} kinds of pods"
+        selected = [
+            pod for pod in pods(objects) if selects(service["spec"]["selector"], pod.labels)
+        ]
+        if len(selected) != 1:
+            yield name_of(service), f"selects {len(selected)} kinds of pods"
             continue
         known = {
             key
-            for entry in values_at(found[0].containers, "ports")
+            for entry in values_at(selected[0].containers, "ports")
             for key in (entry.get("name"), entry["containerPort"])
         }
         for port in service["spec"]["ports"]:
@@ -89,18 +91,18 @@ def ingresses(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
         for service in of_kind(objects, "Service")
         for port in service["spec"]["ports"]
     }
-    for one in of_kind(objects, "Ingress"):
-        spec, secured = one["spec"], [*values_at(one["spec"].get("tls", []), "hosts")]
+    for ingress in of_kind(objects, "Ingress"):
+        spec, secured = ingress["spec"], [*values_at(ingress["spec"].get("tls", []), "hosts")]
         for rule in spec["rules"]:
             if rule.get("host") not in secured:
-                yield name_of(one), f"host {rule.get('host')} has no TLS"
+                yield name_of(ingress), f"host {rule.get('host')} has no TLS"
             for path in rule["http"]["paths"]:
                 to = path["backend"]["service"]
                 if (to["name"], to["port"].get("name")) not in known:
-                    yield name_of(one), f"leads to {to}: nobody listens"
+                    yield name_of(ingress), f"leads to {to}: nobody listens"
                 whole = (path["path"], path["pathType"])
-                if name_of(one) != "Ingress/pages" and whole != WEBHOOKS:
-                    yield name_of(one), f"leads {path['path']} into the service"
+                if name_of(ingress) != "Ingress/pages" and whole != WEBHOOKS:
+                    yield name_of(ingress), f"leads {path['path']} into the service"
 
 
 def accounts(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
@@ -117,9 +119,9 @@ def accounts(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
     used |= {template["spec"]["serviceAccountName"] for template in executors(objects)}
     for account in sorted(known - used):
         yield f"ServiceAccount/{account}", "is used by nobody"
-    for one in of_kind(objects, "ServiceAccount"):
-        if one.get("automountServiceAccountToken") is not False:
-            yield name_of(one), "hands a token of Kubernetes' API to every pod"
+    for service_account in of_kind(objects, "ServiceAccount"):
+        if service_account.get("automountServiceAccountToken") is not False:
+            yield name_of(service_account), "hands a token of Kubernetes' API to every pod"
     for binding in of_kind(objects, "RoleBinding"):
         yield from _binding(binding, objects, known)
     for role in of_kind(objects, "Role"):
@@ -141,9 +143,9 @@ def _made_beside(role: Object, objects: Sequence[Object]) -> Iterator[str]:
 
 def executors(objects: Sequence[Object]) -> Iterator[Object]:
     """The templates from which Spark makes pods of its own."""
-    for one in of_kind(objects, "ConfigMap"):
-        if "executor.yaml" in one.get("data", {}):
-            yield yaml.safe_load(one["data"]["executor.yaml"])
+    for config_map in of_kind(objects, "ConfigMap"):
+        if "executor.yaml" in config_map.get("data", {}):
+            yield yaml.safe_load(config_map["data"]["executor.yaml"])
 
 
 def _binding(
@@ -186,8 +188,8 @@ def _mounted(spec: Object) -> set[str]:
 
 
 def _labels(objects: Sequence[Object], name: str) -> dict[str, str]:
-    found = [one for one in of_kind(objects, "ConfigMap") if one["metadata"]["name"] == name]
-    return dict(found[0]["metadata"].get("labels", {}))
+    config_maps = [one for one in of_kind(objects, "ConfigMap") if one["metadata"]["name"] == name]
+    return dict(config_maps[0]["metadata"].get("labels", {}))
 
 
 def _volumes(spec: Object) -> Iterator[str]:
@@ -200,39 +202,39 @@ def _volumes(spec: Object) -> Iterator[str]:
 def mounts(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
     """No two volumes at one path, in pods and in those that Spark makes: the API refuses them."""
     for pod in pods(objects):
-        for one in pod.containers:
-            yield from ((pod.where, why) for why in _twice(one))
+        for container in pod.containers:
+            yield from ((pod.where, why) for why in _twice(container))
     for template in executors(objects):
-        for one in template["spec"]["containers"]:
+        for container in template["spec"]["containers"]:
             # Spark mounts a directory of its own unless it knows one by its name.
             own = [{"mountPath": "/tmp", "name": "spark-local-dir-1"}]
-            names = values_at(one.get("volumeMounts", []), "name")
+            names = values_at(container.get("volumeMounts", []), "name")
             known = any(name.startswith("spark-local-dir-") for name in names)
-            mounted = one.get("volumeMounts", []) + ([] if known else own)
-            for why in _twice({"name": one["name"], "volumeMounts": mounted}):
+            mounted = container.get("volumeMounts", []) + ([] if known else own)
+            for why in _twice({"name": container["name"], "volumeMounts": mounted}):
                 yield "executor.yaml", why
 
 
-def _twice(one: Object) -> Iterator[str]:
-    paths = [str(each["mountPath"]).rstrip("/") for each in one.get("volumeMounts", [])]
+def _twice(container: Object) -> Iterator[str]:
+    paths = [str(each["mountPath"]).rstrip("/") for each in container.get("volumeMounts", [])]
     for path in sorted({path for path in paths if paths.count(path) > 1}):
-        yield f"{one['name']} mounts two volumes at {path}"
+        yield f"{container['name']} mounts two volumes at {path}"
 
 
 def scaling(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:
     """The autoscaler's target and the disruption budget's pods are there."""
-    for one in of_kind(objects, "HorizontalPodAutoscaler"):
-        target = one["spec"]["scaleTargetRef"]
-        wanted = f"{target['kind']}/{target['name']}"
-        found = [each for each in objects if name_of(each) == wanted]
-        if not found:
-            yield name_of(one), f"scales {wanted}, which is not there"
-        elif "replicas" in found[0]["spec"]:
-            yield name_of(found[0]), "fixes its replicas, which are the autoscaler's"
-    for one in of_kind(objects, "PodDisruptionBudget"):
-        selector = one["spec"]["selector"]["matchLabels"]
+    for manifest in of_kind(objects, "HorizontalPodAutoscaler"):
+        target = manifest["spec"]["scaleTargetRef"]
+        target_name = f"{target['kind']}/{target['name']}"
+        scaled = [each for each in objects if name_of(each) == target_name]
+        if not scaled:
+            yield name_of(manifest), f"scales {target_name}, which is not there"
+        elif "replicas" in scaled[0]["spec"]:
+            yield name_of(scaled[0]), "fixes its replicas, which are the autoscaler's"
+    for manifest in of_kind(objects, "PodDisruptionBudget"):
+        selector = manifest["spec"]["selector"]["matchLabels"]
         if not any(selects(selector, pod.labels) for pod in pods(objects)):
-            yield name_of(one), "protects no pod"
+            yield name_of(manifest), "protects no pod"
 
 
 def analyses(objects: Sequence[Object]) -> Iterator[tuple[str, str]]:

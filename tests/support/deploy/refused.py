@@ -26,25 +26,25 @@ class Refused(NamedTuple):
 
     def applied(self, objects: Sequence[Object]) -> list[Object]:
         """The objects with the wrong one among them."""
-        found = copy.deepcopy(list(objects))
+        changed = copy.deepcopy(list(objects))
         place = next(
             index
-            for index, one in enumerate(found)
+            for index, one in enumerate(changed)
             if one["kind"] == self.kind
             and one["metadata"]["name"].startswith(self.name)
             and self.namespace in (None, one["metadata"].get("namespace"))
         )
         for change in self.patch:
-            _apply(found, place, change)
-        return found
+            _apply(changed, place, change)
+        return changed
 
 
 def read(path: Path) -> Refused:
     """A file of the folder."""
-    found = yaml.safe_load(path.read_text())
-    target = found["target"]
+    document = yaml.safe_load(path.read_text())
+    target = document["target"]
     place = target["kind"], target["name"], target.get("namespace")
-    return Refused(path, found["rule"], found["says"], *place, found["patch"])
+    return Refused(path, document["rule"], document["says"], *place, document["patch"])
 
 
 def _apply(objects: list[Object], place: int, change: dict[str, Any]) -> None:
@@ -56,24 +56,24 @@ def _apply(objects: list[Object], place: int, change: dict[str, Any]) -> None:
         else:
             objects.insert(place, change["value"])
         return
-    found: Any = objects[place]
+    node: Any = objects[place]
     for part in parts[:-1]:
-        found = found[int(part)] if isinstance(found, list) else found[part]
+        node = node[int(part)] if isinstance(node, list) else node[part]
     last = parts[-1]
-    if isinstance(found, list):
-        _in_list(found, last, change)
+    if isinstance(node, list):
+        _in_list(node, last, change)
     elif change["op"] == "remove":
-        del found[last]
+        del node[last]
     else:
-        assert change["op"] == "add" or last in found, f"nothing at {change['path']}"
-        found[last] = change["value"]
+        assert change["op"] == "add" or last in node, f"nothing at {change['path']}"
+        node[last] = change["value"]
 
 
-def _in_list(found: list[Any], last: str, change: dict[str, Any]) -> None:
-    place = len(found) if last == "-" else int(last)
+def _in_list(items: list[Any], last: str, change: dict[str, Any]) -> None:
+    place = len(items) if last == "-" else int(last)
     if change["op"] == "remove":
-        del found[place]
+        del items[place]
     elif change["op"] == "add":
-        found.insert(place, change["value"])
+        items.insert(place, change["value"])
     else:
-        found[place] = change["value"]
+        items[place] = change["value"]

@@ -17,20 +17,22 @@ _WORD: Final = re.compile(r"\bpullrisk_[a-z_]+")
 
 def check(objects: Sequence[Object]) -> Iterator[Violation]:
     """Batch stages, the roll-out, its analyses."""
-    for one in of_kind(objects, "Job"):
-        yield Violation("batch", name_of(one), "is a plain Job: its image can never be synced")
-    for one in of_kind(objects, "CronJob"):
-        yield from (Violation("batch", name_of(one), why) for why in _cron(one))
-    for one in of_kind(objects, "Rollout"):
-        yield from (Violation("rollout", name_of(one), why) for why in _rollout(one, objects))
-    for one in of_kind(objects, "AnalysisTemplate"):
-        for metric in one["spec"]["metrics"]:
+    for manifest in of_kind(objects, "Job"):
+        yield Violation("batch", name_of(manifest), "is a plain Job: its image can never be synced")
+    for manifest in of_kind(objects, "CronJob"):
+        yield from (Violation("batch", name_of(manifest), why) for why in _cron(manifest))
+    for manifest in of_kind(objects, "Rollout"):
+        yield from (
+            Violation("rollout", name_of(manifest), why) for why in _rollout(manifest, objects)
+        )
+    for manifest in of_kind(objects, "AnalysisTemplate"):
+        for metric in manifest["spec"]["metrics"]:
             for why in _metric(metric):
-                yield Violation("analysis", name_of(one), f"{metric['name']}: {why}")
+                yield Violation("analysis", name_of(manifest), f"{metric['name']}: {why}")
 
 
-def _cron(one: Object) -> Iterator[str]:
-    spec, job = one["spec"], one["spec"]["jobTemplate"]["spec"]
+def _cron(cron_job: Object) -> Iterator[str]:
+    spec, job = cron_job["spec"], cron_job["spec"]["jobTemplate"]["spec"]
     if spec.get("concurrencyPolicy") != "Forbid":
         yield "may run beside itself"
     if spec.get("timeZone") != "Etc/UTC":
@@ -43,15 +45,15 @@ def _cron(one: Object) -> Iterator[str]:
         yield "does not say which failures are worth another attempt"
     if job["template"]["spec"].get("restartPolicy") != "Never":
         yield "is restarted in place, which hides its exit codes"
-    built = all(_NO_IMAGE not in each["image"] for each in next(pods([one])).containers)
+    built = all(_NO_IMAGE not in each["image"] for each in next(pods([cron_job])).containers)
     if not built and not spec.get("suspend"):
         yield "starts without an image, and holds its stage until a deadline"
     if built and spec.get("suspend"):
         yield "is suspended though its stage has an image"
 
 
-def _rollout(one: Object, objects: Sequence[Object]) -> Iterator[str]:
-    strategy = one["spec"]["strategy"].get("blueGreen")
+def _rollout(rollout: Object, objects: Sequence[Object]) -> Iterator[str]:
+    strategy = rollout["spec"]["strategy"].get("blueGreen")
     if strategy is None:
         yield "is not blue/green"
         return
@@ -68,7 +70,7 @@ def _rollout(one: Object, objects: Sequence[Object]) -> Iterator[str]:
         yield "keeps the pods of every version of the last half hour"
     if not 30 <= strategy.get("abortScaleDownDelaySeconds", 30) <= _LOOKED_AT:
         yield "does not keep a refused preview for the time that its logs take to read, or longer"
-    yield from _stops(next(pods([one])), objects)
+    yield from _stops(next(pods([rollout])), objects)
 
 
 def _stops(pod: Pod, objects: Sequence[Object]) -> Iterator[str]:

@@ -21,26 +21,26 @@ OPERATOR = "monitoring.coreos.com"
 
 def check(objects: Sequence[Object]) -> Iterator[Violation]:
     """Every object against the schema of its kind."""
-    for one in objects:
-        for why in _found(json.dumps(one, sort_keys=True)):
-            yield Violation("schema", name_of(one), why)
+    for manifest in objects:
+        for why in _found(json.dumps(manifest, sort_keys=True)):
+            yield Violation("schema", name_of(manifest), why)
 
 
 @cache
 def _found(text: str) -> tuple[str, ...]:
     """What is wrong with one object, as JSON: many tests look at the same one."""
-    one = json.loads(text)
-    group = one["apiVersion"].partition("/")[0]
+    manifest = json.loads(text)
+    group = manifest["apiVersion"].partition("/")[0]
     if group == "argoproj.io":
-        return tuple(_argo(one))
-    return () if group == OPERATOR else tuple(_kubernetes(one))
+        return tuple(_argo(manifest))
+    return () if group == OPERATOR else tuple(_kubernetes(manifest))
 
 
-def _kubernetes(one: Object) -> Iterator[str]:
+def _kubernetes(manifest: Object) -> Iterator[str]:
     versions = kubernetes_validate.utils.all_versions()
     for version in (OLDEST, versions[-1]):
         try:
-            kubernetes_validate.validate(one, version, strict=True)
+            kubernetes_validate.validate(manifest, version, strict=True)
         except kubernetes_validate.ValidationError as error:
             place = ".".join(map(str, error.path))
             yield f"{version}: {place}: {error.message}"
@@ -48,14 +48,14 @@ def _kubernetes(one: Object) -> Iterator[str]:
             yield str(error.message)
 
 
-def _argo(one: Object) -> Iterator[str]:
+def _argo(manifest: Object) -> Iterator[str]:
     if not CRDS.is_dir():
         return
-    schema = definitions().get((one["apiVersion"], one["kind"]))
+    schema = definitions().get((manifest["apiVersion"], manifest["kind"]))
     if schema is None:
-        yield f"no definition of {one['apiVersion']}"
+        yield f"no definition of {manifest['apiVersion']}"
         return
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(one):
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(manifest):
         place = ".".join(map(str, error.path))
         yield f"{place}: {error.message[:300]}"
 
@@ -63,18 +63,18 @@ def _argo(one: Object) -> Iterator[str]:
 @cache
 def definitions() -> dict[tuple[str, str], dict[str, Any]]:
     """JSON Schema of each of Argo's kinds, by API version and kind."""
-    found = {}
+    schemas = {}
     for path in CRDS.glob("*.yaml"):
         spec = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)["spec"]
         for version in spec["versions"]:
             key = f"{spec['group']}/{version['name']}", spec["names"]["kind"]
-            found[key] = strict(version["schema"]["openAPIV3Schema"], top=True)
-    return found
+            schemas[key] = strict(version["schema"]["openAPIV3Schema"], top=True)
+    return schemas
 
 
 def strict(schema: dict[str, Any], *, top: bool = False) -> dict[str, Any]:
     """A structural schema as JSON Schema that refuses unknown fields, as kubectl does."""
-    found = {
+    json_schema = {
         key: value
         for key, value in schema.items()
         if key not in {"properties", "items", "additionalProperties", "format", "type"}
@@ -82,18 +82,20 @@ def strict(schema: dict[str, Any], *, top: bool = False) -> dict[str, Any]:
     }
     kinds = _kinds(schema)
     if kinds:
-        found["type"] = kinds
+        json_schema["type"] = kinds
     if isinstance(schema.get("items"), dict):
-        found["items"] = strict(schema["items"])
+        json_schema["items"] = strict(schema["items"])
     if "properties" in schema:
-        found["properties"] = {k: strict(v) for k, v in schema["properties"].items()}
+        json_schema["properties"] = {k: strict(v) for k, v in schema["properties"].items()}
         if not schema.get("x-kubernetes-preserve-unknown-fields"):
-            found["additionalProperties"] = False
+            json_schema["additionalProperties"] = False
     if isinstance(schema.get("additionalProperties"), dict):
-        found["additionalProperties"] = strict(schema["additionalProperties"])
+        json_schema["additionalProperties"] = strict(schema["additionalProperties"])
     if top or schema.get("x-kubernetes-embedded-resource"):
-        found["properties"] = found.get("properties", {}) | {"metadata": {"type": "object"}}
-    return found
+        json_schema["properties"] = json_schema.get("properties", {}) | {
+            "metadata": {"type": "object"}
+        }
+    return json_schema
 
 
 def _kinds(schema: dict[str, Any]) -> list[str]:

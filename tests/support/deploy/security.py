@@ -31,8 +31,8 @@ def check(objects: Sequence[Object]) -> Iterator[Violation]:
 def faults(pod: Pod) -> Iterator[str]:
     """What one pod does that it must not."""
     yield from _pod(pod)
-    for one in pod.containers:
-        yield from _container(one)
+    for container in pod.containers:
+        yield from _container(container)
 
 
 def _pod(pod: Pod) -> Iterator[str]:
@@ -56,8 +56,8 @@ def _pod(pod: Pod) -> Iterator[str]:
             yield f"volume {volume['name']} may fill the node"
 
 
-def _container(one: Object) -> Iterator[str]:
-    context: dict[str, Any] = one.get("securityContext", {})
+def _container(container: Object) -> Iterator[str]:
+    context: dict[str, Any] = container.get("securityContext", {})
     if context.get("privileged") or context.get("allowPrivilegeEscalation") is not False:
         yield "may gain privileges"
     if context.get("capabilities", {}).get("drop") != ["ALL"]:
@@ -66,14 +66,14 @@ def _container(one: Object) -> Iterator[str]:
         yield "adds capabilities"
     if context.get("readOnlyRootFilesystem") is not True:
         yield "may write to its own file system"
-    if any(port.get("hostPort") for port in one.get("ports", [])):
+    if any(port.get("hostPort") for port in container.get("ports", [])):
         yield "takes a port of the host"
-    yield from _resources(one)
-    yield from _credentials(one)
+    yield from _resources(container)
+    yield from _credentials(container)
 
 
-def _resources(one: Object) -> Iterator[str]:
-    resources = one.get("resources", {})
+def _resources(container: Object) -> Iterator[str]:
+    resources = container.get("resources", {})
     for name in ("cpu", "memory", "ephemeral-storage"):
         if name not in resources.get("requests", {}):
             yield f"requests no {name}"
@@ -81,13 +81,13 @@ def _resources(one: Object) -> Iterator[str]:
             yield f"has no limit of {name}"
 
 
-def _credentials(one: Object) -> Iterator[str]:
-    for variable in one.get("env", []):
+def _credentials(container: Object) -> Iterator[str]:
+    for variable in container.get("env", []):
         if re.search(SENSITIVE_NAME, variable["name"].removeprefix(PREFIX).lower()) and (
             variable["name"].startswith(PREFIX)
         ):
             yield f"shows the secret {variable['name']} to whoever may read pods"
         if "secretKeyRef" in variable.get("valueFrom", {}):
             yield f"takes {variable['name']} from a Secret, not from Vault"
-    if one.get("envFrom"):
+    if container.get("envFrom"):
         yield "takes variables that nobody has listed"

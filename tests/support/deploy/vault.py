@@ -28,21 +28,21 @@ def check(objects: Sequence[Object]) -> Iterator[Violation]:
         if one["metadata"].get("labels", {}).get(WITHOUT_TLS) == "true"
     }
     for pod in pods(objects):
-        for one in pod.containers:
-            environment = variables(one)
+        for container in pod.containers:
+            environment = variables(container)
             config = vault_config(without_files(environment), "nobody")
             if config is not None:
                 used.add(config.role)
-            encrypted = [] if pod.namespace in plain else _tls(one, environment)
-            for why in (*encrypted, *_container(pod, one, config)):
+            encrypted = [] if pod.namespace in plain else _tls(container, environment)
+            for why in (*encrypted, *_container(pod, container, config)):
                 yield Violation("vault", pod.where, why)
     for role in sorted({path.stem for path in FOLDER.glob("roles/kubernetes/*.json")} - used):
         yield Violation("vault", f"role {role}", "is used by no pod")
 
 
-def variables(one: Object) -> dict[str, str]:
+def variables(container: Object) -> dict[str, str]:
     """A container's variables; those that only a cluster knows are empty."""
-    return {each["name"]: each.get("value", "") for each in one.get("env", [])}
+    return {each["name"]: each.get("value", "") for each in container.get("env", [])}
 
 
 def without_files(environment: Mapping[str, str]) -> dict[str, str]:
@@ -50,19 +50,19 @@ def without_files(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if value != AUTHORITY}
 
 
-def _tls(one: Object, environment: Mapping[str, str]) -> Iterator[str]:
+def _tls(container: Object, environment: Mapping[str, str]) -> Iterator[str]:
     """Vault by https, its certificate and MongoDB's known by the cluster's own authority."""
     if environment.get("VAULT_ADDR", "").startswith("http://"):
         yield "sends Vault's tokens and secrets over the network as they are"
     if environment.get("VAULT_CACERT") != AUTHORITY:
         yield f"knows Vault's certificate by {environment.get('VAULT_CACERT')}, not {AUTHORITY}"
-    mounts = {each["mountPath"]: each["name"] for each in one.get("volumeMounts", [])}
+    mounts = {each["mountPath"]: each["name"] for each in container.get("volumeMounts", [])}
     if mounts.get(str(PurePosixPath(AUTHORITY).parent)) != "authorities":
         yield "does not mount the authority of Vault and MongoDB"
 
 
-def _container(pod: Pod, one: Object, config: VaultConfig | None) -> Iterator[str]:
-    given = [each["name"] for each in one.get("env", [])]
+def _container(pod: Pod, container: Object, config: VaultConfig | None) -> Iterator[str]:
+    given = [each["name"] for each in container.get("env", [])]
     if absent := [name for name in VARIABLES if name not in given]:
         yield f"lacks {', '.join(absent)}"
     if config is None:
@@ -72,7 +72,7 @@ def _container(pod: Pod, one: Object, config: VaultConfig | None) -> Iterator[st
         yield f"logs in as {config.role}, for which vault/ has no role"
         return
     yield from _login(pod, role, config)
-    yield from _token(pod, one, role)
+    yield from _token(pod, container, role)
     if config.path != f"mlops/{config.role}":
         yield f"reads {config.path}, which is not its own"
     paths = {path for policy in role["token_policies"] for path in readable(policy)}
@@ -90,8 +90,8 @@ def _login(pod: Pod, role: dict[str, Any], config: VaultConfig) -> Iterator[str]
         yield f"vault/ sets no auth method up at {config.auth_mount}"
 
 
-def _token(pod: Pod, one: Object, role: dict[str, Any]) -> Iterator[str]:
-    mounts = {each["mountPath"]: each["name"] for each in one.get("volumeMounts", [])}
+def _token(pod: Pod, container: Object, role: dict[str, Any]) -> Iterator[str]:
+    mounts = {each["mountPath"]: each["name"] for each in container.get("volumeMounts", [])}
     place = str(PurePosixPath(SERVICE_ACCOUNT_TOKEN).parent)
     sources = [
         source["serviceAccountToken"]

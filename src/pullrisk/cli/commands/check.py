@@ -11,7 +11,7 @@ from pullrisk.cli.display.console import note, warn
 from pullrisk.cli.display.scores import show_briefs
 from pullrisk.cli.session import open_session
 from pullrisk.repository_config.options import FailOn
-from pullrisk.wiring.checking import Checked, check_branch
+from pullrisk.wiring.checking import BranchCheck, check_branch
 
 
 def run(
@@ -33,7 +33,7 @@ def run(
             "--repository",
             "-r",
             metavar="OWNER/NAME",
-            help="The clone's name, if its origin is not on github.com.",
+            help="The clone's name, if its remote is not on github.com.",
             show_default=False,
         ),
     ] = None,
@@ -71,21 +71,21 @@ def run(
       pullrisk check --fail-on high --format markdown
     """
     with open_session(home=home, quiet=quiet) as session:
-        found = check_branch(
+        checked = check_branch(
             session, path, base=base, repository=repository, model=model, branches=branches
         )
-    if found.notice:
-        warn(found.notice)
-    if found.brief is None:
-        note(f"not scored: {found.reason}")
+    if checked.notice:
+        warn(checked.notice)
+    if checked.brief is None:
+        note(f"not scored: {checked.reason}")
         return
-    show_briefs([found.brief], options.chosen_form(form, as_json=as_json))
-    if _reaches(found, fail_on):
+    show_briefs([checked.brief], options.chosen_form(form, as_json=as_json))
+    if _reaches(checked, fail_on):
         raise typer.Exit(REACHED)
 
 
-def _reaches(found: Checked, fail_on: FailOn | None) -> bool:
+def _reaches(checked: BranchCheck, fail_on: FailOn | None) -> bool:
     from pullrisk.repository_config.rules import reaches
 
-    band = found.brief.band if found.brief else None
-    return reaches(band, fail_on or found.config.fail_on)
+    band = checked.brief.band if checked.brief else None
+    return reaches(band, fail_on or checked.config.fail_on)

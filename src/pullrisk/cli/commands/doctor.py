@@ -28,14 +28,14 @@ def run(home: options.Home = None, as_json: options.Json = False) -> None:
         print_json(checks)
     else:
         print_checks(checks)
-    if any(one.state == "broken" for one in checks):
+    if any(each.state == "broken" for each in checks):
         raise typer.Exit(1)
 
 
-def _checks(**given: object) -> Iterator[Check]:
+def _checks(**overrides: object) -> Iterator[Check]:
     yield from environment_checks()
     try:
-        settings = load_settings(**given)
+        settings = load_settings(**overrides)
     except SettingsError as error:
         yield broken("settings", error)
         return

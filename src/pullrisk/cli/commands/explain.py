@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 from pullrisk.cli import options
-from pullrisk.cli.commands import fetch
-from pullrisk.cli.commands.score import clone_of, read_files, stored
-from pullrisk.cli.display.console import say
+from pullrisk.cli.display.console import say, warn
 from pullrisk.cli.display.scores import show_briefs
+from pullrisk.cli.pulls import NUMBER, PULL_OF, clone_of, read_files, stored
 from pullrisk.cli.session import open_session
 from pullrisk.errors import InputError
 from pullrisk.wiring.scoring import Clone, FoldedClone, make_scorer
@@ -21,9 +20,9 @@ if TYPE_CHECKING:
     from pullrisk.brief.result import Brief
     from pullrisk.pulls.record import Pull
 
-_NUMBER: Final = re.compile(r"(?:[^/#\s]+/[^/#\s]+)?#?(?P<number>[1-9]\d*)")
+_NUMBER: Final = re.compile(rf"(?:{PULL_OF})?#?(?P<number>{NUMBER})")
 
-Wanted: TypeAlias = Annotated[
+References: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[OWNER/NAME#N]...",
@@ -34,11 +33,11 @@ Wanted: TypeAlias = Annotated[
 
 
 def run(
-    references: Wanted = None,
+    references: References = None,
     repository: options.Repositories = None,
     file: options.File = None,
     git: options.Git = None,
-    ref: fetch.Ref = None,
+    ref: options.Ref = None,
     branches: options.Branches = False,
     model: options.Model = None,
     home: options.Home = None,
@@ -64,18 +63,25 @@ def run(
     if git is None and not references and not file:
         raise typer.BadParameter("name a pull request, a --file of some, or a clone with --git")
     with open_session(stage="model-serving", home=home, quiet=quiet) as session:
-        own = read_files(session, file or (), repository or (), skipped=None)
+        pulls = read_files(session, file, repository or ())
         if git is None:
-            pulls = own or [stored(session.store, reference) for reference in references or ()]
-            briefs, note = _of_store(session, pulls, model), ""
+            pulls = pulls or [stored(session.store, reference) for reference in references or ()]
+            briefs, notes = _of_store(session, pulls, model), _as_of(pulls)
         else:
             clone = clone_of(git, repository, ref, branches=branches)
-            briefs, name = _of_clone(session, clone, own, references or (), model)
-            note = f"scored with {name}"
+            briefs, notes = _of_clone(session, clone, pulls, references or (), model)
     chosen = options.chosen_form(form, as_json=as_json)
     show_briefs(briefs, chosen)
-    if note and chosen == "text":
-        say(f"\n{note}")
+    if notes and chosen == "text":
+        say(f"\n{'; '.join(notes)}")
+
+
+def _as_of(pulls: "Sequence[Pull]") -> list[str]:
+    """From when ages are counted: "9 days ago" is not from today where a pull was merged."""
+    merges = [pull.merged_at for pull in pulls if pull.merged_at]
+    if len(merges) > 1:
+        return ["told as of the merge of each"]
+    return [f"told as of its merge on {moment:%Y-%m-%d}" for moment in merges]
 
 
 def _of_store(session: Session, pulls: "Sequence[Pull]", model: str | None) -> "list[Brief]":
@@ -93,29 +99,39 @@ def _of_store(session: Session, pulls: "Sequence[Pull]", model: str | None) -> "
 def _of_clone(
     session: Session,
     clone: Clone,
-    pulls: "Sequence[Pull]",
+    pulls: "Sequence[Pull] | None",
     references: Sequence[str],
     model: str | None,
-) -> "tuple[list[Brief], str]":
+) -> "tuple[list[Brief], list[str]]":
+    """The briefs, and what is to be said of them together."""
     from pullrisk.brief.make import BriefMaker
     from pullrisk.brief.under_way import open_works
 
     with FoldedClone(session, clone) as folded:
+        if folded.unkept:
+            warn(folded.unkept)
         scorer, name = folded.scorer(model)
-        if pulls:
-            wanted = folded.complete(pulls)
+        if pulls is not None:
+            pulls = folded.complete(pulls)
         elif references:
-            wanted = [_merged(folded, reference) for reference in references]
+            pulls = [_merged(folded, reference) for reference in references]
         else:
-            wanted = folded.recent(1)
+            pulls = folded.recent(1)
         maker = BriefMaker(scorer, folded.diffs())
-        return maker.briefs(wanted, now=datetime.now(UTC), works=open_works(wanted)), name
+        briefs = maker.briefs(pulls, now=datetime.now(UTC), works=open_works(pulls))
+        return briefs, [*_as_of(pulls), f"scored with {name}"]
 
 
 def _merged(folded: FoldedClone, reference: str) -> "Pull":
     """The pull request of a clone with this number. Raises InputError."""
-    number = _NUMBER.fullmatch(reference)
-    pull = number and folded.store.get(folded.repository, int(number["number"]))
+    named = _NUMBER.fullmatch(reference)
+    other = named and named["repository"]
+    if other and other.lower() != folded.repository.lower():
+        raise InputError(
+            f"{reference} is no pull request of {folded.repository}, which the clone is of",
+            hint="if it is, name the clone's repository with --repository",
+        )
+    pull = named and folded.store.get(folded.repository, int(named["number"]))
     if not pull:
         raise InputError(
             f"{reference} is no merged pull request of the clone",

@@ -27,12 +27,12 @@ def run(
 
       pullrisk feedback --repository kedro-org/kedro
     """
-    from pullrisk.pulls.feedback import kept
+    from pullrisk.pulls.feedback import load_feedback
 
     with open_session(home=home, quiet=True) as session:
-        found = kept(session.store, repository=repository)
+        answers = load_feedback(session.store, repository=repository)
     if as_json:
-        print_json(found)
+        print_json(answers)
         return
     columns = ("when", "pull", "says", "who", "risk", "band", "note")
     rows = [
@@ -45,7 +45,7 @@ def run(
             each.band or "",
             each.note,
         )
-        for each in found
+        for each in answers
     ]
     print_table(columns, rows, right=("risk",))
-    say(f"{len(found):,} answers")
+    say(f"{len(answers):,} answers")

@@ -58,15 +58,6 @@ Since: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-Ref: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        metavar="REF",
-        help="Of a clone, the branch or commit that was merged into. "
-        "[dim](the remote's default branch)[/dim]",
-        show_default=False,
-    ),
-]
 Organisation: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -110,7 +101,7 @@ def run(
     file: options.File = None,
     git: Git = None,
     repository: Name = None,
-    ref: Ref = None,
+    ref: options.Ref = None,
     since: Since = None,
     skip_bad_lines: options.SkipBadLines = False,
     org: Organisation = None,
@@ -148,6 +139,7 @@ def run(
             "name repositories (owner/name, --org, --search or --installed), or files with --file, "
             "or a clone with --git"
         )
+    from pullrisk.fetch.git.program import top_of
     from pullrisk.wiring.fetching import fetch_files, fetch_git, fetch_github, installed_names
 
     with open_session(stage="data-fetch", home=home, quiet=quiet) as session:
@@ -169,7 +161,7 @@ def run(
             report = fetch_files(session, files, repository=repository, skip=skip_bad_lines)
         else:
             moment = since.replace(tzinfo=UTC) if since else None
-            report = fetch_git(session, git, repository=repository, ref=ref, since=moment)
+            report = fetch_git(session, top_of(git), repository=repository, ref=ref, since=moment)
     if as_json:
         print_json(report)
         return

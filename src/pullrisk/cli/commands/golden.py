@@ -72,12 +72,12 @@ def check(url: Url, expected: Expected, wait: Wait = 0.0, as_json: options.Json 
     """
     from pullrisk.wiring.golden import Service, api_key, read
 
-    wanted, key = read(expected), api_key(load_settings())
+    golden, key = read(expected), api_key(load_settings())
     service, deadline = Service(url, key), time.monotonic() + wait
-    checks = list(service.checks(wanted))
+    checks = list(service.checks(golden))
     while _broken(checks) and time.monotonic() < deadline:
         time.sleep(min(2.0, wait))
-        checks = list(service.checks(wanted))
+        checks = list(service.checks(golden))
     if as_json:
         print_json(checks)
     else:
@@ -106,7 +106,7 @@ def record(
 
     from pullrisk.fetch.files import read_file
     from pullrisk.serve.golden import record as write_down
-    from pullrisk.wiring.served_models import load_model
+    from pullrisk.wiring.served_models import load_served_model
 
     if model != _BUNDLED and not model.isdecimal():
         raise SettingsError(
@@ -114,7 +114,7 @@ def record(
             hint="name a number of the registry, or `general`: what Git pins must never move",
         )
     settings = load_settings(home=home, serve={"model": model})
-    loaded = load_model(settings)
+    loaded = load_served_model(settings)
     objects = (data for path in file for _, data in read_file(path))
     golden = write_down(loaded, pinned=model, lines=objects, count=count)
     _write(folder / EXPECTED, msgspec.json.format(msgspec.json.encode(golden), indent=1) + b"\n")
@@ -130,7 +130,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _broken(checks: "list[Check]") -> bool:
-    return any(one.state != "ok" for one in checks)
+    return any(each.state != "ok" for each in checks)
 
 
 COMMANDS = {"check": check, "record": record}

@@ -47,10 +47,10 @@ def runs(
       pullrisk lake runs --limit 5
     """
     with open_session(home=home, quiet=True) as session:
-        found = session.lake.runs(limit)
+        latest = session.lake.runs(limit)
         place = session.lake.uri
     if as_json:
-        print_json(found)
+        print_json(latest)
         return
     rows = [
         (
@@ -60,7 +60,7 @@ def runs(
             f"{run.facts.get('rows', 0):,}",
             f"{len(run.facts.get('repositories', ())):,}",
         )
-        for run in found
+        for run in latest
     ]
     if rows:
         columns = ("version", "committed (UTC)", "pulls", "rows", "repositories")

@@ -67,15 +67,17 @@ def list_(home: options.Home = None, as_json: options.Json = False) -> None:
 
     with open_session(stage=STAGE, home=home, quiet=True) as session:
         place = tracking(session.settings)
-        found, trail = versions(place), events(place)
+        registered, changes = versions(place), events(place)
     if as_json:
-        print_json({"versions": found, "changes": trail})
+        print_json({"versions": registered, "changes": changes})
         return
-    if not found:
+    if not registered:
         say(f"no model is registered at {place.shown}")
         return
-    print_table(VERSION_COLUMNS, [version_row(version) for version in found], right=("version",))
-    for event in trail:
+    print_table(
+        VERSION_COLUMNS, [version_row(version) for version in registered], right=("version",)
+    )
+    for event in changes:
         say(event_text(event))
 
 
@@ -98,11 +100,11 @@ def compare(
     from pullrisk.wiring.promoting import compare as compare_models
 
     with open_session(stage=STAGE, home=home, quiet=True) as session:
-        found = compare_models(session, first, second, since=since)
+        comparison = compare_models(session, first, second, since=since)
     if as_json:
-        print_json(found)
+        print_json(comparison)
     else:
-        print_comparison(found, first, second)
+        print_comparison(comparison, first, second)
 
 
 def promote(

@@ -129,12 +129,12 @@ def _version(result: "TrainResult | None") -> dict[str, object] | None:
 
 
 def _print(findings: "Findings") -> None:
-    for one in findings.drift:
-        names = ", ".join(column.name for column in one.drifted[:_SHOWN])
-        more = f" and {len(one.drifted) - _SHOWN} more" if len(one.drifted) > _SHOWN else ""
-        what = f"{len(one.drifted)} of {len(one.columns)} drifted" + (": " if names else "")
+    for drift in findings.drift:
+        names = ", ".join(column.name for column in drift.drifted[:_SHOWN])
+        more = f" and {len(drift.drifted) - _SHOWN} more" if len(drift.drifted) > _SHOWN else ""
+        what = f"{len(drift.drifted)} of {len(drift.columns)} drifted" + (": " if names else "")
         say(
-            f"{one.repository}: {one.pulls:,} pull requests, {one.since} to {one.until}: "
+            f"{drift.repository}: {drift.pulls:,} pull requests, {drift.since} to {drift.until}: "
             f"{what}{names}{more}"
         )
     if findings.outcomes:
@@ -156,16 +156,16 @@ def _print_outcomes(findings: "Findings") -> None:
     columns = ("merged", "pull requests", findings.target, "expected", "ratio", "AUC within")
     rows = [
         [
-            f"{one.since} to {one.until}",
-            f"{one.pulls:,}",
-            f"{one.positives}",
-            f"{one.expected:.1f}",
-            f"{one.ratio.value:.2f} [{one.ratio.low:.2f}, {one.ratio.high:.2f}]",
+            f"{window.since} to {window.until}",
+            f"{window.pulls:,}",
+            f"{window.positives}",
+            f"{window.expected:.1f}",
+            f"{window.ratio.value:.2f} [{window.ratio.low:.2f}, {window.ratio.high:.2f}]",
             ""
-            if one.auc is None
-            else f"{one.auc.value:.3f} [{one.auc.low:.3f}, {one.auc.high:.3f}]",
+            if window.auc is None
+            else f"{window.auc.value:.3f} [{window.auc.low:.3f}, {window.auc.high:.3f}]",
         ]
-        for one in findings.outcomes
+        for window in findings.outcomes
     ]
     print_table(columns, rows, right=columns[1:])
 

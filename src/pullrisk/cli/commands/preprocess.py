@@ -52,8 +52,8 @@ def run(
         return
     columns = ("repository", "status", "pulls", "rows", "note")
     rows = [
-        (one.repository, one.status, f"{one.pulls:,}", f"{one.rows:,}", one.note or "")
-        for one in report.repositories
+        (each.repository, each.status, f"{each.pulls:,}", f"{each.rows:,}", each.note or "")
+        for each in report.repositories
     ]
     if rows:
         print_table(columns, rows, right=("pulls", "rows"))

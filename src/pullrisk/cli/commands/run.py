@@ -19,7 +19,7 @@ from pullrisk.errors import NotEnoughDataError
 if TYPE_CHECKING:
     from pullrisk.brief.result import ScoredPull
     from pullrisk.wiring.session import Session
-    from pullrisk.wiring.training import InUse
+    from pullrisk.wiring.training import ModelInUse
 
 Shown: TypeAlias = Annotated[
     int, typer.Option("--show", min=1, metavar="N", help="How many of the riskiest to show.")
@@ -106,7 +106,7 @@ def _gather(
     return [*steps, preprocess.summary(replay(session))]
 
 
-def _trained(used: "InUse") -> str:
+def _trained(used: "ModelInUse") -> str:
     """What was trained, and why another model answers where the trained one does not."""
     if used.result is None:
         return f"no model was trained: {used.untrained}; {used.name} answers"
@@ -116,7 +116,7 @@ def _trained(used: "InUse") -> str:
     return f"{text}, because {'; '.join(used.result.decision.reasons)}"
 
 
-def _print(used: "InUse", scored: "Sequence[ScoredPull]") -> None:
+def _print(used: "ModelInUse", scored: "Sequence[ScoredPull]") -> None:
     say("\nThe riskiest recent pull requests", style="bold")
     print_scores(scored)
     say(f"scored with {used.name}")

@@ -1,9 +1,7 @@
 """`pullrisk score`: risks of pull requests, with the first reason of each."""
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
@@ -12,9 +10,9 @@ from pullrisk.cli import options
 from pullrisk.cli.commands import fetch
 from pullrisk.cli.display.console import say, warn
 from pullrisk.cli.display.scores import show_scores
+from pullrisk.cli.pulls import clone_of, read_files, riskiest_first, stored, warn_of_lack
 from pullrisk.cli.session import open_session
-from pullrisk.errors import InputError, NotEnoughDataError
-from pullrisk.wiring.fetching import read_pulls
+from pullrisk.errors import NotEnoughDataError
 from pullrisk.wiring.scoring import Clone, FoldedClone, make_scorer
 from pullrisk.wiring.session import Session
 
@@ -22,10 +20,8 @@ if TYPE_CHECKING:
     from pullrisk.brief.result import ScoredPull
     from pullrisk.fetch.report import BadLine
     from pullrisk.pulls.record import Pull
-    from pullrisk.pulls.store import PullStore
 
 DEFAULT_RECENT: Final = 20
-_REFERENCE: Final = re.compile(r"(?P<repository>[^/#\s]+/[^/#\s]+)#(?P<number>[1-9]\d*)")
 
 References: TypeAlias = Annotated[
     list[str] | None,
@@ -58,7 +54,7 @@ def run(
     repository: options.Repositories = None,
     file: options.File = None,
     git: options.Git = None,
-    ref: fetch.Ref = None,
+    ref: options.Ref = None,
     model: options.Model = None,
     explain: Explain = True,
     by_risk: ByRisk = False,
@@ -93,17 +89,21 @@ def run(
     """
     skipped: list[BadLine] = []
     with open_session(stage="model-serving", home=home, quiet=quiet) as session:
-        kept = skipped if skip_bad_lines else None
-        own = read_files(session, file or (), repository or (), skipped=kept)
+        pulls = read_files(
+            session, file, repository or (), skipped=skipped if skip_bad_lines else None
+        )
         if git is None:
-            pulls = own if file else _pulls(session, references or [], repository or [], recent)
+            if pulls is None:
+                pulls = _pulls(session, references or [], repository or [], recent)
             scored, note = _score(session, pulls, model=model, explained=explain)
         elif references:
-            raise typer.BadParameter("with --git, name no pull requests: give --recent")
+            raise typer.BadParameter(
+                "with --git, give --recent; `pullrisk explain --git` tells of single ones"
+            )
         else:
             clone = clone_of(git, repository, ref)
             scored, name = _score_clone(
-                session, clone, own, recent=recent, model=model, explained=explain
+                session, clone, pulls, recent=recent, model=model, explained=explain
             )
             note = f"scored with {name}"
     fetch.warn_of_skipped(skipped)
@@ -116,31 +116,6 @@ def run(
     if note:
         say(note)
     _warn(scored)
-
-
-def clone_of(
-    git: Path, repositories: list[str] | None, ref: str | None, *, branches: bool = False
-) -> Clone:
-    """The clone of --git; --repository names it where its origin does not."""
-    name = next(iter(repositories or ()), None)
-    return Clone(path=git, repository=name, ref=ref, branches=branches)
-
-
-def read_files(
-    session: Session,
-    files: Sequence[str],
-    repositories: Sequence[str],
-    *,
-    skipped: "list[BadLine] | None",
-) -> "list[Pull]":
-    """The pulls of the files; the first repository is that of those which name none."""
-    repository = next(iter(repositories), None)
-    skip = None if skipped is None else skipped.append
-    return [
-        pull
-        for path in files
-        for pull in read_pulls(path, repository=repository, skipped=skip, settings=session.settings)
-    ]
 
 
 def _score(
@@ -158,24 +133,21 @@ def _score(
 def _score_clone(
     session: Session,
     clone: Clone,
-    pulls: "Sequence[Pull]",
+    pulls: "Sequence[Pull] | None",
     *,
     recent: int | None,
     model: str | None,
     explained: bool,
 ) -> "tuple[list[ScoredPull], str]":
+    """The scores of these pulls, or of the clone's latest, and the model's name."""
     from pullrisk.brief.make import BriefMaker
 
     with FoldedClone(session, clone) as folded:
         scorer, name = folded.scorer(model)
-        wanted = folded.complete(pulls) if pulls else folded.recent(recent or DEFAULT_RECENT)
+        warn_of_lack(folded)
+        pulls = folded.recent(recent or DEFAULT_RECENT) if pulls is None else folded.complete(pulls)
         maker = BriefMaker(scorer)
-        return maker.scored(wanted, now=datetime.now(UTC), briefed=explained), name
-
-
-def riskiest_first(scored: "Sequence[ScoredPull]") -> "list[ScoredPull]":
-    """By risk, or by novelty where the model has no risk."""
-    return sorted(scored, key=lambda one: (-(one.risk or 0.0), -one.novelty))
+        return maker.scored(pulls, now=datetime.now(UTC), briefed=explained), name
 
 
 def _pulls(
@@ -187,8 +159,8 @@ def _pulls(
     if references:
         return [stored(session.store, reference) for reference in references]
     limit = recent or DEFAULT_RECENT
-    wanted: Sequence[str | None] = repositories or [None]
-    pulls = [pull for name in wanted for pull in session.store.recent(repository=name, limit=limit)]
+    names: Sequence[str | None] = repositories or [None]
+    pulls = [pull for name in names for pull in session.store.recent(repository=name, limit=limit)]
     if not pulls:
         where = f"of {', '.join(repositories)} " if repositories else ""
         raise NotEnoughDataError(
@@ -197,37 +169,22 @@ def _pulls(
     return pulls
 
 
-def stored(store: "PullStore", reference: str) -> "Pull":
-    """The pull request of the store with this reference. Raises InputError."""
-    found = _REFERENCE.fullmatch(reference)
-    if found is None:
-        raise InputError(
-            f"{reference!r} names no pull request",
-            hint="write owner/name#number, or name a file with --file",
-        )
-    pull = store.get(found["repository"], int(found["number"]))
-    if pull is None:
-        raise InputError(
-            f"{reference} is not in the store",
-            hint="run `pullrisk fetch`, or score it from a file with --file",
-        )
-    return pull
-
-
 def _warn(scored: "Sequence[ScoredPull]") -> None:
     from pullrisk.score.result import UNKNOWN_AUTHOR, WARNINGS
 
     for basis, text in WARNINGS.items():
-        _warn_of([one for one in scored if one.basis == basis], text)
-    histories = [one for one in scored if one.basis != "no history"]
-    _warn_of([one for one in histories if one.author and not one.author_known], UNKNOWN_AUTHOR)
-    if any(one.risk is None for one in scored):
+        _warn_of([score for score in scored if score.basis == basis], text)
+    histories = [score for score in scored if score.basis != "no history"]
+    _warn_of(
+        [score for score in histories if score.author and not score.author_known], UNKNOWN_AUTHOR
+    )
+    if any(score.risk is None for score in scored):
         say("the model has no risk: it was trained with too few matured reverts")
 
 
 def _warn_of(scored: "Sequence[ScoredPull]", text: str) -> None:
     """Say it once of them all, naming the first three."""
-    names = [f"{one.repository}#{one.number}" for one in scored]
+    names = [f"{score.repository}#{score.number}" for score in scored]
     if names:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         warn(f"{', '.join(names[:3])}{more}: {text}")

@@ -12,7 +12,7 @@ from pullrisk.cli.session import load_settings
 from pullrisk.errors import SecretsError
 
 if TYPE_CHECKING:
-    from pullrisk.secrets.check import Checked
+    from pullrisk.secrets.check import SecretsCheck
 
 Stage: TypeAlias = Annotated[
     str, typer.Option("--stage", metavar="STAGE", help="Whose secrets: data-fetch, ml-training, …")
@@ -56,7 +56,7 @@ def check(stage: Stage, home: options.Home = None, as_json: options.Json = False
         )
 
 
-def _print(checked: "Checked") -> None:
+def _print(checked: "SecretsCheck") -> None:
     styles = {"readable": "green", "missing": "bold red", "absent": "dim"}
     rows: list[list[str | Text]] = [
         [Text(each.state, style=styles[each.state]), each.name, each.sentence]

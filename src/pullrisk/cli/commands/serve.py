@@ -1,7 +1,6 @@
 """`pullrisk serve`: the scoring service."""
 
 import os
-from collections.abc import Mapping
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,17 +48,19 @@ def run(
 
       curl --json @pull.json localhost:8080/v1/score
     """
-    given = {"host": host, "port": port, "workers": workers, "model": model, "keys_file": keys_file}
-    settings = with_options(load_settings(home=home), given)
+    settings = with_options(
+        load_settings(home=home), host=host, port=port, workers=workers, model=model,
+        keys_file=keys_file,
+    )  # fmt: skip
     for library in ("granian", "prometheus_client", "structlog", "uvloop"):
         if find_spec(library) is None:
             raise MissingExtraError.of(library, "serve")
     raise typer.Exit(serve(settings))
 
 
-def with_options(settings: Settings, given: Mapping[str, object]) -> Settings:
+def with_options(settings: Settings, **overrides: object) -> Settings:
     """The settings with the command line's options of the service."""
-    named = {name: value for name, value in given.items() if value is not None}
+    named = {name: value for name, value in overrides.items() if value is not None}
     if not named:
         return settings
     return load(

@@ -112,23 +112,23 @@ def stats(
 
     with (
         open_session(home=home, quiet=True) as session,
-        store_at(store or session.settings.store_uri) as found,
+        store_at(store or session.settings.store_uri) as opened,
     ):
-        summaries = found.repositories()
+        summaries = opened.repositories()
     if as_json:
         print_json(summaries)
         return
     columns = ("repository", "pulls", "merged", "open", "files", "first event", "last event")
     rows = [
         (
-            one.repository,
-            *(f"{count:,}" for count in (one.pulls, one.merged, one.open, one.files)),
-            *map(_day, (one.first_event_at, one.last_event_at)),
+            each.repository,
+            *(f"{count:,}" for count in (each.pulls, each.merged, each.open, each.files)),
+            *map(_day, (each.first_event_at, each.last_event_at)),
         )
-        for one in summaries
+        for each in summaries
     ]
     print_table(columns, rows, right=("pulls", "merged", "open", "files"))
-    say(f"{sum(one.pulls for one in summaries):,} pull requests of {len(rows):,} repositories")
+    say(f"{sum(each.pulls for each in summaries):,} pull requests of {len(rows):,} repositories")
 
 
 def export(

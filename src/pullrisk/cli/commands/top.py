@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
+from pullrisk.brief.wording import counted
 from pullrisk.cli import options
-from pullrisk.cli.commands import fetch
-from pullrisk.cli.commands.score import clone_of, riskiest_first
 from pullrisk.cli.display.console import say
 from pullrisk.cli.display.scores import show_scores
+from pullrisk.cli.pulls import clone_of, riskiest_first, warn_of_lack
 from pullrisk.cli.session import open_session
 from pullrisk.errors import NotEnoughDataError
 from pullrisk.wiring.scoring import Clone, FoldedClone, make_scorer
@@ -35,7 +35,7 @@ Merged: TypeAlias = Annotated[
 def run(
     repository: options.Repositories = None,
     git: options.Git = None,
-    ref: fetch.Ref = None,
+    ref: options.Ref = None,
     branches: options.Branches = False,
     show: Shown = 10,
     merged: Merged = 50,
@@ -60,8 +60,7 @@ def run(
             scored, note = _of_store(session, repository or [], merged, show, model), ""
         else:
             clone = clone_of(git, repository, ref, branches=branches)
-            scored, name = _of_clone(session, clone, merged, show, model)
-            note = f"scored with {name}"
+            scored, note = _of_clone(session, clone, merged, show, model)
     chosen = options.chosen_form(form, as_json=as_json)
     show_scores(scored, chosen)
     if note and chosen == "text":
@@ -89,12 +88,17 @@ def _of_store(
 def _of_clone(
     session: Session, clone: Clone, merged: int, show: int, model: str | None
 ) -> "tuple[list[ScoredPull], str]":
+    """The riskiest, and when the merges were that they are chosen from."""
     from pullrisk.brief.make import BriefMaker
 
     with FoldedClone(session, clone) as folded:
+        warn_of_lack(folded)
         scorer, name = folded.scorer(model)
         maker = BriefMaker(scorer, folded.diffs() if clone.branches else None)
-        return _riskiest(maker, folded.recent(max(1, merged)), show), name
+        pulls = folded.recent(max(1, merged))
+        days = sorted(f"{pull.merged_at:%Y-%m-%d}" for pull in pulls if pull.merged_at)
+        note = f"of the latest {counted(len(pulls), 'merge')}, {days[0]} to {days[-1]}"
+        return _riskiest(maker, pulls, show), f"{note}; scored with {name}"
 
 
 def _riskiest(maker: "BriefMaker", pulls: "list[Pull]", show: int) -> "list[ScoredPull]":
@@ -102,4 +106,4 @@ def _riskiest(maker: "BriefMaker", pulls: "list[Pull]", show: int) -> "list[Scor
     now = datetime.now(UTC)
     by_name = {(pull.repository, pull.number): pull for pull in pulls}
     first = riskiest_first(maker.scored(pulls, now=now, briefed=False))[:show]
-    return maker.scored([by_name[one.repository, one.number] for one in first], now=now)
+    return maker.scored([by_name[score.repository, score.number] for score in first], now=now)

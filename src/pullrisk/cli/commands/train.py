@@ -111,11 +111,11 @@ def run(
 def summary(result: "TrainResult") -> str:
     """What a training made, in one line."""
     facts = result.trained.bundle.metadata.facts
-    also = f" ({', '.join(result.tracked.aliases)})" if result.tracked.aliases else ""
-    said = "" if result.decision is None else f"; {outcome(result.decision)}"
+    aliases = f" ({', '.join(result.tracked.aliases)})" if result.tracked.aliases else ""
+    decision = "" if result.decision is None else f"; {outcome(result.decision)}"
     how = f" from {facts.started_from}" if facts.started_from else ""
     written = f", written to {result.model}" if result.uses_trained else ""
     return (
         f"trained{how} on {facts.examples:,} pull requests, {outcomes_learnt(facts)}; registered "
-        f"as version {result.tracked.version}{also}{written}{said}"
+        f"as version {result.tracked.version}{aliases}{written}{decision}"
     )

@@ -12,14 +12,14 @@ _STATE: Final[dict[str, "Handler | None"]] = {}
 """Holds, under "handler", what writes Python's own logging as JSON; nothing without JSON."""
 
 
-def write_json_lines(wanted: bool) -> None:
+def write_json_lines(enabled: bool) -> None:
     """Set whether every line is a JSON object, those of Python's logging too."""
-    if wanted == json_lines():
+    if enabled == json_lines():
         return
     import logging
 
-    logging.captureWarnings(wanted)
-    if wanted:
+    logging.captureWarnings(enabled)
+    if enabled:
         _STATE["handler"] = handler = _handler()
         logging.getLogger().addHandler(handler)
     elif (old := _STATE.pop("handler")) is not None:

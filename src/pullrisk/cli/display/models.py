@@ -72,10 +72,10 @@ def print_evaluation(evaluation: "Evaluation") -> None:
     if evaluation.novelty:
         _print_novelty(evaluation)
     if evaluation.categories:
-        told = evaluation.categories
+        figures = evaluation.categories
         say(
-            f"category: macro-F1 {interval(told.macro_f1)} on {told.pulls:,} pull requests that "
-            f"state one, prefix hidden; rules {interval(told.rules_macro_f1)}"
+            f"category: macro-F1 {interval(figures.macro_f1)} on {figures.pulls:,} pull requests "
+            f"that state one, prefix hidden; rules {interval(figures.rules_macro_f1)}"
         )
     for note in evaluation.notes:
         warn(f"note: {note}")
@@ -94,10 +94,10 @@ def _print_shares(evaluation: "Evaluation") -> None:
     """What each share of the riskiest holds."""
     rows = []
     for cost in evaluation.costs:
-        found = evaluation.riskiest(cost.share)
-        if found:
-            figures = (_percents(found.precision), interval(found.lift, ".1f"))
-            caught = _percents(found.caught)
+        riskiest = evaluation.riskiest(cost.share)
+        if riskiest:
+            figures = (_percents(riskiest.precision), interval(riskiest.lift, ".1f"))
+            caught = _percents(riskiest.caught)
             share = f"riskiest {100 * cost.share:.0f} %"
             rows.append([share, f"{cost.reviews:,}", f"{cost.caught:,}", *figures, caught])
     columns = ("of each repository", "pull requests", evaluation.outcome, "share of them",

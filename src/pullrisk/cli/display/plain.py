@@ -20,4 +20,4 @@ def plain(text: str) -> str:
 
 def escaped(json: str) -> str:
     """The JSON with such characters, which can only stand in its strings, as \\uXXXX."""
-    return _SHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", json)
+    return _SHOWN.sub(lambda match: f"\\u{ord(match[0]):04x}", json)

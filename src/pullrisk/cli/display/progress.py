@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as RichProgress
 from rich.progress import Task as RichTask
+from rich.table import Column
 from rich.text import Text
 
 from pullrisk.cli.display.console import console, is_dumb, is_terminal
@@ -63,15 +64,21 @@ class Bars:
     def _start(self) -> RichProgress:
         self._live = RichProgress(
             SpinnerColumn(finished_text="[green]✓[/green]"),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=28),
-            _Done(),
-            _Rate(),
+            TextColumn("{task.description}", markup=False, table_column=_elastic(3)),
+            BarColumn(bar_width=None, table_column=_elastic(1)),
+            _Done(Column(no_wrap=True)),
+            _Rate(Column(no_wrap=True)),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=self._console,
+            expand=True,
         )
         self._live.start()
         return self._live
+
+
+def _elastic(ratio: int) -> Column:
+    """A column that gives way where the terminal is narrow: numbers are never cut."""
+    return Column(ratio=ratio, no_wrap=True, overflow="ellipsis")
 
 
 class _Bar:

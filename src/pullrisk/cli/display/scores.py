@@ -59,7 +59,7 @@ def show_briefs(briefs: Sequence["Brief"], form: "TableForm") -> None:
 
 def print_scores(scored: Sequence["ScoredPull"]) -> None:
     """Scored pulls in the order given, a line each: the risk, and what drives it most."""
-    rows = [[_name(one), *_risk(one), _why(one)] for one in scored]
+    rows = [[_name(pull), *_risk(pull), _why(pull)] for pull in scored]
     if not is_terminal():
         left = _WIDTH - sum(max(map(len, column)) + 2 for column in _texts(rows))
         rows = [[*row[:3], _cut(str(row[3]), max(20, left))] for row in rows]
@@ -72,23 +72,23 @@ def _texts(rows: list[list[str | Text]]) -> list[list[str]]:
     return [[name, *(str(row[place]) for row in rows)] for place, name in enumerate(headings)]
 
 
-def _name(one: "ScoredPull") -> str | Text:
+def _name(pull: "ScoredPull") -> str | Text:
     """The reference; on a terminal with the title in dim letters under it."""
-    name = f"{one.repository}#{one.number}"
+    name = f"{pull.repository}#{pull.number}"
     if not is_terminal():
         return name
-    title = _cut(" ".join(plain(one.title).split()), _LONGEST_NAME)
+    title = _cut(" ".join(plain(pull.title).split()), _LONGEST_NAME)
     return Text(name).append(f"\n{title}", "dim")
 
 
-def _risk(one: "ScoredPull") -> list[str | Text]:
+def _risk(pull: "ScoredPull") -> list[str | Text]:
     """The risk with a bar, and its band; empty if the brief says that nobody knows."""
-    told = one.risk if one.brief is None else one.brief.risk
-    band = one.band if one.brief is None else one.brief.band
-    if told is None:
+    answers = pull.brief or pull
+    if answers.risk is None:
         return ["", ""]
-    style = _BAND_STYLE.get(band or "", "")
-    return [Text(f"{100 * told:5.1f} % ").append(_bar(told), style), Text(band or "", style)]
+    risk, band = answers.risk, answers.band or ""
+    style = _BAND_STYLE.get(band, "")
+    return [Text(f"{100 * risk:5.1f} % ").append(_bar(risk), style), Text(band, style)]
 
 
 def _bar(risk: float) -> str:
@@ -96,21 +96,20 @@ def _bar(risk: float) -> str:
     return f"{'█' * full}{_EIGHTHS[part] if part else ''}".ljust(_BAR)
 
 
-def _why(one: "ScoredPull") -> str:
-    """The first reason that raises the risk; what is not known, if that is what is to be said."""
+def _why(pull: "ScoredPull") -> str:
+    """The first reason; what is not known, if that is what is to be said."""
     from pullrisk.brief.sections import NO_REASON
 
-    brief = one.brief
+    brief = pull.brief
     if brief is None:
         return ""
     if brief.risk is None:
         return brief.verdict.rstrip(".")
-    return first_reason(brief) or ("" if brief.band == "low" else NO_REASON)
-
-
-def first_reason(brief: "Brief") -> str:
-    """The first named reason that raises the risk, else the first that lowers it; may be empty."""
-    return next((reason.text for reason in (*brief.raising, *brief.lowering)), "")
+    if brief.raising:
+        return brief.raising[0].text
+    if brief.lowering:
+        return f"speaks for it: {brief.lowering[0].text}"
+    return "" if brief.band == "low" else NO_REASON
 
 
 def _cut(text: str, width: int) -> str:
@@ -122,16 +121,17 @@ def _print_csv(scored: Sequence["ScoredPull"]) -> None:
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(_CSV)
-    for one in scored:
-        brief = one.brief
+    for pull in scored:
+        brief = pull.brief
         reasons = [reason.text for reason in brief.reasons] if brief else []
-        told = one if brief is None else brief
+        answers = brief or pull
         writer.writerow(
             _harmless(value)
             for value in (
-                one.repository, one.number, one.title, one.author, one.state, told.risk,
-                told.band, told.percentile, told.novelty, one.category and one.category.name,
-                brief and brief.verdict, "; ".join(reasons), one.url,
+                pull.repository, pull.number, pull.title, pull.author, pull.state,
+                answers.risk, answers.band, answers.percentile, answers.novelty,
+                pull.category and pull.category.name,
+                brief and brief.verdict, "; ".join(reasons), pull.url,
             )
         )  # fmt: skip
     write_bytes(written.getvalue().encode(errors="replace"))

@@ -4,57 +4,15 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-import msgspec
-from msgspec.structs import replace
-
 from pullrisk.fetch.git.graph import arrange_commits
 from pullrisk.fetch.git.line_fold import BranchState, LineFold, Stretch
-from pullrisk.fetch.git.line_history import FileOrigins, LineHistory
-from pullrisk.fetch.git.patches import FilePatch, Patch
+from pullrisk.fetch.git.line_history import CommitLines
 from pullrisk.fetch.git.program import Git
 from pullrisk.fetch.git.saved_lines import DamagedLinesError, SavedLines
 from pullrisk.progress import Progress
-from pullrisk.pulls.record import ChangedFile, Pull
 
 _STEP: Final = 1_000
 """Commits after which progress is reported."""
-
-
-class CommitLines(msgspec.Struct, frozen=True):
-    """What a commit did to lines, beside the history that knows their origins.
-
-    `history` is None where nothing is known of the lines before.
-    """
-
-    history: LineHistory | None
-    patch: Patch
-    touched: list[FileOrigins] = []
-
-    def add_to(self, pull: Pull) -> Pull:
-        """The record of what the commit merged, with its lines and the code lines of its files."""
-        if self.patch.is_unknown:
-            return pull
-        files = pull.files
-        if files is not None:
-            code = {file.name: _code_lines(file) for file in self.patch.files if file.counted}
-            files = tuple(_with_code(file, code) for file in files)
-        places = {file.path: place for place, file in enumerate(files or ())}
-        lines = self.patch.counts
-        if self.history is not None:
-            lines = self.history.origins(self.touched, places, lines)
-        return replace(pull, files=files, lines=lines)
-
-
-def _code_lines(file: FilePatch) -> tuple[int, int]:
-    added = sum(hunk.added_code for hunk in file.hunks)
-    return added, sum(sum(hunk.code) for hunk in file.hunks)
-
-
-def _with_code(file: ChangedFile, code: Mapping[str, tuple[int, int]]) -> ChangedFile:
-    counts = code.get(file.path)
-    if counts is None:
-        return file
-    return replace(file, code_added=counts[0], code_removed=counts[1])
 
 
 class BranchLines:
@@ -85,9 +43,9 @@ class BranchLines:
         """
         state = BranchState() if behind is None else self._load(behind)
         if behind is not None:
-            wanted = stretch.behind(stretch.sides()) - {behind}
-            if state is None or not wanted <= state.sides.keys():
-                state = self._read_again(behind, numbers(), wanted, progress)
+            needed = stretch.behind(stretch.sides()) - {behind}
+            if state is None or not needed <= state.sides.keys():
+                state = self._read_again(behind, numbers(), needed, progress)
         self._fold = LineFold(self._git, stretch, state or BranchState())
 
     def _load(self, commit: str) -> BranchState | None:
@@ -103,7 +61,7 @@ class BranchLines:
         self,
         commit: str,
         numbers: Mapping[str, int],
-        wanted: Collection[str],
+        needed: Collection[str],
         progress: Progress,
     ) -> BranchState:
         listed = self._git.ask("rev-list", "--parents", "--topo-order", commit, "--") or ""
@@ -111,7 +69,7 @@ class BranchLines:
         brought_by = arrange_commits(parents, commit).brought_by
         pulls = [sha for sha in brought_by if sha in numbers]
         stretch = Stretch(brought_by, parents, pulls, numbers)
-        fold = LineFold(self._git, stretch, BranchState(), wanted=wanted)
+        fold = LineFold(self._git, stretch, BranchState(), needed=needed)
         shas = [sha for sha in brought_by if fold.reads(sha)]
         with progress.task("lines written before", total=len(shas), unit="commits") as task:
             for count, sha in enumerate(shas, 1):
@@ -122,7 +80,7 @@ class BranchLines:
 
     def read(self, sha: str) -> CommitLines | None:
         """What the next commit did; None if its lines are not read. Raises InputError."""
-        return CommitLines(*self._fold.read(sha)) if self._fold.reads(sha) else None
+        return self._fold.read(sha) if self._fold.reads(sha) else None
 
     def save(self, commit: str, *, is_last: bool) -> None:
         """Save the lines at the commit, before a checkpoint names it.

@@ -14,8 +14,8 @@ from pullrisk.fetch.git.program import Git
 MOST_BRANCHES: Final = 200
 """Branches that are looked at: those with the latest commits."""
 _FORMAT: Final = "%(objectname) %(committerdate:unix) %(symref) %(refname)"
-_KEPT: Final = re.compile(
-    r"(.*/)?(v?\d+([._-](\d+|x))*|(release|stable|maint|maintenance|lts|backport|cherry-?pick)s?\b.*)"
+_LONG_LIVED: Final = re.compile(
+    r"(.*/)?(v?\d+([._-](\d+|[xyz]))*|(release|stable|maint|maintenance|lts|backport|cherry-?pick)s?\b.*)"
     r"|gh-(pages|readonly-queue)\b.*",
     re.IGNORECASE,
 )
@@ -39,11 +39,13 @@ class UnmergedBranches:
         self._git, self._base = git, base
         self._starts: dict[str, str | None] = {}
         self._paths: dict[str, frozenset[str]] = {}
+        self._long_lived: list[str] = []
+        """The last commits of the long-lived branches."""
 
     def between(self, since: datetime, until: datetime) -> Iterator[Branch]:
         """Those whose last commits lie between the moments, the latest MOST_BRANCHES first."""
-        fresh = (each for each in self._listed if since <= each[1] <= until)
-        for head, at, name in islice(fresh, MOST_BRANCHES):
+        recent = ((head, at, name) for head, at, name in self._listed if since <= at <= until)
+        for head, at, name in islice(recent, MOST_BRANCHES):
             if head not in self._starts:
                 self._starts[head] = self._git.ask("merge-base", self._base, head)
             start = self._starts[head]
@@ -60,11 +62,26 @@ class UnmergedBranches:
         listed = dict[str, tuple[str, datetime, str]]()
         for line in (answer or "").splitlines():
             head, seconds, symbolic, ref = line.split(" ", 3)
-            name = _short(ref)
-            if not symbolic and seconds.isdigit() and not _KEPT.fullmatch(name):
+            name = _short(ref, self._git.remote)
+            if _LONG_LIVED.fullmatch(name):
+                self._long_lived.append(head)
+            elif not symbolic and seconds.isdigit():
                 at = datetime.fromtimestamp(int(seconds), UTC)
                 listed.setdefault(head, (head, at, name))
         return list(listed.values())
+
+    def is_of_long_lived(self, branch: Branch) -> bool:
+        """Whether it began from a long-lived branch, into which it goes, not into the base."""
+        own = self._git.ask("rev-list", branch.head, "--not", self._base, "--") or ""
+        return not self._on_long_lived.isdisjoint(own.split())
+
+    @cached_property
+    def _on_long_lived(self) -> frozenset[str]:
+        """The commits of long-lived branches that the base does not have."""
+        if not self._listed or not self._long_lived:
+            return frozenset()
+        commits = self._git.ask("rev-list", *self._long_lived, "--not", self._base, "--") or ""
+        return frozenset(commits.split())
 
     def paths(self, branch: Branch) -> frozenset[str]:
         """The files that the branch changes from where it left the base."""
@@ -75,10 +92,10 @@ class UnmergedBranches:
         return self._paths[branch.head]
 
 
-def _short(name: str) -> str:
-    """The name as a person says it: `fix`, and `fix` for origin's as well."""
+def _short(name: str, remote: str) -> str:
+    """The name as a person says it: `fix`, and `fix` for the remote's as well."""
     name = name.removeprefix("refs/heads/")
-    return name.removeprefix("refs/remotes/origin/").removeprefix("refs/remotes/")
+    return name.removeprefix(f"refs/remotes/{remote}/").removeprefix("refs/remotes/")
 
 
 def is_related(git: Git, base: str, branch: Branch, other: str) -> bool:

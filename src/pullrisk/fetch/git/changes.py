@@ -1,13 +1,9 @@
-"""The files that commits change, read by several git programs at once.
-
-An object that cannot be read costs the line counts of its file, not the run: git stops at it and
-names it, so the commit is read once more without the paths that have it.
-"""
+"""Which files commits change, without the changes in them: read by several git programs at once."""
 
 import os
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 from typing import Final
@@ -16,23 +12,28 @@ import msgspec
 from msgspec.structs import replace
 
 from pullrisk.errors import InputError
-from pullrisk.fetch.git.job import Job
-from pullrisk.fetch.git.log import TokenReader
+from pullrisk.fetch.git.process import GitProcess
 from pullrisk.fetch.git.program import Git
 from pullrisk.pulls.record import ChangedFile
 
 BATCH: Final = 200
 """Commits that one git program reads; another takes the next ones meanwhile."""
+STATUS: Final = {
+    "A": "added",
+    "C": "copied",
+    "D": "removed",
+    "M": "modified",
+    "R": "renamed",
+    "T": "changed",
+}
+"""What GitHub's API calls a change that git names by a letter."""
 _MOST_PROGRAMS: Final = 4
-_MOST_TRIES: Final = 20
 _OBJECT: Final = re.compile(rb"\b[0-9a-f]{40}(?:[0-9a-f]{24})?\b")
 _LOG: Final = (
     *("--no-walk=unsorted", "--stdin", "--first-parent", "-m", "--format=%x01%H"),
-    *("--no-ext-diff", "--no-textconv", "--diff-algorithm=myers", "--no-relative"),
-    *("--submodule=short", "--ignore-submodules=none", "-O/dev/null"),
+    *("--no-ext-diff", "--no-textconv", "--no-relative", "--raw", "--no-renames", "--no-abbrev"),
+    *("--ignore-submodules=none", "-O/dev/null"),
 )
-_COUNTED: Final = ("--raw", "--numstat", "-M")
-_LISTED: Final = ("--raw", "--no-renames")
 
 
 class Changes(msgspec.Struct, frozen=True):
@@ -47,24 +48,23 @@ class Changes(msgspec.Struct, frozen=True):
     unreadable: int = 0
 
 
-def read_changes(git: Git, shas: Sequence[str], *, count_lines: bool) -> Iterator[Changes]:
+def read_changes(git: Git, shas: Sequence[str]) -> Iterator[Changes]:
     """The changes of each commit, in the order of `shas`, but for `git.excluded`.
 
-    Without `count_lines` (a partial clone has no file contents) files have no line counts, and
-    a rename is a removed and an added file.
+    Files have no line counts, and a rename is a removed and an added file: contents are not read,
+    which a partial clone does not have.
     """
-    options = _COUNTED if count_lines else _LISTED
     batches = deque(shas[start : start + BATCH] for start in range(0, len(shas), BATCH))
     with ExitStack() as stack:
-        running: deque[tuple[Sequence[str], Job]] = deque()
+        running: deque[tuple[Sequence[str], GitProcess]] = deque()
         while batches or running:
             while batches and len(running) < _programs():
                 batch = batches.popleft()
-                running.append((batch, stack.enter_context(_start(git, options, batch))))
-            batch, job = running.popleft()
-            for changes in _read_batch(git, options, batch, job):
+                running.append((batch, stack.enter_context(_start(git, batch))))
+            batch, process = running.popleft()
+            for changes in _read_batch(git, batch, process):
                 yield without_excluded(git, changes)
-            job.close()
+            process.close()
 
 
 def without_excluded(git: Git, changes: Changes) -> Changes:
@@ -81,82 +81,65 @@ def _programs() -> int:
     return min(_MOST_PROGRAMS, cores)
 
 
-def _start(
-    git: Git, options: Sequence[str], shas: Sequence[str], without: Sequence[bytes] = ()
-) -> Job:
-    paths = [b":(top,exclude,literal)" + path for path in without]
-    arguments = (*_LOG, *options, "--", *map(os.fsdecode, paths))
-    return git.start_log(*arguments, stdin="\n".join(shas).encode())
+def _start(git: Git, shas: Sequence[str]) -> GitProcess:
+    return git.start_log(*_LOG, "--", stdin="\n".join(shas).encode())
 
 
-def _read_batch(
-    git: Git, options: Sequence[str], batch: Sequence[str], job: Job
-) -> Iterator[Changes]:
+def _read_batch(git: Git, batch: Sequence[str], process: GitProcess) -> Iterator[Changes]:
     """The changes of a batch; a commit at which git stops is read alone."""
-    ended_well = job.wait()
-    done = _parsed(git, job)
-    if not ended_well:
+    succeeded = process.succeeded()
+    done = list(_parse(git, process.tokens()))
+    if not succeeded:
         del done[-1:]  # what was written of the last one may not be all
     yield from done
     rest = batch[len(done) :]
-    if ended_well or not rest:
+    if succeeded or not rest:
         return
-    yield _read_alone(git, options, rest[0])
+    with _start(git, rest[:1]) as alone:
+        unreadable = Changes(rest[0], None, 1)
+        yield next(_parse(git, alone.tokens()), unreadable) if alone.succeeded() else unreadable
     if len(rest) > 1:
-        with _start(git, options, rest[1:]) as following:
-            yield from _read_batch(git, options, rest[1:], following)
-
-
-def _read_alone(git: Git, options: Sequence[str], sha: str) -> Changes:
-    """One commit without the paths whose objects cannot be read."""
-    left_out: dict[bytes, ChangedFile] = {}
-    for _ in range(_MOST_TRIES):
-        with _start(git, options, [sha], tuple(left_out)) as job:
-            if job.wait():
-                read = [changes.files or () for changes in _parsed(git, job)]
-                files = (*(read[0] if read else ()), *left_out.values())
-                return Changes(sha, files, len(left_out))
-            found = paths_of(git, sha, job.errors())
-        if not found.keys() - left_out.keys():
-            break
-        left_out |= found
-    with _start(git, _LISTED, [sha]) as job:
-        if not job.wait():
-            return Changes(sha, None, 1)
-        listed = _parsed(git, job)[0].files or ()
-        return Changes(sha, listed, max(1, len(listed)))
+        with _start(git, rest[1:]) as following:
+            yield from _read_batch(git, rest[1:], following)
 
 
 def paths_of(git: Git, sha: str, errors: bytes) -> dict[bytes, ChangedFile]:
     """The changed paths with an object, before or after, that git's errors name; empty if none."""
     objects = _OBJECT.findall(errors)
-    found: dict[bytes, ChangedFile] = {}
-    with _start(git, (*_LISTED, "--no-abbrev"), [sha]) as job:
-        if not job.wait():
-            return found
-        tokens = list(job.tokens())
-    files = {file.path: file for changes in _parse(git, tokens) for file in changes.files or ()}
-    for entry, path in pairwise(tokens):
-        if entry.lstrip(b"\n").startswith(b":") and any(name in entry for name in objects):
-            found[path] = files[path.decode(errors="backslashreplace")]
-    return found
+    with _start(git, [sha]) as process:
+        if not process.succeeded():
+            return {}
+        tokens = list(process.tokens())
+    return {
+        path: _file(entry, path)
+        for entry, path in pairwise(tokens)
+        if entry.lstrip(b"\n").startswith(b":") and any(name in entry for name in objects)
+    }
 
 
-def _parsed(git: Git, job: Job) -> list[Changes]:
-    return list(_parse(git, job.tokens()))
-
-
-def _parse(git: Git, tokens: Iterable[bytes]) -> Iterator[Changes]:
+def _parse(git: Git, tokens: Iterator[bytes]) -> Iterator[Changes]:
     """The changes in git's output, up to where it breaks off."""
-    reader = TokenReader(git, tokens)
-    while reader.token is not None:
-        token = reader.advance()
+    sha, files = None, list[ChangedFile]()
+    for token in tokens:
         if token.startswith(b"\x01"):
-            sha = token[1:].decode()
-            try:
-                yield Changes(sha, reader.files())
-            except (InputError, ValueError):  # the output ends within a file
-                yield Changes(sha, None)
-                return
+            if sha is not None:
+                yield Changes(sha, tuple(files))
+            sha, files = token[1:].decode(), []
+        elif token.lstrip(b"\n").startswith(b":") and sha is not None:
+            path = next(tokens, None)
+            if path is None:  # the output ends within a file
+                break
+            files.append(_file(token, path))
         elif token:
-            reader.fail()
+            raise InputError(
+                f"{git.path}: git log's output cannot be understood at {token!r:.80}",
+                hint="please report this, with the output of: git --version",
+            )
+    if sha is not None:
+        yield Changes(sha, tuple(files))
+
+
+def _file(entry: bytes, path: bytes) -> ChangedFile:
+    """The file of a raw entry, whose last letter says what happened to it."""
+    status = STATUS.get(entry[-1:].decode(errors="replace"), "changed")
+    return ChangedFile(path.decode(errors="backslashreplace"), status)

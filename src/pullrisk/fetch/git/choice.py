@@ -7,10 +7,10 @@ from typing import Final
 
 import msgspec
 
+from pullrisk.fetch.git.clocks import longest_rising
 from pullrisk.fetch.git.graph import BranchGraph
 from pullrisk.fetch.git.log import Commit
 from pullrisk.fetch.git.messages import Merge, merges_of
-from pullrisk.fetch.git.order import longest_rising
 
 AGAIN: Final = "the same number again"
 FOREIGN: Final = "of another repository's history"
@@ -244,7 +244,7 @@ def _in_order(claims: list[_Claim]) -> Set[int]:
     """The places on the branch whose numbers rise with it, as those of pulls mostly do."""
     on_branch = [claim for claim in claims if claim.on_branch]
     rising = longest_rising([claim.merge.number for claim in on_branch])
-    return {on_branch[each].place for each in rising}
+    return {on_branch[place].place for place in rising}
 
 
 def _bounds(claims: list[_Claim], known: int) -> Iterator[tuple[int, float]]:

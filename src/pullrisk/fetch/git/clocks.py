@@ -1,20 +1,21 @@
 """When the commits of a branch were made: their order is the truth, their clocks are evidence."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeVar
 
 from pullrisk.fetch.git.graph import BranchGraph
 from pullrisk.fetch.git.log import Commit
-from pullrisk.fetch.git.order import longest_rising
 
 HELD: Final = timedelta(days=1)
 """A commit whose time is moved by more than this had a wrong clock."""
 _BEGIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
+T = TypeVar("T", int, datetime)
 
 
-def settle(
+def commit_times(
     commits: Mapping[str, Commit], graph: BranchGraph, *, floor: datetime | None, now: datetime
 ) -> dict[str, datetime]:
     """The time of each commit: what its clock said, held between those around it on its line.
@@ -67,19 +68,37 @@ def _believed(
     """Places and times of a longest non-decreasing sequence among those between the bounds."""
     likely = [place for place, moment in enumerate(stated) if low <= moment <= high]
     rising = longest_rising([stated[place] for place in likely])
-    return [(likely[each], stated[likely[each]]) for each in rising]
+    return [(place, stated[place]) for place in map(likely.__getitem__, rising)]
+
+
+def longest_rising(values: Sequence[T]) -> list[int]:
+    """The places of a longest non-decreasing subsequence (patience sorting), in order."""
+    tails: list[T] = []
+    places: list[int] = []
+    before: list[int | None] = []
+    for place, value in enumerate(values):
+        length = bisect_right(tails, value)
+        before.append(places[length - 1] if length else None)
+        tails[length : length + 1] = [value]
+        places[length : length + 1] = [place]
+    chain: list[int] = []
+    last = places[-1] if places else None
+    while last is not None:
+        chain.append(last)
+        last = before[last]
+    return chain[::-1]
 
 
 def _lines(commits: Mapping[str, Commit], graph: BranchGraph) -> list[tuple[str | None, list[str]]]:
     """Each line of first parents with the merge that brought it in, which lies on one before it."""
-    found: list[tuple[str | None, list[str]]] = []
+    lines: list[tuple[str | None, list[str]]] = []
     last: dict[str | None, list[str]] = {}
     places: dict[str | None, int] = {None: len(graph.brought_by)}
     for place, (sha, merge) in enumerate(graph.brought_by.items()):
         line = last.get(merge)
         if line is None or commits[sha].parents[:1] != (line[-1],):
             line = last[merge] = []
-            found.append((merge, line))
+            lines.append((merge, line))
         line.append(sha)
         places[sha] = place
-    return sorted(found, key=lambda each: -places[each[0]])
+    return sorted(lines, key=lambda brought: -places[brought[0]])

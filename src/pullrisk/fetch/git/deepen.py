@@ -41,8 +41,8 @@ def deepen(git: Git, refs: Sequence[str], *, server: str, token: str | None) -> 
         raise InputError(f"{git.path}: git fetch took more than {SECONDS:.0f} s") from None
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it gave no reason"]
-        said = _SECRET.sub(r"\1", lines[0])[:300]
-        raise InputError(f"{git.path}: git fetch failed: {said}")
+        reason = _SECRET.sub(r"\1", lines[0])[:300]
+        raise InputError(f"{git.path}: git fetch failed: {reason}")
 
 
 def _refspec(ref: str) -> str:
@@ -59,7 +59,7 @@ def _network(server: str, token: str | None) -> dict[str, str]:
         login = b64encode(f"x-access-token:{token}".encode()).decode()
         key = f"http.{server.rstrip('/')}/.extraheader"
         pairs += [(key, ""), (key, f"AUTHORIZATION: basic {login}")]  # instead of one kept there
-    found = {"GIT_ALLOW_PROTOCOL": "https:http:file", "GIT_CONFIG_COUNT": str(len(pairs))}
+    variables = {"GIT_ALLOW_PROTOCOL": "https:http:file", "GIT_CONFIG_COUNT": str(len(pairs))}
     for place, (key, value) in enumerate(pairs):
-        found |= {f"GIT_CONFIG_KEY_{place}": key, f"GIT_CONFIG_VALUE_{place}": value}
-    return found
+        variables |= {f"GIT_CONFIG_KEY_{place}": key, f"GIT_CONFIG_VALUE_{place}": value}
+    return variables

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from pullrisk.fetch.git.open_pulls import base_branches, head_of
-from pullrisk.fetch.git.patches import FilePatch, Hunk, Patch, read_difference
+from pullrisk.fetch.git.patches import FilePatch, Hunk, Patch, list_difference, read_difference
 from pullrisk.fetch.git.program import Git
 from pullrisk.pulls.record import Pull
 
@@ -21,19 +21,28 @@ class Difference(msgspec.Struct, frozen=True):
         """What it does to the file that has this path afterwards; None if it leaves it alone."""
         return next((file for file in self.patch.files if file.path == path), None)
 
+    def changed(self, path: str) -> FilePatch | None:
+        """What it does to a file that has this path afterwards, or had it and is removed."""
+        return next((file for file in self.patch.files if file.name == path), None)
+
 
 def open_difference(git: Git, pull: Pull, base: str) -> Difference | None:
     """From where an open pull left its branch to its head; None if the clone lacks something.
 
-    `base` is the branch's commit that the history was read from. Raises InputError if git's
-    output is not understood.
+    Where a partial clone lacks the contents of its files, it has only their names. `base` is the
+    branch's commit that the history was read from. Raises InputError if git's output is not
+    understood.
     """
     head = head_of(git, pull)
-    if head is None or pull.head_sha not in (None, head) or git.is_partial():
+    if head is None or pull.head_sha not in (None, head):
         return None  # it may have only an earlier state of the pull than its source
     start = git.ask("merge-base", next(iter(base_branches(git, pull)), base), head)
     # A head that the base has already is not that of an open pull: an old branch of its name.
-    return None if start is None or start == head else difference_of(git, start, head)
+    if start is None or start == head:
+        return None
+    whole = difference_of(git, start, head)
+    names = list_difference(git, start, head) if whole is None and git.is_partial() else None
+    return whole if names is None else Difference(start, head, names)
 
 
 def merged_difference(git: Git, pull: Pull) -> Difference | None:
@@ -44,7 +53,7 @@ def merged_difference(git: Git, pull: Pull) -> Difference | None:
     """
     if pull.merge_sha is None or git.is_partial():
         return None
-    start = git.ask("rev-parse", "--verify", "--quiet", f"{pull.merge_sha}^1")
+    start = git.commit(f"{pull.merge_sha}^1")
     difference = None if start is None else difference_of(git, start, pull.merge_sha)
     if difference is None:
         return None
@@ -64,9 +73,11 @@ def difference_of(git: Git, start: str, head: str, paths: Sequence[str] = ()) ->
 def shared_lines(git: Git, ours: Difference, theirs: Difference, path: str) -> bool:
     """Whether both change the same lines of the file `path`, or insert at the same place.
 
+    Who removes the file changes all of its lines.
+
     Raises InputError if git's output is not understood.
     """
-    own, other = ours.file(path), theirs.file(path)
+    own, other = ours.changed(path), theirs.changed(path)
     if own is None or other is None or not own.hunks or not other.hunks:
         return False
     if own.previous is None or own.previous != other.previous:

@@ -9,24 +9,25 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from pullrisk.errors import InputError
-from pullrisk.fetch.git.branch_lines import BranchLines, CommitLines
+from pullrisk.fetch.git.branch_lines import BranchLines
 from pullrisk.fetch.git.changes import Changes, read_changes, without_excluded
 from pullrisk.fetch.git.clocks import HELD
 from pullrisk.fetch.git.history import History, arrange_history
 from pullrisk.fetch.git.line_fold import Stretch
+from pullrisk.fetch.git.line_history import CommitLines
 from pullrisk.fetch.git.log import Commit, read_commits
 from pullrisk.fetch.git.program import Git
 from pullrisk.fetch.git.pulls import pull_of
 from pullrisk.fetch.git.pushes import pushed_commits, read_pushes
-from pullrisk.fetch.names import checked_name
 from pullrisk.fetch.report import LISTED, FetchReport
 from pullrisk.progress import Progress, Task
 from pullrisk.pulls.people import NO_NAMES, BotNames
-from pullrisk.pulls.record import Pull
+from pullrisk.pulls.record import Pull, checked_name
 from pullrisk.pulls.store import PullStore
 
 BATCH_COMMITS: Final = 1_000
 _TICK: Final = timedelta(milliseconds=1)
+NO_CONTENTS: Final = "a partial clone has no contents of files: who wrote its lines is unknown"
 READER: Final = 8
 """Version of the reader, part of the checkpoint: raise it when it reads more of old commits."""
 
@@ -39,6 +40,11 @@ class KnownPull(NamedTuple):
     is_merged: bool
 
 
+def checkpoint_key(repository: str, branch: str) -> str:
+    """The store's name for how far a branch was read; its checkpoint has the `commit`."""
+    return f"git:{repository}:{branch}"
+
+
 def fetch_git(  # noqa: PLR0913 (all are options of the command)
     path: Path | Git,
     store: PullStore,
@@ -49,7 +55,6 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
     ref: str | None = None,
     since: datetime | None = None,
     names: BotNames = NO_NAMES,
-    read_lines: bool = True,
     lines: Path | None = None,
     known: Callable[[], Mapping[int, KnownPull]] | None = None,
 ) -> FetchReport:
@@ -60,12 +65,12 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
     Without `ref` it is the remote's default branch. Continues behind the last commit that an
     earlier run has written, even if that run was killed; reads all again if history was
     rewritten, or the .mailmap, `salt`, `since` or `names` (the accounts that the settings call
-    bots or persons) changed. `repository` (`owner/name`) is needed if origin is not on
-    github.com. With `read_lines` each pull tells which lines of code it changes; in the folder
-    `lines` it keeps who wrote each one, so that the next run need not read that again. `known`
+    bots or persons) changed. `repository` (`owner/name`) is needed if its remote is not on
+    github.com. Each pull tells which lines of code it changes; in the folder `lines` it keeps who
+    wrote each one, so that the next run need not read that again. `known`
     tells by number what GitHub said of every pull: the store then keeps its records, and takes of
     the clone's what only that tells; without it the clone's `refs/pull` count. Raises InputError
-    (not a repository, no commits, a shallow clone, no git), StoreError.
+    (not a repository, no commits, a shallow or treeless clone, no git), StoreError.
     """
     git = path if isinstance(path, Git) else Git(path)
     name = _repository(git, repository)
@@ -73,6 +78,11 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
         raise InputError(
             f"{git.path} is a shallow clone: the pulls before its edge are missing",
             hint=f"run: git -C {git.path} fetch --unshallow",
+        )
+    if git.is_treeless():
+        raise InputError(
+            f"{git.path} is a treeless clone: it does not have which files a commit changed",
+            hint=f"run: git -C {git.path} fetch --refetch --filter=blob:none",
         )
     branch = ref or git.default_branch()
     reading = _Reading(
@@ -83,7 +93,6 @@ def fetch_git(  # noqa: PLR0913 (all are options of the command)
         salt=salt,
         since=since,
         names=names,
-        read_lines=read_lines,
         lines=lines,
         known=known,
     )
@@ -103,15 +112,14 @@ class _Reading:
         salt: bytes,
         since: datetime | None,
         names: BotNames,
-        read_lines: bool,
         lines: Path | None,
         known: Callable[[], Mapping[int, KnownPull]] | None,
     ) -> None:
         self._git, self._store, self._name, self._branch = git, store, name, branch
         self._salt, self._since, self._bot_names = salt, since, names
-        self._ask_known, self._known = known, dict[int, KnownPull]()
-        self._told: dict[str, Pull] = {}
-        self._key = f"git:{name}:{branch}"
+        self._read_known, self._known = known, dict[int, KnownPull]()
+        self._merged_elsewhere: dict[str, Pull] = {}
+        self._key = checkpoint_key(name, branch)
         self._head = git.head(branch)
         self._identity: dict[str, object] = {
             "reader": READER,
@@ -119,16 +127,12 @@ class _Reading:
             "salt": sha256(salt).hexdigest()[:16],
             "since": since.isoformat() if since else None,
             "bots": names.fingerprint(),
-            "lines": read_lines,
             "excluded": list(git.excluded.patterns),
         }
         self._saved = self._last_checkpoint()
         self._old = self._saved.get("commit")
-        self._wants_lines = read_lines
         self._lines = (
-            BranchLines(git, lines and lines_of(lines, self._key))
-            if read_lines and not git.is_partial()
-            else None
+            None if git.is_partial() else BranchLines(git, lines and lines_of(lines, self._key))
         )
         # The pulls of earlier runs decide which merge of a number came first.
         self._stored = store.fingerprints(name).keys() if self._old else frozenset[int]()
@@ -149,17 +153,9 @@ class _Reading:
         total = len(history.choice.pulls)
         what = f"{self._name}: merges into {self._branch}"
         with progress.task(what, total=total, unit="commits") as task:
-            for batch in self._batches(history, pushed):
+            for batch in self._batches(history, pushed, task):
                 report += batch
-                task.advance(batch.read)
-        return report + FetchReport(lines=self._note())
-
-    def _note(self) -> str | None:
-        if not self._wants_lines:
-            return None
-        if self._lines is None:
-            return "a partial clone has no contents of files: who wrote its lines is unknown"
-        return self._lines.note
+        return report + FetchReport(lines=NO_CONTENTS if self._lines is None else self._lines.note)
 
     def _start_lines(
         self,
@@ -177,9 +173,9 @@ class _Reading:
         brought_by, merges = history.graph.brought_by, history.choice.pulls
         parents = {sha: history.commits[sha].parents for sha in brought_by}
         single = {sha: pulls[0].number for sha, pulls in merges.items() if len(pulls) == 1}
-        told = {sha: pull.number for sha, pull in self._told.items()}
-        recorded = frozenset({*merges, *told, *pushed})
-        stretch = Stretch(brought_by, parents, merges, {**rebased, **told, **single}, recorded)
+        elsewhere = {sha: pull.number for sha, pull in self._merged_elsewhere.items()}
+        recorded = frozenset({*merges, *elsewhere, *pushed})
+        stretch = Stretch(brought_by, parents, merges, {**rebased, **elsewhere, **single}, recorded)
         first = next(sha for sha, merge in brought_by.items() if merge is None)
         behind = next(iter(parents[first]), None)
         self._lines.start(behind, stretch, numbers=self._numbers, progress=progress)
@@ -206,18 +202,16 @@ class _Reading:
 
     def _heads(self) -> dict[int, str]:
         """The last commit of each pull, as far as it is known."""
-        if self._ask_known is None:
+        if self._read_known is None:
             return self._git.pull_heads()
-        self._known = dict(self._ask_known())
+        self._known = dict(self._read_known())
         return {number: pull.head for number, pull in self._known.items()}
 
     def _known_elsewhere(self, history: History, unnumbered: list[str]) -> dict[str, int]:
         """The pull of each unnumbered commit that another source knows to be a pull's."""
-        if not self._is_stored():
-            return {}
         events = self._store.events(self._name)
         known = {pull.merge_sha: pull for pull in events if not pull.is_push}
-        self._told = {
+        self._merged_elsewhere = {
             sha: known[sha]
             for sha, merge in history.graph.brought_by.items()
             if merge is None
@@ -225,24 +219,24 @@ class _Reading:
             and sha not in history.choice.pulls
             and _is_whole(history.commits[sha], known[sha])
         }
-        found: dict[str, int] = {}
+        pull_numbers: dict[str, int] = {}
         number = rebased = 0  # so many commits before the last one of a pull are its own too
         for sha in reversed(unnumbered):
             pull = known.get(sha)
             if pull is not None:
                 is_squash = pull.title == history.commits[sha].subject
                 number, rebased = pull.number, 0 if is_squash else (pull.commits or 1) - 1
-                found[sha] = number
+                pull_numbers[sha] = number
             elif rebased > 0:
                 rebased -= 1
-                found[sha] = number
-        return found
+                pull_numbers[sha] = number
+        return pull_numbers
 
-    def _is_stored(self) -> bool:
-        return any(each.repository == self._name for each in self._store.repositories())
+    def _batches(self, history: History, pushed: list[str], task: Task) -> Iterator[FetchReport]:
+        """Write pulls, pushes and checkpoint by batches that end with a commit of the branch.
 
-    def _batches(self, history: History, pushed: list[str]) -> Iterator[FetchReport]:
-        """Write pulls, pushes and checkpoint by batches that end with a commit of the branch."""
+        The task advances with each commit that merged a pull, long before its batch is whole.
+        """
         pulls: list[Pull] = []
         others: list[Pull] = []
         report, items = FetchReport(), 0
@@ -258,20 +252,21 @@ class _Reading:
                 )
                 pulls += self._pulls(history, change, lines)
                 report += FetchReport(unreadable=change.unreadable)
-            elif sha in self._told and lines is not None:
-                others.append(lines.add_to(self._told[sha]))
+                task.advance()
+            elif sha in self._merged_elsewhere and lines is not None:
+                others.append(lines.add_to(self._merged_elsewhere[sha]))
             elif sha in are_pushed:
                 push = next(pushes_read)
                 others.append(push if lines is None else lines.add_to(push))
             items += 1
             if merge is None and (items >= BATCH_COMMITS or sha == self._head):
-                self._store.upsert(each for each in others if not self._is_too_old(each))
+                self._store.upsert(pull for pull in others if not self._is_too_old(pull))
                 yield report + self._write(history, pulls, sha)
                 pulls, others, report, items = [], [], FetchReport(), 0
 
     def _changes(self, history: History) -> Iterator[Changes]:
         shas = [sha for sha in history.graph.brought_by if sha in history.choice.pulls]
-        return read_changes(self._git, shas, count_lines=not self._git.is_partial())
+        return read_changes(self._git, shas)
 
     def _pushes(self, history: History, shas: list[str]) -> Iterator[Pull]:
         return read_pushes(
@@ -307,15 +302,14 @@ class _Reading:
     def _pulls(
         self, history: History, change: Changes, lines: CommitLines | None
     ) -> Iterator[Pull]:
-        commit = replace(history.commits[change.sha], files=change.files)
         merges = history.choice.pulls[change.sha]
-        if len(merges) > 1:  # a batch of bors: whose files are whose cannot be told
-            commit = replace(commit, files=None)
+        is_batch = len(merges) > 1  # of bors: whose files and commits are whose cannot be told
         for merge in merges:
             pull = pull_of(
                 merge,
-                commit,
-                history.own.get(change.sha) if len(merges) == 1 else None,
+                history.commits[change.sha],
+                None if is_batch else history.own.get(change.sha),
+                files=None if is_batch else change.files,
                 merged_at=history.times[change.sha],
                 repository=self._name,
                 salt=self._salt,
@@ -326,7 +320,7 @@ class _Reading:
                 pull = replace(pull, head_repository=self._name)
             pull = self._behind_known(pull)
             if not (self._is_too_old(pull) or self._was_merged_before(pull)):
-                yield lines.add_to(pull) if lines is not None and len(merges) == 1 else pull
+                yield pull if lines is None or is_batch else lines.add_to(pull)
 
     def _behind_known(self, pull: Pull) -> Pull:
         """The pull as an earlier version than GitHub's, whose clock may be behind the commit's."""
@@ -380,11 +374,11 @@ def lines_of(folder: Path, branch: str) -> Path:
     return folder / blake2b(branch.encode(), digest_size=8).hexdigest()
 
 
-def _repository(git: Git, given: str | None) -> str:
-    name = given or git.github_name()
+def _repository(git: Git, name: str | None) -> str:
+    name = name or git.github_name()
     if name is None:
         raise InputError(
-            f"{git.path}: its origin is not on github.com, so its name is unknown",
+            f"{git.path}: its remote is not on github.com, so its name is unknown",
             hint="name it with --repository owner/name",
         )
     return checked_name(name)

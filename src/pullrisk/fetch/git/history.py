@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from pullrisk.fetch.git.choice import Choice, choose
-from pullrisk.fetch.git.clocks import settle
+from pullrisk.fetch.git.clocks import commit_times
 from pullrisk.fetch.git.graph import BranchGraph, arrange_commits
 from pullrisk.fetch.git.log import Commit, OwnCommits
 
@@ -44,11 +44,11 @@ def arrange_history(  # noqa: PLR0913 (all that is known from elsewhere)
     floor: datetime | None,
     now: datetime,
 ) -> History:
-    """Lay out the commits that were read: see `arrange_commits`, `choose` and `settle`."""
+    """Lay out the commits that were read: see `arrange_commits`, `choose` and `commit_times`."""
     commits = {commit.sha: commit for commit in read}
     graph = arrange_commits({sha: commit.parents for sha, commit in commits.items()}, head)
     choice = choose(commits, graph, owner=owner, heads=heads, stored=stored)
-    times = settle(commits, graph, floor=floor, now=now)
+    times = commit_times(commits, graph, floor=floor, now=now)
     return History(commits, graph, choice, _own_commits(commits, graph, choice), times)
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from pullrisk.errors import InputError
-from pullrisk.fetch.git.line_history import FileOrigins, LineHistory
+from pullrisk.fetch.git.line_history import CommitLines, LineHistory
 from pullrisk.fetch.git.patches import Patch, read_patches
 from pullrisk.fetch.git.program import Git
 from pullrisk.pulls.record import push_number
@@ -46,13 +46,13 @@ class Stretch(msgspec.Struct, frozen=True):
             sha = merge
         return self.numbers[sha]
 
-    def sides(self, wanted: Iterable[str] = ()) -> list[str]:
+    def sides(self, needed: Iterable[str] = ()) -> list[str]:
         """The commits beside the branch's own line that are folded, oldest first.
 
-        They are the lines of history on which a pull or a wanted commit lies, with those into
+        They are the lines of history on which a pull or a `needed` commit lies, with those into
         which one of these was merged and from which it began.
         """
-        lines = self._brought((*self.pulls, *wanted))
+        lines = self._brought((*self.pulls, *needed))
         while True:
             sides = [sha for sha, merge in self.brought_by.items() if merge in lines]
             begun = [parent for sha in sides for parent in self.parents[sha][:1]]
@@ -80,19 +80,19 @@ class BranchState(msgspec.Struct):
 class LineFold:
     """Reads a stretch, commit by commit, and moves `state` on, which is that behind its first.
 
-    `wanted` are commits of it whose lines are asked for later.
+    `needed` are commits of it whose lines are asked for later.
     """
 
     def __init__(
-        self, git: Git, stretch: Stretch, state: BranchState, *, wanted: Collection[str] = ()
+        self, git: Git, stretch: Stretch, state: BranchState, *, needed: Collection[str] = ()
     ) -> None:
         self.state = state
         self._git, self._stretch = git, stretch
-        sides = stretch.sides(wanted)
+        sides = stretch.sides(needed)
         self._sides = frozenset(sides)
         # How often a commit's lines are still asked for, and from which of them lines begin.
         self._uses = Counter(parent for sha in sides for parent in stretch.parents[sha])
-        self._uses.update(wanted)
+        self._uses.update(needed)
         self._begun = {parent for sha in sides for parent in stretch.parents[sha][:1]}
         shas = [sha for sha in stretch.brought_by if self.reads(sha)]
         self._recorded = read_patches(git, [sha for sha in shas if sha in stretch.recorded])
@@ -106,11 +106,8 @@ class LineFold:
         """Whether the commit's lines are folded: it is of the branch's own line, or beside it."""
         return self._stretch.brought_by[sha] is None or sha in self._sides
 
-    def read(self, sha: str) -> tuple[LineHistory, Patch, list[FileOrigins]]:
-        """What the next commit did, the lines after it, and the origins of what it touched.
-
-        Raises InputError.
-        """
+    def read(self, sha: str) -> CommitLines:
+        """What the next commit did to lines. Raises InputError."""
         first, *others = self._stretch.parents[sha] or (None,)
         merged = [self.state.sides[other] for other in others if other in self.state.sides]
         patch = self._next(sha)
@@ -124,18 +121,18 @@ class LineFold:
                 self._release(other)
         else:
             self._keep(sha, lines)
-        return lines, patch, touched
+        return CommitLines(lines, patch, touched)
 
     def _keep(self, sha: str, lines: LineHistory) -> None:
         """Keep the lines of the branch at a commit from which others begin."""
         sides = self.state.sides
-        tips = [each for each in sides if not self._uses[each]]
+        tips = [tip for tip in sides if not self._uses[tip]]
         for oldest in tips[:-MOST_TIPS]:
             del sides[oldest]
         if self._uses[sha]:
             sides[sha] = lines.fork()
-            files = sum([len(each.files) for each in sides.values()])
-            for oldest in [each for each in sides if each not in self._begun]:
+            files = sum([len(side.files) for side in sides.values()])
+            for oldest in [merged for merged in sides if merged not in self._begun]:
                 if files > MOST_FILES:
                     files -= len(sides.pop(oldest).files)
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pullrisk.fetch.git.patches import FilePatch, Hunk, Patch
 from pullrisk.pulls.code import has_language
 from pullrisk.pulls.lines import MAX_ORIGINS, ChangedLines, Origin
+from pullrisk.pulls.record import ChangedFile, Pull
 
 MAX_LINES: Final = 4_000_000
 """Lines of a file that are followed; those of a longer one are of unknown origin."""
@@ -113,8 +114,8 @@ class LineHistory:
         self, touched: Sequence[FileOrigins], places: Mapping[str, int], counts: ChangedLines
     ) -> ChangedLines:
         """The counts with the origins of what was touched; `places` are the record's files."""
-        rewrites = self._named((each.path, each.rewrites) for each in touched)
-        neighbours = self._named((each.path, each.neighbours) for each in touched)
+        rewrites = self._named((file.path, file.rewrites) for file in touched)
+        neighbours = self._named((file.path, file.neighbours) for file in touched)
         return replace(
             counts,
             rewrites=_most(rewrites, places),
@@ -129,6 +130,43 @@ class LineHistory:
                 by_number[self.numbers[position]] += lines
             for number, lines in by_number.items():
                 yield path, number, lines
+
+
+class CommitLines(msgspec.Struct, frozen=True):
+    """What a commit did to lines, beside the history that knows their origins.
+
+    `history` is None where nothing is known of the lines before.
+    """
+
+    history: LineHistory | None
+    patch: Patch
+    touched: list[FileOrigins] = []
+
+    def add_to(self, pull: Pull) -> Pull:
+        """The record of what the commit merged, with its lines and the code lines of its files."""
+        if self.patch.is_unknown:
+            return pull
+        files = pull.files
+        if files is not None:
+            code = {file.name: _code_lines(file) for file in self.patch.files if file.counted}
+            files = tuple(_with_code(file, code) for file in files)
+        places = {file.path: place for place, file in enumerate(files or ())}
+        lines = self.patch.counts
+        if self.history is not None:
+            lines = self.history.origins(self.touched, places, lines)
+        return replace(pull, files=files, lines=lines)
+
+
+def _code_lines(file: FilePatch) -> tuple[int, int]:
+    added = sum(hunk.added_code for hunk in file.hunks)
+    return added, sum(sum(hunk.code) for hunk in file.hunks)
+
+
+def _with_code(file: ChangedFile, code: Mapping[str, tuple[int, int]]) -> ChangedFile:
+    counts = code.get(file.path)
+    if counts is None:
+        return file
+    return replace(file, code_added=counts[0], code_removed=counts[1])
 
 
 def _most(origins: Iterable[tuple[str, int, int]], places: Mapping[str, int]) -> tuple[Origin, ...]:

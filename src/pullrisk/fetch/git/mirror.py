@@ -65,7 +65,7 @@ class Mirror:
         """The clone, alone; raises CloneError where somebody else is at it, or nothing can be
         written.
         """
-        with _explained():
+        with _translate_errors():
             make_folder(folder.parent)
             lock = FileLock(f"{folder}.lock")
         with lock:
@@ -81,19 +81,19 @@ class Mirror:
         Of several tokens the first counts that may read the repository. Returns None for a
         repository without commits. Raises CloneError.
         """
-        with _explained():
+        with _translate_errors():
             self._prepare()
         token, listed = self._list(url, tokens, pulls=bool(heads))
         branch = _BRANCH.search(listed)
-        there = {ref: sha for sha, ref in _LISTED.findall(listed)}
-        if branch is None or f"refs/heads/{branch[1]}" not in there:
+        remote = {ref: sha for sha, ref in _LISTED.findall(listed)}
+        if branch is None or f"refs/heads/{branch[1]}" not in remote:
             return None
         default = f"refs/heads/{branch[1]}"
-        wanted = {default, *(f"refs/heads/{base}" for base in bases)}
-        wanted |= {f"refs/pull/{number}/head" for number in heads}
+        refs = {default, *(f"refs/heads/{base}" for base in bases)}
+        refs |= {f"refs/pull/{number}/head" for number in heads}
         before = self._refs()
-        self._forget(ref for ref in before if ref not in wanted)
-        new = [ref for ref in wanted if ref in there and before.get(ref) != there[ref]]
+        self._forget(ref for ref in before if ref not in refs)
+        new = [ref for ref in refs if ref in remote and before.get(ref) != remote[ref]]
         if new:
             specs = "".join(f"+{ref}:{ref}\n" for ref in sorted(new))
             command = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--stdin", url)
@@ -201,7 +201,7 @@ def _reason(errors: str) -> str:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -1,4 +1,5 @@
-"""What a pull request that is still open does to lines, where the clone has its commits.
+"""What a pull request that is still open does to lines, where the clone has its commits; and hunk
+by hunk, for a brief.
 
 Its patch goes from the commit where it left the branch to its head. Who wrote the lines that it
 touches is asked of `git blame`, for these lines only.
@@ -7,18 +8,20 @@ touches is asked of `git blame`, for these lines only.
 import os
 import re
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import compress
 from typing import Final
 
 from msgspec.structs import replace
 
-from pullrisk.fetch.git.branch_lines import CommitLines
 from pullrisk.fetch.git.changes import without_excluded
-from pullrisk.fetch.git.difference import open_difference
-from pullrisk.fetch.git.line_history import LineHistory
+from pullrisk.fetch.git.difference import Difference, open_difference
+from pullrisk.fetch.git.line_history import CommitLines, LineHistory
 from pullrisk.fetch.git.patches import FilePatch, Hunk, Patch
 from pullrisk.fetch.git.program import Git
-from pullrisk.fetch.git.pulls import sum_of_known
+from pullrisk.fetch.git.pulls import sizes_of
+from pullrisk.pulls.lines import ChangedHunk
 from pullrisk.pulls.record import MAX_FILES, Pull, push_number
 
 MOST_BLAMED: Final = 50
@@ -45,8 +48,10 @@ def with_lines(git: Git, pull: Pull, *, base: str, numbers: Mapping[str, int]) -
         return pull
     patch = difference.patch
     pull = _with_files(git, pull, patch)
+    if patch.unreadable:
+        return pull
     touched = [file for file in patch.files if file.counted and file.hunks and file.previous]
-    if len(touched) > MOST_BLAMED:
+    if len(touched) > MOST_BLAMED or git.is_partial():  # it lacks what to blame
         return CommitLines(None, patch).add_to(pull)
     history = blame(git, difference.start, touched, numbers)
     return CommitLines(history, patch, history.observe(patch, pull.number)).add_to(pull)
@@ -56,22 +61,11 @@ def _with_files(git: Git, pull: Pull, patch: Patch) -> Pull:
     files = without_excluded(git, patch.changes()).files
     if pull.files is not None or files is None:
         return pull
-    sizes = (pull.additions, pull.deletions, pull.changed_files)
-    counted = (
-        sum_of_known([file.additions for file in files]),
-        sum_of_known([file.deletions for file in files]),
-        len(files),
-    )
-    additions, deletions, changed_files = (
-        mine if told is None else told for told, mine in zip(sizes, counted, strict=True)
-    )
-    return replace(
-        pull,
-        files=files[:MAX_FILES],
-        additions=additions,
-        deletions=deletions,
-        changed_files=changed_files,
-    )
+    sizes = {
+        name: counted if (stated := getattr(pull, name)) is None else stated
+        for name, counted in sizes_of(files).items()
+    }
+    return replace(pull, files=files[:MAX_FILES], **sizes)
 
 
 def blame(git: Git, commit: str, files: list[FilePatch], numbers: Mapping[str, int]) -> LineHistory:
@@ -113,3 +107,44 @@ def _touched(hunk: Hunk) -> tuple[int, int]:
     if hunk.removed:
         return hunk.old_start, hunk.removed
     return max(hunk.old_start, 1), 2 if hunk.old_start else 1
+
+
+def hunks_of(
+    git: Git, difference: Difference, path: str, numbers: Mapping[str, int]
+) -> list[ChangedHunk]:
+    """The hunks of the file `path`, in order; empty if it is not changed, or has no lines.
+
+    `numbers` are the pulls and pushes by the commit that merged each.
+    """
+    file = difference.file(path)
+    if file is None or file.binary:
+        return []
+    lines, names = array("I"), array("q", [0])
+    if file.previous is not None and file.hunks:
+        history = blame(git, difference.start, [file], numbers)
+        lines, names = history.files[file.previous], history.numbers
+    return [changed_hunk(hunk, file, lines, names) for hunk in file.hunks]
+
+
+def changed_hunk(
+    hunk: Hunk, file: FilePatch, lines: "array[int]", names: "array[int]"
+) -> ChangedHunk:
+    """The hunk with those whose lines it touches.
+
+    `lines` are the positions in `names`, the numbers of pulls and pushes, of the lines of the file
+    as it was; empty if nobody knows them.
+    """
+    start = hunk.old_start - 1
+    removed = lines[start : start + hunk.removed] if hunk.removed else array("I")
+    code = compress(removed, hunk.code) if file.counted else removed
+    rewrites = Counter(names[position] for position in code)
+    beside = () if hunk.removed else lines[max(hunk.old_start - 1, 0) : hunk.old_start + 1]
+    first = max(hunk.new_start, 1)
+    return ChangedHunk(
+        first=first,
+        last=first + max(hunk.added - 1, 0),
+        added=hunk.added,
+        removed=hunk.removed,
+        rewrites=tuple(sorted(rewrites.items(), key=lambda each: (-each[1], each[0]))),
+        neighbours=tuple(sorted({names[position] for position in beside})),
+    )

@@ -71,35 +71,31 @@ def _own_commits(git: Git, pull: Pull, base: str) -> _Commits | None:
 
 def head_of(git: Git, pull: Pull) -> str | None:
     """The pull's last commit; None if the clone does not have it."""
-    return next(filter(None, (_commit(git, ref) for ref in _heads(pull))), None)
+    return next(filter(None, (git.commit(ref) for ref in _heads(git, pull))), None)
 
 
 def base_branches(git: Git, pull: Pull) -> list[str]:
     """The last commits of the branches with the name of the pull's base: the remote's first."""
-    named = (_commit(git, ref) for ref in _branches(pull.base_ref or ""))
+    named = (git.commit(ref) for ref in _branches(git, pull.base_ref or ""))
     return list(filter(None, named))
 
 
-def _heads(pull: Pull) -> Iterator[str]:
+def _heads(git: Git, pull: Pull) -> Iterator[str]:
     """Where the clone may have the pull's head: by sha, as GitHub's ref, as a branch."""
     if pull.head_sha and _SHA.fullmatch(pull.head_sha):
         yield pull.head_sha
     yield f"refs/pull/{pull.number}/head"
-    yield f"refs/remotes/origin/pull/{pull.number}/head"
-    yield f"refs/remotes/origin/pr/{pull.number}"
+    yield f"refs/remotes/{git.remote}/pull/{pull.number}/head"
+    yield f"refs/remotes/{git.remote}/pr/{pull.number}"
     # A fork's branch may have the name of another one here.
     if pull.head_ref and pull.head_repository in (None, pull.repository):
-        yield from _branches(pull.head_ref)
+        yield from _branches(git, pull.head_ref)
 
 
-def _branches(name: str) -> Iterator[str]:
+def _branches(git: Git, name: str) -> Iterator[str]:
     if _REF.fullmatch(name):
-        yield f"refs/remotes/origin/{name}"
+        yield f"refs/remotes/{git.remote}/{name}"
         yield f"refs/heads/{name}"
-
-
-def _commit(git: Git, ref: str) -> str | None:
-    return git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
 
 
 def _author_among(writers: Writers, pull: Pull) -> Writer | None:

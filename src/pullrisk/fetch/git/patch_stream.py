@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pullrisk.fetch.git.job import LogStream
-from pullrisk.repository_config.globs import NO_PATHS, PathGlobs
+from pullrisk.fetch.git.process import GitProcess
+from pullrisk.repository_config.globs import PathGlobs
 
 _CHUNK: Final = 1 << 18
 PIECE: Final = 1 << 20
@@ -39,7 +39,7 @@ class PatchStream:
     The lines of paths that are `excluded` do not count.
     """
 
-    def __init__(self, log: LogStream, *, excluded: PathGlobs = NO_PATHS) -> None:
+    def __init__(self, log: GitProcess, *, excluded: PathGlobs) -> None:
         self._log, self.excluded = log, excluded
         self._data, self._at = b"", 0
         self.ended = False
@@ -144,7 +144,7 @@ class PatchStream:
 
     def _read(self) -> bool:
         """Read on, as much again as is waiting already."""
-        chunk = self._log.read(max(_CHUNK, len(self._data) - self._at))
+        chunk = self._log.output.read(max(_CHUNK, len(self._data) - self._at))
         self._data, self._at = self._data[self._at :] + chunk, 0
         self.ended = not chunk
         return not self.ended

@@ -1,7 +1,7 @@
 """What commits change line by line: hunks, and counts of code, without the code itself.
 
-One reading gives both the lines and what `changes.read_changes` gives of a commit's files, by the
-algorithm (Myers) of `git blame` and of GitHub's counts.
+One reading gives both the lines and the counts of a commit's files, by the algorithm (Myers) of
+`git blame` and of GitHub's counts.
 
 An object that cannot be read costs its file, not the run: git stops at it and names it, so the
 commit is read once more without the paths that have it.
@@ -14,12 +14,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from pullrisk.errors import InputError
-from pullrisk.fetch.git.changes import Changes, paths_of, read_changes
-from pullrisk.fetch.git.log import STATUS
+from pullrisk.fetch.git.changes import STATUS, Changes, paths_of, read_changes
 from pullrisk.fetch.git.patch_stream import BrokenPatchError, PatchStream
 from pullrisk.fetch.git.program import Git
-from pullrisk.pulls.code import LANGUAGE_EXTENSIONS, Language, language_of
-from pullrisk.pulls.line_counts import LineCounter
+from pullrisk.pulls.code import LANGUAGE_EXTENSIONS, Language, LineCounter, language_of
 from pullrisk.pulls.lines import ChangedLines
 from pullrisk.pulls.record import ChangedFile
 
@@ -92,13 +90,14 @@ class Patch(msgspec.Struct):
         return self.unreadable > 0 and not self.files
 
     def changes(self) -> Changes:
-        """The files with their line counts, as `read_changes` gives them."""
+        """The files with their line counts."""
         if self.is_unknown:
             return Changes(self.sha, None, self.unreadable)
         changed: dict[str, ChangedFile] = {}
         for file in self.files:
-            other = changed.get(file.name)  # of a file that became a link
-            changed[file.name] = _changed_file(file) if other is None else _sum(other, file)
+            removed = changed.get(file.name)  # it became a link, or was one
+            new = _changed_file(file)
+            changed[file.name] = new if removed is None else _sum(removed, new)
         return Changes(self.sha, tuple(changed.values()), self.unreadable)
 
 
@@ -111,13 +110,13 @@ def _changed_file(file: FilePatch) -> ChangedFile:
     return ChangedFile(file.name, file.status, added, removed, old)
 
 
-def _sum(one: ChangedFile, other: FilePatch) -> ChangedFile:
-    both = (one, _changed_file(other))
-    if any(each.additions is None for each in both):
-        return ChangedFile(one.path, one.status)
-    additions = sum([each.additions or 0 for each in both])
-    deletions = sum([each.deletions or 0 for each in both])
-    return ChangedFile(one.path, one.status, additions, deletions)
+def _sum(removed: ChangedFile, new: ChangedFile) -> ChangedFile:
+    files = (removed, new)
+    if any(file.additions is None for file in files):
+        return ChangedFile(removed.path, removed.status)
+    additions = sum([file.additions or 0 for file in files])
+    deletions = sum([file.deletions or 0 for file in files])
+    return ChangedFile(removed.path, removed.status, additions, deletions)
 
 
 def read_patches(git: Git, shas: Sequence[str], *, only_moves: bool = False) -> Iterator[Patch]:
@@ -154,8 +153,8 @@ def read_difference(git: Git, old: str, new: str, paths: Sequence[str] = ()) -> 
 
     Raises InputError if git's output is not understood.
     """
-    wanted = [f":(top,literal){path}" for path in paths]
-    with git.stream_diff(*_DIFF, old, new, "--", *wanted) as log:
+    pathspecs = [f":(top,literal){path}" for path in paths]
+    with git.stream_diff(*_DIFF, old, new, "--", *pathspecs) as log:
         stream = PatchStream(log, excluded=git.excluded)
         try:
             patch = _changes(stream, new)
@@ -165,6 +164,25 @@ def read_difference(git: Git, old: str, new: str, paths: Sequence[str] = ()) -> 
         if not stream.ended:
             raise _not_understood(git)
         return patch if log.succeeded() and is_whole else None
+
+
+def list_difference(git: Git, old: str, new: str) -> Patch | None:
+    """The files that `new` has changed from `old`, none of which has contents; None if unreadable.
+
+    Their contents are not asked for: a file that was renamed is a removed and an added one.
+    """
+    options = ("--raw", "--no-renames", "--no-abbrev", "--ignore-submodules=none", "-O/dev/null")
+    with git.stream_diff(*options, old, new, "--") as log:
+        stream = PatchStream(log, excluded=git.excluded)
+        try:
+            files = [file for file, _ in _entries(stream)]
+        except BrokenPatchError:
+            return None
+        if not log.succeeded():
+            return None
+    for file in files:
+        file.binary = True
+    return Patch(new, files, ChangedLines(), max(1, len(files)))
 
 
 class _StoppedError(Exception):
@@ -218,16 +236,16 @@ def _read_alone(git: Git, sha: str, *, only_moves: bool) -> Patch:
         try:
             read = list(_read(git, [sha], tuple(left_out), only_moves=only_moves))
         except _StoppedError as stopped:
-            found = paths_of(git, sha, stopped.errors)
-            if not found.keys() - left_out.keys():
+            damaged = paths_of(git, sha, stopped.errors)
+            if not damaged.keys() - left_out.keys():
                 break
-            left_out |= found
+            left_out |= damaged
         else:
             patch = read[0] if read else _empty(sha)
             patch.files += map(_without_contents, left_out.values())
             patch.unreadable = len(left_out)
             return patch
-    (changes,) = read_changes(git, [sha], count_lines=False)
+    (changes,) = read_changes(git, [sha])
     files = [_without_contents(file) for file in changes.files or ()]
     return Patch(sha, files, ChangedLines(), max(1, len(files)))
 

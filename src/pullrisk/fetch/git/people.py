@@ -9,6 +9,7 @@ from pullrisk.pulls.people import (
     NO_NAMES,
     ROBOTIC,
     Account,
+    AuthorFacts,
     BotNames,
     agent_account,
     agent_of,
@@ -56,38 +57,39 @@ class Writers(msgspec.Struct):
 
     def of_kind(self, names: BotNames, *, bot: bool) -> "Writers":
         """The bots, or the persons among them."""
-        chosen = self.by_email.items()
-        return Writers({key: one for key, one in chosen if is_bot(one.account, names) is bot})
+        return Writers(
+            {
+                email: writer
+                for email, writer in self.by_email.items()
+                if is_bot(writer.account, names) is bot
+            }
+        )
 
 
-class Authorship(msgspec.Struct, frozen=True):
+class Authorship(AuthorFacts):
     """The fields of a record that tell of its author."""
 
     author: str | None
-    author_names: tuple[str, ...]
-    bot: bool
-    agent: str | None
-
-
-class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """What a merge says of where its pull came from: the fork's owner, the branch, all messages."""
-
-    fork: str | None = None
-    head_ref: str | None = None
-    text: str = ""
 
 
 def authorship(
-    writers: Writers, source: Source, *, salt: bytes, names: BotNames = NO_NAMES
+    writers: Writers,
+    *,
+    fork: str | None = None,
+    head_ref: str | None = None,
+    text: str = "",
+    salt: bytes,
+    names: BotNames = NO_NAMES,
 ) -> Authorship:
     """Author, further names, bot and agent of a pull with these writers.
 
-    The owner of a fork tells whether a bot or a person opened the pull: bots commit to the pulls
-    of people, and people to those of bots.
+    `text` are all its messages. `fork`, the owner of the fork that it came from, tells whether a
+    bot or a person opened the pull: bots commit to the pulls of people, and people to those of
+    bots.
     """
     of_kind = None
-    if source.fork:
-        opener = Account(login=source.fork)
+    if fork:
+        opener = Account(login=fork)
         of_kind = writers.of_kind(names, bot=is_bot(opener, names)).main
     writer = of_kind or writers.main or Writer("", "")
     account = writer.account
@@ -95,14 +97,14 @@ def authorship(
     agents = (agent_account(other.account) for other in writers.by_email.values())
     return Authorship(
         author=_author(writer, salt),
-        author_names=names_of(writer, salt, names),
+        author_names=_names_of(writer, salt, names),
         bot=bot,
-        agent=agent_of(account, bot=bot, head_ref=source.head_ref, text=source.text)
+        agent=agent_of(account, bot=bot, head_ref=head_ref, text=text)
         or (None if bot else next(filter(None, agents), None)),
     )
 
 
-def names_of(writer: Writer, salt: bytes, names: BotNames = NO_NAMES) -> tuple[str, ...]:
+def _names_of(writer: Writer, salt: bytes, names: BotNames) -> tuple[str, ...]:
     """The writer's further names: logins of noreply addresses, salted hashes of the others."""
     known = {name_of(author): None} if (author := _author(writer, salt)) else {}
     further: dict[str, None] = {}
@@ -118,11 +120,13 @@ def addresses_of(writer: Writer, salt: bytes) -> tuple[str, ...]:
     """The writer's names but those of noreply addresses, which tell no more than a login."""
     addresses = dict.fromkeys((writer.email.strip().lower(), *writer.addresses))
     logins = [login for address in addresses if (login := login_of(address))]
-    hashes = [pseudonym(each, salt) for each in addresses if each and not login_of(each)]
+    hashes = [
+        pseudonym(address, salt) for address in addresses if address and not login_of(address)
+    ]
     return (*(f"login:{login}" for login in dict.fromkeys(logins)), *map(name_of, hashes))
 
 
 def _author(writer: Writer, salt: bytes) -> str | None:
     """The pseudonym of the address, or of the name if the commit has no address."""
-    told = writer.email.strip() or writer.name.strip()
-    return pseudonym(told, salt) if told else None
+    identity = writer.email.strip() or writer.name.strip()
+    return pseudonym(identity, salt) if identity else None

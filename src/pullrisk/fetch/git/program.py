@@ -4,15 +4,14 @@ import os
 import re
 import shlex
 import stat
-import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
-from typing import IO, BinaryIO, Final
+from typing import Final
 
 from pullrisk.errors import InputError
-from pullrisk.fetch.git.job import Job, LogStream, tokens
+from pullrisk.fetch.git.process import GitProcess
 from pullrisk.repository_config.globs import NO_PATHS, PathGlobs
 
 # Nothing that the repository's own configuration says may run a program or reach a network;
@@ -39,8 +38,6 @@ _OPTIONS: Final = (
     *("-c", "log.showRoot=true"),
     *("-c", "mailmap.file="),
 )
-_PIPE: Final = 1 << 20
-"""Bytes that git may write ahead of its reader: each is quick where the other is slow."""
 _GIT_FOLDER: Final = ("rev-parse", "--git-dir", "--git-common-dir")
 _LOG: Final = ("log", "-z", "--no-color", "--no-show-signature", "--no-mailmap")
 _DIFF: Final = ("diff-tree", "-z", "-r", "--no-color")
@@ -52,9 +49,18 @@ _PULL: Final = re.compile(
 )
 _GITHUB: Final = re.compile(
     r"(?:https?://(?:[^/@]*@)?github\.com(?::\d+)?/|ssh://(?:[^/@]*@)?(?:ssh\.)?github\.com(?::\d+)?/"
-    r"|git://github\.com/|(?:[^/@:]+@)?github\.com:)/?([\w.-]+/[\w.-]+?)(?:\.git)?/?$",
+    r"|git://github\.com/|(?:[^/@:]+@)?github\.com(?:-[\w.-]+)?:)/?([\w.-]+/[\w.-]+?)(?:\.git)?/?$",
     re.IGNORECASE | re.ASCII,
 )
+
+
+def top_of(path: Path) -> Path:
+    """The top of the clone in which a folder lies, as git finds it; else the folder itself."""
+    path = path.expanduser()
+    if (path / ".git").exists() or (path / "objects").is_dir() or not path.is_dir():
+        return path
+    above = (parent for parent in path.resolve().parents if (parent / ".git").exists())
+    return next(above, path)
 
 
 class Git:
@@ -89,6 +95,8 @@ class Git:
         for each in {own, shared}:
             _refuse_pipes(self.path / each, deep=True)
         self._folder = (self.path / own).resolve()
+        self.shared = (self.path / (shared or own)).resolve()
+        """Git's folder, which all work trees of the clone have in common."""
         self._options += ("-c", f"safe.directory={self._folder.as_posix()}")
 
     def _insist(self) -> str:
@@ -113,28 +121,26 @@ class Git:
         """The list safe.directory as git itself would read it, the system's part too."""
         environment = {**self.environment}
         del environment["GIT_CONFIG_NOSYSTEM"]
-        with self._started(
-            ("-C", "/", "config", "-z", "--includes", "--get-all", "safe.directory"),
-            environment=environment,
-        ) as (process, _):
-            answer = process.stdout.read() if process.stdout else b""
+        arguments = ("-C", "/", "config", "-z", "--includes", "--get-all", "safe.directory")
+        with self._run(*arguments, environment=environment) as process:
+            answer = process.output.read()
         for value in ("", *answer.decode(errors="surrogateescape").split("\x00")[:-1]):
             yield from ("-c", f"safe.directory={value}")
 
     def ask(self, *arguments: str) -> str | None:
         """The output of a short command without the last line end, or None if it failed."""
-        with self._started(arguments) as (process, errors):
-            answer = process.stdout.read() if process.stdout else b""
-            failed = process.wait() != 0
-            self._errors = _text(errors)
-        return None if failed else answer.decode(errors="replace").rstrip("\n")
+        with self._run(*arguments) as process:
+            answer = process.output.read()
+            succeeded = process.succeeded()
+            self._errors = _text(process)
+        return answer.decode(errors="replace").rstrip("\n") if succeeded else None
 
     def contents(self, name: str, *, most: int) -> bytes | None:
         """The bytes of a file by its `commit:path`; None if there is none.
 
         Raises InputError if it is larger than `most`, or no plain file (a folder, a submodule).
         """
-        blob = self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", name)
+        blob = self._parsed(name)
         if blob is None:
             return None
         size = self.ask("cat-file", "-s", blob)
@@ -142,21 +148,46 @@ class Git:
             raise InputError(f"{self.path}: {name} is no file")
         if int(size) > most:
             raise InputError(f"{self.path}: {name} is larger than {most} bytes")
-        with self._started(("cat-file", "blob", blob)) as (process, _):
-            return process.stdout.read() if process.stdout else b""
+        with self._run("cat-file", "blob", blob) as process:
+            return process.output.read()
 
     def default_branch(self) -> str:
         """The branch that pulls are merged into: the remote's default branch, as last fetched.
 
-        In a bare mirror, and without a remote's branches, it is what HEAD names.
+        In a bare mirror it is what HEAD names. Without a remote's branches it is the local one
+        with a usual name, else what HEAD names.
         """
-        remote = self.ask("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
-        if remote is not None and self.ask("rev-parse", "--verify", "--quiet", remote) is not None:
-            return remote
-        for name in _DEFAULT_NAMES:
-            if self.ask("rev-parse", "--verify", "--quiet", f"refs/remotes/origin/{name}"):
-                return f"origin/{name}"
-        return self.ask("symbolic-ref", "--quiet", "--short", "HEAD") or "HEAD"
+        if (named := self._default_of(self.remote)) is not None:
+            return named
+        current = self.ask("symbolic-ref", "--quiet", "--short", "HEAD") or "HEAD"
+        if current in _DEFAULT_NAMES or self.ask("rev-parse", "--is-bare-repository") == "true":
+            return current
+        return next((name for name in _DEFAULT_NAMES if self._has(f"refs/heads/{name}")), current)
+
+    def _default_of(self, remote: str) -> str | None:
+        """The default branch of a remote, by its HEAD or its usual names; None if unknown."""
+        prefix = f"refs/remotes/{remote}"
+        named = self.ask("symbolic-ref", "--quiet", "--short", f"{prefix}/HEAD")
+        if named is not None and self._has(named):
+            return named
+        usual = (name for name in _DEFAULT_NAMES if self._has(f"{prefix}/{name}"))
+        return next((f"{remote}/{name}" for name in usual), None)
+
+    def _has(self, ref: str) -> bool:
+        return self._parsed(ref) is not None
+
+    @cached_property
+    def remote(self) -> str:
+        """The remote that has the repository into which pulls are merged.
+
+        In the clone of a fork that is `upstream`, as GitHub's own program names it, once its
+        default branch was fetched; else `origin`, else the first.
+        """
+        names = (self.ask("remote") or "").split()
+        for name in ("upstream", "origin", *names[:1]):
+            if name in names and self._default_of(name) is not None:
+                return name
+        return "origin" if "origin" in names or not names else names[0]
 
     def pull_heads(self) -> dict[int, str]:
         """Number → sha of every `refs/pull/N/head` that the clone has, fetched or mirrored."""
@@ -169,15 +200,21 @@ class Git:
 
     def head(self, ref: str) -> str:
         """The sha of the commit that `ref` names. Raises InputError if there is none."""
-        commit = self.ask(
-            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
-        )
+        commit = self.commit(ref)
         if commit is None:
             raise InputError(
                 f"{self.path}: there is no commit at {ref}",
-                hint="is the repository empty? name an existing branch with --ref",
+                hint="is the repository empty? else name a branch that it has",
             )
         return commit
+
+    def commit(self, name: str) -> str | None:
+        """The sha of the commit that a ref or sha names; None if the clone lacks it."""
+        return self._parsed(f"{name}^{{commit}}")
+
+    def _parsed(self, name: str) -> str | None:
+        """The id of the object that a revision names, None if there is none."""
+        return self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", name)
 
     def use_mailmap(self, commit: str) -> str | None:
         """Let names and addresses of authors be those of the commit's .mailmap.
@@ -186,7 +223,7 @@ class Git:
         """
         name = f"{commit}:.mailmap"
         self._mailmap = ("-c", f"mailmap.blob={name}")
-        return self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", name)
+        return self._parsed(name)
 
     def is_shallow(self) -> bool:
         """Whether older history was cut off."""
@@ -199,13 +236,20 @@ class Git:
             is not None
         )
 
+    def is_treeless(self) -> bool:
+        """Whether a partial clone lacks its first commit's list of files (`--filter=tree:0`)."""
+        if not self.is_partial():
+            return False
+        first = (self.ask("rev-list", "--max-parents=0", "HEAD", "--") or "").partition("\n")[0]
+        return bool(first) and self.ask("cat-file", "-e", f"{first}^{{tree}}") is None
+
     def count(self, *revisions: str) -> int:
         """How many commits `git rev-list` lists for the revisions."""
         return int(self.ask("rev-list", "--count", *revisions, "--") or 0)
 
     def github_name(self) -> str | None:
-        """`owner/name` of the clone's origin, or None if that is not on github.com."""
-        match = _GITHUB.match(self.ask("config", "--get", "remote.origin.url") or "")
+        """`owner/name` of the clone's remote, or None if that is not on github.com."""
+        match = _GITHUB.match(self.ask("remote", "get-url", self.remote) or "")
         return match[1] if match else None
 
     def log(self, *arguments: str) -> Iterator[bytes]:
@@ -213,67 +257,35 @@ class Git:
 
         Raises InputError if git fails, after the tokens that it has written.
         """
-        with self._started((*_LOG, *arguments)) as (process, errors):
-            assert process.stdout is not None  # noqa: S101
-            yield from tokens(process.stdout)
-            if process.wait():
+        with self._run(*_LOG, *arguments) as process:
+            yield from process.tokens()
+            if not process.succeeded():
                 raise InputError(
-                    f"{self.path}: git log failed: {_first_line(_text(errors))}",
+                    f"{self.path}: git log failed: {_first_line(_text(process))}",
                     hint=f"try: git -C {self.path} fsck",
                 )
 
-    def start_log(self, *arguments: str, stdin: bytes) -> Job:
+    def start_log(self, *arguments: str, stdin: bytes) -> GitProcess:
         """Start `git log -z` with this standard input; it runs on while others are read."""
-        return Job(self.command(*_LOG, *arguments), self.environment, stdin)
+        command = self.command(*_LOG, *arguments)
+        return GitProcess(command, self.environment, stdin=stdin, background=True)
 
-    def stream_log(self, *arguments: str, stdin: bytes) -> AbstractContextManager[LogStream]:
-        """The output of `git log -z` as it comes; git is killed at the end."""
-        return self._stream((*_LOG, *arguments), stdin)
+    def stream_log(self, *arguments: str, stdin: bytes) -> GitProcess:
+        """`git log -z` with this standard input, to be read as it comes."""
+        return self._run(*_LOG, *arguments, stdin=stdin)
 
-    def stream_diff(self, *arguments: str) -> AbstractContextManager[LogStream]:
-        """The output of `git diff-tree -z` as it comes; git is killed at the end."""
-        return self._stream((*_DIFF, *arguments), b"")
-
-    @contextmanager
-    def _stream(self, arguments: tuple[str, ...], stdin: bytes) -> Iterator[LogStream]:
-        with tempfile.TemporaryFile() as given:
-            given.write(stdin)
-            given.seek(0)
-            with self._started(arguments, stdin=given) as (process, errors):
-                yield LogStream(process, errors)
+    def stream_diff(self, *arguments: str) -> GitProcess:
+        """`git diff-tree -z`, to be read as it comes."""
+        return self._run(*_DIFF, *arguments)
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of a git program, with what keeps it from running others."""
         return ["git", *self._options, *self._mailmap, "-C", str(self._folder), *arguments]
 
-    @contextmanager
-    def _started(
-        self,
-        arguments: tuple[str, ...],
-        *,
-        environment: dict[str, str] | None = None,
-        stdin: BinaryIO | None = None,
-    ) -> Iterator[tuple[subprocess.Popen[bytes], BinaryIO]]:
-        """The process and the file with its standard error; it is killed at the end."""
-        with tempfile.TemporaryFile() as errors:
-            try:
-                process = subprocess.Popen(  # noqa: S603 (a list, no shell)
-                    self.command(*arguments),
-                    stdin=subprocess.DEVNULL if stdin is None else stdin,
-                    stdout=subprocess.PIPE,
-                    stderr=errors,
-                    env=environment or self.environment,
-                )
-            except FileNotFoundError as error:
-                raise InputError(
-                    "the git program is not installed", hint="install git, or use --file"
-                ) from error
-            with process:
-                try:
-                    _widen(process.stdout)
-                    yield process, errors
-                finally:
-                    process.kill()
+    def _run(
+        self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+    ) -> GitProcess:
+        return GitProcess(self.command(*arguments), environment or self.environment, stdin=stdin)
 
 
 def _refuse_pipes(folder: Path, *, deep: bool) -> None:
@@ -333,17 +345,8 @@ def _alternates(file: str) -> Iterator[str]:
                 yield os.path.realpath(objects / line)
 
 
-def _widen(pipe: IO[bytes] | None) -> None:
-    """Let git write ahead, where the system has such pipes and still gives one."""
-    with suppress(ImportError, AttributeError, OSError):
-        import fcntl
-
-        fcntl.fcntl(pipe or -1, fcntl.F_SETPIPE_SZ, _PIPE)
-
-
-def _text(errors: BinaryIO) -> str:
-    errors.seek(0)
-    return errors.read(65_536).decode(errors="replace").strip()
+def _text(process: GitProcess) -> str:
+    return process.errors().decode(errors="replace").strip()
 
 
 def _first_line(errors: str) -> str:

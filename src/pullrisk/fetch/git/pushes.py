@@ -8,12 +8,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from pullrisk.fetch.git.changes import Changes, read_changes
+from pullrisk.fetch.git.changes import Changes, read_changes, without_excluded
 from pullrisk.fetch.git.history import History
 from pullrisk.fetch.git.log import Commit
 from pullrisk.fetch.git.messages import Merge
+from pullrisk.fetch.git.patches import read_patches
 from pullrisk.fetch.git.program import Git
-from pullrisk.fetch.git.pulls import pull_of, sum_of_known
+from pullrisk.fetch.git.pulls import pull_of, sizes_of
 from pullrisk.pulls.outcomes import makes_claims
 from pullrisk.pulls.people import BotNames
 from pullrisk.pulls.record import ChangedFile, Pull, push_number
@@ -29,7 +30,7 @@ _FOXTROT: Final = re.compile(
 )
 
 
-def pushed_commits(history: History, *, but: Iterable[str] = ()) -> list[str]:
+def pushed_commits(history: History, *, but: Iterable[str]) -> list[str]:
     """The commits that no pull brought into the branch, oldest first, without merges.
 
     A merge by hand brings in pushes too, unless there are pulls in what it brought: then it
@@ -83,14 +84,20 @@ def read_pushes(
         for sha, moment in _moments(history, shas)
     }
     claiming = {sha for sha, push in pushes.items() if makes_claims(push)}
-    told = [sha for sha in shas if sha in claiming]
-    counted = read_changes(git, told, count_lines=not git.is_partial())
-    listed = read_changes(git, [sha for sha in shas if sha not in claiming], count_lines=False)
+    counted = _counted_changes(git, [sha for sha in shas if sha in claiming])
+    listed = read_changes(git, [sha for sha in shas if sha not in claiming])
     for sha, push in pushes.items():
         if sha in claiming:
             yield _with_lines(push, next(counted))
         else:
-            yield replace(push, body="", files=_kept(next(listed).files))
+            yield replace(push, body="", files=_unless_many(next(listed).files))
+
+
+def _counted_changes(git: Git, shas: Sequence[str]) -> Iterator[Changes]:
+    """The changes of the commits with line counts, as far as the clone has contents of files."""
+    if git.is_partial():
+        return read_changes(git, shas)
+    return (without_excluded(git, patch.changes()) for patch in read_patches(git, shas))
 
 
 def _moments(history: History, shas: Sequence[str]) -> Iterator[tuple[str, datetime]]:
@@ -108,23 +115,17 @@ def _moments(history: History, shas: Sequence[str]) -> Iterator[tuple[str, datet
 def _record(
     commit: Commit, moment: datetime, *, repository: str, salt: bytes, names: BotNames
 ) -> Pull:
-    said = Merge(push_number(commit.sha), commit.subject, commit.text[:MAX_BODY])
+    merge = Merge(push_number(commit.sha), commit.subject, commit.text[:MAX_BODY])
     push = pull_of(
-        said, commit, None, merged_at=moment, repository=repository, salt=salt, names=names
+        merge, commit, None, merged_at=moment, repository=repository, salt=salt, names=names
     )
     return replace(push, commits=1)
 
 
 def _with_lines(push: Pull, change: Changes) -> Pull:
     files = change.files or ()
-    return replace(
-        push,
-        files=_kept(files),
-        changed_files=len(files),
-        additions=sum_of_known([file.additions for file in files]),
-        deletions=sum_of_known([file.deletions for file in files]),
-    )
+    return replace(push, files=_unless_many(files), **sizes_of(files))
 
 
-def _kept(files: tuple[ChangedFile, ...] | None) -> tuple[ChangedFile, ...] | None:
+def _unless_many(files: tuple[ChangedFile, ...] | None) -> tuple[ChangedFile, ...] | None:
     return None if files is None or len(files) > MAX_FILES else files

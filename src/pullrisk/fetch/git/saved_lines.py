@@ -105,6 +105,6 @@ def _decoded(data: bytes, commit: str) -> BranchState:
     sides = {}
     for sha, others in state.sides.items():
         changed = {path: array("I", lines) for path, lines in others.items() if lines is not None}
-        kept = {path: lines for path, lines in files.items() if path not in others}
-        sides[sha] = LineHistory(numbers, kept | changed)
+        unchanged = {path: lines for path, lines in files.items() if path not in others}
+        sides[sha] = LineHistory(numbers, unchanged | changed)
     return BranchState(LineHistory(numbers, files), sides)

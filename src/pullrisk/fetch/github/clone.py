@@ -5,7 +5,7 @@ lines of the same merge, or of the same head while it is open.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -55,11 +55,11 @@ def add_lines(
     Raises StoreError, SettingsError.
     """
     repositories = []
-    for each in report.repositories:
-        if each.name and each.stored_as and not each.error:
-            notes = fetch_lines(each.name, each.stored_as, store, options, progress=progress)
-            each = replace(each, notes=(*each.notes, *notes))
-        repositories.append(each)
+    for fetched in report.repositories:
+        if fetched.name and fetched.stored_as and not fetched.error:
+            notes = fetch_lines(fetched.name, fetched.stored_as, store, options, progress=progress)
+            fetched = replace(fetched, notes=(*fetched.notes, *notes))
+        repositories.append(fetched)
     return replace(report, repositories=tuple(repositories))
 
 
@@ -67,8 +67,10 @@ def without_lines(report: GitHubReport, reason: str) -> GitHubReport:
     """The report, with a note at each repository that was fetched: its lines stay unknown."""
     note = f"which lines its pulls change is unknown: {reason}"
     repositories = (
-        replace(each, notes=(*each.notes, note)) if each.name and not each.error else each
-        for each in report.repositories
+        replace(fetched, notes=(*fetched.notes, note))
+        if fetched.name and not fetched.error
+        else fetched
+        for fetched in report.repositories
     )
     return replace(report, repositories=tuple(repositories))
 
@@ -95,9 +97,13 @@ def fetch_lines(
                 )
             if updated is None:
                 return ()
-            reading = _Reading(folder, updated.branch, stored_as, store, options, progress)
+            report = _read_branch(folder, updated.branch, stored_as, store, options, progress)
+            if waiting:
+                git = Git(folder)
+                pulls = _with_lines(git, waiting, git.head(updated.branch), store, progress)
+                store.upsert(pulls)
             rewritten = f"{updated.branch} was rewritten: its lines were read again from the start"
-            return (*([rewritten] if updated.rewritten else []), *reading.run(waiting))
+            return (*([rewritten] if updated.rewritten else []), *_notes(report))
     except CloneError as error:
         return (f"which lines its pulls change is unknown: {error}",)
     except InputError as error:
@@ -106,14 +112,14 @@ def fetch_lines(
 
 async def _tokens(access: Access) -> list[str]:
     """What each credential is known by to git: an App's installations have tokens of an hour."""
-    found = []
+    tokens = []
     async with connection(transport=access.transport) as http:
         pool = CredentialPool(access, http)
         await pool.open()
         for slot in pool.slots:
             with suppress(Failure):  # another one may do
-                found.append((await slot.credential.authorization(http)).partition(" ")[2])
-    return found
+                tokens.append((await slot.credential.authorization(http)).partition(" ")[2])
+    return tokens
 
 
 def _without_lines(store: PullStore, repository: str) -> list[Pull]:
@@ -126,58 +132,49 @@ def _knows_origins(pull: Pull) -> bool:
     return pull.lines is not None and pull.lines.rewrites is not None
 
 
-class _Reading:
-    """Reads the clone's branch, and the open pulls whose heads it has."""
+def _read_branch(
+    folder: Path,
+    branch: str,
+    repository: str,
+    store: PullStore,
+    options: CloneOptions,
+    progress: Progress,
+) -> FetchReport:
+    """Write into the store what is new of the clone's branch."""
 
-    def __init__(
-        self,
-        folder: Path,
-        branch: str,
-        name: str,
-        store: PullStore,
-        options: CloneOptions,
-        progress: Progress,
-    ) -> None:
-        self._folder, self._branch, self._name = folder, branch, name
-        self._store, self._options, self._progress = store, options, progress
-
-    def run(self, waiting: list[Pull]) -> Iterator[str]:
-        """Write what is new into the store; returns notes."""
-        report = fetch_git(
-            self._folder,
-            self._store,
-            salt=self._options.salt,
-            progress=self._progress,
-            repository=self._name,
-            ref=self._branch,
-            names=self._options.names,
-            lines=self._options.folder / "lines",
-            known=self._known,
-        )
-        if waiting:
-            self._store.upsert(self._with_lines(waiting))
-        yield from _notes(report)
-
-    def _known(self) -> dict[int, KnownPull]:
-        """What GitHub has told of every pull."""
+    def known_pulls() -> dict[int, KnownPull]:
         return {
             pull.number: KnownPull(pull.head_sha, pull.updated_at, pull.merged_at is not None)
-            for pull in self._store.pulls(self._name)
+            for pull in store.pulls(repository)
             if pull.head_sha
         }
 
-    def _with_lines(self, waiting: list[Pull]) -> Iterator[Pull]:
-        """The open pulls of which the clone tells lines."""
-        git = Git(self._folder)
-        base = git.head(self._branch)
-        numbers = self._store.merges(self._name)
-        what = f"{self._name}: lines of open pulls"
-        with self._progress.task(what, total=len(waiting), unit="pulls") as task:
-            for pull in waiting:
-                read = with_lines(git, pull, base=base, numbers=numbers)
-                if read.lines is not None:
-                    yield read
-                task.advance()
+    return fetch_git(
+        folder,
+        store,
+        salt=options.salt,
+        progress=progress,
+        repository=repository,
+        ref=branch,
+        names=options.names,
+        lines=options.folder / "lines",
+        known=known_pulls,
+    )
+
+
+def _with_lines(
+    git: Git, waiting: Sequence[Pull], base: str, store: PullStore, progress: Progress
+) -> Iterator[Pull]:
+    """The open pulls of which the clone tells lines; `base` is the head of its branch."""
+    repository = waiting[0].repository
+    numbers = store.merges(repository)
+    what = f"{repository}: lines of open pulls"
+    with progress.task(what, total=len(waiting), unit="pulls") as task:
+        for pull in waiting:
+            pull = with_lines(git, pull, base=base, numbers=numbers)
+            if pull.lines is not None:
+                yield pull
+            task.advance()
 
 
 def _notes(report: FetchReport) -> Iterator[str]:

@@ -93,7 +93,10 @@ class App:
         url: str | None = f"{self._rest}/app/installations?per_page=100"
         while url:
             response = await self.send(http, "GET", url)
-            ids += [each.id for each in read_answer(response.content, list[_InstallationId])]
+            ids += [
+                installation.id
+                for installation in read_answer(response.content, list[_InstallationId])
+            ]
             url = response.links.get("next", {}).get("url")
         return ids
 
@@ -165,7 +168,7 @@ async def installations(
     """
     app = App(app_id, key, rest=endpoint.rest)
     try:
-        return [Installation(app, each) for each in only or await app.installations(http)]
+        return [Installation(app, number) for number in only or await app.installations(http)]
     except (Unauthorized, Forbidden) as failure:
         raise SettingsError(
             f"GitHub refuses App {app_id}: {failure}",

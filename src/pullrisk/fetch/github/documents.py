@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from pullrisk.fetch.github.graphql import Connection, Data, Document, Moment, PageInfo, Shape
+from pullrisk.fetch.github.graphql import Connection, Data, Document, Shape
+from pullrisk.pulls.record import Moment
 
 
 class Actor(Shape):
@@ -18,7 +19,7 @@ class Actor(Shape):
     type: str | None = msgspec.field(default=None, name="__typename")
 
 
-class Named(Shape):
+class Label(Shape):
     """A label."""
 
     name: str | None = None
@@ -58,7 +59,7 @@ class Issue(Shape):
 
     number: int
     repository: RepositoryName | None = None
-    labels: Connection[Named] | None = None
+    labels: Connection[Label] | None = None
 
 
 class Oid(Shape):
@@ -109,7 +110,7 @@ class PullNode(Shape):
     deletions: int | None = None
     changed_files: int | None = None
     review_decision: str | None = None
-    labels: Connection[Named] | None = None
+    labels: Connection[Label] | None = None
     assignees: Connection[Actor] | None = None
     review_requests: Connection[ReviewRequest] | None = None
     closing_issues_references: Connection[Issue] | None = None
@@ -119,23 +120,8 @@ class PullNode(Shape):
     reviews: Connection[ReviewNode] | None = None
 
 
-class PullEdge(Shape):
-    """A pull and the cursor behind it."""
-
-    cursor: str
-    node: PullNode | None = None
-
-
-class PullPage(Shape):
-    """A page of pulls."""
-
-    total_count: int = 0
-    edges: list[PullEdge | None] | None = None
-    page_info: PageInfo = PageInfo()
-
-
-class Newest(Shape):
-    """A pull of which only the version matters."""
+class PullVersion(Shape):
+    """A pull of which only number and last update matter."""
 
     number: int
     updated_at: Moment
@@ -147,14 +133,13 @@ class Repository(Shape):
     id: str | None = None
     database_id: int | None = None
     name_with_owner: str | None = None
-    pull_requests: Connection[Newest] | None = None
+    pull_requests: Connection[PullVersion] | None = None
 
 
 class PullsRepository(Shape):
     """A repository with a page of its pulls."""
 
-    name_with_owner: str | None = None
-    pull_requests: PullPage | None = None
+    pull_requests: Connection[PullNode] | None = None
 
 
 class PullParts(Shape):
@@ -182,14 +167,14 @@ class PartsData(Data):
     node: PullParts | None = None
 
 
-class NamedData(Data):
-    """Answer to named.graphql."""
+class RepositoryData(Data):
+    """Answer to repository.graphql."""
 
     repository: Repository | None = None
 
 
-class IdentifiedData(Data):
-    """Answer to identified.graphql: in the order of the ids, null for those not found."""
+class RepositoriesData(Data):
+    """Answer to repositories.graphql: in the order of the ids, null for those not found."""
 
     nodes: list[Repository | None] | None = None
 
@@ -247,8 +232,8 @@ class BlameData(Data):
     repository: BlamedRepository | None = None
 
 
-class FoundData(Data):
-    """Answer to found.graphql."""
+class SearchData(Data):
+    """Answer to search.graphql."""
 
     search: Connection[Repository] | None = None
 
@@ -256,8 +241,8 @@ class FoundData(Data):
 PULLS: Final = Document("pulls", PullsData)
 FILES: Final = Document("files", PartsData)
 REVIEWS: Final = Document("reviews", PartsData)
-NAMED: Final = Document("named", NamedData)
-IDENTIFIED: Final = Document("identified", IdentifiedData)
+REPOSITORY: Final = Document("repository", RepositoryData)
+REPOSITORIES: Final = Document("repositories", RepositoriesData)
 OWNED: Final = Document("owned", OwnedData)
-FOUND: Final = Document("found", FoundData)
+SEARCH: Final = Document("search", SearchData)
 BLAME: Final = Document("blame", BlameData)

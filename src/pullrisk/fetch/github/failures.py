@@ -119,7 +119,11 @@ def check_errors(envelope: Envelope[T], headers: Mapping[str, str]) -> T:
         if problem.kind in _SIZE_KINDS or "CURSOR" in problem.kind or _concerns_all(problem):
             raise failure_of([problem])
     if envelope.data is None:
-        raise failure_of(problems) if problems else Transient(_no_data(envelope))
+        raise (
+            failure_of(problems)
+            if problems
+            else Transient(envelope.message or "an answer without data")
+        )
     return envelope.data
 
 
@@ -183,13 +187,9 @@ def _message(body: bytes) -> str:
         return " ".join(body[:200].decode(errors="replace").split()) or "no message"
 
 
-def _no_data(envelope: Envelope[T]) -> str:
-    return envelope.message or "an answer without data"
-
-
 def _mentions(problem: Problem, words: Iterable[str]) -> bool:
     message = problem.message.lower()
-    return any(each in message for each in words)
+    return any(word in message for word in words)
 
 
 def _number(text: str | None) -> float | None:

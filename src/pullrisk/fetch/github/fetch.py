@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -14,11 +14,11 @@ from pullrisk.fetch.github.client import Client, connection
 from pullrisk.fetch.github.endpoint import endpoint
 from pullrisk.fetch.github.lookup import list_owned, lookup_repositories, search_repositories
 from pullrisk.fetch.github.repository import RepositoryFetch, RepositoryReport
-from pullrisk.fetch.github.slots import CredentialPool, RotatingAccess
-from pullrisk.fetch.github.sync import States
+from pullrisk.fetch.github.slots import CredentialPool
+from pullrisk.fetch.github.sync import RepositoryStates
 from pullrisk.progress import Progress, Task
 from pullrisk.pulls.people import NO_NAMES, BotNames
-from pullrisk.pulls.store import PullStore, Written
+from pullrisk.pulls.store import PullStore, Rotating, Written
 
 T = TypeVar("T")
 
@@ -52,22 +52,22 @@ class GitHubReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def read(self) -> int:
         """How many pulls were read."""
-        return sum(each.read for each in self.repositories)
+        return sum(report.read for report in self.repositories)
 
     @property
     def written(self) -> Written:
         """What the store did with the pulls."""
-        return sum((each.written for each in self.repositories), Written())
+        return sum((report.written for report in self.repositories), Written())
 
     @property
     def requests(self) -> int:
         """How many calls were made, failed ones too."""
-        return sum(each.requests for each in self.repositories)
+        return sum(report.requests for report in self.repositories)
 
     @property
     def failed(self) -> tuple[RepositoryReport, ...]:
         """The repositories that could not be brought up to date."""
-        return tuple(each for each in self.repositories if each.error)
+        return tuple(report for report in self.repositories if report.error)
 
 
 def fetch_github(
@@ -76,7 +76,7 @@ def fetch_github(
     *,
     access: Access,
     progress: Progress,
-    rotating: RotatingAccess | None = None,
+    rotating: Rotating[Access] | None = None,
 ) -> GitHubReport:
     """Bring the repositories of the request up to date in the store.
 
@@ -93,81 +93,58 @@ async def _fetch(
     store: PullStore,
     access: Access,
     progress: Progress,
-    rotating: RotatingAccess | None,
+    rotating: Rotating[Access] | None,
 ) -> GitHubReport:
     async with connection(transport=access.transport) as http:
         pool = CredentialPool(access, http, rotating=rotating)
         await pool.open()
         client = Client(endpoint(access.url), pool, http=http)
-        return await FetchRun(request, client, store, progress).run()
+        names = await _names(request, client)
+        with progress.task("repositories", total=len(names), unit="repositories") as task:
+            reports = await _fetch_all(names, request, client, store, task, progress)
+        return GitHubReport(repositories=reports, left=pool.left)
 
 
-class FetchRun:
-    """One fetch of the repositories of a request; each repository is independent of the others."""
-
-    def __init__(
-        self, request: Request, client: Client, store: PullStore, progress: Progress
-    ) -> None:
-        self._request, self._client = request, client
-        self._store, self._progress = store, progress
-        self._states = States(store, client.endpoint.host)
-        self._turns = asyncio.Semaphore(request.concurrency)
-        self._reports: dict[str, RepositoryReport] = {}
-
-    async def run(self) -> GitHubReport:
-        """Bring every repository of the request up to date.
-
-        Raises InputError (nothing to fetch), SettingsError, StoreError.
-        """
-        names = await self._names()
-        with self._progress.task("repositories", total=len(names), unit="repositories") as task:
-            await self._fetch_all(names, task)
-        reports = tuple(self._reports[name] for name in names)
-        return GitHubReport(repositories=reports, left=self._client.pool.left)
-
-    async def _names(self) -> list[str]:
-        """The names of all repositories of the request in order, without repetitions."""
-        request = self._request
-        names = list(request.repositories)
-        if request.organisation:
-            owned = await list_owned(self._client, request.organisation, limit=request.limit)
-            names += [each.name_with_owner for each in owned if each.name_with_owner]
-        if request.search:
-            limit = request.limit or SEARCH_LIMIT
-            hits = await search_repositories(self._client, request.search, limit=limit)
-            names += [each.name_with_owner for each in hits if each.name_with_owner]
-        if not names:
-            raise InputError("no repository to fetch", hint="name one: pullrisk fetch owner/name")
-        return list({name.lower(): name for name in reversed(names)}.values())[::-1]
-
-    async def _fetch_all(self, names: Sequence[str], task: Task) -> None:
-        known = [state for name in names if (state := self._states.by_name(name))]
-        current = await lookup_repositories(self._client, known) if known else {}
-
-        async def fetch_one(name: str) -> None:
-            async with self._turns:
-                fetch = RepositoryFetch(
-                    name,
-                    self._client,
-                    self._store,
-                    self._states,
-                    self._progress,
-                    names=self._request.names,
-                )
-                self._reports[name] = await fetch.run(current)
-            task.advance()
-
-        await _all(map(fetch_one, names))
+async def _names(request: Request, client: Client) -> list[str]:
+    """The names of all repositories of the request in order, without repetitions."""
+    names = list(request.repositories)
+    if request.organisation:
+        names += await list_owned(client, request.organisation, limit=request.limit)
+    if request.search:
+        limit = request.limit or SEARCH_LIMIT
+        names += await search_repositories(client, request.search, limit=limit)
+    if not names:
+        raise InputError("no repository to fetch", hint="name one: pullrisk fetch owner/name")
+    return list({name.lower(): name for name in reversed(names)}.values())[::-1]
 
 
-async def _all(work: Iterable[Coroutine[None, None, None]]) -> None:
-    """Run all; the first error stops the others and is raised itself, not as a group."""
+async def _fetch_all(
+    names: Sequence[str],
+    request: Request,
+    client: Client,
+    store: PullStore,
+    task: Task,
+    progress: Progress,
+) -> tuple[RepositoryReport, ...]:
+    """Fetch the repositories; the first error stops all and is raised itself, not as a group."""
+    states = RepositoryStates(store, client.endpoint.host)
+    known = [state for name in names if (state := states.by_name(name))]
+    current = await lookup_repositories(client, known) if known else {}
+    turns = asyncio.Semaphore(request.concurrency)
+
+    async def fetch_one(name: str) -> RepositoryReport:
+        async with turns:
+            fetch = RepositoryFetch(name, client, store, states, progress, names=request.names)
+            report = await fetch.run(current)
+        task.advance()
+        return report
+
     try:
         async with asyncio.TaskGroup() as group:
-            for each in work:
-                group.create_task(each)
+            fetches = [group.create_task(fetch_one(name)) for name in names]
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
+    return tuple(fetch.result() for fetch in fetches)
 
 
 def run_until_stopped(work: Coroutine[Any, Any, T]) -> T:
@@ -177,12 +154,12 @@ def run_until_stopped(work: Coroutine[Any, Any, T]) -> T:
     """
     if threading.current_thread() is not threading.main_thread():
         return asyncio.run(work)
-    before = {each: signal.getsignal(each) for each in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
     try:
         return asyncio.run(_stoppable(work))
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 async def _stoppable(work: Coroutine[Any, Any, T]) -> T:
@@ -195,8 +172,8 @@ async def _stoppable(work: Coroutine[Any, Any, T]) -> T:
         stopped = True
         task.cancel()
 
-    for each in _SIGNALS:
-        loop.add_signal_handler(each, stop)
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop)
     try:
         return await task
     except asyncio.CancelledError:
@@ -204,5 +181,5 @@ async def _stoppable(work: Coroutine[Any, Any, T]) -> T:
             raise KeyboardInterrupt from None
         raise
     finally:
-        for each in _SIGNALS:
-            loop.remove_signal_handler(each)
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)

@@ -1,17 +1,15 @@
 """What every GraphQL call to GitHub has: a document, and an answer in an envelope."""
 
-from datetime import datetime
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Generic, TypeAlias, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
-from pullrisk.pulls import half_surrogates
+from pullrisk.pulls import lone_surrogates
+from pullrisk.pulls.record import Moment
 
 T = TypeVar("T")
-
-Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Shape(msgspec.Struct, rename="camel", gc=False):
@@ -69,6 +67,12 @@ class Connection(Shape, Generic[T]):
     page_info: PageInfo = PageInfo()
 
 
+def present(connection: Connection[T] | None) -> list[T]:
+    """The nodes of the connection without the nulls that a partial answer has."""
+    nodes = connection.nodes if connection else None
+    return [node for node in nodes or () if node is not None]
+
+
 class Data(Shape):
     """The part that every document asks for."""
 
@@ -91,7 +95,7 @@ class Document(Generic[D]):
 
     def decode(self, body: bytes) -> Envelope[D]:
         """Decode an answer. Raises msgspec.MsgspecError."""
-        return half_surrogates.decode(_decoder(self._answer), body)
+        return lone_surrogates.decode(_decoder(self._answer), body)
 
 
 @cache

@@ -1,20 +1,21 @@
 """Look up repositories on GitHub: by name, by numeric id, of an owner, or by a search."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
 
 import msgspec
 
 from pullrisk.errors import InputError
 from pullrisk.fetch.github import documents
 from pullrisk.fetch.github.client import Client
-from pullrisk.fetch.github.documents import Repository
+from pullrisk.fetch.github.documents import OwnedData, Repository
 from pullrisk.fetch.github.failures import Failure, Forbidden, NotFound
-from pullrisk.fetch.github.graphql import Connection
-from pullrisk.fetch.github.parse import present
+from pullrisk.fetch.github.graphql import Connection, Data, Document, present
 from pullrisk.fetch.github.slots import Caller
-from pullrisk.fetch.github.sync import State, States
-from pullrisk.fetch.names import checked_name
+from pullrisk.fetch.github.sync import RepositoryState, RepositoryStates
+from pullrisk.pulls.record import checked_name
+
+D = TypeVar("D", bound=Data)
 
 AT_ONCE: Final = 100
 """Repositories in one call, which costs one point."""
@@ -25,12 +26,14 @@ SEARCH_DEPTH: Final = 1_000
 class OpenedRepository(msgspec.Struct):
     """A repository to fetch: its checkpoint, GitHub's current answer, and notes for people."""
 
-    state: State
+    state: RepositoryState
     current: Repository
     notes: list[str] = []
 
 
-async def lookup_repositories(client: Client, states: Sequence[State]) -> dict[int, Repository]:
+async def lookup_repositories(
+    client: Client, states: Sequence[RepositoryState]
+) -> dict[int, Repository]:
     """Ask for the current state of known repositories, in one call for a hundred of them.
 
     Returns numeric id → repository; deleted and hidden ones are missing. Raises InputError,
@@ -42,9 +45,12 @@ async def lookup_repositories(client: Client, states: Sequence[State]) -> dict[i
         caller = Caller()
         while missing and len(caller.excluded) < len(client.pool.slots):
             ids = [state.node_id for state in missing]
-            answer = await client.query(documents.IDENTIFIED, {"ids": ids}, caller=caller)
-            nodes = [each for each in answer.data.nodes or () if each is not None]
-            current |= {each.database_id: each for each in nodes if each.database_id is not None}
+            answer = await client.query(documents.REPOSITORIES, {"ids": ids}, caller=caller)
+            current |= {
+                repository.database_id: repository
+                for repository in answer.data.nodes or ()
+                if repository is not None and repository.database_id is not None
+            }
             missing = [state for state in missing if state.repository_id not in current]
             if answer.slot in caller.excluded:
                 break
@@ -53,7 +59,12 @@ async def lookup_repositories(client: Client, states: Sequence[State]) -> dict[i
 
 
 async def open_repository(
-    client: Client, states: States, name: str, *, current: dict[int, Repository], caller: Caller
+    client: Client,
+    states: RepositoryStates,
+    name: str,
+    *,
+    current: dict[int, Repository],
+    caller: Caller,
 ) -> OpenedRepository:
     """The repository of this name, even if it was renamed or transferred since the last fetch.
 
@@ -70,7 +81,9 @@ async def find_repository(client: Client, name: str, caller: Caller) -> Reposito
     """The repository that GitHub has under the name. Raises InputError."""
     owner, _, short = checked_name(name).partition("/")
     try:
-        answer = await client.query(documents.NAMED, {"owner": owner, "name": short}, caller=caller)
+        answer = await client.query(
+            documents.REPOSITORY, {"owner": owner, "name": short}, caller=caller
+        )
     except NotFound:
         raise InputError(
             f"{name}: GitHub knows no such repository, or the token may not see it",
@@ -89,48 +102,56 @@ async def find_repository(client: Client, name: str, caller: Caller) -> Reposito
     return answer.data.repository
 
 
-async def list_owned(client: Client, login: str, *, limit: int | None) -> list[Repository]:
-    """Repositories of an organisation or a user, most stars first. Raises InputError."""
-    repositories: list[Repository] = []
-    after: str | None = None
-    while limit is None or len(repositories) < limit:
-        variables = {"login": login, "first": AT_ONCE, "after": after}
-        try:
-            answer = await client.query(documents.OWNED, variables, caller=Caller())
-        except Failure as failure:
-            raise InputError(f"organisation {login}: {failure}") from None
-        if answer.data.repository_owner is None:
+async def list_owned(client: Client, login: str, *, limit: int | None) -> list[str]:
+    """The names of an owner's repositories, most stars first. Raises InputError."""
+
+    def page_of(data: OwnedData) -> Connection[Repository] | None:
+        if data.repository_owner is None:
             raise InputError(
                 f"organisation {login}: GitHub knows no such owner", hint="check the name"
             )
-        page = answer.data.repository_owner.repositories or Connection()
-        repositories += present(page)
-        after = page.page_info.end_cursor
-        if not page.page_info.has_next_page:
-            break
-    return repositories[:limit]
+        return data.repository_owner.repositories
+
+    try:
+        return await _list(client, documents.OWNED, {"login": login}, page_of, limit=limit)
+    except Failure as failure:
+        raise InputError(f"organisation {login}: {failure}") from None
 
 
-async def search_repositories(client: Client, query: str, *, limit: int) -> list[Repository]:
-    """The first repositories that match the search, in GitHub's order. Raises InputError."""
+async def search_repositories(client: Client, query: str, *, limit: int) -> list[str]:
+    """The names of the first repositories that match, in GitHub's order. Raises InputError."""
+    limit = min(limit, SEARCH_DEPTH)
+    try:
+        return await _list(
+            client, documents.SEARCH, {"query": query}, lambda data: data.search, limit=limit
+        )
+    except Failure as failure:
+        raise InputError(f"search {query!r}: {failure}") from None
+
+
+async def _list(
+    client: Client,
+    document: Document[D],
+    variables: dict[str, object],
+    page_of: Callable[[D], Connection[Repository] | None],
+    *,
+    limit: int | None,
+) -> list[str]:
+    """Names of the repositories on the document's pages, at most `limit`. Raises a Failure."""
     repositories: list[Repository] = []
-    after: str | None = None
-    while len(repositories) < min(limit, SEARCH_DEPTH):
-        variables = {"query": query, "first": AT_ONCE, "after": after}
-        try:
-            answer = await client.query(documents.FOUND, variables, caller=Caller())
-        except Failure as failure:
-            raise InputError(f"search {query!r}: {failure}") from None
-        page = answer.data.search or Connection()
+    variables = variables | {"first": AT_ONCE, "after": None}
+    while limit is None or len(repositories) < limit:
+        answer = await client.query(document, variables, caller=Caller())
+        page = page_of(answer.data) or Connection()
         repositories += present(page)
-        after = page.page_info.end_cursor
+        variables["after"] = page.page_info.end_cursor
         if not page.page_info.has_next_page:
             break
-    return repositories[:limit]
+    return [found.name_with_owner for found in repositories[:limit] if found.name_with_owner]
 
 
 async def _open_known(
-    client: Client, state: State, name: str, current: Repository, caller: Caller
+    client: Client, state: RepositoryState, name: str, current: Repository, caller: Caller
 ) -> OpenedRepository:
     """A repository that was fetched before, perhaps under another name."""
     new_name = current.name_with_owner or name
@@ -147,23 +168,24 @@ async def _open_known(
     return opened
 
 
-def _open_new(states: States, name: str, current: Repository) -> OpenedRepository:
+def _open_new(states: RepositoryStates, name: str, current: Repository) -> OpenedRepository:
     """A repository that is not stored under this name: a new one, or one with another name."""
     repository_id, node_id = current.database_id, current.id
     if repository_id is None or node_id is None:
         raise InputError(f"{name}: GitHub does not tell its id")
     stored_as = checked_name(current.name_with_owner or name)
     state = states.by_id(repository_id)
-    for each in (name, state.name if state else stored_as):
-        holder = states.by_name(each)
+    for taken_name in (name, state.name if state else stored_as):
+        holder = states.by_name(taken_name)
         if holder is not None and holder.repository_id != repository_id:
             raise InputError(
-                f"{each} was repository {holder.repository_id}, which is gone; GitHub has "
+                f"{taken_name} was repository {holder.repository_id}, which is gone; GitHub has "
                 f"another one (id {repository_id}) under this name now",
                 hint="what is stored stays; fetch the new one into another store (--home)",
             )
     opened = OpenedRepository(
-        state or State(repository_id=repository_id, node_id=node_id, name=stored_as), current
+        state or RepositoryState(repository_id=repository_id, node_id=node_id, name=stored_as),
+        current,
     )
     opened.state.node_id = node_id
     if opened.state.name.lower() != name.lower():

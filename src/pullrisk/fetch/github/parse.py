@@ -1,12 +1,11 @@
 """Turn the nodes of GitHub's answers into records."""
 
 from collections.abc import Iterable
-from typing import Final, TypeVar
 
-from pullrisk.fetch.github.documents import Actor, File, Issue, Named, PullNode, ReviewNode
-from pullrisk.fetch.github.graphql import Connection
+from pullrisk.fetch.github.documents import Actor, File, Issue, Label, PullNode, ReviewNode
+from pullrisk.fetch.github.graphql import Connection, present
 from pullrisk.pulls.bug_labels import labelled_as_bug
-from pullrisk.pulls.people import NO_NAMES, ROBOTIC, Account, BotNames, agent_of, is_bot, is_robotic
+from pullrisk.pulls.people import NO_NAMES, Account, BotNames, author_facts
 from pullrisk.pulls.record import (
     MAX_BODY,
     MAX_FILES,
@@ -16,19 +15,11 @@ from pullrisk.pulls.record import (
     Review,
     utc,
 )
-
-T = TypeVar("T")
-
-# GraphQL and REST name these differently; the record keeps REST's words.
-_STATUS: Final = {"deleted": "removed"}
+from pullrisk.pulls.rest_shapes import rest_status
 
 
 def pull_from_node(
-    node: PullNode,
-    *,
-    repository: str,
-    repository_id: int | None = None,
-    names: BotNames = NO_NAMES,
+    node: PullNode, *, repository: str, repository_id: int | None = None, names: BotNames = NO_NAMES
 ) -> Pull:
     """The record of a pull of documents/pulls.graphql, with `repository` as its name.
 
@@ -37,7 +28,6 @@ def pull_from_node(
     """
     author = login(node.author)
     account = Account(login=author or "", type=node.author.type if node.author else None)
-    bot = is_bot(account, names)
     return Pull(
         repository=repository,
         repository_id=repository_id,
@@ -49,10 +39,8 @@ def pull_from_node(
         title=(node.title or "")[:MAX_TITLE],
         body=(node.body or "")[:MAX_BODY],
         author=author,
-        author_names=(ROBOTIC,) if is_robotic(account, names) else (),
+        **author_facts(account, names, head_ref=node.head_ref_name, text=node.body or ""),
         author_association=node.author_association,
-        bot=bot,
-        agent=agent_of(account, bot=bot, head_ref=node.head_ref_name, text=node.body or ""),
         draft=bool(node.is_draft),
         head_ref=node.head_ref_name,
         head_sha=node.head_ref_oid,
@@ -79,7 +67,7 @@ def pull_from_node(
 def changed_files(files: Iterable[File]) -> tuple[ChangedFile, ...]:
     """The files, at most MAX_FILES; their status is in the words of the REST API."""
     known = tuple(
-        ChangedFile(file.path, _status(file.change_type), file.additions, file.deletions)
+        ChangedFile(file.path, rest_status(file.change_type), file.additions, file.deletions)
         for file in files
     )
     return known[:MAX_FILES]
@@ -96,12 +84,6 @@ def submitted(reviews: Iterable[ReviewNode]) -> tuple[Review, ...]:
         for review in reviews
         if review.state != "PENDING"
     )
-
-
-def present(connection: Connection[T] | None) -> list[T]:
-    """The nodes of the connection without the nulls that a partial answer has."""
-    nodes = connection.nodes if connection else None
-    return [node for node in nodes or () if node is not None]
 
 
 def login(actor: Actor | None) -> str | None:
@@ -137,11 +119,6 @@ def _requested_reviewers(node: PullNode) -> Iterable[Actor]:
             yield request.requested_reviewer
 
 
-def _status(change_type: str | None) -> str:
-    status = (change_type or "modified").lower()
-    return _STATUS.get(status, status)
-
-
 def _lower(value: str | None) -> str | None:
     return value.lower() if value else None
 
@@ -167,7 +144,7 @@ def _closed_bugs(node: PullNode) -> tuple[str, ...] | None:
     return bugs if bugs or (closed is not None and closed.total_count == len(labels)) else None
 
 
-def _label_names(labels: Connection[Named] | None) -> tuple[str, ...]:
+def _label_names(labels: Connection[Label] | None) -> tuple[str, ...]:
     return tuple(label.name for label in present(labels) if label.name)
 
 

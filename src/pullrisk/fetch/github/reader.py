@@ -1,6 +1,5 @@
 """Read the pulls of one repository page by page, each pull with all its files and reviews."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeVar
 
@@ -8,10 +7,10 @@ import msgspec
 
 from pullrisk.fetch.github import documents
 from pullrisk.fetch.github.client import ATTEMPTS, Answer, Client
-from pullrisk.fetch.github.documents import PartsData, PullNode, PullPage, PullParts, PullsData
+from pullrisk.fetch.github.documents import PartsData, PullNode, PullParts, PullsData
 from pullrisk.fetch.github.failures import LASTING, Failure, TooLarge, failure_of
-from pullrisk.fetch.github.graphql import Connection, Document, PageInfo
-from pullrisk.fetch.github.parse import changed_files, present, pull_from_node, submitted
+from pullrisk.fetch.github.graphql import Connection, Document, PageInfo, present
+from pullrisk.fetch.github.parse import changed_files, pull_from_node, submitted
 from pullrisk.fetch.github.slots import Caller
 from pullrisk.pulls.people import NO_NAMES, BotNames
 from pullrisk.pulls.record import MAX_FILES, Pull
@@ -81,15 +80,12 @@ class Paging(msgspec.Struct):
 class Page(msgspec.Struct):
     """A page of pulls in the requested order; `cursor` is for the next page, None at the end.
 
-    `at` is GitHub's clock before the page was read; `total` is how many pulls the repository
-    has, and `name` its current name.
+    `at` is GitHub's clock before the page was read.
     """
 
     pulls: list[Pull]
     cursor: str | None
-    total: int
     at: datetime
-    name: str | None
 
 
 class Reader:
@@ -173,24 +169,19 @@ class Reader:
         if temporary and not partial:
             raise TooLarge(temporary[0].message)
         for problem in answer.problems:
-            self._note(f"{problem.field or 'a pull'} is missing: {problem.message}")
+            missing = "a pull" if problem.field in ("", "nodes") else problem.field
+            self._note(f"{missing} is missing: {problem.message}")
         return answer
 
     async def _page(self, answer: Answer[PullsData]) -> Page:
         """The page with the records of its pulls, each completed by further calls."""
         repository = answer.data.node
         page = repository.pull_requests if repository else None
-        if repository is None or page is None:
+        if page is None:
             raise failure_of(answer.problems)
-        pulls = [await self._pull(node) for node in _nodes(page)]
-        more = page.page_info.has_next_page
-        return Page(
-            pulls,
-            page.page_info.end_cursor if more else None,
-            page.total_count,
-            datetime.fromtimestamp(answer.at, UTC),
-            repository.name_with_owner,
-        )
+        pulls = [await self._pull(node) for node in present(page)]
+        cursor = page.page_info.end_cursor if page.page_info.has_next_page else None
+        return Page(pulls, cursor, datetime.fromtimestamp(answer.at, UTC))
 
     async def _pull(self, node: PullNode) -> Pull:
         """The record of a pull with all its files and reviews."""
@@ -260,7 +251,3 @@ class Reader:
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
-
-
-def _nodes(page: PullPage) -> Iterable[PullNode]:
-    return (edge.node for edge in page.edges or () if edge and edge.node)

@@ -12,9 +12,9 @@ from pullrisk.fetch.github.failures import Failure, NotFound
 from pullrisk.fetch.github.lookup import OpenedRepository, open_repository
 from pullrisk.fetch.github.reader import Reader
 from pullrisk.fetch.github.slots import Caller
-from pullrisk.fetch.github.sync import OVERLAP, States, Sync
+from pullrisk.fetch.github.sync import OVERLAP, RepositoryStates, Sync
 from pullrisk.progress import Progress, Task
-from pullrisk.pulls.people import NO_NAMES, BotNames
+from pullrisk.pulls.people import BotNames
 from pullrisk.pulls.store import PullStore, Written
 
 
@@ -37,10 +37,6 @@ class RepositoryReport(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     stored_as: str | None = None
 
-    def with_pulls(self, read: int, written: Written) -> "RepositoryReport":
-        """The report with the counts of pulls."""
-        return msgspec.structs.replace(self, read=read, written=written)
-
 
 class RepositoryFetch:
     """Brings the repository `name` up to date in the store."""
@@ -50,10 +46,10 @@ class RepositoryFetch:
         name: str,
         client: Client,
         store: PullStore,
-        states: States,
+        states: RepositoryStates,
         progress: Progress,
         *,
-        names: BotNames = NO_NAMES,
+        names: BotNames,
     ) -> None:
         self._bot_names = names
         self._name, self._client = name, client
@@ -76,9 +72,11 @@ class RepositoryFetch:
             await self._update(current)
         except (Failure, InputError) as failure:
             error = _error_text(self._name, failure)
-        result = self._sync.result if self._sync else None
-        report = RepositoryReport(
+        written = self._sync.written if self._sync else Written()
+        return RepositoryReport(
             repository=self._name,
+            read=written.total,
+            written=written,
             requests=self._caller.requests,
             points=self._caller.points,
             seconds=time.monotonic() - started,
@@ -87,7 +85,6 @@ class RepositoryFetch:
             name=self._opened.current.name_with_owner if self._opened else None,
             stored_as=self._opened.state.name if self._opened else None,
         )
-        return report if result is None else report.with_pulls(result.read, result.written)
 
     async def _update(self, current: dict[int, Repository]) -> None:
         opened = await open_repository(

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 import httpx
 
@@ -13,6 +13,7 @@ from pullrisk.fetch.github.access import Access
 from pullrisk.fetch.github.credentials import Credential, installations, tokens
 from pullrisk.fetch.github.endpoint import endpoint
 from pullrisk.fetch.github.graphql import RateLimit
+from pullrisk.pulls.store import Rotating
 
 RESERVE: Final = 20
 """Points that are never spent, so that the last calls under way still succeed."""
@@ -117,22 +118,11 @@ class Caller:
     `waiting` is called with the seconds that a call has to wait for a limit.
     """
 
-    def __init__(self, waiting: Callable[[float], object] | None = None) -> None:
+    def __init__(self) -> None:
         self.excluded: set[CredentialSlot] = set()
         self.requests = 0
         self.points = 0
-        self.waiting = waiting or (lambda seconds: None)
-
-
-class RotatingAccess(Protocol):
-    """Access whose tokens and App key may be rotated while a fetch runs."""
-
-    @property
-    def now(self) -> Access:
-        """The current access; the same object until it changes. Returns at once."""
-
-    def refresh(self) -> bool:
-        """Read it again, because GitHub refused it; may wait. Returns whether it changed."""
+        self.waiting: Callable[[float], object] = lambda seconds: None
 
 
 class CredentialPool:
@@ -142,7 +132,7 @@ class CredentialPool:
     """
 
     def __init__(
-        self, access: Access, http: httpx.AsyncClient, *, rotating: RotatingAccess | None = None
+        self, access: Access, http: httpx.AsyncClient, *, rotating: Rotating[Access] | None = None
     ) -> None:
         self.slots: Sequence[CredentialSlot] = []
         self.pace = access.pace
@@ -158,12 +148,12 @@ class CredentialPool:
     @property
     def left(self) -> int | None:
         """Points left in all budgets together; None before the first answer."""
-        known = [slot.budget.remaining for slot in self.slots if not slot.refused]
-        return (
-            sum(each for each in known if each is not None)
-            if any(each is not None for each in known)
-            else None
-        )
+        known = [
+            slot.budget.remaining
+            for slot in self.slots
+            if not slot.refused and slot.budget.remaining is not None
+        ]
+        return sum(known) if known else None
 
     def usable(self, caller: Caller) -> list[CredentialSlot]:
         """Slots that GitHub accepts, without those excluded for the caller if any is left.
@@ -177,7 +167,7 @@ class CredentialPool:
 
     def others(self, caller: Caller, slot: CredentialSlot) -> list[CredentialSlot]:
         """Other slots that may see what the caller asks for."""
-        return [each for each in self.usable(caller) if each is not slot]
+        return [other for other in self.usable(caller) if other is not slot]
 
     async def acquire(self, caller: Caller) -> CredentialSlot:
         """The slot that may call soonest, once it may; of several, the one with most points.
@@ -188,7 +178,7 @@ class CredentialPool:
         while True:
             now = loop.time()
             ready, slot = min(
-                ((max(each.budget.ready_at(now), now), each) for each in self.usable(caller)),
+                ((max(slot.budget.ready_at(now), now), slot) for slot in self.usable(caller)),
                 key=lambda pair: (pair[0], -(pair[1].budget.remaining or 2**31)),
             )
             if ready <= now:
@@ -228,20 +218,21 @@ class CredentialPool:
         """Make the slots of these credentials; one that was there before keeps its slot."""
         slots = {slot.credential: slot for slot in self.slots}
         self.slots = [
-            slots.get(each) or CredentialSlot(each, pace=self.pace) for each in credentials
+            slots.get(credential) or CredentialSlot(credential, pace=self.pace)
+            for credential in credentials
         ]
 
     async def _credentials(self, access: Access) -> Sequence[Credential]:
-        found: list[Credential] = [*tokens(access.tokens)]
+        credentials: list[Credential] = [*tokens(access.tokens)]
         if access.app_id and access.app_key:
-            found += await installations(
+            credentials += await installations(
                 self._http,
                 endpoint(access.url),
                 app_id=access.app_id,
                 key=access.app_key,
                 only=access.app_installations,
             )
-        return found
+        return credentials
 
 
 def _none_left(refused: Sequence[CredentialSlot]) -> SettingsError:

@@ -26,7 +26,7 @@ READER: Final = 2
 2: which of the closed issues are labelled as bugs."""
 
 
-class State(msgspec.Struct, kw_only=True, omit_defaults=True):
+class RepositoryState(msgspec.Struct, kw_only=True, omit_defaults=True):
     """How far one repository is fetched: its checkpoint. The field names are part of the store.
 
     The repository is identified by GitHub's numeric id. Its pulls are stored under `name`, the
@@ -49,22 +49,22 @@ class State(msgspec.Struct, kw_only=True, omit_defaults=True):
     paging: Paging = msgspec.field(default_factory=Paging)
 
 
-class States:
+class RepositoryStates:
     """The checkpoints of all repositories of one GitHub, by id and by name."""
 
     def __init__(self, store: PullStore, host: str) -> None:
         self._store = store
         self._prefix = f"github:{host}"
 
-    def key(self, state: State) -> str:
+    def key(self, state: RepositoryState) -> str:
         """The key of a repository's checkpoint."""
         return f"{self._prefix}:{state.repository_id}"
 
-    def value(self, state: State) -> tuple[str, dict[str, object]]:
+    def value(self, state: RepositoryState) -> tuple[str, dict[str, object]]:
         """Key and value of the checkpoint, as `PullStore.upsert` takes it."""
         return self.key(state), msgspec.to_builtins(state)
 
-    def by_id(self, repository_id: int) -> State | None:
+    def by_id(self, repository_id: int) -> RepositoryState | None:
         """The state of a repository, or None if it was never fetched.
 
         If an older reader wrote it, the backfill begins again.
@@ -72,18 +72,20 @@ class States:
         saved = self._store.checkpoint(f"{self._prefix}:{repository_id}")
         if saved is None:
             return None
-        state = msgspec.convert(saved, State)
+        state = msgspec.convert(saved, RepositoryState)
         if state.reader == READER:
             return state
-        return State(repository_id=state.repository_id, node_id=state.node_id, name=state.name)
+        return RepositoryState(
+            repository_id=state.repository_id, node_id=state.node_id, name=state.name
+        )
 
-    def by_name(self, name: str) -> State | None:
+    def by_name(self, name: str) -> RepositoryState | None:
         """The state of the repository that was fetched by this name before."""
         saved = self._store.checkpoint(self._name_key(name))
         repository_id = (saved or {}).get("repository_id")
         return self.by_id(repository_id) if isinstance(repository_id, int) else None
 
-    def register(self, state: State, *names: str) -> None:
+    def register(self, state: RepositoryState, *names: str) -> None:
         """Save which repository these names belong to, at its first fetch or under a new name."""
         for name in {state.name, *names}:
             checkpoint = (self._name_key(name), {"repository_id": state.repository_id})
@@ -93,35 +95,29 @@ class States:
         return f"{self._prefix}:{name.lower()}"
 
 
-class SyncResult(msgspec.Struct):
-    """How many pulls were read, and what the store did with them."""
-
-    read: int = 0
-    written: Written = Written()
-
-
 class Sync:
     """Brings one repository up to date. Each page is written together with its checkpoint.
 
-    `on_page` is called with the number of pulls of each page.
+    `on_page` is called with the number of pulls of each page. `written` is what the store did with
+    all pulls that were read.
     """
 
     def __init__(
         self,
         reader: Reader,
         store: PullStore,
-        states: States,
-        state: State,
+        states: RepositoryStates,
+        state: RepositoryState,
         *,
         on_page: Callable[[int], object],
     ) -> None:
         self._reader, self._store, self._states = reader, store, states
         self.state = state
         self._on_page = on_page
-        self.result = SyncResult()
+        self.written = Written()
         self._writing: asyncio.Task[Written] | None = None
 
-    async def run(self) -> SyncResult:
+    async def run(self) -> None:
         """Complete the pass that was begun, then scan for later changes.
 
         Raises a Failure, StoreError, InputError or SettingsError; what was written stays.
@@ -132,7 +128,6 @@ class Sync:
             await self._scan()
         self.state.phase = "scan"
         await self._scan()
-        return self.result
 
     async def _scan(self) -> None:
         watermark = self.state.watermark
@@ -183,9 +178,7 @@ class Sync:
         if self._writing is None:
             return
         writing, self._writing = self._writing, None
-        written = await asyncio.shield(writing)
-        self.result.written += written
-        self.result.read += written.inserted + written.updated + written.unchanged
+        self.written += await asyncio.shield(writing)
 
     async def _page(self, order: Order) -> Page:
         try:

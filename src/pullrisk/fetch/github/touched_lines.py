@@ -12,15 +12,14 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from pullrisk.fetch.git.hunks import changed_hunk
 from pullrisk.fetch.git.line_history import LineHistory
+from pullrisk.fetch.git.open_lines import changed_hunk
 from pullrisk.fetch.git.patches import FilePatch, Hunk, Patch
 from pullrisk.fetch.github.documents import BLAME, BlameRange
 from pullrisk.fetch.github.failures import Failure
 from pullrisk.fetch.github.graphql import Data, Document
-from pullrisk.pulls.code import Language, language_of
-from pullrisk.pulls.hunks import ChangedHunk
-from pullrisk.pulls.line_counts import LineCounter
+from pullrisk.pulls.code import Language, LineCounter, language_of
+from pullrisk.pulls.lines import ChangedHunk
 from pullrisk.pulls.record import Pull, push_number
 from pullrisk.pulls.rest_shapes import RestFile
 
@@ -40,7 +39,7 @@ class TouchedLines(NamedTuple):
     hunks: Mapping[str, Sequence[ChangedHunk]]
 
 
-class Ask(Protocol):
+class GraphQLApi(Protocol):
     """Whatever sends GraphQL documents."""
 
     async def query(self, document: Document[D], variables: Mapping[str, object]) -> D:
@@ -48,7 +47,7 @@ class Ask(Protocol):
 
 
 async def with_origins(
-    ask: Ask,
+    api: GraphQLApi,
     pull: Pull,
     files: Sequence[RestFile],
     *,
@@ -72,7 +71,7 @@ async def with_origins(
     owner, _, name = repository.partition("/")
     for patch in touched:
         variables = {"owner": owner, "name": name, "commit": commit, "path": patch.previous}
-        ranges = await _blame(ask, variables)
+        ranges = await _blame(api, variables)
         if not ranges:
             return unknown
         history.files[str(patch.previous)] = _lines(ranges, repository, numbers, history)
@@ -87,16 +86,16 @@ def _hunks_of(patch: FilePatch, history: LineHistory) -> list[ChangedHunk]:
     return [changed_hunk(hunk, patch, lines, history.numbers) for hunk in patch.hunks]
 
 
-async def _blame(ask: Ask, variables: Mapping[str, object]) -> Sequence[BlameRange]:
-    """The ranges of a file; none where GitHub refuses, does not know, or little is left to ask."""
+async def _blame(api: GraphQLApi, variables: Mapping[str, object]) -> Sequence[BlameRange]:
+    """The ranges of a file; none if GitHub refuses, does not know, or little is left to ask."""
     try:
-        data = await ask.query(BLAME, variables)
+        data = await api.query(BLAME, variables)
     except Failure:
         return ()
     if data.rate_limit is not None and data.rate_limit.remaining < LEAST_LEFT:
         return ()
-    found = data.repository and data.repository.object
-    return (found.blame.ranges or ()) if found and found.blame else ()
+    blamed = data.repository and data.repository.object
+    return (blamed.blame.ranges or ()) if blamed and blamed.blame else ()
 
 
 def _lines(
@@ -104,10 +103,10 @@ def _lines(
 ) -> "array[int]":
     """The file's lines by the positions of their origins, which are added to the history."""
     lines = array("I")
-    for each in ranges:
-        history.numbers.append(_number(each, repository, numbers))
-        lines.extend([0] * (each.starting_line - 1 - len(lines)))
-        lines.extend([len(history.numbers) - 1] * (each.ending_line - each.starting_line + 1))
+    for blamed in ranges:
+        history.numbers.append(_number(blamed, repository, numbers))
+        lines.extend([0] * (blamed.starting_line - 1 - len(lines)))
+        lines.extend([len(history.numbers) - 1] * (blamed.ending_line - blamed.starting_line + 1))
     return lines
 
 

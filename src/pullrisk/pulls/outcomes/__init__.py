@@ -4,8 +4,7 @@ text.py          finds references and drops quoted text
 prefilters.py    cheap tests that rule out the many texts without a claim
 titles.py        takes a title apart that undoes or redoes something
 claims.py        what one pull says about itself: `claims`, `is_undo`, `makes_claims`
-fixes.py         whether a pull says that it fixes something: `says_fix`
-repairs.py       the earlier pulls whose lines a fix removes
+fixes.py         whether a pull says that it fixes something, and whose lines it then removes
 merged_pulls.py  the pulls and pushes that a claim may mean: `MergedPullIndex`
 linker.py        ties claims to earlier pulls, one event at a time: `Linker`, `Link`
 """

@@ -137,12 +137,12 @@ def claims(pull: Pull) -> tuple[Claim, ...]:
     if not (undoes or blames or speaks):
         return ()
     head = heading(pull.title) if undoes else None
-    found = list(_of_title(head, pull)) if head is not None else []
+    every = list(_of_title(head, pull)) if head is not None else []
     if blames:
-        found += _blames(" ".join(pull.title.split()), pull.repository)
+        every += _blames(" ".join(pull.title.split()), pull.repository)
     if speaks or (head is not None and body):
-        found += _of_body(pull, head)
-    return tuple(dict.fromkeys(claim for claim in found if claim.number != pull.number))
+        every += _of_body(pull, head)
+    return tuple(dict.fromkeys(claim for claim in every if claim.number != pull.number))
 
 
 def makes_claims(pull: Pull) -> bool:
@@ -209,7 +209,7 @@ def _of_body(pull: Pull, head: Heading | None) -> Iterator[Claim]:
     if head is None and lists_many(text, more_than=_MANY):
         return
     if "evert " in text:
-        text = _without_taken_back(text)
+        text = _without_reverted_commits(text)
     yield from _reverts(text, pull.repository)
     if head is not None and not head.redo and not points(head):
         yield from _items("partial_revert" if head.partial else "revert", text, pull.repository)
@@ -218,7 +218,7 @@ def _of_body(pull: Pull, head: Heading | None) -> Iterator[Claim]:
     yield from _blames(text, pull.repository)
 
 
-def _without_taken_back(text: str) -> str:
+def _without_reverted_commits(text: str) -> str:
     """The text without the messages of commits that a later commit of the same pull takes back:
     a revert, and the revert of that revert.
     """
@@ -237,10 +237,10 @@ def _without_taken_back(text: str) -> str:
             dropped |= {before, at}
     if not dropped:
         return text
-    return "\n\n".join(_kept(parts, subjects, dropped))
+    return "\n\n".join(_standing_parts(parts, subjects, dropped))
 
 
-def _kept(
+def _standing_parts(
     parts: list[str], subjects: list[re.Match[str] | None], dropped: set[int]
 ) -> Iterator[str]:
     """The parts but for those dropped and what each of these says of itself in the next."""

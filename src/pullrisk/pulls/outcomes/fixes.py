@@ -1,5 +1,5 @@
 """Whether a pull says that it fixes what was wrong for users: by its title, branch or labels, or
-by closing an issue that is labelled as a bug.
+by closing an issue that is labelled as a bug; and which earlier changes a fix repairs.
 
 Not meant are fixes of spelling, documents, tests, builds, style, versions and translations, and
 reverts. A feature or a refactoring is a fix only if it closes a bug: its own branch and labels are
@@ -7,6 +7,8 @@ set by hand or by a robot for other reasons, the issue tells what was wrong.
 """
 
 import re
+from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 from pullrisk.pulls.bug_labels import labelled_as_bug
@@ -14,6 +16,14 @@ from pullrisk.pulls.outcomes.claims import is_undo
 from pullrisk.pulls.outcomes.prefilters import title_may_fix
 from pullrisk.pulls.record import Pull
 
+MOST_FILES: Final = 50
+"""Files of a fix; one that changes more also does something else, and names origins at random."""
+LEAST_SHARE: Final = 0.05
+"""Share of the removed code lines that an origin wrote; what has less is touched by the way.
+
+Chosen on links read by hand (docs/outcomes.md)."""
+_BULK: Final = 300
+"""Files of a change beyond which its lines were only moved, formatted or imported by it."""
 _FAULT: Final = (
     r"(?:crash\w*|panics?|segfaults?|dead-?locks?|(?:data )?races?|race conditions?|hangs?"
     r"|leak(?:s|ing|age)?|(?:infinite|endless) (?:loop|recursion)s?|npes?|\w*exceptions?|\w*errors?"
@@ -95,3 +105,30 @@ def says_fix(pull: Pull) -> bool:
 def _is_marked(pull: Pull) -> bool:
     """Whether the branch or a label says so."""
     return _BRANCH.search(pull.head_ref or "") is not None or labelled_as_bug(pull.labels)
+
+
+def repaired_by(pull: Pull) -> Iterator[tuple[int, int]]:
+    """The pulls and pushes whose code lines a fix removes, with how many: (number, lines).
+
+    Nothing for a pull that says no fix or changes too many files, for origins of few of the lines,
+    for lines of unknown origin and for its own.
+    """
+    lines = pull.lines
+    if lines is None or not lines.rewrites or _files(pull) > MOST_FILES or not says_fix(pull):
+        return
+    removed = Counter[int]()
+    for origin in lines.rewrites:
+        removed[origin.number] += origin.lines
+    least = max(1, LEAST_SHARE * lines.code_removed)
+    for number, count in removed.items():
+        if number not in (0, pull.number) and count >= least:
+            yield number, count
+
+
+def is_bulk(pull: Pull) -> bool:
+    """Whether the change is so large that nothing is wrong with it where its lines are fixed."""
+    return _files(pull) > _BULK
+
+
+def _files(pull: Pull) -> int:
+    return pull.changed_files or len(pull.files or ())

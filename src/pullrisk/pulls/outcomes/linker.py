@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pullrisk.pulls.outcomes.claims import Claim, claims, declares
+from pullrisk.pulls.outcomes.fixes import is_bulk, repaired_by
 from pullrisk.pulls.outcomes.merged_pulls import (
     MergedPullIndex,
     Row,
@@ -20,7 +21,6 @@ from pullrisk.pulls.outcomes.merged_pulls import (
     title_key,
     undone_share,
 )
-from pullrisk.pulls.outcomes.repairs import is_bulk, repaired_by
 from pullrisk.pulls.record import Pull
 
 LABEL_DEFINITION: Final = 4
@@ -79,14 +79,14 @@ class Linker:
         linker = cls()
         linker._index = MergedPullIndex(state.rows, state.own_commits)
         linker._reverted = set(state.reverted)
-        linker._undone_by = {number: list(found) for number, found in state.undone_by.items()}
+        linker._undone_by = {number: list(targets) for number, targets in state.undone_by.items()}
         linker._names = set(state.names)
         linker._bulk = set(state.bulk)
         return linker
 
     def state(self) -> LinkerState:
         """A copy of the state."""
-        undone_by = {number: list(found) for number, found in sorted(self._undone_by.items())}
+        undone_by = {number: list(targets) for number, targets in sorted(self._undone_by.items())}
         index = self._index
         return LinkerState(
             index.rows, sorted(self._reverted), undone_by, index.own_commits, sorted(self._names),
@@ -125,7 +125,7 @@ class Linker:
                 same = (claim.kind == "reland", row.title)
                 if row.number == pull.number or (evidence == "title" and same in sure):
                     continue
-                if claim.inner and _is_told(claim, links, row.number):
+                if claim.inner and _is_ruled_out(claim, links, row.number):
                     continue
                 if evidence != "title" and claim.kind != "hotfix":
                     sure.add(same)
@@ -224,7 +224,7 @@ def _certainty(claim: Claim) -> int:
     return 0 if claim.sha is not None else 1 + claim.inner
 
 
-def _is_told(claim: Claim, links: dict[int, Link], number: int) -> bool:
+def _is_ruled_out(claim: Claim, links: dict[int, Link], number: int) -> bool:
     """Whether stronger evidence has told what the title means, and that it is another pull."""
     kinds = ("reland",) if claim.kind == "reland" else _REVERTS
     return number not in links and any(link.kind in kinds for link in links.values())

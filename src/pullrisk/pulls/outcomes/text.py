@@ -87,12 +87,12 @@ def one_form(text: str) -> str:
 
 
 def _cut(text: str, opening: str, closing: str) -> str:
-    kept, at = [], 0
+    parts, at = [], 0
     while (start := text.find(opening, at)) >= 0:
         end = text.find(closing, start + len(opening))
         if end < 0:
             break
-        kept.append(text[at:start])
+        parts.append(text[at:start])
         at = end + len(closing)
-    kept.append(text[at:])
-    return "\n".join(kept)
+    parts.append(text[at:])
+    return "\n".join(parts)

@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from pullrisk.options import SignInOptions
-from pullrisk.serve.sign_in.github import GitHubOAuth, Known, Readable, TokenEndedError
+from pullrisk.serve.sign_in.github import (
+    GitHubOAuth,
+    KnownRepositories,
+    ReadableRepositories,
+    TokenEndedError,
+)
 from pullrisk.serve.sign_in.oidc import OpenIdProvider
 from pullrisk.serve.sign_in.provider import SignInError
 from pullrisk.serve.sign_in.session import Person, Session, Sessions
@@ -40,9 +45,9 @@ class SignIn:
         sessions: Sessions,
         *,
         http: httpx.AsyncClient,
-        read_known: "Callable[[PullStore], Known]" = lambda store: {},
-        github: GitHubOAuth | None = None,
-        oidc: OpenIdProvider | None = None,
+        read_known: "Callable[[PullStore], KnownRepositories]",
+        github: GitHubOAuth | None,
+        oidc: OpenIdProvider | None,
     ) -> None:
         self.sessions, self.github, self.oidc = sessions, github, oidc
         self.http, self._url, self._read_known = http, options.url, read_known
@@ -84,12 +89,12 @@ class SignIn:
         with suppress(SignInError):
             await self.github.revoke(person.token)
 
-    async def _ask(self, token: str, service: "Service") -> Readable | None:
+    async def _ask(self, token: str, service: "Service") -> ReadableRepositories | None:
         github = self.github
         if github is None:
             return None
 
-        async def ask() -> Readable:
+        async def ask() -> ReadableRepositories:
             return await github.readable(token, await service.from_store(self._read_known))
 
         try:
@@ -109,22 +114,26 @@ class ReadableCache:
 
     def __init__(self, *, seconds: float) -> None:
         self._seconds = seconds
-        self._asked: OrderedDict[bytes, tuple[float, asyncio.Future[Readable]]] = OrderedDict()
+        self._asked: OrderedDict[bytes, tuple[float, asyncio.Future[ReadableRepositories]]] = (
+            OrderedDict()
+        )
 
-    async def of(self, token: str, ask: Callable[[], Coroutine[Any, Any, Readable]]) -> Readable:
+    async def of(
+        self, token: str, ask: Callable[[], Coroutine[Any, Any, ReadableRepositories]]
+    ) -> ReadableRepositories:
         """Raises what `ask` raises; then the next call asks again."""
         digest = sha256(token.encode()).digest()
-        known = self._asked.get(digest)
-        if known is None or monotonic() - known[0] > self._seconds:
-            known = monotonic(), asyncio.ensure_future(ask())
-            self._asked[digest] = known
+        entry = self._asked.get(digest)
+        if entry is None or monotonic() - entry[0] > self._seconds:
+            entry = monotonic(), asyncio.ensure_future(ask())
+            self._asked[digest] = entry
             self._asked.move_to_end(digest)
             if len(self._asked) > _MOST_PEOPLE:
                 self._asked.popitem(last=False)
         try:
-            return await asyncio.shield(known[1])  # others wait for the same answer
+            return await asyncio.shield(entry[1])  # others wait for the same answer
         except Exception:
-            if self._asked.get(digest) is known:
+            if self._asked.get(digest) is entry:
                 del self._asked[digest]
             raise
 

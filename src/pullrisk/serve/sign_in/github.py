@@ -20,7 +20,7 @@ _AT_ONCE: Final = 100
 _NAME: Final = re.compile(r"([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+)")
 _JSON: Final = {"Accept": "application/json"}
 
-Known = Mapping[str, int | None]
+KnownRepositories = Mapping[str, int | None]
 """The stored repositories: their names, and GitHub's numbers of them where those are known."""
 
 
@@ -32,7 +32,7 @@ class GitHubAddresses(msgspec.Struct, frozen=True):
     graphql: str
 
 
-class Readable(msgspec.Struct, frozen=True):
+class ReadableRepositories(msgspec.Struct, frozen=True):
     """A person at GitHub, and those of the stored repositories that they may read."""
 
     login: str
@@ -96,7 +96,7 @@ class GitHubOAuth:
             raise SignInError(f"GitHub refuses: {grant.error[:100] or 'no token in its answer'}")
         return grant.access_token
 
-    async def readable(self, token: str, known: Known) -> Readable:
+    async def readable(self, token: str, known: KnownRepositories) -> ReadableRepositories:
         """Who the person is, and what of `known` they may read: under the same number, if it is
         known, so that a new repository of an old name shows nothing of the old one.
 
@@ -105,14 +105,14 @@ class GitHubOAuth:
         names = [name for name in known if _NAME.fullmatch(name)]
         login, readable = "", set()
         for start in range(0, max(1, len(names)), _AT_ONCE):
-            asked = names[start : start + _AT_ONCE]
-            login, nodes = await self._query(token, asked)
-            for place, name in enumerate(asked):
+            batch = names[start : start + _AT_ONCE]
+            login, nodes = await self._query(token, batch)
+            for place, name in enumerate(batch):
                 node = nodes.get(f"r{place}")
                 number = None if node is None else node.database_id
                 if number is not None and known[name] in (None, number):
                     readable.add(name)
-        return Readable(login, frozenset(readable))
+        return ReadableRepositories(login, frozenset(readable))
 
     async def revoke(self, token: str) -> None:
         """End a token of this App. Raises SignInError if GitHub does not answer."""

@@ -134,12 +134,12 @@ class OpenIdProvider:
         """The provider's endpoints (OpenID Connect Discovery 1.0). Raises SignInError."""
         if self._described is None or monotonic() - self._described[0] > _FRESH:
             url = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
-            found = decoded(await ask(self._http, "GET", url), _Endpoints)
-            if found.issuer != self._issuer:
+            endpoints = decoded(await ask(self._http, "GET", url), _Endpoints)
+            if endpoints.issuer != self._issuer:
                 raise SignInError(f"{url} describes another issuer", status=503)
-            if not all(map(_is_safe, msgspec.structs.astuple(found)[1:])):
+            if not all(map(_is_safe, msgspec.structs.astuple(endpoints)[1:])):
                 raise SignInError(f"{url} names an address that is not https://", status=503)
-            self._described = monotonic(), found
+            self._described = monotonic(), endpoints
         return self._described[1]
 
     async def _key_of(self, header: dict[str, Any]) -> jwt.PyJWK:
@@ -149,8 +149,8 @@ class OpenIdProvider:
             read_at, keys = self._keys
             if name not in keys and (not keys or monotonic() - read_at > _BETWEEN_KEYS):
                 described = await self._describe()
-                found = decoded(await ask(self._http, "GET", described.jwks_uri), _KeySet)
-                keys = {key.key_id: key for key in map(_key, found.keys) if key is not None}
+                key_set = decoded(await ask(self._http, "GET", described.jwks_uri), _KeySet)
+                keys = {key.key_id: key for key in map(_key, key_set.keys) if key is not None}
                 self._keys = monotonic(), keys
         if name is None and len(keys) == 1:
             return next(iter(keys.values()))

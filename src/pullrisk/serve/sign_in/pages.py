@@ -7,8 +7,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import MediaType, Request, Response
 
-from pullrisk.serve.endpoints import context_of
-from pullrisk.serve.inflight import ActiveRequest
+from pullrisk.serve.inflight import active_request, service_of
 from pullrisk.serve.problems import TITLES, problem_of
 
 STYLE: Final = "/sign-in/style.css"
@@ -49,9 +48,7 @@ def style() -> str:
 
 def refuse(request: "Request[Any, Any, Any]", error: Exception) -> Response[str]:
     """The page that says why a request was refused."""
-    active: ActiveRequest = request.scope["state"]["active"]
-    log = context_of(request).service.log
-    problem = problem_of(error, path=active.path, request_id=active.id, log=log)
+    problem = problem_of(error, active_request(request), service_of(request).log)
     answer = page(
         "message",
         status=problem.status,

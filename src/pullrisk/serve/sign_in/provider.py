@@ -24,8 +24,15 @@ class SignInError(ProblemError):
 
 
 def open_http() -> httpx.AsyncClient:
-    """The client for calls to providers: it follows no redirect."""
-    return httpx.AsyncClient(timeout=_SECONDS, follow_redirects=False, headers=_USER_AGENT)
+    """The client for calls to providers: it follows no redirect and keeps no connection open.
+
+    The other side may end an idle connection at the moment at which it is used again, and a code
+    that was sent works only once, so nothing could be repeated.
+    """
+    once = httpx.Limits(max_keepalive_connections=0)
+    return httpx.AsyncClient(
+        timeout=_SECONDS, follow_redirects=False, headers=_USER_AGENT, limits=once
+    )
 
 
 def challenge(flow: Flow) -> dict[str, str]:

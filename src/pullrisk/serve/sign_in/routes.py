@@ -14,8 +14,7 @@ from litestar.di import Provide
 from msgspec.structs import replace
 
 from pullrisk.errors import StoreError
-from pullrisk.serve.endpoints import context_of
-from pullrisk.serve.inflight import ActiveRequest
+from pullrisk.serve.inflight import active_request, service_of
 from pullrisk.serve.keys import slow_down
 from pullrisk.serve.service import Service
 from pullrisk.serve.sign_in import pages
@@ -64,23 +63,22 @@ async def style() -> Response[str]:
 
 async def choose(request: AnyRequest) -> Response[Any]:
     """The page that offers the ways to sign in."""
-    if context_of(request).service.is_open:
+    if service_of(request).is_open:
         return pages.redirect("/")
     return _offer(request, back=safe_path(request.query_params.get("back")))
 
 
 async def by_key(request: AnyRequest) -> Response[Any]:
     """Sign in with an API key; an operator's opens /setup and no other page."""
-    context, form = context_of(request), await request.form()
-    dependencies = context.service.dependencies
-    shown = str(form.get("key", "")).strip()
+    service, form = service_of(request), await request.form()
+    dependencies = service.dependencies
+    key = str(form.get("key", "")).strip()
     for keys in (dependencies.keys, dependencies.admin):
-        name = keys.name_of(shown) if keys is not None and shown else None
+        name = keys.name_of(key) if keys is not None and key else None
         if name is not None:
             _sign_in(request).sessions.begin(request, Person(by="key", login=name))
             return pages.redirect(safe_path(form.get("back")))
-    active: ActiveRequest = request.scope["state"]["active"]
-    await slow_down(context, active)
+    await slow_down(service, active_request(request))
     back = safe_path(form.get("back"))
     return _offer(request, back=back, message="This key is not valid.", status=401)
 
@@ -111,9 +109,9 @@ async def finish(request: AnyRequest) -> Response[Any]:
     session = session_of(request.session)
     flow, session.flow = session.flow, None
     sign_in.sessions.keep(request, session)
-    service = context_of(request).service
+    service = service_of(request)
     try:
-        flow, code = answered(flow, provider, request.query_params)
+        flow, code = flow_and_code(flow, provider, request.query_params)
         person = await _person(sign_in, code, flow, service)
     except SignInError as error:
         service.log.warning("not signed in", by=provider, error=error.detail)
@@ -140,7 +138,7 @@ async def sign_out(request: AnyRequest) -> Response[Any]:
     return pages.redirect(SIGN_IN)
 
 
-def answered(flow: Flow | None, provider: str, query: Mapping[str, str]) -> tuple[Flow, str]:
+def flow_and_code(flow: Flow | None, provider: str, query: Mapping[str, str]) -> tuple[Flow, str]:
     """The flow that a provider answers, and the code that it sent. Raises SignInError."""
     state = query.get("state", "").encode(errors="replace")
     if flow is None or flow.provider != provider or not compare_digest(flow.state.encode(), state):
@@ -201,10 +199,7 @@ def _failed(error: SignInError) -> Response[Any]:
 
 
 def _sign_in(request: AnyRequest) -> SignIn:
-    sign_in = context_of(request).service.dependencies.sign_in
-    if sign_in is None:  # there are no such routes then
-        raise RuntimeError("this service has no way to sign in")
-    return sign_in
+    return service_of(request).dependencies.sign_in
 
 
 def _provider(request: AnyRequest) -> Literal["github", "oidc"]:

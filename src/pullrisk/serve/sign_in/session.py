@@ -174,12 +174,12 @@ async def check_csrf(request: AnyRequest, session: Session) -> None:
     """Raise ProblemError 403 if a request changes something without the session's token."""
     if request.method in _SAFE:
         return
-    shown = request.headers.get(_CSRF_HEADER)
-    if shown is None:
+    token = request.headers.get(_CSRF_HEADER)
+    if token is None:
         if request.content_type[0] != _FORM:
             raise ProblemError(415, f"a form has to be sent as {_FORM}")
-        shown = (await request.form()).get(CSRF_FIELD)
-    if not isinstance(shown, str) or not compare_digest(
-        shown.encode(errors="replace"), session.csrf.encode()
+        token = (await request.form()).get(CSRF_FIELD)
+    if not isinstance(token, str) or not compare_digest(
+        token.encode(errors="replace"), session.csrf.encode()
     ):
         raise ProblemError(403, "the form is of another session: load the page anew")

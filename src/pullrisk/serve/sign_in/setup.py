@@ -14,12 +14,12 @@ from pydantic import ValidationError
 
 from pullrisk.errors import PullriskError
 from pullrisk.options import SignInOptions, is_loopback
-from pullrisk.serve.endpoints import context_of
+from pullrisk.serve.inflight import service_of
 from pullrisk.serve.sign_in import pages
 from pullrisk.serve.sign_in.app_manifest import MadeApp, exchange, form_address, manifest
 from pullrisk.serve.sign_in.github import GitHubAddresses
 from pullrisk.serve.sign_in.provider import SignInError
-from pullrisk.serve.sign_in.routes import MOST_BYTES, answered
+from pullrisk.serve.sign_in.routes import MOST_BYTES, flow_and_code
 from pullrisk.serve.sign_in.session import CsrfGate, Flow, Sessions, session_of
 from pullrisk.serve.sign_in.viewer import sign_in_first
 
@@ -90,7 +90,7 @@ def setup_router(setup: Setup) -> Router:
 
 def _refuse_others(request: AnyRequest) -> None:
     """Raise ProblemError for who is neither on loopback without keys, nor an operator."""
-    service = context_of(request).service
+    service = service_of(request)
     if service.is_open:
         return
     admin, person = service.dependencies.admin, session_of(request.session).person
@@ -112,7 +112,7 @@ def _offer(
         csrf=session.csrf,
         address=setup.url or "",
         in_vault=setup.keeper.in_vault,
-        exists=context_of(request).service.dependencies.webhooks is not None,
+        exists=service_of(request).dependencies.webhooks is not None,
     )
 
 
@@ -150,9 +150,9 @@ async def _finish(request: AnyRequest, setup: Setup) -> Response[Any]:
     session = session_of(request.session)
     flow, session.flow = session.flow, None
     setup.sessions.keep(request, session)
-    log = context_of(request).service.log
+    log = service_of(request).log
     try:
-        flow, code = answered(flow, "setup", request.query_params)
+        flow, code = flow_and_code(flow, "setup", request.query_params)
         if not _CODE.fullmatch(code):
             raise SignInError("The answer holds no code: begin again.")
         app = await exchange(code, setup.addresses, setup.http)

@@ -10,8 +10,7 @@ from urllib.parse import quote
 import msgspec
 from litestar import Request
 
-from pullrisk.serve.endpoints import context_of
-from pullrisk.serve.inflight import ActiveRequest
+from pullrisk.serve.inflight import active_request, service_of
 from pullrisk.serve.keys import check_key, shown_key
 from pullrisk.serve.problems import ProblemError
 from pullrisk.serve.sign_in.session import check_csrf
@@ -47,12 +46,11 @@ async def viewer_of(request: "Request[Any, Any, Any]") -> Viewer:
     Raises ProblemError: 303 to the page for signing in, or 401 for what is no page; 403 for a form
     without the session's token; 503 if GitHub does not tell what the person may read.
     """
-    service = context_of(request).service
-    active: ActiveRequest = request.scope["state"]["active"]
+    service, active = service_of(request), active_request(request)
     sign_in = service.dependencies.sign_in
-    if shown_key(active) or sign_in is None:
+    if shown_key(active):
         if not service.is_open:
-            await check_key(request.scope)
+            await check_key(request)
         return EVERYTHING
     session = await sign_in.sessions.load(request)
     await check_csrf(request, session)
@@ -71,6 +69,6 @@ def sign_in_first(request: "Request[Any, Any, Any]") -> ProblemError:
         return ProblemError(401, "sign in first", headers={"www-authenticate": "Bearer"})
     back = quote(request.scope["path"])
     query = request.scope["query_string"].decode("latin-1")
-    whole = quote(f"{back}?{query}" if query else back, safe="/")
-    where = f"{SIGN_IN}?back={whole}" if len(whole) < _LONGEST_BACK else SIGN_IN
+    target = quote(f"{back}?{query}" if query else back, safe="/")
+    where = f"{SIGN_IN}?back={target}" if len(target) < _LONGEST_BACK else SIGN_IN
     return ProblemError(303, "sign in first", headers={"location": where})
