@@ -105,8 +105,9 @@ contracts: $(STAMP) ## Check which part may import which (import-linter)
 	@$(BIN)/lint-imports
 
 # Each process begins with its share of the tests and takes over from others at the end: most
-# servers that several tests share are started once a process.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist worksteal
+# servers that several tests share are started once a process. Containers often tell Python to keep
+# no bytecode; then each of the hundreds of programs that tests start compiles the product anew.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist worksteal
 
 test: $(STAMP) $(SCHEMA) $(CHECKOV) $(LINTER) $(BROWSER) ## Run the tests, in random order; STAGE=data-fetch, ARGS=--randomly-seed=N
 	@$(PYTEST) $(ARGS) $(if $(STAGE),$$($(BIN)/python -m delivery tests --stage $(STAGE)))
