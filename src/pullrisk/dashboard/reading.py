@@ -37,12 +37,13 @@ class RegistryReader:
         """
         if self._reading is None and monotonic() > self._due:
             self._reading = asyncio.create_task(asyncio.to_thread(self._read))
-        if self._reading is not None:
-            await asyncio.wait({self._reading}, timeout=_PATIENCE)
-            if self._reading.done():
-                finished, self._reading = self._reading, None
-                self._due = monotonic() + _FRESH_SECONDS
-                self._contents = finished.result()
+        reading = self._reading
+        if reading is not None:
+            await asyncio.wait({reading}, timeout=_PATIENCE)
+            if reading.done():
+                if self._reading is reading:  # of several who waited, the first
+                    self._reading, self._due = None, monotonic() + _FRESH_SECONDS
+                self._contents = reading.result()
         return self._contents
 
 
