@@ -95,6 +95,34 @@ def test_who_was_killed_loses_the_lease_with_time(queue: DeliveryQueue) -> None:
     assert lease(queue, at=NOW + 72 * SECOND) is None, "it is the other's"
 
 
+def test_a_lease_is_renewed_until_it_has_ended(queue: DeliveryQueue) -> None:
+    queue.add(delivery(1))
+    held = leased(queue, at=NOW + 10 * SECOND)
+    assert queue.renew(held, now=NOW + 60 * SECOND, seconds=60)
+    assert lease(queue, at=NOW + 119 * SECOND) is None
+    assert not queue.renew(held, now=NOW + 120 * SECOND, seconds=60), "it has ended"
+    assert lease(queue, at=NOW + 121 * SECOND) is not None
+    assert not queue.renew(held, now=NOW + 121 * SECOND, seconds=60), "it is the other's"
+
+
+def test_who_lost_a_lease_changes_nothing(queue: DeliveryQueue) -> None:
+    queue.add(delivery(1))
+    lost = leased(queue, at=NOW + 10 * SECOND)
+    again = leased(queue, at=NOW + 71 * SECOND)
+    queue.finish(lost)
+    queue.bury(lost, "too late")
+    (state,) = queue.states()
+    assert (state.state, state.error) == ("waiting", None)
+    queue.finish(again)
+    assert queue.counts() == {"waiting": 0, "done": 1, "dead": 0}
+
+
+def test_what_ended_unnoticed_is_done_while_nobody_else_has_it(queue: DeliveryQueue) -> None:
+    queue.add(delivery(1))
+    queue.finish(leased(queue, at=NOW + 10 * SECOND))
+    assert lease(queue, at=NOW + 100 * SECOND) is None
+
+
 def test_what_is_given_back_waits_until_it_is_due(queue: DeliveryQueue) -> None:
     queue.add(delivery(1))
     due = NOW + 200 * SECOND

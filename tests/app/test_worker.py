@@ -2,19 +2,29 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 import structlog
 
-from pullrisk.app.worker import ATTEMPTS, PATIENCE, Worker, waiting
+from pullrisk.app.handling import Handler
+from pullrisk.app.worker import ATTEMPTS, PATIENCE, Confirm, Worker, waiting
+from pullrisk.brief.make import KnownHunks
+from pullrisk.brief.result import Brief
 from pullrisk.errors import InputError, StoreError
 from pullrisk.fetch.github.failures import Limited, Transient
-from pullrisk.pulls.deliveries import Delivery, DeliveryState
+from pullrisk.model.metadata import OperatingPoints
+from pullrisk.pulls.deliveries import Delivery, DeliveryState, Lease
 from pullrisk.pulls.deliveries_sqlite import SqliteDeliveries
+from pullrisk.pulls.record import Pull
 from pullrisk.serve.metrics import Metrics
+from support import processes
+from support.app import AppRig, about_pull, brief_of, delivery_of
 
 SECOND = timedelta(seconds=1)
 
@@ -43,7 +53,7 @@ class Recorder:
         self.handled: list[str] = []
         self._errors = list(errors)
 
-    async def __call__(self, delivery: Delivery) -> None:
+    async def __call__(self, delivery: Delivery, confirm: Confirm) -> None:
         self.handled.append(delivery.id)
         await asyncio.sleep(0)
         if self._errors:
@@ -59,24 +69,32 @@ def work(
     lease: float = 60,
 ) -> None:
     """Let a worker run until something holds."""
+    asyncio.run(working(queue, handle, until, at_once=at_once, lease=lease))
 
-    async def run() -> None:
-        worker = Worker(
-            queue,
-            handle,
-            at_once=at_once,
-            lease=lease,
-            log=structlog.get_logger().bind(),
-            metrics=Metrics(),
-        )
-        task = asyncio.create_task(worker.run())
-        async with asyncio.timeout(60):
-            while not until():
-                await asyncio.sleep(0.01)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
-    asyncio.run(run())
+async def working(
+    queue: SqliteDeliveries,
+    handle: Any,
+    until: Callable[[], object],
+    *,
+    at_once: int = 2,
+    lease: float = 60,
+) -> None:
+    """A worker that ends when something holds."""
+    worker = Worker(
+        queue,
+        handle,
+        at_once=at_once,
+        lease=lease,
+        log=structlog.get_logger().bind(),
+        metrics=Metrics(),
+    )
+    task = asyncio.create_task(worker.run())
+    async with asyncio.timeout(processes.PATIENCE):
+        while not until():
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def only(queue: SqliteDeliveries) -> DeliveryState:
@@ -145,7 +163,7 @@ def test_a_worker_that_stops_gives_back_what_it_has(queue: SqliteDeliveries) -> 
     queue.add(delivery(1))
     begun: list[str] = []
 
-    async def never(delivery: Delivery) -> None:
+    async def never(delivery: Delivery, confirm: Confirm) -> None:
         begun.append(delivery.id)
         await asyncio.Event().wait()
 
@@ -154,13 +172,61 @@ def test_a_worker_that_stops_gives_back_what_it_has(queue: SqliteDeliveries) -> 
     assert queue.lease(now=datetime.now(UTC), seconds=1) is not None
 
 
+class Later(SqliteDeliveries):
+    """The queue as it will be when the leases of now are over."""
+
+    def lease(self, *, now: datetime, seconds: float) -> Lease | None:
+        return super().lease(now=now + timedelta(seconds=61), seconds=seconds)
+
+
+def test_a_process_that_was_paused_publishes_nothing_once_another_has_its_delivery(
+    queue: SqliteDeliveries, rig: AppRig
+) -> None:
+    number = rig.world.open_pull(rig.repository)
+    queue.add(delivery_of("pull_request", about_pull(rig.repository, number)))
+    paused, goes_on = Event(), Event()
+
+    async def stopping(pull: Pull, points: OperatingPoints | None, diffs: KnownHunks) -> Brief:
+        paused.set()
+        goes_on.wait(processes.PATIENCE)  # the whole loop stands still
+        return brief_of(pull, verdict="Out of date.")
+
+    async def first(handler: Handler) -> None:
+        async def handle(delivery: Delivery, confirm: Confirm) -> None:
+            try:
+                await handler.handle(delivery, confirm)
+            finally:
+                ended.append(delivery.id)
+
+        await working(queue, handle, lambda: ended)
+
+    async def second(handler: Handler) -> None:
+        with closing(Later(queue.path)) as later:
+            await working(later, handler.handle, lambda: later.counts()["done"])
+
+    ended: list[str] = []
+    rig.briefs = stopping
+    with ThreadPoolExecutor(1) as thread:
+        slow = thread.submit(rig.run, first)
+        assert paused.wait(processes.PATIENCE)
+        rig.briefs = rig.brief
+        try:
+            rig.run(second)
+        finally:
+            goes_on.set()
+        slow.result()
+    assert [check["output"]["title"] for check in rig.checks] == ["Likely to need a fix: 34 %."]
+    assert [brief.verdict for brief in rig.kept] == ["Likely to need a fix: 34 %."]
+    assert only(queue).state == "done"
+
+
 def test_what_takes_too_long_ends_before_the_lease(queue: SqliteDeliveries) -> None:
     queue.add(delivery(1))
 
-    async def never(delivery: Delivery) -> None:
+    async def never(delivery: Delivery, confirm: Confirm) -> None:
         await asyncio.Event().wait()
 
-    work(queue, never, lambda: only(queue).error, lease=0.5)
+    work(queue, never, lambda: only(queue).error, at_once=1, lease=0.5)
     assert only(queue).error == "handling took too long"
 
 

@@ -18,7 +18,7 @@ from fake_github.app import FakeGitHub
 from fake_github.inside import URL, Inside
 from fake_github.world import FakeRepository, World
 from pullrisk.app.github import AppGitHub
-from pullrisk.app.handling import Handler
+from pullrisk.app.handling import Handler, MakeBrief
 from pullrisk.brief.make import KnownHunks
 from pullrisk.brief.result import Brief
 from pullrisk.fetch.github.endpoint import endpoint
@@ -141,6 +141,7 @@ class AppRig:
         self.points: OperatingPoints | None = None
         self.hunks: dict[str, Sequence[ChangedHunk]] = {}
         self.parts: dict[str, Any] = {}
+        self.briefs: MakeBrief = self.brief
 
     async def brief(self, pull: Pull, points: OperatingPoints | None, diffs: KnownHunks) -> Brief:
         """A brief without a model; what was asked is kept in `scored`, `points` and `hunks`."""
@@ -148,6 +149,9 @@ class AppRig:
         self.points = points
         self.hunks = {file.path: diffs.hunks(pull, file.path) for file in pull.files or ()}
         return brief_of(pull, **self.parts)
+
+    async def confirm(self) -> None:
+        """The lease holds."""
 
     async def keep(self, pull: Pull, brief: Brief) -> None:
         """Keep what was published."""
@@ -159,7 +163,7 @@ class AppRig:
         async def run() -> Any:
             async with httpx.AsyncClient(transport=Inside(self.github)) as http:
                 api = AppGitHub(endpoint(URL), lambda: (APP_ID, self.key[0]), http)
-                return await work(Handler(api, lambda: self.store, self.brief, keep=self.keep))
+                return await work(Handler(api, lambda: self.store, self.briefs, keep=self.keep))
 
         return asyncio.run(run())
 
@@ -168,7 +172,7 @@ class AppRig:
 
         async def handle(handler: Handler) -> None:
             for body in bodies:
-                await handler.handle(delivery_of(event, body))
+                await handler.handle(delivery_of(event, body), self.confirm)
 
         self.run(handle)
         assert not self.github.undescribed

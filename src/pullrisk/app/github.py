@@ -1,6 +1,6 @@
 """GitHub as the App and its installations may call it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import httpx
@@ -33,12 +33,12 @@ class AppGitHub:
         self._installations: dict[int, Installation] = {}
         self._login: str | None = None
 
-    def installation(self, number: int) -> Api:
-        """What one installation may call."""
+    def installation(self, number: int, confirm: Callable[[], Awaitable[None]]) -> Api:
+        """What one installation may call; see `Api` for `confirm`."""
         app = self._current()
         if number not in self._installations:
             self._installations[number] = Installation(app, number)
-        return Api(self.http, self.endpoint, self._installations[number])
+        return Api(self.http, self.endpoint, self._installations[number], confirm=confirm)
 
     async def login(self) -> str:
         """The login that the App writes as. Raises a Failure."""

@@ -76,15 +76,16 @@ class Handler:
         self._host = github.endpoint.host
         self._touched: dict[tuple[str, int, str | None], KnownHunks] = {}
 
-    async def handle(self, delivery: Delivery) -> None:
-        """Do what it asks for. May be repeated.
+    async def handle(self, delivery: Delivery, confirm: Callable[[], Awaitable[None]]) -> None:
+        """Do what it asks for; `confirm` is awaited before each change that cannot come late.
 
-        Raises a Failure, StoreError, LakeError or ModelError; nothing if the App was uninstalled.
+        May be repeated. Raises a Failure, StoreError, LakeError or ModelError, and what `confirm`
+        raises; nothing if the App was uninstalled.
         """
         payload = decode(delivery.body)
         if payload.installation is None:
             raise InputError(f"delivery {delivery.id} names no installation")
-        api = self._github.installation(payload.installation.id)
+        api = self._github.installation(payload.installation.id, confirm)
         if delivery.event in INSTALLATION_EVENTS:
             await self._follow_installation(api, payload.installation.id)
             return
@@ -154,6 +155,7 @@ class Handler:
         subject = f"pull:{repository.id}:{pull.number}"
         await publisher.publish(result, config, subject=subject)
         if result.brief is not None:
+            await api.confirm()
             await self._keep(pull, result.brief)
         return result
 
@@ -229,6 +231,7 @@ class Handler:
             names = {repository.id: repository.full_name for repository in current}
             AppInstallations(store, self._host).replace(number, names)
 
+        await api.confirm()
         await self._from_store(note)
 
     def _stored_name(self, store: PullStore, repository: Repository) -> str:

@@ -6,6 +6,9 @@ A delivery ends in one of four ways:
     GitHub or the store fails for a moment, or limits: it waits, ever longer, for up to `PATIENCE`
     another failure    it waits likewise, but is given up after `ATTEMPTS`
     the process stops  it is given back at once; if the process is killed, when the lease is over
+
+A process may be paused for longer than its lease, and another may have the delivery by then. So the
+lease is renewed before each change, and what lost it changes nothing more.
 """
 
 import asyncio
@@ -16,7 +19,7 @@ from typing import Any, Final
 
 from pullrisk.errors import LakeError, PullriskError, StoreError
 from pullrisk.fetch.github.failures import Failure, Limited, Transient
-from pullrisk.pulls.deliveries import Delivery, DeliveryQueue, Lease
+from pullrisk.pulls.deliveries import Delivery, DeliveryQueue, Lease, LeaseLost
 from pullrisk.serve.metrics import Metrics
 
 ATTEMPTS: Final = 8
@@ -32,7 +35,9 @@ _LOOK: Final = 1.0
 _PRUNE, _MEASURE = 3_600.0, 15.0
 _PASSING: Final = (Limited, Transient, StoreError, LakeError, TimeoutError)
 
-Handle = Callable[[Delivery], Awaitable[None]]
+Confirm = Callable[[], Awaitable[None]]
+"""Renews the lease of what is handled. Raises LeaseLost, or StoreError."""
+Handle = Callable[[Delivery, Confirm], Awaitable[None]]
 
 
 class Worker:
@@ -98,17 +103,24 @@ class Worker:
             return
         try:
             async with asyncio.timeout(self._lease * _SHARE_OF_LEASE):
-                await self._handle(delivery)
+                await self._handle(delivery, lambda: self._confirm(lease))
         except asyncio.CancelledError:
             with suppress(PullriskError):  # then the lease ends by itself
                 self._queue.give_back(lease, due=datetime.now(UTC), error=None, counted=False)
             raise
+        except LeaseLost:
+            self._log.warning("delivery lost", id=delivery.id, subject=delivery.subject)
         except Exception as error:
             await self._failed(lease, error)
         else:
             await self._noted(lambda: self._queue.finish(lease))
             self._metrics.deliveries.labels("handled").inc()
             self._log.info("delivery handled", id=delivery.id, subject=delivery.subject)
+
+    async def _confirm(self, lease: Lease) -> None:
+        now = datetime.now(UTC)
+        if not await asyncio.to_thread(self._queue.renew, lease, now=now, seconds=self._lease):
+            raise LeaseLost
 
     async def _failed(self, lease: Lease, error: Exception) -> None:
         delivery, now = lease.delivery, datetime.now(UTC)

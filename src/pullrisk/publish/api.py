@@ -3,7 +3,7 @@
 A call raises a `Failure` of `fetch.github.failures`: Limited and Transient pass, the others stay.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Final, TypeVar
 from urllib.parse import quote
 
@@ -39,8 +39,14 @@ T = TypeVar("T")
 D = TypeVar("D", bound=Data)
 
 
+async def _always() -> None:
+    """Nothing has to hold for a change."""
+
+
 class Api:
     """One GitHub; paths begin with a slash. Does not close `http`.
+
+    `confirm` is awaited before each change, and raises where none may be made any more.
 
     A call that fails for a moment is sent up to `attempts` times. The App's are sent once: its
     delivery waits in the queue and is handled again as a whole.
@@ -53,8 +59,9 @@ class Api:
         credential: Credential,
         *,
         attempts: int = 1,
+        confirm: Callable[[], Awaitable[None]] = _always,
     ) -> None:
-        self.endpoint = endpoint
+        self.endpoint, self.confirm = endpoint, confirm
         self._http, self._credential, self._attempts = http, credential, attempts
 
     async def get(self, path: str, kind: type[T], **parameters: str | int) -> T:
@@ -95,7 +102,8 @@ class Api:
         return await self._call("GET", path, parameters=parameters, accept=_RAW)
 
     async def send(self, method: str, path: str, body: Mapping[str, object] | None = None) -> None:
-        """A POST, PATCH or DELETE with JSON. Raises a Failure."""
+        """A POST, PATCH or DELETE with JSON. Raises a Failure, and what `confirm` raises."""
+        await self.confirm()
         await self._call(method, path, body=body)
 
     async def _call(

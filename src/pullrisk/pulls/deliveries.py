@@ -50,6 +50,10 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
 
 
+class LeaseLost(Exception):  # noqa: N818  # nothing is wrong: another may have the delivery
+    """The lease ended while its delivery was handled: what was begun must change nothing more."""
+
+
 class DeliveryState(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery in a list; `error` is why the last attempt failed, None if none did."""
 
@@ -78,8 +82,11 @@ class DeliveryQueue(Protocol):
         Returns None if none is due whose subject nobody holds.
         """
 
+    def renew(self, lease: Lease, *, now: datetime, seconds: float) -> bool:
+        """Have the lease last until `seconds` from now; False if it has ended already."""
+
     def finish(self, lease: Lease) -> None:
-        """It is done: forget its body."""
+        """It is done: forget its body. Nothing changes once another holds it, here and below."""
 
     def give_back(self, lease: Lease, *, due: datetime, error: str | None, counted: bool) -> None:
         """It waits until `due`; unless `counted`, the attempt counts as if never made."""

@@ -1,6 +1,7 @@
 """The queue of deliveries in the MongoDB database of the pull store.
 
-    deliveries      {_id: the delivery's id, …}; times are microseconds since 1970
+    deliveries      {_id: the delivery's id, token: who leased it last, …}; times are microseconds
+                    since 1970
     delivery_locks  {_id: subject, until_us, token}: who handles deliveries of the subject
 
 A lease is a lock on the subject. Taking one is a single write that the server orders, so that of
@@ -8,7 +9,7 @@ several workers one alone gets it; one that was killed holds it until the time i
 """
 
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 from pymongo import DESCENDING, IndexModel
@@ -78,28 +79,35 @@ class MongoDeliveries(MongoTable):
                 lambda name=subject: self._lock(name, token, now, until)  # type: ignore[misc]
             ):
                 continue
-            # its holder may have finished it between the list and the lock
-            row = self._find_one({"_id": candidate["_id"], **_due(now)})
-            if row is not None:
-                return self._taken(row, token)
+            lease = self._taken(candidate["_id"], token, now)
+            if lease is not None:
+                return lease
             self._unlock(subject, token)
         return None
 
+    def renew(self, lease: Lease, *, now: datetime, seconds: float) -> bool:
+        """Have the lease last longer; see `DeliveryQueue.renew`."""
+        until = microseconds(now + timedelta(seconds=seconds))
+        held: Document = {
+            "_id": lease.delivery.subject,
+            "token": lease.token,
+            "until_us": {"$gt": microseconds(now)},
+        }
+        longer = {"$max": {"until_us": until}}
+        return self._database.do(lambda: self._locks.update_one(held, longer).matched_count == 1)
+
     def finish(self, lease: Lease) -> None:
-        """It is done, even if the lease has ended meanwhile."""
+        """It is done."""
         self._change(lease, {"state": "done", "body": None, "error": None})
 
     def give_back(self, lease: Lease, *, due: datetime, error: str | None, counted: bool) -> None:
         """It waits until `due`."""
-        if self._holds(lease):
-            attempts = lease.attempts - (not counted)
-            change = {"due_us": microseconds(due), "error": error, "attempts": attempts}
-            self._change(lease, change)
+        attempts = lease.attempts - (not counted)
+        self._change(lease, {"due_us": microseconds(due), "error": error, "attempts": attempts})
 
     def bury(self, lease: Lease, error: str) -> None:
         """Give it up."""
-        if self._holds(lease):
-            self._change(lease, {"state": "dead", "error": error})
+        self._change(lease, {"state": "dead", "error": error})
 
     def repeat(self, ids: list[str] | None, *, now: datetime) -> int:
         """Have the dead wait again."""
@@ -185,15 +193,16 @@ class MongoDeliveries(MongoTable):
     def _unlock(self, subject: str, token: str) -> None:
         self._database.do(lambda: self._locks.delete_one({"_id": subject, "token": token}))
 
-    def _holds(self, lease: Lease) -> bool:
-        criteria = {"_id": lease.delivery.subject, "token": lease.token}
-        return self._database.do(lambda: self._locks.find_one(criteria)) is not None
-
-    def _taken(self, row: dict[str, Any], token: str) -> Lease:
+    def _taken(self, name: str, token: str, now: datetime) -> Lease | None:
+        """A lease of what is locked; None if it was finished between the list and the lock."""
+        row = self._find_one({"_id": name, **_due(now)})
+        if row is None:
+            return None
         attempts = row["attempts"] + 1
-        self._database.do(
-            lambda: self._rows.update_one({"_id": row["_id"]}, {"$set": {"attempts": attempts}})
-        )
+        ours = {"$set": {"token": token, "attempts": attempts}}
+        criteria = {"_id": name, **_due(now)}
+        if not self._database.do(lambda: self._rows.update_one(criteria, ours).matched_count):
+            return None
         delivery = Delivery(
             id=row["_id"],
             event=row["event"],
@@ -205,8 +214,9 @@ class MongoDeliveries(MongoTable):
         return Lease(token=token, delivery=delivery, attempts=attempts)
 
     def _change(self, lease: Lease, values: Document) -> None:
-        name = lease.delivery.id
-        self._database.do(lambda: self._rows.update_one({"_id": name}, {"$set": values}))
+        """Change the delivery unless it is another's by now."""
+        ours = {"_id": lease.delivery.id, "token": lease.token}
+        self._database.do(lambda: self._rows.update_one(ours, {"$set": values}))
         self._unlock(lease.delivery.subject, lease.token)
 
 

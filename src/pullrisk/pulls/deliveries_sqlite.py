@@ -105,14 +105,20 @@ class SqliteDeliveries(SqliteTable):
         )
         return Lease(token=str(values["token"]), delivery=delivery, attempts=attempts)
 
-    def finish(self, lease: Lease) -> None:
-        """It is done, even if the lease has ended meanwhile."""
+    def renew(self, lease: Lease, *, now: datetime, seconds: float) -> bool:
+        """Have the lease last longer; see `DeliveryQueue.renew`."""
+        until = microseconds(now + timedelta(seconds=seconds))
         with self._transaction() as connection:
-            connection.execute(
-                "UPDATE deliveries SET state = 'done', body = NULL, error = NULL, "
-                "leased_until = iif(token = ?, 0, leased_until) WHERE id = ?",
-                (lease.token, lease.delivery.id),
+            renewed = connection.execute(
+                "UPDATE deliveries SET leased_until = max(leased_until, ?) "
+                "WHERE id = ? AND token = ? AND leased_until > ?",
+                (until, lease.delivery.id, lease.token, microseconds(now)),
             )
+            return renewed.rowcount == 1
+
+    def finish(self, lease: Lease) -> None:
+        """It is done."""
+        self._end(lease, "state = 'done', body = NULL, error = NULL")
 
     def give_back(self, lease: Lease, *, due: datetime, error: str | None, counted: bool) -> None:
         """It waits until `due`."""
