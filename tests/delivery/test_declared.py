@@ -193,7 +193,6 @@ def imported_by_a_run(stage: str, folder: Path) -> list[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
     assert out.exists(), ran.stderr
     files = [str(Path(each).relative_to(ROOT)) for each in out.read_text().split()]

@@ -161,8 +161,8 @@ def test_two_promotions_at_once_leave_main_at_a_commit_that_was_judged(world: Wo
     second = world.push({"docs/two.md": "2"})
     codes: dict[str, int] = {}
     threads = [
-        threading.Thread(target=lambda each=each: codes.update({each: world.promote(each)}))
-        for each in (first, second)
+        threading.Thread(target=lambda job=job, each=each: codes.update({each: job.promote(each)}))
+        for job, each in ((world, first), (world.beside(), second))
     ]
     for thread in threads:
         thread.start()

@@ -44,8 +44,8 @@ def test_two_bots_at_once_both_land(world: World) -> None:
     for stage, digest in built.items():
         world.attest(stage, digest, source)
     threads = [
-        threading.Thread(target=world.update, args=(stage, digest, source))
-        for stage, digest in built.items()
+        threading.Thread(target=job.update, args=(stage, digest, source))
+        for job, (stage, digest) in zip((world, world.beside()), built.items(), strict=True)
     ]
     for thread in threads:
         thread.start()

@@ -107,7 +107,6 @@ class Lab:
                 },
                 capture_output=True,
                 text=True,
-                timeout=120,
             )
             logs = "".join(path.read_text()[-2000:] for path in folder.glob("*.log"))
             return Run(done.returncode, done.stdout, done.stderr, api, logs)

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from pullrisk.errors import LakeError, SettingsError
 from pullrisk.features.replay import Block
 from pullrisk.lake import Change, Lake
-from pullrisk.lake.s3 import open_bucket
+from pullrisk.lake.s3 import _ATTEMPTS, open_bucket
 from pullrisk.options import S3
 from pullrisk.preprocess import preprocess
 from pullrisk.pulls.sqlite import SqliteStore
@@ -108,8 +108,11 @@ def test_six_commits_at_once_to_a_table_are_all_kept(
 
 
 def test_a_run_outlives_a_server_that_is_away_for_twenty_seconds(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert 0.025 * 2**_ATTEMPTS > 2 * OUTAGE  # what is waited: more than twice as long
+    # On a busy machine the server may take a minute to start: twice more, each wait doubled.
+    monkeypatch.setattr("pullrisk.lake.s3.open_bucket.__kwdefaults__", {"attempts": _ATTEMPTS + 2})
     with Seaweed(tmp_path_factory.mktemp("away")) as server:
         lake = Lake("s3://lake/away", s3=server.s3)
         restart = threading.Timer(OUTAGE, server.start)

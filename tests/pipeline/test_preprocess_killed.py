@@ -20,7 +20,7 @@ from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import SqliteStore
 from support.kills import FORKED, Moment
 from support.preprocessing import rows
-from support.processes import PATIENCE
+from support.processes import PATIENCE, until
 from support.sample import sample_pulls
 
 REPOSITORIES = ["kedro-org/kedro", "rust-lang/cargo"]
@@ -154,15 +154,17 @@ def test_a_reader_beside_runs_never_sees_half_of_one(tmp_path: Path) -> None:
     thread = threading.Thread(target=guarded)
     thread.start()
     with SqliteStore(tmp_path / "pulls.sqlite") as store:
-        for last in range(10, 111, 10):
-            for name in REPOSITORIES:
-                store.upsert(known[name][last - 10 : last])
-            preprocess(store, lake, full=last % 30 == 0)
-    done.set()
-    thread.join()
+        try:
+            for last in range(10, 111, 10):
+                for name in REPOSITORIES:
+                    store.upsert(known[name][last - 10 : last])
+                preprocess(store, lake, full=last % 30 == 0)
+                until(lambda last=last: last in seen or errors)  # type: ignore[misc]
+        finally:
+            done.set()
+            thread.join()
     assert errors == []
-    assert seen <= set(range(10, 111, 10))
-    assert len(seen) > 2
+    assert seen == set(range(10, 111, 10))
 
 
 def consistent_rows(reader: Lake) -> int:

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from html.parser import HTMLParser
 from itertools import islice
 from pathlib import Path
@@ -18,7 +19,7 @@ from pullrisk.pulls.record_json import decode_line
 from pullrisk.pulls.rest import rest_object_of
 from pullrisk.pulls.sqlite import SqliteStore
 from support.forked import TRAINING, run_forked
-from support.processes import PULLRISK, until
+from support.processes import mortal
 from support.sample import KEDRO, latest_lines, sample_file, sample_lines
 
 UV = "astral-sh/uv"
@@ -26,6 +27,22 @@ LATEST = 3_500
 """uv's latest pull requests: enough trouble for a risk, few enough for a test."""
 FEW = 1_000
 """Kedro's first, for a run that is killed: what it learns matters less than that it is the same."""
+TESTS = Path(__file__).parents[1]
+KILLED = """
+import sys
+from pullrisk.cli import main
+from support.kills import Moment
+
+when, module, name, *sys.argv[1:] = sys.argv[1:]
+Moment(when, module, name).kill()
+sys.exit(main())
+"""
+MOMENTS = [
+    ("after", "pullrisk.pulls.sqlite", "SqliteStore.upsert"),
+    ("after", "pullrisk.lake.writer", "FeatureWriter.write"),
+    ("after", "pullrisk.train.tracking", "_log_epochs"),
+]
+"""One of each stage, with its work half done."""
 
 
 class Home:
@@ -239,16 +256,15 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(
     arguments = ["run", "--quiet", "--file", str(tmp_path / "kedro.jsonl")]
     undisturbed, killed = Home(tmp_path / "undisturbed"), Home(tmp_path / "killed")
     undisturbed.run(*arguments)
-    for made in ("pulls.sqlite", "lake", "mlflow.db"):
-        running = subprocess.Popen(
-            [*PULLRISK, *arguments],
-            env=killed.environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+    for moment in MOMENTS:
+        ran = subprocess.run(
+            mortal([sys.executable, "-c", KILLED, *moment, *arguments]),
+            env=killed.environment() | {"PYTHONPATH": str(TESTS)},
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        until((killed.path / made).exists)
-        running.kill()
-        assert running.wait() == -signal.SIGKILL
+        assert ran.returncode == -signal.SIGKILL, ran.stderr
     killed.run(*arguments)
     assert scores(killed) == scores(undisturbed)
 

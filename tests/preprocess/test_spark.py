@@ -237,12 +237,13 @@ from pullrisk.lake import Lake
 from pullrisk.preprocess import plan
 from pullrisk.preprocess.spark import preprocess_spark
 from support.spark import options
-from support.stores import SlowStore
+from support.stores import StuckStore
 
 store, lake, master = sys.argv[1:]
 plan.LEAST_PULLS = 40
-preprocess_spark(SlowStore(Path(store)), Lake(lake), options=options(master))
+preprocess_spark(StuckStore(Path(store)), Lake(lake), options=options(master))
 """
+"""It does not end by itself: one of its tasks is stuck."""
 
 
 def test_a_driver_killed_in_mid_run_leaves_the_lake_and_the_next_run_completes(

@@ -56,6 +56,12 @@ class World:
         git(self.folder, "clone", "-q", str(self.origin), str(self.clone))
         return self
 
+    def beside(self) -> "World":
+        """The same project from another clone: that of a job which runs at the same time."""
+        other = World(self.folder, self.registry, self.sigstore, self.tested)
+        other.clone = self.folder / "beside"
+        return other.checkout()
+
     def commit(self, files: Mapping[str, str | None], subject: str) -> str:
         """Commit these files in the clone; None deletes one."""
         for name, text in files.items():

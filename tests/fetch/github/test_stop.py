@@ -5,6 +5,7 @@ import random
 import signal
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from pullrisk.pulls.record import encode
 from pullrisk.pulls.sqlite import SqliteStore
 from support.github_server import GitHubServer
-from support.processes import PULLRISK, until
+from support.processes import PATIENCE, until
 
 KEDRO = "kedro-org/kedro"
 PULLS = int(os.environ.get("PULLRISK_TEST_KILL_PULLS", "600"))
@@ -24,6 +25,15 @@ RATES = {
     "502": 0.02, "503": 0.02, "504": 0.02, "timeout": 0.02, "garbage": 0.02, "cut": 0.04,
     "slow": 0.05, "secondary": 0.01, "secondary-bare": 0.01, "429": 0.01, "partial": 0.02,
 }  # fmt: skip
+UNLIMITED = """
+import sys
+from pullrisk.cli import main
+from pullrisk.fetch.github import client
+
+client._TIMEOUT = None
+sys.exit(main())
+"""
+"""The command, which waits for an answer for ever: only a signal can end it."""
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +87,7 @@ def test_ctrl_c_and_sigterm_stop_before_an_answer_comes_and_lose_nothing(
     ):
         until(lambda: server.counts()["by_document"].get("Pulls", 0) == pages + 1)
         process.send_signal(number)
-        _, complaint = process.communicate(timeout=25)  # it would wait 30 s for the answer
+        _, complaint = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "run the same command again to continue" in complaint
     if pages:
@@ -92,7 +102,7 @@ def test_ctrl_c_and_sigterm_stop_before_an_answer_comes_and_lose_nothing(
 
 @contextmanager
 def command(server: GitHubServer, home: Path, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
-    """`pullrisk fetch` against the server."""
+    """`pullrisk fetch` against the server, without a limit of time."""
     environment = {
         **os.environ,
         "PULLRISK_HOME": str(home),
@@ -100,7 +110,7 @@ def command(server: GitHubServer, home: Path, *arguments: str) -> "Iterator[subp
         "PULLRISK_GITHUB_TOKEN": "fake-token",
     }
     process = subprocess.Popen(
-        [*PULLRISK, "fetch", *arguments],
+        [sys.executable, "-c", UNLIMITED, "fetch", *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
