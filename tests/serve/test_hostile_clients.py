@@ -1,15 +1,17 @@
-"""Clients that send too much, or too slowly."""
+"""Clients that send too much, or too slowly, or a body that nobody asked for."""
 
 import contextlib
 import re
 import socket
 from collections.abc import Iterator
+from http.client import HTTPResponse
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from support.app import APP_ID, SECRET, private_key
 from support.processes import until
 from support.serving import Served, score, served
 
@@ -84,7 +86,110 @@ def test_bodies_that_are_refused_are_not_kept(service: Served) -> None:
 def test_a_slow_body_is_given_up(impatient: Served) -> None:
     with connected(impatient) as one:
         one.sendall(HEAD + b"Content-Length: 1000\r\n\r\n{")
-        assert status(one) == 408
+        assert answer(one) == (408, ["close"])
+
+
+def answer(one: socket.socket) -> tuple[int, list[str]]:
+    """The status of the next answer, and what it says of the connection."""
+    with HTTPResponse(one) as response:
+        response.begin()
+        response.read()
+        return response.status, response.msg.get_all("connection", [])
+
+
+@pytest.fixture(scope="module")
+def keyed(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """With keys, and a GitHub App."""
+    folder = tmp_path_factory.mktemp("keyed")
+    (folder / "keys").write_text("right")
+    (folder / "operators").write_text("operator")
+    keys = {"keys_file": folder / "keys", "admin_keys_file": folder / "operators"}
+    app = {
+        "PULLRISK_GITHUB_APP_ID": APP_ID,
+        "PULLRISK_GITHUB_APP_KEY": private_key()[0],
+        "PULLRISK_GITHUB_WEBHOOK_SECRET": SECRET,
+    }
+    with served(home, environment=app, body_timeout=SECONDS, **keys) as one:
+        yield one
+
+
+JSON = "content-type: application/json"
+FORM = "content-type: application/x-www-form-urlencoded"
+DECLARED = "content-length: 17000"
+CHUNKED = "transfer-encoding: chunked"
+
+
+@pytest.mark.parametrize("length", [DECLARED, CHUNKED])
+@pytest.mark.parametrize(
+    ("expected", "line", "header"),
+    [
+        (200, "GET /v1/model", "x-api-key: right"),
+        (200, "GET /healthz", JSON),
+        (303, "GET /account", "accept: text/html"),
+        (401, "POST /v1/score", JSON),
+        (401, "POST /v1/score", JSON + "\r\norigin: https://example.org"),
+        (401, "POST /v1/admin/reload", JSON),
+        (401, "POST /webhooks/github", JSON),
+        (403, "POST /sign-out", FORM + "\r\nx-csrf-token: wrong"),
+        (404, "POST /nothing", JSON),
+        (404, "POST /" + "x" * 2_000, JSON),
+        (405, "PUT /v1/score", JSON),
+        (415, "POST /v1/score", "x-api-key: right\r\ncontent-type: text/plain"),
+        (415, "POST /sign-in/key", JSON),
+        (415, "POST /webhooks/github", FORM),
+        (422, "POST /v1/score?unknown=1", "x-api-key: right"),
+    ],
+)
+def test_an_answer_before_the_whole_body_says_that_the_connection_ends(
+    keyed: Served, expected: int, line: str, header: str, length: str
+) -> None:
+    with connected(keyed) as one:
+        one.sendall(f"{line} HTTP/1.1\r\nhost: localhost\r\n{header}\r\n{length}\r\n\r\n".encode())
+        assert answer(one) == (expected, ["close"])
+        assert one.recv(1) == b""
+
+
+@pytest.mark.parametrize("path", ["/v1/score", "/sign-in/key"])
+def test_a_body_that_is_too_large_ends_the_connection(service: Served, path: str) -> None:
+    form = HEAD.replace(b"/v1/score", path.encode()).replace(b"json", b"x-www-form-urlencoded")
+    head = HEAD if path == "/v1/score" else form
+    with connected(service) as one:
+        one.sendall(head + b"Content-Length: 100000000\r\n\r\n")
+        assert answer(one) == (413, ["close"])
+        assert one.recv(1) == b""
+    with connected(service) as one, contextlib.suppress(ConnectionError):
+        one.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n1E8481\r\n" + b"x" * 2_000_001)
+        assert answer(one) == (413, ["close"])
+
+
+def test_without_keys_an_unread_body_to_another_host_ends_the_connection(service: Served) -> None:
+    with connected(service) as one:
+        one.sendall(HEAD.replace(b"localhost", b"evil.example") + b"Content-Length: 9\r\n\r\n")
+        assert answer(one) == (421, ["close"])
+        assert one.recv(1) == b""
+
+
+@pytest.mark.parametrize(
+    ("expected", "line", "body"),
+    [
+        (200, "GET /healthz", ""),
+        (404, "GET /nothing", ""),
+        (422, "POST /v1/score", "{}"),
+        (400, "POST /v1/score", "{"),
+        (405, "POST /v1/model", ""),
+        (403, "POST /sign-in/key", "key=right&csrf=wrong"),
+    ],
+)
+def test_after_an_answer_to_all_that_was_sent_the_connection_goes_on(
+    service: Served, expected: int, line: str, body: str
+) -> None:
+    kind = FORM if "sign-in" in line else JSON
+    declared = f"content-length: {len(body)}\r\n\r\n{body}"
+    chunked = f"{CHUNKED}\r\n\r\n{len(body):x}\r\n{body}\r\n0\r\n\r\n"
+    with connected(service) as one:
+        for sent in (declared, chunked if body else declared, declared):
+            one.sendall(f"{line} HTTP/1.1\r\nhost: localhost\r\n{kind}\r\n{sent}".encode())
+            assert answer(one) == (expected, [])
 
 
 def test_slow_heads_do_not_keep_others_waiting_and_are_closed(impatient: Served) -> None:
@@ -115,6 +220,7 @@ def test_beyond_the_requests_in_flight_others_are_put_off_and_probes_are_not(
         with reading(one, 100), reading(one, 100):
             answered = score(one.url)
             assert (answered.status_code, answered.headers["retry-after"]) == (503, "1")
+            assert answered.headers["connection"] == "close"
             assert answered.json()["detail"] == "too many requests are under way"
             assert httpx.get(f"{one.url}/readyz").status_code == 200
         until(lambda: score(one.url).status_code == 200)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -49,6 +50,24 @@ def test_sigterm_fails_readiness_first_and_finishes_what_is_under_way(home: Path
         under_way.sendall(body)
         assert b" 200 " in under_way.recv(100)
         assert one.process.wait(timeout=60) == 0
+
+
+def test_a_kept_connection_is_answered_during_a_drain_and_told_that_it_ends(home: Path) -> None:
+    def asked(connection: HTTPConnection) -> tuple[int, str | None]:
+        connection.request("GET", "/v1/model")
+        with connection.getresponse() as response:
+            response.read()
+            return response.status, response.headers["connection"]
+
+    with Served(home, drain=600).wait() as one:
+        kept = HTTPConnection("127.0.0.1", one.port, timeout=60)
+        assert asked(kept) == (200, None)
+        ours = kept.sock
+        one.process.send_signal(signal.SIGTERM)
+        one.until("draining")
+        assert kept.sock is ours
+        assert asked(kept) == (200, "close")
+        one.stop()  # the second time it does not wait for the drain
 
 
 def is_closed(one: Served) -> bool:

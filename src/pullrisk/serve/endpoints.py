@@ -103,7 +103,7 @@ async def reload_model(request: AsgiRequest) -> shapes.Reloaded:
     """Load the model anew beside the present one, which stays if that is refused."""
     query_of(request, NoQuery)
     service = service_of(request)
-    await read(request, service.in_flight, most=IGNORED_BODY)
+    await read(request, most=IGNORED_BODY)
     before = service.loaded.version
     refused = await service.models.swap()
     if refused is not None:

@@ -6,6 +6,7 @@ by a look at all of them, a few times a second.
 
 import asyncio
 import re
+from collections.abc import Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -46,7 +47,8 @@ class ActiveRequest:
         self.expires = 0.0
         self.task: asyncio.Task[Any] | None = asyncio.current_task()
         self.id = self.key = ""
-        self.arrived = self.overdue = False
+        self.arrived = not _has_body(self.headers)
+        self.overdue = False
         self.reserved = self.status = self.sent = 0
         self.span: Any = None
 
@@ -54,6 +56,11 @@ class ActiveRequest:
     def is_probe(self) -> bool:
         """Whether it only asks how the service is."""
         return self.path in PROBES
+
+    @property
+    def awaits_body(self) -> bool:
+        """Whether a body is to be read that is not there yet."""
+        return self.method == "POST" and not self.arrived
 
     def header(self, name: bytes) -> str | None:
         """A header by its lower-case name; None too where it is no ASCII."""
@@ -64,6 +71,10 @@ class ActiveRequest:
         """The id that the client gave it, where that may stand in a log."""
         shown_id = self.header(b"x-request-id")
         return shown_id if shown_id is not None and _REQUEST_ID.fullmatch(shown_id) else None
+
+
+def _has_body(headers: Mapping[bytes, bytes]) -> bool:
+    return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
 
 
 class AsgiRequest(Protocol):
@@ -102,8 +113,8 @@ class InFlight:
         if len(self._running) >= self._options.in_flight and not request.is_probe:
             raise ProblemError(503, "too many requests are under way", headers=_LATER)
         options = self._options
-        posted = request.method == "POST"
-        request.expires = request.started + (options.body_timeout if posted else options.timeout)
+        seconds = options.body_timeout if request.awaits_body else options.timeout
+        request.expires = request.started + seconds
         self._running.add(request)
 
     def clients(self) -> set[tuple[str, int]]:
@@ -118,7 +129,7 @@ class InFlight:
         self._bytes += size
 
     def arrived(self, request: ActiveRequest) -> None:
-        """The body is there: from now on, `timeout` seconds remain to answer."""
+        """The whole body is there: from now on, `timeout` seconds remain to answer."""
         request.arrived = True
         request.expires = monotonic() + self._options.timeout
 
@@ -134,9 +145,9 @@ class InFlight:
         if request.task is not None:
             request.task.uncancel()
         options = self._options
-        if request.method == "POST" and not request.arrived:
+        if request.awaits_body:
             text = f"the body did not arrive within {options.body_timeout:g} seconds"
-            return ProblemError(408, text, headers={"connection": "close"})
+            return ProblemError(408, text)
         return ProblemError(504, f"no answer within {options.timeout:g} seconds")
 
     async def watch(self) -> None:

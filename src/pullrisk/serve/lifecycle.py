@@ -28,6 +28,7 @@ Headers: TypeAlias = list[tuple[bytes, bytes]]
 _UNKNOWN: Final = "unknown"
 _PARAMETER_TYPE: Final = re.compile(r":\w+\}")
 _NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
+_CLOSE: Final = (b"connection", b"close")
 _PORT: Final = re.compile(r":\d{1,5}$")
 _LONGEST_HOST: Final = 256
 _SILENT: Final = frozenset(("/healthz", "/readyz"))
@@ -98,7 +99,8 @@ class Lifecycle:
         if traces is not None:
             traces.begin(request)
         try:
-            await self._answer(request, scope, receive, self._noting(request, send))
+            body = receive if request.arrived else self._following(request, receive)
+            await self._answer(request, scope, body, self._noting(request, send))
         finally:
             self._in_flight.leave(request)
             route = _route(scope.get("path_template"))
@@ -122,8 +124,23 @@ class Lifecycle:
             # its frames hold the body, and this one holds it: nothing of that would be freed soon
             await _send_problem(problem.with_traceback(None), request, send)
 
+    def _following(self, request: ActiveRequest, receive: Receive) -> Receive:
+        """`receive`; it notes when the whole body is there."""
+
+        async def following() -> Message:
+            message: Message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body"):
+                self._in_flight.arrived(request)
+            return message
+
+        return following
+
     def _noting(self, request: ActiveRequest, send: Send) -> Send:
-        """`send`, with our headers; it notes the status and the bytes."""
+        """`send`, with our headers; it notes the status and the bytes.
+
+        The connection cannot go on behind a body that nobody read, and will not after a drain: a
+        client that is not told sends its next request into a connection that is being closed.
+        """
         over_https = self._service.dependencies.sign_in.sessions.secure
 
         async def noting(message: Message) -> None:
@@ -133,6 +150,8 @@ class Lifecycle:
                 added = (b"x-request-id", request.id.encode()), _NO_SNIFFING
                 of_page = page_headers(headers, over_https=over_https)
                 message["headers"] = [*headers, *added, *of_page]
+                if self._service.draining or not request.arrived:
+                    message["headers"].append(_CLOSE)
             else:
                 request.sent += len(message.get("body", b""))
             await send(message)

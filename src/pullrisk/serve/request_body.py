@@ -65,16 +65,15 @@ async def read_json(request: AsgiRequest, in_flight: InFlight) -> bytes:
         raise ProblemError(415, "the body has to be application/json")
     most, declared = in_flight.body_bytes, active.header(b"content-length") or ""
     in_flight.reserve(active, min(int(declared), most) if declared.isdecimal() else most)
-    return await read(request, in_flight, most=most)
+    return await read(request, most=most)
 
 
-async def read(request: AsgiRequest, in_flight: InFlight, *, most: int) -> bytes:
+async def read(request: AsgiRequest, *, most: int) -> bytes:
     """The body, of at most `most` bytes; it is never kept beyond that.
 
     The framework's own `request.body()` takes as long as decoding a row of features does.
     """
-    active = active_request(request)
-    declared = active.header(b"content-length")
+    declared = active_request(request).header(b"content-length")
     if declared is not None and not (declared.isdecimal() and int(declared) <= most):
         raise _too_large(most)
     message = await _receive(request)
@@ -88,7 +87,6 @@ async def read(request: AsgiRequest, in_flight: InFlight, *, most: int) -> bytes
         content = body.getvalue()  # the same bytes, no copy
     if len(content) > most:
         raise _too_large(most)
-    in_flight.arrived(active)
     return content
 
 
@@ -100,8 +98,7 @@ async def _receive(request: AsgiRequest) -> Any:  # noqa: ANN401  (ASGI's)
 
 
 def _too_large(most: int) -> ProblemError:
-    text = f"the body may have at most {most:,} bytes"
-    return ProblemError(413, text, headers={"connection": "close"})
+    return ProblemError(413, f"the body may have at most {most:,} bytes")
 
 
 async def read_pulls(

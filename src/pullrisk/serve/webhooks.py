@@ -64,7 +64,7 @@ async def receive(request: AsgiRequest) -> Response[Received]:
     declared = active.header(b"content-length") or ""
     size = int(declared) if declared.isdecimal() else MOST_BYTES
     service.in_flight.reserve(active, min(size, MOST_BYTES))
-    body = await read(request, service.in_flight, most=MOST_BYTES)
+    body = await read(request, most=MOST_BYTES)
     if not is_signed(body, signature, webhooks.secrets()):
         raise ProblemError(401, "the signature is not that of the webhook secret")
     delivery = _delivery(name, event, body)
