@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Final
 
 import pytest
@@ -172,6 +173,16 @@ def test_an_empty_brief_is_its_verdict() -> None:
 def test_a_risky_pull_without_a_named_reason_says_so() -> None:
     assert "nothing that has a name stands out" in as_text(brief(reasons=()))
     assert "Why" not in as_text(brief(reasons=(), band="low"))
+
+
+@pytest.mark.parametrize(("state", "end"), [("merged", "merge"), ("closed", "closing")])
+def test_what_is_not_open_any_more_is_told_as_of_its_end(state: str, end: str) -> None:
+    ended = brief(state=state, as_of=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    told = f"told as of its {end} on 2026-03-01"
+    assert f"note: {told}" in as_text(ended).splitlines()
+    assert f"_{escaped(told)}_" in as_markdown(ended).splitlines()
+    now = brief(as_of=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    assert "told as of" not in as_text(now) + as_markdown(now)
 
 
 def test_plain_text_fits_its_width_and_tells_the_same() -> None:

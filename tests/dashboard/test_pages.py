@@ -75,6 +75,15 @@ def test_what_strangers_wrote_is_text(client: httpx.Client, path: str) -> None:
     assert not any((value or "").startswith("javascript:") for _, value in shown.attributes)
 
 
+def test_a_merged_pull_says_as_of_when_it_is_told(client: httpx.Client) -> None:
+    page = client.get("/", params={"shown": "merged"}).text
+    (path, *_) = re.findall(rf'href="(/pulls/{KEDRO}/\d+)"', page)
+    merged = Text(client.get(path).text).text
+    assert re.search(r"Told as of its merge on 20\d\d-\d\d-\d\d\.", merged)
+    now = Text(client.get(f"/pulls/{KEDRO}/{FIRST}").text).text
+    assert "Told as of" not in now
+
+
 def test_the_riskiest_comes_first_with_what_a_reviewer_asks(client: httpx.Client) -> None:
     page = client.get("/", params={"shown": "open"}).text
     text = Text(page).text

@@ -54,7 +54,8 @@ def test_the_whole_brief_is_told_on_request(client: httpx.Client) -> None:
     brief = found["brief"]
     assert brief["verdict"].endswith("%).")
     assert brief["reasons"] == found["reasons"]
-    assert (brief["number"], brief["risk"]) == (found["number"], found["risk"])
+    for same in ("number", "risk", "as_of"):
+        assert brief[same] == found[same]
 
 
 def test_open_pulls_of_the_store_on_the_same_files_are_under_way(tmp_path: Path) -> None:

@@ -132,6 +132,7 @@ class BriefMaker:
             title=pull.title,
             author=pull.author,
             state=score.state,
+            as_of=score.as_of,
             url=pull_url(pull.repository, pull.number),
             verdict=verdict(score, usual, past.rows),
             risk=score.risk if is_known else None,

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from pullrisk.brief.result import Brief
-from pullrisk.brief.sections import Item, Mention, Section, answers, parts, sections
+from pullrisk.brief.sections import Item, Mention, Section, answers, notes, parts, sections
 from pullrisk.brief.wording import UNSEEN
 
 MOST: Final = 30_000
@@ -35,7 +35,7 @@ def as_markdown(brief: Brief) -> str:
     folded = [section for section in shown if section.folded]
     if folded:
         written.append(_details(folded))
-    written += [f"_{escaped(note)}_" for note in brief.notes]
+    written += [f"_{escaped(note)}_" for note in notes(brief)]
     return _bounded([part for part in written if part])
 
 

@@ -6,6 +6,7 @@ whoever renders it (`brief.markdown`) escapes them. A `url` is None if the repos
 name on GitHub.
 """
 
+from datetime import datetime
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -158,7 +159,9 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     `risk`, `repair` and `revert` are probabilities within 90 days: of needing a fix or being
     reverted, and of each apart; None if the model cannot tell. `percentile` is the per cent of
     the repository's pulls with a lower risk, `usual` their median risk, `novelty` the percentile
-    of the novelty. `notes` say what the answers lack (no history, unknown author).
+    of the novelty. `as_of` is the moment whose knowledge it is told with: that of the merge or
+    closing of one that is not open any more. `notes` say what the answers lack (no history,
+    unknown author).
     """
 
     repository: str
@@ -166,6 +169,7 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     author: str | None
     state: State
+    as_of: datetime | None = None
     verdict: str
     url: str | None = None
     risk: Share | None = None

@@ -76,6 +76,14 @@ def answers(brief: Brief) -> str:
     return " · ".join(parts)
 
 
+def notes(brief: Brief) -> tuple[str, ...]:
+    """As of when it is told, from where its ages count, if not of now; what the answers lack."""
+    if brief.state == "open" or brief.as_of is None:
+        return brief.notes
+    end = "merge" if brief.state == "merged" else "closing"
+    return f"told as of its {end} on {brief.as_of:%Y-%m-%d}", *brief.notes
+
+
 def _nothing(brief: Brief) -> tuple[Item, ...]:
     """What is said instead of reasons where a pull is risky and nothing that has a name is why."""
     return (Item(NO_REASON),) if brief.band in ("elevated", "high") else ()

@@ -4,7 +4,7 @@ from textwrap import fill
 from typing import Final
 
 from pullrisk.brief.result import Brief
-from pullrisk.brief.sections import Item, answers, sections
+from pullrisk.brief.sections import Item, answers, notes, sections
 
 _WIDTH: Final = 100
 _JOINED: Final = "\N{NO-BREAK SPACE}"
@@ -21,8 +21,8 @@ def as_text(brief: Brief, *, width: int = _WIDTH) -> str:
         lines += ["", section.heading]
         for item in section.items:
             lines += _item(item, "  - ", width)
-    notes = [_wrapped(note, "note: ", width) for note in brief.notes]
-    return "\n".join([*lines, *[""] * bool(notes), *notes])
+    noted = [_wrapped(note, "note: ", width) for note in notes(brief)]
+    return "\n".join([*lines, *[""] * bool(noted), *noted])
 
 
 def _item(item: Item, before: str, width: int) -> list[str]:

@@ -9,7 +9,7 @@ from litestar import Response
 from litestar.exceptions import NotFoundException
 
 from pullrisk.brief.result import Brief, Place
-from pullrisk.brief.sections import answers, sections
+from pullrisk.brief.sections import answers, notes, sections
 from pullrisk.dashboard.page import render
 from pullrisk.dashboard.reading import Reader
 from pullrisk.dashboard.strip import Strip, strips
@@ -49,6 +49,7 @@ async def pull_page(reader: Reader, viewer: Viewer, key: Key) -> Response[bytes]
         pull=pull,
         brief=brief,
         answers=answers(brief),
+        notes=notes(brief),
         leading=[each for each in brief_sections if not each.folded],
         following=[each for each in brief_sections if each.folded],
         strips=_strips(reader, examined),

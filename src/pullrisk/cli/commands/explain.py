@@ -66,22 +66,14 @@ def run(
         pulls = read_files(session, file, repository or ())
         if git is None:
             pulls = pulls or [stored(session.store, reference) for reference in references or ()]
-            briefs, notes = _of_store(session, pulls, model), _as_of(pulls)
+            briefs, note = _of_store(session, pulls, model), ""
         else:
             clone = clone_of(git, repository, ref, branches=branches)
-            briefs, notes = _of_clone(session, clone, pulls, references or (), model)
+            briefs, note = _of_clone(session, clone, pulls, references or (), model)
     chosen = options.chosen_form(form, as_json=as_json)
     show_briefs(briefs, chosen)
-    if notes and chosen == "text":
-        say(f"\n{'; '.join(notes)}")
-
-
-def _as_of(pulls: "Sequence[Pull]") -> list[str]:
-    """From when ages are counted: "9 days ago" is not from today where a pull was merged."""
-    merges = [pull.merged_at for pull in pulls if pull.merged_at]
-    if len(merges) > 1:
-        return ["told as of the merge of each"]
-    return [f"told as of its merge on {moment:%Y-%m-%d}" for moment in merges]
+    if note and chosen == "text":
+        say(f"\n{note}")
 
 
 def _of_store(session: Session, pulls: "Sequence[Pull]", model: str | None) -> "list[Brief]":
@@ -102,7 +94,7 @@ def _of_clone(
     pulls: "Sequence[Pull] | None",
     references: Sequence[str],
     model: str | None,
-) -> "tuple[list[Brief], list[str]]":
+) -> "tuple[list[Brief], str]":
     """The briefs, and what is to be said of them together."""
     from pullrisk.brief.make import BriefMaker
     from pullrisk.brief.under_way import open_works
@@ -119,7 +111,7 @@ def _of_clone(
             pulls = folded.recent(1)
         maker = BriefMaker(scorer, folded.diffs())
         briefs = maker.briefs(pulls, now=datetime.now(UTC), works=open_works(pulls))
-        return briefs, [*_as_of(pulls), f"scored with {name}"]
+        return briefs, f"scored with {name}"
 
 
 def _merged(folded: FoldedClone, reference: str) -> "Pull":
