@@ -1,6 +1,7 @@
 """The round trip through a real MLflow on SQLite."""
 
 import json
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,20 @@ def test_every_version_is_challenger_and_none_is_champion_before_the_gate(
     found = client.get_registered_model("pullrisk").aliases
     aliases = {alias: str(version) for alias, version in found.items()}
     assert aliases == {"challenger": tracked[1].version}
+
+
+def test_of_two_first_trainings_at_once_each_uses_what_the_other_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(client: Any, create: Any, *arguments: Any, **named: Any) -> Any:
+        create(client, *arguments, **named)
+        return create(client, *arguments, **named)
+
+    tracking, clients = fresh_tracking(tmp_path), import_mlflow().MlflowClient
+    for name in ("create_experiment", "create_registered_model"):
+        monkeypatch.setattr(clients, name, partialmethod(overtaken, getattr(clients, name)))
+    bundle = shared_training()[1].bundle
+    assert track(tracking, bundle, RunRecord(settings={}, tags={})).version == "1"
 
 
 def test_a_password_in_a_tag_is_masked_before_it_is_logged(

@@ -3,7 +3,8 @@
 Runs are kept in an SQLite file by default, on a server where one is named.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -78,7 +79,8 @@ def _register(client: Any, info: Any, tags: Mapping[str, object]) -> str:  # noq
     `mlflow.register_model` does the same, and prints to stderr whatever the log level.
     """
     if known(client) is None:
-        client.create_registered_model(MODEL_NAME)
+        with _unless_made():
+            client.create_registered_model(MODEL_NAME)
     version = client.create_model_version(
         MODEL_NAME,
         source=info.model_uri,
@@ -161,11 +163,23 @@ def track(tracking: Tracking, bundle: Bundle, record: RunRecord) -> Tracked:
 
 def experiment(client: Any, tracking: Tracking) -> str:  # noqa: ANN401  (mlflow has no types)
     """The id of the experiment of all our runs, which is made at the first time."""
-    existing = client.get_experiment_by_name(EXPERIMENT)
-    if existing is not None:
-        return str(existing.experiment_id)
-    location = tracking.artifacts.absolute().as_uri() if tracking.is_file else None
-    return str(client.create_experiment(EXPERIMENT, artifact_location=location))
+    if client.get_experiment_by_name(EXPERIMENT) is None:
+        location = tracking.artifacts.absolute().as_uri() if tracking.is_file else None
+        with _unless_made():
+            client.create_experiment(EXPERIMENT, artifact_location=location)
+    return str(client.get_experiment_by_name(EXPERIMENT).experiment_id)
+
+
+@contextmanager
+def _unless_made() -> Iterator[None]:
+    """Make what MLflow lacked, which another training may have made meanwhile."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
 
 
 def _log_epochs(mlflow: Any, epochs: tuple[Epoch, ...]) -> None:  # noqa: ANN401
