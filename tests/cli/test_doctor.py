@@ -13,6 +13,7 @@ from pullrisk.cli import main
 from pullrisk.pulls.record import Pull
 from pullrisk.pulls.sqlite import SqliteStore
 from support.loopback import Handler, Loopback
+from support.processes import PATIENCE
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +116,7 @@ class Guarded(Handler):
 def test_a_tracking_server_that_wants_the_user_of_its_address_is_asked_as_that_user(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr("pullrisk.wiring.checks._TIMEOUT", PATIENCE)
     with Loopback(Guarded) as server:
         place = server.url.removeprefix("http://")
         monkeypatch.setenv("PULLRISK_MLFLOW_URI", f"http://ann:s%40cret@{place}")

@@ -90,7 +90,7 @@ class SmallRegistry(Loopback):
 
     def referrers(self, repository: str, digest: str) -> list[dict[str, Any]]:
         listed = []
-        for (home, own), (kind, data) in self.manifests.items():
+        for (home, own), (kind, data) in list(self.manifests.items()):
             body = json.loads(data)
             if home == repository and (body.get("subject") or {}).get("digest") == digest:
                 listed.append(

@@ -51,7 +51,6 @@ def run_job(
         env={"PATH": os.environ["PATH"], "HOME": str(folder), **own, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
     )
 
 

@@ -12,6 +12,7 @@ import os
 import re
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -68,6 +69,7 @@ class PodsApi(Loopback):
         self._accounts = {one["metadata"]["name"] for one in of_kind(objects, "ServiceAccount")}
         self._folder, self._environment = folder, environment
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._lock = threading.Lock()
         super().__init__(self._handler())
 
     def __exit__(self, *error: object) -> None:
@@ -77,7 +79,11 @@ class PodsApi(Loopback):
             process.wait()
 
     def answer(self, request: Request, space: str, body: Object) -> tuple[int, Object]:
-        """Status and body of the answer to a request."""
+        """Status and body of the answer to a request; one after the other."""
+        with self._lock:
+            return self._answered(request, space, body)
+
+    def _answered(self, request: Request, space: str, body: Object) -> tuple[int, Object]:
         self.requests.add((request.verb, request.kind))
         if (request.verb, request.kind) not in self.allowed:
             return self._refuse(403, f"cannot {request.verb} resource {request.kind}")
