@@ -1,5 +1,6 @@
 """Servers that tests start, shared by every folder of tests."""
 
+import inspect
 import os
 import ssl
 from collections.abc import Iterator
@@ -8,13 +9,15 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from httpx import create_ssl_context
 from httpx._transports import default
 from hypothesis import HealthCheck, settings
 
 from support.mongo import MongoStandIn
-from support.runner_variables import remove_runner_variables
+from support.processes import OF_GO, PATIENCE
+from support.runner_variables import in_ci, remove_runner_variables
 
 remove_runner_variables()  # before test modules import libraries that look at them
 
@@ -34,9 +37,25 @@ def _shared_ssl_context(verify: Any = True, *others: Any, **named: Any) -> ssl.S
 
 setattr(default, "create_ssl_context", _shared_ssl_context)  # noqa: B010 - it is not exported
 
-# An example takes as long as the machine is busy: no test may depend on that.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Who names no time-out waits as long as every test does, not httpx's five seconds: all its
+# functions and clients have one object as their default.
+vars(inspect.signature(httpx.Client).parameters["timeout"].default).update(
+    httpx.Timeout(PATIENCE).as_dict()
+)
+for _httpx in httpx.get, httpx.stream, httpx.Client, httpx.AsyncClient:
+    assert inspect.signature(_httpx).parameters["timeout"].default == httpx.Timeout(PATIENCE)
+
+# An example takes as long as the machine is busy: no test may depend on that. CI tries the same
+# examples each time; a person others, and those first that have failed.
+settings.register_profile(
+    "untimed",
+    settings.get_profile("ci" if in_ci() else "default"),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("untimed")
+
+os.environ |= OF_GO
 
 # XLA compiles the same networks in every process that trains: what one compiled, all use. With a
 # size, JAX locks the folder, so none reads what another has half written.

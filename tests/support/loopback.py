@@ -10,14 +10,20 @@ from typing import Any, ClassVar, Final, Self
 
 import uvicorn
 
+from support.processes import PATIENCE
+
 _OF_ONE_HOP: Final = ("transfer-encoding", "connection")
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
 
 
 class Loopback:
     """Answers with `handler` between `__enter__` and `__exit__`, a thread for each request."""
 
     def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @property
@@ -40,8 +46,10 @@ class Loopback:
 
 @contextmanager
 def listening(application: Any) -> Iterator[str]:
-    """The address at which a thread serves an ASGI application."""
-    config = uvicorn.Config(application, port=0, log_level="critical", lifespan="off")
+    """The address at which a thread serves an ASGI application, its idle connections too."""
+    config = uvicorn.Config(
+        application, port=0, log_level="critical", lifespan="off", timeout_keep_alive=int(PATIENCE)
+    )
     server = uvicorn.Server(config)
     with config.bind_socket() as socket:
         socket.listen(1_024)
@@ -57,14 +65,28 @@ def listening(application: Any) -> Iterator[str]:
 class Handler(BaseHTTPRequestHandler):
     """Reads a request's body, answers, and logs nothing."""
 
+    _unread = 0
+
+    def parse_request(self) -> bool:
+        """Read its first line and headers."""
+        well_formed = super().parse_request()
+        self._unread = int(self.headers.get("Content-Length") or 0) if well_formed else 0
+        return well_formed
+
     def body(self) -> bytes:
-        """What came with the request."""
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        """What came with the request; once."""
+        size, self._unread = self._unread, 0
+        return self.rfile.read(size)
 
     def answer(
         self, status: int, content: object = b"", headers: Mapping[str, str] | None = None
     ) -> None:
-        """Answer bytes as they are, anything else as JSON."""
+        """Answer bytes as they are, anything else as JSON.
+
+        What is left of the request is read first: a connection that is closed with something
+        unread in it is reset, and the answer lost.
+        """
+        self.body()
         kind = {} if isinstance(content, bytes) else {"Content-Type": "application/json"}
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)

@@ -53,8 +53,11 @@ def gate(
             except OSError:
                 pass  # the client hung up, or does not trust the certificate
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Connection) as listener:
-        listener.daemon_threads = True
+    class Listener(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        request_queue_size = 128
+
+    with Listener(("127.0.0.1", 0), Connection) as listener:
         Thread(target=listener.serve_forever, args=(0.02,), daemon=True).start()
         yield listener.server_address[1]
         listener.shutdown()

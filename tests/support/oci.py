@@ -15,7 +15,7 @@ import httpx
 
 from support.loopback import Handler, Loopback
 from support.ports import free_port
-from support.processes import Server
+from support.processes import OF_GO, Server
 
 PROGRAM: Final = "docker-registry"
 MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
@@ -58,8 +58,7 @@ class DebianRegistry(Server):
         return [PROGRAM, "serve", path]
 
     def environment(self) -> dict[str, str]:
-        """One thread of Go's, which collects seldom: half the work, where others want the cores."""
-        return {**os.environ, "GOMAXPROCS": "1", "GOGC": "400"}
+        return os.environ | OF_GO
 
     def is_ready(self) -> bool:
         return httpx.get(f"{self.url}/v2/", timeout=2).status_code in {200, 401}
