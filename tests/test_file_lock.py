@@ -55,6 +55,34 @@ def test_locks_for_reading_are_shared_and_keep_writers_out(tmp_path: Path) -> No
         assert not first.take()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows changes no lock")
+def test_nobody_takes_a_lock_while_its_writer_makes_it_one_for_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As POSIX allows: the lock is given up first, and then another is taken."""
+    import fcntl
+
+    taken: list[bool] = []
+    flock = fcntl.flock
+
+    def in_two_steps(descriptor: int, operation: int) -> None:
+        if operation == fcntl.LOCK_SH:
+            flock(descriptor, fcntl.LOCK_UN)
+            taken.append(taken_by_another(tmp_path / "lock"))
+        flock(descriptor, operation)
+
+    with FileLock(tmp_path / "lock") as lock:
+        assert lock.take()
+        monkeypatch.setattr(fcntl, "flock", in_two_steps)
+        lock.share()
+        assert taken == [False]
+        monkeypatch.undo()
+        with FileLock(tmp_path / "lock") as reader:
+            reader.share()
+            assert not lock.take()
+        assert not taken_by_another(tmp_path / "lock"), "what was refused is still for reading"
+
+
 @pytest.mark.parametrize("words", [["score", "--git"], ["check"]], ids=" ".join)
 def test_a_clone_is_scored_without_what_only_posix_has(
     tmp_path: Path, clone_of_sample: Path, words: list[str]

@@ -1,4 +1,8 @@
-"""A file that processes lock: several for reading, or one of them for writing."""
+"""A file that processes lock: several for reading, or one of them for writing.
+
+POSIX may change a lock in two steps, between which another process takes it. So there is a second
+file, which whoever changes a lock holds meanwhile, and a writer all the time.
+"""
 
 import os
 import sys
@@ -12,32 +16,47 @@ if sys.platform == "win32":
 
     _SECONDS: Final = 0.05
 
-    def _share(descriptor: int, *, holds: bool) -> None:
+    _FILES: Final = 1
+
+    def _share(descriptors: list[int], *, holds: bool) -> None:
         """Windows has no shared locks in Python's library: readers wait for one another."""
         while not holds:
             with suppress(OSError):
-                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+                msvcrt.locking(descriptors[0], msvcrt.LK_NBLCK, 1)
                 return
             time.sleep(_SECONDS)
 
-    def _take(descriptor: int, *, holds: bool) -> bool:
+    def _take(descriptors: list[int], *, holds: bool) -> bool:
         if holds:
             return True
         with suppress(OSError):
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(descriptors[0], msvcrt.LK_NBLCK, 1)
             return True
         return False
 
 else:
     import fcntl
 
-    def _share(descriptor: int, *, holds: bool) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
+    _FILES: Final = 2
 
-    def _take(descriptor: int, *, holds: bool) -> bool:
+    def _share(descriptors: list[int], *, holds: bool) -> None:
+        lock, changes = descriptors
+        if not holds:
+            fcntl.flock(changes, fcntl.LOCK_SH)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        fcntl.flock(changes, fcntl.LOCK_UN)
+
+    def _take(descriptors: list[int], *, holds: bool) -> bool:
+        lock, changes = descriptors
         with suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
+            fcntl.flock(changes, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:
+                if holds:  # refused, it may be lost
+                    fcntl.flock(lock, fcntl.LOCK_SH)
+                fcntl.flock(changes, fcntl.LOCK_UN)
         return False
 
 
@@ -48,8 +67,14 @@ class FileLock:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._descriptors: list[int] = []
         self._holds = False
+        try:
+            for each in (path, f"{path}.changes")[:_FILES]:
+                self._descriptors.append(os.open(each, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -57,17 +82,23 @@ class FileLock:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def descriptor(self) -> int:
+        """What holds the lock for whoever inherits it."""
+        return self._descriptors[0]
+
     def share(self) -> None:
         """Lock for reading, as others may too; waits for who writes, gives up a lock to write."""
-        _share(self.descriptor, holds=self._holds)
+        _share(self._descriptors, holds=self._holds)
         self._holds = True
 
     def take(self) -> bool:
         """Lock for writing, alone; False at once if another process has a lock."""
-        taken = _take(self.descriptor, holds=self._holds)
+        taken = _take(self._descriptors, holds=self._holds)
         self._holds = self._holds or taken
         return taken
 
     def close(self) -> None:
         """Give the lock up."""
-        os.close(self.descriptor)
+        for descriptor in self._descriptors:
+            os.close(descriptor)
