@@ -1,8 +1,11 @@
 """Histories in memory: bounded in number and bytes, compressed or ready, never out of date."""
 
 import shutil
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -19,8 +22,8 @@ NAMES = ("o/one", "o/two", "o/three")
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
-def pulls(name: str, count: int) -> Iterator[Pull]:
-    for pull in sample_pulls(count):
+def pulls(name: str, many: int) -> Iterator[Pull]:
+    for pull in sample_pulls(many):
         yield msgspec.structs.replace(pull, repository=name, repository_id=None)
 
 
@@ -123,3 +126,20 @@ def test_an_unknown_repository_is_looked_for_once_and_known_to_be_unknown(home: 
     held = histories.peek("o/nowhere")
     assert held is not None
     assert held.run is None
+
+
+def test_threads_may_ask_while_one_looks_for_what_is_new(home: Path) -> None:
+    histories, interval = HistoryCache(Lake(home / "lake"), ready_bytes=1), sys.getswitchinterval()
+    for number in range(1_000):
+        histories.get(f"nobody/knows-{number}")
+    sys.setswitchinterval(1e-6)  # the threads take turns at every chance
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            looking = thread.submit(lambda: sum(histories.refresh() for _ in range(100)))
+            for number in count(1_000):
+                histories.get(f"nobody/knows-{number}")
+                if looking.done():
+                    break
+    finally:
+        sys.setswitchinterval(interval)
+    assert looking.result() == 0

@@ -119,8 +119,9 @@ class HistoryCache:
     def refresh(self) -> int:
         """Read anew what later runs wrote; returns how many. One that cannot be read stays."""
         changed = 0
-        runs = [(name, entry.run) for name, entry in self._entries.items()]
-        runs += [(name, cached.run) for name, cached in self._unknown.items()]
+        with self._lock:
+            runs = [(name, entry.run) for name, entry in self._entries.items()]
+            runs += [(name, cached.run) for name, cached in self._unknown.items()]
         for repository, run in runs:
             if self._current(repository) != run:
                 self._read(repository)
