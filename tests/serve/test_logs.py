@@ -1,11 +1,15 @@
+import asyncio
 import io
 import json
 import logging
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from pullrisk.serve.logs import Forwarded, LineBuffer, logger
-from support.serving import Served
+from support.serving import Served, served
 
 
 def line(file: io.BytesIO) -> dict[str, Any]:
@@ -52,6 +56,37 @@ def test_what_other_rooms_log_becomes_a_line_too() -> None:
         "pullrisk.secrets",
         "warning",
     )
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop that keeps what it was told to do later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.timers: list[asyncio.TimerHandle] = []
+
+    def call_later(self, *arguments: Any, **context: Any) -> asyncio.TimerHandle:  # type: ignore[override]
+        self.timers.append(super().call_later(*arguments, **context))
+        return self.timers[-1]
+
+
+def test_other_threads_leave_the_timer_of_the_event_loop_alone() -> None:
+    buffer = LineBuffer(io.BytesIO())
+
+    async def write_in_two_threads() -> list[bool]:
+        buffer.write(b'{"level":"info"}\n')
+        await asyncio.to_thread(buffer.write, b'{"level":"error"}\n')
+        return [timer.cancelled() for timer in loop.timers]
+
+    with closing(Loop()) as loop:
+        assert loop.run_until_complete(write_in_two_threads()) == [False]
+
+
+def test_what_was_logged_last_is_written_before_the_service_ends(home: Path) -> None:
+    with served(home) as one:
+        for number in range(20):
+            httpx.get(f"{one.url}/no-{number}")
+    assert [line["path"] for line in one.events("request")][-1] == "/no-19"
 
 
 def test_a_service_that_cannot_start_says_so_in_json_alone_where_that_is_set(

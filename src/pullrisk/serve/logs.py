@@ -7,6 +7,8 @@ much as a score.
 import asyncio
 import logging
 import sys
+from multiprocessing.util import Finalize
+from threading import RLock
 from typing import Any, BinaryIO, Final
 
 import msgspec
@@ -21,44 +23,53 @@ _encoder: Final = msgspec.json.Encoder()
 
 
 class LineBuffer:
-    """A binary file for structlog's BytesLogger that writes many lines at once."""
+    """A binary file for structlog's BytesLogger that writes many lines at once; for any thread."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._lines: list[bytes] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._lock = RLock()  # collecting garbage may log while it is held
+        self._is_timed = False
 
     def write(self, line: bytes) -> None:
         """Keep the line; written within a fifth of a second, and at once if it tells of trouble."""
-        self._lines.append(line)
-        if len(self._lines) >= _MOST or _INFORMATION not in line:
-            self.flush_now()
-        elif self._timer is None:
-            self._timer = self._later()
+        with self._lock:
+            self._lines.append(line)
+            is_urgent = len(self._lines) >= _MOST or _INFORMATION not in line
+            if is_urgent or not (self._is_timed or self._flush_later()):
+                self.flush_now()
 
     def flush(self) -> None:
         """Nothing: structlog asks for it after each line."""
 
     def flush_now(self) -> None:
         """Write what is kept."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        lines, self._lines = self._lines, []
-        if lines:
-            try:
-                self._file.write(b"".join(lines))
-                self._file.flush()
-            except OSError:
-                pass  # the reader of the log went away; requests are answered all the same
+        with self._lock:
+            lines, self._lines = self._lines, []
+            if lines:
+                try:
+                    self._file.write(b"".join(lines))
+                    self._file.flush()
+                except OSError:
+                    pass  # the reader of the log went away; requests are answered all the same
 
-    def _later(self) -> asyncio.TimerHandle | None:
+    def _flush_later(self) -> bool:
+        """Whether this thread has an event loop, which will flush.
+
+        Its timer is never cancelled: another thread could not, and may be who flushes first.
+        """
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
+            return False
+        loop.call_later(_EVERY, self._flush_in_time)
+        self._is_timed = True
+        return True
+
+    def _flush_in_time(self) -> None:
+        with self._lock:
+            self._is_timed = False
             self.flush_now()
-            return None
-        return loop.call_later(_EVERY, self.flush_now)
 
 
 def _harmless(logger: object, name: str, event: Any) -> Any:  # noqa: ANN401  (structlog's own)
@@ -111,4 +122,6 @@ def forward(log: Any) -> None:  # noqa: ANN401
 
 def stdout_logger() -> Any:  # noqa: ANN401
     """The logger of a process of the service: it writes to standard output."""
-    return logger(LineBuffer(sys.stdout.buffer))
+    buffer = LineBuffer(sys.stdout.buffer)
+    Finalize(None, buffer.flush_now, exitpriority=0)  # atexit does nothing in a worker
+    return logger(buffer)
