@@ -89,5 +89,5 @@ async def publishing(service: Service, tables: Tables) -> AsyncIterator[None]:
     if not service.dependencies.has_store():
         yield
         return
-    async with in_background(Publisher(service, tables).run()):
+    async with in_background("published scores", Publisher(service, tables).run, service.log):
         yield

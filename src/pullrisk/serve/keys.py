@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from hmac import compare_digest
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
@@ -39,14 +40,17 @@ class Keys:
     def __init__(self, *, file: Path | None = None, source: KeySource = tuple) -> None:
         self._file, self._source = file, source
         self._digests: tuple[bytes, ...] = ()
+        self._lock = Lock()
         self.required = False
         """Whether there was ever a key; losing all of them closes the service, never opens it."""
 
     def refresh(self) -> None:
-        """Read the keys anew. Raises SettingsError if the file cannot be read."""
-        digests = {sha256(key.encode()).digest() for key in (*self._source(), *self._from_file())}
-        self._digests = tuple(sorted(digests))
-        self.required = self.required or bool(digests) or self._file is not None
+        """Read the keys anew; any thread may. Raises SettingsError if the file cannot be read."""
+        with self._lock:  # or who read earlier may be the last to say which hold
+            keys = (*self._source(), *self._from_file())
+            digests = {sha256(key.encode()).digest() for key in keys}
+            self._digests = tuple(sorted(digests))
+            self.required = self.required or bool(digests) or self._file is not None
 
     def name_of(self, presented: str) -> str | None:
         """The name of a valid key; None for any other text."""

@@ -25,6 +25,7 @@ from granian.server.mp import MPServer
 from pullrisk.errors import PullriskError, SettingsError
 from pullrisk.options import ServeOptions
 from pullrisk.parent import end_with_parent
+from pullrisk.serve.background import Work, lasting
 from pullrisk.serve.connections import ConnectionGuard, http1_settings
 from pullrisk.serve.lifecycle import Lifecycle
 from pullrisk.serve.logs import forward, stdout_logger
@@ -158,8 +159,15 @@ async def lifespan(service: Service, *, for_people: bool) -> AsyncIterator[None]
             print(f"error: {error}", file=sys.stderr, flush=True)
         os._exit(error.exit_code)
     guard = ConnectionGuard(service.options, service.in_flight)
-    endless = _look_again(service), service.in_flight.watch(), guard.watch()
-    tasks: set[asyncio.Task[Any]] = {asyncio.create_task(work) for work in endless}
+    endless: dict[str, Work] = {
+        "lake": partial(_follow_lake, service),
+        "keys": partial(_follow_keys, service),
+        "overdue requests": service.in_flight.watch,
+        "connections": guard.watch,
+    }
+    tasks: set[asyncio.Task[Any]] = {
+        asyncio.create_task(lasting(name, work, service.log)) for name, work in endless.items()
+    }
     _listen(service, tasks)
     yield
     for task in tasks:
@@ -230,10 +238,15 @@ def _listen(service: Service, tasks: set["asyncio.Task[Any]"]) -> None:
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C is the parent's to handle
 
 
-async def _look_again(service: Service) -> None:
+async def _follow_lake(service: Service) -> None:
     while True:
         await asyncio.sleep(service.options.refresh)
         await service.refresh_lake()
+
+
+async def _follow_keys(service: Service) -> None:
+    while True:
+        await asyncio.sleep(service.options.refresh)
         try:
             service.refresh_keys()
         except PullriskError as error:

@@ -109,7 +109,7 @@ class App:
                 metrics=service.metrics,
             )
             with closing(self.queue):
-                async with in_background(self._worker.run()):
+                async with in_background("deliveries", self._worker.run, service.log):
                     yield
 
     def _wake(self) -> None:
