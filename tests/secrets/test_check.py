@@ -26,7 +26,6 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         text=True,
         env=kept | environment,
         check=False,
-        timeout=120,
     )
 
 

@@ -20,7 +20,7 @@ from support.bao import Bao
 from support.loopback import listening
 from support.mongo import MongoStandIn
 from support.mongo_gate import gate
-from support.processes import PULLRISK, until
+from support.processes import PATIENCE, PULLRISK, until
 from support.vault import MARK, put, write_all
 
 KEDRO = "kedro-org/kedro"
@@ -128,7 +128,7 @@ def fetching(services: Services, variables: dict[str, str], log: Path) -> Iterat
             seen = Path("/proc", str(process.pid))
             shown = [(seen / name).read_text() for name in ("cmdline", "environ")]
             services.grows, services.github.faults.delay = False, 0.0
-            process.wait(timeout=120)
+            process.wait(PATIENCE)
         finally:
             process.kill()
     assert process.returncode == 0, log.read_text()

@@ -47,6 +47,6 @@ def wait_until_published(service: Served) -> None:
     """Until every score is."""
 
     def listed() -> str:
-        return httpx.get(f"{service.url}/live/pulls?shown=all", timeout=30).text
+        return httpx.get(f"{service.url}/live/pulls?shown=all").text
 
-    until(lambda: f"{PUBLISHED} pulls" in listed(), seconds=120, explain=listed)
+    until(lambda: f"{PUBLISHED} pulls" in listed(), explain=listed)

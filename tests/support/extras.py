@@ -91,7 +91,7 @@ def run(folder: Path, *arguments: str, **variables: str) -> "subprocess.Complete
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **variables}
     return subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-c", program, *arguments],
-        env=environment, cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+        env=environment, cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ import pytest
 from pullrisk.redaction import REDACTOR, Redactor
 from support.processes import scope
 
-GRACE: Final = 10.0
+GRACE: Final = 60.0
 """Seconds in which a process that a test has told to end may do so."""
 _BECOME_SUBREAPER: Final = 36
 _OF_PYTHON: Final = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")

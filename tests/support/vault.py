@@ -66,7 +66,6 @@ def run_install(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
 
 
