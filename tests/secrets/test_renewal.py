@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pullrisk.secrets.source import Snapshot
 from pullrisk.secrets.vault import VaultSecrets
 from support.bao import Bao
 from support.kubernetes_api import ServiceAccounts, TokenReviews
-from support.processes import until
+from support.processes import PATIENCE, until
 from support.vault import install, marked, put, role
 
 Opened = Callable[..., VaultSecrets]
@@ -139,6 +140,77 @@ def test_a_listener_that_fails_or_asks_again_does_not_end_the_renewal(
     put(bao, "tests/listeners", values(2))
     until(lambda: len(seen) == 2)
     assert "a listener failed" in caplog.text
+
+
+def test_changes_are_told_in_order_and_before_any_refresh_returns(opened: Opened, bao: Bao) -> None:
+    """A store refuses the old password while another thread has just read the new one."""
+    secrets = opened(STAGE, **of_own(bao, "in-order"))
+    telling, go_on = threading.Event(), threading.Event()
+    told: list[str] = []
+
+    def listen(names: frozenset[str], now: Snapshot) -> None:
+        telling.set()
+        go_on.wait(PATIENCE)
+        told.append(now.values["mongo_uri"].get_secret_value())
+
+    def refreshed() -> list[str]:
+        secrets.refresh()
+        return [*told]
+
+    secrets.on_change(listen)
+    put(bao, "tests/in-order", values(1))
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(refreshed)
+        try:
+            assert telling.wait(PATIENCE)
+            second = threads.submit(refreshed)
+            wait([second], timeout=0.5)  # time in which it must not return
+        finally:
+            go_on.set()
+        assert first.result() == second.result() == ["mongodb://u:1@h/"]
+    telling.clear()
+    go_on.clear()
+    put(bao, "tests/in-order", values(2))
+    with ThreadPoolExecutor() as threads:
+        threads.submit(refreshed)
+        try:
+            assert telling.wait(PATIENCE)
+            put(bao, "tests/in-order", values(3))
+            third = threads.submit(refreshed)
+            wait([third], timeout=0.5)
+        finally:
+            go_on.set()
+        assert third.result()[1:] == ["mongodb://u:2@h/", "mongodb://u:3@h/"]
+
+
+def test_a_defect_does_not_end_the_renewal(
+    opened: Opened, bao: Bao, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(secrets: VaultSecrets) -> None:
+        raise AttributeError("a defect")
+
+    secrets = opened(STAGE, **of_own(bao, "defect"), **OFTEN)
+    with monkeypatch.context() as defective:
+        defective.setattr(VaultSecrets, "_read", fail)
+        until(lambda: "a defect" in str(secrets.health().fault))
+    put(bao, "tests/defect", values(1))
+    until(lambda: shown(secrets) == "mongodb://u:1@h/")
+    until(lambda: secrets.health().fault is None)
+
+
+def test_who_listens_late_is_told_of_what_has_changed(opened: Opened, bao: Bao) -> None:
+    secrets = opened(STAGE, **of_own(bao, "late"))
+    told: list[str] = []
+
+    def listen(names: frozenset[str], now: Snapshot) -> None:
+        told.append(now.values["mongo_uri"].get_secret_value())
+
+    secrets.on_change(listen)
+    assert told == []
+    put(bao, "tests/late", values(1))
+    secrets.refresh()
+    secrets.on_change(listen)
+    assert told == ["mongodb://u:1@h/"] * 2
 
 
 def test_a_new_version_that_lacks_a_key_leaves_the_last_good_values_in_use(

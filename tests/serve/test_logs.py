@@ -58,6 +58,17 @@ def test_what_other_rooms_log_becomes_a_line_too() -> None:
     )
 
 
+def test_what_another_room_tells_of_an_error_comes_with_its_traceback() -> None:
+    file = io.BytesIO()
+    try:
+        raise ValueError("cannot read mongodb://ann:hu/sh@h/db")
+    except ValueError as error:
+        failed = (type(error), error, error.__traceback__)
+    record = logging.LogRecord("asyncio", logging.ERROR, "", 0, "failed", None, failed)
+    Forwarded(logger(LineBuffer(file))).handle(record)
+    assert "ValueError: cannot read mongodb://***@h/db" in line(file)["traceback"]
+
+
 class Loop(asyncio.SelectorEventLoop):
     """An event loop that keeps what it was told to do later."""
 

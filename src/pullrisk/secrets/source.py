@@ -73,10 +73,13 @@ class Secrets(Protocol):
         """All values of one moment."""
 
     def refresh(self) -> bool:
-        """Read again now, after a service refused a value; returns True if a value changed."""
+        """Read again now, after a service refused a value; returns True if a value changed.
+
+        When it returns, all have been told of each change, whichever thread found it.
+        """
 
     def on_change(self, call: Listener) -> None:
-        """Call this after each change, in the thread that found it."""
+        """Call this after each change, in the thread that found it, and now if there was one."""
 
     def health(self) -> Health:
         """Age of the values and what was done to keep them fresh."""

@@ -29,7 +29,8 @@ class VaultSecrets:
         self._listeners: list[Listener] = []
         self._session = VaultSession(config)
         self._counters = HealthCounters()
-        self._lock = threading.Lock()  # only one thread talks to Vault at a time
+        # one thread at a time talks to Vault and tells of what changed; a listener may ask again
+        self._lock = threading.RLock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pullrisk-secrets", daemon=True)
         self._read_due = 0.0
@@ -57,18 +58,25 @@ class VaultSecrets:
         return self._snapshot
 
     def on_change(self, call: Listener) -> None:
-        """Call this after each change, in the thread that found it."""
-        self._listeners.append(call)
+        """Call this after each change, in the thread that found it, and now if there was one.
+
+        Values may have changed since whoever listens read them.
+        """
+        with self._lock:
+            self._listeners.append(call)
+            if self._snapshot.version > 1:
+                self._tell(call, frozenset(self._snapshot.values))
 
     def refresh(self) -> bool:
-        """Read again now; returns True if a value changed. Logs, not raises, if Vault is away."""
+        """Read again now; returns True if a value changed. Logs, not raises, if Vault is away.
+
+        When it returns, all have been told of each change, whichever thread found it.
+        """
         called = monotonic()
         with self._lock:
             if self._counters.read_at < called:  # else another thread has just read
                 self._read_due = called
-            changed = self._keep_fresh()
-        self._notify(changed)
-        return bool(changed)
+            return self._keep_fresh()
 
     def health(self) -> Health:
         """Age of the values, remaining life of the token, and what was done so far."""
@@ -95,8 +103,7 @@ class VaultSecrets:
         wait = self._seconds_until_due()
         while not self._stop.wait(wait):
             with self._lock:
-                changed = self._keep_fresh()
-            self._notify(changed)
+                self._keep_fresh()
             wait = self._seconds_until_due()
             if self._counters.fault is None:
                 backoff.reset()
@@ -106,8 +113,8 @@ class VaultSecrets:
     def _seconds_until_due(self) -> float:
         return max(_SHORTEST_WAIT, min(self._read_due, self._session.due) - monotonic())
 
-    def _keep_fresh(self) -> frozenset[str]:
-        """Renew and read if due; returns the names that changed.
+    def _keep_fresh(self) -> bool:
+        """Renew and read if due, and tell of what changed; returns whether anything did.
 
         A failure is logged and tried again later; the last good values stay.
         """
@@ -120,9 +127,17 @@ class VaultSecrets:
                 errors.append(error)
                 if isinstance(error, VaultAwayError):
                     break  # the other work would only wait for the same timeout
+            except Exception:  # or the thread would end, and nothing be read any more
+                _LOG.exception("a defect while secrets were kept fresh")
+                errors.append(SecretsError("a defect of pullrisk, see the log"))
         self._counters.set_counts(logins=self._session.logins, renewals=self._session.renewals)
         self._counters.record(errors[0] if errors else None)
-        return before.changed_names(self._snapshot.values)
+        changed = before.changed_names(self._snapshot.values)
+        if changed:
+            _LOG.info("new values of %s are in use", ", ".join(sorted(changed)))
+        for call in tuple(self._listeners) if changed else ():
+            self._tell(call, changed)
+        return bool(changed)
 
     def _read_if_due(self) -> None:
         if monotonic() >= self._read_due:
@@ -149,12 +164,8 @@ class VaultSecrets:
         self._read_due = monotonic() + self._config.reread * random.uniform(0.9, 1.0)
         self._counters.count_read()
 
-    def _notify(self, changed: frozenset[str]) -> None:
-        if not changed:
-            return
-        _LOG.info("new values of %s are in use", ", ".join(sorted(changed)))
-        for call in tuple(self._listeners):
-            try:
-                call(changed, self._snapshot)
-            except Exception:
-                _LOG.exception("a listener failed to take new secrets")
+    def _tell(self, call: Listener, changed: frozenset[str]) -> None:
+        try:
+            call(changed, self._snapshot)
+        except Exception:
+            _LOG.exception("a listener failed to take new secrets")

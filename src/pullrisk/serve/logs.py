@@ -76,7 +76,9 @@ def _harmless(logger: object, name: str, event: Any) -> Any:  # noqa: ANN401  (s
     """The traceback of what failed, and no secret; lines of requests hold none and are many."""
     if event.get("event") == "request":
         return event
-    error = sys.exc_info()[1] if event.pop("exc_info", None) else None
+    error = event.pop("exc_info", None)
+    if error is True:
+        error = sys.exc_info()[1]
     if error is not None:
         event["traceback"] = redacted_traceback(error)
     return REDACTOR.mapping(event)
@@ -111,7 +113,8 @@ class Forwarded(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """One line; its message is masked by who makes the record."""
         level = "error" if record.levelno >= logging.ERROR else "warning"
-        getattr(self._log, level)(record.getMessage(), logger=record.name)
+        error = record.exc_info[1] if record.exc_info else None
+        getattr(self._log, level)(record.getMessage(), logger=record.name, exc_info=error)
 
 
 def forward(log: Any) -> None:  # noqa: ANN401

@@ -121,12 +121,14 @@ class Service:
             raise StoreError(_NO_STORE)
         if self.store_fault not in (None, _NO_STORE) and monotonic() < self._retry_store_at:
             raise StoreError(str(self.store_fault))
+        store = self.dependencies.store
         try:
             with self.part("store"):
                 result = await self._patiently(self._store_thread, lambda: self._read_store(read))
         except (PullriskError, TimeoutError) as error:
             self.store_fault = self._reason(error)
-            self._retry_store_at = monotonic() + self.options.refresh
+            if self.dependencies.store is store:  # another one may be tried at once
+                self._retry_store_at = monotonic() + self.options.refresh
             self.metrics.stale.labels("store").set(1)
             self.log.warning("store unreachable", error=self.store_fault)
             raise StoreError(self.store_fault) from error

@@ -114,12 +114,12 @@ def _follow_rotations(current: Current, service: "Service") -> None:
 
     def changed(names: frozenset[str], now: "Snapshot") -> None:
         current.settings = with_secrets(current.settings, now.values)
-        if names & _KEYS:
-            service.refresh_keys()
         if "mongo_uri" in names:
             service.replace(store=_store(current.settings))
         if names & _LAKE:
             service.replace(lake=open_lake(current.settings))
+        if names & _KEYS:  # last: a file of keys that cannot be read keeps nothing else back
+            service.refresh_keys()
         service.log.info("secrets rotated", names=sorted(names))
 
     if current.secrets is not None:
