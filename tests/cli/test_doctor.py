@@ -1,4 +1,5 @@
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -61,6 +62,22 @@ def test_extras_and_python_are_named_with_their_versions(
     _, checks = doctor(capsys)
     assert checks["python"]["found"].startswith(platform.python_version())
     assert f"pyarrow {pyarrow.__version__}" in checks["extra lake"]["found"]
+
+
+def test_a_program_that_never_answers_is_broken_and_the_rest_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    java = tmp_path / "programs" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\nexec tail -f /dev/null\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", str(java.parent), prepend=os.pathsep)
+    monkeypatch.setattr("pullrisk.wiring.checks.PATIENCE", 1.0)
+    code, checks = doctor(capsys)
+    assert code == 1
+    assert checks["java"]["state"] == "broken"
+    assert checks["java"]["found"] == f"`{java} -version` has not answered within 1 s"
+    assert checks["pull store"]["state"] == "absent"
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ EXTRAS: Final = {
 """The libraries of each extra that are looked for."""
 LEAST_SPACE: Final = 500 * 10**6
 """Bytes of free disk below which a run is likely to fail."""
+PATIENCE: Final = 60.0
+"""Seconds for a program to tell its version: Java takes long where every core is busy."""
 _TIMEOUT: Final = 3.0
 _LISTED: Final = 5
 _SQLITE: Final = "sqlite:///"
@@ -102,9 +104,12 @@ def _program(name: str, option: str, *, todo: str) -> Check:
         return Check(name, "absent", "not installed", todo)
     try:
         process = subprocess.run(  # noqa: S603  # the program that the path names, no shell
-            [path, option], capture_output=True, text=True, timeout=10, check=False
+            [path, option], capture_output=True, text=True, timeout=PATIENCE, check=False
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired:
+        text = f"`{path} {option}` has not answered within {PATIENCE:.0f} s"
+        return Check(name, "broken", text, f"run it yourself; {todo}")
+    except OSError as error:
         return Check(name, "broken", f"{path} does not run: {error}", todo)
     lines = (process.stdout or process.stderr).splitlines()
     return Check(name, "ok", lines[0] if lines else path)
