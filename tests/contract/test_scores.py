@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from pullrisk.pulls.mongo_documents import Document
 from pullrisk.pulls.scores import MOST_STEPS, PublishedScore, ScoreQuery, ScoreTable
 from pullrisk.pulls.scores_mongo import MongoScores
 from pullrisk.pulls.scores_sqlite import SqliteScores
@@ -54,6 +55,33 @@ def score(number: int, **changes: Any) -> PublishedScore:
         head_sha="abc",
     )
     return msgspec.structs.replace(made, **changes)
+
+
+def test_what_another_wrote_meanwhile_is_not_undone(mongo_uri: str) -> None:
+    """SQLite has one writer at a time."""
+    other = MongoScores(mongo_uri)
+    late = score(1, title="Late", scored_at=DAY + 2 * HOUR)
+    meanwhile = [[late, score(2)]]
+
+    class Slow(MongoScores):
+        def _find(self, *arguments: Any, **more: Any) -> list[Document]:
+            rows = super()._find(*arguments, **more)
+            if meanwhile:
+                other.put(meanwhile.pop(0))
+            return rows
+
+    slow = Slow(mongo_uri)
+    try:
+        other.put([score(1)])
+        slow.put([score(1, title="Early"), score(2, model="two")])
+        first, second = slow.get("o/r", 1), slow.get("o/r", 2)
+        assert first is not None
+        assert second is not None
+        assert first.title == "Late"
+        assert [step.model for step in second.steps] == ["one", "two"]
+    finally:
+        slow.close()
+        other.close()
 
 
 def test_what_was_put_in_comes_back_whole_with_its_first_step(

@@ -10,9 +10,11 @@ from typing import Final
 
 import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
+from pymongo.errors import BulkWriteError
 
 from pullrisk.pulls.mongo_database import MongoTable
 from pullrisk.pulls.mongo_documents import Document, key
+from pullrisk.pulls.mongo_server import duplicates
 from pullrisk.pulls.scores import (
     MOST_PATHS,
     Key,
@@ -57,7 +59,9 @@ class MongoScores(MongoTable):
         self._prepare()
         every = list(scores)
         for start in range(0, len(every), _AT_ONCE):
-            self._put(every[start : start + _AT_ONCE])
+            batch = every[start : start + _AT_ONCE]
+            while batch:
+                batch = self._put(batch)
 
     def get(self, repository: str, number: int) -> PublishedScore | None:
         """What was last said of one pull, or None."""
@@ -98,21 +102,37 @@ class MongoScores(MongoTable):
         row = self._find_one({}, fields, sort=order)
         return None if row is None else moment(row["at_us"])
 
-    def _put(self, batch: list[PublishedScore]) -> None:
+    def _put(self, batch: list[PublishedScore]) -> list[PublishedScore]:
+        """Keep them, but for those of pulls that another process has written since they were read.
+
+        Those are returned.
+        """
         names = [key(*score.key) for score in batch]
         rows = self._find({"_id": {"$in": names}}, {"payload": True})
-        stored = {row["_id"]: _decode(row["payload"]) for row in rows}
+        before = {row["_id"]: row["payload"] for row in rows}
+        stored = {name: _decode(payload) for name, payload in before.items()}
         changed: dict[str, PublishedScore] = {}
         for name, score in zip(names, batch, strict=True):
             newer = next_score(stored.get(name), score)
             if newer is not None:
                 stored[name] = changed[name] = newer
         writes = [
-            ReplaceOne({"_id": name}, _document(name, score), upsert=True)
+            ReplaceOne(
+                {"_id": name, "payload": before.get(name)}, _document(name, score), upsert=True
+            )
             for name, score in changed.items()
         ]
-        if writes:
-            self._database.do(lambda: self._rows.bulk_write(writes, ordered=False))
+        overtaken = self._database.do(lambda: self._write(writes)) if writes else []
+        again = {list(changed)[place] for place in overtaken}
+        return [score for name, score in zip(names, batch, strict=True) if name in again]
+
+    def _write(self, writes: list[ReplaceOne[Document]]) -> list[int]:
+        """Positions of what was not written: a document that fits no more is a duplicate."""
+        try:
+            self._rows.bulk_write(writes, ordered=False)
+        except BulkWriteError as error:
+            return duplicates(error)
+        return []
 
 
 def _criteria(query: ScoreQuery) -> Document:
