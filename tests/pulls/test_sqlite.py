@@ -4,6 +4,7 @@ import os
 import sqlite3
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -95,6 +96,23 @@ def test_a_batch_whose_source_breaks_leaves_nothing(path: Path) -> None:
             store.upsert(source(), checkpoint=("c", {}))
         assert store.repositories() == []
         assert store.checkpoint("c") is None
+
+
+def test_a_read_that_ends_while_the_store_is_closed_hinders_nobody(path: Path) -> None:
+    class Emptied(deque[sqlite3.Connection]):
+        """Whose last connection another thread takes once somebody has seen that there is one."""
+
+        def __bool__(self) -> bool:
+            there = len(self) > 0
+            while len(self):
+                self.pop().close()
+            return there
+
+    store = SqliteStore(path)
+    store.upsert([pull(1)])
+    assert store.get("o/r", 1) == pull(1)
+    store._idle_readers = Emptied(store._idle_readers)
+    store.close()
 
 
 def test_a_checkpoint_that_json_cannot_hold_leaves_nothing(path: Path) -> None:

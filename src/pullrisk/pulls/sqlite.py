@@ -3,7 +3,7 @@
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
@@ -203,8 +203,9 @@ class SqliteStore:
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
-        while self._idle_readers:
-            self._idle_readers.pop().close()
+        with suppress(IndexError):  # others that end a read may close them too
+            while True:
+                self._idle_readers.pop().close()
 
     def _pulls(self, query: str, values: tuple[object, ...]) -> Iterator[Pull]:
         return (pull for pull, _ in self._decoded(query, values, record.decode))
