@@ -1,14 +1,20 @@
 """GitHub Apps: proofs, installations, tokens that are renewed."""
 
+import asyncio
 from typing import Any
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from fake_github.accounts import Account
+from fake_github.inside import URL, Inside
 from fake_github.world import load_sample
 from pullrisk.errors import SettingsError
+from pullrisk.fetch.github.credentials import App, Installation
+from pullrisk.fetch.github.endpoint import endpoint
+from pullrisk.publish.api import Api
 from support.github import GitHub, expected, stored
 
 KEDRO = "kedro-org/kedro"
@@ -73,6 +79,37 @@ def test_a_token_that_ends_in_the_middle_is_renewed(github: GitHub, app: dict[st
     assert not github.fetch(KEDRO, access={**app, "app_installations": (11,)}).failed
     assert stored(github.store, KEDRO) == expected(repository)
     assert github.accounts.granted == 3
+
+
+class AtOnce(Inside):
+    """Answers no refused call before each of the two was refused."""
+
+    refused = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await super().handle_async_request(request)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            self.refused += 1
+            while self.refused < 2:
+                await asyncio.sleep(0)
+        return response
+
+
+def test_calls_that_were_refused_with_the_same_token_all_get_a_new_one(
+    github: GitHub, app: dict[str, Any]
+) -> None:
+    async def ask() -> None:
+        async with httpx.AsyncClient(transport=AtOnce(github.app)) as http:
+            there = endpoint(URL)
+            owner = App(app["app_id"], app["app_key"], rest=there.rest)
+            api = Api(http, there, Installation(owner, 11))
+            path = "/installation/repositories"
+            await api.get(path, dict[str, Any])
+            for secret in [each for each in github.accounts.tokens if each.startswith("ghs_")]:
+                del github.accounts.tokens[secret]
+            await asyncio.gather(*(api.get(path, dict[str, Any]) for _ in range(2)))
+
+    asyncio.run(ask())
 
 
 def test_a_token_near_its_end_is_renewed_before_it_is_refused(

@@ -142,10 +142,12 @@ class Installation:
         return f"Bearer {self._token.token}"
 
     def renew(self) -> bool:
-        """Discard the token, so that the next call gets a new one; False if there was none."""
-        had_token = self._token is not None
+        """Discard the token, so that the next call gets a new one.
+
+        Always True: several calls may have been refused with the same token.
+        """
         self._token = None
-        return had_token
+        return True
 
 
 def tokens(secrets: Sequence[str]) -> list[Token]:
