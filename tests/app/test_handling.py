@@ -1,14 +1,17 @@
 """What the App does about deliveries, beside a fake GitHub."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pullrisk.app.pulls import StoredNames
 from pullrisk.brief.result import LineRange, Place
 from pullrisk.fetch.github.failures import Failure, Forbidden, Limited, Transient
 from pullrisk.pulls.app_installations import AppInstallations
 from pullrisk.pulls.feedback import load_feedback
-from pullrisk.serve.webhook_events import PULL_ACTIONS
+from pullrisk.pulls.sqlite import SqliteStore
+from pullrisk.serve.webhook_events import PULL_ACTIONS, Repository
 from support.app import INSTALLATION, AppRig, about_pull, comment, payload_of
 
 
@@ -31,6 +34,26 @@ def test_an_open_pull_is_scored_with_its_files_and_published(rig: AppRig, action
     (pull,) = rig.scored
     assert [file.path for file in pull.files or ()] == [f"src/{number}.py"]
     assert rig.store.get("o/r", number) == pull
+
+
+def test_a_repository_that_another_process_registers_meanwhile_keeps_its_name(
+    rig: AppRig, tmp_path: Path
+) -> None:
+    repository = Repository(id=rig.repository.id, node_id="R_1", full_name="o/r")
+    others = [StoredNames(rig.store, "localhost")]
+
+    class Registered(SqliteStore):
+        """In which another process registers the repository after the first look."""
+
+        def checkpoint(self, key: str) -> dict[str, object] | None:
+            found = super().checkpoint(key)
+            if others:
+                others.pop().of(repository)
+            return found
+
+    with Registered(tmp_path / "pulls.sqlite") as store:
+        assert StoredNames(store, "localhost").of(repository) == "o/r"
+    assert StoredNames(rig.store, "localhost").of(repository) == "o/r"
 
 
 def test_lines_to_look_at_are_annotated_once_and_50_at_most(rig: AppRig) -> None:

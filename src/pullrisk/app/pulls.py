@@ -99,8 +99,9 @@ class StoredNames:
 
     def of(self, repository: Repository) -> str:
         """The name; registers a repository that is new, or has a new name. Raises StoreError."""
-        state = self._states.by_id(repository.id)
         holder = self._states.by_name(repository.full_name)
+        # A name is written after its state, so that whoever registers it meanwhile is no holder.
+        state = self._states.by_id(repository.id)
         if state is None:
             name = repository.full_name
             if holder is not None:  # of one that was renamed: theirs must not mix
