@@ -75,9 +75,7 @@ class Worker:
         while True:
             await asyncio.sleep(self._resumes_at - asyncio.get_running_loop().time())
             try:
-                lease = await asyncio.to_thread(
-                    self._queue.lease, now=datetime.now(UTC), seconds=self._lease
-                )
+                lease = await self._next()
             except Exception as error:
                 self._log.warning("deliveries unreachable", error=_reason(error))
                 lease = None
@@ -85,6 +83,24 @@ class Worker:
                 await self._wait()
             else:
                 await self._attempt(lease)
+
+    async def _next(self) -> Lease | None:
+        """The next lease; one that comes when this is cancelled already is given back."""
+        leasing = asyncio.create_task(
+            asyncio.to_thread(self._queue.lease, now=datetime.now(UTC), seconds=self._lease)
+        )
+        try:
+            return await asyncio.shield(leasing)
+        except asyncio.CancelledError:
+            with suppress(Exception):
+                if (lease := await leasing) is not None:
+                    self._release(lease)
+            raise
+
+    def _release(self, lease: Lease) -> None:
+        """Give it back at once; if that fails, the lease ends by itself."""
+        with suppress(PullriskError):
+            self._queue.give_back(lease, due=datetime.now(UTC), error=None, counted=False)
 
     async def _wait(self) -> None:
         """Until something was added, or for a moment."""
@@ -105,8 +121,7 @@ class Worker:
             async with asyncio.timeout(self._lease * _SHARE_OF_LEASE):
                 await self._handle(delivery, lambda: self._confirm(lease))
         except asyncio.CancelledError:
-            with suppress(PullriskError):  # then the lease ends by itself
-                self._queue.give_back(lease, due=datetime.now(UTC), error=None, counted=False)
+            self._release(lease)
             raise
         except LeaseLost:
             self._log.warning("delivery lost", id=delivery.id, subject=delivery.subject)
