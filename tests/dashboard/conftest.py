@@ -19,5 +19,5 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def client(service: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=service.url, timeout=60) as one:
+    with httpx.Client(base_url=service.url) as one:
         yield one

@@ -12,6 +12,7 @@ import pytest
 
 from pullrisk.pulls.scores_sqlite import SqliteScores
 from support.dashboard import HOSTILE, TITLES, open_numbers
+from support.processes import PATIENCE
 from support.serving import Served
 
 sync_api = pytest.importorskip(
@@ -61,6 +62,7 @@ def open_page(browser: Any, service: Served) -> Iterator[Open]:
     def opened(path: str, **options: Any) -> Any:
         context = browser.new_context(base_url=service.url, viewport=DESK, **options)
         contexts.append(context)
+        context.set_default_timeout(1000 * PATIENCE)
         page = context.new_page()
         page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))

@@ -52,7 +52,7 @@ async def count_queries(app: Any, statements: list[str]) -> dict[str, int]:
     transport = httpx.ASGITransport(with_state, raise_app_exceptions=True)
     async with (
         running(app),
-        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=60) as client,
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
     ):
         for path in PAGES * 2:
             statements.clear()

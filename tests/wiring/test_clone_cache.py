@@ -11,6 +11,7 @@ import pytest
 
 from pullrisk.wiring import clone_cache
 from pullrisk.wiring.clone_cache import FOLDER, MARK, CachedClone, Identity, cached_clones
+from support.processes import PATIENCE
 
 MADE_BY = Identity(
     repository="acme/shop", path="/src/shop", ref="HEAD", version="1", schema="ab", reader="2",
@@ -179,7 +180,7 @@ def test_a_second_process_waits_for_the_first_and_uses_what_that_made(
     assert clone is not None
     assert clone.complete
     clone.close()
-    assert writer.wait(30) == 0
+    assert writer.wait(PATIENCE) == 0
 
 
 def test_what_a_killed_process_left_is_thrown_away(
