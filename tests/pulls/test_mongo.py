@@ -16,8 +16,10 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 
 from pullrisk.errors import SettingsError, StoreError
+from pullrisk.pulls import mongo
+from pullrisk.pulls.lines import ChangedLines, Origin
 from pullrisk.pulls.mongo import MongoStore
-from pullrisk.pulls.mongo_database import RETRY_SECONDS, Database, replace
+from pullrisk.pulls.mongo_database import RETRY_SECONDS, write
 from pullrisk.pulls.mongo_documents import SCHEMA, to_document
 from pullrisk.pulls.record import ChangedFile, Pull
 from pullrisk.pulls.store import Written
@@ -134,15 +136,29 @@ def test_a_collection_of_another_program_is_left_alone(
 # --- writing ----------------------------------------------------------------------------------
 
 
-def test_the_guard_alone_refuses_a_stale_write(store: MongoStore, mongo_uri: str) -> None:
-    store.upsert([pull(1, version=5)])
-    database = Database(mongo_uri, retry_seconds=0)
-    replace(database, [to_document(pull(1, version=4, title="Old")), to_document(pull(2))])
-    assert store.get("o/r", 1) == pull(1, version=5)
-    assert store.get("o/r", 2) == pull(2)
-    replace(database, [to_document(pull(1, version=6))])
-    database.close()
-    assert store.get("o/r", 1) == pull(1, version=6)
+def test_what_two_writers_know_of_a_pull_is_joined_whoever_comes_last(
+    store: MongoStore, mongo_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ChangedLines(rewrites=(Origin(number=4, lines=3, file=0),))
+    github = msgspec.structs.replace(pull(1), merge_sha="ab" * 20)
+    clone = msgspec.structs.replace(github, lines=lines)
+    meanwhile = [clone]
+
+    def overtaken(*arguments: Any) -> Any:
+        """Another process writes between the reading and the writing."""
+        with MongoStore(mongo_uri) as other:
+            while meanwhile:
+                other.upsert([meanwhile.pop()])
+        return write(*arguments)
+
+    monkeypatch.setattr(mongo, "write", overtaken)
+    assert store.upsert([github]) == Written(unchanged=1)
+    assert store.get("o/r", 1) == clone
+    meanwhile.append(msgspec.structs.replace(clone, updated_at=clone.updated_at + timedelta(1)))
+    assert store.upsert([msgspec.structs.replace(clone, title="Early")]) == Written(unchanged=1)
+    assert store.get("o/r", 1) == msgspec.structs.replace(
+        clone, updated_at=clone.updated_at + timedelta(1)
+    )
 
 
 def test_the_newest_version_stays_whichever_of_several_writers_comes_last(

@@ -26,6 +26,7 @@ from pullrisk.pulls.mongo_database import (
     HAPPENED,
     RETRY_SECONDS,
     Database,
+    Stored,
     batches,
     write,
 )
@@ -53,6 +54,7 @@ _SUMMARY: Final[Document] = {
     "updated": {"$max": "$updated_us"},
 }
 _COUNT: Final[Document] = {"_id": "$repository", "pushes": {"$sum": 1}}
+_JOINED: Final = ("author", "author_names", "lines", "closed_bugs", "updated_us", "digest")
 _Key = tuple[int, int]
 
 
@@ -94,7 +96,11 @@ class MongoStore:
         self._database.prepare()
         written = Written()
         for batch in batches(pulls):
-            written += write(self._database, self._join_stored(batch))
+            while batch:
+                joined, stored = self._join_stored(batch)
+                done, changed = write(self._database, joined, stored)
+                written += done
+                batch = {name: batch[name] for name in changed}  # joined with another by now
         if checkpoint is not None:
             name, value = checkpoint
             document = {"_id": name, "value": msgspec.json.encode(value).decode()}
@@ -213,13 +219,14 @@ class MongoStore:
         """Close the connections. Safe to call twice."""
         self._database.close()
 
-    def _join_stored(self, batch: dict[str, Pull]) -> dict[str, Pull]:
-        """The pulls with what only their stored versions know."""
-        fields = dict.fromkeys(("author", "author_names", "lines", "closed_bugs"), True)
+    def _join_stored(self, batch: dict[str, Pull]) -> tuple[dict[str, Pull], Stored]:
+        """The pulls with what only their stored versions know, and what these were."""
+        fields = dict.fromkeys(_JOINED, True)
         rows = self._find({"_id": {"$in": list(batch)}}, fields)
         ids = [row["_id"] for row in rows if _knows_other(row, batch[row["_id"]])]
-        stored = self._find({"_id": {"$in": ids}}) if ids else []
-        return batch | {row["_id"]: _join(row, batch[row["_id"]]) for row in stored}
+        known = self._find({"_id": {"$in": ids}}) if ids else []
+        joined = batch | {row["_id"]: _join(row, batch[row["_id"]]) for row in known}
+        return joined, {row["_id"]: (row["updated_us"], row["digest"]) for row in rows}
 
     @property
     def _pulls(self) -> Collection[Document]:

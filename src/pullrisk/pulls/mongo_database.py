@@ -1,8 +1,8 @@
 """The database under the MongoDB pull store: collections, indexes, schema version, writes."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import ClassVar, Final, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import ClassVar, Final, TypeAlias, TypeVar
 
 from bson import Int64
 from pymongo import DESCENDING, IndexModel, ReplaceOne, WriteConcern
@@ -37,6 +37,8 @@ _INDEXES: Final = [
 ]
 _MARK: Final = "pulls"
 _T = TypeVar("_T")
+Stored: TypeAlias = Mapping[str, tuple[int, int]]
+"""`updated_us` and `digest` of stored pulls, by `_id`."""
 
 
 class _Connection:
@@ -236,39 +238,48 @@ def batches(pulls: Iterable[Pull]) -> Iterator[dict[str, Pull]]:
         yield batch
 
 
-def write(database: Database, batch: dict[str, Pull]) -> Written:
+def write(
+    database: Database, batch: dict[str, Pull], stored: Stored
+) -> tuple[Written, frozenset[str]]:
     """Write the pulls of the batch that the store does not have, in one unordered bulk write.
 
-    The store is asked first what it has. So a page that is read again writes nothing, which is
-    the most common case, and a write that is repeated after a fail-over counts once.
+    `stored` are the versions that the pulls were joined with. Returns also the `_id`s of pulls that
+    another writer has changed since: they are not written. A page that is read again writes
+    nothing, which is the most common case; a write that is repeated after a fail-over counts once.
     """
     documents = {name: to_document(pull) for name, pull in batch.items()}
-    known = database.do(lambda: _known(database, list(documents)))
-    newer = [
-        document for name, document in documents.items() if _supersedes(document, known.get(name))
+    newer = {
+        name: document
+        for name, document in documents.items()
+        if _supersedes(document, stored.get(name))
+    }
+    changed = database.do(lambda: replace(database, newer, stored)) if newer else frozenset[str]()
+    written = newer.keys() - changed
+    updated = len(written & stored.keys())
+    return Written(len(written) - updated, updated, len(batch) - len(newer)), changed
+
+
+def replace(
+    database: Database, documents: Mapping[str, Document], stored: Stored
+) -> frozenset[str]:
+    """Replace or insert each, unless another than the `stored` version is there by now.
+
+    Returns the `_id`s of those. May be repeated.
+    """
+    writes = [
+        ReplaceOne({"_id": name, "digest": stored.get(name, (0, None))[1]}, document, upsert=True)
+        for name, document in documents.items()
     ]
-    if newer:
-        database.do(lambda: replace(database, newer))
-    updated = sum(document["_id"] in known for document in newer)
-    return Written(len(newer) - updated, updated, len(batch) - len(newer))
-
-
-def _known(database: Database, names: list[str]) -> dict[str, tuple[int, int]]:
-    """The stored pulls: `_id` → (`updated_us`, `digest`)."""
-    rows = database.pulls.find({"_id": {"$in": names}}, {"updated_us": True, "digest": True})
-    return {row["_id"]: (row["updated_us"], row["digest"]) for row in rows}
-
-
-def replace(database: Database, documents: list[Document]) -> None:
-    """Replace or insert each, unless the store has a later version. May be repeated."""
     try:
-        writes = [_guarded(document, upsert=True) for document in documents]
         database.pulls.bulk_write(writes, ordered=False)
     except BulkWriteError as error:
-        # A duplicate is a later version, or one inserted by another writer this moment, which
-        # may be an earlier one: the guard alone decides, now that a document is there.
-        writes = [_guarded(documents[index], upsert=False) for index in duplicates(error)]
-        database.pulls.bulk_write(writes, ordered=False)
+        names = list(documents)
+        refused = [names[index] for index in duplicates(error)]
+        rows = database.pulls.find({"_id": {"$in": refused}}, {"digest": True})
+        return frozenset(
+            row["_id"] for row in rows if row["digest"] != documents[row["_id"]]["digest"]
+        )
+    return frozenset()
 
 
 def _supersedes(document: Document, known: tuple[int, int] | None) -> bool:
@@ -277,8 +288,3 @@ def _supersedes(document: Document, known: tuple[int, int] | None) -> bool:
     updated, digest = known
     later: bool = document["updated_us"] > updated
     return later or (document["updated_us"] == updated and document["digest"] != digest)
-
-
-def _guarded(document: Document, *, upsert: bool) -> ReplaceOne[Document]:
-    not_later = {"_id": document["_id"], "updated_us": {"$lte": document["updated_us"]}}
-    return ReplaceOne(not_later, document, upsert=upsert)
