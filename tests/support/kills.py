@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from importlib import import_module
 from multiprocessing import get_context
 from typing import Any, Final, NamedTuple
@@ -71,15 +72,20 @@ def run_killed(program: str, *arguments: object, after: int = 0) -> int | None:
     """Run a Python program and kill it at its `after`-th call; 0: never.
 
     It says `count_calls()` before its work and `print_calls()` behind it. Returns how many calls
-    the work takes, or None if it was killed before its end.
+    the work takes, or None if it was killed before its end; then what it had started has ended too.
     """
-    ended = subprocess.run(
+    with subprocess.Popen(
         mortal([sys.executable, "-c", _COUNT + program, str(after), *map(str, arguments)]),
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-    )
-    if ended.returncode == -signal.SIGKILL and after:
+        process_group=0,
+    ) as process:
+        said, complaint = process.communicate()
+    with suppress(ChildProcessError):  # its orphans are children of this process, a subreaper
+        while True:
+            os.waitpid(-process.pid, 0)
+    if process.returncode == -signal.SIGKILL and after:
         return None
-    assert ended.returncode == 0, ended.stderr
-    return int(ended.stdout)
+    assert process.returncode == 0, complaint
+    return int(said)
