@@ -65,11 +65,19 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(10**9))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
+from support.forked import ForkedServer, share_fork_server  # noqa: E402
 from support.serving import Served  # noqa: E402
 
-Served.forks = True
+Served.forks = ForkedServer.forks = True
 
 pytest_plugins = ("support.isolation", "support.repeating", "support.skips")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Before xdist starts its workers."""
+    if (session.config.getoption("numprocesses", None) or 0) > 1:
+        share_fork_server()
+
 
 REAL_MONGO = os.environ.get("PULLRISK_TEST_MONGO_URI")
 """A real MongoDB to test against instead of the stand-in: its URI without a database."""

@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from support.forked import GITHUB, ForkedProcess, ForkedServer, fork_server
 from support.kills import run_killed
 from support.processes import mortal
 
@@ -38,17 +40,26 @@ class GitHubServer:
     """Started with the options of `python -m fake_github`; ends with the context."""
 
     def __init__(self, *options: str) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(TESTS)}
-        self._process = subprocess.Popen(
-            mortal([sys.executable, "-m", "fake_github", *options]),
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        read, write = os.pipe()
+        try:
+            self._process = self._start(options, write)
+        finally:
+            os.close(write)
+        with os.fdopen(read) as stdout:
+            line = stdout.readline()
         self.url = line.partition("=")[2].partition(" ")[0]
         self.pid = self._process.pid
+
+    @staticmethod
+    def _start(options: Sequence[str], stdout: int) -> "ForkedProcess | subprocess.Popen[bytes]":
+        environment = os.environ | {"PYTHONPATH": str(TESTS)}
+        if not ForkedServer.forks:
+            command = mortal([sys.executable, "-m", "fake_github", *options])
+            return subprocess.Popen(command, env=environment, stdout=stdout)
+        target, streams = "fake_github.__main__:main", (0, stdout, 2)
+        return fork_server().start(
+            options, env=environment, streams=streams, target=target, preload=GITHUB
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -56,8 +67,6 @@ class GitHubServer:
     def __exit__(self, *_: object) -> None:
         self._process.kill()  # it may be in the middle of a long delay
         self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
 
     def counts(self) -> dict[str, Any]:
         """What was asked of it so far."""

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from sysconfig import get_path
 from typing import Any, Final
@@ -122,17 +123,22 @@ def _alive(pid: int) -> Iterator[psutil.Process]:
 
 def _children() -> set[int]:
     """Process ids of the children of every thread, and of the servers that fork for tests."""
-    try:
-        lists = [
-            path.read_text()
-            for parent in ("self", *scope.forking)
-            for path in Path(f"/proc/{parent}/task").glob("*/children")
-        ]
-    except FileNotFoundError:  # a thread has just ended
-        return _children()
-    if not lists:  # no Linux
+    if sys.platform != "linux":
         return {process.pid for process in psutil.Process().children()}
-    return {int(pid) for each in lists for pid in each.split()}
+    found: set[int] = set()
+    for parent in (os.getpid(), *scope.forking):
+        with suppress(FileNotFoundError):  # it has ended
+            for thread in os.listdir(f"/proc/{parent}/task"):  # noqa: PTH208 - for each test, twice
+                found.update(_children_of(f"/proc/{parent}/task/{thread}/children"))
+    return found
+
+
+def _children_of(thread: str) -> list[int]:
+    try:
+        with open(thread) as listed:  # noqa: PTH123
+            return [int(pid) for pid in listed.read().split()]
+    except (FileNotFoundError, ProcessLookupError):  # it has just ended
+        return []
 
 
 def _name(process: Any) -> str:

@@ -3,11 +3,12 @@
 import os
 import sys
 import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from support.forked import MLFLOW, ForkedServer
 from support.ports import free_port
-from support.processes import Server
 from support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed
 from support.tracking import empty_database
 
@@ -22,8 +23,11 @@ _S3: Final = {
 }
 
 
-class MlflowServer(Server):
+class MlflowServer(ForkedServer):
     """One server, which hands artifacts on itself."""
+
+    target = "support.mlflow_server:serve"
+    preload = MLFLOW
 
     def __init__(
         self, folder: Path, *, seaweed: Seaweed | None = None, logins: bool = False
@@ -82,3 +86,22 @@ class MlflowServer(Server):
             "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
         )
         return path
+
+
+def serve() -> None:
+    """MLflow's command, forked; it would start uvicorn as a program, which imports all anew."""
+    import mlflow.server
+    from mlflow.cli import cli
+
+    sys.modules.pop("mlflow.server.fastapi_app")  # it reads variables when it is imported
+    assert callable(mlflow.server._exec_cmd)
+    mlflow.server._exec_cmd = _be_uvicorn
+    cli()
+
+
+def _be_uvicorn(command: Sequence[str], *, extra_env: Mapping[str, str], **_: Any) -> None:
+    from uvicorn.main import main
+
+    assert list(command[1:3]) == ["-m", "uvicorn"]
+    os.environ.update(extra_env)
+    main(command[3:])

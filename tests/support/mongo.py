@@ -3,12 +3,15 @@
 import sys
 from pathlib import Path
 
+from support.forked import MONGO, ForkedServer
 from support.ports import answers, free_port
-from support.processes import Server
 
 
-class MongoStandIn(Server):
+class MongoStandIn(ForkedServer):
     """nx-27017, a server of MongoDB's wire protocol."""
+
+    target = "nx_27017.nx_27017:main"
+    preload = MONGO
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -10,9 +10,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Self
+from typing import IO, TYPE_CHECKING, Final, Self
 
 from httpx import TransportError
+
+if TYPE_CHECKING:
+    from support.forked import ForkedProcess
 
 PATIENCE: Final = 180.0
 """Seconds until a test gives up waiting: far more than is needed while other programs keep every
@@ -66,7 +69,7 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: ForkedProcess | subprocess.Popen[bytes] | None = None
         self._outlives_tests = scope.wide
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -100,10 +103,7 @@ class Server:
         Raises AssertionError with its log where it ends or is not ready in time.
         """
         with (self.folder / "output").open("ab") as output:
-            self.process = process = subprocess.Popen(
-                mortal(self.command()), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env=dict(self.environment()), cwd=self.folder, start_new_session=True,
-            )  # fmt: skip
+            self.process = process = self.launch(output)
         if self._outlives_tests:
             scope.outliving.add(process.pid)
 
@@ -118,6 +118,13 @@ class Server:
             error.add_note(f"{type(self).__name__}:\n{self.log[-3000:]}")
             raise
         return self
+
+    def launch(self, output: IO[bytes]) -> "ForkedProcess | subprocess.Popen[bytes]":
+        """Start it, writing there."""
+        return subprocess.Popen(
+            mortal(self.command()), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            env=dict(self.environment()), cwd=self.folder, start_new_session=True,
+        )  # fmt: skip
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it and all that it started; what is left of it after `PATIENCE` is killed."""
