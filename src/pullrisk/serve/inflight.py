@@ -156,7 +156,8 @@ class InFlight:
             await asyncio.sleep(_EVERY)
             if self._had_large and not self._bytes:
                 self._had_large = False
-                await asyncio.to_thread(give_back_memory)
+                # not waited for: every thread may be busy with what has to be given up here
+                asyncio.get_running_loop().run_in_executor(None, give_back_memory)
             now = monotonic()
             for request in tuple(self._running):
                 if now > request.expires and request.task is not None and not request.overdue:
