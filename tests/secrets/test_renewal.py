@@ -13,7 +13,7 @@ import pytest
 from hvac.exceptions import VaultError
 
 from pullrisk.secrets.names import split_values
-from pullrisk.secrets.source import Snapshot
+from pullrisk.secrets.source import REMIND_EVERY, Snapshot
 from pullrisk.secrets.vault import VaultSecrets
 from support.bao import Bao
 from support.kubernetes_api import ServiceAccounts, TokenReviews
@@ -66,8 +66,9 @@ def test_a_token_is_renewed_and_past_its_maximum_obtained_anew_from_the_file_as_
     file.write_text(accounts.token(STAGE))
     secrets = opened(STAGE, **variables, **OFTEN, VAULT_JWT_FILE=str(file))
     assert reviews.reviewed[-1] == file.read_text()
-    later = accounts.token(STAGE, seconds=900)  # the kubelet replaces it
-    file.write_text(later)
+    later = accounts.token(STAGE, seconds=900)
+    (tmp_path / "later").write_text(later)
+    (tmp_path / "later").replace(file)  # whole, as the kubelet does
     until(lambda: secrets.health().logins >= 3 and secrets.health().renewals >= 1)
     assert reviews.reviewed[-1] == later
     health = secrets.health()
@@ -258,6 +259,7 @@ def outlasts(
 ) -> None:
     """Vault is away for longer than a token's life: values serve, their age is told."""
     caplog.set_level(logging.INFO)
+    begun = time.monotonic()
     begin()
     until(lambda: secrets.health().token_left == 0 and secrets.health().age > 1.5)
     until(lambda: secrets.health().failures >= 2)  # the second try waits, longer by chance
@@ -270,7 +272,8 @@ def outlasts(
     assert metrics["pullrisk_secrets_healthy"] == 0
     assert metrics["pullrisk_secrets_failures_total"] == health.failures
     lines = [each.getMessage() for each in caplog.records if "not fresh" in each.getMessage()]
-    assert len(lines) == 1, "one line when it begins, and then one a minute"
+    most = 1 + (time.monotonic() - begun) // REMIND_EVERY
+    assert 1 <= len(lines) <= most, "one line when it begins, and then one a minute"
     assert "the last good values, " in lines[0]
 
 

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from pullrisk.features import SCHEMA_HASH
-from support.processes import until
+from support.processes import PATIENCE, until
 from support.serving import GENERAL, Served, opened, score, served
 
 
@@ -59,7 +59,7 @@ def test_a_kept_connection_is_answered_during_a_drain_and_told_that_it_ends(home
             response.read()
             return response.status, response.headers["connection"]
 
-    with Served(home, drain=600).wait() as one:
+    with Served(home, drain=600, body_timeout=PATIENCE).wait() as one:
         kept = HTTPConnection("127.0.0.1", one.port, timeout=60)
         assert asked(kept) == (200, None)
         ours = kept.sock

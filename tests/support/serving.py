@@ -146,6 +146,8 @@ def served(
     environment: Mapping[str, str] | None = None,
     **settings: Any,
 ) -> Iterator[Served]:
-    """A ready service, stopped at the end."""
-    with Served(home, *options, environment=environment, **{"drain": 0, **settings}) as service:
+    """A ready service, stopped at the end. It is as patient as tests are, and its lake and store
+    have a minute to answer."""
+    patient = {"drain": 0, "body_timeout": PATIENCE, "reach": 60, "timeout": PATIENCE, **settings}
+    with Served(home, *options, environment=environment, **patient) as service:
         yield service.wait()
