@@ -74,13 +74,23 @@ pytest_plugins = ("support.isolation", "support.repeating", "support.skips")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Before xdist starts its workers."""
-    if (session.config.getoption("numprocesses", None) or 0) > 1:
+    """Before xdist starts its workers; two would save less than they need not import."""
+    if (session.config.getoption("numprocesses", None) or 0) > 2:
         share_fork_server()
 
 
 REAL_MONGO = os.environ.get("PULLRISK_TEST_MONGO_URI")
 """A real MongoDB to test against instead of the stand-in: its URI without a database."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_trees() -> Iterator[None]:
+    """Boosting stands beside every model that is judged; its 120 trees cost more than the model."""
+    from pullrisk.train import baselines
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(baselines, "_TREES", ((4, 10), (8, 20)))
+        yield
 
 
 @pytest.fixture(scope="session")

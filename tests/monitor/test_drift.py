@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from pullrisk.model.reference import Reference, binned
 from pullrisk.monitor.drift import Drift, benjamini_hochberg, compare, kolmogorov_smirnov
@@ -68,7 +68,7 @@ def test_p_values_agree_with_scipy_s_where_binning_loses_nothing() -> None:
     edges = np.tile(np.arange(9, dtype=np.float32), (3, 1))
     own = kolmogorov_smirnov(binned(first, edges), binned(second, edges))
     theirs = [
-        stats.ks_2samp(first[:, place], second[:, place], method="asymp").pvalue
+        scipy.stats.ks_2samp(first[:, place], second[:, place], method="asymp").pvalue
         for place in range(3)
     ]
     np.testing.assert_allclose(own, theirs, rtol=0.15)
@@ -77,7 +77,7 @@ def test_p_values_agree_with_scipy_s_where_binning_loses_nothing() -> None:
 def test_the_correction_agrees_with_scipy_s() -> None:
     p_values = np.random.default_rng(6).random(50) ** 3
     np.testing.assert_allclose(
-        benjamini_hochberg(p_values), stats.false_discovery_control(p_values)
+        benjamini_hochberg(p_values), scipy.stats.false_discovery_control(p_values)
     )
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 from sklearn.metrics import roc_auc_score
 
 from pullrisk.monitor.outcomes import (
@@ -42,8 +42,8 @@ def test_a_model_that_says_too_much_or_too_little_is_seen(scale: float) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 5, 40])
 def test_the_poisson_interval_agrees_with_the_exact_one(count: int) -> None:
-    low = stats.chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
-    high = stats.chi2.ppf(0.975, 2 * count + 2) / 2
+    low = scipy.stats.chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
+    high = scipy.stats.chi2.ppf(0.975, 2 * count + 2) / 2
     assert poisson_interval(count) == pytest.approx((low, high), rel=0.05, abs=0.02)
 
 

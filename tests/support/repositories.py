@@ -17,7 +17,8 @@ def git_bytes(
 ) -> bytes:
     """What git prints in a folder, run as Ann, without the settings of this machine's user."""
     own = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, **_PERSON, **environment}
-    command = ["git", "-C", folder, *arguments]
+    # After a commit it would start another program, to see whether it should tidy up.
+    command = ["git", "-C", folder, "-c", "maintenance.auto=false", *arguments]
     done = subprocess.run(command, input=stdin, capture_output=True, env=own)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout

@@ -1,6 +1,6 @@
 """The baselines learn, and only from what they may."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import islice
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from pullrisk.train import baselines as tested
 from pullrisk.train.baselines import (
     BOOSTING,
     ISOLATION,
@@ -25,6 +26,15 @@ from pullrisk.train.dataset import UNKNOWN
 from pullrisk.train.metrics import pooled_auc
 from support.tables import FEATURES
 from support.training import shared_training
+
+TREES = tested._TREES
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _every_tree(_few_trees: None) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tested, "_TREES", TREES)
+        yield
 
 
 def past() -> Past:
