@@ -1,11 +1,12 @@
 """A repository on a fake GitHub of this process, with its clone; a test changes both."""
 
+import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from fake_github.app import FakeGitHub, Receive, Scope, Send
@@ -18,7 +19,7 @@ TEXT = b"".join(b"line_%d = 1\n" % number for number in range(10))
 
 
 class Server:
-    """The fake GitHub; `commands` are the processes seen while git asked it."""
+    """The fake GitHub; `commands` are git's processes, seen while they asked it."""
 
     def __init__(self, app: FakeGitHub) -> None:
         self._app, self.commands, self.url = app, set[bytes](), ""
@@ -26,11 +27,13 @@ class Server:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if ".git/" in scope["path"]:
             for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    self.commands.add(path.read_bytes())
-                except OSError:  # it has ended
-                    continue
+                with suppress(OSError):  # it has ended
+                    self._note(path.read_bytes())
         await self._app(scope, receive, send)
+
+    def _note(self, command: bytes) -> None:
+        if PurePath(os.fsdecode(command.partition(b"\0")[0])).name.startswith("git"):
+            self.commands.add(command)
 
 
 @dataclass

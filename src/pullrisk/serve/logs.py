@@ -50,8 +50,8 @@ class LineBuffer:
                 try:
                     self._file.write(b"".join(lines))
                     self._file.flush()
-                except OSError:
-                    pass  # the reader of the log went away; requests are answered all the same
+                except (OSError, ValueError):
+                    pass  # nobody reads it any more: requests are answered all the same
 
     def _flush_later(self) -> bool:
         """Whether this thread has an event loop, which will flush.
