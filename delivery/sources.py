@@ -91,12 +91,14 @@ def _check_entry(path: str, mode: str) -> None:
         raise RefusedError(f"{shown(path)} is no plain file but a link or a submodule")
     if not _PATH.fullmatch(path):
         raise RefusedError(f"{shown(path)} is a name that the judge does not read")
-    name = PurePosixPath(path).name
-    if name != _NAMED_SO and name.lower() in {_NAMED_SO, "kustomization.yml", "kustomization"}:
-        raise RefusedError(f"{path}: kustomize would read it, too; name it {_NAMED_SO}")
-    # By the end of a name: Argo CD then renders the folder with helm, whatever else is in it.
-    if name.lower().endswith("chart.yaml") and path != _NO_CHART:
-        raise RefusedError(f"{path}: Argo CD would take its folder for a chart")
+    # A folder's name counts as a file's does to who walks over all of them, as Argo CD does.
+    *folders, name = PurePosixPath(path).parts
+    for part in folders if name == _NAMED_SO else (*folders, name):
+        if part.lower() in {_NAMED_SO, "kustomization.yml", "kustomization"}:
+            raise RefusedError(f"{path}: kustomize would read it, too; name it {_NAMED_SO}")
+        # By the end of a name: Argo CD then renders the folder with helm, whatever else is in it.
+        if part.lower().endswith("chart.yaml") and path != _NO_CHART:
+            raise RefusedError(f"{path}: Argo CD would take its folder for a chart")
 
 
 def _check_kustomization(path: str, folder: Path) -> None:

@@ -131,6 +131,10 @@ HOSTILE: Mapping[str, tuple[Callable[[Tree], Tree], str]] = {
         with_files(**{f"{BASE}/zChart.yaml": "", f"{BASE}/templates/pod.yaml": ACCOUNT}),
         "Argo CD would take its folder for a chart",
     ),
+    "a folder with a name that ends so": (
+        with_files(**{f"{BASE}/zChart.yaml/more.yaml": ACCOUNT}),
+        "Argo CD would take its folder for a chart",
+    ),
     "Argo CD's own way to change an image": (
         with_files(**{f"{BASE}/.argocd-source.yaml": "kustomize: {images: [evil:1]}\n"}),
         "is a name that the judge does not read",
