@@ -13,12 +13,13 @@ import pytest
 import structlog
 
 from pullrisk.app.handling import Handler
-from pullrisk.app.worker import ATTEMPTS, PATIENCE, Confirm, Worker, waiting
+from pullrisk.app.worker import ATTEMPTS, PATIENCE, Worker, waiting
 from pullrisk.brief.make import KnownHunks
 from pullrisk.brief.result import Brief
 from pullrisk.errors import InputError, StoreError
 from pullrisk.fetch.github.failures import Limited, Transient
 from pullrisk.model.metadata import OperatingPoints
+from pullrisk.publish.api import Confirm
 from pullrisk.pulls.deliveries import Delivery, DeliveryState, Lease
 from pullrisk.pulls.deliveries_sqlite import SqliteDeliveries
 from pullrisk.pulls.record import Pull
@@ -64,12 +65,10 @@ def work(
     queue: SqliteDeliveries,
     handle: Any,
     until: Callable[[], object],
-    *,
-    at_once: int = 2,
-    lease: float = 60,
+    **options: Any,
 ) -> None:
-    """Let a worker run until something holds."""
-    asyncio.run(working(queue, handle, until, at_once=at_once, lease=lease))
+    """Let a worker run until something holds; see `working` for the options."""
+    asyncio.run(working(queue, handle, until, **options))
 
 
 async def working(

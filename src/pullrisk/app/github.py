@@ -1,6 +1,6 @@
 """GitHub as the App and its installations may call it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 import httpx
@@ -9,7 +9,7 @@ import msgspec
 from pullrisk.fetch.github.credentials import App, Installation
 from pullrisk.fetch.github.endpoint import Endpoint
 from pullrisk.fetch.github.failures import read_answer
-from pullrisk.publish.api import Api
+from pullrisk.publish.api import Api, Confirm
 
 Credentials = Callable[[], tuple[str, str]]
 """Gives the App's id and private key (PEM) as they are now."""
@@ -33,8 +33,8 @@ class AppGitHub:
         self._installations: dict[int, Installation] = {}
         self._login: str | None = None
 
-    def installation(self, number: int, confirm: Callable[[], Awaitable[None]]) -> Api:
-        """What one installation may call; see `Api` for `confirm`."""
+    def installation(self, number: int, confirm: Confirm) -> Api:
+        """What one installation may call."""
         app = self._current()
         if number not in self._installations:
             self._installations[number] = Installation(app, number)

@@ -19,7 +19,7 @@ from pullrisk.errors import InputError
 from pullrisk.fetch.github.failures import Forbidden, NotFound, Unauthorized
 from pullrisk.model.metadata import OperatingPoints
 from pullrisk.publish import render
-from pullrisk.publish.api import Api, repository_path
+from pullrisk.publish.api import Api, Confirm, repository_path
 from pullrisk.publish.checks import CheckOutput, put_check
 from pullrisk.publish.publisher import Publisher
 from pullrisk.publish.result import Result, bounded
@@ -76,7 +76,7 @@ class Handler:
         self._host = github.endpoint.host
         self._touched: dict[tuple[str, int, str | None], KnownHunks] = {}
 
-    async def handle(self, delivery: Delivery, confirm: Callable[[], Awaitable[None]]) -> None:
+    async def handle(self, delivery: Delivery, confirm: Confirm) -> None:
         """Do what it asks for; `confirm` is awaited before each change that cannot come late.
 
         May be repeated. Raises a Failure, StoreError, LakeError or ModelError, and what `confirm`

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from pullrisk.errors import LakeError, PullriskError, StoreError
 from pullrisk.fetch.github.failures import Failure, Limited, Transient
+from pullrisk.publish.api import Confirm
 from pullrisk.pulls.deliveries import Delivery, DeliveryQueue, Lease, LeaseLost
 from pullrisk.serve.metrics import Metrics
 
@@ -35,8 +36,6 @@ _LOOK: Final = 1.0
 _PRUNE, _MEASURE = 3_600.0, 15.0
 _PASSING: Final = (Limited, Transient, StoreError, LakeError, TimeoutError)
 
-Confirm = Callable[[], Awaitable[None]]
-"""Renews the lease of what is handled. Raises LeaseLost, or StoreError."""
 Handle = Callable[[Delivery, Confirm], Awaitable[None]]
 
 
@@ -133,6 +132,7 @@ class Worker:
             self._log.info("delivery handled", id=delivery.id, subject=delivery.subject)
 
     async def _confirm(self, lease: Lease) -> None:
+        """Renew the lease of what is handled. Raises LeaseLost, or StoreError."""
         now = datetime.now(UTC)
         if not await asyncio.to_thread(self._queue.renew, lease, now=now, seconds=self._lease):
             raise LeaseLost

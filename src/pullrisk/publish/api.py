@@ -4,7 +4,7 @@ A call raises a `Failure` of `fetch.github.failures`: Limited and Transient pass
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -37,6 +37,8 @@ _GONE: Final = (httpx.codes.NOT_FOUND, httpx.codes.GONE)
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 10.0
 T = TypeVar("T")
 D = TypeVar("D", bound=Data)
+Confirm: TypeAlias = Callable[[], Awaitable[None]]
+"""Awaited before a change; raises where none may be made any more."""
 
 
 async def _always() -> None:
@@ -45,8 +47,6 @@ async def _always() -> None:
 
 class Api:
     """One GitHub; paths begin with a slash. Does not close `http`.
-
-    `confirm` is awaited before each change, and raises where none may be made any more.
 
     A call that fails for a moment is sent up to `attempts` times. The App's are sent once: its
     delivery waits in the queue and is handled again as a whole.
@@ -59,7 +59,7 @@ class Api:
         credential: Credential,
         *,
         attempts: int = 1,
-        confirm: Callable[[], Awaitable[None]] = _always,
+        confirm: Confirm = _always,
     ) -> None:
         self.endpoint, self.confirm = endpoint, confirm
         self._http, self._credential, self._attempts = http, credential, attempts

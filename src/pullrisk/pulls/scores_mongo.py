@@ -123,7 +123,8 @@ class MongoScores(MongoTable):
             for name, score in changed.items()
         ]
         overtaken = self._database.do(lambda: self._write(writes)) if writes else []
-        again = {list(changed)[place] for place in overtaken}
+        written = list(changed)
+        again = {written[place] for place in overtaken}
         return [score for name, score in zip(names, batch, strict=True) if name in again]
 
     def _write(self, writes: list[ReplaceOne[Document]]) -> list[int]:

@@ -163,11 +163,13 @@ def track(tracking: Tracking, bundle: Bundle, record: RunRecord) -> Tracked:
 
 def experiment(client: Any, tracking: Tracking) -> str:  # noqa: ANN401  (mlflow has no types)
     """The id of the experiment of all our runs, which is made at the first time."""
-    if client.get_experiment_by_name(EXPERIMENT) is None:
+    existing = client.get_experiment_by_name(EXPERIMENT)
+    if existing is None:
         location = tracking.artifacts.absolute().as_uri() if tracking.is_file else None
         with _unless_made():
             client.create_experiment(EXPERIMENT, artifact_location=location)
-    return str(client.get_experiment_by_name(EXPERIMENT).experiment_id)
+        existing = client.get_experiment_by_name(EXPERIMENT)
+    return str(existing.experiment_id)
 
 
 @contextmanager

@@ -93,7 +93,6 @@ class RotatingValue(Generic[T]):
         """Read the secrets again, after a service refused one; returns True if `now` changed."""
         before = self._now
         self._secrets.refresh()
-        self._update()  # another thread may have found the change, and not yet told of it
         return self._now is not before
 
     def _update(self) -> None:
